@@ -1,0 +1,117 @@
+"""What the jobs' command lines share: the settings file, and errors as one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from nmt.console import say
+from nmt.errors import JobFailed, UnusableInput
+from nmt.settings import Settings
+from nmt.storage import Location
+
+
+def run(command: Callable[..., None]) -> None:
+    """Run a job's function as a command line and end the process with its exit status.
+
+    The status is 0 when done, 1 after a failure, 2 for unusable arguments or input. A job that
+    ends with another status raises ``typer.Exit``.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    try:
+        app()
+    except (UnusableInput, JobFailed) as error:
+        say("error: " + " ".join(str(error).split()))
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        say("interrupted; run the same command again to continue")
+        sys.exit(130)
+
+
+def read_config(name: str | None) -> dict[str, Any]:
+    """Read a settings file; {} where none is named.
+
+    Raises:
+        UnusableInput: the file is missing, is no YAML, or holds no keys.
+    """
+    if not name:
+        return {}
+    try:
+        content = yaml.safe_load(Location(name).read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UnusableInput(f"{name}: not a YAML file: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UnusableInput(f"{name}: expected 'key: value' lines at the top level")
+    return content
+
+
+def _take_options(context: typer.Context, name: str | None) -> str | None:
+    """Let the settings file stand in for options that the command line leaves out.
+
+    A job's options stand under its own name (``train: {output: …}``) or, where they are no
+    group of settings, at the top level.
+    """
+    if context.resilient_parsing:
+        return name
+    try:
+        config = read_config(name)
+    except UnusableInput as error:
+        raise typer.BadParameter(str(error)) from None
+    job = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    options = {
+        option: parameter.name
+        for parameter in context.command.params
+        for option in [parameter.name, *(text.lstrip("-") for text in parameter.opts)]
+    }
+    jobs = {"prepare", "train", "translate", "verify", "evaluate", "benchmark"}
+    defaults: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in Settings.model_fields and isinstance(value, dict):
+            continue
+        if key in jobs and isinstance(value, dict):
+            continue
+        if key in options:
+            defaults[options[key] or ""] = value
+        else:
+            known = sorted({*Settings.model_fields, *options})
+            raise typer.BadParameter(f"{name}: key '{key}' is unknown; known: {', '.join(known)}")
+    for key, value in (config.get(job) or {}).items():
+        if key not in options:
+            raise typer.BadParameter(f"{name}: {job} has no option '{key}'")
+        defaults[options[key] or ""] = value
+    context.default_map = {**(context.default_map or {}), **defaults}
+    return name
+
+
+Config = Annotated[
+    str | None,
+    typer.Option(
+        envvar="NMT_CONFIG",
+        is_eager=True,
+        callback=_take_options,
+        metavar="FILE.yaml",
+        help="YAML file with settings (groups data, model, training, search) and with this "
+        "job's options (under the job's name).",
+    ),
+]
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="GROUP.KEY=VALUE", help="Override one setting. Repeatable."),
+]
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="Ray cluster to join; without it the job starts a local Ray of its own.",
+    ),
+]

@@ -1,0 +1,73 @@
+"""What a job shows while it works: bars in a terminal, plain lines otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+_PLAIN_SECONDS = 10.0  # between two plain lines of one activity
+
+_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Show one line to the person who watches (standard error, no markup)."""
+    _console.print(text, markup=False)
+
+
+def result(text: str) -> None:
+    """Print one line of result on standard output, for people and scripts."""
+    print(text, flush=True)
+
+
+class Activity:
+    """A piece of work that is under way; made by `activity`."""
+
+    def __init__(self, title: str, total: int | None, bar: Progress | None) -> None:
+        self._title, self._total, self._bar = title, total, bar
+        self._task = bar.add_task(title, total=total, detail="") if bar else None
+        self._shown = time.monotonic()
+        self.done = 0
+
+    def update(self, done: int, detail: str = "", total: int | None = None) -> None:
+        """Say that `done` units of the total are finished; `detail` is shown beside it."""
+        self.done = done
+        self._total = total or self._total
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=self._total, detail=detail)
+        elif time.monotonic() - self._shown >= _PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            say(f"{self._title}: {self._fraction()}{'  ' + detail if detail else ''}")
+
+    def advance(self, count: int = 1, detail: str = "") -> None:
+        """Say that `count` more units are finished."""
+        self.update(self.done + count, detail)
+
+    def _fraction(self) -> str:
+        if not self._total:
+            return f"{self.done:,}"
+        return f"{self.done:,}/{self._total:,} ({100 * self.done / self._total:.0f} %)"
+
+
+@contextmanager
+def activity(title: str, total: int | None = None) -> Iterator[Activity]:
+    """Show work under way, with a bar where standard error is a terminal."""
+    start = time.monotonic()
+    if sys.stderr.isatty():
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+        )
+        with Progress(*columns, console=_console, transient=True) as bar:
+            yield Activity(title, total, bar)
+    else:
+        yield Activity(title, total, None)
+    say(f"{title}: done in {time.monotonic() - start:.1f} s")

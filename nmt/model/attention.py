@@ -1,0 +1,67 @@
+"""Bahdanau's additive attention."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+class BahdanauAttention(keras.layers.Layer):
+    """Additive attention: e_ij = v_a · tanh(W_a s_{i-1} + U_a h_j), α = softmax(e), c = Σ α h.
+
+    Bahdanau, Cho, Bengio 2015 (arXiv 1409.0473), appendix A.1.2. The projection ``U_a h`` does
+    not depend on the decoder; it is computed once a sentence by `keys` and handed in.
+
+    Args:
+        units: size of the hidden layer (the width of `W_a` and `U_a`).
+    """
+
+    def __init__(self, units: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, query_dim: int, memory_dim: int) -> None:
+        """Create the weights for decoder states and encoder outputs of these sizes."""
+        glorot = keras.initializers.GlorotUniform
+        self.W_a = self.add_weight(name="W_a", shape=(query_dim, self.units), initializer=glorot())
+        self.U_a = self.add_weight(name="U_a", shape=(memory_dim, self.units), initializer=glorot())
+        self.v_a = self.add_weight(name="v_a", shape=(self.units, 1), initializer=glorot())
+        self.built = True
+
+    def keys(self, memory: tf.Tensor) -> tf.Tensor:
+        """Project the encoder outputs: (batch, source, memory_dim) → (batch, source, units)."""
+        return tf.tensordot(memory, tf.convert_to_tensor(self.U_a), 1)
+
+    def call(
+        self, query: tf.Tensor, memory: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Look at the memory from a group of decoder states.
+
+        Args:
+            query: decoder states s_{i-1}, shape (batch · beams, query_dim); the states of one
+                sentence stand together.
+            memory: encoder outputs h, shape (batch, source, memory_dim).
+            keys: `keys(memory)`, shape (batch, source, units).
+            mask: 1 for real source positions and 0 for padding, float, shape (batch, source).
+
+        Returns:
+            The contexts, shape (batch · beams, memory_dim), and the weights α, shape
+            (batch, beams, source). Padding has weight exactly 0, real positions sum to 1.
+        """
+        batch = tf.shape(memory)[0]
+        projected = tf.matmul(query, tf.convert_to_tensor(self.W_a))
+        projected = tf.reshape(projected, [batch, -1, 1, self.units])
+        hidden = tf.tanh(projected + keys[:, tf.newaxis])  # (batch, beams, source, units)
+        # As a product of matrices: the broadcast product of a rank-4 tensor and a matrix
+        # corrupts memory in TensorFlow 2.21 with oneDNN.
+        energy = tf.tensordot(hidden, tf.convert_to_tensor(self.v_a)[:, 0], 1)
+        mask = mask[:, tf.newaxis]
+        # Softmax in float32 whatever the precision; a row of padding alone gets weights of 0.
+        energy = tf.cast(energy, tf.float32) + (mask - 1.0) * 1e9
+        weights = tf.nn.softmax(energy) * mask
+        context = tf.matmul(tf.cast(weights, memory.dtype), memory)
+        return tf.reshape(context, [-1, memory.shape[-1]]), weights
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,132 @@
+"""The attention decoder: a GRU that looks at the source before every step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nmt.model.attention import BahdanauAttention
+
+
+class Memory(NamedTuple):
+    """What the decoder looks at; computed once a sentence.
+
+    Attributes:
+        outputs: encoder outputs, shape (batch, source, memory_dim).
+        keys: their projection for the attention, shape (batch, source, attention_units).
+        mask: 1 for real positions, 0 for padding, float, shape (batch, source).
+    """
+
+    outputs: tf.Tensor
+    keys: tf.Tensor
+    mask: tf.Tensor
+
+
+class AttentionDecoder(keras.layers.Layer):
+    """A GRU fed with the embedding of the word before and the attention's context.
+
+    One step is c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]), with the gates of
+    ``keras.layers.GRUCell(reset_after=True)``. The input kernel is kept in two parts, so that
+    the embeddings of a whole known sentence are projected in one product before the loop.
+
+    Args:
+        units: GRU units.
+        attention_units: size of the attention's hidden layer; None is chapter 11's decoder,
+            which sees the source through its first state alone.
+    """
+
+    def __init__(self, units: int, attention_units: int | None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.attention = (
+            BahdanauAttention(attention_units, name="attention") if attention_units else None
+        )
+
+    def build(self, embedding_dim: int, memory_dim: int) -> None:
+        """Create the weights for embeddings and encoder outputs of these sizes."""
+        gates, glorot = 3 * self.units, keras.initializers.GlorotUniform
+        self.kernel = self.add_weight(
+            name="kernel", shape=(embedding_dim, gates), initializer=glorot()
+        )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel", shape=(self.units, gates), initializer="orthogonal"
+        )
+        self.bias = self.add_weight(name="bias", shape=(2, gates), initializer="zeros")
+        if self.attention is not None:
+            self.context_kernel = self.add_weight(
+                name="context_kernel", shape=(memory_dim, gates), initializer=glorot()
+            )
+            self.attention.build(self.units, memory_dim)
+        self.built = True
+
+    def remember(self, outputs: tf.Tensor, mask: tf.Tensor) -> Memory:
+        """Prepare encoder outputs, shape (batch, source, memory_dim), for the steps."""
+        keys = self.attention.keys(outputs) if self.attention is not None else outputs[..., :0]
+        return Memory(outputs, keys, mask)
+
+    def project(self, embedded: tf.Tensor) -> tf.Tensor:
+        """The embeddings' part of the gates: (…, embedding_dim) → (…, 3 · units)."""
+        return tf.tensordot(embedded, tf.convert_to_tensor(self.kernel), 1) + self.bias[0]
+
+    def step(
+        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step of the recurrence.
+
+        Args:
+            projected: `project` of the embeddings of the words before, shape
+                (batch · beams, 3 · units).
+            state: s_{i-1}, shape (batch · beams, units).
+            memory: of the batch's sentences; the beams of one sentence stand together.
+
+        Returns:
+            s_i, shape (batch · beams, units); the contexts, shape (batch · beams, memory_dim),
+            without attention (batch · beams, 0); the attention weights, shape
+            (batch, beams, source), without attention (batch, beams, 0).
+        """
+        if self.attention is not None:
+            context, weights = self.attention(state, *memory)
+            projected += tf.matmul(context, tf.convert_to_tensor(self.context_kernel))
+        else:
+            context = state[:, :0]
+            weights = tf.zeros([tf.shape(memory.mask)[0], 1, 0])
+        inner = tf.matmul(state, tf.convert_to_tensor(self.recurrent_kernel)) + self.bias[1]
+        x_gates, x_new = projected[:, : 2 * self.units], projected[:, 2 * self.units :]
+        h_gates, h_new = inner[:, : 2 * self.units], inner[:, 2 * self.units :]
+        update, reset = tf.split(tf.sigmoid(x_gates + h_gates), 2, axis=-1)
+        candidate = tf.tanh(x_new + reset * h_new)
+        return candidate + update * (state - candidate), context, weights
+
+    def call(
+        self, embedded: tf.Tensor, state: tf.Tensor, memory: Memory
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """All steps over known words (teacher forcing).
+
+        Args:
+            embedded: embeddings of the words before, shape (batch, target, embedding_dim).
+            state: the first state, shape (batch, units).
+            memory: of the batch's sentences.
+
+        Returns:
+            States, shape (batch, target, units); contexts, shape (batch, target, memory_dim or
+            0); attention weights, shape (batch, target, source or 0).
+        """
+        steps = tf.shape(embedded)[1]
+        inputs = tf.TensorArray(embedded.dtype, size=steps, clear_after_read=False)
+        inputs = inputs.unstack(self.project(tf.transpose(embedded, [1, 0, 2])))
+        arrays = tuple(tf.TensorArray(kind, size=steps) for kind in (state.dtype,) * 2) + (
+            tf.TensorArray(tf.float32, size=steps),
+        )
+
+        def body(i, state, arrays):
+            state, context, weights = self.step(inputs.read(i), state, memory)
+            values = (state, context, weights[:, 0])
+            return i + 1, state, tuple(a.write(i, v) for a, v in zip(arrays, values, strict=True))
+
+        _, _, arrays = tf.while_loop(
+            lambda i, *_: i < steps, body, (0, state, arrays), maximum_iterations=steps
+        )
+        states, contexts, weights = (tf.transpose(a.stack(), [1, 0, 2]) for a in arrays)
+        return states, contexts, weights

@@ -1,0 +1,272 @@
+"""Every setting of the product, typed, documented, frozen.
+
+Settings come, later over earlier, from the defaults below, a preset, a YAML file, and
+``--set group.key=value``. An unknown key is an error that proposes the nearest one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nmt.errors import UnusableInput
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(_Group):
+    """How a corpus is cleaned, split and segmented (`jobs/prepare.py`)."""
+
+    tokenizer: Literal["spm", "word"] = Field(
+        "spm", description="SentencePiece BPE, or the book's lower-cased words."
+    )
+    vocab_size: int = Field(8000, ge=8, description="At most so many entries a vocabulary.")
+    joint_vocabulary: bool = Field(
+        False, description="One spm vocabulary of both languages instead of one for each."
+    )
+    min_frequency: int = Field(
+        10, ge=1, description="A word seen less often is [UNK] (tokenizer word)."
+    )
+    character_coverage: float = Field(
+        1.0, gt=0.9, le=1.0, description="Share of the characters that spm must cover."
+    )
+    lowercase: bool = Field(False, description="Lower-case both sides.")
+    max_length: int = Field(
+        100, ge=1, description="A pair with a side of more tokens is rejected as too_long."
+    )
+    normalize_unicode: bool = Field(True, description="Bring text to Unicode NFC.")
+    replace_no_break_spaces: bool = Field(True, description="Make all kinds of blanks a space.")
+    remove_invisible: bool = Field(
+        True, description="Drop zero-width characters, soft hyphens and control characters."
+    )
+    decode_entities: bool = Field(True, description="Decode HTML entities such as &amp;.")
+    collapse_blanks: bool = Field(True, description="Drop outer blanks and double blanks.")
+    reject_identical: bool = Field(
+        False, description="Reject a pair whose two sides are the same as identical."
+    )
+    valid_fraction: float = Field(
+        0.02, ge=0, lt=1, description="Share of the source sentences drawn for valid/."
+    )
+    test_fraction: float = Field(
+        0.02, ge=0, lt=1, description="Share of the source sentences drawn for test/."
+    )
+    sample: int | None = Field(None, ge=1, description="Use so many pairs, drawn at random.")
+    seed: int = Field(1, description="Seed of the sample, the split and the vocabulary.")
+    source_language: str = Field("source", description="Name of the source language, e.g. en.")
+    target_language: str = Field("target", description="Name of the target language, e.g. de.")
+    shard_rows: int = Field(100_000, ge=1, description="Pairs of the input a shard file.")
+
+
+class ModelSettings(_Group):
+    """The architecture. The defaults are the book's sizes."""
+
+    attention: Literal["bahdanau", "none"] = Field(
+        "bahdanau", description="Additive attention, or chapter 11's plain encoder–decoder."
+    )
+    embedding_dim: int = Field(128, ge=1, description="Size of source and target embeddings.")
+    encoder_units: int = Field(128, ge=1, description="GRU units a direction of the encoder.")
+    decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
+    attention_units: int = Field(512, ge=1, description="Size of the attention's hidden layer.")
+    bridge: Literal["concat", "dense"] = Field(
+        "concat",
+        description="First decoder state: the encoder's two final states joined, or a tanh "
+        "layer over them.",
+    )
+    readout: Literal["state", "deep"] = Field(
+        "state",
+        description="What the readout sees: the decoder state, or also context and embedding "
+        "(the deep output of Bahdanau et al.).",
+    )
+    readout_units: int = Field(512, ge=1, description="Size of the layer before the softmax.")
+    readout_activation: Literal["relu", "tanh"] = Field(
+        "relu", description="Activation of the layer before the softmax."
+    )
+    tie_embeddings: bool = Field(
+        False, description="The softmax layer shares the target embedding's matrix."
+    )
+
+
+class TrainingSettings(_Group):
+    """How the model is trained (`jobs/train.py`)."""
+
+    epochs: int = Field(10, ge=1, description="Passes over the training set, at most.")
+    max_minutes: float | None = Field(
+        None, gt=0, description="Training ends in good order after so many minutes."
+    )
+    batch_tokens: int = Field(
+        1600, ge=16, description="Target tokens, padding included, of one global batch."
+    )
+    buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes (by length).")
+    window: int = Field(
+        100_000, ge=1, description="Pairs shuffled and bucketed together (held in memory)."
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="Step size of Adam.")
+    clip_norm: float = Field(
+        1.0, gt=0, description="The gradient's global norm is clipped to this."
+    )
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
+    )
+    seed: int = Field(1, description="Seed of weights, batch order and dropout.")
+    validate_every: int = Field(
+        0, ge=0, description="Steps between validations; 0 is once an epoch."
+    )
+    patience: int = Field(
+        5, ge=1, description="Validations without a better BLEU before training stops early."
+    )
+    valid_sentences: int = Field(
+        2000, ge=1, description="At most so many validation sentences are decoded for BLEU."
+    )
+    heatmaps: int = Field(3, ge=0, description="Validation sentences drawn at each validation.")
+    report_every: int = Field(
+        50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
+    )
+    jit_compile: bool = Field(
+        False, description="Compile forward and backward pass with XLA (not with cuDNN GRUs)."
+    )
+    checkpoints: int = Field(2, ge=1, description="Checkpoints kept to resume from.")
+
+
+class SearchSettings(_Group):
+    """How the decoder searches (`jobs/translate.py`, and validation while training)."""
+
+    beam_size: int = Field(1, ge=1, description="Hypotheses kept; 1 is greedy search.")
+    length_penalty: float = Field(
+        1.0, ge=0, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
+    )
+    max_length_ratio: float = Field(
+        2.0, gt=0, description="A translation has at most ratio · source tokens + extra tokens."
+    )
+    max_length_extra: int = Field(10, ge=1, description="See max_length_ratio.")
+    max_source_length: int = Field(
+        400, ge=1, description="A source of more tokens is rejected as too_long."
+    )
+
+
+class Settings(_Group):
+    """All groups, as ``config.yaml`` holds them."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    search: SearchSettings = SearchSettings()
+
+
+# The book's sizes and training are the defaults above; its batch is 128 sentences.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "book": {
+        "model": {},
+        "training": {"batch_tokens": 128 * 12, "dropout": 0.0, "epochs": 5},
+    },
+    "small": {
+        "model": {
+            "embedding_dim": 256,
+            "encoder_units": 256,
+            "decoder_units": 512,
+            "attention_units": 256,
+            "bridge": "dense",
+            "readout": "deep",
+            "readout_units": 256,
+            "readout_activation": "tanh",
+            "tie_embeddings": True,
+        },
+        "training": {"batch_tokens": 1600, "dropout": 0.2, "epochs": 20},
+    },
+    "base": {
+        "model": {
+            "embedding_dim": 512,
+            "encoder_units": 512,
+            "decoder_units": 1024,
+            "attention_units": 512,
+            "bridge": "dense",
+            "readout": "deep",
+            "readout_units": 512,
+            "readout_activation": "tanh",
+            "tie_embeddings": True,
+        },
+        "training": {"batch_tokens": 4096, "dropout": 0.3, "epochs": 20},
+    },
+}
+
+# Settings that only say how long or on how much hardware: a rerun may change them.
+FREE_TRAINING_KEYS = frozenset({"epochs", "max_minutes", "report_every", "checkpoints"})
+
+
+def resolve(
+    *,
+    preset: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    assignments: Iterable[str] = (),
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Bring the sources of settings together.
+
+    Args:
+        preset: a key of `PRESETS`, or None for the defaults.
+        config: groups of settings as read from YAML; other keys are left to the job.
+        assignments: ``group.key=value`` texts, values in YAML syntax (``--set``).
+        overrides: settings that have an option of their own (``--max-minutes``); None values
+            are passed over.
+
+    Raises:
+        UnusableInput: an unknown preset, group or key, or a value of the wrong kind.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise UnusableInput(f"preset '{preset}' is unknown; {_nearest(preset, PRESETS)}")
+    groups = list(Settings.model_fields)
+    values: dict[str, dict[str, Any]] = {group: {} for group in groups}
+    for group, entries in PRESETS.get(preset or "", {}).items():
+        values[group] |= entries
+    for group in groups:
+        entries = (config or {}).get(group) or {}
+        if not isinstance(entries, Mapping):
+            raise UnusableInput(f"settings group '{group}' must hold keys and values")
+        values[group] |= dict(entries)
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        group, dot, key = name.strip().partition(".")
+        if not separator or not dot:
+            raise UnusableInput(f"--set {assignment}: write group.key=value")
+        if group not in values:
+            raise UnusableInput(f"--set {assignment}: unknown group; {_nearest(group, groups)}")
+        values[group][key] = yaml.safe_load(text) if text else ""
+    for group, entries in (overrides or {}).items():
+        values[group] |= {key: value for key, value in entries.items() if value is not None}
+    for group, entries in values.items():
+        fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
+        for key in entries:
+            if key not in fields:
+                hint = _nearest(str(key), fields)
+                raise UnusableInput(f"setting '{group}.{key}' is unknown; {hint}")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UnusableInput(
+            f"setting '{name}': {first['msg'].lower()}, not {first['input']!r}"
+        ) from None
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The differences of two nested mappings, each as ``name: old → new``."""
+    differences: list[str] = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            differences += changed(before, after, f"{prefix}{key}.")
+        elif before != after:
+            differences.append(f"{prefix}{key}: {before} → {after}")
+    return differences
+
+
+def _nearest(word: str, choices: Iterable[str]) -> str:
+    choices = sorted(choices)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
+    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"

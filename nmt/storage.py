@@ -1,0 +1,294 @@
+"""Where data lies: local paths and object stores behind one small class.
+
+A `Location` is a file or folder on any filesystem that ``pyarrow.fs.FileSystem.from_uri``
+knows. Objects are written whole: the bytes are made in memory first and then stored in one
+go (under a temporary name and moved, on a local disk), because a pyarrow stream that an
+exception closes would publish what it has so far as if it were complete.
+
+Credentials come from the environment alone. A Location is sent to workers as its URI, never
+as a pickled filesystem, which would carry the secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from nmt.errors import UnusableInput
+
+_SECRET_KEYS = {"access_key", "secret_key", "session_token", "password", "token", "sas_token"}
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def refuse_secrets(uri: str) -> None:
+    """Raise if a URI carries a secret, for it would show in ``ps`` and in Ray's records."""
+    if not _SCHEME.match(uri):
+        return
+    parts = urllib.parse.urlsplit(uri)
+    keys = {key.lower() for key, _ in urllib.parse.parse_qsl(parts.query)}
+    if parts.username or parts.password or keys & _SECRET_KEYS:
+        host = parts.hostname or ""
+        raise UnusableInput(
+            f"{parts.scheme}://…@{host}{parts.path}: a URI must not hold credentials; set "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment"
+        )
+
+
+class Location:
+    """A file or folder named by a local path or a URI.
+
+    Args:
+        uri: ``data/x``, ``/abs/x``, ``file:///x``, ``s3://bucket/x?endpoint_override=…``, ….
+            A relative path is made absolute at once, for Ray's workers run elsewhere.
+
+    Raises:
+        UnusableInput: the URI holds a secret, names an unknown scheme, or is a relative path
+            inside a submitted Ray job, whose current folder is a temporary copy.
+    """
+
+    def __init__(self, uri: str | os.PathLike[str]) -> None:
+        text = os.fspath(uri)
+        if not text:
+            raise UnusableInput("an empty path was given; name a file, a folder or a URI")
+        refuse_secrets(text)
+        if _SCHEME.match(text) and not text.startswith("file://"):
+            # The query holds options of the filesystem, not a part of the name.
+            base, _, self._query = text.partition("?")
+            self.uri = base.rstrip("/")
+        else:
+            path = text.removeprefix("file://")
+            if not os.path.isabs(path):
+                if _in_submitted_job():
+                    raise UnusableInput(
+                        f"{text}: a relative path lies in the submitted job's temporary copy; "
+                        "use an absolute path or a URI"
+                    )
+                path = os.path.abspath(path)
+            self._query = ""
+            self.uri = os.path.normpath(path)
+
+    def __str__(self) -> str:
+        return f"{self.uri}?{self._query}" if self._query else self.uri
+
+    def __repr__(self) -> str:
+        return f"Location({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Location) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __truediv__(self, name: str) -> Location:
+        child = Location.__new__(Location)
+        child.uri, child._query = f"{self.uri}/{name.strip('/')}", self._query
+        return child
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"uri": self.uri, "_query": self._query}
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.uri.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def parent(self) -> Location:
+        """The folder this lies in."""
+        parent = Location.__new__(Location)
+        parent.uri, parent._query = self.uri.rsplit("/", 1)[0] or "/", self._query
+        return parent
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a path of this machine's own filesystem."""
+        return not _SCHEME.match(self.uri)
+
+    @property
+    def filesystem(self) -> pafs.FileSystem:
+        """The pyarrow filesystem; made on first use in each process, credentials from there."""
+        return self._resolve()[0]
+
+    @property
+    def path(self) -> str:
+        """The path within `filesystem`, without scheme and options."""
+        return self._resolve()[1]
+
+    def _resolve(self) -> tuple[pafs.FileSystem, str]:
+        if "_resolved" not in self.__dict__:
+            if self.is_local:
+                self.__dict__["_resolved"] = (pafs.LocalFileSystem(), self.uri)
+            else:
+                try:
+                    self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
+                except (pa.ArrowException, ValueError, OSError) as error:
+                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
+        return self.__dict__["_resolved"]
+
+    # Looking -----------------------------------------------------------------------------
+
+    def info(self) -> pafs.FileInfo:
+        """Type, size and time of what lies here (type NotFound where nothing does).
+
+        Raises:
+            UnusableInput: the store cannot be reached or refuses the credentials.
+        """
+        with self._explained():
+            return self.filesystem.get_file_info(self.path)
+
+    def exists(self) -> bool:
+        """Whether a file or folder lies here."""
+        return self.info().type != pafs.FileType.NotFound
+
+    def is_file(self) -> bool:
+        """Whether a file lies here."""
+        return self.info().type == pafs.FileType.File
+
+    def is_folder(self) -> bool:
+        """Whether a folder (or a common prefix of objects) lies here."""
+        return self.info().type == pafs.FileType.Directory
+
+    def files(self, suffix: str = "", recursive: bool = False) -> list[Location]:
+        """The files of this folder whose names end in `suffix`, sorted by path; [] if none."""
+        with self._explained():
+            selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+            infos = self.filesystem.get_file_info(selector)
+        base = self.path.rstrip("/")
+        names = [
+            info.path[len(base) :].lstrip("/")
+            for info in infos
+            if info.type == pafs.FileType.File and info.path.endswith(suffix)
+        ]
+        return [self / name for name in sorted(names)]
+
+    # Reading -----------------------------------------------------------------------------
+
+    def open(self) -> pa.NativeFile:
+        """A random-access reader of the file's bytes."""
+        with self._explained():
+            return self.filesystem.open_input_file(self.path)
+
+    def read_bytes(self) -> bytes:
+        """The whole file."""
+        with self.open() as file:
+            return file.read()
+
+    def read_text(self) -> str:
+        """The whole file as UTF-8."""
+        return self.read_bytes().decode("utf-8")
+
+    def read_json(self) -> Any:
+        """The whole file as JSON."""
+        return json.loads(self.read_bytes())
+
+    def sha256(self) -> str:
+        """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
+        with self.open() as file:
+            return hash_stream(file)
+
+    # Writing -----------------------------------------------------------------------------
+
+    def write_bytes(self, data: bytes) -> None:
+        """Store the whole file at once: readers see the old one or the new one, never a part."""
+        with self._explained():
+            if self.is_local:
+                target = Path(self.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+                try:
+                    temporary.write_bytes(data)
+                    os.replace(temporary, target)
+                finally:
+                    temporary.unlink(missing_ok=True)
+            else:
+                stream = self.filesystem.open_output_stream(self.path)
+                stream.write(data)
+                stream.close()
+
+    def write_text(self, text: str) -> None:
+        """Store the whole file as UTF-8."""
+        self.write_bytes(text.encode("utf-8"))
+
+    def write_json(self, value: Any) -> None:
+        """Store the whole file as indented JSON with sorted keys."""
+        self.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> None:
+        """Store a table as one Parquet file."""
+        import pyarrow.parquet as pq
+
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
+        self.write_bytes(buffer.getvalue().to_pybytes())
+
+    def upload(self, local: Path) -> None:
+        """Copy a local file or the files of a local folder here."""
+        if local.is_file():
+            self.write_bytes(local.read_bytes())
+            return
+        for file in sorted(path for path in local.rglob("*") if path.is_file()):
+            (self / file.relative_to(local).as_posix()).write_bytes(file.read_bytes())
+
+    def delete(self) -> None:
+        """Remove the file, or the folder with all in it; nothing happens where nothing lies."""
+        with self._explained():
+            kind = self.info().type
+            if kind == pafs.FileType.File:
+                self.filesystem.delete_file(self.path)
+            elif kind == pafs.FileType.Directory:
+                self.filesystem.delete_dir(self.path)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn a store's refusal into one line that says what to do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise UnusableInput(f"{self}: no such file; check the path") from None
+        except PermissionError as error:
+            raise UnusableInput(f"{self}: permission denied: {error}") from None
+        except OSError as error:
+            if self.is_local:
+                raise
+            reason = " ".join(str(error).split())
+            hints = {
+                "NO_SUCH_BUCKET": "there is no such bucket; create it or check its name",
+                "ACCESS_DENIED": "access denied; check AWS_ACCESS_KEY_ID and its rights",
+                "INVALID_ACCESS_KEY_ID": "unknown access key; check AWS_ACCESS_KEY_ID",
+                "SIGNATURE_DOES_NOT_MATCH": "wrong secret; check AWS_SECRET_ACCESS_KEY",
+                "NETWORK_CONNECTION": "no answer; check AWS_ENDPOINT_URL and the network",
+            }
+            for code, hint in hints.items():
+                if code in reason:
+                    raise UnusableInput(f"{self}: {hint}") from None
+            raise
+
+
+def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
+    """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    while data := file.read(chunk):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _in_submitted_job() -> bool:
+    """Whether this process is the entrypoint of ``ray job submit``."""
+    config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
+    return "job_submission_id" in config
