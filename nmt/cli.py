@@ -34,6 +34,21 @@ def run(command: Callable[..., None]) -> None:
         sys.exit(130)
 
 
+def parse_range(text: str) -> tuple[int, int]:
+    """Read ``N`` or ``MIN:MAX``; returns least and most.
+
+    Raises:
+        UnusableInput: neither.
+    """
+    try:
+        numbers = [int(part) for part in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers) < 1 or numbers != sorted(numbers):
+        raise UnusableInput(f"'{text}': write N or MIN:MAX, each at least 1")
+    return numbers[0], numbers[-1]
+
+
 def read_config(name: str | None) -> dict[str, Any]:
     """Read a settings file; {} where none is named.
 

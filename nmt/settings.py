@@ -127,9 +127,6 @@ class TrainingSettings(_Group):
     report_every: int = Field(
         50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
     )
-    jit_compile: bool = Field(
-        False, description="Compile forward and backward pass with XLA (not with cuDNN GRUs)."
-    )
     checkpoints: int = Field(2, ge=1, description="Checkpoints kept to resume from.")
 
 
@@ -252,6 +249,21 @@ def resolve(
         raise UnusableInput(
             f"setting '{name}': {first['msg'].lower()}, not {first['input']!r}"
         ) from None
+
+
+def check_sizes(settings: ModelSettings) -> None:
+    """Raise UnusableInput where the sizes of an architecture do not fit together."""
+    if settings.bridge == "concat" and settings.decoder_units != 2 * settings.encoder_units:
+        raise UnusableInput(
+            "model.bridge=concat needs model.decoder_units = 2 · model.encoder_units "
+            f"({settings.decoder_units} ≠ 2 · {settings.encoder_units}); change one, or set "
+            "model.bridge=dense"
+        )
+    if settings.tie_embeddings and settings.readout_units != settings.embedding_dim:
+        raise UnusableInput(
+            "model.tie_embeddings needs model.readout_units = model.embedding_dim "
+            f"({settings.readout_units} ≠ {settings.embedding_dim}); change one of them"
+        )
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

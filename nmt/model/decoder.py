@@ -116,9 +116,8 @@ class AttentionDecoder(keras.layers.Layer):
         steps = tf.shape(embedded)[1]
         inputs = tf.TensorArray(embedded.dtype, size=steps, clear_after_read=False)
         inputs = inputs.unstack(self.project(tf.transpose(embedded, [1, 0, 2])))
-        arrays = tuple(tf.TensorArray(kind, size=steps) for kind in (state.dtype,) * 2) + (
-            tf.TensorArray(tf.float32, size=steps),
-        )
+        kinds = (state.dtype, state.dtype, tf.float32)
+        arrays = tuple(tf.TensorArray(kind, size=steps) for kind in kinds)
 
         def body(i, state, arrays):
             state, context, weights = self.step(inputs.read(i), state, memory)

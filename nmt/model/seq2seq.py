@@ -5,11 +5,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
 from nmt.model.encoder import Encoder
-from nmt.settings import ModelSettings
+from nmt.settings import ModelSettings, check_sizes
 
 
 class Seq2Seq(keras.Model):
@@ -154,18 +153,3 @@ class Seq2Seq(keras.Model):
         embedded = self.embedding(words)
         state, context, weights = self.decoder.step(self.decoder.project(embedded), state, memory)
         return self.project(self.read_out(state, context, embedded)), state, weights
-
-
-def check_sizes(settings: ModelSettings) -> None:
-    """Raise UnusableInput where the sizes of an architecture do not fit together."""
-    if settings.bridge == "concat" and settings.decoder_units != 2 * settings.encoder_units:
-        raise UnusableInput(
-            "model.bridge=concat needs model.decoder_units = 2 · model.encoder_units "
-            f"({settings.decoder_units} ≠ 2 · {settings.encoder_units}); change one, or set "
-            "model.bridge=dense"
-        )
-    if settings.tie_embeddings and settings.readout_units != settings.embedding_dim:
-        raise UnusableInput(
-            "model.tie_embeddings needs model.readout_units = model.embedding_dim "
-            f"({settings.readout_units} ≠ {settings.embedding_dim}); change one of them"
-        )

@@ -1,0 +1,110 @@
+"""Translate a corpus with a trained model on a pool of Ray actors, and report on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nmt import cli
+from nmt.console import result, say
+from nmt.settings import resolve
+from nmt.storage import Location
+
+
+def translate(
+    model: Annotated[str, typer.Option(metavar="MODEL", help="A RUN/model folder.")],
+    input_: Annotated[
+        str,
+        typer.Option(
+            "--input", metavar="CORPUS", help="File, folder or glob: text, .gz or Parquet."
+        ),
+    ],
+    output: Annotated[str, typer.Option(metavar="OUT", help="Folder to make or to continue.")],
+    references: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="References, line-aligned with the input. Repeatable."),
+    ] = None,
+    reference_column: Annotated[
+        str | None, typer.Option(help="Parquet column that holds the references.")
+    ] = None,
+    alignment_column: Annotated[
+        str | None,
+        typer.Option(help="Parquet column with gold alignments (Pharaoh) of the references: AER."),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Parquet column of the sentences.")] = "source",
+    id_column: Annotated[str, typer.Option(help="Parquet column of the ids, if there.")] = "id",
+    beam_size: Annotated[
+        int | None, typer.Option(min=1, help="Hypotheses kept; 1 is greedy.  [default: 1]")
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(min=0, help="α of Wu et al. 2016, beam search only.  [default: 1.0]"),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences decoded together.")] = 64,
+    actors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|MIN:MAX", help="Decoding actors.  [default: one, a core each if large]"
+        ),
+    ] = None,
+    heatmaps: Annotated[int, typer.Option(min=0, help="Sampled attention heatmaps.")] = 16,
+    alignments: Annotated[
+        bool, typer.Option("--alignments", help="Write word alignments (Pharaoh).")
+    ] = False,
+    max_rejected: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of rejected rows above which status is 3.")
+    ] = 0.01,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what another job left in OUT.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, say it, do nothing.")
+    ] = False,
+    config: cli.Config = None,
+    assignments: cli.Assignments = None,
+    address: cli.Address = None,
+) -> None:
+    """Translate a corpus; run again to continue after an interruption."""
+    from nmt.translation import job
+
+    settings = resolve(
+        config=cli.read_config(config),
+        assignments=assignments or [],
+        overrides={"search": {"beam_size": beam_size, "length_penalty": length_penalty}},
+    )
+    request = job.TranslateRequest(
+        model=Location(model),
+        input=input_,
+        output=Location(output),
+        search=settings.search,
+        references=tuple(references or ()),
+        reference_column=reference_column,
+        alignment_column=alignment_column,
+        text_column=text_column,
+        id_column=id_column,
+        batch_size=batch_size,
+        actors=cli.parse_range(actors) if actors else None,
+        heatmaps=heatmaps,
+        alignments=alignments,
+        max_rejected=max_rejected,
+        overwrite=overwrite,
+        address=address,
+    )
+    verdict = job.translate(request, dry_run=dry_run)
+    if verdict is None:
+        return
+    scores = verdict.report.get("scores", [])
+    for score in scores:
+        result(f"{score['metric']} {score['score']:.2f}  {score['text']}  {score['signature']}")
+    if "alignment" in verdict.report:
+        found = verdict.report["alignment"]
+        result(f"AER {found['aer']:.3f}  (diagonal {found['aer_diagonal']:.3f})")
+    result(f"REPORT {request.output / 'report' / 'index.html'}")
+    if verdict.exit_status:
+        say(verdict.reason)
+        raise typer.Exit(verdict.exit_status)
+
+
+if __name__ == "__main__":
+    cli.run(translate)

@@ -1,0 +1,132 @@
+"""The later stages of preparing a corpus: learn vocabularies from train, and encode."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.corpus.splitting import SPLITS
+from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
+from nmt.shards.schema import REJECTED, pairs_schema, write_part
+from nmt.vocabulary import Vocabulary, load, vocabulary_class
+
+SPM_SENTENCES = 1_000_000  # so many a side are enough to learn subwords from
+
+
+class Encoded(NamedTuple):
+    """What `encode_unit` wrote and counted; files by split, and lengths of training pairs."""
+
+    files: dict[str, dict[str, Any]]
+    drops: dict[str, int]
+    lengths: dict[tuple[int, int], int]
+
+
+def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side: str) -> None:
+    """Learn the vocabulary of ``source``, ``target``, or ``joint`` from train, and store it."""
+    settings = plan.settings
+    sides = ("source", "target") if side == "joint" else (side,)
+    vocabulary: Vocabulary
+    if settings.tokenizer == "word":
+        from nmt.vocabulary.words import build_words
+
+        total: Counter[str] = Counter()
+        for unit in units:
+            table = read_table(plan.staging / unit.name("words", side))
+            words, counts = table["word"].to_pylist(), table["count"].to_pylist()
+            total.update(dict(zip(words, counts, strict=True)))
+        vocabulary = build_words(
+            total, vocab_size=settings.vocab_size, min_frequency=settings.min_frequency
+        )
+    else:
+        from nmt.vocabulary.subwords import train_subwords
+
+        vocabulary = train_subwords(
+            _spread(_train_sentences(plan, units, sides), train_rows * len(sides), SPM_SENTENCES),
+            vocab_size=settings.vocab_size,
+            character_coverage=settings.character_coverage,
+        )
+    for name in sides:
+        (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def encode_unit(plan: Plan, unit: Unit) -> Encoded:
+    """Cut the kept pairs of a unit into tokens and write its final files."""
+    settings = plan.settings
+    table = read_table(plan.staging / unit.name("clean"))
+    lengths = []
+    for side in ("source", "target"):
+        vocabulary = _load(plan, side)
+        ids = vocabulary.encode_ids(table[side].to_pylist())
+        table = table.append_column(f"{side}_ids", _lists(ids))
+        lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
+    reasons = np.full(table.num_rows, "", dtype=object)
+    for side, length in zip(("source", "target"), lengths, strict=True):
+        reasons[(reasons == "") & (length == 0)] = f"empty_{side}"
+        reasons[(reasons == "") & (length > settings.max_length)] = "too_long"
+    rejected = read_table(plan.staging / unit.name("rejected"))
+    late = _late(plan, unit, table, reasons)
+    files = {}
+    if rejected.num_rows + late.num_rows:
+        rejected = pa.concat_tables([rejected, late]).sort_by("id")
+        files["rejected"] = write_part(plan.output, _part("rejected", unit.number), rejected)
+    schema = pairs_schema(plan.demo)
+    splits = np.asarray(table["split"].to_pylist(), dtype=object)
+    for split in SPLITS:
+        chosen = (splits == split) & (reasons == "")
+        if chosen.any():
+            rows = table.filter(pa.array(chosen)).select(schema.names).cast(schema)
+            part = rows.combine_chunks()
+            files[split] = write_part(plan.output, _part(split, unit.part), part)
+    train = (splits == "train") & (reasons == "")
+    pairs = zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True)
+    drops = Counter(late["reason"].to_pylist())
+    return Encoded(files, dict(drops), dict(Counter(pairs)))
+
+
+def _part(folder: str, number: int) -> str:
+    return f"{folder}/part-{number:05d}.parquet"
+
+
+def _late(plan: Plan, unit: Unit, table: pa.Table, reasons: np.ndarray) -> pa.Table:
+    """The pairs of a unit that turned out unusable once they were cut into tokens."""
+    late = np.flatnonzero(reasons != "")
+    rows = []
+    if len(late):
+        lines = {row.id: row.line for row in unit_rows(plan, unit)}
+        for row, reason in zip(table.take(late).to_pylist(), reasons[late], strict=True):
+            rows.append((row["id"], lines[row["id"]], reason, row["source"], row["target"]))
+    return Columns(REJECTED, rows).table()
+
+
+def _train_sentences(plan: Plan, units: Iterable[Unit], sides: tuple[str, ...]) -> Iterator[str]:
+    for unit in units:
+        table = read_table(plan.staging / unit.name("clean"))
+        for split, *texts in zip(
+            *(table[name].to_pylist() for name in ("split", *sides)), strict=True
+        ):
+            if split == "train":
+                yield from texts
+
+
+def _spread(items: Iterable[str], total: int, limit: int) -> Iterator[str]:
+    """At most `limit` of `total` items, evenly spread: corpora are often sorted by length."""
+    for number, item in enumerate(items):
+        if total <= limit or number * limit // total != (number + 1) * limit // total:
+            yield item
+
+
+def _lists(ids: list[list[int]]) -> pa.Array:
+    offsets = np.zeros(len(ids) + 1, dtype=np.int32)
+    np.cumsum([len(item) for item in ids], out=offsets[1:])
+    values = np.fromiter((number for item in ids for number in item), dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def _load(plan: Plan, side: str) -> Vocabulary:
+    kind = plan.settings.tokenizer
+    file = plan.output / vocabulary_class(kind).file_name(side)
+    return load(kind, file.read_bytes())

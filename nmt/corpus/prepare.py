@@ -1,0 +1,225 @@
+"""From files of sentence pairs to a DATASET, in stages that stream over units of pairs.
+
+read (in order, here) → clean, reject and split → learn vocabularies from train → encode. All but
+the first run unit by unit, in this process or as Ray Data jobs. dataset.json is written last.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from nmt.cluster import connect
+from nmt.console import activity, say
+from nmt.corpus.encoding import Encoded, encode_unit, learn_vocabulary
+from nmt.corpus.readers import Inspection, PairReader
+from nmt.corpus.record import listed, number_inputs, record, total
+from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_settings
+from nmt.corpus.splitting import SPLITS, draw
+from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
+from nmt.errors import UnusableInput
+from nmt.settings import changed
+from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
+from nmt.storage import Location, hash_json
+from nmt.units import run_units
+from nmt.vocabulary import vocabulary_class
+
+_SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
+_DEMO_BYTES = 120  # of a pair of the built-in grammar, about
+
+
+def prepare(request: PrepareRequest) -> Dataset:
+    """Make a DATASET, or find that it is there already.
+
+    Args:
+        request: inputs, output and settings.
+
+    Returns:
+        The dataset, opened.
+
+    Raises:
+        UnusableInput: arguments or inputs that cannot be used; nothing is left behind.
+    """
+    settings = resolve_settings(request)
+    inputs = open_inputs(request)
+    asked = describe(request, settings, inputs)
+    if _already_done(request.output, asked):
+        say(f"{request.output}: already prepared with these settings, nothing to do")
+        return Dataset.open(request.output)
+    inspected = {role: [reader.inspect() for reader in readers] for role, readers in inputs.items()}
+    distributed = _distributed(request, inspected)
+    if distributed:
+        connect(request.address)
+    plan = Plan(request.output, settings, demo=request.demo is not None)
+    new = not request.output.exists()
+    _claim(plan, asked)
+    try:
+        info = _make(plan, request, inputs, inspected, distributed)
+    except UnusableInput:
+        _clear(request.output)
+        if new:
+            request.output.delete()
+        raise
+    plan.staging.delete()
+    (request.output / INFO_NAME).write_json(
+        {**info, "request": asked, "fingerprint": hash_json(asked)}
+    )
+    (request.output / MARKER_NAME).delete()
+    return Dataset.open(request.output)
+
+
+def _make(
+    plan: Plan,
+    request: PrepareRequest,
+    inputs: dict[str, list[PairReader]],
+    inspected: dict[str, list[Inspection]],
+    distributed: bool,
+) -> dict[str, Any]:
+    """Run the stages; returns the content of dataset.json."""
+    settings = plan.settings
+    files = number_inputs(inputs, inspected)
+    units = _demo_units(plan, request.demo) if request.demo else _stage(plan, inputs, inspected)
+
+    def run(function: Callable[..., Any], todo: list[Any], title: str) -> list[Any]:
+        return run_units(function, todo, distributed=distributed, title=title)
+
+    given = tuple(unit for unit in units if unit.role != "train")
+    training = tuple(unit for unit in units if unit.role == "train")
+    cleaned: list[Cleaned] = []
+    if given:
+        cleaned += run(functools.partial(clean_unit, plan, ()), list(given), "clean given splits")
+    cleaned += run(functools.partial(clean_unit, plan, given), list(training), "clean and split")
+    counts = total(item.counts for item in cleaned)
+    train_rows = counts.get("train", 0)
+    _require_training(counts, total(item.drops for item in cleaned))
+    sides = ["joint"] if settings.joint_vocabulary else ["source", "target"]
+    learn = functools.partial(learn_vocabulary, plan, training, train_rows)
+    run(learn, sides, "learn the vocabulary" if len(sides) == 1 else "learn the vocabularies")
+    encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
+    info = record(plan, request, files, cleaned, encoded)
+    _require_training(info["counts"], info["drops"])
+    return info
+
+
+def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
+    if not counts.get("train"):
+        held = ", ".join(f"{split} {counts.get(split, 0):,}" for split in ("valid", "test"))
+        raise UnusableInput(
+            f"no usable pair is left for training ({held}; rejected: {listed(drops)}); "
+            "give more or other pairs"
+        )
+
+
+def _stage(
+    plan: Plan, inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
+) -> list[Unit]:
+    """Read the inputs in order and lay them down as units; draws the sample on the way."""
+    settings = plan.settings
+    everything = sum(item.rows for items in inspected.values() for item in items)
+    units: list[Unit] = []
+    number = 0
+    with activity("read", total=everything) as shown:
+        for role in SPLITS:
+            rows = sum(item.rows for item in inspected[role])
+            sample = settings.sample if role == "train" else None
+            if sample and sample > rows:
+                say(f"--sample {sample:,}: the corpus has only {rows:,} pairs; all are taken")
+            chosen = draw(rows, sample, settings.seed)
+            batches = _batches(inputs[role], chosen, number, settings.shard_rows)
+            for part, batch in enumerate(batches):
+                unit = Unit(len(units), part, role, 0, len(batch))
+                columns = [
+                    pa.array(column, type=field.type)
+                    for column, field in zip(zip(*batch, strict=True), RAW, strict=True)
+                ]
+                table = pa.Table.from_arrays(columns, schema=RAW)
+                (plan.staging / unit.name("raw")).write_table(table)
+                units.append(unit)
+                shown.update(batch[-1][0] + 1)
+            number += rows
+    return units
+
+
+def _batches(
+    readers: list[PairReader], chosen: Iterator[bool], first: int, size: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    batch: list[tuple[Any, ...]] = []
+    number = first
+    for reader in readers:
+        for row in reader.rows():
+            if next(chosen):
+                batch.append((number, *row))
+                if len(batch) == size:
+                    yield batch
+                    batch = []
+            number += 1
+    if batch:
+        yield batch
+
+
+def _demo_units(plan: Plan, count: int) -> list[Unit]:
+    size = plan.settings.shard_rows
+    starts = range(0, count, size)
+    return [
+        Unit(number, number, "train", start, min(size, count - start))
+        for number, start in enumerate(starts)
+    ]
+
+
+def _already_done(output: Location, asked: dict[str, Any]) -> bool:
+    """Whether this dataset is finished; raises where the output is in use for something else."""
+    info = output.info()
+    if info.type == pafs.FileType.NotFound:
+        return False
+    if info.type == pafs.FileType.File:
+        raise UnusableInput(f"{output}: a file; --output must name a folder")
+    stored = read_info(output)
+    finished = stored is not None
+    marker = output / MARKER_NAME
+    if stored is None and marker.is_file():
+        stored = {"request": marker.read_json()}
+    if stored is None:
+        selector = pafs.FileSelector(output.path)
+        if output.filesystem.get_file_info(selector):
+            raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
+        return False
+    differences = changed(stored.get("request", {}), asked)
+    if differences:
+        state = "holds a dataset" if finished else "holds an unfinished dataset"
+        raise UnusableInput(
+            f"{output}: {state} made with other settings ({'; '.join(differences[:3])}"
+            f"{'; …' if len(differences) > 3 else ''}); choose another --output or delete it"
+        )
+    if finished and marker.exists():
+        marker.delete()
+    return finished
+
+
+def _claim(plan: Plan, asked: dict[str, Any]) -> None:
+    """Mark the output as ours and remove what an interrupted run left of it."""
+    if (plan.output / MARKER_NAME).exists():
+        say(f"{plan.output}: an earlier preparation was interrupted; it is done again")
+        _clear(plan.output)
+    (plan.output / MARKER_NAME).write_json(asked)
+
+
+def _clear(output: Location) -> None:
+    """Remove what a preparation writes; the marker last, for till then the folder is ours."""
+    for name in (STAGING, *SPLITS, "rejected"):
+        (output / name).delete()
+    for kind in ("spm", "word"):
+        for side in ("source", "target"):
+            (output / vocabulary_class(kind).file_name(side)).delete()
+    (output / MARKER_NAME).delete()
+
+
+def _distributed(request: PrepareRequest, inspected: dict[str, list[Inspection]]) -> bool:
+    if request.distributed is not None:
+        return request.distributed
+    size = sum(item.text_bytes for items in inspected.values() for item in items)
+    # A cluster that was named is joined, whatever the size: the user has asked for it.
+    return bool(request.address) or size + (request.demo or 0) * _DEMO_BYTES >= _SMALL_BYTES

@@ -1,0 +1,218 @@
+"""Sentence pairs out of files, as a stream of raw rows.
+
+Rows are bytes: what is broken in one row (a missing column, bytes that are no UTF-8) is found
+later and rejected with a reason. What makes a whole file unusable is found by `inspect`, before
+anything is written. Only ``\\n`` separates lines; U+2028, U+0085 and the like are text, for
+otherwise the lines of aligned files would shift.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from itertools import islice
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.corpus.formats import count_lines, detect, open_text, readable, text_members
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+
+_BOM = b"\xef\xbb\xbf"
+_SNIFFED_LINES = 1000
+
+
+class RawRow(NamedTuple):
+    """One pair as it stands in its file; None for a side that is not there."""
+
+    line: int
+    source: bytes | None
+    target: bytes | None
+
+
+class Inspection(NamedTuple):
+    """What a whole look through a corpus found."""
+
+    rows: int
+    text_bytes: int
+
+
+class PairReader(ABC):
+    """A corpus of sentence pairs that can be read again and again."""
+
+    locations: tuple[Location, ...]
+
+    @abstractmethod
+    def inspect(self) -> Inspection:
+        """Read everything once and count it.
+
+        Raises:
+            UnusableInput: missing, empty, damaged, of another format, or of unequal lengths.
+        """
+
+    @abstractmethod
+    def rows(self) -> Iterator[RawRow]:
+        """The pairs in order, in flat memory; lines are counted from 1."""
+
+    def identify(self) -> list[dict[str, Any]]:
+        """Name, size and SHA-256 of each file, for the dataset's record."""
+        for location in self.locations:
+            detect(location)
+        return [
+            {"name": file.name, "bytes": file.info().size, "sha256": file.sha256()}
+            for file in self.locations
+        ]
+
+
+class TabSeparated(PairReader):
+    """Lines ``source<TAB>target[<TAB>anything]``, plain, in .gz, or in a member of a .zip."""
+
+    def __init__(self, location: Location, kind: str) -> None:
+        self.locations = (location,)
+        self._kind = kind
+        self._member = _pairs_member(location) if kind == "zip" else ""
+
+    def inspect(self) -> Inspection:
+        """See `PairReader.inspect`."""
+        location = self.locations[0]
+        with open_text(location, self._kind, self._member) as file:
+            lines, size, tab = count_lines(file)
+        if not lines:
+            raise UnusableInput(f"{location}: holds no line; give a file with sentence pairs")
+        if not tab:
+            raise UnusableInput(
+                f"{location}: no line holds a tab; expected source<TAB>target in each"
+            )
+        return Inspection(lines, size)
+
+    def rows(self) -> Iterator[RawRow]:
+        """See `PairReader.rows`."""
+        with open_text(self.locations[0], self._kind, self._member) as file:
+            for number, line in enumerate(_lines(file), start=1):
+                source, *others = line.split(b"\t", 2)
+                yield RawRow(number, source, others[0] if others else None)
+
+
+class LineAligned(PairReader):
+    """Two text files whose lines belong together, each plain or .gz."""
+
+    def __init__(self, source: Location, target: Location) -> None:
+        self.locations = (source, target)
+        self._kinds = tuple(detect(location) for location in self.locations)
+        for location, kind in zip(self.locations, self._kinds, strict=True):
+            if kind not in ("text", "gzip"):
+                raise UnusableInput(
+                    f"{location}: a {kind} file; line-aligned files are text or .gz"
+                )
+
+    def inspect(self) -> Inspection:
+        """See `PairReader.inspect`."""
+        counts, total = [], 0
+        for location, kind in zip(self.locations, self._kinds, strict=True):
+            with open_text(location, kind) as file:
+                lines, size, _ = count_lines(file)
+            if not lines:
+                raise UnusableInput(f"{location}: holds no line; give a file with sentences")
+            counts.append(lines)
+            total += size
+        if counts[0] != counts[1]:
+            source, target = self.locations
+            raise UnusableInput(
+                f"{source} has {counts[0]:,} lines but {target} has {counts[1]:,}; "
+                "line-aligned files must have equally many"
+            )
+        return Inspection(counts[0], total)
+
+    def rows(self) -> Iterator[RawRow]:
+        """See `PairReader.rows`."""
+        source, target = self.locations
+        with open_text(source, self._kinds[0]) as left, open_text(target, self._kinds[1]) as right:
+            pairs = zip(_lines(left), _lines(right), strict=True)
+            for number, (source_line, target_line) in enumerate(pairs, start=1):
+                yield RawRow(number, source_line, target_line)
+
+
+class ParquetPairs(PairReader):
+    """The columns ``source`` and ``target`` of a Parquet file; a line is a row."""
+
+    def __init__(self, location: Location) -> None:
+        self.locations = (location,)
+
+    def inspect(self) -> Inspection:
+        """See `PairReader.inspect`."""
+        location = self.locations[0]
+        with readable(location), location.open() as file:
+            parquet = pq.ParquetFile(file)
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+        for name in ("source", "target"):
+            if name not in schema.names:
+                known = ", ".join(schema.names)
+                raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
+            kind = schema.field(name).type
+            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+            if kind not in (pa.string(), pa.large_string(), pa.string_view(), pa.binary()):
+                raise UnusableInput(f"{location}: column '{name}' holds {kind}, not text")
+        if not metadata.num_rows:
+            raise UnusableInput(f"{location}: holds no row; give a file with sentence pairs")
+        groups = range(metadata.num_row_groups)
+        size = sum(metadata.row_group(number).total_byte_size for number in groups)
+        return Inspection(metadata.num_rows, size)
+
+    def rows(self) -> Iterator[RawRow]:
+        """See `PairReader.rows`."""
+        location = self.locations[0]
+        number = 0
+        with readable(location), location.open() as file:
+            batches = pq.ParquetFile(file).iter_batches(8192, columns=["source", "target"])
+            for batch in batches:
+                # As bytes, for Parquet does not promise that its strings are UTF-8.
+                sides = [_as_bytes(batch.column(name)) for name in ("source", "target")]
+                for source, target in zip(*sides, strict=True):
+                    number += 1
+                    yield RawRow(number, source, target)
+
+
+def open_pairs(location: Location) -> PairReader:
+    """A reader for a file that holds both sides, chosen by its content.
+
+    Args:
+        location: a .tsv, .txt, .zip, .gz or .parquet file.
+
+    Raises:
+        UnusableInput: no such file, or none of these formats.
+    """
+    kind = detect(location)
+    return ParquetPairs(location) if kind == "parquet" else TabSeparated(location, kind)
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines without their end (``\\n`` or ``\\r\\n``) and without a byte order mark."""
+    for number, line in enumerate(file):
+        if number == 0:
+            line = line.removeprefix(_BOM)
+        yield line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _as_bytes(column: pa.Array) -> list[bytes | None]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_binary()).to_pylist()
+
+
+def _pairs_member(location: Location) -> str:
+    """The one member of an archive most of whose first lines hold a tab."""
+    candidates = []
+    for member in text_members(location):
+        with open_text(location, "zip", member) as file:
+            head = list(islice(file, _SNIFFED_LINES))
+        if head and 2 * sum(b"\t" in line for line in head) > len(head):
+            candidates.append(member)
+    if len(candidates) != 1:
+        found = f"{len(candidates)}: {', '.join(candidates)}" if candidates else "none"
+        raise UnusableInput(
+            f"{location}: expected one .txt or .tsv member with source<TAB>target lines, found "
+            f"{found}; unpack the archive and name the file"
+        )
+    return candidates[0]

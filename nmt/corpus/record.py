@@ -1,0 +1,117 @@
+"""The content of dataset.json."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+from nmt.corpus.cleaning import RULES
+from nmt.corpus.encoding import Encoded
+from nmt.corpus.readers import Inspection, PairReader
+from nmt.corpus.request import PrepareRequest
+from nmt.corpus.splitting import SPLITS
+from nmt.corpus.stages import Cleaned, Plan
+from nmt.settings import DataSettings
+from nmt.shards.dataset import FORMAT_VERSION
+from nmt.version import __version__
+from nmt.vocabulary import vocabulary_class
+
+K = TypeVar("K", bound=Hashable)
+
+
+def number_inputs(
+    inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
+) -> list[dict[str, Any]]:
+    """For each input its first id, so that an id leads back to a line."""
+    files, first = [], 0
+    for role in SPLITS:
+        for reader, found in zip(inputs[role], inspected[role], strict=True):
+            names = [location.name for location in reader.locations]
+            files.append({"role": role, "names": names, "rows": found.rows, "first_id": first})
+            first += found.rows
+    return files
+
+
+def record(
+    plan: Plan,
+    request: PrepareRequest,
+    inputs: list[dict[str, Any]],
+    cleaned: list[Cleaned],
+    encoded: list[Encoded],
+) -> dict[str, Any]:
+    """Bring together what the stages wrote and counted."""
+    settings = plan.settings
+    files = {
+        split: [item.files[split] for item in encoded if split in item.files]
+        for split in (*SPLITS, "rejected")
+    }
+    tokenizer: dict[str, Any] = {
+        "kind": settings.tokenizer,
+        "joint": settings.joint_vocabulary,
+    }
+    kind = vocabulary_class(settings.tokenizer)
+    for side in ("source", "target"):
+        vocabulary = kind((plan.output / kind.file_name(side)).read_bytes())  # type: ignore[call-arg]
+        tokenizer[side] = {
+            "file": kind.file_name(side),
+            "sha256": vocabulary.sha256,
+            "size": vocabulary.size,
+        }
+    lengths: dict[tuple[int, int], int] = total(item.lengths for item in encoded)
+    return {
+        "format_version": FORMAT_VERSION,
+        "languages": {"source": settings.source_language, "target": settings.target_language},
+        "tokenizer": tokenizer,
+        "counts": {
+            "input": request.demo or sum(item["rows"] for item in inputs),
+            **{split: sum(entry["rows"] for entry in files[split]) for split in files},
+        },
+        "drops": total([item.drops for item in cleaned] + [item.drops for item in encoded]),
+        "cleaning": dict.fromkeys(RULES, 0) | total(item.rules for item in cleaned),
+        "split_rule": _split_rule(settings, request),
+        "seed": settings.seed,
+        "alignment": plan.demo,
+        "inputs": inputs,
+        "files": files,
+        "lengths": {
+            f"{source} {target}": lengths[source, target] for source, target in sorted(lengths)
+        },
+        "versions": {
+            "nmt": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("pyarrow", "sentencepiece")},
+        },
+    }
+
+
+def total(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    """The sum of several counts, sorted by key."""
+    summed: Counter[K] = Counter()
+    for item in counts:
+        summed.update(item)
+    return {key: summed[key] for key in sorted(summed)}  # type: ignore[type-var]
+
+
+def listed(counts: dict[str, int]) -> str:
+    """Counts as one line for people."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+
+def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
+    parts = []
+    given = [split for split in ("valid", "test") if getattr(request, split)]
+    if given:
+        parts.append(
+            f"{' and '.join(given)} from given files; a training pair whose source stands in them "
+            "is rejected as leak"
+        )
+    if settings.valid_fraction or settings.test_fraction:
+        parts.append(
+            "by source sentence as the model sees it: u = BLAKE2b(seed, source) / 2^64; "
+            f"u < {settings.test_fraction:g} is test, the next {settings.valid_fraction:g} valid, "
+            "else train"
+        )
+    return "; ".join(parts) or "all pairs are train"

@@ -1,0 +1,132 @@
+"""What a preparation was asked for, checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.errors import UnusableInput
+from nmt.settings import DataSettings
+from nmt.storage import Location
+
+_LANGUAGE = re.compile(r"\.([A-Za-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
+_ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PrepareRequest:
+    """The arguments of `jobs/prepare.py`.
+
+    Attributes:
+        output: the DATASET to make.
+        settings: cleaning, splitting, vocabulary; fields that were not set explicitly may be
+            filled from the inputs (languages, fractions).
+        pairs: a file with both sides; or else
+        sources, targets: line-aligned files; or else
+        demo: so many pairs of the built-in grammar.
+        valid, test: given files, (source, target).
+        address: a Ray cluster to join; None works in this process or on a local Ray.
+        distributed: True or False overrides the choice between the two (tests).
+    """
+
+    output: Location
+    settings: DataSettings = field(default_factory=DataSettings)
+    pairs: Location | None = None
+    sources: tuple[Location, ...] = ()
+    targets: tuple[Location, ...] = ()
+    demo: int | None = None
+    valid: tuple[Location, Location] | None = None
+    test: tuple[Location, Location] | None = None
+    address: str | None = None
+    distributed: bool | None = None
+
+
+def resolve_settings(request: PrepareRequest) -> DataSettings:
+    """Check the arguments, and fill in the settings that follow from them.
+
+    Raises:
+        UnusableInput: arguments that contradict each other.
+    """
+    _check_inputs(request)
+    settings = request.settings
+    given = {split: getattr(request, split) for split in ("valid", "test")}
+    filled: dict[str, Any] = {}
+    for split, files in given.items():
+        name = f"{split}_fraction"
+        explicit = name in settings.model_fields_set
+        if files and explicit and getattr(settings, name) > 0:
+            raise UnusableInput(
+                f"--{split}-fraction and --{split}-source exclude each other; give one of them"
+            )
+        if files or (any(given.values()) and not explicit):
+            filled[name] = 0.0
+    for side in ("source", "target"):
+        if f"{side}_language" not in settings.model_fields_set:
+            files = request.sources if side == "source" else request.targets
+            demo = {"source": "en", "target": "de"}[side] if request.demo else None
+            filled[f"{side}_language"] = demo or _language(files) or side
+    settings = settings.model_copy(update=filled)
+    if settings.valid_fraction + settings.test_fraction >= 1:
+        raise UnusableInput("--valid-fraction and --test-fraction leave nothing for training")
+    if settings.joint_vocabulary and settings.tokenizer == "word":
+        raise UnusableInput("--joint-vocabulary goes with --tokenizer spm only")
+    if settings.sample and request.demo:
+        raise UnusableInput("--sample and --demo exclude each other; give a smaller --demo")
+    return settings
+
+
+def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
+    """Readers for the files of ``train``, ``valid`` and ``test``; none for the grammar.
+
+    Raises:
+        UnusableInput: a file is missing or of another format.
+    """
+    inputs: dict[str, list[PairReader]] = {"train": [], "valid": [], "test": []}
+    if request.pairs is not None:
+        inputs["train"].append(open_pairs(request.pairs))
+    for source, target in zip(request.sources, request.targets, strict=True):
+        inputs["train"].append(LineAligned(source, target))
+    for split, files in (("valid", request.valid), ("test", request.test)):
+        if files:
+            inputs[split].append(LineAligned(*files))
+    return inputs
+
+
+def describe(
+    request: PrepareRequest, settings: DataSettings, inputs: dict[str, list[PairReader]]
+) -> dict[str, Any]:
+    """The request as stored: equal requests on equal files have equal descriptions."""
+    files = {
+        role: {f"{number}": file for number, file in enumerate(found)}
+        for role, readers in inputs.items()
+        if (found := [entry for reader in readers for entry in reader.identify()])
+    }
+    demo = {"demo": request.demo} if request.demo else {}
+    return {"settings": settings.model_dump(), "inputs": {**files, **demo}}
+
+
+def _check_inputs(request: PrepareRequest) -> None:
+    aligned = bool(request.sources or request.targets)
+    if (request.pairs is not None) + aligned + (request.demo is not None) != 1:
+        raise UnusableInput("give exactly one of --pairs, --source with --target, --demo")
+    if len(request.sources) != len(request.targets):
+        raise UnusableInput(
+            f"{len(request.sources)} --source but {len(request.targets)} --target files; "
+            "give one --target for each --source"
+        )
+    if request.demo is not None and request.demo < 1:
+        raise UnusableInput(f"--demo {request.demo}: give a number of pairs, at least 1")
+
+
+def _language(files: tuple[Location, ...]) -> str | None:
+    """The language that all names end in (``train.de.gz``), if they do."""
+    found = set()
+    for file in files:
+        name = file.name
+        while _ENDINGS.search(name):
+            name = _ENDINGS.sub("", name)
+        match = _LANGUAGE.search(name)
+        found.add(match.group(1) if match else None)
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,74 @@
+"""Which pair goes where: a seeded hash of the source, and an exact random sample.
+
+Both need no memory of the corpus. Two pairs of one source sentence always come into the same
+split, so that nothing of valid or test has been seen in training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from random import Random
+
+SPLITS = ("train", "valid", "test")
+
+_KEY_BYTES = 16
+
+
+def source_key(source: str, seed: int) -> bytes:
+    """A seeded fingerprint of a source sentence as the model sees it.
+
+    Args:
+        source: the sentence, cleaned, and standardised by the tokenizer.
+        seed: the seed of the split.
+
+    Returns:
+        16 bytes: equal sentences have equal keys; different ones differ.
+    """
+    text = f"{seed}\n{source}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=_KEY_BYTES).digest()
+
+
+def split_of(key: bytes, valid_fraction: float, test_fraction: float) -> str:
+    """The split that a key falls into: ``test``, ``valid`` or ``train``.
+
+    Args:
+        key: what `source_key` made.
+        valid_fraction: share of the different sources drawn for valid.
+        test_fraction: share of the different sources drawn for test.
+    """
+    position = int.from_bytes(key[:8], "little") / 2**64
+    if position < test_fraction:
+        return "test"
+    return "valid" if position < test_fraction + valid_fraction else "train"
+
+
+def split_keys(data: bytes) -> frozenset[bytes]:
+    """The keys that a file of joined keys holds."""
+    return frozenset(data[at : at + _KEY_BYTES] for at in range(0, len(data), _KEY_BYTES))
+
+
+def draw(total: int, size: int | None, seed: int) -> Iterator[bool]:
+    """Decide for each of `total` rows whether it belongs to a random sample.
+
+    Selection sampling (Knuth, The Art of Computer Programming 2, algorithm S): exactly
+    `size` rows, every subset equally likely, in one pass and constant memory.
+
+    Args:
+        total: number of rows.
+        size: rows wanted; None or more than `total` takes all.
+        seed: the same seed draws the same rows.
+
+    Returns:
+        An iterator of `total` truth values.
+    """
+    if size is None or size >= total:
+        for _ in range(total):
+            yield True
+        return
+    random = Random(f"nmt sample {seed}")
+    needed = size
+    for left in range(total, 0, -1):
+        taken = random.random() * left < needed
+        needed -= taken
+        yield taken

@@ -1,0 +1,90 @@
+"""Word alignments read off the attention, and the alignment error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from nmt.errors import UnusableInput
+
+Links = list[tuple[int, int]]  # (source word, target word), both counted from 0
+
+
+def word_weights(
+    weights: np.ndarray, source_words: Sequence[int], target_words: Sequence[int]
+) -> tuple[np.ndarray, list[int], list[int]]:
+    """Attention between whole words: summed over a source word's tokens, averaged over a target's.
+
+    Args:
+        weights: attention between tokens, shape (target tokens, source tokens).
+        source_words: for each source token the index of its word.
+        target_words: for each target token the index of its word.
+
+    Returns:
+        The weights, shape (target words, source words), and the word indices of its columns
+        (source) and rows (target), ascending.
+    """
+    sources, columns = np.unique(np.asarray(source_words, np.int64), return_inverse=True)
+    targets, rows = np.unique(np.asarray(target_words, np.int64), return_inverse=True)
+    summed = np.zeros((weights.shape[0], len(sources)))
+    np.add.at(summed.T, columns, weights[:, : len(source_words)].T)
+    result = np.zeros((len(targets), len(sources)))
+    np.add.at(result, rows, summed)
+    result /= np.maximum(np.bincount(rows, minlength=len(targets)), 1)[:, np.newaxis]
+    return result, sources.tolist(), targets.tolist()
+
+
+def word_alignment(
+    weights: np.ndarray, source_words: Sequence[int], target_words: Sequence[int]
+) -> Links:
+    """One link a target word, to the source word that it looked at most.
+
+    Args:
+        weights: attention between tokens, shape (target tokens, source tokens).
+        source_words: for each source token the index of its word.
+        target_words: for each target token the index of its word.
+    """
+    if not len(source_words) or not len(target_words):
+        return []
+    words, sources, targets = word_weights(weights, source_words, target_words)
+    return [(sources[s], t) for t, s in zip(targets, words.argmax(1), strict=True)]
+
+
+def diagonal(source_length: int, target_length: int) -> Links:
+    """The plain diagonal, the alignment to beat: target word t is linked to the source word
+    that lies at the same share of the sentence."""
+    if not source_length:
+        return []
+    scale = source_length / max(target_length, 1)
+    return [(min(int((t + 0.5) * scale), source_length - 1), t) for t in range(target_length)]
+
+
+def format_pharaoh(links: Links) -> str:
+    """Links as ``0-0 1-2 …``, source first, sorted."""
+    return " ".join(f"{s}-{t}" for s, t in sorted(links))
+
+
+def parse_pharaoh(text: str) -> Links:
+    """Read ``0-0 1-2 …``.
+
+    Raises:
+        UnusableInput: a link of another form.
+    """
+    try:
+        return [(int(s), int(t)) for s, t in (link.split("-") for link in text.split())]
+    except ValueError:
+        raise UnusableInput(f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …") from None
+
+
+def alignment_error_rate(pairs: Iterable[tuple[Links, Links]]) -> float:
+    """AER over a corpus (Och and Ney 2003), every gold link being sure: 1 - 2|A ∩ S| / (|A| + |S|).
+
+    Args:
+        pairs: for each sentence the links found and the gold links.
+    """
+    common = total = 0
+    for found, gold in pairs:
+        common += len(set(found) & set(gold))
+        total += len(set(found)) + len(set(gold))
+    return 1.0 - 2.0 * common / total if total else 0.0

@@ -1,0 +1,115 @@
+"""Make the page of a translation job: one HTML file that needs nothing but a browser.
+
+The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` are required::
+
+    title       text
+    created     ISO 8601 time
+    model       id, name, direction ("en → de"), parameters, ...
+    counts      rows, translated, rejected, empty, truncated, source_tokens, target_tokens,
+                rejected_by_reason {reason: number}
+    rates       rejected, unk, truncated, repetition, length_ratio, attention_entropy, coverage
+    throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds,
+                actors
+    scores      [{metric, score, confidence [low, high], signature, text, ...}]
+    alignment   aer, aer_diagonal, sentences
+    by_length   [{from, to, sentences, bleu}]
+    samples     [{id, source, translation, reference, score, chrf, flags}]
+    settings    nested dictionary
+    inputs      [{path, bytes, sha256, rows}]
+    versions    {name: version}
+
+Translations come from anywhere, so nothing in them is trusted: every text is escaped, and the
+page's Content-Security-Policy lets no script run but the page's own and no request leave.
+A new section is a function in ``view``, a template of its own and one line in
+``report.html.j2``.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from nmt.report import view
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Not allowed in HTML, or (surrogates) not encodable as UTF-8.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+
+
+def render(report: Mapping[str, Any], heatmaps: Sequence[tuple[str, bytes]]) -> str:
+    """Make the page of one translation job.
+
+    Args:
+        report: The dictionary described above.
+        heatmaps: Pairs of a heading and a PNG, as ``attention_heatmap`` makes them.
+
+    Returns:
+        A whole HTML document with styles, script and pictures inside, to be written as UTF-8.
+
+    Raises:
+        ValueError: If the report lacks ``title`` or ``counts``, or a heatmap is no PNG.
+    """
+    environment = _environment()
+    style = _asset("report.css")
+    script = _asset("report.js")
+    return environment.get_template("report.html.j2").render(
+        **view.build(report),
+        heatmaps=[_picture(name, png) for name, png in heatmaps],
+        style=style,
+        script=script,
+        policy=(
+            f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+            f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+        ),
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("nmt.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _printable(value: Any) -> Any:
+    """Replace characters that no HTML document may hold; escaping comes after."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _asset(name: str) -> Markup:
+    """Our own style or script: the only text that is not escaped."""
+    loader = _environment().loader
+    assert loader is not None
+    text, _, _ = loader.get_source(_environment(), name)
+    return Markup(text.strip())
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _picture(name: str, png: bytes) -> dict[str, Any]:
+    if not png.startswith(_PNG):
+        raise ValueError(f"heatmap {name!r} is not a PNG picture")
+    return {
+        "name": name,
+        "data": base64.b64encode(png).decode(),
+        # The header chunk holds width and height, so the page need not jump while it loads.
+        "width": int.from_bytes(png[16:20]),
+        "height": int.from_bytes(png[20:24]),
+    }

@@ -1,0 +1,263 @@
+"""Turn the dictionary of a report into what the page shows: sections of ready-made rows.
+
+A section that has no data is None and the template leaves it out, so an old report, or one
+without references, still makes a page.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nmt.report import chart
+from nmt.report.numbers import date, is_number, number, percent, seconds, size
+
+_COUNTS = {
+    "rows": "Rows read",
+    "translated": "Translated",
+    "rejected": "Rejected",
+    "empty": "Empty lines",
+    "truncated": "Source truncated",
+    "source_tokens": "Source tokens",
+    "target_tokens": "Target tokens",
+}
+_RATES = {  # name, what it means, how it is written
+    "rejected": ("Rejected", "rows that could not be translated", percent),
+    "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
+    "truncated": ("Truncated", "sentences cut at the length limit", percent),
+    "repetition": ("Repetition", "sentences that repeat themselves", percent),
+    "length_ratio": ("Length ratio", "words of the translation over words compared with", number),
+    "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
+    "coverage": ("Coverage", "how much of the source was attended to", number),
+}
+_THROUGHPUT = {
+    "sentences_per_second": ("Sentences a second", number),
+    "target_tokens_per_second": ("Target tokens a second", number),
+    "decode_seconds": ("Time decoding", seconds),
+    "total_seconds": ("Time in all", seconds),
+    "actors": ("Actors", number),
+}
+_TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_FLAG_TONES = {"empty": "quiet"}
+
+
+def build(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Prepare every section of the page.
+
+    Args:
+        report: The dictionary described in ``nmt.report.page``.
+
+    Returns:
+        The variables of the template: text still unescaped, sections None where the report
+        has no data for them.
+
+    Raises:
+        ValueError: If ``title`` or ``counts`` is missing.
+    """
+    for key in ("title", "counts"):
+        if key not in report:
+            raise ValueError(f"a report needs the key {key!r}; it has {sorted(report)}")
+    model = report.get("model") or {}
+    scores = report.get("scores") or []
+    source_language, target_language = _languages(model.get("direction"))
+    return {
+        "title": report["title"],
+        "created": report.get("created"),
+        "created_shown": date(report["created"]) if report.get("created") else None,
+        "model": _model(model),
+        "source_language": source_language,
+        "target_language": target_language,
+        "tiles": _tiles(report, scores),
+        "scores": _scores(scores),
+        "by_length": _by_length(report.get("by_length") or []) if scores else None,
+        "alignment": _alignment(report.get("alignment") or {}),
+        "counts": _counts(report["counts"]),
+        "rates": _described(report.get("rates") or {}),
+        "throughput": _throughput(report.get("throughput") or {}),
+        "samples": [_sample(sample) for sample in report.get("samples") or []],
+        "settings": _flat(report.get("settings") or {}),
+        "model_rows": _flat(model),
+        "inputs": [_input(entry) for entry in report.get("inputs") or []],
+        "versions": _flat(report.get("versions") or {}),
+    }
+
+
+def _languages(direction: Any) -> tuple[str | None, str | None]:
+    """Language tags from ``en → de``, for the ``lang`` attributes."""
+    tags = re.split(r"\s*(?:→|->)\s*", direction.strip()) if isinstance(direction, str) else []
+    if len(tags) == 2 and all(_LANGUAGE.fullmatch(tag) for tag in tags):
+        return tags[0], tags[1]
+    return None, None
+
+
+def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+    identity = None if model.get("id") is None else str(model["id"])
+    return {
+        "id": identity,
+        "short": identity[:12] if identity else None,
+        "name": model.get("name"),
+        "direction": model.get("direction"),
+        "parameters": number(model["parameters"]) if "parameters" in model else None,
+    }
+
+
+def _interval(confidence: Any) -> str | None:
+    if isinstance(confidence, Sequence) and len(confidence) == 2:
+        return " – ".join(number(bound, 1) for bound in confidence)
+    return None
+
+
+def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[str, Any]]:
+    """The headline numbers; of several scores of one metric the first."""
+    tiles: dict[str, dict[str, Any]] = {}
+    for score in scores:
+        name = _TILE_METRICS.get(str(score.get("metric")).lower().rstrip("+"))
+        if name and name not in tiles:
+            interval = _interval(score.get("confidence"))
+            note = f"95 % CI {interval}" if interval else "no confidence interval"
+            better = "lower is better" if name == "TER" else None
+            tiles[name] = {
+                "label": name, "value": number(score.get("score"), 1), "note": note,
+                "better": better, "lead": True,
+            }  # fmt: skip
+    shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
+    counts, throughput = report["counts"], report.get("throughput") or {}
+    rates = report.get("rates") or {}
+    if "translated" in counts:
+        rows = f"of {number(counts['rows'])} rows" if "rows" in counts else None
+        shown.append({"label": "Sentences", "value": number(counts["translated"]), "note": rows})
+    elif "rows" in counts:
+        shown.append({"label": "Sentences", "value": number(counts["rows"]), "note": "rows read"})
+    if "sentences_per_second" in throughput:
+        actors = throughput.get("actors")
+        team = f"{number(actors)} actor{'' if actors == 1 else 's'}" if actors else None
+        speed = number(throughput["sentences_per_second"])
+        shown.append({"label": "Sentences/s", "value": speed, "note": team})
+    if "rejected" in counts:
+        share = f"{percent(rates['rejected'])} of rows" if "rejected" in rates else None
+        rejected = counts["rejected"]
+        alarm = is_number(rejected) and rejected > 0
+        shown.append(
+            {"label": "Rejected", "value": number(rejected), "note": share, "alarm": alarm}
+        )
+    return shown
+
+
+def _scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    known = {"metric", "score", "confidence", "signature", "text"}
+    return [
+        {
+            "metric": score.get("metric"),
+            "score": number(score.get("score"), 1),
+            "interval": _interval(score.get("confidence")),
+            "text": score.get("text"),
+            "signature": score.get("signature"),
+            "others": [(k, _plain(v)) for k, v in score.items() if k not in known],
+        }
+        for score in scores
+    ]
+
+
+def _by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    if not entries:
+        return None
+    rows = [
+        (chart.length_label(entry), number(entry.get("sentences")), number(entry.get("bleu"), 1))
+        for entry in entries
+    ]
+    return {"chart": chart.by_length(entries), "rows": rows}
+
+
+def _alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    named = {
+        "aer": ("Alignment error rate (AER)", percent),
+        "aer_diagonal": ("AER of the diagonal", percent),
+        "sentences": ("Sentences with gold alignments", number),
+    }
+    return [
+        (named[key][0], named[key][1](value)) if key in named else (_words(key), number(value))
+        for key, value in alignment.items()
+    ]
+
+
+def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+    """Rows of name, number and whether it is a part of the row above."""
+    reasons = counts.get("rejected_by_reason") or {}
+    rows = []
+    for key, value in counts.items():
+        if key == "rejected_by_reason":
+            continue
+        rows.append((_COUNTS.get(key, _words(key)), number(value), False))
+        if key == "rejected":
+            ordered = sorted(reasons.items(), key=lambda item: str(item[0]))
+            rows += [(str(reason), number(count), True) for reason, count in ordered]
+    return rows
+
+
+def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows = []
+    for key, value in rates.items():
+        name, meaning, written = _RATES.get(key, (_words(key), "", number))
+        rows.append((name, meaning, written(value)))
+    return rows
+
+
+def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for key, value in throughput.items():
+        name, written = _THROUGHPUT.get(key, (_words(key), number))
+        rows.append((name, written(value)))
+    return rows
+
+
+def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
+    score, chrf = sample.get("score"), sample.get("chrf")
+    source = str(sample.get("source") or "")
+    return {
+        "id": sample.get("id"),
+        "source": source,
+        "translation": str(sample.get("translation") or ""),
+        "reference": sample.get("reference"),
+        "score": number(score, 2) if score is not None else None,
+        "score_key": score if is_number(score) else None,
+        "chrf": number(chrf, 1) if chrf is not None else None,
+        "chrf_key": chrf if is_number(chrf) else None,
+        "length": len(source),
+        "flags": [(flag, _FLAG_TONES.get(flag, "warn")) for flag in sample.get("flags") or []],
+    }
+
+
+def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
+    digest = entry.get("sha256") or entry.get("etag")
+    return {
+        "path": entry.get("path"),
+        "rows": number(entry.get("rows")),
+        "bytes": size(entry.get("bytes")),
+        "sha256": digest,
+    }
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Rows of dotted name and value; an empty mapping or list still has its row."""
+    rows: list[tuple[str, str]] = []
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{name}.")
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            rows.append((name, ", ".join(map(_plain, value)) if value else "none"))
+        else:
+            rows.append((name, _plain(value)))
+    return rows
+
+
+def _plain(value: Any) -> str:
+    """A setting as it would be written in its file, so it can be copied back."""
+    if value is None or value == {}:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(key: Any) -> str:
+    text = str(key).replace("_", " ")
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,22 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Hypotheses(NamedTuple):
+    """The best hypothesis of every sentence of a batch.
+
+    Attributes:
+        ids: target ids without BOS, shape (batch, length), 0 behind the end. The EOS is kept,
+            so a row without one was cut off at its length limit.
+        log_probability: sum over the tokens, EOS included, in nats, shape (batch,).
+        length: number of tokens, EOS included, shape (batch,).
+    """
+
+    ids: tf.Tensor
+    log_probability: tf.Tensor
+    length: tf.Tensor

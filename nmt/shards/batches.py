@@ -1,0 +1,244 @@
+"""Batches of a few fixed shapes, in an order that is a pure function of (seed, epoch).
+
+An epoch's row groups are shuffled and read in windows; inside a window the pairs are
+shuffled, put into buckets by length, and cut into batches of one shape a bucket. So every
+pair is used exactly once an epoch, padding stays small, nothing is compiled twice, and every
+replica of a distributed training can take its slice of the same plan.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.storage import Location
+from nmt.vocabulary.special import BOS, EOS, PAD
+
+
+class Shape(NamedTuple):
+    """Rows and width (source and target tokens, BOS or EOS included) of a bucket's batches."""
+
+    rows: int
+    width: int
+
+
+class Batch(NamedTuple):
+    """Padded ids, int32. A row that fills up a last batch has an EOS as source and no target.
+
+    Attributes:
+        source: ids and EOS, shape (rows, width).
+        target_inputs: BOS and ids, shape (rows, width).
+        target_outputs: ids and EOS, shape (rows, width).
+    """
+
+    source: np.ndarray
+    target_inputs: np.ndarray
+    target_outputs: np.ndarray
+
+
+class TrainingShards(Protocol):
+    """What is needed of a dataset."""
+
+    def files(self, split: str) -> list[Location]:
+        """The split's Parquet files in order."""
+
+
+def choose_shapes(
+    widths: Mapping[int, int], buckets: int, batch_tokens: int, multiple: int = 1
+) -> list[Shape]:
+    """Choose the bucket widths that pad least.
+
+    Args:
+        widths: number of pairs by width, where a pair's width is that of its longer side with
+            EOS.
+        buckets: most shapes.
+        batch_tokens: tokens of a batch, padding included.
+        multiple: rows are a multiple of this (the number of replicas).
+
+    Returns:
+        The shapes, narrow to wide. The widest holds the longest pair.
+    """
+    lengths = sorted(length for length, count in widths.items() if count)
+    counts = np.array([widths[length] for length in lengths], np.float64)
+    totals = np.concatenate([[0.0], np.cumsum(counts)])
+    size = len(lengths)
+    # Least padded tokens for the first j lengths in k buckets, by dynamic programming.
+    best = np.full((buckets + 1, size + 1), np.inf)
+    cut = np.zeros((buckets + 1, size + 1), np.int64)
+    best[0, 0] = 0.0
+    for k in range(1, buckets + 1):
+        best[k, 0] = 0.0
+        for j in range(1, size + 1):
+            costs = best[k - 1, :j] + (totals[j] - totals[:j]) * lengths[j - 1]
+            cut[k, j] = int(np.argmin(costs))
+            best[k, j] = costs[cut[k, j]]
+    chosen, j = [], size
+    for k in range(buckets, 0, -1):
+        if j > 0:
+            chosen.append(lengths[j - 1])
+            j = int(cut[k, j])
+    return [
+        Shape(max(1, batch_tokens // width // multiple) * multiple, width)
+        for width in sorted(set(chosen))
+    ]
+
+
+def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:
+    """Batches of an epoch, as far as it fits into one window (one more a shape a window else)."""
+    pairs = dict.fromkeys(shapes, 0)
+    for width, count in widths.items():
+        pairs[next(shape for shape in shapes if shape.width >= width)] += count
+    return sum(-(-count // shape.rows) for shape, count in pairs.items())
+
+
+class Ragged(NamedTuple):
+    """Lists of ids, end to end: row i is ``values[starts[i]:starts[i] + lengths[i]]``."""
+
+    values: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Ragged:
+        """Take over a list<int32> column."""
+        array = column.combine_chunks()
+        if isinstance(array, pa.ChunkedArray):  # no chunk at all
+            array = pa.array([], pa.list_(pa.int32()))
+        offsets = np.asarray(array.offsets)
+        return cls(np.asarray(array.values), offsets[:-1], np.diff(offsets))
+
+    def padded(self, rows: np.ndarray, shape: tuple[int, int], first: int = 0) -> np.ndarray:
+        """The given rows as one array, row r's ids from column `first` on, PAD elsewhere."""
+        result = np.full(shape, PAD, np.int32)
+        lengths = self.lengths[rows]
+        row = np.repeat(np.arange(len(rows)), lengths)
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        result[row, first + within] = self.values[np.repeat(self.starts[rows], lengths) + within]
+        return result
+
+
+def make_batch(source: Ragged, target: Ragged, rows: np.ndarray, shape: Shape) -> Batch:
+    """Pad the given rows to a shape and add BOS and EOS."""
+    size, used = (shape.rows, shape.width), np.arange(len(rows))
+    sources = source.padded(rows, size)
+    sources[used, source.lengths[rows]] = EOS
+    sources[len(rows) :, 0] = EOS
+    inputs = target.padded(rows, size, first=1)
+    inputs[:, 0] = BOS
+    outputs = target.padded(rows, size)
+    outputs[used, target.lengths[rows]] = EOS
+    return Batch(sources, inputs, outputs)
+
+
+def epoch_batches(
+    dataset: TrainingShards,
+    shapes: Sequence[Shape],
+    seed: int,
+    epoch: int,
+    window: int,
+    skip: int = 0,
+    split: str = "train",
+) -> Iterator[Batch]:
+    """The global batches of one epoch.
+
+    Args:
+        dataset: where the shards lie.
+        shapes: from `choose_shapes`, narrow to wide.
+        seed: of the order.
+        epoch: number of the epoch, from 0.
+        window: pairs shuffled together.
+        skip: batches already used, when training continues in mid-epoch.
+        split: which part of the dataset.
+    """
+    random = np.random.default_rng([seed, epoch])
+    groups = [
+        (file, group)
+        for file in dataset.files(split)
+        for group in range(_metadata(file).num_row_groups)
+    ]
+    order = [groups[i] for i in random.permutation(len(groups))]
+    for table in _windows(order, window):
+        source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
+        plan = list(_window_plan(source, target, shapes, random))
+        for rows, shape in plan[skip:]:
+            yield make_batch(source, target, rows, shape)
+        skip = max(0, skip - len(plan))
+
+
+def _window_plan(
+    source: Ragged, target: Ragged, shapes: Sequence[Shape], random: np.random.Generator
+) -> list[tuple[np.ndarray, Shape]]:
+    """Cut a window into batches: row numbers and shape of each, in shuffled order."""
+    widths = np.maximum(source.lengths, target.lengths) + 1
+    bucket = np.searchsorted([shape.width for shape in shapes], widths)
+    shuffled = random.permutation(len(widths))
+    batches = [
+        (rows[i : i + shape.rows], shape)
+        for k, shape in enumerate(shapes)
+        for rows in [shuffled[bucket[shuffled] == k]]
+        for i in range(0, len(rows), shape.rows)
+    ]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _windows(groups: Iterable[tuple[Location, int]], window: int) -> Iterator[pa.Table]:
+    tables: list[pa.Table] = []
+    for file, group in groups:
+        with file.open() as handle:
+            reader = pq.ParquetFile(handle)
+            tables.append(reader.read_row_group(group, columns=["source_ids", "target_ids"]))
+        if sum(table.num_rows for table in tables) >= window:
+            yield pa.concat_tables(tables)
+            tables = []
+    if tables:
+        yield pa.concat_tables(tables)
+
+
+def _metadata(file: Location) -> pq.FileMetaData:
+    with file.open() as handle:
+        return pq.read_metadata(handle)
+
+
+_Item = TypeVar("_Item")
+
+
+def prefetch(items: Iterator[_Item], size: int = 8) -> Iterator[_Item]:
+    """Make up to `size` items ahead in a thread; an exception there is raised here."""
+    waiting: queue.Queue = queue.Queue(size)
+    stopped, end = threading.Event(), object()
+
+    def put(entry: tuple[object, BaseException | None]) -> None:
+        while not stopped.is_set():
+            try:
+                waiting.put(entry, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                put((item, None))
+                if stopped.is_set():
+                    return
+            put((end, None))
+        except BaseException as error:
+            put((end, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()

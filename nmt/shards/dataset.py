@@ -1,0 +1,129 @@
+"""A prepared corpus, opened for reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.errors import UnusableInput
+from nmt.storage import Location, hash_json
+from nmt.vocabulary import Vocabulary, load
+
+FORMAT_VERSION = 1
+INFO_NAME = "dataset.json"
+MARKER_NAME = "_preparing.json"
+
+
+class Dataset:
+    """An opened, complete DATASET; made by `open`.
+
+    Attributes:
+        location: the folder.
+        info: the content of dataset.json.
+        source_vocabulary: the vocabulary of the source side.
+        target_vocabulary: that of the target side.
+    """
+
+    def __init__(
+        self, location: Location, info: dict[str, Any], source: Vocabulary, target: Vocabulary
+    ) -> None:
+        self.location = location
+        self.info = info
+        self.source_vocabulary = source
+        self.target_vocabulary = target
+
+    @classmethod
+    def open(cls, location: Location) -> Dataset:
+        """Open a finished dataset.
+
+        Raises:
+            UnusableInput: dataset.json is missing, broken or of another format version, or a
+                vocabulary is not the one it names.
+        """
+        info = read_info(location)
+        if info is None:
+            unfinished = (location / MARKER_NAME).exists()
+            reason = (
+                "its preparation did not end; run jobs/prepare.py again"
+                if unfinished
+                else f"no {INFO_NAME} here; give the --output of jobs/prepare.py"
+            )
+            raise UnusableInput(f"{location}: not a finished dataset: {reason}")
+        tokenizer = info["tokenizer"]
+        vocabularies = []
+        for side in ("source", "target"):
+            file = location / tokenizer[side]["file"]
+            data = file.read_bytes()
+            if hashlib.sha256(data).hexdigest() != tokenizer[side]["sha256"]:
+                raise UnusableInput(
+                    f"{file}: not the vocabulary that {INFO_NAME} names; prepare the data again"
+                )
+            vocabularies.append(load(tokenizer["kind"], data))
+        return cls(location, info, *vocabularies)
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the content of dataset.json; equal datasets have equal hashes."""
+        return hash_json(self.info)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The `DataSettings` under which it was prepared, as a mapping."""
+        return self.info["request"]["settings"]
+
+    def rows(self, split: str) -> int:
+        """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
+        return sum(entry["rows"] for entry in self.info["files"][split])
+
+    def files(self, split: str) -> list[Location]:
+        """The files of a split (or of ``rejected``), in order."""
+        return [self.location / entry["name"] for entry in self.info["files"][split]]
+
+    def read(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """A split's rows in order, one row group (at most 4,096 rows) at a time.
+
+        Args:
+            split: ``train``, ``valid``, ``test`` or ``rejected``.
+            columns: the columns wanted; None is all.
+        """
+        wanted = None if columns is None else list(columns)
+        for location in self.files(split):
+            with location.open() as file:
+                parquet = pq.ParquetFile(file)
+                for number in range(parquet.num_row_groups):
+                    yield parquet.read_row_group(number, columns=wanted)
+
+    def lengths(self) -> dict[tuple[int, int], int]:
+        """How many training pairs have so many (source, target) tokens."""
+        histogram = {}
+        for key, count in self.info["lengths"].items():
+            source, target = key.split()
+            histogram[int(source), int(target)] = count
+        return histogram
+
+
+def read_info(location: Location) -> dict[str, Any] | None:
+    """The content of a folder's dataset.json; None where there is none.
+
+    Raises:
+        UnusableInput: the file is broken or of another format version.
+    """
+    file = location / INFO_NAME
+    if not file.is_file():
+        return None
+    try:
+        info = file.read_json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UnusableInput(f"{file}: not JSON; prepare the data again") from None
+    version = info.get("format_version") if isinstance(info, dict) else None
+    if version != FORMAT_VERSION:
+        raise UnusableInput(
+            f"{file}: format version {version}, this program reads {FORMAT_VERSION}; "
+            "prepare the data again"
+        )
+    return info

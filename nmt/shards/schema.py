@@ -1,0 +1,64 @@
+"""The columns of a DATASET's Parquet files, and how such a file is written."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.storage import Location
+
+ROW_GROUP_ROWS = 4096
+
+_PAIR_FIELDS = [
+    pa.field("id", pa.int64(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("target", pa.string(), nullable=False),
+    pa.field("source_ids", pa.list_(pa.int32()), nullable=False),
+    pa.field("target_ids", pa.list_(pa.int32()), nullable=False),
+]
+
+REJECTED = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("target", pa.string()),
+    ]
+)
+
+
+def pairs_schema(alignment: bool) -> pa.Schema:
+    """The columns of ``train/``, ``valid/`` and ``test/``.
+
+    Args:
+        alignment: whether gold word alignments are known.
+    """
+    extra = [pa.field("alignment", pa.string())] if alignment else []
+    return pa.schema(_PAIR_FIELDS + extra)
+
+
+def write_part(folder: Location, name: str, table: pa.Table) -> dict[str, Any]:
+    """Store a Parquet file whole.
+
+    Args:
+        folder: the dataset.
+        name: the file's path within it.
+        table: its rows.
+
+    Returns:
+        The file's entry in dataset.json: name, rows, bytes and SHA-256.
+    """
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+    data = buffer.getvalue().to_pybytes()
+    (folder / name).write_bytes(data)
+    return {
+        "name": name,
+        "rows": table.num_rows,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }

@@ -1,0 +1,1 @@
+"""Training: loss, optimizer step, validation by real decoding, and the Ray Train job around it."""

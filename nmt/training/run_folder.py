@@ -1,0 +1,99 @@
+"""RUN: what a training leaves behind for people and programs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from nmt.report.learning_curve import learning_curve
+from nmt.storage import Location
+
+_COLUMNS = ("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best")
+
+
+class RunFolder:
+    """Writes metrics.jsonl, validations.tsv, TensorBoard events and plots of one run.
+
+    Everything is kept here and written whole, for object stores cannot append. A run that
+    continues takes over the lines up to the step it continues from.
+
+    Args:
+        location: the folder.
+        step: the step that training continues from; later lines are dropped.
+    """
+
+    def __init__(self, location: Location, step: int = 0) -> None:
+        self.location = location
+        self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
+        self.validations = [line for line in _read_validations(location) if line["step"] <= step]
+        self._scratch = tempfile.TemporaryDirectory()
+        self._events = tf.summary.create_file_writer(self._scratch.name)
+
+    def add_metrics(self, line: dict[str, Any]) -> None:
+        """Take one report of the training loop: step, epoch, loss and so on."""
+        self._metrics.append(line)
+        with self._events.as_default(step=line["step"]):
+            for name, value in line.items():
+                if name not in ("step", "epoch"):
+                    tf.summary.scalar(f"training/{name}", value)
+
+    def add_validation(self, line: dict[str, Any]) -> None:
+        """Take one validation; the best so far is marked, earlier ones lose the mark."""
+        if line["best"]:
+            self.validations = [{**earlier, "best": False} for earlier in self.validations]
+        self.validations.append(line)
+        with self._events.as_default(step=line["step"]):
+            for name in ("valid_loss", "accuracy", "bleu", "chrf"):
+                tf.summary.scalar(f"validation/{name}", line[name])
+
+    def add_heatmap(self, step: int, number: int, image: bytes) -> None:
+        """Store the attention on one validation sentence."""
+        name = f"plots/attention/step-{step:07d}-{number}.png"
+        (self.location / name).write_bytes(image)
+
+    def write(self) -> None:
+        """Store everything as it is now."""
+        lines = "".join(json.dumps(line) + "\n" for line in self._metrics)
+        (self.location / "metrics.jsonl").write_text(lines)
+        rows = ["\t".join(_COLUMNS)]
+        rows += ["\t".join(_format(line[name]) for name in _COLUMNS) for line in self.validations]
+        (self.location / "validations.tsv").write_text("\n".join(rows) + "\n")
+        losses = [(line["step"], line["loss"]) for line in self._metrics]
+        plot = learning_curve(losses, self.validations)
+        (self.location / "plots" / "learning.png").write_bytes(plot)
+        self._events.flush()
+        (self.location / "tensorboard").upload(Path(self._scratch.name))
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _read_metrics(location: Location) -> list[dict[str, Any]]:
+    file = location / "metrics.jsonl"
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def _read_validations(location: Location) -> list[dict[str, Any]]:
+    file = location / "validations.tsv"
+    if not file.is_file():
+        return []
+    header, *rows = (line.split("\t") for line in file.read_text().splitlines())
+    result = []
+    for row in rows:
+        line: dict[str, Any] = dict(zip(header, row, strict=True))
+        for name in line:
+            if name == "best":
+                line[name] = line[name] == "yes"
+            else:
+                line[name] = int(line[name]) if name in ("step", "epoch") else float(line[name])
+        result.append(line)
+    return result

@@ -1,0 +1,111 @@
+"""One step of training: teacher forcing, masked cross-entropy, clipped Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nmt.model.seq2seq import Seq2Seq
+from nmt.shards.batches import Batch
+from nmt.training.strategy import Replicas
+from nmt.vocabulary.special import PAD
+
+_IDS = tf.TensorSpec([None, None], tf.int32)
+
+
+class SummedAdam(keras.optimizers.Adam):
+    """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+class Outcome(NamedTuple):
+    """Sums over all replicas of one batch; float32 scalars.
+
+    Attributes:
+        loss: cross-entropy in nats, summed over the target tokens.
+        tokens: target tokens, EOS included, padding not.
+        votes: number of replicas that want training to end.
+    """
+
+    loss: tf.Tensor
+    tokens: tf.Tensor
+    votes: tf.Tensor
+
+
+def cross_entropy(
+    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Sums over the real target tokens of a batch; padding takes no part, not even in products.
+
+    Args:
+        model: gives the output projection.
+        features: the layer before the softmax, shape (batch, target, readout_units).
+        target_outputs: ids and EOS, 0 behind, shape (batch, target).
+
+    Returns:
+        Cross-entropy in nats, number of tokens, number of tokens predicted rightly.
+    """
+    positions = tf.where(tf.not_equal(target_outputs, PAD))
+    words = tf.gather_nd(target_outputs, positions)
+    logits = model.project(tf.gather_nd(features, positions))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+    right = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), words)
+    total = tf.cast(tf.shape(words)[0], tf.float32)
+    return tf.reduce_sum(losses), total, tf.reduce_sum(tf.cast(right, tf.float32))
+
+
+def make_train_step(
+    model: Seq2Seq, optimizer: SummedAdam, replicas: Replicas, clip_norm: float
+) -> Callable[[Batch, tuple[int, int], bool], Outcome]:
+    """Compile the step; it is traced once, whatever the shapes of its batches.
+
+    The gradients of all replicas are summed, divided by the batch's number of target tokens
+    over all replicas, then clipped by their global norm, so any number of replicas gives the
+    same update.
+
+    Returns:
+        A function of a global batch, a seed for the dropout and this worker's wish to end.
+    """
+
+    def replica_step(source, target_inputs, target_outputs, seed, vote):
+        context = tf.distribute.get_replica_context()
+        number = tf.cast(context.replica_id_in_sync_group, tf.int32)
+        with tf.GradientTape() as tape:
+            features, _ = model.features(
+                source, target_inputs, seed=seed + tf.stack([0, number])
+            )
+            loss, tokens, _ = cross_entropy(model, features, target_outputs)
+        variables = model.trainable_variables
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+        everywhere = tokens
+        if replicas.count > 1:
+            *gradients, everywhere = context.all_reduce("SUM", [*gradients, tokens])
+        everywhere = tf.maximum(everywhere, 1.0)
+        gradients = [gradient / everywhere for gradient in gradients]
+        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return Outcome(loss, tokens, vote)
+
+    @tf.function(reduce_retracing=True)
+    def step(source, target_inputs, target_outputs, seed, vote):
+        return replicas.run(replica_step, source, target_inputs, target_outputs, seed, vote)
+
+    if replicas.devices == 1:
+        step = tf.function(
+            step.python_function,
+            input_signature=[
+                _IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.float32)
+            ],
+        )  # fmt: skip
+
+    def run(batch: Batch, seed: tuple[int, int], vote: bool) -> Outcome:
+        return step(
+            *replicas.distribute(batch), tf.constant(seed, tf.int32), tf.constant(float(vote))
+        )
+
+    return run

@@ -1,0 +1,87 @@
+"""Devices and replicas: which TensorFlow strategy fits the workers and devices there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nmt.shards.batches import Batch
+
+
+def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
+    """Configure TensorFlow in a fresh process, before it touches a device.
+
+    Args:
+        threads: cores this process may use.
+        devices: replicas of this worker; several on a machine without GPUs are logical CPUs.
+        use_gpu: take GPUs, with memory growth; otherwise hide them.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    gpus = tf.config.list_physical_devices("GPU")
+    if not use_gpu:
+        tf.config.set_visible_devices([], "GPU")
+        if devices > 1:
+            cpu = tf.config.list_physical_devices("CPU")[0]
+            logical = [tf.config.LogicalDeviceConfiguration()] * devices
+            tf.config.set_logical_device_configuration(cpu, logical)
+        return
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+class Replicas:
+    """The replicas of the model over all workers, and this worker's part in them.
+
+    One worker with one device needs no strategy; one worker with several devices uses
+    MirroredStrategy; several workers use MultiWorkerMirroredStrategy (TF_CONFIG is set by Ray).
+
+    Args:
+        workers: number of workers.
+        rank: this worker's number.
+        devices: replicas a worker.
+        use_gpu: whether the replicas are GPUs.
+    """
+
+    def __init__(
+        self, workers: int = 1, rank: int = 0, devices: int = 1, use_gpu: bool = False
+    ) -> None:
+        self.rank, self.devices, self.count = rank, devices, workers * devices
+        kind = "GPU" if use_gpu else "CPU"
+        if workers > 1:
+            self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        elif devices > 1:
+            self.strategy = tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
+        else:
+            self.strategy = tf.distribute.get_strategy()
+
+    def describe(self) -> str:
+        """The strategy in words."""
+        return f"{type(self.strategy).__name__}, {self.count} replica(s)"
+
+    def share(self, batch: Batch, replica: int) -> Batch:
+        """The rows of a global batch that are one replica's: every count-th row."""
+        return Batch(*(np.ascontiguousarray(array[replica :: self.count]) for array in batch))
+
+    def distribute(self, batch: Batch) -> tuple[Any, ...]:
+        """This worker's part of a global batch, as `strategy.run` takes it."""
+        first = self.rank * self.devices
+        if self.devices == 1:
+            return tuple(tf.constant(array) for array in self.share(batch, first))
+        shares = [self.share(batch, first + i) for i in range(self.devices)]
+        return tuple(
+            self.strategy.experimental_distribute_values_from_function(
+                lambda context, k=k: tf.constant(shares[context.replica_id_in_sync_group][k])
+            )
+            for k in range(len(batch))
+        )
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function on every replica; its outputs are summed over all of them."""
+        outputs = self.strategy.run(function, arguments)
+        return tf.nest.map_structure(
+            lambda value: self.strategy.reduce("SUM", value, axis=None), outputs
+        )

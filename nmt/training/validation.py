@@ -1,0 +1,121 @@
+"""Validation: loss on known words, and the BLEU of real recursive decoding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from nmt.evaluation.scores import bleu, chrf
+from nmt.model.seq2seq import Seq2Seq
+from nmt.report.heatmap import attention_heatmap
+from nmt.shards.batches import Batch, Ragged, Shape, make_batch
+from nmt.shards.dataset import Dataset
+from nmt.training.step import cross_entropy
+from nmt.translation.translator import Translator
+
+_ROWS = 64  # sentences of one validation batch
+
+
+class Validation(NamedTuple):
+    """The outcome of one validation.
+
+    Attributes:
+        loss: cross-entropy, nats a target token, teacher-forced.
+        accuracy: share of the target tokens predicted rightly, teacher-forced.
+        bleu: of greedy translations against the references as the vocabulary sees them (raw
+            for spm, lower-cased and stripped for word).
+        chrf: of the same.
+        seconds: what the validation took.
+    """
+
+    loss: float
+    accuracy: float
+    bleu: float
+    chrf: float
+    seconds: float
+
+
+class Validator:
+    """Validates one model on the same sentences every time.
+
+    Args:
+        dataset: its ``valid`` split is used, at most `sentences` of it.
+        model: the model in training.
+        translator: around the same model.
+        sentences: most sentences.
+    """
+
+    def __init__(
+        self, dataset: Dataset, model: Seq2Seq, translator: Translator, sentences: int
+    ) -> None:
+        tables, rows = [], 0
+        for table in dataset.read("valid", ["source", "target", "source_ids", "target_ids"]):
+            tables.append(table)
+            rows += table.num_rows
+            if rows >= sentences:
+                break
+        table = pa.concat_tables(tables).slice(0, sentences)
+        self._translator = translator
+        self._sources = table["source"].to_pylist()
+        vocabulary = dataset.target_vocabulary
+        self._references = [vocabulary.standardise(text) for text in table["target"].to_pylist()]
+        self._batches = list(_in_order_of_length(table))
+        self._sums = _compile_sums(model)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def validate(self) -> Validation:
+        """Score the model as it is now."""
+        start = time.monotonic()
+        loss = tokens = right = 0.0
+        for batch in self._batches:
+            sums = [float(value) for value in self._sums(*batch)]
+            loss, tokens, right = loss + sums[0], tokens + sums[1], right + sums[2]
+        hypotheses = [result.text for result in self._translator.translate(self._sources)]
+        return Validation(
+            loss=loss / max(tokens, 1.0),
+            accuracy=right / max(tokens, 1.0),
+            bleu=bleu(hypotheses, self._references),
+            chrf=chrf(hypotheses, self._references),
+            seconds=time.monotonic() - start,
+        )
+
+    def heatmaps(self, count: int) -> Iterator[bytes]:
+        """PNGs of the attention on the same few sentences of middling length."""
+        lengths = np.array([len(source.split()) for source in self._sources])
+        fitting = np.flatnonzero((lengths >= 4) & (lengths <= 20))
+        rows = fitting if len(fitting) else np.arange(len(lengths))
+        picked = [int(rows[i * len(rows) // count]) for i in range(min(count, len(rows)))]
+        results = self._translator.translate([self._sources[row] for row in picked])
+        for row, result in zip(picked, results, strict=True):
+            if result.attention is not None and result.attention.size:
+                yield attention_heatmap(
+                    result.attention,
+                    result.source_tokens,
+                    result.tokens,
+                    title=self._sources[row],
+                )
+
+
+def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:
+    source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
+    widths = np.maximum(source.lengths, target.lengths) + 1
+    order = np.argsort(widths, kind="stable")
+    for start in range(0, len(order), _ROWS):
+        rows = order[start : start + _ROWS]
+        yield make_batch(source, target, rows, Shape(len(rows), int(widths[rows[-1]])))
+
+
+def _compile_sums(model: Seq2Seq) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3)
+    def sums(source, target_inputs, target_outputs):
+        features, _ = model.features(source, target_inputs)
+        return cross_entropy(model, features, target_outputs)
+
+    return sums

@@ -1,0 +1,268 @@
+"""The actor that holds a model and translates units of a corpus, one at a time."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.alignment import Links, diagonal, format_pharaoh, parse_pharaoh
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.output import Output
+from nmt.translation.translator import Translation, Translator, load_model
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every actor of a job needs to know; sent to it once.
+
+    Attributes:
+        model: URI of the MODEL.
+        output: URI of the OUT folder.
+        search: settings of the search.
+        text_column: the Parquet column of the sentences.
+        id_column: the Parquet column of the ids.
+        reference_column: the column of the references, for forced decoding; or None.
+        alignment_column: the column of the gold alignments; or None.
+        batch_size: sentences decoded together.
+        threads: cores of the actor.
+        alignments: whether to write ``alignments/``.
+        heatmaps: numbers of the rows whose attention is drawn.
+    """
+
+    model: str
+    output: str
+    search: SearchSettings
+    text_column: str
+    id_column: str
+    reference_column: str | None
+    alignment_column: str | None
+    batch_size: int
+    threads: int
+    alignments: bool
+    heatmaps: frozenset[int]
+
+
+class DecodeActor:
+    """Loads the model once and translates the units it is handed; for ``Dataset.map``."""
+
+    def __init__(self, work: Work) -> None:
+        import nmt.model  # noqa: F401  (quiets TensorFlow before it is imported)
+
+        import tensorflow as tf  # isort: skip
+
+        tf.config.threading.set_intra_op_parallelism_threads(work.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(work.threads)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self._work = work
+        self._output = Output(Location(work.output))
+        self._translator = load_model(work.model, work.search, work.batch_size)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Translate the pickled unit in `row`; the answer tells what was written."""
+        try:
+            answer: Any = translate_unit(
+                pickle.loads(row["unit"]), self._work, self._translator, self._output
+            )
+        except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition
+            answer = error
+        return {"answer": pickle.dumps(answer)}
+
+
+def translate_unit(
+    unit: Unit, work: Work, translator: Translator, output: Output
+) -> dict[str, Any]:
+    """Translate one unit and commit it.
+
+    Args:
+        unit: which rows.
+        work: what the job wants.
+        translator: the loaded model.
+        output: where the files go.
+
+    Returns:
+        The unit's record: files written, counts, sums for the report.
+    """
+    start = time.monotonic()
+    rows = read_unit(unit, work.text_column, work.id_column)
+    reasons: dict[int, str] = {}
+    texts: dict[int, str] = {}
+    for i, raw in enumerate(rows.texts):
+        try:
+            texts[i] = _decode(raw)
+        except ValueError as error:
+            reasons[i] = str(error)
+            continue
+        if translator.too_long(translator.clean(texts[i])):
+            reasons[i] = "too_long"
+            del texts[i]
+    kept = list(texts)
+    decoding = time.monotonic()
+    results = translator.translate([texts[i] for i in kept])
+    decoding = time.monotonic() - decoding
+    files = {
+        f"translations/{unit.part}": _translations(rows, kept, [texts[i] for i in kept], results)
+    }
+    if reasons:
+        files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
+    if work.alignments:
+        pharaoh = [format_pharaoh(result.alignment) for result in results]
+        columns = {"id": rows.ids.take(pa.array(kept, pa.int64())), "alignment": pharaoh}
+        files[f"alignments/{unit.part}"] = pa.table(columns)
+    _draw(unit, work, kept, results, output)
+    record = {
+        "unit": unit.number,
+        "first": unit.first,
+        "rejected_rows": [unit.first + i for i in reasons],
+        "counts": _counts(rows, results, reasons),
+        "sums": _sums(results, translator),
+        "alignment": _alignment_counts(rows, kept, texts, work, translator),
+        "decode_seconds": decoding,
+    }
+    return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
+
+
+def _decode(raw: Any) -> str:
+    """The text of a row.
+
+    Raises:
+        ValueError: with the reason to reject it.
+    """
+    if raw is None:
+        raise ValueError("null")
+    if isinstance(raw, str):
+        return raw
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("broken_utf8") from None
+
+
+def _shown(raw: Any) -> str | None:
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+
+
+def _translations(
+    rows: Rows, kept: list[int], texts: list[str], results: list[Translation]
+) -> pa.Table:
+    taken = pa.array(kept, pa.int64())
+    strings = pa.list_(pa.string())
+    columns = {
+        "id": rows.ids.take(taken),
+        "source": pa.array(texts, pa.string()),
+        "translation": pa.array([result.text for result in results], pa.string()),
+        "score": pa.array([result.score for result in results], pa.float64()),
+        "source_tokens": pa.array([result.source_tokens for result in results], strings),
+        "target_tokens": pa.array([result.tokens for result in results], strings),
+        "attention_entropy": pa.array([r.attention_entropy for r in results], pa.float64()),
+        "coverage": pa.array([result.coverage for result in results], pa.float64()),
+        "flags": pa.array([list(result.flags) for result in results], strings),
+    }
+    return _with_others(columns, rows, taken)
+
+
+def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
+    taken = pa.array(list(reasons), pa.int64())
+    columns = {
+        "id": rows.ids.take(taken),
+        "reason": pa.array(list(reasons.values()), pa.string()),
+        "source": pa.array([_shown(rows.texts[i]) for i in reasons], pa.string()),
+    }
+    return _with_others(columns, rows, taken)
+
+
+def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> pa.Table:
+    others = {name: rows.others.column(name).take(taken) for name in rows.others.column_names}
+    return pa.table({**columns, **others})
+
+
+def _draw(
+    unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
+) -> None:
+    """Write the heatmaps of the rows that were sampled."""
+    for i, result in zip(kept, results, strict=True):
+        number = unit.first + i
+        if number in work.heatmaps and result.attention is not None and result.attention.size:
+            from nmt.report.heatmap import attention_heatmap
+
+            image = attention_heatmap(
+                result.attention, result.source_tokens, result.tokens, title=result.text
+            )
+            output.write_heatmap(number, image)
+
+
+def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> dict[str, Any]:
+    by_reason: dict[str, int] = {}
+    for reason in reasons.values():
+        by_reason[reason] = by_reason.get(reason, 0) + 1
+    flags = [flag for result in results for flag in result.flags]
+    return {
+        "rows": len(rows.texts),
+        "translated": len(results),
+        "rejected": len(reasons),
+        "empty": flags.count("empty"),
+        "truncated": flags.count("truncated"),
+        "source_tokens": sum(len(result.source_tokens) for result in results),
+        "target_tokens": sum(len(result.tokens) for result in results),
+        "rejected_by_reason": by_reason,
+    }
+
+
+def _sums(results: list[Translation], translator: Translator) -> dict[str, float]:
+    """Sums over the sentences from which the report makes rates and means."""
+    unknown = translator.bundle.target_vocabulary.tokens([1])[0]
+    entropies = [result.attention_entropy for result in results]
+    coverages = [result.coverage for result in results]
+    return {
+        "score": sum(result.score for result in results),
+        "attended": sum(value is not None for value in entropies),
+        "attention_entropy": sum(value or 0.0 for value in entropies),
+        "coverage": sum(value or 0.0 for value in coverages),
+        "unk": sum(result.tokens.count(unknown) for result in results),
+        "source_words": sum(max(result.source_words, default=-1) + 1 for result in results),
+        "target_words": sum(len(result.text.split()) for result in results),
+        "repetition": sum(_repeats(result.tokens) for result in results),
+    }
+
+
+def _repeats(tokens: list[str]) -> bool:
+    """Whether a run of two to four tokens occurs three times in a row: the decoder loops."""
+    for size in (1, 2, 3, 4):
+        least = 4 if size == 1 else 3
+        for start in range(len(tokens) - least * size + 1):
+            piece = tokens[start : start + size]
+            if tokens[start : start + least * size] == piece * least:
+                return True
+    return False
+
+
+def _alignment_counts(
+    rows: Rows, kept: list[int], texts: dict[int, str], work: Work, translator: Translator
+) -> dict[str, int] | None:
+    """Links found, gold and shared, of attention and diagonal, along the references."""
+    if work.alignment_column is None or work.reference_column is None:
+        return None
+    gold = rows.others.column(work.alignment_column).to_pylist()
+    references = rows.others.column(work.reference_column).to_pylist()
+    chosen = [i for i in kept if gold[i] and references[i]]
+    forced = translator.force([texts[i] for i in chosen], [references[i] for i in chosen])
+    counts = dict.fromkeys(("sentences", "gold", "links", "shared"), 0)
+    counts |= {"diagonal_links": 0, "diagonal_shared": 0}
+    for i, result in zip(chosen, forced, strict=True):
+        sure = set(parse_pharaoh(gold[i]))
+        found: Links = result.alignment
+        plain = diagonal(len(texts[i].split()), len(references[i].split()))
+        counts["sentences"] += 1
+        counts["gold"] += len(sure)
+        counts["links"] += len(found)
+        counts["shared"] += len(sure & set(found))
+        counts["diagonal_links"] += len(plain)
+        counts["diagonal_shared"] += len(sure & set(plain))
+    return counts

@@ -1,0 +1,286 @@
+"""Text in, text out: a model with its vocabularies and a search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nmt.corpus.cleaning import clean
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import Links, word_alignment
+from nmt.model.bundle import Bundle
+from nmt.model.bundle import load as load_bundle
+from nmt.settings import DataSettings, SearchSettings
+from nmt.storage import Location
+from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+
+_TOO_LONG = "too_long"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What became of one sentence.
+
+    Attributes:
+        text: the translation, detokenised.
+        score: log-probability a token, EOS included, in nats; 0 for an empty line.
+        tokens: target tokens, without EOS.
+        source_tokens: source tokens, without EOS.
+        attention: where each target token looked, shape (target tokens, source tokens); None
+            for a model without attention. Rows sum to at most 1: the rest lies on the end of
+            the source sentence.
+        source_words: for each source token the index of its word in the cleaned source.
+        target_words: for each target token the index of its word in `text`.
+        flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (holds unknown
+            words).
+    """
+
+    text: str
+    score: float
+    tokens: list[str]
+    source_tokens: list[str]
+    attention: np.ndarray | None
+    source_words: list[int]
+    target_words: list[int]
+    flags: tuple[str, ...] = ()
+
+    @property
+    def attention_entropy(self) -> float | None:
+        """Mean entropy of the rows of the attention, in nats; None where there is none."""
+        if self.attention is None or not self.attention.size:
+            return None
+        weights = np.clip(self.attention, 1e-12, 1.0)
+        return float(-(self.attention * np.log(weights)).sum(1).mean())
+
+    @property
+    def coverage(self) -> float | None:
+        """Mean over the source tokens of the attention that each got in all, at most 1."""
+        if self.attention is None or not self.attention.size:
+            return None
+        return float(np.minimum(self.attention.sum(0), 1.0).mean())
+
+    @property
+    def alignment(self) -> Links:
+        """One link a target word, by the strongest attention; [] where there is none."""
+        if self.attention is None:
+            return []
+        return word_alignment(self.attention, self.source_words, self.target_words)
+
+
+class Translator:
+    """Translate with a loaded model.
+
+    Args:
+        bundle: the model with its vocabularies.
+        search: default settings of the search.
+        batch_size: sentences decoded together. Texts are sorted by length for that, and the
+            results put back in order.
+    """
+
+    def __init__(
+        self, bundle: Bundle, search: SearchSettings | None = None, batch_size: int = 64
+    ) -> None:
+        self.bundle = bundle
+        self.search_settings = search or SearchSettings()
+        self.batch_size = batch_size
+        cleaning = bundle.info.get("data") or {}
+        known = {key: cleaning[key] for key in DataSettings.model_fields if key in cleaning}
+        self._cleaning = DataSettings.model_validate(known)
+        self._searchers: dict[SearchSettings, object] = {}
+
+    @property
+    def model_id(self) -> str:
+        """The id of the model in use."""
+        return self.bundle.model_id
+
+    def clean(self, text: str) -> str:
+        """The text as the model sees it: cleaned as the training data were."""
+        return clean(text, self._cleaning)
+
+    def too_long(self, text: str) -> bool:
+        """Whether a cleaned text has more tokens than ``search.max_source_length``."""
+        limit = self.search_settings.max_source_length
+        if len(text) <= limit:  # a token has at least one character
+            return False
+        return len(self.bundle.source_vocabulary.encode_ids([text])[0]) > limit
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam_size: int | None = None,
+        length_penalty: float | None = None,
+    ) -> list[Translation]:
+        """Translate sentences, in order.
+
+        Args:
+            texts: one sentence each; an empty or blank one is translated to an empty one.
+            beam_size: 1 is greedy search; None takes the translator's setting.
+            length_penalty: α of Wu et al. 2016; None takes the translator's setting.
+
+        Raises:
+            UnusableInput: a text of more than ``search.max_source_length`` tokens, or `texts`
+                is a single string.
+        """
+        if isinstance(texts, str):
+            raise UnusableInput("translate() takes a list of sentences; write [text]")
+        settings = self._settings(beam_size, length_penalty)
+        searcher = self._searcher(settings)
+        results: list[Translation | None] = [None] * len(texts)
+        for rows, source, segments in self._batches(texts, results):
+            found = searcher.search(source)
+            ids, totals = found.ids.numpy(), found.log_probability.numpy()
+            lengths = found.length.numpy()
+            weights = self._attention(searcher, source, ids)
+            for i, row in enumerate(rows):
+                words = ids[i, : lengths[i]].tolist()
+                ended = bool(words) and words[-1] == EOS
+                results[row] = self._result(
+                    segments[i],
+                    words[:-1] if ended else words,
+                    totals[i] / max(1, lengths[i]),
+                    None if weights is None else weights[i],
+                    () if ended else ("truncated",),
+                )
+        return [result for result in results if result is not None]
+
+    def force(self, texts: Sequence[str], references: Sequence[str]) -> list[Translation]:
+        """Run the model along given translations (forced decoding).
+
+        Args:
+            texts: source sentences.
+            references: a translation for each.
+
+        Returns:
+            The references as translations with the model's attention; `score` is nan, for the
+            words were not the model's choice.
+        """
+        searcher = self._searcher(self.search_settings)
+        vocabulary = self.bundle.target_vocabulary
+        targets = vocabulary.encode_ids([self.clean(reference) for reference in references])
+        results: list[Translation | None] = [None] * len(texts)
+        for rows, source, segments in self._batches(texts, results):
+            width = max(1, *(len(targets[row]) for row in rows), 1)
+            ids = np.full((len(rows), width), PAD, np.int32)
+            for i, row in enumerate(rows):
+                ids[i, : len(targets[row])] = targets[row]
+            weights = self._attention(searcher, source, ids)
+            for i, row in enumerate(rows):
+                found = None if weights is None else weights[i]
+                results[row] = self._result(segments[i], targets[row], float("nan"), found, ())
+        return [result for result in results if result is not None]
+
+    def plot_attention(
+        self, text: str, path: str | os.PathLike[str], reference: str | None = None
+    ) -> Translation:
+        """Draw where the model looked while it translated one sentence.
+
+        Args:
+            text: the source sentence.
+            path: PNG file or URI to write.
+            reference: draw the attention along this translation instead of the model's own.
+
+        Raises:
+            UnusableInput: the model has no attention, or the text is blank.
+        """
+        from nmt.report.heatmap import attention_heatmap
+
+        results = self.force([text], [reference]) if reference else self.translate([text])
+        result = results[0]
+        if result.attention is None:
+            raise UnusableInput("the model has no attention to draw (model.attention=none)")
+        if not result.attention.size:
+            raise UnusableInput("nothing to draw: the sentence or its translation is empty")
+        image = attention_heatmap(
+            result.attention,
+            result.source_tokens,
+            result.tokens,
+            title=text,
+            caption="reference" if reference else "",
+        )
+        Location(path).write_bytes(image)
+        return result
+
+    def _settings(self, beam_size: int | None, length_penalty: float | None) -> SearchSettings:
+        given = {"beam_size": beam_size, "length_penalty": length_penalty}
+        values = {key: value for key, value in given.items() if value is not None}
+        return SearchSettings.model_validate({**self.search_settings.model_dump(), **values})
+
+    def _searcher(self, settings: SearchSettings):
+        from nmt.search.searcher import Searcher
+
+        if settings not in self._searchers:
+            # Subwords can spell any word of the training set, so UNK would only lose.
+            spelled = self.bundle.target_vocabulary.kind == "spm"
+            banned = (PAD, BOS, UNK) if spelled else (PAD, BOS)
+            self._searchers[settings] = Searcher(self.bundle.model, settings, banned)
+        return self._searchers[settings]
+
+    def _batches(
+        self, texts: Sequence[str], results: list[Translation | None]
+    ) -> Iterator[tuple[list[int], np.ndarray, list]]:
+        """Batches of texts of like length; what holds nothing to translate is settled here."""
+        cleaned = [self.clean(text) for text in texts]
+        segments = [self.bundle.source_vocabulary.encode(text) for text in cleaned]
+        limit = self.search_settings.max_source_length
+        waiting = []
+        for row, segment in enumerate(segments):
+            if not segment.ids:
+                results[row] = Translation("", 0.0, [], [], None, [], [], ("empty",))
+            elif len(segment.ids) > limit:
+                raise UnusableInput(
+                    f"sentence {row} has {len(segment.ids)} tokens, more than "
+                    f"search.max_source_length={limit}; split it or raise the limit"
+                )
+            else:
+                waiting.append(row)
+        waiting.sort(key=lambda row: len(segments[row].ids))
+        for start in range(0, len(waiting), self.batch_size):
+            rows = waiting[start : start + self.batch_size]
+            width = len(segments[rows[-1]].ids) + 1
+            source = np.full((len(rows), width), PAD, np.int32)
+            for i, row in enumerate(rows):
+                ids = segments[row].ids
+                source[i, : len(ids) + 1] = [*ids, EOS]
+            yield rows, source, [segments[row] for row in rows]
+
+    def _attention(self, searcher, source: np.ndarray, ids: np.ndarray) -> np.ndarray | None:
+        if self.bundle.model.settings.attention == "none" or not ids.shape[1]:
+            return None
+        return searcher.attend(source, ids).numpy()
+
+    def _result(self, segment, words, score, weights, flags) -> Translation:
+        vocabulary = self.bundle.target_vocabulary
+        if weights is not None:
+            weights = weights[: len(words), : len(segment.ids)]
+        if UNK in words:
+            flags = (*flags, "unk")
+        return Translation(
+            text=vocabulary.decode(words),
+            score=float(score),
+            tokens=vocabulary.tokens(words),
+            source_tokens=segment.tokens,
+            attention=weights,
+            source_words=segment.words,
+            target_words=vocabulary.token_words(words),
+            flags=flags,
+        )
+
+
+def load_model(
+    uri: str | os.PathLike[str], search: SearchSettings | None = None, batch_size: int = 64
+) -> Translator:
+    """Load a MODEL folder for use from Python.
+
+    Args:
+        uri: path or URI of the folder, e.g. ``runs/x/model``.
+        search: default settings of the search.
+        batch_size: sentences decoded together.
+
+    Raises:
+        UnusableInput: no model, another version, or changed contents.
+    """
+    return Translator(load_bundle(Location(uri)), search, batch_size)

@@ -1,0 +1,4 @@
+"""The four symbols that every vocabulary begins with; their ids are part of the contract."""
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")

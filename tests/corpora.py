@@ -1,0 +1,47 @@
+"""Small corpora for the tests of this folder and of its neighbours."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nmt.corpus.prepare import prepare
+from nmt.corpus.request import PrepareRequest
+from nmt.settings import DataSettings
+from nmt.shards import Dataset
+from nmt.storage import Location
+
+_SUBJECTS = ("dog", "cat", "bird", "Child", "old man", "farmer", "queen")
+_VERBS = ("sees", "likes", "hears", "buys", "finds")
+
+
+def pair_lines(count: int, seed: int = 1) -> list[bytes]:
+    """Lines ``source<TAB>target`` in which sources come back, as in real corpora."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(count):
+        subject, verb, thing = rng.choice(_SUBJECTS), rng.choice(_VERBS), rng.choice(_SUBJECTS)
+        amount = rng.randrange(30)
+        source = f"The {subject} {verb} {amount} {thing}s."
+        target = f"{amount} {thing}en, die {subject} {verb} {number % 7}!"
+        lines.append(f"{source}\t{target}".encode())
+    return lines
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> Location:
+    """A text file of these lines."""
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return Location(path)
+
+
+def make(folder: Path, settings: dict[str, Any] | None = None, **request: Any) -> Dataset:
+    """Prepare a corpus into a folder; ``settings`` are those of the group data."""
+    chosen = DataSettings.model_validate({"vocab_size": 200, **(settings or {})})
+    return prepare(PrepareRequest(Location(folder), chosen, **request))
+
+
+def rows(dataset: Dataset, split: str) -> list[dict[str, Any]]:
+    """All rows of a split."""
+    return [row for table in dataset.read(split) for row in table.to_pylist()]

@@ -1,0 +1,59 @@
+"""Cleaning: each rule does its part, can be switched off, and is counted."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from nmt.corpus.cleaning import RULES, clean, clean_counting
+from nmt.settings import DataSettings
+
+ON = DataSettings()
+OFF = DataSettings.model_validate(dict.fromkeys(RULES, False))
+
+CASES = [
+    ("decode_entities", "a &amp; b&#8217;s &#x41; &quot;", 'a & b’s A "'),
+    ("decode_entities", "&amp;lt;", "&lt;"),  # once
+    ("replace_no_break_spaces", "10\u00a0000\u202fEuro\u3000x\u2003y", "10 000 Euro x y"),
+    ("replace_no_break_spaces", "a\tb\u2028c\x85d\x0be", "a b c d e"),
+    ("remove_invisible", "Do\u00adnau\u200bschiff\u2060\ufeff\u200e\u202a\x07!", "Donauschiff!"),
+    ("normalize_unicode", "u\u0308ber", "über"),
+    ("collapse_blanks", "  a   b ", "a b"),
+]
+
+
+@pytest.mark.parametrize(("rule", "raw", "cleaned"), CASES)
+def test_a_rule_works_is_counted_and_can_be_switched_off(rule: str, raw: str, cleaned: str) -> None:
+    assert clean_counting(raw, ON) == (cleaned, (rule,))
+    assert clean(raw, OFF) == raw
+    only = OFF.model_copy(update={rule: True})
+    assert clean_counting(raw, only) == (cleaned, (rule,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["R&D; AT&T &notit; & &#; &copy 2", "می\u200cخواهم", "क्\u200dष", "Straße – „gut“", "a b", ""],
+)
+def test_what_must_stay_stays(text: str) -> None:
+    assert clean_counting(text, ON) == (text, ())
+
+
+def test_entities_of_invisible_things_are_cleaned_too() -> None:
+    assert clean("a&nbsp;b&shy;c&#10;d &zwnj;", ON) == "a bc d \u200c"
+
+
+def test_lower_case_comes_last() -> None:
+    settings = DataSettings(lowercase=True)
+    assert clean("ÜBER Straße", settings) == "über straße"
+    assert clean("ABC", settings) == "abc"
+
+
+def test_cleaned_text_is_plain_for_every_character() -> None:
+    for code in range(0x30000):
+        text = clean(f"x{chr(code)}y", ON)
+        assert "\n" not in text
+        assert not any(blank.isspace() and blank != " " for blank in text)
+        assert unicodedata.is_normalized("NFC", text)
+        assert clean(text, ON) == text
+        text.encode("utf-8")

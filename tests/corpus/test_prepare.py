@@ -1,0 +1,323 @@
+"""Preparing a corpus: every row is accounted for, nothing leaks, the same comes out again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from corpora import make, pair_lines, rows, write_lines
+
+from nmt.corpus import prepare as module
+from nmt.corpus.cleaning import clean
+from nmt.errors import UnusableInput
+from nmt.settings import DataSettings
+from nmt.shards import Dataset
+from nmt.storage import Location
+
+SPLITS = ("train", "valid", "test")
+BAD = {
+    b"alone": "missing_column",
+    b"\tx": "empty_source",
+    b"x\t \xc2\xa0": "empty_target",
+    b"caf\xe9\tx": "broken_utf8",
+    b"same &amp; same\tsame & same": "identical",
+    b"word " * 30 + b"\tx": "too_long",
+    b"x\t" + b"Wort " * 30: "too_long",
+}
+SETTINGS: dict[str, Any] = {
+    "valid_fraction": 0.1,
+    "test_fraction": 0.1,
+    "shard_rows": 300,
+    "reject_identical": True,
+    "max_length": 25,
+}
+
+
+def corpus() -> list[bytes]:
+    lines = pair_lines(1000)
+    for place, line in enumerate(BAD):
+        lines.insert(100 * place + 7, line)
+    return lines
+
+
+@pytest.fixture(scope="module", params=["spm", "word"])
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("prepared")
+    pairs = write_lines(folder / "c.tsv", corpus())
+    return make(folder / "out", {**SETTINGS, "tokenizer": request.param}, pairs=pairs)
+
+
+def test_every_row_is_in_one_place_once(prepared: Dataset) -> None:
+    found = {name: rows(prepared, name) for name in (*SPLITS, "rejected")}
+    ids = sorted(row["id"] for part in found.values() for row in part)
+    assert ids == list(range(1007))
+    assert all(found.values()), "each split has rows"
+    for name, part in found.items():
+        assert prepared.info["counts"][name] == prepared.rows(name) == len(part)
+    assert prepared.info["counts"]["input"] == 1007
+
+
+def test_rejected_rows_carry_line_and_reason(prepared: Dataset) -> None:
+    lines = corpus()
+    rejected = {row["line"]: row for row in rows(prepared, "rejected")}
+    assert prepared.info["drops"] == Counter(row["reason"] for row in rejected.values())
+    for line, reason in BAD.items():
+        row = rejected[lines.index(line) + 1]
+        assert row["reason"] == reason
+        assert row["id"] == row["line"] - 1
+        assert row["source"].split("\ufffd")[0] in line.decode("utf-8", "replace")
+    assert len(rejected) == len(BAD)
+
+
+def test_no_source_of_valid_or_test_is_in_train(prepared: Dataset) -> None:
+    vocabulary = prepared.source_vocabulary
+    sources = {
+        split: {vocabulary.standardise(row["source"]) for row in rows(prepared, split)}
+        for split in SPLITS
+    }
+    assert len(rows(prepared, "train")) > len(sources["train"]), "the test needs repetitions"
+    assert not sources["train"] & (sources["valid"] | sources["test"])
+    assert not sources["valid"] & sources["test"]
+
+
+def test_ids_are_those_of_the_text(prepared: Dataset) -> None:
+    histogram: Counter[tuple[int, int]] = Counter()
+    for split in SPLITS:
+        for row in rows(prepared, split):
+            for side in ("source", "target"):
+                vocabulary = getattr(prepared, f"{side}_vocabulary")
+                assert row[f"{side}_ids"] == vocabulary.encode(row[side]).ids
+                assert min(row[f"{side}_ids"]) not in (0, 2, 3)
+            if split == "train":
+                histogram[len(row["source_ids"]), len(row["target_ids"])] += 1
+    assert prepared.lengths() == histogram
+
+
+def test_the_vocabulary_knows_train_only(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", corpus())
+    dataset = make(tmp_path / "out", {**SETTINGS, "tokenizer": "word"}, pairs=pairs)
+    for side in ("source", "target"):
+        vocabulary = getattr(dataset, f"{side}_vocabulary")
+        counts: Counter[str] = Counter()
+        for row in rows(dataset, "train"):
+            counts.update(vocabulary.standardise(row[side]).split())
+        frequent = sorted(((n, word) for word, n in counts.items() if n >= 10), reverse=True)
+        assert vocabulary.tokens(range(4, vocabulary.size)) == [word for _, word in frequent]
+
+
+def test_the_same_again_and_another_seed(prepared: Dataset, tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", corpus())
+    settings = {**SETTINGS, "tokenizer": prepared.info["tokenizer"]["kind"]}
+    again = make(tmp_path / "a", settings, pairs=pairs)
+    assert again.info == prepared.info
+    assert again.hash == prepared.hash
+    other = make(tmp_path / "b", {**settings, "seed": 2}, pairs=pairs)
+    test_ids = [{row["id"] for row in rows(dataset, "test")} for dataset in (again, other)]
+    assert test_ids[0] != test_ids[1]
+
+
+def test_columns_are_the_contracts(prepared: Dataset) -> None:
+    for split in SPLITS:
+        for table in prepared.read(split):
+            assert {field.name: str(field.type) for field in table.schema} == {
+                "id": "int64",
+                "source": "string",
+                "target": "string",
+                "source_ids": "list<element: int32>",
+                "target_ids": "list<element: int32>",
+            }
+    assert next(prepared.read("rejected")).column_names == [
+        "id", "line", "reason", "source", "target",
+    ]  # fmt: skip
+
+
+def test_a_sample_is_exact(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", corpus())
+    dataset = make(tmp_path / "out", {**SETTINGS, "sample": 400}, pairs=pairs)
+    found = [row["id"] for name in (*SPLITS, "rejected") for row in rows(dataset, name)]
+    assert len(found) == len(set(found)) == 400
+    assert 150 < sum(number < 503 for number in found) < 250, "drawn over the whole file"
+
+
+def aligned(folder: Path, name: str, lines: list[bytes]) -> tuple[Location, Location]:
+    sides = [line.split(b"\t") for line in lines]
+    return (
+        write_lines(folder / f"{name}.en", (side[0] for side in sides)),
+        write_lines(folder / f"{name}.de", (side[1] for side in sides)),
+    )
+
+
+def test_given_splits_and_leaks(tmp_path: Path) -> None:
+    train = aligned(tmp_path, "train", pair_lines(300))
+    more = aligned(tmp_path, "more", [b"The  dog&#33;\tx", b"The dog?\ty", b"the dog!\tz"])
+    valid = aligned(tmp_path, "valid", [b"The\xc2\xa0dog!\tx", b"other\ty"])
+    test = aligned(tmp_path, "test", [b"\ty", b"fresh\ty"])
+    arguments: dict[str, Any] = {
+        "sources": (train[0], more[0]),
+        "targets": (train[1], more[1]),
+        "valid": valid,
+        "test": test,
+    }
+    cased = make(tmp_path / "cased", {}, **arguments)
+    assert cased.info["counts"] == {
+        "input": 307, "train": 302, "valid": 2, "test": 1, "rejected": 2,
+    }  # fmt: skip
+    assert cased.info["languages"] == {"source": "en", "target": "de"}
+    leak, empty = rows(cased, "rejected")
+    assert (leak["id"], leak["line"], leak["reason"]) == (300, 1, "leak")
+    assert (empty["id"], empty["line"], empty["reason"]) == (305, 1, "empty_source")
+    assert [row["id"] for row in rows(cased, "valid")] == [303, 304]
+    assert [item["first_id"] for item in cased.info["inputs"]] == [0, 300, 303, 305]
+    # What the model sees decides: here lower-case words without punctuation.
+    words = make(tmp_path / "words", {"tokenizer": "word", "min_frequency": 1}, **arguments)
+    assert words.info["drops"] == {"empty_source": 1, "leak": 3}
+
+
+def test_a_given_split_leaves_the_other_fraction_to_be_asked_for(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(500))
+    valid = aligned(tmp_path, "valid", pair_lines(20, seed=9))
+    plain = make(tmp_path / "plain", {}, pairs=pairs, valid=valid)
+    assert plain.info["counts"]["test"] == 0
+    assert plain.info["counts"]["valid"] == 20
+    asked = make(tmp_path / "asked", {"test_fraction": 0.2}, pairs=pairs, valid=valid)
+    assert asked.info["counts"]["test"] > 30
+
+
+def test_joint_vocabulary_and_lower_case(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(300))
+    dataset = make(tmp_path / "o", {"joint_vocabulary": True, "lowercase": True}, pairs=pairs)
+    assert dataset.source_vocabulary.sha256 == dataset.target_vocabulary.sha256
+    assert all(row["source"].islower() for row in rows(dataset, "train"))
+
+
+def test_a_finished_dataset_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(200))
+    first = make(tmp_path / "o", pairs=pairs)
+    monkeypatch.setattr(module, "_make", lambda *_: pytest.fail("made again"))
+    assert make(tmp_path / "o", pairs=pairs).hash == first.hash
+    with pytest.raises(UnusableInput, match="seed: 1 → 2"):
+        make(tmp_path / "o", {"seed": 2}, pairs=pairs)
+    write_lines(tmp_path / "c.tsv", pair_lines(201))
+    with pytest.raises(UnusableInput, match="sha256"):
+        make(tmp_path / "o", pairs=pairs)
+    assert Dataset.open(Location(tmp_path / "o")).hash == first.hash
+
+
+@pytest.mark.parametrize("stage", ["clean_unit", "learn_vocabulary", "encode_unit"])
+def test_an_interrupted_preparation_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(400))
+    settings = {"shard_rows": 100}
+    clean_run = make(tmp_path / "whole", settings, pairs=pairs)
+    calls = []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    original = getattr(module, stage)
+    monkeypatch.setattr(module, stage, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "o", settings, pairs=pairs)
+    monkeypatch.undo()
+    with pytest.raises(UnusableInput, match="did not end"):
+        Dataset.open(Location(tmp_path / "o"))
+    with pytest.raises(UnusableInput, match="unfinished"):
+        make(tmp_path / "o", {**settings, "seed": 5}, pairs=pairs)
+    assert make(tmp_path / "o", settings, pairs=pairs).info == clean_run.info
+    names = [
+        sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+        for folder in (tmp_path / "o", tmp_path / "whole")
+    ]
+    assert names[0] == names[1]
+    assert not any("_" in name for name in names[0])
+
+
+def unusable(folder: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    pairs = write_lines(folder / "c.tsv", pair_lines(200))
+    three, two = write_lines(folder / "3", [b"a"] * 3), write_lines(folder / "2", [b"b"] * 2)
+    hopeless = write_lines(folder / "bad.tsv", [b"a\t", b"\tb", b"x"])
+    broken = Location(folder / "missing")
+    yield "exactly one of", {}, {}
+    yield "exactly one of", {}, {"pairs": pairs, "demo": 5}
+    yield "1 --source but 0 --target", {}, {"sources": (two,)}
+    yield "no such file", {}, {"pairs": broken}
+    yield "no such file", {}, {"pairs": pairs, "valid": (two, broken)}
+    yield "3 has 3 lines but", {}, {"sources": (three,), "targets": (two,)}
+    yield "3 has 3 lines but", {}, {"pairs": pairs, "test": (three, two)}
+    yield "missing_column 1", {}, {"pairs": hopeless}
+    yield "too small for the corpus's characters", {"vocab_size": 9}, {"pairs": pairs}
+    yield "too_long", {"max_length": 1}, {"pairs": pairs}
+    yield "at least 1", {}, {"demo": 0}
+    yield "exclude each other", {"sample": 5}, {"demo": 9}
+    yield "exclude each other", {"valid_fraction": 0.1}, {"pairs": pairs, "valid": (two, two)}
+    yield "nothing for training", {"valid_fraction": 0.5, "test_fraction": 0.5}, {"pairs": pairs}
+    yield "spm only", {"tokenizer": "word", "joint_vocabulary": True}, {"pairs": pairs}
+
+
+def test_unusable_input_writes_nothing(tmp_path: Path) -> None:
+    for message, settings, request in unusable(tmp_path):
+        with pytest.raises(UnusableInput) as caught:
+            make(tmp_path / "new" / "out", settings, **request)
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "new" / "out").exists(), message
+
+
+def test_a_folder_of_others_is_not_touched(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
+    with pytest.raises(UnusableInput, match="not empty and no dataset"):
+        make(tmp_path, pairs=pairs)
+    with pytest.raises(UnusableInput, match="must name a folder"):
+        make(tmp_path / "c.tsv", pairs=pairs)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UnusableInput):
+        make(empty, {"max_length": 1}, pairs=pairs)
+    assert list(empty.iterdir()) == []
+    assert make(empty, pairs=pairs).info["counts"]["input"] == 50
+
+
+def test_line_shift_characters_do_not_shift(tmp_path: Path) -> None:
+    odd = ["a\u2028b", "c\x85d", "e\x0bf", "g\x0ch", "i\x1cj", "k"]
+    source = write_lines(tmp_path / "s", (text.encode() for text in odd))
+    target = write_lines(tmp_path / "t", (b"%d" % number for number in range(len(odd))))
+    fractions = {"valid_fraction": 0, "test_fraction": 0}
+    dataset = make(tmp_path / "o", fractions, sources=(source,), targets=(target,))
+    found = [(row["source"], row["target"]) for row in rows(dataset, "train")]
+    wanted = [(clean(text, DataSettings()), str(number)) for number, text in enumerate(odd)]
+    assert found == wanted
+    assert found[0] == ("a b", "0")
+
+
+def test_nothing_secret_or_absolute_is_recorded(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
+    dataset = make(tmp_path / "o", pairs=pairs)
+    assert str(tmp_path) not in json.dumps(dataset.info)
+
+
+def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def generate(seed: int, start: int, count: int) -> Iterator[SimpleNamespace]:
+        for number in range(start, start + count):
+            yield SimpleNamespace(
+                source=f"the {seed} dog {number} .", target=f"Hund {number}", alignment="2-0 3-1"
+            )
+
+    stub = ModuleType("nmt.corpus.grammar")
+    stub.generate = generate  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "nmt.corpus.grammar", stub)
+    dataset = make(tmp_path / "o", {"shard_rows": 70, "seed": 3}, demo=200)
+    found = [row for split in SPLITS for row in rows(dataset, split)]
+    assert len(found) == 200
+    assert {row["alignment"] for row in found} == {"2-0 3-1"}
+    assert {row["source"].split()[1] for row in found} == {"3"}
+    assert dataset.info["languages"] == {"source": "en", "target": "de"}
+    assert len(dataset.files("train")) == 3

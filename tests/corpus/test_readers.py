@@ -1,0 +1,134 @@
+"""Readers: every row of a file comes out once, under its line; unusable files are named."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+
+LINES = b"a b\tx\nc\ty\tattribution\nd\te\n"
+ROWS = [RawRow(1, b"a b", b"x"), RawRow(2, b"c", b"y"), RawRow(3, b"d", b"e")]
+
+
+def put(path: Path, data: bytes) -> Location:
+    path.write_bytes(data)
+    return Location(path)
+
+
+def archive(path: Path, **members: bytes) -> Location:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            file.writestr(name.replace("__", "."), data)
+    return Location(path)
+
+
+def every_form(folder: Path) -> list[Location]:
+    pq.write_table(
+        pa.table({"source": ["a b", "c", "d"], "target": ["x", "y", "e"]}),
+        folder / "p.parquet",
+        row_group_size=2,
+    )
+    return [
+        put(folder / "a.tsv", LINES),
+        put(folder / "a.txt", LINES),
+        put(folder / "crlf.tsv", b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n")),
+        put(folder / "no_end.tsv", LINES.removesuffix(b"\n")),
+        put(folder / "a.tsv.gz", gzip.compress(LINES)),
+        put(folder / "packed_twice.gz", gzip.compress(gzip.compress(LINES))),
+        put(folder / "two_members.gz", gzip.compress(LINES[:8]) + gzip.compress(LINES[8:])),
+        archive(folder / "a.zip", deu__txt=LINES, _about__txt=b"one\ttab\nand\nthen\nnone\n"),
+        Location(folder / "p.parquet"),
+    ]
+
+
+def test_every_form_yields_the_same_rows(tmp_path: Path) -> None:
+    for location in every_form(tmp_path):
+        reader = open_pairs(location)
+        assert reader.inspect().rows == 3, location
+        assert list(reader.rows()) == ROWS, location
+        assert list(reader.rows()) == ROWS, f"{location} a second time"
+
+
+def test_only_newline_separates_lines(tmp_path: Path) -> None:
+    odd = "a\u2028b \x85 \x0b \x0c \x1c c\rd"
+    source = put(tmp_path / "s", f"{odd}\nsecond\n".encode())
+    target = put(tmp_path / "t.gz", gzip.compress(b"\xef\xbb\xbfone\r\ntwo\r\n"))
+    reader = LineAligned(source, target)
+    assert reader.inspect().rows == 2
+    assert list(reader.rows()) == [
+        RawRow(1, odd.encode(), b"one"),
+        RawRow(2, b"second", b"two"),
+    ]
+
+
+def test_a_missing_column_is_a_row(tmp_path: Path) -> None:
+    rows = list(open_pairs(put(tmp_path / "a.tsv", b"a\tb\nalone\n\nc\td")).rows())
+    assert rows[1:3] == [RawRow(2, b"alone", None), RawRow(3, b"", None)]
+    pq.write_table(pa.table({"source": ["a", None], "target": ["b", "c"]}), tmp_path / "n.parquet")
+    rows = list(open_pairs(Location(tmp_path / "n.parquet")).rows())
+    assert rows == [RawRow(1, b"a", b"b"), RawRow(2, None, b"c")]
+
+
+def unusable(folder: Path) -> dict[str, Location]:
+    zipped = archive(folder / "ok.zip", a__txt=LINES)
+    whole = gzip.compress(LINES * 1000)
+    pq.write_table(pa.table({"en": ["a"], "de": ["b"]}), folder / "columns.parquet")
+    pq.write_table(pa.table({"source": [1], "target": [2]}), folder / "numbers.parquet")
+    (folder / "folder.tsv").mkdir()
+    return {
+        "no such file": Location(folder / "missing.tsv"),
+        "a folder": Location(folder / "folder.tsv"),
+        "is empty": put(folder / "empty.tsv", b""),
+        "holds no line": put(folder / "empty.tsv.gz", gzip.compress(b"")),
+        "a zip archive": put(folder / "zip.txt", Path(zipped.path).read_bytes()),
+        "binary data": put(folder / "binary.tsv", bytes(range(256))),
+        "UTF-16": put(folder / "utf16.txt", "a\tb\n".encode("utf-16")),
+        "plain text": put(folder / "text.gz", LINES),
+        "damaged": put(folder / "cut.tsv.gz", whole[: len(whole) // 2]),
+        "no line holds a tab": put(folder / "spaces.tsv", b"a b\nc d\n"),
+        "found none": archive(folder / "none.zip", a__txt=b"no\npairs\n", b__csv=LINES),
+        "found 2": archive(folder / "two.zip", a__txt=LINES, b__tsv=LINES),
+        "no column 'source'": Location(folder / "columns.parquet"),
+        "holds int64": Location(folder / "numbers.parquet"),
+        "holds plain text": put(folder / "text.parquet", LINES),
+    }
+
+
+def test_an_unusable_file_is_named_in_one_line(tmp_path: Path) -> None:
+    for reason, location in unusable(tmp_path).items():
+        with pytest.raises(UnusableInput) as caught:
+            open_pairs(location).inspect()
+        message = str(caught.value)
+        assert reason in message, message
+        assert str(location) in message
+        assert "\n" not in message
+
+
+def test_unequal_line_counts_name_both_files(tmp_path: Path) -> None:
+    source, target = put(tmp_path / "s", b"1\n2\n3"), put(tmp_path / "t", b"1\n2\n")
+    with pytest.raises(UnusableInput, match=r"/s has 3 lines but .*/t has 2"):
+        LineAligned(source, target).inspect()
+
+
+def test_line_aligned_files_are_text(tmp_path: Path) -> None:
+    text = put(tmp_path / "s", b"1\n")
+    with pytest.raises(UnusableInput, match="zip"):
+        LineAligned(text, archive(tmp_path / "t.zip", a__txt=LINES))
+
+
+def test_identity_is_of_the_content(tmp_path: Path) -> None:
+    def identify(reader: PairReader) -> object:
+        return reader.identify()
+
+    first = identify(open_pairs(put(tmp_path / "a.tsv", LINES)))
+    again = identify(open_pairs(put(tmp_path / "a.tsv", LINES)))
+    other = identify(open_pairs(put(tmp_path / "a.tsv", LINES.replace(b"c", b"C"))))
+    assert first == again != other

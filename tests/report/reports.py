@@ -1,0 +1,97 @@
+"""Reports to test with: a full one, and one in which every text is an attack."""
+
+from typing import Any
+
+import numpy as np
+
+from nmt.report.heatmap import attention_heatmap
+
+ATTACK = (
+    '<script>alert(1)</script>"onmouseover="alert(2)" \'></textarea></title></style>'
+    "<img src=x onerror=alert(3)>javascript:alert(4){{ 7*7 }}\x00\ud800https://evil.example/x"
+)
+
+
+def full_report() -> dict[str, Any]:
+    """A report with every part that the page knows."""
+    signature = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1"
+    samples = [
+        {
+            "id": number,
+            "source": f"A man number {number} walks.",
+            "translation": f"Ein Mann Nummer {number} geht.",
+            "reference": "Ein Mann läuft." if number else None,
+            "score": -0.1 * ((number * 3) % 7),
+            "chrf": 50.0 + number,
+            "flags": ["truncated"] if number == 2 else [],
+        }
+        for number in range(6)
+    ]
+    samples.append({"id": 99, "source": "Übermorgen schneit es.", "translation": "", "flags": []})
+    return {
+        "title": "Test set, nightly",
+        "created": "2026-01-05T14:03:00+00:00",
+        "model": {
+            "id": "9f8a7b6c5d4e3f2a", "name": "small", "direction": "en → de",
+            "parameters": 1234567,
+        },
+        "counts": {
+            "rows": 1003, "translated": 1000, "rejected": 3, "empty": 1, "truncated": 2,
+            "source_tokens": 13058, "target_tokens": 12411,
+            "rejected_by_reason": {"not UTF-8": 2, "too long": 1},
+        },
+        "rates": {
+            "rejected": 0.003, "unk": 0.00042, "truncated": 0.002, "repetition": 0.01,
+            "length_ratio": 0.98, "attention_entropy": 1.07, "coverage": 0.93,
+        },
+        "throughput": {
+            "sentences_per_second": 83.4, "target_tokens_per_second": 1034.2,
+            "decode_seconds": 12.0, "total_seconds": 94.3, "actors": 2,
+        },
+        "scores": [
+            {
+                "metric": metric, "score": score, "confidence": [score - 1, score + 1],
+                "signature": signature, "text": "raw",
+            }
+            for metric, score in (("BLEU", 35.1), ("chrF2", 58.4), ("TER", 49.3))
+        ],
+        "alignment": {"aer": 0.12, "aer_diagonal": 0.4, "sentences": 200},
+        "by_length": [
+            {"from": 1, "to": 10, "sentences": 312, "bleu": 38.2},
+            {"from": 11, "to": 20, "sentences": 601, "bleu": 34.7},
+            {"from": 21, "to": None, "sentences": 0, "bleu": None},
+        ],
+        "samples": samples,
+        "settings": {"search": {"beam_size": 5, "length_penalty": 1.0}, "stop": []},
+        "inputs": [
+            {"path": "s3://corpora/test.parquet", "bytes": 62076, "sha256": "ab" * 32, "rows": 1003}
+        ],
+        "versions": {"python": "3.11.9", "ray": "2.55.1"},
+    }  # fmt: skip
+
+
+def attacked(value: Any) -> Any:
+    """The same report with an attack in place of, or after, every text and in free keys."""
+    if isinstance(value, str):
+        return ATTACK
+    if isinstance(value, list):
+        return [attacked(entry) for entry in value]
+    if isinstance(value, dict):
+        changed = {key: attacked(entry) for key, entry in value.items()}
+        return {**changed, ATTACK: ATTACK} if "metric" not in value else changed
+    return value
+
+
+def attacked_report() -> dict[str, Any]:
+    """A report in which every text, and one more key of every dictionary, is an attack."""
+    report = attacked(full_report())
+    report["counts"]["rejected_by_reason"] = {ATTACK: 3}
+    for sample in report["samples"]:
+        sample["flags"] = [ATTACK, "empty"]
+    return report
+
+
+def pictures(count: int = 2) -> list[tuple[str, bytes]]:
+    """Small heatmaps with headings."""
+    png = attention_heatmap(np.eye(3), ["▁a", "▁b", "▁c"], ["▁A", "▁B", "▁C"], title="picture")
+    return [(f"Sentence {number}", png) for number in range(count)]

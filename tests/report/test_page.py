@@ -1,0 +1,155 @@
+from html.parser import HTMLParser
+
+import pytest
+from jinja2 import Environment
+from reports import ATTACK, attacked_report, full_report, pictures
+
+from nmt.report.page import render
+
+
+class Page(HTMLParser):
+    """The elements, attributes and visible text of a page."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br", "hr"})
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.code: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data):
+        (self.code if {"style", "script"} & set(self.open) else self.words).append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+def test_a_full_report_shows_its_numbers():
+    page = Page(render(full_report(), pictures()))
+    assert not page.open
+    for shown in (
+        "Test set, nightly", "9f8a7b6c5d4e", "1,234,567", "5 January 2026, 14:03 UTC", "35.1",
+        "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
+        "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1",
+    ):  # fmt: skip
+        assert shown in page.text, shown
+
+
+def test_samples_carry_their_languages():
+    page = Page(render(full_report(), []))
+    languages = [attributes.get("lang") for tag, attributes in page.elements if tag == "dd"]
+    assert languages[:2] == ["en", "de"]
+
+
+def test_hostile_text_is_only_ever_text():
+    clean = Page(render({**full_report()}, pictures()))
+    hostile_pictures = [(ATTACK, png) for _, png in pictures()]
+    html = render(attacked_report(), hostile_pictures)
+    page = Page(html)
+    html.encode("utf-8")
+    assert "\x00" not in html
+    assert not page.open
+    assert page.count("script") == 1
+    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in clean.elements} | {"em"}
+    assert page.count("img") == clean.count("img") == 2
+    assert page.code == clean.code
+    known = {name for _, attributes in clean.elements for name in attributes}
+    for tag, attributes in page.elements:
+        assert set(attributes) <= known, (tag, attributes)
+        assert not any(name.startswith("on") or name == "style" for name in attributes)
+        for name in ("href", "src"):
+            if name in attributes:
+                assert attributes[name].startswith(("#", "data:")), attributes
+    assert page.text.count("<script>alert(1)</script>") > 40
+    assert "{{ 7*7 }}" in page.text
+
+
+def test_each_text_of_the_report_is_escaped_where_it_stands():
+    escaped = Environment(autoescape=True).from_string("{{ x }}").render(x="<script>\"'&")
+    html = render({**full_report(), "title": "<script>\"'&"}, [])
+    assert html.count(escaped) == 2
+
+
+def test_nothing_comes_from_the_network():
+    html = render(full_report(), pictures())
+    for sign in ("http:", "https:", "url(", "@import", "fetch(", "XMLHttpRequest", "srcset"):
+        assert sign not in html
+    page = Page(html)
+    policy = next(
+        attributes["content"]
+        for tag, attributes in page.elements
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy
+
+
+def test_without_references_the_page_says_why_there_are_no_scores():
+    report = full_report()
+    del report["scores"], report["by_length"]
+    text = Page(render(report, [])).text
+    assert "no references" in text
+    assert "BLEU by source length" not in text
+
+
+@pytest.mark.parametrize("part", sorted(set(full_report()) - {"title", "counts"}))
+@pytest.mark.parametrize("empty", ["absent", "none"])
+def test_any_part_may_be_missing(part, empty):
+    report = full_report()
+    if empty == "absent":
+        del report[part]
+    else:
+        report[part] = None
+    assert not Page(render(report, [])).open
+
+
+def test_title_and_counts_are_enough():
+    page = Page(render({"title": "Least", "counts": {"rows": 0}}, []))
+    assert "Least" in page.text
+    assert page.count("table") == 1
+
+
+@pytest.mark.parametrize("part", ["title", "counts"])
+def test_what_is_required_is_named(part):
+    report = full_report()
+    del report[part]
+    with pytest.raises(ValueError, match=part):
+        render(report, [])
+
+
+def test_only_pictures_are_taken_for_pictures():
+    with pytest.raises(ValueError, match="not a PNG"):
+        render(full_report(), [("a", b"<svg onload=alert(1)>")])
+
+
+def test_partial_entries_are_shown_with_gaps():
+    report = full_report()
+    report["scores"] = [{"metric": "BLEU", "score": None, "confidence": None}]
+    report["samples"] = [{"source": "only a source"}]
+    report["inputs"] = [{"path": "a.tsv"}]
+    report["by_length"] = [{"from": 1, "to": None, "sentences": 0, "bleu": None}]
+    report["rates"] = {"coverage": float("nan"), "new_rate": 0.5}
+    page = Page(render(report, []))
+    assert "only a source" in page.text
+    assert "New rate" in page.text
+    assert "nan" not in page.text.split()
+    assert page.count("svg") == 0

@@ -1,0 +1,58 @@
+"""Opening a dataset: complete and genuine, or refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from corpora import make, pair_lines, rows, write_lines
+
+from nmt.errors import UnusableInput
+from nmt.shards import Dataset
+from nmt.storage import Location
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(6000))
+    settings = {"tokenizer": "word", "shard_rows": 5000}
+    return make(tmp_path / "out", settings, pairs=pairs)
+
+
+def test_rows_come_in_order_by_row_groups(dataset: Dataset) -> None:
+    tables = list(dataset.read("train", ["id"]))
+    assert all(table.num_rows <= 4096 and table.column_names == ["id"] for table in tables)
+    ids = [number for table in tables for number in table["id"].to_pylist()]
+    assert ids == sorted(ids)
+    assert len(ids) == dataset.rows("train") == sum(dataset.lengths().values())
+    assert len(dataset.files("train")) == 2
+    assert len(tables) > 2
+    metadata = pq.ParquetFile(dataset.files("train")[0].path).metadata
+    assert metadata.row_group(0).num_rows == 4096
+
+
+def test_opening_again_gives_the_same(dataset: Dataset) -> None:
+    again = Dataset.open(dataset.location)
+    assert again.hash == dataset.hash
+    assert rows(again, "valid") == rows(dataset, "valid")
+    for entry in again.info["files"]["train"]:
+        assert (again.location / entry["name"]).sha256() == entry["sha256"]
+
+
+def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match=r"no dataset\.json"):
+        Dataset.open(Location(tmp_path))
+    vocabulary = dataset.location / "source.vocab.txt"
+    whole = vocabulary.read_bytes()
+    vocabulary.write_bytes(whole + b"more\n")
+    with pytest.raises(UnusableInput, match="not the vocabulary"):
+        Dataset.open(dataset.location)
+    vocabulary.write_bytes(whole)
+    info = dataset.location / "dataset.json"
+    info.write_json({**dataset.info, "format_version": 99})
+    with pytest.raises(UnusableInput, match="format version 99"):
+        Dataset.open(dataset.location)
+    info.write_bytes(b"{")
+    with pytest.raises(UnusableInput, match="not JSON"):
+        Dataset.open(dataset.location)
