@@ -22,9 +22,7 @@ def train(
         float | None,
         typer.Option(min=0.01, help="End in good order after so many minutes of training."),
     ] = None,
-    workers: Annotated[
-        str, typer.Option(metavar="N|MIN:MAX", help="Training workers.")
-    ] = "1",
+    workers: Annotated[str, typer.Option(metavar="N|MIN:MAX", help="Training workers.")] = "1",
     devices_per_worker: Annotated[int, typer.Option(min=1, help="Replicas a worker.")] = 1,
     use_gpu: Annotated[
         bool | None,

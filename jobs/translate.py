@@ -94,12 +94,12 @@ def translate(
     verdict = job.translate(request, dry_run=dry_run)
     if verdict is None:
         return
-    scores = verdict.report.get("scores", [])
-    for score in scores:
-        result(f"{score['metric']} {score['score']:.2f}  {score['text']}  {score['signature']}")
-    if "alignment" in verdict.report:
-        found = verdict.report["alignment"]
-        result(f"AER {found['aer']:.3f}  (diagonal {found['aer_diagonal']:.3f})")
+    for score in verdict.report.get("scores", []):
+        say(f"{score['metric']:5} {score['score']:6.2f}  {score['text']}  {score['signature']}")
+    if found := verdict.report.get("alignment"):
+        say(f"AER of the plain diagonal {found['aer_diagonal']:.3f}")
+    for name, value in verdict.headline().items():
+        result(f"{name} {value}")
     result(f"REPORT {request.output / 'report' / 'index.html'}")
     if verdict.exit_status:
         say(verdict.reason)

@@ -1,8 +1,8 @@
 """Attention-based neural machine translation on Ray.
 
-    translator = nmt.load_model("runs/x/model")
-    translator.translate(["A sentence."], beam_size=5)
-    translator.plot_attention("A sentence.", "map.png")
+translator = nmt.load_model("runs/x/model")
+translator.translate(["A sentence."], beam_size=5)
+translator.plot_attention("A sentence.", "map.png")
 """
 
 from __future__ import annotations

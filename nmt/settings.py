@@ -221,10 +221,10 @@ def resolve(
     for group, entries in PRESETS.get(preset or "", {}).items():
         values[group] |= entries
     for group in groups:
-        entries = (config or {}).get(group) or {}
-        if not isinstance(entries, Mapping):
+        given = (config or {}).get(group) or {}
+        if not isinstance(given, Mapping):
             raise UnusableInput(f"settings group '{group}' must hold keys and values")
-        values[group] |= dict(entries)
+        values[group] |= dict(given)
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         group, dot, key = name.strip().partition(".")
@@ -233,8 +233,8 @@ def resolve(
         if group not in values:
             raise UnusableInput(f"--set {assignment}: unknown group; {_nearest(group, groups)}")
         values[group][key] = yaml.safe_load(text) if text else ""
-    for group, entries in (overrides or {}).items():
-        values[group] |= {key: value for key, value in entries.items() if value is not None}
+    for group, options in (overrides or {}).items():
+        values[group] |= {key: value for key, value in options.items() if value is not None}
     for group, entries in values.items():
         fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
         for key in entries:

@@ -221,7 +221,7 @@ class Location:
 
     def write_json(self, value: Any) -> None:
         """Store the whole file as indented JSON with sorted keys."""
-        self.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        self.write_text(format_json(value))
 
     def write_table(self, table: pa.Table, row_group_size: int | None = None) -> None:
         """Store a table as one Parquet file."""
@@ -280,6 +280,11 @@ def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
     while data := file.read(chunk):
         digest.update(data)
     return digest.hexdigest()
+
+
+def format_json(value: Any) -> str:
+    """The one text under which a value is stored: indented, keys sorted."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def hash_json(value: Any) -> str:

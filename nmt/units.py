@@ -6,6 +6,7 @@ returns a small result. So a unit may be done twice, and both ways give the same
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ def _on_ray(
 ) -> list[R]:
     import ray.data
 
+    # Importing ray.data sets its loggers up anew; what it says there is for developers.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     # The newer reader starts up to 32 actors for a handful of files.

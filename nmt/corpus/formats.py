@@ -108,7 +108,7 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         raw = stack.enter_context(location.open())
         stream: IO[bytes]
         if kind == "gzip":
-            packed = stack.enter_context(gzip.GzipFile(fileobj=cast(IO[bytes], raw)))
+            packed = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=cast(IO[bytes], raw)))
             stream = cast(IO[bytes], packed)
         elif kind == "zip":
             archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
@@ -118,7 +118,7 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK)
         inner = _sniff(reader.peek(_HEAD)[:_HEAD])
         if kind == inner == "gzip":  # some servers pack a .gz once more when it is stored
-            unpacked = stack.enter_context(gzip.GzipFile(fileobj=reader))
+            unpacked = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=reader))
             reader = io.BufferedReader(cast(io.RawIOBase, unpacked), _CHUNK)
             inner = _sniff(reader.peek(_HEAD)[:_HEAD])
         if inner not in ("text", "empty"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,13 +36,16 @@ def corpus_scores(
         ("chrF", CHRF(lowercase=lowercase)),
         ("TER", TER(case_sensitive=not lowercase)),
     ]
-    resamples = _BOOTSTRAP if bootstrap and len(hypotheses) > 1 else 1
+    streams = [list(stream) for stream in references]
     scores = []
     for name, metric in metrics:
-        score = metric.corpus_score(list(hypotheses), [list(r) for r in references], resamples)
-        interval = None
-        if resamples > 1:
-            interval = [round(float(score._mean + s * score._ci), 4) for s in (-1, 1)]
+        score, interval = metric.corpus_score(list(hypotheses), streams), None
+        if bootstrap and len(hypotheses) > 1:
+            # sacrebleu 2.6 cannot average resamples of which some score exactly 0.
+            with contextlib.suppress(TypeError):
+                score = metric.corpus_score(list(hypotheses), streams, _BOOTSTRAP)
+                low, high = score._mean - score._ci, score._mean + score._ci
+                interval = [round(float(low), 4), round(float(high), 4)]
         scores.append(
             {
                 "metric": name,

@@ -11,6 +11,7 @@ so a folder with one byte changed is refused.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import tempfile
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 
 from nmt.errors import UnusableInput
 from nmt.settings import ModelSettings
-from nmt.storage import Location, hash_json
+from nmt.storage import Location, format_json, hash_json
 from nmt.version import __version__
 from nmt.vocabulary import Vocabulary
 from nmt.vocabulary import load as load_vocabulary
@@ -110,7 +111,8 @@ def describe(location: Location) -> dict[str, Any]:
     if not file.is_file():
         raise UnusableInput(f"{location}: no model here (model.json is missing); give a RUN/model")
     try:
-        info = file.read_json()
+        text = file.read_text()
+        info = json.loads(text)
         version, model_id = info["format_version"], info["model_id"]
     except (ValueError, KeyError, TypeError):
         raise UnusableInput(f"{file}: damaged; copy the model again or retrain it") from None
@@ -119,7 +121,8 @@ def describe(location: Location) -> dict[str, Any]:
             f"{location}: model format version {version}, this program reads {FORMAT_VERSION}; "
             "use the release that wrote it, or retrain"
         )
-    if hash_json({key: value for key, value in info.items() if key != "model_id"}) != model_id:
+    contents = {key: value for key, value in info.items() if key != "model_id"}
+    if hash_json(contents) != model_id or text != format_json(info):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
     return info
 

@@ -76,9 +76,7 @@ class Seq2Seq(keras.Model):
             )
         self.built = True
 
-    def encode(
-        self, source: tf.Tensor, seed: tf.Tensor | None = None
-    ) -> tuple[Memory, tf.Tensor]:
+    def encode(self, source: tf.Tensor, seed: tf.Tensor | None = None) -> tuple[Memory, tf.Tensor]:
         """Encode source ids, shape (batch, source).
 
         Returns:
@@ -90,7 +88,10 @@ class Seq2Seq(keras.Model):
         return self.decoder.remember(outputs, mask), state
 
     def read_out(
-        self, states: tf.Tensor, contexts: tf.Tensor, embedded: tf.Tensor,
+        self,
+        states: tf.Tensor,
+        contexts: tf.Tensor,
+        embedded: tf.Tensor,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The layer before the softmax: (…, decoder_units) and so on → (…, readout_units)."""

@@ -93,8 +93,9 @@ def beam_search(
         tf.TensorShape([None]),
     )
     *_, (_, total, length, words), _ = tf.while_loop(
-        lambda i, words, state, live, prefixes, pool, done: (i < steps)
-        & tf.reduce_any((done < beam) & (i < limits)),
+        lambda i, words, state, live, prefixes, pool, done: (
+            (i < steps) & tf.reduce_any((done < beam) & (i < limits))
+        ),
         body,
         start,
         shape_invariants=shapes,

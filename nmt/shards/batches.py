@@ -239,6 +239,6 @@ def prefetch(items: Iterator[_Item], size: int = 8) -> Iterator[_Item]:
                 raise error
             if item is end:
                 return
-            yield item  # type: ignore[misc]
+            yield item
     finally:
         stopped.set()

@@ -9,7 +9,7 @@ import yaml
 
 from nmt import cluster
 from nmt.console import activity, say
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import UnusableInput
 from nmt.settings import FREE_TRAINING_KEYS, Settings, changed, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
@@ -66,7 +66,11 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
         return
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
-    _run(request)
+    ray = cluster.connect(request.address)
+    with activity("loading Ray Train and TensorFlow"):
+        from nmt.training.ray_trainer import fit
+
+    fit(ray, request)
 
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
@@ -139,74 +143,6 @@ def _tell(request: TrainRequest, dataset: Dataset) -> None:
     probe = "exists" if request.output.exists() else "will be made"
     say(f"data      {request.data}: {dataset.rows('train'):,} training pairs")
     say(f"output    {request.output} ({probe})")
-    say(f"workers   {' to '.join(map(str, sorted(set(request.workers))))} with {request.devices} device(s) each")
+    workers = " to ".join(str(number) for number in sorted(set(request.workers)))
+    say(f"workers   {workers} with {request.devices} device(s) each")
     say(yaml.safe_dump(request.settings.model_dump(), sort_keys=False).rstrip())
-
-
-def _run(request: TrainRequest) -> None:
-    ray = cluster.connect(request.address)
-    with activity("starting the training workers"):
-        import nmt.model  # noqa: F401  (quiets TensorFlow, which Ray's trainer imports)
-
-        from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-        from ray.train.tensorflow import TensorflowTrainer
-
-        from nmt.training.board import Board, Watcher
-        from nmt.training.worker import train_worker
-
-        board = ray.remote(num_cpus=0)(Board).remote()
-        total, largest = cluster.cpus(ray)
-        least, most = request.workers
-        threads = max(1, min(total // most, largest))
-        resources: dict[str, float] = {"CPU": threads}
-        if request.use_gpu:
-            resources["GPU"] = request.devices
-    settings = request.settings.training
-    parent = request.output.parent
-    trainer = TensorflowTrainer(
-        train_worker,
-        train_loop_config={
-            "data": str(request.data),
-            "output": str(request.output),
-            "settings": request.settings.model_dump(),
-            "threads": threads,
-            "devices": request.devices,
-            "use_gpu": request.use_gpu,
-            "init_from": str(request.init_from) if request.init_from else None,
-            "board": board,
-        },
-        scaling_config=ScalingConfig(
-            num_workers=most if least == most else (least, most),
-            use_gpu=request.use_gpu,
-            resources_per_worker=resources,
-        ),
-        run_config=RunConfig(
-            name=request.output.name,
-            storage_path=parent.path,
-            storage_filesystem=None if parent.is_local else parent.filesystem,
-            checkpoint_config=CheckpointConfig(
-                num_to_keep=settings.checkpoints,
-                checkpoint_score_attribute="bleu",
-                checkpoint_score_order="max",
-            ),
-            failure_config=FailureConfig(max_failures=request.max_failures),
-        ),
-    )
-    with activity("training") as shown:
-        watcher = Watcher(ray, board, shown)
-        try:
-            trainer.fit()
-        except ray.train.v2.api.exceptions.TrainingFailedError as error:
-            raise _explained(error) from None
-        finally:
-            watcher.close()
-
-
-def _explained(error: Exception) -> Exception:
-    """The worker's own error, where it is one of ours; else the first line that tells most."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        for cause in (failure, getattr(failure, "cause", None)):
-            if isinstance(cause, (UnusableInput, JobFailed)):
-                return cause
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

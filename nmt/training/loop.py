@@ -93,9 +93,7 @@ class Training:
             widths[width] = widths.get(width, 0) + count
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")
-        self.shapes = choose_shapes(
-            widths, training.buckets, training.batch_tokens, replicas.count
-        )
+        self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)
         self.steps_per_epoch = count_batches(widths, self.shapes)
         self.progress = Progress()
         self._description = {
@@ -142,9 +140,7 @@ class Training:
 
     def _plan(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         training = self.settings.training
-        return epoch_batches(
-            self.dataset, self.shapes, training.seed, epoch, training.window, skip
-        )
+        return epoch_batches(self.dataset, self.shapes, training.seed, epoch, training.window, skip)
 
     def _epoch(self, total: int) -> None:
         training, progress = self.settings.training, self.progress

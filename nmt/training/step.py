@@ -76,9 +76,7 @@ def make_train_step(
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
-            features, _ = model.features(
-                source, target_inputs, seed=seed + tf.stack([0, number])
-            )
+            features, _ = model.features(source, target_inputs, seed=seed + tf.stack([0, number]))
             loss, tokens, _ = cross_entropy(model, features, target_outputs)
         variables = model.trainable_variables
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]

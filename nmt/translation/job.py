@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pickle
 import platform
 import time
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ from nmt.vocabulary import load as load_vocabulary
 FORMAT_VERSION = 1
 _SMALL = 20_000  # rows; more are worth an actor a core
 _OWN_COLUMNS = (
-    "id source translation score source_tokens target_tokens attention_entropy coverage flags "
-    "reason"
-).split()
+    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
+    *("attention_entropy", "coverage", "flags", "reason"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Verdict:
     exit_status: int
     reason: str
     report: dict[str, Any]
+
+    def headline(self) -> dict[str, str]:
+        """BLEU and AER as text, where they are known."""
+        scores = self.report.get("scores", [])
+        lines = {"BLEU": f"{s['score']:.2f}" for s in scores[:1]}
+        if "alignment" in self.report:
+            lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
+        return lines
 
 
 def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | None:
@@ -152,9 +161,9 @@ def _decode(
     if not waiting:
         return 0
     ray = cluster.connect(request.address)
-    import ray.data
+    from ray.data import ActorPoolStrategy, DataContext, from_items
 
-    context = ray.data.DataContext.get_current()
+    context = DataContext.get_current()
     context.enable_progress_bars = False
     context.use_datasource_v2 = False
     total, largest = cluster.cpus(ray)
@@ -173,12 +182,13 @@ def _decode(
         alignments=request.alignments,
         heatmaps=frozenset(summary.sample_rows(corpus.rows, request.heatmaps)),
     )
-    import pickle
-
     items = [{"unit": pickle.dumps(unit)} for unit in waiting]
-    pool = ray.data.ActorPoolStrategy(min_size=most[0], max_size=most[1])
-    dataset = ray.data.from_items(items, override_num_blocks=len(items)).map(
-        DecodeActor, fn_constructor_args=(work,), compute=pool, num_cpus=threads
+    pool = ActorPoolStrategy(min_size=most[0], max_size=most[1])
+    dataset = from_items(items, override_num_blocks=len(items)).map(
+        DecodeActor,  # type: ignore[arg-type]  # a class is called once an actor
+        fn_constructor_args=(work,),
+        compute=pool,
+        num_cpus=threads,
     )
     rows = sum(unit.rows for unit in waiting)
     started = time.monotonic()

@@ -145,9 +145,7 @@ class Sentences:
             yield sample
 
 
-def scores(
-    sentences: Sentences, vocabulary: Vocabulary, cleaning: DataSettings
-) -> dict[str, Any]:
+def scores(sentences: Sentences, vocabulary: Vocabulary, cleaning: DataSettings) -> dict[str, Any]:
     """sacrebleu scores and BLEU by source length; empty without references.
 
     A vocabulary of lower-cased words cannot give raw text back, so its references are brought

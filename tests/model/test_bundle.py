@@ -1,0 +1,157 @@
+"""MODEL folders: complete, without code, and refused when anything in them is not as saved."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import numpy as np
+import pytest
+from nmt.errors import UnusableInput
+from nmt.model import bundle
+from nmt.storage import Location
+
+SOURCE = np.array([[9, 8, 7, 3], [5, 3, 0, 0]], np.int32)
+TARGET = np.array([[2, 8, 9], [2, 11, 0]], np.int32)
+
+
+@pytest.fixture(scope="module")
+def saved(demo_bundle, tmp_path_factory) -> tuple[Path, str]:
+    """A saved MODEL folder and its id."""
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    description = {"direction": {"source": "en", "target": "de"}, "validation": {"bleu": 12.5}}
+    return folder, bundle.save(demo_bundle.model, *vocabularies, description, Location(folder))
+
+
+@pytest.fixture
+def copy(saved, tmp_path) -> Path:
+    """The folder again, to be damaged."""
+    return Path(shutil.copytree(saved[0], tmp_path / "copy"))
+
+
+def refused(folder: Path) -> str:
+    """The message with which loading and checking this folder is refused."""
+    with pytest.raises(UnusableInput) as loading:
+        bundle.load(Location(folder))
+    with pytest.raises(UnusableInput) as checking:
+        bundle.check(Location(folder))
+    assert str(loading.value) == str(checking.value)
+    assert "\n" not in str(loading.value)
+    assert str(folder) in str(loading.value)
+    return str(loading.value)
+
+
+def test_a_loaded_model_is_the_saved_one(saved, demo_bundle) -> None:
+    loaded = bundle.load(Location(saved[0]))
+    for found, expected in zip(
+        loaded.model((SOURCE, TARGET)), demo_bundle.model((SOURCE, TARGET)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    assert loaded.model_id == saved[1]
+    assert loaded.source_vocabulary.sha256 == demo_bundle.source_vocabulary.sha256
+    assert loaded.target_vocabulary.sha256 == demo_bundle.target_vocabulary.sha256
+    assert loaded.info["validation"] == {"bleu": 12.5}
+    assert loaded.info["direction"] == {"source": "en", "target": "de"}
+    assert loaded.info["parameters"] == demo_bundle.model.count_params()
+
+
+def test_the_id_stands_for_the_contents(saved, demo_bundle, tiny_model, tmp_path) -> None:
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    sizes = [vocabulary.size for vocabulary in vocabularies]
+    ids = [
+        bundle.save(model, *vocabularies, {"note": note}, Location(tmp_path / f"{number}"))
+        for number, (model, note) in enumerate(
+            [(demo_bundle.model, "a"), (demo_bundle.model, "b"), (tiny_model(*sizes, seed=2), "a")]
+        )
+    ]
+    assert len({*ids, saved[1]}) == 4
+    again = bundle.save(demo_bundle.model, *vocabularies, {"note": "a"}, Location(tmp_path / "0"))
+    assert bundle.load(Location(tmp_path / "0")).model_id == again
+
+
+def test_there_is_no_code_in_the_folder(saved) -> None:
+    names = {file.name for file in saved[0].iterdir()}
+    assert names == {"model.json", "model.weights.h5", "source.spm", "target.spm"}
+    kinds = []
+    with h5py.File(saved[0] / "model.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.append(getattr(item, "dtype", None)))
+    kinds = [kind for kind in kinds if kind is not None]
+    assert kinds
+    assert all(np.issubdtype(kind, np.number) for kind in kinds)
+    json.loads((saved[0] / "model.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "source.spm", "target.spm"])
+def test_a_changed_or_missing_file_is_refused(copy, name) -> None:
+    file = copy / name
+    data = file.read_bytes()
+    for position in (0, len(data) // 2, len(data) - 1):
+        changed = bytearray(data)
+        changed[position] ^= 1
+        file.write_bytes(changed)
+        assert f"{file}: contents changed" in refused(copy)
+    file.write_bytes(data[:-1])
+    assert f"{file}: contents changed" in refused(copy)
+    file.unlink()
+    assert f"{file}: missing" in refused(copy)
+
+
+def test_any_changed_byte_of_the_description_is_refused(copy) -> None:
+    file = copy / "model.json"
+    data = file.read_bytes()
+    for position, byte in enumerate(data):
+        for other in (byte ^ 1, ord(" ") if byte != ord(" ") else ord("\t")):
+            changed = bytearray(data)
+            changed[position] = other
+            file.write_bytes(changed)
+            with pytest.raises(UnusableInput) as caught:
+                bundle.describe(Location(copy))
+            assert str(copy) in str(caught.value)
+            assert "\n" not in str(caught.value)
+    file.write_bytes(data)
+    bundle.load(Location(copy))
+
+
+def test_other_folders_are_refused(copy, tmp_path) -> None:
+    assert "no model here" in refused(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no model here" in refused(tmp_path / "empty")
+    file = copy / "model.json"
+    info = json.loads(file.read_text())
+    file.write_text(json.dumps({**info, "format_version": bundle.FORMAT_VERSION + 1}))
+    assert f"format version {bundle.FORMAT_VERSION + 1}" in refused(copy)
+    for text in ("", "null", "[]", "{}", '"x"', "{", "\x00"):
+        file.write_text(text)
+        assert f"{file}: damaged" in refused(copy)
+    file.unlink()
+    assert "model.json is missing" in refused(copy)
+
+
+def test_a_save_that_is_interrupted_leaves_no_valid_model(
+    saved, demo_bundle, tiny_model, tmp_path, monkeypatch
+) -> None:
+    folder = Path(shutil.copytree(saved[0], tmp_path / "model"))
+    written = []
+
+    def write(location: Location, data: bytes) -> None:
+        if written:
+            raise OSError("disk full")
+        written.append(location.name)
+        Path(location.path).write_bytes(data)
+
+    monkeypatch.setattr(Location, "write_bytes", write)
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    model = tiny_model(*(vocabulary.size for vocabulary in vocabularies), seed=2)
+    with pytest.raises(OSError, match="disk full"):
+        bundle.save(model, *vocabularies, {}, Location(folder))
+    with pytest.raises(UnusableInput):
+        bundle.load(Location(folder))
+
+
+def test_weights_are_plain_hdf5(saved) -> None:
+    data = io.BytesIO((saved[0] / "model.weights.h5").read_bytes())
+    with h5py.File(data) as file:
+        assert file.keys()

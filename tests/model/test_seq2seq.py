@@ -1,0 +1,223 @@
+"""What must hold of the whole model whatever its weights are."""
+
+from itertools import product
+
+import keras
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import numpy as np
+import pytest
+import tensorflow as tf
+from nmt.errors import UnusableInput
+from nmt.model.decoder import AttentionDecoder, Memory
+from nmt.model.dropout import dropout
+from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import PRESETS, ModelSettings, resolve
+from nmt.vocabulary.special import BOS, EOS, PAD
+
+VARIANTS = [
+    {"attention": attention, "readout": readout}
+    for attention, readout in product(("bahdanau", "none"), ("deep", "state"))
+] + [{"tie_embeddings": True}, {"bridge": "concat", "decoder_units": 24}]
+
+
+def batch(random: np.random.Generator, rows: int = 4, source: int = 7, target: int = 6):
+    """Random ids with EOS and BOS, rows of different lengths."""
+    sources, targets = np.full((rows, source), PAD), np.full((rows, target), PAD)
+    targets[:, 0] = BOS
+    for i in range(rows):
+        n, m = random.integers(1, source), random.integers(1, target)
+        sources[i, : n + 1] = [*random.integers(4, 30, n), EOS]
+        targets[i, 1 : m + 1] = random.integers(4, 25, m)
+    return sources.astype(np.int32), targets.astype(np.int32)
+
+
+def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
+    random = np.random.default_rng(3)
+    decoder = AttentionDecoder(8, 6)
+    decoder.build(5, 7)
+    decoder.set_weights([random.standard_normal(w.shape) for w in decoder.get_weights()])
+    cell = keras.layers.GRUCell(8, reset_after=True)
+    cell.build((None, 5 + 7))
+    kernel = np.concatenate([decoder.kernel, decoder.context_kernel])
+    cell.set_weights([kernel, np.asarray(decoder.recurrent_kernel), np.asarray(decoder.bias)])
+    embedded, state, outputs = (
+        tf.constant(random.standard_normal(shape), tf.float32) for shape in ((3, 5), (3, 8), (3, 4, 7))
+    )
+    memory = decoder.remember(outputs, tf.ones([3, 4]))
+    after, context, _ = decoder.step(decoder.project(embedded), state, memory)
+    expected, _ = cell(tf.concat([embedded, context], -1), [state])
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_nothing_depends_on_padding_or_neighbours(tiny_model, settings) -> None:
+    random = np.random.default_rng(5)
+    model = tiny_model(**settings)
+    source, target = batch(random)
+    logits, weights = (x.numpy() for x in model((source, target)))
+    wider = np.pad(source, [(0, 0), (0, 5)]), np.pad(target, [(0, 0), (0, 4)])
+    others = batch(random, rows=3, source=12, target=10)
+    more = [np.concatenate([x, y]) for x, y in zip(wider, others, strict=True)]
+    real = target != PAD  # what stands in padded target positions is nobody's business
+    for sources, targets in ((wider[0], target), (source, wider[1]), wider, more):
+        found, looked = (x.numpy()[:4] for x in model((sources, targets)))
+        np.testing.assert_allclose(found[:, :6][real], logits[real], atol=1e-5)
+        if weights.shape[-1]:
+            np.testing.assert_allclose(looked[:, :6, :7][real], weights[real], atol=1e-5)
+            assert (looked[:, :, 7:] == 0).all()
+    state = model.encode(source)[1]
+    np.testing.assert_allclose(model.encode(wider[0])[1], state, atol=1e-5)
+    outputs = model.encode(wider[0])[0].outputs.numpy()[:, :7]
+    np.testing.assert_allclose(
+        outputs[source != PAD], model.encode(source)[0].outputs.numpy()[source != PAD], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
+    model = tiny_model(**settings)
+    source, target = batch(np.random.default_rng(6))
+    logits, weights = model((source, target))
+    memory, state = model.encode(source)
+    for t in range(target.shape[1]):
+        found, state, looked = model.step(tf.constant(target[:, t]), state, memory)
+        np.testing.assert_allclose(found, logits[:, t], atol=1e-5)
+        np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
+
+
+def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
+    model = tiny_model()
+    source, target = batch(np.random.default_rng(8))
+    logits, _ = model((source, target))
+    changed = target.copy()
+    changed[:, 4:] = 9
+    np.testing.assert_allclose(model((source, changed))[0][:, :4], logits[:, :4], atol=1e-6)
+    changed[:, 3] = np.where(target[:, 3] == 8, 9, 8)
+    assert np.abs(model((source, changed))[0][:, 3] - logits[:, 3]).max() > 1e-3
+
+
+def test_attention_looks_at_every_source_word(tiny_model) -> None:
+    model = tiny_model()
+    source, target = batch(np.random.default_rng(9))
+    _, weights = model((source, target))
+    weights = weights.numpy()
+    assert (weights[np.broadcast_to((source == PAD)[:, None], weights.shape)] == 0).all()
+    assert (weights[np.broadcast_to((source != PAD)[:, None], weights.shape)] > 0).all()
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
+
+
+def shapes(model) -> dict[str, tuple[int, ...]]:
+    return {weight.path.removeprefix("seq2seq/"): tuple(weight.shape) for weight in model.weights}
+
+
+def test_without_attention_everything_else_is_shared(tiny_model) -> None:
+    for readout, bridge in product(("deep", "state"), ("dense",)):
+        attends = shapes(tiny_model(readout=readout, bridge=bridge))
+        plain = shapes(tiny_model(readout=readout, bridge=bridge, attention="none"))
+        only = set(attends) - set(plain)
+        assert all("attention" in name or "context" in name for name in only)
+        assert len(only) == 4
+        assert set(plain) <= set(attends)
+        different = {name for name in plain if plain[name] != attends[name]}
+        assert different <= ({"readout/kernel"} if readout == "deep" else set())
+
+
+def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) -> None:
+    model = tiny_model(attention="none")
+    source, _ = batch(np.random.default_rng(2))
+    memory, state = model.encode(source)
+    words = tf.constant([5, 6, 7, 8])
+    logits, *_ = model.step(words, state, memory)
+    other = Memory(memory.outputs * 3, memory.keys, memory.mask)
+    np.testing.assert_array_equal(model.step(words, state, other)[0], logits)
+    assert np.abs(model.step(words, state[::-1], memory)[0] - logits).max() > 1e-3
+
+
+def test_the_preset_book_has_the_books_sizes() -> None:
+    source, target = 2200, 2480
+    found = shapes(Seq2Seq(resolve(preset="book").model, source, target))
+    assert sorted(found.values()) == sorted(
+        [
+            (source, 128),
+            *[(128, 3 * 128), (128, 3 * 128), (2, 3 * 128)] * 2,  # a GRU a direction
+            (target, 128),
+            *[(128, 3 * 256), (256, 3 * 256), (256, 3 * 256), (2, 3 * 256)],  # fed with context too
+            *[(256, 512), (256, 512), (512, 1)],  # W_a, U_a, v_a
+            *[(256, 512), (512,)],  # dense
+            *[(512, target), (target,)],
+        ]
+    )
+    assert found["decoder/attention/W_a"] == found["decoder/attention/U_a"] == (256, 512)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_can_be_built_and_are_finite(preset) -> None:
+    model = Seq2Seq(resolve(preset=preset).model, 50, 40, 0.1)
+    source, target = batch(np.random.default_rng(1))
+    logits, weights = model((source, target))
+    assert logits.shape == (4, 6, 40)
+    assert weights.shape == (4, 6, 7)
+    assert np.isfinite(logits).all()
+    # An untrained model finds all words about equally likely.
+    assert np.abs(logits).max() < 5
+
+
+def test_tied_embeddings_are_one_matrix(tiny_model) -> None:
+    model = tiny_model(tie_embeddings=True)
+    features = np.random.default_rng(1).standard_normal((3, 16)).astype(np.float32)
+    matrix = np.asarray(model.embedding.embeddings)
+    expected = features @ matrix.T + np.asarray(model.output_bias)
+    np.testing.assert_allclose(model.project(tf.constant(features)), expected, atol=1e-5)
+    untied = tiny_model()
+    assert untied.count_params() - model.count_params() == 16 * 25
+    assert matrix.shape == (25, 16)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"bridge": "concat", "decoder_units": 20}, {"tie_embeddings": True, "readout_units": 17}],
+)
+def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
+    with pytest.raises(UnusableInput, match=r"needs model\.") as caught:
+        tiny_model(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_dropout_is_a_pure_function_of_the_seed(tiny_model) -> None:
+    model = tiny_model(rate=0.5)
+    source, target = batch(np.random.default_rng(4))
+
+    def logits(*seed: int) -> np.ndarray:
+        return model((source, target), seed=tf.constant(seed) if seed else None)[0].numpy()
+
+    np.testing.assert_array_equal(logits(1, 2), logits(1, 2))
+    for other in ((1, 3), (2, 2)):
+        assert np.abs(logits(1, 2) - logits(*other)).max() > 1e-2
+    np.testing.assert_array_equal(logits(), logits())
+    np.testing.assert_allclose(logits(), tiny_model(rate=0.0)((source, target))[0], atol=1e-6)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    values, seed = tf.ones([200, 500]), tf.constant([3, 4])
+    dropped = dropout(values, 0.3, seed, 1).numpy()
+    assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert dropped.mean() == pytest.approx(1.0, abs=0.02)
+    assert not np.array_equal(dropped, dropout(values, 0.3, seed, 2))  # another place
+    assert dropout(values, 0.3, None, 1) is values
+    assert dropout(values, 0.0, seed, 1) is values
+
+
+def test_every_weight_takes_part_in_training(tiny_model) -> None:
+    for settings in VARIANTS:
+        model = tiny_model(**settings)
+        source, target = batch(np.random.default_rng(4), rows=8)
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(model((source, target))[0] ** 2)
+        gradients = tape.gradient(total, model.trainable_variables)
+        for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+            assert gradient is not None, variable.path
+            assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
+
+
+def test_the_defaults_are_the_books() -> None:
+    assert resolve(preset="book").model == ModelSettings()

