@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import browser
+from ray_head import ray_head
+from s3 import s3, s3_server
 
 if TYPE_CHECKING:
     from nmt.model.bundle import Bundle
     from nmt.shards.dataset import Dataset
-from ray_head import ray_head
-from s3 import s3, s3_server
 
 __all__ = ["browser", "ray_head", "s3", "s3_server"]
 

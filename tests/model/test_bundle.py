@@ -103,14 +103,14 @@ def test_any_changed_byte_of_the_description_is_refused(copy) -> None:
     file = copy / "model.json"
     data = file.read_bytes()
     for position, byte in enumerate(data):
-        for other in (byte ^ 1, ord(" ") if byte != ord(" ") else ord("\t")):
-            changed = bytearray(data)
-            changed[position] = other
-            file.write_bytes(changed)
-            with pytest.raises(UnusableInput) as caught:
-                bundle.describe(Location(copy))
-            assert str(copy) in str(caught.value)
-            assert "\n" not in str(caught.value)
+        changed = bytearray(data)
+        # Another blank for a blank still gives the same JSON.
+        changed[position] = {10: 32, 32: 9}.get(byte, byte ^ 1)
+        file.write_bytes(changed)
+        with pytest.raises(UnusableInput) as caught:
+            bundle.describe(Location(copy))
+        assert str(copy) in str(caught.value)
+        assert "\n" not in str(caught.value)
     file.write_bytes(data)
     bundle.load(Location(copy))
 

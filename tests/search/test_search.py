@@ -1,0 +1,231 @@
+"""Greedy and beam search against plain Python, brute force, and themselves in other batches."""
+
+from itertools import product
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import numpy as np
+import pytest
+import tensorflow as tf
+from nmt.search.beam import beam_search
+from nmt.search.greedy import greedy_search
+from nmt.search.penalties import length_penalty
+from nmt.search.searcher import Searcher
+from nmt.settings import SearchSettings
+from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+
+SOURCE = np.array(
+    [
+        [9, 8, 7, 12, 13, 3, 0],
+        [5, 3, 0, 0, 0, 0, 0],
+        [20, 21, 22, 23, 24, 25, 3],
+        [3, 0, 0, 0, 0, 0, 0],
+        [6, 6, 6, 3, 0, 0, 0],
+        [11, 17, 4, 29, 3, 0, 0],
+    ],
+    np.int32,
+)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    """Random weights under which some sentences end soon, some late, and some never."""
+    return biased(tiny_model(), EOS, 1.5)
+
+
+def biased(model, word: int, value: float):
+    bias = np.array(model.output_bias)
+    bias[word] = value
+    model.output_bias.assign(bias)
+    return model
+
+
+def log_probabilities(logits: np.ndarray, banned=(PAD, BOS)) -> np.ndarray:
+    """Of the next word, with some words ruled out."""
+    logits = np.array(logits, np.float64)
+    logits[..., list(banned)] = -np.inf
+    logits -= logits.max(-1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+
+
+def plain_greedy(model, source: np.ndarray, limit: int) -> tuple[list[int], float]:
+    """Greedy search for one sentence, a step of the model at a time."""
+    memory, state = model.encode(source[np.newaxis, source != PAD])
+    word, words, total = BOS, [], 0.0
+    while word != EOS and len(words) < limit:
+        logits, state, _ = model.step(tf.constant([word]), state, memory)
+        scores = log_probabilities(logits[0])
+        word = int(scores.argmax())
+        words.append(word)
+        total += scores[word]
+    return words, total
+
+
+def forced(model, source: np.ndarray, targets: list[list[int]]) -> np.ndarray:
+    """Log-probability of each target (with its EOS, if it has one) of one sentence."""
+    width = max(len(target) for target in targets)
+    outputs = np.array([target + [PAD] * (width - len(target)) for target in targets])
+    inputs = np.concatenate([np.full((len(targets), 1), BOS), outputs[:, :-1]], 1)
+    sources = np.repeat(source[np.newaxis, source != PAD], len(targets), 0)
+    logits, _ = model((tf.constant(sources), tf.constant(inputs, tf.int32)))
+    scores = np.take_along_axis(log_probabilities(logits), outputs[..., np.newaxis], -1)[..., 0]
+    return np.where(outputs != PAD, scores, 0.0).sum(1)
+
+
+def words_of(found) -> list[list[int]]:
+    ids, lengths = found.ids.numpy(), found.length.numpy()
+    assert all((row[n:] == PAD).all() for row, n in zip(ids, lengths, strict=True))
+    return [row[:n].tolist() for row, n in zip(ids, lengths, strict=True)]
+
+
+def searcher(model, beam: int = 1, **settings) -> Searcher:
+    given = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8, **settings}
+    return Searcher(model, SearchSettings.model_validate(given))
+
+
+def test_greedy_is_a_plain_loop(model) -> None:
+    found = searcher(model).search(SOURCE)
+    limits = [int((row != PAD).sum()) - 1 + 8 + 1 for row in SOURCE]
+    expected = [plain_greedy(model, row, n) for row, n in zip(SOURCE, limits, strict=True)]
+    assert words_of(found) == [words for words, _ in expected]
+    np.testing.assert_allclose(found.log_probability, [total for _, total in expected], atol=1e-4)
+    # The model was chosen so that the test sees ends early and late, and cut-off rows.
+    assert len({len(words) for words, _ in expected}) >= 3
+    assert {words[-1] == EOS for words, _ in expected} == {True, False}
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_beam_of_one_is_greedy(model, alpha) -> None:
+    limits = tf.constant([14, 9, 3, 1, 12, 13])
+    greedy, beam = greedy_search(model, SOURCE, limits), beam_search(model, SOURCE, limits, 1, alpha)
+    assert words_of(beam) == words_of(greedy)
+    np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=1e-4)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_sentence_does_not_depend_on_its_batch(model, beam) -> None:
+    search = searcher(model, beam)
+    together = search.search(SOURCE)
+    words, scores = words_of(together), together.log_probability.numpy()
+
+    def same(rows, found) -> None:
+        assert words_of(found) == [words[row] for row in rows]
+        np.testing.assert_allclose(found.log_probability, scores[list(rows)], atol=1e-4)
+
+    for row in range(len(SOURCE)):  # alone, without any padding
+        same([row], search.search(SOURCE[[row]][:, SOURCE[row] != PAD]))
+    order = [3, 5, 0, 4, 2, 1]
+    same(order, search.search(SOURCE[order]))
+    same([1, 4, 1], search.search(SOURCE[[1, 4, 1]]))
+    same(range(6), search.search(np.pad(SOURCE, [(0, 0), (0, 9)])))
+
+
+@pytest.mark.parametrize(("beam", "alpha"), [(2, 0.0), (4, 1.0), (5, 2.5)])
+def test_the_score_is_that_of_forced_decoding(model, beam, alpha) -> None:
+    found = searcher(model, beam, length_penalty=alpha).search(SOURCE)
+    expected = [
+        forced(model, row, [words])[0] for row, words in zip(SOURCE, words_of(found), strict=True)
+    ]
+    np.testing.assert_allclose(found.log_probability, expected, atol=1e-4)
+
+
+def test_a_wider_beam_finds_no_worse(model) -> None:
+    def penalised(beam: int) -> np.ndarray:
+        found = searcher(model, beam, length_penalty=0.0).search(SOURCE)
+        return found.log_probability.numpy()
+
+    assert penalised(4).mean() > penalised(1).mean()
+    assert penalised(32).mean() >= penalised(4).mean() - 1e-4
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha) -> None:
+    """Six words (PAD, UNK, BOS, EOS and two more), at most three or four a translation."""
+    differs_from_greedy = 0
+    for seed in range(1, 4):
+        model = tiny_model(target=6, seed=seed)
+        limits = [4, 3, 4, 2, 1, 3]
+        found = beam_search(model, SOURCE, tf.constant(limits), 130, alpha)
+        greedy = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
+        for row, words in enumerate(words_of(found)):
+            limit = limits[row]
+            every = [
+                [*start, *end]
+                for n in range(limit + 1)
+                for start in product((UNK, 4, 5), repeat=n)
+                for end in ([[EOS]] if n < limit else [[]])
+            ]
+            lengths = np.array([len(one) for one in every])
+            scores = forced(model, SOURCE[row], every) / ((5 + lengths) / 6) ** alpha
+            best = every[int(scores.argmax())]
+            mine = scores[every.index(words)]
+            assert words == best or mine == pytest.approx(scores.max(), abs=1e-5)
+            differs_from_greedy += greedy[row] != words
+    assert differs_from_greedy  # or else greedy search would have passed this test
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_banned_words_never_occur(tiny_model, beam) -> None:
+    model = tiny_model()
+    for word in (PAD, BOS):
+        biased(model, word, 50.0)
+    found = words_of(searcher(model, beam).search(SOURCE))
+    assert not {PAD, BOS} & {word for words in found for word in words}
+    biased(model, UNK, 50.0)
+    assert any(UNK in words for words in words_of(searcher(model, beam).search(SOURCE)))
+    settings = SearchSettings(beam_size=beam)
+    without = Searcher(model, settings, (PAD, BOS, UNK)).search(SOURCE)
+    assert not {PAD, BOS, UNK} & {word for words in words_of(without) for word in words}
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_every_sentence_has_its_own_limit(tiny_model, beam) -> None:
+    model = biased(tiny_model(), EOS, -50.0)  # it would never end
+    limits = [1, 5, 2, 11, 3, 4]
+    found = words_of(beam_search(model, SOURCE, tf.constant(limits), beam, 1.0))
+    assert [len(words) for words in found] == limits
+    if beam == 1:
+        found = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
+        assert [len(words) for words in found] == limits
+    chosen = searcher(model, beam, max_length_ratio=2.0, max_length_extra=3).search(SOURCE)
+    lengths = (SOURCE != PAD).sum(1) - 1
+    assert chosen.length.numpy().tolist() == (2 * lengths + 3 + 1).tolist()  # EOS included
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
+    model = biased(tiny_model(), EOS, 60.0)
+    found = searcher(model, beam, max_length_extra=500).search(SOURCE)
+    assert words_of(found) == [[EOS]] * len(SOURCE)
+    assert found.ids.shape[1] <= beam + 1
+
+
+def test_a_longer_penalty_gives_longer_translations(model) -> None:
+    lengths = [
+        searcher(model, 6, length_penalty=alpha).search(SOURCE).length.numpy().sum()
+        for alpha in (0.0, 1.0, 5.0)
+    ]
+    assert lengths == sorted(lengths)
+    assert lengths[0] < lengths[-1]
+
+
+def test_the_length_penalty_is_wus() -> None:
+    lengths = np.arange(1, 60)
+    for alpha in (0.0, 0.6, 1.0, 2.0):
+        expected = (5 + lengths) ** alpha / (5 + 1) ** alpha
+        np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=1e-5)
+
+
+def test_attend_shows_where_each_target_word_looked(model) -> None:
+    target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
+    inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
+    found = searcher(model).attend(SOURCE[:2], target)
+    np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=1e-6)
+
+
+def test_searches_are_traced_once(model) -> None:
+    for beam in (1, 2):
+        search = searcher(model, beam)
+        for rows, width in ((1, 7), (6, 7), (2, 9)):
+            search.search(np.resize(np.pad(SOURCE, [(0, 0), (0, 2)])[:, :width], (rows, width)))
+        assert search._search.experimental_get_tracing_count() == 1

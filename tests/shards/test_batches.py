@@ -1,0 +1,217 @@
+"""Batches: nothing lost, nothing twice, an order that can be repeated and continued."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from nmt.shards.batches import (
+    Batch,
+    Shape,
+    choose_shapes,
+    count_batches,
+    epoch_batches,
+    prefetch,
+)
+from nmt.storage import Location
+from nmt.vocabulary.special import BOS, EOS, PAD
+
+ROWS = 530
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[list[int], list[int]]]:
+    """Random ids; the first id of a source is its number, so that pairs can be told apart."""
+    rng = random.Random(3)
+    found = []
+    for number in range(ROWS):
+        n, m = rng.randint(1, 12), rng.randint(1, 14)
+        source = [1000 + number, *(rng.randrange(4, 50) for _ in range(n - 1))]
+        found.append((source, [rng.randrange(4, 50) for _ in range(m)]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def shards(pairs, tmp_path_factory) -> SimpleNamespace:
+    """The pairs in three files of several row groups."""
+    folder = tmp_path_factory.mktemp("shards")
+    kind = pa.list_(pa.int32())
+    files = []
+    for number, (start, stop) in enumerate([(0, 200), (200, 201), (201, ROWS)]):
+        columns = [pa.array(side, kind) for side in zip(*pairs[start:stop], strict=True)]
+        table = pa.table({"source_ids": columns[0], "target_ids": columns[1]})
+        pq.write_table(table, folder / f"{number}.parquet", row_group_size=64)
+        files.append(Location(folder / f"{number}.parquet"))
+    return SimpleNamespace(files=lambda split: files if split == "train" else [])
+
+
+@pytest.fixture(scope="module")
+def widths(pairs) -> Counter:
+    return Counter(max(len(source), len(target)) + 1 for source, target in pairs)
+
+
+@pytest.fixture(scope="module")
+def shapes(widths) -> list[Shape]:
+    return choose_shapes(widths, 4, 120)
+
+
+def numbers(batch: Batch) -> list[int]:
+    """The pairs of a batch, in order; rows that only fill up have no target."""
+    return [int(row[0]) - 1000 for row, out in zip(batch.source, batch.target_outputs, strict=True)
+            if out[0] != PAD]  # fmt: skip
+
+
+def order(batches) -> list[list[int]]:
+    return [numbers(batch) for batch in batches]
+
+
+@pytest.mark.parametrize("window", [1, 100, ROWS, 10_000])
+def test_every_pair_is_used_exactly_once_an_epoch(shards, shapes, window) -> None:
+    for epoch in (0, 1):
+        batches = epoch_batches(shards, shapes, 1, epoch, window)
+        assert Counter(n for batch in batches for n in numbers(batch)) == Counter(range(ROWS))
+
+
+def test_the_order_follows_from_seed_and_epoch(shards, shapes) -> None:
+    def made(seed: int, epoch: int, window: int = 200) -> list[list[int]]:
+        return order(epoch_batches(shards, shapes, seed, epoch, window))
+
+    first = made(1, 0)
+    assert made(1, 0) == first
+    for other in (made(1, 1), made(2, 0), made(0, 1)):
+        assert other != first
+        # Not only the batches are moved: other pairs meet.
+        assert {frozenset(batch) for batch in other} != {frozenset(batch) for batch in first}
+
+
+@pytest.mark.parametrize("window", [100, 10_000])
+def test_an_epoch_can_be_continued_anywhere(shards, shapes, window) -> None:
+    everything = list(epoch_batches(shards, shapes, 5, 2, window))
+    for skip in (0, 1, 7, len(everything) // 2, len(everything) - 1, len(everything)):
+        rest = list(epoch_batches(shards, shapes, 5, 2, window, skip))
+        assert len(rest) == len(everything) - skip
+        for found, expected in zip(rest, everything[skip:], strict=True):
+            for array, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(array, other)
+
+
+def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
+    from nmt.shards import batches as module
+
+    sizes = []
+    plan = module._window_plan
+    monkeypatch.setattr(
+        module, "_window_plan", lambda s, *rest: sizes.append(len(s.lengths)) or plan(s, *rest)
+    )
+    list(epoch_batches(shards, shapes, 1, 0, 100))
+    assert sum(sizes) == ROWS
+    assert len(sizes) > 3
+    assert max(sizes) < 100 + 64
+
+
+def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
+    for batch in epoch_batches(shards, shapes, 1, 0, 200):
+        shape = batch.source.shape
+        assert all(array.dtype == np.int32 for array in batch)
+        for row, number in enumerate(numbers(batch)):
+            source, target = pairs[number]
+            expected = [[*source, EOS], [BOS, *target], [*target, EOS]]
+            for array, ids in zip(batch, expected, strict=True):
+                assert array[row].tolist() == ids + [PAD] * (shape[1] - len(ids))
+        for row in range(len(numbers(batch)), shape[0]):  # what only fills the batch up
+            assert batch.source[row].tolist() == [EOS] + [PAD] * (shape[1] - 1)
+            assert (batch.target_outputs[row] == PAD).all()
+
+
+@pytest.mark.parametrize("buckets", [1, 2, 5, 32])
+def test_only_the_chosen_shapes_occur(shards, widths, buckets) -> None:
+    shapes = choose_shapes(widths, buckets, 120)
+    assert len(shapes) <= buckets
+    found = {batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 10_000)}
+    assert found <= {tuple(shape) for shape in shapes}
+    assert shapes[-1].width == max(widths)
+    for shape in shapes:
+        assert shape.rows >= 1
+        assert shape.rows * shape.width <= 120 or shape.rows == 1
+
+
+def test_the_number_of_batches_is_known_beforehand(shards, shapes, widths) -> None:
+    assert count_batches(widths, shapes) == len(list(epoch_batches(shards, shapes, 1, 0, 10_000)))
+
+
+def padded(widths: dict[int, int], chosen: list[int]) -> int:
+    """Cells that the pairs take when each is padded to the next chosen width."""
+    return sum(count * min(c for c in chosen if c >= width) for width, count in widths.items())
+
+
+def test_no_other_widths_pad_less() -> None:
+    rng = random.Random(1)
+    for _ in range(60):
+        lengths = rng.sample(range(2, 40), rng.randint(1, 8))
+        widths = {length: rng.randint(1, 50) for length in lengths}
+        for buckets in (1, 2, 3, 5):
+            found = [shape.width for shape in choose_shapes(widths, buckets, 100)]
+            least = min(
+                padded(widths, [*some, max(lengths)])
+                for n in range(min(buckets, len(lengths)))
+                for some in combinations(sorted(lengths)[:-1], n)
+            )
+            assert found == sorted(set(found))
+            assert len(found) <= buckets
+            assert padded(widths, found) == least
+
+
+def test_rows_can_be_shared_among_replicas(widths) -> None:
+    for multiple in (1, 2, 3, 8):
+        for shape in choose_shapes(widths, 4, 120, multiple):
+            assert shape.rows % multiple == 0
+            assert shape.rows >= multiple
+    assert choose_shapes({500: 1}, 3, 100) == [Shape(1, 500)]
+    assert choose_shapes({5: 0, 7: 3}, 3, 70) == [Shape(10, 7)]
+
+
+def test_an_empty_split_has_no_batches(shards, shapes) -> None:
+    assert list(epoch_batches(shards, shapes, 1, 0, 100, split="valid")) == []
+
+
+def test_prefetch_changes_nothing() -> None:
+    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
+    assert list(prefetch(iter(()))) == []
+
+
+def test_prefetch_raises_what_the_thread_raised() -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise OSError("the disk is gone")
+
+    items = prefetch(failing())
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(items)
+
+
+def test_prefetch_makes_no_more_than_asked_and_its_thread_ends() -> None:
+    made = []
+
+    def endless() -> Iterator[int]:
+        while True:
+            made.append(len(made))
+            yield made[-1]
+
+    before = set(threading.enumerate())
+    items = prefetch(endless(), 4)
+    assert next(items) == 0
+    (thread,) = set(threading.enumerate()) - before
+    time.sleep(0.3)
+    assert len(made) <= 1 + 4 + 2
+    items.close()
+    thread.join(timeout=5)
+    assert not thread.is_alive()

@@ -1,0 +1,326 @@
+"""Whole trainings of a small model: they learn, stop, and go on as if never interrupted."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import numpy as np
+import pytest
+from corpora import make, rows
+from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.scores import bleu
+from nmt.model import bundle
+from nmt.settings import SearchSettings, Settings
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location
+from nmt.training.loop import Training
+from nmt.training.strategy import Replicas
+from nmt.training.validation import Validation
+from nmt.translation.translator import Translator
+
+SIZES = {"embedding_dim": 32, "encoder_units": 32, "decoder_units": 64, "attention_units": 32}
+SIZES |= {"readout_units": 32, "readout_activation": "tanh", "readout": "deep"}
+FAST = {"batch_tokens": 200, "buckets": 3, "learning_rate": 0.01, "dropout": 0.0}
+FAST |= {"valid_sentences": 4, "heatmaps": 0, "report_every": 5}
+
+
+class MemoryHooks:
+    """The loop's outside, in this process: remembers what is told, keeps every checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.lines, self.shown, self.reports = folder, [], [], []
+
+    def show(self, done: int, total: int, detail: str) -> None:
+        self.shown.append((done, total))
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def report(self, metrics: dict[str, Any], save) -> None:
+        self.reports.append(metrics)
+        place = self.folder / f"checkpoint-{metrics['step']}"
+        place.mkdir(parents=True, exist_ok=True)
+        save(place)
+
+    def agree(self, progress):
+        return progress
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Dataset:
+    """About fifty pairs of the grammar, in words."""
+    settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 2000}
+    settings |= {"valid_fraction": 0.1, "test_fraction": 0}
+    return make(tmp_path_factory.mktemp("fifty") / "data", settings, demo=56)
+
+
+def training(
+    dataset: Dataset, folder: Path, init_from: Location | None = None, **settings: Any
+) -> Training:
+    """A training with output ``folder/run`` and checkpoints in ``folder/kept``."""
+    sizes = {**SIZES, **settings.pop("model", {})}
+    groups = {"model": sizes, "training": {**FAST, **settings}}
+    output, hooks = Location(folder / "run"), MemoryHooks(folder / "kept")
+    return Training(dataset, Settings.model_validate(groups), output, Replicas(), hooks, init_from)
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "run/metrics.jsonl").read_text().splitlines()]
+
+
+def validations_of(folder: Path) -> list[dict[str, str]]:
+    header, *rest = (folder / "run/validations.tsv").read_text().splitlines()
+    return [dict(zip(header.split("\t"), row.split("\t"), strict=True)) for row in rest]
+
+
+def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+    """Let the validations of a training find these BLEU scores; returns the weights at each."""
+    seen: list[list[np.ndarray]] = []
+
+    def validate() -> Validation:
+        seen.append(work.model.get_weights())
+        return Validation(1.0, 0.5, scores[len(seen) - 1], 30.0, 0.1)
+
+    work.validator.validate = validate
+    return seen
+
+
+def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
+    """A model that has seen the same fifty pairs again and again."""
+    folder = tmp_path_factory.mktemp("overfitted")
+    work = training(dataset, folder, epochs=40, validate_every=200, heatmaps=2, batch_tokens=400)
+    assert work.run().finished == "epochs"
+    return work, folder
+
+
+def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
+    work, folder = overfitted
+    assert lines_of(folder)[-1]["loss"] < 0.05
+    info = {"model_id": "x", "data": dataset.settings}
+    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
+    translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
+    pairs = rows(dataset, "train")
+    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
+    for beam in (1, 4):
+        found = translator.translate([row["source"] for row in pairs], beam_size=beam)
+        assert bleu([result.text for result in found], references) > 95
+
+
+def test_the_run_folder_is_complete(overfitted) -> None:
+    work, folder = overfitted
+    run = folder / "run"
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    last = work.progress.step
+    assert {"metrics.jsonl", "validations.tsv", "plots/learning.png"} <= names
+    assert any(name.startswith("tensorboard/events.out.tfevents") for name in names)
+    heatmaps = [name for name in names if name.startswith("plots/attention/step-")]
+    assert {f"plots/attention/step-{last:07d}-{n}.png" for n in (1, 2)} <= set(heatmaps)
+    for name in ("plots/learning.png", heatmaps[0]):
+        assert (run / name).read_bytes().startswith(b"\x89PNG")
+    metrics = lines_of(folder)
+    assert {"step", "epoch", "loss", "tokens_per_second", "learning_rate", "padding_share"} <= set(
+        metrics[0]
+    )
+    steps = [line["step"] for line in metrics]
+    assert steps == sorted(set(steps))
+    assert all(0 <= line["padding_share"] < 1 for line in metrics)
+    assert metrics[0]["learning_rate"] == pytest.approx(0.01)
+    found = validations_of(folder)
+    assert {"step", "epoch", "valid_loss", "bleu", "chrf", "seconds", "best"} <= set(found[0])
+    assert int(found[-1]["step"]) == last
+    assert [line["best"] for line in found].count("yes") == 1
+    info = bundle.check(Location(run / "model"))
+    best = next(line for line in found if line["best"] == "yes")
+    assert info["validation"]["step"] == int(best["step"])
+    assert f"{info['validation']['bleu']:.4f}" == best["bleu"]
+    assert info["direction"] == {"source": "en", "target": "de"}
+    assert info["dataset_hash"] == work.dataset.hash
+
+
+def test_the_events_hold_loss_and_bleu(overfitted) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _, folder = overfitted
+    events = EventAccumulator(str(folder / "run" / "tensorboard"), {"tensors": 0})
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {"training/loss", "validation/bleu", "validation/valid_loss"} <= tags
+    steps = [event.step for event in events.Tensors("validation/bleu")]
+    assert steps == [int(line["step"]) for line in validations_of(folder)]
+
+
+def test_loss_is_a_mean_over_tokens(dataset, tmp_path) -> None:
+    """So an untrained model's loss is about the logarithm of the vocabulary's size."""
+    work = training(dataset, tmp_path, epochs=1, report_every=1, learning_rate=1e-9)
+    scripted(work, [1.0])
+    work.run()
+    losses = [line["loss"] for line in lines_of(tmp_path)]
+    assert np.mean(losses) == pytest.approx(np.log(dataset.target_vocabulary.size), rel=0.1)
+    assert len(losses) == work.steps_per_epoch
+
+
+def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
+    """With dropout, and interrupted amid an epoch."""
+    from nmt.training import step
+
+    settings = {"dropout": 0.3, "epochs": 2, "patience": 50, "report_every": 1}
+    steps = training(dataset, tmp_path / "probe").steps_per_epoch
+    settings["validate_every"] = every = steps // 2 - 1
+    traced, original = [], step.cross_entropy
+    monkeypatch.setattr(step, "cross_entropy", lambda *rest: traced.append(1) or original(*rest))
+
+    whole = training(dataset, tmp_path / "whole", **settings)
+    assert len(whole.shapes) > 1
+    whole.run()
+    assert whole.progress.step == 2 * steps
+    assert len(traced) == 1  # whatever the shapes of the batches
+    expected = validations_of(tmp_path / "whole")
+
+    for interrupted in (every, 3 * every):
+        folder = tmp_path / f"at-{interrupted}"
+        shutil.copytree(tmp_path / "whole", folder)  # what was written later must go
+        resumed = training(dataset, folder, **settings)
+        resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{interrupted}")
+        assert resumed.progress.step == interrupted
+        assert 0 < resumed.progress.batch < steps
+        assert resumed.run().step == 2 * steps
+        assert_same(resumed.model.get_weights(), whole.model.get_weights())
+        for name in ("step", "epoch", "valid_loss", "bleu", "chrf", "best"):
+            assert [line[name] for line in validations_of(folder)] == [
+                line[name] for line in expected
+            ]
+        losses = [[(line["step"], line["loss"]) for line in lines_of(f)] for f in (
+            folder, tmp_path / "whole")]  # fmt: skip
+        assert losses[0] == losses[1]
+
+
+def test_dropout_and_seed_matter(dataset, tmp_path) -> None:
+    def weights(name: str, **settings: Any) -> list[np.ndarray]:
+        work = training(dataset, tmp_path / name, epochs=1, **settings)
+        scripted(work, [1.0])
+        work.run()
+        return work.model.get_weights()
+
+    same = weights("a", dropout=0.3)
+    assert_same(weights("b", dropout=0.3), same)
+    for number, other in enumerate(({"dropout": 0.0}, {"dropout": 0.3, "seed": 2})):
+        found = weights(f"other-{number}", **other)
+        assert max(np.abs(x - y).max() for x, y in zip(found, same, strict=True)) > 1e-4
+
+
+def test_the_best_validations_model_is_kept(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=5)
+    seen = scripted(work, [5.0, 9.0, 3.0, 9.0, 8.0])
+    progress = work.run()
+    steps = work.steps_per_epoch
+    assert (progress.best_bleu, progress.best_step, progress.stale) == (9.0, 2 * steps, 3)
+    kept = bundle.load(Location(tmp_path / "run" / "model"))
+    assert_same(kept.model.get_weights(), seen[1])
+    assert kept.info["validation"]["step"] == 2 * steps
+    assert kept.info["validation"]["bleu"] == 9.0
+    assert [line["best"] for line in validations_of(tmp_path)] == ["no", "yes", "no", "no", "no"]
+
+
+def test_patience_ends_training(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=50, patience=2)
+    scripted(work, [5.0, 4.0, 6.0, 6.0, 1.0])
+    progress = work.run()
+    assert progress.finished == "patience"
+    assert progress.step == 5 * work.steps_per_epoch
+    assert progress.best_bleu == 6.0
+
+
+def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=10_000, max_minutes=0.02, patience=10_000)
+    progress = work.run()
+    assert progress.finished == "max_minutes"
+    assert progress.step < 10_000
+    assert progress.minutes < 1
+    bundle.load(Location(tmp_path / "run" / "model"))
+    found = validations_of(tmp_path)
+    assert int(found[-1]["step"]) == progress.step  # what was trained last was validated too
+    assert work.hooks.reports[-1]["step"] == progress.step  # and can be continued
+    again = training(dataset, tmp_path, epochs=10_000, max_minutes=10.0, validate_every=1)
+    again.restore(tmp_path / "kept" / f"checkpoint-{progress.step}")
+    scripted(again, [0.0] * 99)
+    assert again.run().step > progress.step
+
+
+@pytest.mark.parametrize("every", [0, 3])
+def test_every_step_is_validated_at_most_once_and_the_last_one_always(
+    dataset, tmp_path, every
+) -> None:
+    probe = training(dataset, tmp_path / "probe").steps_per_epoch
+    every = probe if every == 0 else every  # once an epoch exactly, and out of step with it
+    work = training(dataset, tmp_path, epochs=2, validate_every=every, patience=99)
+    scripted(work, [float(n) for n in range(99)])
+    last = work.run().step
+    steps = [int(line["step"]) for line in validations_of(tmp_path)]
+    assert steps == sorted({*range(every, last + 1, every), last})
+
+
+def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=1, report_every=1000)
+    scripted(work, [1.0])
+    work.run()
+    assert [line["step"] for line in lines_of(tmp_path)] == [work.steps_per_epoch]
+
+
+def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=3)
+    work.model.set_weights([np.full(w.shape, np.nan) for w in work.model.get_weights()])
+    with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
+        work.run()
+
+
+def test_a_training_can_begin_with_another_model(overfitted, dataset, tmp_path) -> None:
+    _, folder = overfitted
+    model = Location(folder / "run" / "model")
+    taken = training(dataset, tmp_path / "a", model)
+    assert_same(taken.model.get_weights(), bundle.load(model).model.get_weights())
+    with pytest.raises(UnusableInput, match="another architecture") as caught:
+        training(dataset, tmp_path / "b", model, model={"attention": "none"})
+    assert "\n" not in str(caught.value)
+    # As many words, but not the same ones.
+    other = make(
+        tmp_path / "other",
+        {"tokenizer": "word", "min_frequency": 1, "seed": 2, "vocab_size": 2000},
+        demo=56,
+    )
+    with pytest.raises(UnusableInput, match="vocabulary is not that of") as caught:
+        training(other, tmp_path / "c", model)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_attention_it_trains_as_well(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=1, heatmaps=2, model={"attention": "none"})
+    assert work.run().finished == "epochs"
+    loaded = bundle.load(Location(tmp_path / "run" / "model"))
+    assert loaded.model.settings.attention == "none"
+    assert not list((tmp_path / "run").glob("plots/attention/*"))
+    (result,) = Translator(loaded, SearchSettings()).translate(["The dog sleeps."])
+    assert result.attention is None
+
+
+def test_validation_decodes_for_real(overfitted, dataset) -> None:
+    """BLEU is that of the model's own translations, not of teacher-forced words."""
+    work, _ = overfitted
+    found = work.validator.validate()
+    pairs = rows(dataset, "valid")[: FAST["valid_sentences"]]
+    info = {"model_id": "x", "data": dataset.settings}
+    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
+    longest = SearchSettings(max_source_length=100)
+    translator = Translator(bundle.Bundle(work.model, *vocabularies, info), longest)
+    texts = [result.text for result in translator.translate([row["source"] for row in pairs])]
+    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
+    assert found.bleu == pytest.approx(bleu(texts, references))
+    assert len(work.validator) == len(pairs)
+    assert 0 <= found.accuracy <= 1

@@ -1,0 +1,206 @@
+"""The loss, the gradients that reach the optimizer, and replicas that act as one."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import numpy as np
+import tensorflow as tf
+from nmt.shards.batches import Batch
+from nmt.training.step import SummedAdam, cross_entropy, make_train_step
+from nmt.training.strategy import Replicas
+from nmt.vocabulary.special import BOS, EOS, PAD
+
+BATCH = Batch(
+    np.array([[9, 8, 7, EOS], [5, EOS, PAD, PAD], [20, 21, EOS, PAD], [6, EOS, PAD, PAD]], np.int32),
+    np.array([[BOS, 8, 9, 7], [BOS, 11, PAD, PAD], [BOS, 4, 5, PAD], [BOS, 6, 6, 6]], np.int32),
+    np.array([[8, 9, 7, EOS], [11, EOS, PAD, PAD], [4, 5, EOS, PAD], [6, 6, 6, EOS]], np.int32),
+)
+
+
+def padded(batch: Batch, rows: int, columns: int) -> Batch:
+    """More rows that only fill up (an EOS as source, no target), and more padding on the right."""
+    source, inputs, outputs = (np.pad(a, [(0, rows), (0, columns)]) for a in batch)
+    source[len(batch.source) :, 0] = EOS
+    inputs[len(batch.source) :, 0] = BOS
+    return Batch(source, inputs, outputs)
+
+
+def sums(model, batch: Batch) -> list[float]:
+    features, _ = model.features(batch.source, batch.target_inputs)
+    return [float(value) for value in cross_entropy(model, features, batch.target_outputs)]
+
+
+def test_cross_entropy_is_the_sum_over_real_tokens(tiny_model) -> None:
+    model = tiny_model()
+    logits = np.asarray(model((BATCH.source, BATCH.target_inputs))[0], np.float64)
+    loss = tokens = right = 0
+    for row, outputs in zip(logits, BATCH.target_outputs, strict=True):
+        for scores, word in zip(row, outputs, strict=True):
+            if word != PAD:
+                loss += np.log(np.exp(scores).sum()) - scores[word]
+                tokens += 1
+                right += scores.argmax() == word
+    np.testing.assert_allclose(sums(model, BATCH), [loss, tokens, right], rtol=1e-5)
+    assert tokens == 4 + 2 + 3 + 4
+
+
+def test_padding_changes_neither_loss_nor_accuracy(tiny_model) -> None:
+    model = tiny_model()
+    for rows, columns in ((3, 0), (0, 5), (4, 2)):
+        np.testing.assert_allclose(
+            sums(model, padded(BATCH, rows, columns)), sums(model, BATCH), rtol=1e-5
+        )
+    nothing = Batch(*(array[:0] for array in padded(BATCH, 0, 0)))
+    assert sums(model, padded(nothing, 2, 0)) == [0.0, 0.0, 0.0]
+
+
+class Recorder:
+    """An optimizer that only keeps the gradients it is handed."""
+
+    def __init__(self, model) -> None:
+        self.kept = [tf.Variable(tf.zeros(v.shape)) for v in model.trainable_variables]
+
+    def apply_gradients(self, pairs) -> None:
+        for (gradient, _), variable in zip(pairs, self.kept, strict=True):
+            variable.assign(gradient)
+
+
+def gradients(model, batch: Batch, clip: float) -> np.ndarray:
+    """What the optimizer is handed for a batch, as one vector."""
+    recorder = Recorder(model)
+    make_train_step(model, recorder, Replicas(), clip)(batch, (1, 0), False)
+    return np.concatenate([np.ravel(variable) for variable in recorder.kept])
+
+
+def test_gradients_are_those_of_the_mean_over_target_tokens(tiny_model) -> None:
+    model = tiny_model()
+    with tf.GradientTape() as tape:
+        features, _ = model.features(BATCH.source, BATCH.target_inputs)
+        loss, tokens, _ = cross_entropy(model, features, BATCH.target_outputs)
+        mean = loss / tokens
+    expected = [tf.convert_to_tensor(g) for g in tape.gradient(mean, model.trainable_variables)]
+    expected = np.concatenate([np.ravel(gradient) for gradient in expected])
+    np.testing.assert_allclose(gradients(model, BATCH, 1e9), expected, atol=1e-6)
+    np.testing.assert_allclose(gradients(model, padded(BATCH, 3, 2), 1e9), expected, atol=1e-5)
+
+
+def test_clipping_bounds_the_global_norm_and_keeps_the_direction(tiny_model) -> None:
+    model = tiny_model()
+    free = gradients(model, BATCH, 1e9)
+    norm = np.linalg.norm(free)
+    for clip in (norm / 100, norm / 2):
+        clipped = gradients(model, BATCH, clip)
+        np.testing.assert_allclose(np.linalg.norm(clipped), clip, rtol=1e-4)
+        np.testing.assert_allclose(clipped, free * clip / norm, atol=1e-5)
+    np.testing.assert_allclose(gradients(model, BATCH, norm * 2), free, atol=1e-6)
+
+
+def test_a_batch_without_targets_is_no_catastrophe(tiny_model) -> None:
+    model = tiny_model()
+    before = model.get_weights()
+    nothing = padded(Batch(*(array[:0] for array in BATCH)), 4, 0)
+    step = make_train_step(model, SummedAdam(0.01), Replicas(), 1.0)
+    assert float(step(nothing, (1, 0), False).tokens) == 0
+    for found, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_step_is_traced_once_whatever_the_shapes(tiny_model, monkeypatch) -> None:
+    from nmt.training import step as module
+
+    traced = []
+    original = module.cross_entropy
+    monkeypatch.setattr(
+        module, "cross_entropy", lambda *rest: traced.append(1) or original(*rest)
+    )
+    model = tiny_model()
+    step = make_train_step(model, SummedAdam(0.01), Replicas(), 1.0)
+    for number, (rows, columns) in enumerate([(0, 0), (2, 0), (0, 3), (4, 4)]):
+        outcome = step(padded(BATCH, rows, columns), (1, number), number == 3)
+        assert float(outcome.tokens) == 13
+        assert float(outcome.votes) == (number == 3)
+    assert len(traced) == 1
+
+
+def test_replicas_share_every_row_once() -> None:
+    replicas = Replicas()
+    replicas.count = 2
+    shares = [replicas.share(BATCH, replica).source for replica in range(2)]
+    assert sorted(np.concatenate(shares).tolist()) == sorted(BATCH.source.tolist())
+    assert len(shares[0]) == len(shares[1]) == 2
+
+
+TWO_DEVICES = """
+    import json, sys
+    import nmt.model
+    import keras
+    import numpy as np
+    from nmt.training.strategy import Replicas, set_up_devices
+    set_up_devices(1, 2, False)
+    from nmt.model.seq2seq import Seq2Seq
+    from nmt.settings import ModelSettings
+    from nmt.shards.batches import Batch
+    from nmt.training.step import SummedAdam, make_train_step
+
+    random = np.random.default_rng(1)
+    batches = []
+    for _ in range(6):
+        arrays = np.zeros((3, 6, 8), np.int32)
+        for row in range(6):
+            n, m = random.integers(1, 8, 2)
+            if row == 5: m = 0  # a row that only fills up
+            source, target = random.integers(4, 30, n), random.integers(4, 25, m)
+            arrays[0, row, : n + 1] = [*source, 3]
+            arrays[1, row, : m + 1] = [2, *target]
+            if m: arrays[2, row, : m + 1] = [*target, 3]
+        batches.append(Batch(*arrays))
+
+    results = []
+    for devices in (1, 2):
+        keras.utils.set_random_seed(3)
+        replicas = Replicas(devices=devices)
+        assert (type(replicas.strategy).__name__ == "MirroredStrategy") == (devices == 2)
+        with replicas.strategy.scope():
+            model = Seq2Seq(ModelSettings.model_validate(json.loads(sys.argv[1])), 30, 25)
+            optimizer = SummedAdam(0.005)
+            optimizer.build(model.trainable_variables)
+        start = model.get_weights()
+        step = make_train_step(model, optimizer, replicas, 0.5)
+        outcomes = [step(batch, (1, 2 * i), i == 5) for i, batch in enumerate(batches)]
+        results.append((start, model.get_weights(), outcomes))
+    (start, one, told), (same_start, two, told_by_two) = results
+    print(json.dumps({
+        "start": max(float(np.abs(a - b).max()) for a, b in zip(start, same_start)),
+        "moved": min(float(np.abs(a - b).max()) for a, b in zip(start, one)),
+        "apart": max(float(np.abs(a - b).max()) for a, b in zip(one, two)),
+        "loss": [[float(o.loss) for o in told], [float(o.loss) for o in told_by_two]],
+        "tokens": [[float(o.tokens) for o in told], [float(o.tokens) for o in told_by_two]],
+        "votes": [[float(o.votes) for o in told], [float(o.votes) for o in told_by_two]],
+    }))
+"""
+
+
+def test_two_devices_train_as_one_does() -> None:
+    """In a process of its own: devices are settled when TensorFlow starts."""
+    settings = {"embedding_dim": 16, "encoder_units": 8, "decoder_units": 16}
+    settings |= {"attention_units": 8, "readout_units": 16}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(TWO_DEVICES), json.dumps(settings)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["start"] == 0
+    assert found["moved"] > 1e-3
+    assert found["apart"] < 2e-5
+    np.testing.assert_allclose(found["loss"][0], found["loss"][1], rtol=1e-4)
+    assert found["tokens"][0] == found["tokens"][1]
+    assert found["votes"] == [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 2]]
