@@ -7,7 +7,7 @@ import os
 import warnings
 from typing import Any
 
-from nmt.console import say
+from nmt.console import say, silenced
 from nmt.errors import JobFailed
 
 # Ray's own variables; set before it is imported, here and in every worker.
@@ -19,6 +19,8 @@ _RAY_ENVIRONMENT = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray Data's actor pools make its core print an error line about a thing that is no error.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 _WORKER_ENVIRONMENT = {
     **_RAY_ENVIRONMENT,
@@ -51,10 +53,11 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         "logging_level": logging.ERROR,
         "runtime_env": {"env_vars": _WORKER_ENVIRONMENT},
     }
-    if address:
+    if address and address != "local":
         say(f"joining the Ray cluster at {address}")
         try:
-            ray.init(address=address, **options)
+            with silenced():
+                ray.init(address=address, **options)
         except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise JobFailed(
@@ -64,10 +67,22 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
     else:
         say("starting a local Ray of this job's own (name a cluster with --address)")
         # A job of one machine needs no dashboard, and a loopback address nobody else reaches.
-        ray.init(address="local", include_dashboard=False, **options)
-    for name in ("ray", "ray.data", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        with silenced():
+            ray.init(address="local", include_dashboard=False, **options)
     return ray
+
+
+def quiet_data() -> None:
+    """Silence Ray Data's bars and log lines, and use the reader that starts few actors."""
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    # The newer reader starts up to 32 actors for a handful of files.
+    context.use_datasource_v2 = False
+    # Importing ray.data sets its own log level.
+    for name in ("ray.data", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def cpus(ray: Any) -> tuple[int, int]:

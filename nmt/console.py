@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -71,3 +72,18 @@ def activity(title: str, total: int | None = None) -> Iterator[Activity]:
     else:
         yield Activity(title, total, None)
     say(f"{title}: done in {time.monotonic() - start:.1f} s")
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Drop what native code writes to standard error; for imports and starts that must talk."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -6,11 +6,12 @@ returns a small result. So a unit may be done twice, and both ways give the same
 
 from __future__ import annotations
 
-import logging
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from nmt import cluster
 from nmt.console import activity
 from nmt.errors import JobFailed, UnusableInput
 
@@ -37,47 +38,97 @@ def run_units(
     """
     units = list(units)
     with activity(title, total=len(units)) as shown:
-        if distributed and units:
-            return _on_ray(function, units, shown.advance, title)
-        results = []
-        for unit in units:
-            results.append(function(unit))
+        results: dict[int, R] = {}
+        answers = (
+            stream_units(function, units, title=title)
+            if distributed and units
+            else ((number, function(unit)) for number, unit in enumerate(units))
+        )
+        for number, answer in answers:
+            results[number] = answer
             shown.advance()
-        return results
-
-
-def _on_ray(
-    function: Callable[[U], R], units: Sequence[U], advance: Callable[[], None], title: str
-) -> list[R]:
-    import ray.data
-
-    # Importing ray.data sets its loggers up anew; what it says there is for developers.
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    # The newer reader starts up to 32 actors for a handful of files.
-    context.use_datasource_v2 = False
-
-    def do(row: dict[str, Any]) -> dict[str, Any]:
-        try:
-            answer = (True, function(pickle.loads(row["unit"])))
-        except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition
-            answer = (False, error)  # type: ignore[assignment]
-        return {"number": row["number"], "answer": pickle.dumps(answer)}
-
-    rows = [{"number": number, "unit": pickle.dumps(unit)} for number, unit in enumerate(units)]
-    results: dict[int, R] = {}
-    try:
-        dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(do)
-        for row in dataset.iter_rows():
-            done, value = pickle.loads(row["answer"])
-            if not done:
-                raise value
-            results[row["number"]] = value
-            advance()
-    except ray.exceptions.RayError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise JobFailed(f"{title}: a unit failed on the cluster: {last}") from error
-    if len(results) != len(units):
-        raise JobFailed(f"{title}: {len(units) - len(results)} units gave no result; run it again")
     return [results[number] for number in range(len(units))]
+
+
+@dataclass(frozen=True)
+class ActorPool:
+    """Actors that keep something costly, such as a model, between units.
+
+    Attributes:
+        make: called once in each actor with `arguments`; returns the unit's function.
+        arguments: what it is called with.
+        least: actors to begin with.
+        most: actors at most.
+        cpus: cores of each.
+    """
+
+    make: Callable[..., Callable[[Any], Any]]
+    arguments: tuple[Any, ...]
+    least: int
+    most: int
+    cpus: int
+
+
+def stream_units(
+    work: Callable[[U], R] | ActorPool, units: Sequence[U], *, title: str
+) -> Iterator[tuple[int, R]]:
+    """Do units as a Ray Data job; Ray must have been started.
+
+    Args:
+        work: the unit's function, run in Ray tasks; or a pool of actors.
+        units: what to do.
+        title: of the work, for errors.
+
+    Yields:
+        Number and result of each unit, as they are done.
+
+    Raises:
+        UnusableInput, JobFailed: as the function raised it; JobFailed also where the cluster
+            failed.
+    """
+    from ray.data import ActorPoolStrategy, from_items
+    from ray.exceptions import RayError
+
+    cluster.quiet_data()
+    rows = [{"number": number, "unit": pickle.dumps(unit)} for number, unit in enumerate(units)]
+    dataset: Any = from_items(rows, override_num_blocks=len(rows))
+    if isinstance(work, ActorPool):
+        dataset = dataset.map(
+            _Actor,
+            fn_constructor_args=(work.make, work.arguments),
+            compute=ActorPoolStrategy(min_size=work.least, max_size=work.most),
+            num_cpus=work.cpus,
+        )
+    else:
+        dataset = dataset.map(lambda row: _answer(work, row))
+    done = 0
+    try:
+        for row in dataset.iter_rows():
+            succeeded, value = pickle.loads(row["answer"])
+            if not succeeded:
+                raise value
+            done += 1
+            yield row["number"], value
+    except RayError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise JobFailed(f"{title}: a unit failed on the cluster: {last}; run it again") from error
+    if done != len(units):
+        raise JobFailed(f"{title}: {len(units) - done} units gave no result; run it again")
+
+
+class _Actor:
+    """What an actor of the pool runs."""
+
+    def __init__(self, make: Callable[..., Callable[[Any], Any]], arguments: tuple) -> None:
+        self._function = make(*arguments)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return _answer(self._function, row)
+
+
+def _answer(function: Callable[[Any], Any], row: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = (True, function(pickle.loads(row["unit"])))
+    except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition
+        answer = (False, error)
+    return {"number": row["number"], "answer": pickle.dumps(answer)}

@@ -5,25 +5,12 @@ its TensorFlow backend and both told to be quiet.
 """
 
 import os
-import sys
+
+from nmt.console import silenced
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-
-def _import_quietly() -> None:
-    """Import TensorFlow without the notes that it prints before its log level is read."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import keras  # noqa: F401
-        import tensorflow  # noqa: F401
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-if "tensorflow" not in sys.modules:
-    _import_quietly()
+with silenced():  # TensorFlow prints notes before it reads its log level
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401

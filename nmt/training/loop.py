@@ -130,7 +130,8 @@ class Training:
             if progress.finished:
                 break
             progress.epoch, progress.batch = progress.epoch + 1, 0
-            if training.validate_every == 0 or progress.epoch == training.epochs:
+            due = training.validate_every == 0 or progress.epoch == training.epochs
+            if due and progress.validated != progress.step:
                 self._validate()
                 progress = self.progress
         progress.finished = progress.finished or "epochs"
@@ -151,21 +152,25 @@ class Training:
             batch = next(batches, None)
             interval.waited += time.monotonic() - before
             if batch is None:
+                if interval.steps:
+                    self._report(interval, total)
                 return
             seed = (training.seed, progress.step * self.replicas.count)
             outcome = self._step(batch, seed, self._time_is_up())
             progress.step, progress.batch = progress.step + 1, progress.batch + 1
             self._count(interval, batch, outcome)
-            if progress.step % training.report_every == 0:
+            ends = float(outcome.votes) > 0
+            if ends or progress.step % training.report_every == 0:
                 self._report(interval, total)
                 interval = _Interval()
-            if float(outcome.votes) > 0:
+            if ends:
                 progress.finished = "max_minutes"
                 return
             if training.validate_every and progress.step % training.validate_every == 0:
+                before = time.monotonic()
                 self._validate()
                 progress = self.progress
-                interval.start = time.monotonic()
+                interval.start += time.monotonic() - before
                 if progress.finished:
                     return
 

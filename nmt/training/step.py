@@ -87,7 +87,8 @@ def make_train_step(
         gradients = [gradient / everywhere for gradient in gradients]
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return Outcome(loss, tokens, vote)
+        # A copy on each replica: the same tensor from all of them could not be summed.
+        return Outcome(loss, tokens, tf.identity(vote))
 
     @tf.function(reduce_retracing=True)
     def step(source, target_inputs, target_outputs, seed, vote):

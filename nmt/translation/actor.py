@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import Links, diagonal, format_pharaoh, parse_pharaoh
 from nmt.settings import SearchSettings
 from nmt.storage import Location
@@ -50,7 +48,7 @@ class Work:
 
 
 class DecodeActor:
-    """Loads the model once and translates the units it is handed; for ``Dataset.map``."""
+    """Loads the model once and translates the units it is handed."""
 
     def __init__(self, work: Work) -> None:
         import nmt.model  # noqa: F401  (quiets TensorFlow before it is imported)
@@ -65,15 +63,9 @@ class DecodeActor:
         self._output = Output(Location(work.output))
         self._translator = load_model(work.model, work.search, work.batch_size)
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Translate the pickled unit in `row`; the answer tells what was written."""
-        try:
-            answer: Any = translate_unit(
-                pickle.loads(row["unit"]), self._work, self._translator, self._output
-            )
-        except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition
-            answer = error
-        return {"answer": pickle.dumps(answer)}
+    def __call__(self, unit: Unit) -> dict[str, Any]:
+        """Translate and commit a unit; returns its record."""
+        return translate_unit(unit, self._work, self._translator, self._output)
 
 
 def translate_unit(

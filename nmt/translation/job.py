@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import pickle
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePosixPath
@@ -22,6 +22,7 @@ from nmt.translation import summary
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.corpus import InputCorpus, Unit, inspect, read_references
 from nmt.translation.output import Output
+from nmt.units import ActorPool, stream_units
 from nmt.version import __version__
 from nmt.vocabulary import load as load_vocabulary
 
@@ -66,7 +67,7 @@ class Verdict:
     def headline(self) -> dict[str, str]:
         """BLEU and AER as text, where they are known."""
         scores = self.report.get("scores", [])
-        lines = {"BLEU": f"{s['score']:.2f}" for s in scores[:1]}
+        lines = {"BLEU": f"{scores[0]['score']:.2f}"} if scores else {}
         if "alignment" in self.report:
             lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
         return lines
@@ -154,18 +155,13 @@ def _decode(
     request: TranslateRequest, corpus: InputCorpus, units: list[Unit], output: Output
 ) -> int:
     """Translate the units that have no record yet; returns the number of actors."""
-    done = output.records()
-    waiting = [unit for unit in units if unit.number not in done]
-    if done:
-        say(f"{len(done)} of {len(units)} units are done already")
+    committed = output.records()
+    waiting = [unit for unit in units if unit.number not in committed]
+    if committed:
+        say(f"{len(committed)} of {len(units)} units are done already")
     if not waiting:
         return 0
     ray = cluster.connect(request.address)
-    from ray.data import ActorPoolStrategy, DataContext, from_items
-
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.use_datasource_v2 = False
     total, largest = cluster.cpus(ray)
     most = _actors(request, corpus, len(waiting), total)
     threads = max(1, min(total // most[1], largest))
@@ -182,30 +178,17 @@ def _decode(
         alignments=request.alignments,
         heatmaps=frozenset(summary.sample_rows(corpus.rows, request.heatmaps)),
     )
-    items = [{"unit": pickle.dumps(unit)} for unit in waiting]
-    pool = ActorPoolStrategy(min_size=most[0], max_size=most[1])
-    dataset = from_items(items, override_num_blocks=len(items)).map(
-        DecodeActor,  # type: ignore[arg-type]  # a class is called once an actor
-        fn_constructor_args=(work,),
-        compute=pool,
-        num_cpus=threads,
-    )
+    pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
     rows = sum(unit.rows for unit in waiting)
-    started = time.monotonic()
     say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
+    started = time.monotonic()
     with activity("translating", total=rows) as shown:
-        try:
-            for row in dataset.iter_rows():
-                answer = pickle.loads(row["answer"])
-                if isinstance(answer, Exception):
-                    raise answer
-                rate = (shown.done + answer["counts"]["rows"]) / (time.monotonic() - started)
-                shown.advance(answer["counts"]["rows"], f"{rate:,.0f} rows/s")
-        except ray.exceptions.RayError as error:
-            last = str(error).strip().splitlines()[-1]
-            raise JobFailed(
-                f"translating failed: {last}; run the same command again to continue"
-            ) from error
+        done: Iterator[tuple[int, dict[str, Any]]]
+        done = stream_units(pool, waiting, title="translating")
+        for _, record in done:
+            count = record["counts"]["rows"]
+            rate = (shown.done + count) / (time.monotonic() - started)
+            shown.advance(count, f"{rate:,.0f} rows/s")
     return most[1]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
+import tensorflow as tf
 from corpora import make, rows
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.scores import bleu
@@ -16,13 +17,14 @@ from nmt.settings import SearchSettings, Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
 from nmt.training.loop import Training
+from nmt.training.step import Outcome
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validation
 from nmt.translation.translator import Translator
 
 SIZES = {"embedding_dim": 32, "encoder_units": 32, "decoder_units": 64, "attention_units": 32}
 SIZES |= {"readout_units": 32, "readout_activation": "tanh", "readout": "deep"}
-FAST = {"batch_tokens": 200, "buckets": 3, "learning_rate": 0.01, "dropout": 0.0}
+FAST = {"batch_tokens": 120, "buckets": 3, "learning_rate": 0.01, "dropout": 0.0}
 FAST |= {"valid_sentences": 4, "heatmaps": 0, "report_every": 5}
 
 
@@ -87,6 +89,18 @@ def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
     return seen
 
 
+def instant(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+    """`scripted`, and steps that train nothing but move the weights, without any compiling."""
+
+    def step(batch, seed, vote) -> Outcome:
+        work.model.output_bias.assign_add(tf.ones_like(work.model.output_bias))
+        tokens = float((batch.target_outputs != 0).sum())
+        return Outcome(2.5 * tokens, tokens, float(vote))
+
+    work._step = step
+    return scripted(work, scores)
+
+
 def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -96,14 +110,14 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
     """A model that has seen the same fifty pairs again and again."""
     folder = tmp_path_factory.mktemp("overfitted")
-    work = training(dataset, folder, epochs=40, validate_every=200, heatmaps=2, batch_tokens=400)
+    work = training(dataset, folder, epochs=60, validate_every=200, heatmaps=2, batch_tokens=200)
     assert work.run().finished == "epochs"
     return work, folder
 
 
 def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
     work, folder = overfitted
-    assert lines_of(folder)[-1]["loss"] < 0.05
+    assert lines_of(folder)[-1]["loss"] < 0.1
     info = {"model_id": "x", "data": dataset.settings}
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
@@ -202,23 +216,19 @@ def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
         assert losses[0] == losses[1]
 
 
-def test_dropout_and_seed_matter(dataset, tmp_path) -> None:
-    def weights(name: str, **settings: Any) -> list[np.ndarray]:
-        work = training(dataset, tmp_path / name, epochs=1, **settings)
-        scripted(work, [1.0])
-        work.run()
-        return work.model.get_weights()
-
-    same = weights("a", dropout=0.3)
-    assert_same(weights("b", dropout=0.3), same)
-    for number, other in enumerate(({"dropout": 0.0}, {"dropout": 0.3, "seed": 2})):
-        found = weights(f"other-{number}", **other)
-        assert max(np.abs(x - y).max() for x, y in zip(found, same, strict=True)) > 1e-4
+def test_the_seed_decides_about_weights_and_order(dataset, tmp_path) -> None:
+    works = [training(dataset, tmp_path, seed=seed) for seed in (1, 1, 2)]
+    first, same, other = ([np.ravel(w) for w in work.model.get_weights()] for work in works)
+    assert_same(first, same)
+    assert np.abs(np.concatenate(first) - np.concatenate(other)).max() > 1e-2
+    first, same, other = (np.concatenate([np.ravel(b.source) for b in w._plan(0)]) for w in works)
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 def test_the_best_validations_model_is_kept(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=5)
-    seen = scripted(work, [5.0, 9.0, 3.0, 9.0, 8.0])
+    seen = instant(work, [5.0, 9.0, 3.0, 9.0, 8.0])
     progress = work.run()
     steps = work.steps_per_epoch
     assert (progress.best_bleu, progress.best_step, progress.stale) == (9.0, 2 * steps, 3)
@@ -231,7 +241,7 @@ def test_the_best_validations_model_is_kept(dataset, tmp_path) -> None:
 
 def test_patience_ends_training(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=50, patience=2)
-    scripted(work, [5.0, 4.0, 6.0, 6.0, 1.0])
+    instant(work, [5.0, 4.0, 6.0, 6.0, 1.0])
     progress = work.run()
     assert progress.finished == "patience"
     assert progress.step == 5 * work.steps_per_epoch
@@ -239,19 +249,22 @@ def test_patience_ends_training(dataset, tmp_path) -> None:
 
 
 def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
-    work = training(dataset, tmp_path, epochs=10_000, max_minutes=0.02, patience=10_000)
+    work = training(dataset, tmp_path, epochs=10_000, max_minutes=0.02, validate_every=20)
+    instant(work, [float(n) for n in range(10_000)])
     progress = work.run()
     assert progress.finished == "max_minutes"
-    assert progress.step < 10_000
+    assert 0 < progress.step < 10_000 * work.steps_per_epoch
     assert progress.minutes < 1
     bundle.load(Location(tmp_path / "run" / "model"))
     found = validations_of(tmp_path)
     assert int(found[-1]["step"]) == progress.step  # what was trained last was validated too
+    assert lines_of(tmp_path)[-1]["step"] == progress.step
     assert work.hooks.reports[-1]["step"] == progress.step  # and can be continued
-    again = training(dataset, tmp_path, epochs=10_000, max_minutes=10.0, validate_every=1)
+    again = training(dataset, tmp_path, epochs=10_000, max_minutes=10.0, patience=1)
     again.restore(tmp_path / "kept" / f"checkpoint-{progress.step}")
-    scripted(again, [0.0] * 99)
+    instant(again, [0.0])
     assert again.run().step > progress.step
+    assert again.progress.finished == "patience"
 
 
 @pytest.mark.parametrize("every", [0, 3])
@@ -261,7 +274,7 @@ def test_every_step_is_validated_at_most_once_and_the_last_one_always(
     probe = training(dataset, tmp_path / "probe").steps_per_epoch
     every = probe if every == 0 else every  # once an epoch exactly, and out of step with it
     work = training(dataset, tmp_path, epochs=2, validate_every=every, patience=99)
-    scripted(work, [float(n) for n in range(99)])
+    instant(work, [float(n) for n in range(99)])
     last = work.run().step
     steps = [int(line["step"]) for line in validations_of(tmp_path)]
     assert steps == sorted({*range(every, last + 1, every), last})
@@ -269,14 +282,15 @@ def test_every_step_is_validated_at_most_once_and_the_last_one_always(
 
 def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=1, report_every=1000)
-    scripted(work, [1.0])
+    instant(work, [1.0])
     work.run()
     assert [line["step"] for line in lines_of(tmp_path)] == [work.steps_per_epoch]
 
 
 def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3)
-    work.model.set_weights([np.full(w.shape, np.nan) for w in work.model.get_weights()])
+    instant(work, [])
+    work._step = lambda *_: Outcome(float("nan"), 1.0, 0.0)
     with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
         work.run()
 

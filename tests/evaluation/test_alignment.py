@@ -1,0 +1,100 @@
+"""Alignments read off attention, and AER, on examples worked out by hand."""
+
+import numpy as np
+import pytest
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import (
+    alignment_error_rate,
+    diagonal,
+    format_pharaoh,
+    parse_pharaoh,
+    word_alignment,
+    word_weights,
+)
+
+GOLD = [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("found", "gold", "expected"),
+    [
+        (GOLD, GOLD, 0.0),
+        ([(0, 1), (1, 2)], GOLD, 1.0),
+        ([(0, 0), (1, 2)], GOLD, 1 - 2 * 1 / (2 + 3)),
+        ([(0, 0), (0, 0), (1, 2)], GOLD, 1 - 2 * 1 / (2 + 3)),  # a link counts once
+        ([], GOLD, 1.0),
+        ([], [], 0.0),
+    ],
+)
+def test_alignment_error_rate(found, gold, expected) -> None:
+    assert alignment_error_rate([(found, gold)]) == pytest.approx(expected)
+
+
+def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
+    pairs = [(GOLD, GOLD), ([(0, 1)], [(0, 0)])]
+    assert alignment_error_rate(pairs) == pytest.approx(1 - 2 * 3 / 8)
+    assert alignment_error_rate([]) == 0.0
+
+
+def test_weights_are_summed_over_source_pieces_and_averaged_over_target_pieces() -> None:
+    weights = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
+    # Source words: tokens 0 and 1, token 2; target words: token 0, tokens 1 and 2.
+    found, sources, targets = word_weights(weights, [0, 0, 1], [0, 1, 1])
+    np.testing.assert_allclose(found, [[0.3, 0.7], [(0.8 + 0.4) / 2, (0.2 + 0.6) / 2]])
+    assert (sources, targets) == ([0, 1], [0, 1])
+    assert word_alignment(weights, [0, 0, 1], [0, 1, 1]) == [(1, 0), (0, 1)]
+
+
+def test_pieces_together_may_win_over_a_single_stronger_one() -> None:
+    weights = np.array([[0.3, 0.3, 0.4]])
+    assert word_alignment(weights, [0, 0, 1], [0]) == [(0, 0)]
+    assert word_alignment(weights, [0, 1, 2], [0]) == [(2, 0)]
+
+
+def test_word_indices_may_have_gaps() -> None:
+    weights = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert word_alignment(weights, [1, 4], [2, 7]) == [(1, 2), (4, 7)]
+
+
+def test_every_target_word_has_one_link_to_a_source_word() -> None:
+    random = np.random.default_rng(2)
+    for _ in range(20):
+        n, m = random.integers(1, 9, 2)
+        source, target = np.sort(random.integers(0, 5, n)), np.sort(random.integers(0, 5, m))
+        links = word_alignment(random.random((m, n)), source.tolist(), target.tolist())
+        assert [t for _, t in links] == sorted(set(target.tolist()))
+        assert {s for s, _ in links} <= set(source.tolist())
+
+
+def test_nothing_is_aligned_with_nothing() -> None:
+    assert word_alignment(np.zeros((0, 3)), [0, 1, 2], []) == []
+    assert word_alignment(np.zeros((2, 0)), [], [0, 1]) == []
+
+
+def test_pharaoh_round_trip() -> None:
+    assert format_pharaoh([(10, 2), (0, 0), (0, 1)]) == "0-0 0-1 10-2"
+    assert parse_pharaoh("0-0 0-1  10-2\n") == [(0, 0), (0, 1), (10, 2)]
+    assert parse_pharaoh("") == []
+    assert parse_pharaoh(format_pharaoh(GOLD)) == GOLD
+
+
+@pytest.mark.parametrize("text", ["0", "0-", "a-b", "0-0 1", "0-1-2", "0:1", "-1-2"])
+def test_other_forms_are_refused(text) -> None:
+    with pytest.raises(UnusableInput, match="no Pharaoh alignment") as caught:
+        parse_pharaoh(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_diagonal() -> None:
+    assert diagonal(3, 3) == GOLD
+    assert diagonal(4, 2) == [(1, 0), (3, 1)]
+    assert diagonal(2, 4) == [(0, 0), (0, 1), (1, 2), (1, 3)]
+    assert diagonal(1, 3) == [(0, 0), (0, 1), (0, 2)]
+    assert diagonal(0, 3) == []
+    assert diagonal(3, 0) == []
+    for n in range(1, 8):
+        for m in range(1, 8):
+            links = diagonal(n, m)
+            assert [t for _, t in links] == list(range(m))
+            assert all(0 <= s < n for s, _ in links)
+            assert [s for s, _ in links] == sorted(s for s, _ in links)

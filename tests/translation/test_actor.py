@@ -1,0 +1,196 @@
+"""A unit's rows are all accounted for, and OUT is never mistaken for another job's."""
+
+import gzip
+from pathlib import Path
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import parse_pharaoh
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation.actor import Work, translate_unit
+from nmt.translation.corpus import inspect
+from nmt.translation.output import Output
+from nmt.translation.translator import Translator
+
+SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
+
+
+@pytest.fixture(scope="module")
+def translator(demo_bundle) -> Translator:
+    return Translator(demo_bundle, SEARCH, batch_size=8)
+
+
+def work(output: Path, **options) -> Work:
+    return Work(
+        **{
+            "model": "",
+            "output": str(output),
+            "search": SEARCH,
+            "text_column": "source",
+            "id_column": "id",
+            "reference_column": None,
+            "alignment_column": None,
+            "batch_size": 8,
+            "threads": 1,
+            "alignments": False,
+            "heatmaps": frozenset(),
+            **options,
+        }
+    )
+
+
+def run(name: Path, output: Path, translator: Translator, **options) -> tuple[list, Output]:
+    """Translate all units of a corpus; returns their records and the output."""
+    out = Output(Location(output))
+    units = inspect(str(name), "source", "id").units()
+    return [translate_unit(unit, work(output, **options), translator, out) for unit in units], out
+
+
+TEXTS = [b"The dog sleeps.", b"", b"\xffbroken", b"word " * 200, b"  ", b"A cat.", b"\xe2\x82"]
+
+
+def test_rows_in_are_rows_out(tmp_path, translator) -> None:
+    (tmp_path / "in.gz").write_bytes(gzip.compress(b"\n".join(TEXTS)))
+    (record,), out = run(tmp_path / "in.gz", tmp_path / "out", translator, alignments=True)
+    done = out.read("translations/part-00000.parquet")
+    bad = out.read("rejected/part-00000.parquet")
+    assert done.column("id").to_pylist() == [0, 1, 4, 5]
+    assert bad.column("id").to_pylist() == [2, 3, 6]
+    assert bad.column("reason").to_pylist() == ["broken_utf8", "too_long", "broken_utf8"]
+    assert bad.column("source").to_pylist()[0] == "\ufffdbroken"
+    assert done.column("source").to_pylist() == ["The dog sleeps.", "", "  ", "A cat."]
+    expected = translator.translate(done.column("source").to_pylist())
+    for name, values in {
+        "translation": [result.text for result in expected],
+        "target_tokens": [result.tokens for result in expected],
+        "source_tokens": [result.source_tokens for result in expected],
+        "flags": [list(result.flags) for result in expected],
+    }.items():
+        assert done.column(name).to_pylist() == values
+    assert ["empty" in flags for flags in done.column("flags").to_pylist()] == [False, True, True, False]
+    assert done.schema.field("id").type == pa.int64()
+    assert done.schema.field("flags").type == pa.list_(pa.string())
+    counts = record["counts"]
+    assert (counts["rows"], counts["translated"], counts["rejected"]) == (7, 4, 3)
+    assert counts["rejected_by_reason"] == {"broken_utf8": 2, "too_long": 1}
+    assert counts["empty"] == 2
+    assert record["rejected_rows"] == [2, 3, 6]
+    links = out.read("alignments/part-00000.parquet")
+    assert links.column("id").to_pylist() == [0, 1, 4, 5]
+    for text, link in zip(expected, links.column("alignment").to_pylist(), strict=True):
+        assert parse_pharaoh(link) == sorted(text.alignment)
+
+
+def test_a_unit_done_twice_gives_the_same_files(tmp_path, translator) -> None:
+    (tmp_path / "in.txt").write_bytes(b"\n".join(TEXTS))
+    for name in ("a", "b"):
+        run(tmp_path / "in.txt", tmp_path / name, translator)
+        run(tmp_path / "in.txt", tmp_path / name, translator)
+    for part in ("translations", "rejected"):
+        files = [tmp_path / name / part / "part-00000.parquet" for name in ("a", "b")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert sorted(p.name for p in (tmp_path / "a" / "translations").iterdir()) == [
+        "part-00000.parquet"
+    ]
+
+
+def test_parquet_keeps_its_ids_and_its_other_columns(tmp_path, translator) -> None:
+    table = pa.table(
+        {
+            "price": pa.array([1.5, None, 2.5, 3.5], pa.float32()),
+            "source": pa.array(["The dog.", None, "x " * 300, "A cat."], pa.large_string()),
+            "tags": pa.array([["a"], [], None, ["b", "c"]]),
+            "id": pa.array(["q", "r", "s", "t"]),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    (record,), out = run(tmp_path / "in.parquet", tmp_path / "out", translator)
+    done = out.read("translations/part-00000.parquet")
+    bad = out.read("rejected/part-00000.parquet")
+    assert done.column("id").to_pylist() == ["q", "t"]
+    assert bad.column("id").to_pylist() == ["r", "s"]
+    assert bad.column("reason").to_pylist() == ["null", "too_long"]
+    assert bad.column("source").to_pylist()[0] is None
+    for part, rows in ((done, [0, 3]), (bad, [1, 2])):
+        for name in ("price", "tags"):
+            assert part.column(name).to_pylist() == table.column(name).take(rows).to_pylist()
+            assert part.schema.field(name).type == table.schema.field(name).type
+    for name, entry in record["files"].items():
+        assert entry["rows"] == out.read(name).num_rows
+        assert entry["sha256"] == Location(tmp_path / "out" / name).sha256()
+
+
+def test_a_unit_whose_rows_are_all_rejected(tmp_path, translator) -> None:
+    (tmp_path / "in.txt").write_bytes(b"\xff\n\xfe\xfa\n")
+    (record,), out = run(tmp_path / "in.txt", tmp_path / "out", translator, alignments=True)
+    assert record["counts"]["translated"] == 0
+    assert out.read("translations/part-00000.parquet").num_rows == 0
+    assert out.read("rejected/part-00000.parquet").num_rows == 2
+
+
+def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset) -> None:
+    from corpora import rows
+
+    pairs = rows(demo_dataset, "test")[:5]
+    names = ("id", "source", "target", "alignment")
+    pq.write_table(
+        pa.table({name: [row[name] for row in pairs] for name in names}), tmp_path / "in.parquet"
+    )
+    (record,), _ = run(
+        *(tmp_path / "in.parquet", tmp_path / "out", translator),
+        reference_column="target",
+        alignment_column="alignment",
+        heatmaps=frozenset({1}),
+    )
+    counts = record["alignment"]
+    assert counts["sentences"] == 5
+    assert counts["gold"] == sum(len(row["alignment"].split()) for row in pairs)
+    assert counts["links"] == sum(len(row["target"].split()) for row in pairs)
+    assert counts["diagonal_links"] == counts["links"]
+    assert 0 <= counts["shared"] <= min(counts["gold"], counts["links"])
+    assert counts["diagonal_shared"] > 0
+    assert [p.name for p in (tmp_path / "out/report/heatmaps").iterdir()] == ["row-000000001.png"]
+
+
+JOB = {"model_id": "m", "settings": {"search": {"beam_size": 1}}}
+
+
+def test_an_output_belongs_to_one_job(tmp_path) -> None:
+    out = Output(Location(tmp_path / "out"))
+    assert out.begin(JOB, overwrite=False) is None
+    assert out.begin(JOB, overwrite=False) is None  # begun, not finished: it goes on
+    other = {"model_id": "m", "settings": {"search": {"beam_size": 5}}}
+    for attempt in (out.begin, out.check):
+        with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
+            attempt(other, False)
+        assert "\n" not in str(caught.value)
+    (out.location / "translations/part-00000.parquet").write_bytes(b"x")
+    (out.location / "manifest.json").write_json({"counts": 3})
+    (out.location / "_SUCCESS").write_bytes(b"")
+    assert out.begin(JOB, overwrite=False) == {"counts": 3}  # finished: its verdict
+    assert out.begin(other, overwrite=True) is None
+    assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["_job.json"]
+    with pytest.raises(UnusableInput, match="in use with other settings"):
+        out.begin(JOB, overwrite=False)
+
+
+def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
+    (tmp_path / "mine.txt").write_text("dear")
+    for overwrite in (False, True):
+        with pytest.raises(UnusableInput, match="no translation"):
+            Output(Location(tmp_path)).begin(JOB, overwrite)
+        with pytest.raises(UnusableInput, match="no translation"):
+            Output(Location(tmp_path / "mine.txt")).begin(JOB, overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert Output(Location(empty)).begin(JOB, False) is None
+
+
+def test_checking_writes_nothing(tmp_path) -> None:
+    Output(Location(tmp_path / "out")).check(JOB, overwrite=False)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,230 @@
+"""The corpus to translate: every row in exactly one unit, with its own number."""
+
+import gzip
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from nmt.errors import UnusableInput
+from nmt.translation.corpus import InputCorpus, inspect, read_references, read_unit
+
+
+def lines(count: int, first: int = 0) -> list[bytes]:
+    return [f"Satz {number} ".encode() + b"x" * (number % 40) for number in range(first, first + count)]
+
+
+def text(path: Path, rows: list[bytes], end: bytes = b"\n") -> Path:
+    data = b"".join(row + end for row in rows)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def look(name: object) -> InputCorpus:
+    return inspect(str(name), "source", "id")
+
+
+def read(corpus: InputCorpus) -> list[tuple[object, object]]:
+    """All (id, text) in the order of the units, after a look at the units themselves."""
+    units = corpus.units()
+    assert [unit.number for unit in units] == list(range(len(units)))
+    assert sum(unit.rows for unit in units) == corpus.rows
+    assert all(0 < unit.rows <= 8192 for unit in units)
+    assert units[0].first == 0
+    assert all(before.first + before.rows == after.first for before, after in pairwise(units))
+    assert len({unit.part for unit in units}) == len(units)
+    found = []
+    for unit in units:
+        rows = read_unit(unit, "source", "id")
+        assert len(rows.ids) == len(rows.texts) == unit.rows
+        assert rows.others.num_rows in (0, unit.rows)
+        found += zip(rows.ids.to_pylist(), rows.texts, strict=True)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 3000, 40_000])
+def test_units_are_a_partition_of_a_text_file(tmp_path, count) -> None:
+    rows = lines(count)
+    corpus = look(text(tmp_path / "a.txt", rows))
+    assert corpus.rows == count
+    assert read(corpus) == list(enumerate(rows))
+    assert corpus.units() == look(tmp_path / "a.txt").units()
+
+
+def test_units_run_over_files_in_sorted_order(tmp_path) -> None:
+    sizes = {"b.txt": 700, "a.txt": 300, "c.txt.gz": 901, "d.txt": 1, "sub/e.txt": 513}
+    (tmp_path / "sub").mkdir()
+    expected, first = [], 0
+    for name in sorted(sizes):
+        rows = lines(sizes[name], first)
+        text(tmp_path / name, rows)
+        expected += rows
+        first += len(rows)
+    (tmp_path / "_SUCCESS").write_bytes(b"")
+    (tmp_path / ".hidden").write_bytes(b"no\n")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    corpus = look(tmp_path)
+    assert read(corpus) == list(enumerate(expected))
+    assert [Path(entry["path"]).name for entry in corpus.inputs] == [
+        Path(name).name for name in sorted(sizes)
+    ]
+    assert corpus.units() == look(tmp_path).units()
+
+
+def test_the_last_line_needs_no_end(tmp_path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\ntwo")
+    assert read(look(tmp_path / "a.txt")) == [(0, b"one"), (1, b"two")]
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path) -> None:
+    odd = ["a\u2028b", "c\x85d", "e\x0bf", "g\x0ch", "i\x1cj", "k\rl", "", "\u2029", "m"]
+    rows = [row.encode() for row in odd]
+    for end in (b"\n", b"\r\n"):
+        for name in ("a.txt", "b.gz"):
+            corpus = look(text(tmp_path / name, rows, end))
+            assert read(corpus) == list(enumerate(rows))
+    references = read_references(str(tmp_path / "a.txt"), len(odd))
+    assert references == odd
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_sentence(tmp_path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
+    found = read(look(tmp_path / "a.txt"))
+    assert found[0] == (0, b"one")
+    assert read_references(str(tmp_path / "a.txt"), 2)[0] == "one"
+
+
+def test_globs(tmp_path) -> None:
+    for name in ("x-1.txt", "x-2.txt", "y-1.txt"):
+        text(tmp_path / name, [name.encode()])
+    found = [row for _, row in read(look(tmp_path / "x-*.txt"))]
+    assert found == [b"x-1.txt", b"x-2.txt"]
+    assert [row for _, row in read(look(tmp_path / "?-1.txt"))] == [b"x-1.txt", b"y-1.txt"]
+    assert [row for _, row in read(look(tmp_path / "[y]-*"))] == [b"y-1.txt"]
+    with pytest.raises(UnusableInput, match="no file has such a name"):
+        look(tmp_path / "z*")
+
+
+def test_a_glob_does_not_look_into_folders_or_at_hidden_files(tmp_path) -> None:
+    text(tmp_path / "a.txt", [b"a"])
+    text(tmp_path / ".b.txt", [b"hidden"])
+    (tmp_path / "sub").mkdir()
+    text(tmp_path / "sub" / "c.txt", [b"deeper"])
+    assert [row for _, row in read(look(tmp_path / "*.txt"))] == [b"a"]
+    assert [row for _, row in read(look(tmp_path / "*" / "*.txt"))] == [b"deeper"]
+
+
+def test_a_file_whose_name_looks_like_a_glob_can_be_named(tmp_path) -> None:
+    text(tmp_path / "a[1].txt", [b"one"])
+    assert read(look(tmp_path / "a[1].txt")) == [(0, b"one")]
+
+
+def parquet(path: Path, columns: dict[str, object], group: int = 100) -> Path:
+    pq.write_table(pa.table(columns), path, row_group_size=group)
+    return path
+
+
+def test_units_are_a_partition_of_parquet(tmp_path) -> None:
+    texts = [f"t{number}" for number in range(5000)]
+    ids = [f"id-{number * 7}" for number in range(5000)]
+    for number, (start, stop) in enumerate([(0, 1), (1, 3000), (3000, 5000)]):
+        columns = {"source": texts[start:stop], "id": ids[start:stop], "n": range(start, stop)}
+        columns = {name: pa.array(list(values)) for name, values in columns.items()}
+        parquet(tmp_path / f"{number}.parquet", columns, group=700)
+    corpus = look(tmp_path)
+    assert corpus.kind == "parquet"
+    assert corpus.columns.names == ["n"]
+    assert corpus.id_type == pa.string()
+    assert read(corpus) == list(zip(ids, texts, strict=True))
+    for unit in corpus.units():
+        rows = read_unit(unit, "source", "id")
+        assert rows.others.column("n").to_pylist() == list(range(unit.first, unit.first + unit.rows))
+    assert corpus.units() == look(tmp_path).units()
+
+
+def test_rows_without_an_id_column_are_numbered(tmp_path) -> None:
+    parquet(tmp_path / "0.parquet", {"source": ["a", None]})
+    parquet(tmp_path / "1.parquet", {"source": ["c"]})
+    assert read(look(tmp_path)) == [(0, "a"), (1, None), (2, "c")]
+
+
+def unusable(folder: Path):
+    """Names of inputs that cannot be used, and a part of what must be said of them."""
+    yield folder / "nothing", "no such file or folder"
+    (folder / "empty").mkdir()
+    yield folder / "empty", "an empty folder"
+    (folder / "empty.txt").write_bytes(b"")
+    yield folder / "empty.txt", "empty"
+    (folder / "only-empty").mkdir()
+    (folder / "only-empty" / "a.txt").write_bytes(b"")
+    yield folder / "only-empty", "empty"
+    (folder / "mixed").mkdir()
+    text(folder / "mixed" / "a.txt", [b"a"])
+    parquet(folder / "mixed" / "b.parquet", {"source": ["a"]})
+    yield folder / "mixed", "holds text and Parquet"
+    (folder / "a.zip").write_bytes(b"PK\x03\x04 and so on")
+    yield folder / "a.zip", "zip"
+    (folder / "fake.parquet").write_bytes(b"no parquet at all\n")
+    yield folder / "fake.parquet", "holds plain text"
+    (folder / "cut.parquet").write_bytes((folder / "mixed" / "b.parquet").read_bytes()[:-9])
+    yield folder / "cut.parquet", "damaged or cut off"
+    (folder / "cut.gz").write_bytes(gzip.compress(b"line\n" * 1000)[:-9])
+    yield folder / "cut.gz", "damaged or cut off"
+    (folder / "binary.txt").write_bytes(b"\x00\x01\x02")
+    yield folder / "binary.txt", "binary data"
+    (folder / "utf16.txt").write_bytes("Hallo".encode("utf-16"))
+    yield folder / "utf16.txt", "UTF-16"
+    yield parquet(folder / "a.parquet", {"text": ["a"]}), "no column 'source' (there are text)"
+    yield parquet(folder / "b.parquet", {"source": [1, 2]}), "holds int64, not text"
+    yield parquet(folder / "c.parquet", {"source": pa.array([], pa.string())}), "holds no row"
+    yield parquet(folder / "d.parquet", {"source": list("ab"), "id": [1, 1]}), "more than once"
+    yield parquet(folder / "e.parquet", {"source": list("ab"), "id": [1, None]}), "have no id"
+    nested = {"source": list("ab"), "id": pa.array([[1], [2]])}
+    yield parquet(folder / "f.parquet", nested), "id"
+    (folder / "two").mkdir()
+    parquet(folder / "two" / "a.parquet", {"source": ["a"], "id": ["x"]})
+    parquet(folder / "two" / "b.parquet", {"source": ["a"], "id": ["x"]})
+    yield folder / "two", "id 'x' is given more than once"
+    (folder / "other").mkdir()
+    parquet(folder / "other" / "a.parquet", {"source": ["a"]})
+    parquet(folder / "other" / "b.parquet", {"source": ["a"], "more": [1]})
+    yield folder / "other", "its columns differ"
+
+
+def test_unusable_input_is_refused_in_one_line(tmp_path) -> None:
+    for name, message in unusable(tmp_path):
+        with pytest.raises(UnusableInput) as caught:
+            look(name)
+        assert message in str(caught.value), name
+        assert "\n" not in str(caught.value)
+
+
+def test_references_must_be_line_aligned(tmp_path) -> None:
+    text(tmp_path / "r.txt", [b"eins", b"zwei \xff"])
+    text(tmp_path / "r.gz", [b"eins", b"zwei"])
+    assert read_references(str(tmp_path / "r.gz"), 2) == ["eins", "zwei"]
+    assert read_references(str(tmp_path / "r.txt"), 2) == ["eins", "zwei \ufffd"]
+    for rows in (1, 3):
+        with pytest.raises(UnusableInput, match=r"has 2 lines but the input has \d rows") as caught:
+            read_references(str(tmp_path / "r.txt"), rows)
+        assert "\n" not in str(caught.value)
+    parquet(tmp_path / "r.parquet", {"source": ["a"]})
+    with pytest.raises(UnusableInput, match="a parquet file"):
+        read_references(str(tmp_path / "r.parquet"), 1)
+    with pytest.raises(UnusableInput, match="no such file"):
+        read_references(str(tmp_path / "none"), 1)
+
+
+def test_inputs_are_described_for_the_manifest(tmp_path) -> None:
+    import hashlib
+
+    path = text(tmp_path / "a.txt", lines(3))
+    (entry,) = look(path).inputs
+    data = path.read_bytes()
+    assert entry == {
+        "path": str(path),
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "rows": 3,
+    }

@@ -1,0 +1,194 @@
+"""A translator gives each sentence its own translation, whatever stands beside it."""
+
+import numpy as np
+import pytest
+import nmt
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt.errors import UnusableInput
+from nmt.model import bundle
+from nmt.model.bundle import Bundle
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation.translator import Translator
+
+SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4)
+
+
+@pytest.fixture(scope="module")
+def texts(demo_dataset) -> list[str]:
+    """Sentences of all lengths, and some that hold nothing."""
+    from corpora import rows
+
+    found = [row["source"] for row in rows(demo_dataset, "train")[:14]]
+    return [found[0], "", *found[1:6], "  \t\u00a0", *found[6:], "\ufeff\u200b", "A", found[0]]
+
+
+@pytest.fixture(scope="module")
+def translator(demo_bundle) -> Translator:
+    return Translator(demo_bundle, SEARCH, batch_size=5)
+
+
+def assert_same(found, expected) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.text, one.tokens, one.source_tokens, one.flags) == (
+            other.text,
+            other.tokens,
+            other.source_tokens,
+            other.flags,
+        )
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        if one.attention is not None or other.attention is not None:
+            np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_batch_of_one_is_a_batch_of_many_in_any_order(
+    translator, demo_bundle, texts, beam
+) -> None:
+    together = translator.translate(texts, beam_size=beam)
+    for row in (0, 1, 3, 9, len(texts) - 1):
+        assert_same(translator.translate([texts[row]], beam_size=beam), [together[row]])
+    backwards = translator.translate(texts[::-1], beam_size=beam)
+    assert_same(backwards[::-1], together)
+    other = Translator(demo_bundle, SEARCH, batch_size=64)
+    assert_same(other.translate(texts, beam_size=beam), together)
+    assert len({result.text for result in together}) > 5  # sentences can be told apart
+    vocabulary = demo_bundle.source_vocabulary
+    for text, result in zip(texts, together, strict=True):
+        assert result.source_tokens == vocabulary.encode(translator.clean(text)).tokens
+
+
+def test_what_holds_nothing_is_translated_to_nothing(translator, texts) -> None:
+    for text, result in zip(texts, translator.translate(texts), strict=True):
+        assert ("empty" in result.flags) == (not translator.clean(text))
+        if "empty" in result.flags:
+            assert (result.text, result.score, result.tokens) == ("", 0.0, [])
+            assert (result.alignment, result.coverage, result.attention_entropy) == ([], None, None)
+    assert [result.text for result in translator.translate(["", " "])] == ["", ""]
+    assert translator.translate([]) == []
+
+
+def test_attention_is_between_the_tokens_that_are_shown(translator, texts) -> None:
+    for result in translator.translate(texts):
+        if "empty" in result.flags:
+            continue
+        assert result.attention.shape == (len(result.tokens), len(result.source_tokens))
+        assert (result.attention >= 0).all()
+        assert (result.attention.sum(1) <= 1 + 1e-5).all()
+        assert len(result.source_words) == len(result.source_tokens)
+        assert len(result.target_words) == len(result.tokens)
+        if result.tokens:
+            assert 0 <= result.coverage <= 1
+            assert 0 <= result.attention_entropy <= np.log(len(result.source_tokens) + 1)
+            assert {t for _, t in result.alignment} == set(result.target_words)
+
+
+def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) -> None:
+    result = translator.translate([texts[0]])[0]
+    ids = demo_bundle.source_vocabulary.encode_ids([translator.clean(texts[0])])[0]
+    found = translator._searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
+    assert result.score == pytest.approx(
+        float(found.log_probability[0]) / int(found.length[0]), abs=1e-5
+    )
+    assert result.score < 0
+    assert ("truncated" in result.flags) == (3 not in found.ids.numpy()[0])
+
+
+def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:
+    small = Translator(demo_bundle, SearchSettings(max_source_length=5))
+    assert small.too_long(texts[0])
+    assert not small.too_long("A")
+    with pytest.raises(UnusableInput, match=r"^sentence 1 has \d+ tokens") as caught:
+        small.translate(["A", texts[0]])
+    assert "max_source_length=5" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UnusableInput, match="a list of sentences"):
+        small.translate("A")
+
+
+def test_text_is_cleaned_as_the_training_data_were(translator, texts) -> None:
+    text = texts[0]
+    odd = "\ufeff  " + text.replace(" ", "\u00a0 ") + "\u200b "
+    assert_same(translator.translate([odd]), translator.translate([text]))
+
+
+def test_forced_decoding_shows_the_attention_along_a_reference(translator, demo_dataset) -> None:
+    from corpora import rows
+
+    pairs = rows(demo_dataset, "train")[:7]
+    sources, targets = ([row[side] for row in pairs] for side in ("source", "target"))
+    together = translator.force(sources, targets)
+    for source, target, result in zip(sources, targets, together, strict=True):
+        assert result.text == translator.clean(target)
+        assert np.isnan(result.score)
+        assert result.attention.shape == (len(result.tokens), len(result.source_tokens))
+        (alone,) = translator.force([source], [target])
+        np.testing.assert_allclose(alone.attention, result.attention, atol=1e-5)
+    # The attention of what greedy search itself has found is that of the search.
+    own = translator.translate(sources)
+    again = translator.force(sources, [result.text for result in own])
+    for found, expected in zip(again, own, strict=True):
+        if found.tokens == expected.tokens:
+            np.testing.assert_allclose(found.attention, expected.attention, atol=1e-5)
+
+
+def test_plots_are_pictures(translator, texts, tmp_path) -> None:
+    translator.plot_attention(texts[0], tmp_path / "map.png")
+    shown = translator.plot_attention(texts[0], str(tmp_path / "ref.png"), reference="Der Hund.")
+    assert shown.text == "Der Hund."
+    pictures = [(tmp_path / name).read_bytes() for name in ("map.png", "ref.png")]
+    assert all(picture.startswith(b"\x89PNG\r\n\x1a\n") for picture in pictures)
+    assert pictures[0] != pictures[1]
+    for text in ("", "  "):
+        with pytest.raises(UnusableInput) as caught:
+            translator.plot_attention(text, tmp_path / "none.png")
+        assert "nothing to draw" in str(caught.value) or "empty" in str(caught.value)
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_a_model_without_attention_translates_and_says_so(
+    demo_bundle, tiny_model, tmp_path, texts
+) -> None:
+    sizes = demo_bundle.source_vocabulary.size, demo_bundle.target_vocabulary.size
+    plain = Bundle(
+        tiny_model(*sizes, attention="none"),
+        demo_bundle.source_vocabulary,
+        demo_bundle.target_vocabulary,
+        demo_bundle.info,
+    )
+    translator = Translator(plain, SEARCH)
+    for result in translator.translate(texts, beam_size=2):
+        assert result.attention is None
+        assert result.alignment == []
+    with pytest.raises(UnusableInput, match="no attention to draw"):
+        translator.plot_attention(texts[0], tmp_path / "map.png")
+
+
+def test_unknown_words_never_come_out_of_subwords(translator, texts) -> None:
+    for result in translator.translate(texts, beam_size=2):
+        assert "unk" not in result.flags
+        assert "⁇" not in result.text
+
+
+def test_the_contracts_python_example(demo_bundle, tmp_path, texts) -> None:
+    folder = tmp_path / "runs" / "x" / "model"
+    bundle.save(
+        demo_bundle.model,
+        demo_bundle.source_vocabulary,
+        demo_bundle.target_vocabulary,
+        {"data": demo_bundle.info["data"]},
+        Location(folder),
+    )
+    translator = nmt.load_model(str(folder))
+    (found,) = translator.translate(["A sentence."], beam_size=5)
+    assert isinstance(found.text, str)
+    assert isinstance(found.score, float)
+    assert found.attention.shape == (len(found.tokens), len(found.source_tokens))
+    translator.plot_attention("A sentence.", str(tmp_path / "map.png"), reference=None)
+    assert (tmp_path / "map.png").stat().st_size > 1000
+    expected = Translator(demo_bundle).translate(texts[:3])
+    assert_same(translator.translate(texts[:3]), expected)
+    assert nmt.Translator is Translator
+    with pytest.raises(AttributeError):
+        nmt.no_such_name  # noqa: B018
