@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,12 @@ import yaml
 
 from nmt.console import say
 from nmt.errors import JobFailed, UnusableInput
-from nmt.settings import Settings
+from nmt.settings import Settings, nearest
 from nmt.storage import Location
+
+_INTERRUPTED = 130
+# The base of typer.BadParameter; newer releases of Typer keep it in a private copy of click.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(command: Callable[..., None]) -> None:
@@ -25,13 +30,18 @@ def run(command: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     try:
-        app()
+        status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
         say("error: " + " ".join(str(error).split()))
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+    except _UsageError as error:
+        say(f"error: {error.format_message()} (see --help)")
+        sys.exit(UnusableInput.exit_status)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
         say("interrupted; run the same command again to continue")
-        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def parse_range(text: str) -> tuple[int, int]:
@@ -58,7 +68,11 @@ def read_config(name: str | None) -> dict[str, Any]:
     if not name:
         return {}
     try:
-        content = yaml.safe_load(Location(name).read_text())
+        # A relative path is fine even in a submitted job: the file came with its code.
+        text = Location(name).read_text() if "://" in name else Path(name).read_text("utf-8")
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise UnusableInput(f"{name}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UnusableInput(f"{name}: not a YAML file: {error}") from None
     if content is None:
@@ -76,10 +90,7 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
     """
     if context.resilient_parsing:
         return name
-    try:
-        config = read_config(name)
-    except UnusableInput as error:
-        raise typer.BadParameter(str(error)) from None
+    config = read_config(name)
     job = os.path.splitext(os.path.basename(sys.argv[0]))[0]
     options = {
         option: parameter.name
@@ -96,11 +107,12 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
         if key in options:
             defaults[options[key] or ""] = value
         else:
-            known = sorted({*Settings.model_fields, *options})
-            raise typer.BadParameter(f"{name}: key '{key}' is unknown; known: {', '.join(known)}")
+            known = {*Settings.model_fields, *options, *jobs}
+            raise UnusableInput(f"{name}: key '{key}' is unknown; {nearest(str(key), known)}")
     for key, value in (config.get(job) or {}).items():
         if key not in options:
-            raise typer.BadParameter(f"{name}: {job} has no option '{key}'")
+            hint = nearest(str(key), options)
+            raise UnusableInput(f"{name}: {job} has no option '{key}'; {hint}")
         defaults[options[key] or ""] = value
     context.default_map = {**(context.default_map or {}), **defaults}
     return name

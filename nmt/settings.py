@@ -215,7 +215,7 @@ def resolve(
         UnusableInput: an unknown preset, group or key, or a value of the wrong kind.
     """
     if preset is not None and preset not in PRESETS:
-        raise UnusableInput(f"preset '{preset}' is unknown; {_nearest(preset, PRESETS)}")
+        raise UnusableInput(f"preset '{preset}' is unknown; {nearest(preset, PRESETS)}")
     groups = list(Settings.model_fields)
     values: dict[str, dict[str, Any]] = {group: {} for group in groups}
     for group, entries in PRESETS.get(preset or "", {}).items():
@@ -231,15 +231,18 @@ def resolve(
         if not separator or not dot:
             raise UnusableInput(f"--set {assignment}: write group.key=value")
         if group not in values:
-            raise UnusableInput(f"--set {assignment}: unknown group; {_nearest(group, groups)}")
-        values[group][key] = yaml.safe_load(text) if text else ""
+            raise UnusableInput(f"--set {assignment}: unknown group; {nearest(group, groups)}")
+        try:
+            values[group][key] = yaml.safe_load(text) if text else ""
+        except yaml.YAMLError:
+            raise UnusableInput(f"--set {assignment}: the value is not YAML; quote it") from None
     for group, options in (overrides or {}).items():
         values[group] |= {key: value for key, value in options.items() if value is not None}
     for group, entries in values.items():
         fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
         for key in entries:
             if key not in fields:
-                hint = _nearest(str(key), fields)
+                hint = nearest(str(key), fields)
                 raise UnusableInput(f"setting '{group}.{key}' is unknown; {hint}")
     try:
         return Settings.model_validate(values)
@@ -278,7 +281,8 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") ->
     return differences
 
 
-def _nearest(word: str, choices: Iterable[str]) -> str:
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """A hint for who wrote a word that is unknown: the nearest choice, or all of them."""
     choices = sorted(choices)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"

@@ -259,6 +259,8 @@ class Location:
             raise UnusableInput(f"{self}: permission denied: {error}") from None
         except OSError as error:
             if self.is_local:
+                if Path(self.uri).is_dir():
+                    raise UnusableInput(f"{self}: a folder; name a file") from None
                 raise
             reason = " ".join(str(error).split())
             hints = {

@@ -33,8 +33,9 @@ def tiny_model() -> Any:
     Its initial weights would make all words about equally probable; these do not.
     """
     import keras
-    import nmt.model  # noqa: F401
     import numpy as np
+
+    import nmt.model  # noqa: F401
     from nmt.model.seq2seq import Seq2Seq
     from nmt.settings import ModelSettings
 

@@ -16,7 +16,7 @@ _COUNTS = {
     "translated": "Translated",
     "rejected": "Rejected",
     "empty": "Empty lines",
-    "truncated": "Source truncated",
+    "truncated": "Cut at the length limit",
     "source_tokens": "Source tokens",
     "target_tokens": "Target tokens",
 }

@@ -12,7 +12,7 @@ from ray.train.tensorflow import TensorflowTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
 
 from nmt import cluster
-from nmt.console import activity
+from nmt.console import activity, say
 from nmt.errors import JobFailed, UnusableInput
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
@@ -86,5 +86,6 @@ def _explained(error: Exception) -> Exception:
         for cause in (failure, getattr(failure, "cause", None)):
             if isinstance(cause, (UnusableInput, JobFailed)):
                 return cause
+    say(str(error))
     lines = [line for line in str(error).splitlines() if line.strip()]
     return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

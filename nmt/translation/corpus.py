@@ -6,6 +6,7 @@ corpus alone, not from the hardware, so that a job that is run again finds the s
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import re
 from collections.abc import Iterator
@@ -177,11 +178,11 @@ def inspect(name: str, text_column: str, id_column: str) -> InputCorpus:
 
 
 def _expand(name: str) -> list[Location]:
-    if _GLOB.search(name.partition("?endpoint_override")[0]):
-        return _glob(name)
     location = Location(name)
     kind = location.info().type
     if kind == pafs.FileType.NotFound:
+        if _GLOB.search(location.uri):
+            return _glob(location)
         raise UnusableInput(f"{location}: no such file or folder; check --input")
     if kind == pafs.FileType.File:
         return [location]
@@ -191,18 +192,33 @@ def _expand(name: str) -> list[Location]:
     return files
 
 
-def _glob(name: str) -> list[Location]:
-    pattern = Location(name)
-    fixed = pattern.uri[: _GLOB.search(pattern.uri).start()].rsplit("/", 1)[0]  # type: ignore[union-attr]
+def _glob(pattern: Location) -> list[Location]:
+    parts = pattern.uri.split("/")
+    first = next(i for i, part in enumerate(parts) if _GLOB.search(part))
     folder = pattern
-    while folder.uri != fixed:
+    for _ in parts[first:]:
         folder = folder.parent
+    deep = len(parts) - first > 1 or parts[first] == "**"
     matched = [
-        file for file in folder.files(recursive=True) if fnmatch.fnmatch(file.uri, pattern.uri)
+        file
+        for file in folder.files(recursive=deep)
+        if _matches(file.uri[len(folder.uri) :].strip("/").split("/"), parts[first:])
     ]
     if not matched:
-        raise UnusableInput(f"{name}: no file has such a name; check --input")
+        raise UnusableInput(f"{pattern}: no file has such a name; check --input")
     return matched
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    """Whether a path fits a pattern, as in a shell: ``*`` ends at a slash, ``**`` does not, and
+    hidden names must be asked for."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[i:], pattern[1:] or ["*"]) for i in range(len(parts)))
+    if not parts or (parts[0].startswith(".") and not pattern[0].startswith(".")):
+        return False
+    return fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _hidden(file: Location, folder: Location) -> bool:
@@ -260,7 +276,14 @@ def _inspect_parquet(files: list[_File], text_column: str, id_column: str) -> In
 def _check_ids(ids: pa.ChunkedArray) -> None:
     if ids.null_count:
         raise UnusableInput(f"{ids.null_count} rows have no id; fill the id column")
-    if pc.count_distinct(ids).as_py() == len(ids):
+    try:
+        distinct = pc.count_distinct(ids).as_py()
+    except pa.ArrowNotImplementedError:
+        raise UnusableInput(
+            f"the id column holds {ids.type}; ids are numbers or text: name another with "
+            "--id-column"
+        ) from None
+    if distinct == len(ids):
         return
     counts = pc.value_counts(ids.combine_chunks())
     twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
@@ -310,7 +333,9 @@ def _read_lines(part: Slice) -> Iterator[bytes]:
         if part.kind == "text":
             stream.seek(part.offset)
             skip = 0
-        for line in islice(stream, skip, skip + part.rows):
+        for number, line in enumerate(islice(stream, skip, skip + part.rows), part.start):
+            if number == 0:
+                line = line.removeprefix(codecs.BOM_UTF8)
             yield line.rstrip(b"\n").removesuffix(b"\r")
 
 

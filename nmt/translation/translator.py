@@ -190,10 +190,10 @@ class Translator:
 
         results = self.force([text], [reference]) if reference else self.translate([text])
         result = results[0]
+        if not result.source_tokens or not result.tokens:
+            raise UnusableInput("nothing to draw: the sentence or its translation is empty")
         if result.attention is None:
             raise UnusableInput("the model has no attention to draw (model.attention=none)")
-        if not result.attention.size:
-            raise UnusableInput("nothing to draw: the sentence or its translation is empty")
         image = attention_heatmap(
             result.attention,
             result.source_tokens,

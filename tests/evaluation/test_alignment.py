@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import (
     alignment_error_rate,

@@ -1,8 +1,11 @@
 """Corpus scores are sacrebleu's own, and ranges of length lose nobody."""
 
+from itertools import pairwise
+
 import pytest
-from nmt.evaluation.scores import bleu, bleu_by_length, chrf, corpus_scores, sentence_chrf
 from sacrebleu.metrics import BLEU, CHRF, TER
+
+from nmt.evaluation.scores import bleu, bleu_by_length, chrf, corpus_scores, sentence_chrf
 
 HYPOTHESES = ["Der Hund schläft im Garten .", "Sie kauft ein Buch.", "Wir gehen morgen nach Haus"]
 FIRST = ["Der Hund schläft im Garten.", "Sie kauft ein rotes Buch.", "Morgen gehen wir nach Hause."]
@@ -57,7 +60,7 @@ def test_ranges_of_length_are_a_partition() -> None:
     hypotheses = [f"ein Satz mit {n} Wörtern" for n in lengths]
     found = bleu_by_length(sources, hypotheses, [hypotheses])
     assert sum(entry["sentences"] for entry in found) == len(lengths)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before["to"] is not None
         assert after["from"] > before["to"]
     for entry in found:
@@ -76,5 +79,7 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
     for entry in found:
         chosen = rows.pop(entry["from"])
         pick = [[stream[row] for row in chosen] for stream in (HYPOTHESES, FIRST, SECOND)]
-        assert entry["bleu"] == pytest.approx(BLEU().corpus_score(pick[0], pick[1:]).score, abs=1e-4)
+        assert entry["bleu"] == pytest.approx(
+            BLEU().corpus_score(pick[0], pick[1:]).score, abs=1e-4
+        )
     assert not rows

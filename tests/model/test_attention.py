@@ -1,9 +1,12 @@
 """Bahdanau's attention against its equations, written out in NumPy."""
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from nmt.model.attention import BahdanauAttention
 
 UNITS, QUERY, MEMORY, SOURCE = 6, 5, 7, 4
@@ -24,7 +27,7 @@ def plain(s, h, W_a, U_a, v_a, mask):
 
 
 def plain_gradients(s, h, W_a, U_a, v_a, mask, g_context, g_weights):
-    """Gradients of ``g_context · c + g_weights · α`` by hand: with respect to s, h, W_a, U_a, v_a."""
+    """Gradients of ``g_context · c + g_weights · α`` with respect to s, h, W_a, U_a, v_a."""
     _, weights = plain(s, h, W_a, U_a, v_a, mask)
     g_alpha = h @ g_context + g_weights
     g_energy = weights * (g_alpha - weights @ g_alpha)  # the softmax's Jacobian
@@ -88,7 +91,9 @@ def test_gradients_are_those_of_the_equations(layer, random) -> None:
     variables = [s, h, *(w.value for w in (layer.W_a, layer.U_a, layer.v_a))]
     found = [g.numpy() for g in tape.gradient(total, variables)]
     by_hand = [
-        plain_gradients(query[i], memory[i], *weights_of(layer), MASK[i], g_context[i], g_weights[i])
+        plain_gradients(
+            query[i], memory[i], *weights_of(layer), MASK[i], g_context[i], g_weights[i]
+        )
         for i in range(3)
     ]
     np.testing.assert_allclose(found[0], [g[0] for g in by_hand], atol=1e-4)
@@ -113,7 +118,9 @@ def test_the_gradients_by_hand_agree_with_finite_differences(layer, random) -> N
         for place in np.ndindex(gradient.shape):
             step = np.zeros_like(gradient)
             step[place] = 1e-5
-            up, down = ([*arguments[:k], arguments[k] + d, *arguments[k + 1 :]] for d in (step, -step))
+            up, down = (
+                [*arguments[:k], arguments[k] + d, *arguments[k + 1 :]] for d in (step, -step)
+            )
             assert (value(up) - value(down)) / 2e-5 == pytest.approx(gradient[place], abs=1e-7)
 
 

@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import h5py
-import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
 from nmt.model import bundle
 from nmt.storage import Location

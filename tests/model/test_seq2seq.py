@@ -1,12 +1,15 @@
 """What must hold of the whole model whatever its weights are."""
 
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
 from itertools import product
 
 import keras
-import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
@@ -41,7 +44,8 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
     kernel = np.concatenate([decoder.kernel, decoder.context_kernel])
     cell.set_weights([kernel, np.asarray(decoder.recurrent_kernel), np.asarray(decoder.bias)])
     embedded, state, outputs = (
-        tf.constant(random.standard_normal(shape), tf.float32) for shape in ((3, 5), (3, 8), (3, 4, 7))
+        tf.constant(random.standard_normal(shape), tf.float32)
+        for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
     memory = decoder.remember(outputs, tf.ones([3, 4]))
     after, context, _ = decoder.step(decoder.project(embedded), state, memory)

@@ -1,11 +1,14 @@
 """Greedy and beam search against plain Python, brute force, and themselves in other batches."""
 
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
 from itertools import product
 
-import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from nmt.search.beam import beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
@@ -97,7 +100,10 @@ def test_greedy_is_a_plain_loop(model) -> None:
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_a_beam_of_one_is_greedy(model, alpha) -> None:
     limits = tf.constant([14, 9, 3, 1, 12, 13])
-    greedy, beam = greedy_search(model, SOURCE, limits), beam_search(model, SOURCE, limits, 1, alpha)
+    greedy, beam = (
+        greedy_search(model, SOURCE, limits),
+        beam_search(model, SOURCE, limits, 1, alpha),
+    )
     assert words_of(beam) == words_of(greedy)
     np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=1e-4)
 

@@ -3,10 +3,11 @@
 import gzip
 from pathlib import Path
 
-import nmt.model  # noqa: F401  (quiets TensorFlow)
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_pharaoh
 from nmt.settings import SearchSettings
@@ -71,7 +72,12 @@ def test_rows_in_are_rows_out(tmp_path, translator) -> None:
         "flags": [list(result.flags) for result in expected],
     }.items():
         assert done.column(name).to_pylist() == values
-    assert ["empty" in flags for flags in done.column("flags").to_pylist()] == [False, True, True, False]
+    assert ["empty" in flags for flags in done.column("flags").to_pylist()] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     assert done.schema.field("id").type == pa.int64()
     assert done.schema.field("flags").type == pa.list_(pa.string())
     counts = record["counts"]

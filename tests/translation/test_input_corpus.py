@@ -7,12 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from nmt.errors import UnusableInput
 from nmt.translation.corpus import InputCorpus, inspect, read_references, read_unit
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:
-    return [f"Satz {number} ".encode() + b"x" * (number % 40) for number in range(first, first + count)]
+    return [
+        f"Satz {number} ".encode() + b"x" * (number % 40) for number in range(first, first + count)
+    ]
 
 
 def text(path: Path, rows: list[bytes], end: bytes = b"\n") -> Path:
@@ -113,6 +116,8 @@ def test_a_glob_does_not_look_into_folders_or_at_hidden_files(tmp_path) -> None:
     text(tmp_path / "sub" / "c.txt", [b"deeper"])
     assert [row for _, row in read(look(tmp_path / "*.txt"))] == [b"a"]
     assert [row for _, row in read(look(tmp_path / "*" / "*.txt"))] == [b"deeper"]
+    assert [row for _, row in read(look(tmp_path / "**" / "*.txt"))] == [b"a", b"deeper"]
+    assert [row for _, row in read(look(tmp_path / ".*"))] == [b"hidden"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_can_be_named(tmp_path) -> None:
@@ -139,7 +144,9 @@ def test_units_are_a_partition_of_parquet(tmp_path) -> None:
     assert read(corpus) == list(zip(ids, texts, strict=True))
     for unit in corpus.units():
         rows = read_unit(unit, "source", "id")
-        assert rows.others.column("n").to_pylist() == list(range(unit.first, unit.first + unit.rows))
+        assert rows.others.column("n").to_pylist() == list(
+            range(unit.first, unit.first + unit.rows)
+        )
     assert corpus.units() == look(tmp_path).units()
 
 
@@ -186,6 +193,7 @@ def unusable(folder: Path):
     parquet(folder / "two" / "a.parquet", {"source": ["a"], "id": ["x"]})
     parquet(folder / "two" / "b.parquet", {"source": ["a"], "id": ["x"]})
     yield folder / "two", "id 'x' is given more than once"
+    yield folder / "*" / "none*", "no file has such a name"
     (folder / "other").mkdir()
     parquet(folder / "other" / "a.parquet", {"source": ["a"]})
     parquet(folder / "other" / "b.parquet", {"source": ["a"], "more": [1]})

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+
 import nmt
-import nmt.model  # noqa: F401  (quiets TensorFlow)
+import nmt.model
 from nmt.errors import UnusableInput
 from nmt.model import bundle
 from nmt.model.bundle import Bundle

@@ -1,0 +1,214 @@
+"""The command lines: options from everywhere, and one clear line when something is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nmt import cli
+from nmt.errors import JobFailed, UnusableInput
+
+ROOT = Path(__file__).parents[1]
+JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__")
+
+
+def job(name: str, *options: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a job as its users do, wide enough that no help is cut."""
+    env = {k: v for k, v in os.environ.items() if k not in ("NMT_CONFIG", "RAY_ADDRESS")}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "jobs" / f"{name}.py"), *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**env, "COLUMNS": "200", "PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
+
+
+def complaint(done: subprocess.CompletedProcess) -> str:
+    """The one line with which a command refused to work."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_help_names_every_option(name) -> None:
+    done = job(name, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    contract = {
+        "prepare": "--output --pairs --source --target --demo --valid-source --valid-target "
+        "--test-source --test-target --valid-fraction --test-fraction --tokenizer --vocab-size "
+        "--min-frequency --lowercase --max-length --sample --seed",
+        "train": "--data --output --preset --config --set --max-minutes --workers "
+        "--devices-per-worker --use-gpu --no-use-gpu --init-from --max-failures --dry-run",
+        "translate": "--model --input --output --references --reference-column --text-column "
+        "--id-column --beam-size --length-penalty --batch-size --actors --heatmaps --alignments "
+        "--set --overwrite --dry-run --max-rejected",
+    }
+    for option in contract.get(name, "").split():
+        assert option in done.stdout, option
+
+
+def test_unusable_input_is_one_line_and_status_2(tmp_path) -> None:
+    none = str(tmp_path / "none")
+    out = str(tmp_path / "out")
+    (tmp_path / "in.txt").write_text("a\n")
+    assert none in complaint(job("prepare", "--output", out, "--pairs", none))
+    assert none in complaint(job("train", "--data", none, "--output", out))
+    line = complaint(
+        job("translate", "--model", none, "--input", str(tmp_path / "in.txt"), "--output", out)
+    )
+    assert "no model here" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_unusable_arguments_are_one_line_and_status_2(tmp_path) -> None:
+    given = "--data", str(tmp_path), "--output", str(tmp_path / "out")
+    assert "--no-such-option" in complaint(job("train", *given, "--no-such-option"))
+    assert "--output" in complaint(job("train", "--data", str(tmp_path)))
+    assert "--max-minutes" in complaint(job("train", *given, "--max-minutes", "soon"))
+
+
+# The rest in this process, with a job of its own: what counts is nmt.cli. -------------------
+
+
+def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, dict]:
+    """Run a job called ``train`` with some options; exit status, message, what it was given."""
+    seen: dict = {}
+
+    def train(
+        data: str = typer.Option(...),
+        output: str = typer.Option(...),
+        max_minutes: float | None = None,
+        beam_size: int = 1,
+        references: list[str] | None = None,
+        config: cli.Config = None,
+        assignments: cli.Assignments = None,
+        address: cli.Address = None,
+    ) -> None:
+        seen.update(locals())
+        if data == "bad":
+            raise UnusableInput("bad:\n  give other data")
+        if data == "failed":
+            raise JobFailed("the disk is gone")
+        if data == "stop":
+            raise KeyboardInterrupt
+        if data == "gate":
+            raise typer.Exit(3)
+
+    saved = sys.argv
+    sys.argv = ["train.py", *options]
+    runner = CliRunner(env={"NMT_CONFIG": "", "RAY_ADDRESS": "", **(env or {})})
+    with runner.isolation() as (_, error, *_):
+        try:
+            cli.run(train)
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        finally:
+            sys.argv = saved
+            sys.stderr.flush()
+        message = error.getvalue().decode()
+    seen.pop("seen", None)
+    return status, message, seen
+
+
+def write(path: Path, content: str) -> str:
+    path.write_text(content)
+    return str(path)
+
+
+def test_options_come_from_the_settings_file(tmp_path) -> None:
+    name = write(
+        tmp_path / "c.yaml",
+        "training: {epochs: 3}\ntrain: {data: d, max-minutes: 2.5, references: [x, y]}\n"
+        "output: o\nprepare: {pairs: p}\n",
+    )
+    for options, env in ((["--config", name], {}), ([], {"NMT_CONFIG": name})):
+        status, _, seen = run(*options, env=env)
+        assert status == 0
+        assert (seen["data"], seen["output"], seen["max_minutes"]) == ("d", "o", 2.5)
+        assert seen["references"] == ["x", "y"]
+        assert cli.read_config(seen["config"])["training"] == {"epochs": 3}
+    status, _, seen = run("--data", "other", env={"NMT_CONFIG": name})
+    assert (seen["data"], seen["output"]) == ("other", "o")  # the command line wins
+
+
+def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
+    for key in ("max-minutes", "max_minutes"):
+        name = write(tmp_path / "c.yaml", f"train: {{data: d, output: o, {key}: 7}}\n")
+        assert run("--config", name)[2].get("max_minutes") == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("train: {data: d, output: o, max_minuts: 3}", "max_minutes"),
+        ("data_: d", "data"),
+        ("trainin: {epochs: 3}", "training"),
+        ("- a\n- b", "key: value"),
+        ("a: [", "not a YAML file"),
+        ("\x00", "not a YAML file"),
+    ],
+)
+def test_a_bad_settings_file_is_refused_in_one_line(tmp_path, content, message) -> None:
+    name = write(tmp_path / "c.yaml", content)
+    status, error, _ = run("--config", name, "--data", "d", "--output", "o")
+    assert status == 2
+    assert message in error
+    assert name in error
+    assert error.startswith("error: ")
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_settings_file_that_is_not_there(tmp_path) -> None:
+    for name in (tmp_path / "none.yaml", tmp_path):
+        status, error, _ = run("--config", str(name), "--data", "d", "--output", "o")
+        assert status == 2
+        assert error.startswith(f"error: {name}")
+        assert len(error.strip().splitlines()) == 1
+
+
+def test_each_end_has_its_status() -> None:
+    assert run("--data", "good", "--output", "o")[0] == 0
+    status, error, _ = run("--data", "bad", "--output", "o")
+    assert (status, error) == (2, "error: bad: give other data\n")
+    status, error, _ = run("--data", "failed", "--output", "o")
+    assert (status, error) == (1, "error: the disk is gone\n")
+    assert run("--data", "gate", "--output", "o")[0] == 3
+    status, error, _ = run("--data", "stop", "--output", "o")
+    assert (status, error) == (130, "interrupted; run the same command again to continue\n")
+
+
+def test_the_cluster_is_named_by_option_or_environment() -> None:
+    given = "--data", "d", "--output", "o"
+    assert run(*given)[2]["address"] in (None, "")
+    assert run(*given, env={"RAY_ADDRESS": "ray:1"})[2]["address"] == "ray:1"
+    assert run(*given, "--address", "ray:2", env={"RAY_ADDRESS": "ray:1"})[2]["address"] == "ray:2"
+
+
+def test_ranges() -> None:
+    assert cli.parse_range("3") == (3, 3)
+    assert cli.parse_range("1:4") == (1, 4)
+    for text in ("", "0", "4:1", "1:2:3", "x", "-1", "1:"):
+        with pytest.raises(UnusableInput, match="write N or MIN:MAX"):
+            cli.parse_range(text)
+
+
+def test_importing_the_package_loads_neither_tensorflow_nor_ray() -> None:
+    code = "import sys, json, nmt.cli; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert not {"tensorflow", "ray", "keras"} & set(json.loads(done.stdout))

@@ -1,0 +1,105 @@
+"""Settings: each source over the one before, nothing unknown, nothing changed afterwards."""
+
+import pytest
+from pydantic import ValidationError
+
+from nmt.errors import UnusableInput
+from nmt.settings import PRESETS, ModelSettings, Settings, changed, check_sizes, resolve
+
+
+def refusal(**sources) -> str:
+    with pytest.raises(UnusableInput) as caught:
+        resolve(**sources)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_later_sources_win() -> None:
+    assert resolve().training.dropout == Settings().training.dropout
+    sources = {"preset": "small"}
+    assert resolve(**sources).training.epochs == PRESETS["small"]["training"]["epochs"]
+    sources["config"] = {"training": {"epochs": 7, "seed": 5}, "train": {"output": "x"}}
+    assert resolve(**sources).training.epochs == 7
+    sources["assignments"] = ["training.epochs=8"]
+    assert resolve(**sources).training.epochs == 8
+    sources["overrides"] = {"training": {"epochs": 9, "max_minutes": None}}
+    found = resolve(**sources)
+    assert found.training.epochs == 9
+    assert found.training.max_minutes is None
+    assert found.training.seed == 5
+    assert found.model.bridge == "dense"  # still the preset's
+
+
+def test_assignments_are_yaml() -> None:
+    found = resolve(
+        assignments=[
+            "data.lowercase=yes",
+            "training.learning_rate=3e-4",
+            "training.max_minutes=null",
+            "model.attention=none",
+            "search.max_length_ratio = 1.5",
+        ]
+    )
+    assert found.data.lowercase is True
+    assert found.training.learning_rate == 3e-4
+    assert found.training.max_minutes is None
+    assert found.model.attention == "none"
+    assert found.search.max_length_ratio == 1.5
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ({"preset": "smal"}, "did you mean 'small'?"),
+        ({"preset": "zzz"}, "choose from base, book, small"),
+        ({"assignments": ["model.atention=none"]}, "did you mean 'attention'?"),
+        ({"assignments": ["training.epoch=4"]}, "did you mean 'epochs'?"),
+        ({"assignments": ["trainin.epochs=4"]}, "did you mean 'training'?"),
+        ({"assignments": ["epochs=4"]}, "write group.key=value"),
+        ({"assignments": ["training.epochs"]}, "write group.key=value"),
+        ({"assignments": ["training.epochs=many"]}, "'training.epochs'"),
+        ({"assignments": ["training.epochs="]}, "'training.epochs'"),
+        ({"assignments": ["training.epochs=[1"]}, "training.epochs=[1"),
+        ({"assignments": ["model.attention=luong"]}, "'model.attention'"),
+        ({"assignments": ["training.dropout=1"]}, "'training.dropout'"),
+        ({"config": {"search": {"beamsize": 3}}}, "did you mean 'beam_size'?"),
+        ({"config": {"search": 3}}, "'search'"),
+        ({"config": {"search": {3: 4}}}, "'search.3'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(sources, message) -> None:
+    assert message in refusal(**sources)
+
+
+def test_settings_are_frozen_and_round_trip() -> None:
+    found = resolve(preset="base", assignments=["search.beam_size=5"])
+    with pytest.raises(ValidationError):
+        found.training.epochs = 3  # type: ignore[misc]
+    assert Settings.model_validate(found.model_dump()) == found
+    assert resolve(config=found.model_dump()) == found
+
+
+def test_every_setting_has_a_sentence() -> None:
+    for group in Settings.model_fields.values():
+        for name, field in group.annotation.model_fields.items():
+            assert field.description, name
+            assert not field.description[0].isascii() or field.description[0].isupper(), name
+            assert field.description.rstrip(")").endswith((".", "…")), name
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid(preset) -> None:
+    check_sizes(resolve(preset=preset).model)
+
+
+def test_sizes_that_do_not_fit() -> None:
+    for values in ({"encoder_units": 100}, {"tie_embeddings": True}):
+        with pytest.raises(UnusableInput, match=r"needs model\."):
+            check_sizes(ModelSettings.model_validate(values))
+
+
+def test_differences_are_told() -> None:
+    old = {"a": 1, "b": {"c": 2, "d": 3}, "e": 5}
+    assert changed(old, old) == []
+    new = {"a": 1, "b": {"c": 4, "d": 3}, "f": 6}
+    assert changed(old, new) == ["b.c: 2 → 4", "e: 5 → None", "f: None → 6"]
