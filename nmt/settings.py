@@ -173,7 +173,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "readout_activation": "tanh",
             "tie_embeddings": True,
         },
-        "training": {"batch_tokens": 1600, "dropout": 0.2, "epochs": 20},
+        "training": {"batch_tokens": 1000, "dropout": 0.2, "epochs": 20},
     },
     "base": {
         "model": {

@@ -8,7 +8,7 @@ from ray_head import ray_head
 from s3 import s3, s3_server
 
 if TYPE_CHECKING:
-    from nmt.model.bundle import Bundle
+    from nmt.bundle import Bundle
     from nmt.shards.dataset import Dataset
 
 __all__ = ["browser", "ray_head", "s3", "s3_server"]
@@ -62,7 +62,7 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Dataset":
 @pytest.fixture(scope="session")
 def demo_bundle(tiny_model: Any, demo_dataset: "Dataset") -> "Bundle":
     """A model with random weights for the demo dataset's vocabularies."""
-    from nmt.model.bundle import Bundle
+    from nmt.bundle import Bundle
 
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
     info = {"model_id": "random", "data": demo_dataset.settings}

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from nmt.model.dropout import dropout
+from nmt.model.embedding import ScaledEmbedding
 
 
 class Encoder(keras.layers.Layer):
@@ -23,7 +24,7 @@ class Encoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")
+        self.embedding = ScaledEmbedding(vocabulary_size, embedding_dim, name="embedding")
         self.gru = keras.layers.Bidirectional(
             keras.layers.GRU(units, return_sequences=True, return_state=True, name="gru"),
             merge_mode="concat",
@@ -32,7 +33,6 @@ class Encoder(keras.layers.Layer):
 
     def build(self) -> None:
         """Create the weights."""
-        self.embedding.build((None, None))
         self.gru.build((None, None, self.embedding.output_dim))
         self.built = True
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
+from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.settings import ModelSettings, check_sizes
 
@@ -43,16 +44,7 @@ class Seq2Seq(keras.Model):
                 settings.decoder_units, activation="tanh", name="bridge"
             )
             self.bridge.build((None, memory_dim))
-        # A tied matrix also scores words: small values keep the first logits small.
-        initializer = (
-            keras.initializers.RandomNormal(stddev=width**-0.5)
-            if settings.tie_embeddings
-            else "uniform"
-        )
-        self.embedding = keras.layers.Embedding(
-            target_size, width, embeddings_initializer=initializer, name="target_embedding"
-        )
-        self.embedding.build((None, None))
+        self.embedding = ScaledEmbedding(target_size, width, name="target_embedding")
         self.decoder = AttentionDecoder(
             settings.decoder_units, settings.attention_units if attends else None, name="decoder"
         )

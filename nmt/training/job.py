@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from nmt import cluster
+from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.settings import FREE_TRAINING_KEYS, Settings, changed, check_sizes
@@ -82,9 +82,7 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
     if request.init_from is not None:
-        from nmt.model import bundle
-
-        bundle.describe(request.init_from)
+        bundle.check(request.init_from)
 
 
 def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import keras
 
+from nmt import bundle as bundles
 from nmt.errors import JobFailed, UnusableInput
-from nmt.model import bundle as bundles
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import SearchSettings, Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch

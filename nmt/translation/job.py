@@ -11,10 +11,9 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
-from nmt import cluster
+from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import JobFailed, UnusableInput
-from nmt.model import bundle
 from nmt.report import page
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage import Location

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nmt.bundle import Bundle
+from nmt.bundle import load as load_bundle
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import Links, word_alignment
-from nmt.model.bundle import Bundle
-from nmt.model.bundle import load as load_bundle
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage import Location
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK

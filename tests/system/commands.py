@@ -51,8 +51,8 @@ def tiny_model(folder: Path, head: RayHead | None = None, pairs: int = 1500) -> 
 
     The folder then holds ``dataset`` and ``run``.
     """
-    run("prepare", "--demo", str(pairs), "--output", folder / "dataset", "--set",
-        "data.valid_fraction=0.05", "--set", "data.test_fraction=0.1")  # fmt: skip
+    run("prepare", "--demo", str(pairs), "--output", folder / "dataset", 
+        "--valid-fraction", "0.05", "--test-fraction", "0.1")  # fmt: skip
     run("train", "--data", folder / "dataset", "--output", folder / "run", *TINY,
         "--set", "training.epochs=2", head=head)  # fmt: skip
     return folder

@@ -30,8 +30,8 @@ def submit(head: RayHead, *words: str | Path, **variables: str) -> subprocess.Co
 
 def test_three_commands_as_submitted_jobs(ray_head: RayHead, tmp_path: Path) -> None:
     data, out = tmp_path / "dataset", tmp_path / "out"
-    done = submit(ray_head, "python", "jobs/prepare.py", "--demo", "400", "--output", data,
-                  "--set", "data.valid_fraction=0.1", "--set", "data.test_fraction=0.1")  # fmt: skip
+    parts = ["--valid-fraction", "0.1", "--test-fraction", "0.1"]
+    done = submit(ray_head, "python", "jobs/prepare.py", "--demo", "400", "--output", data, *parts)
     assert done.returncode == 0, done.stdout + done.stderr
     # The bare command: everything stands in the file that NMT_CONFIG names.
     config = tmp_path / "nmt.yaml"

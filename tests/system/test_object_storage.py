@@ -15,8 +15,8 @@ pytestmark = pytest.mark.system
 def test_three_commands_on_s3(s3: S3Server) -> None:
     """In a local Ray of the job's own, whose workers inherit the credentials."""
     base = "s3://nmt/pipeline"
-    run("prepare", "--demo", "400", "--output", f"{base}/dataset", "--set",
-        "data.valid_fraction=0.1", "--set", "data.test_fraction=0.1", **s3.environment)  # fmt: skip
+    run("prepare", "--demo", "400", "--output", f"{base}/dataset", 
+        "--valid-fraction", "0.1", "--test-fraction", "0.1", **s3.environment)  # fmt: skip
     run("train", "--data", f"{base}/dataset", "--output", f"{base}/run", *TINY,
         "--set", "training.epochs=1", **s3.environment)  # fmt: skip
     names = {
@@ -25,8 +25,9 @@ def test_three_commands_on_s3(s3: S3Server) -> None:
     }
     assert {"config.yaml", "metrics.jsonl", "validations.tsv", "model/model.json"} <= names
     assert any(name.startswith("checkpoint_") for name in names)
-    done = run("translate", "--model", f"{base}/run/model", "--input", f"{base}/dataset/test",
-               "--output", f"{base}/out", "--reference-column", "target", **s3.environment)  # fmt: skip
+    options = ["--model", f"{base}/run/model", "--input", f"{base}/dataset/test"]
+    options += ["--output", f"{base}/out", "--reference-column", "target"]
+    done = run("translate", *options, **s3.environment)
     assert f"REPORT {base}/out/report/index.html" in done.stdout
     manifest = Location(f"{base}/out/manifest.json").read_json()
     listed = {

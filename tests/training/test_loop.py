@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from corpora import make, rows
 
+from nmt import bundle
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.scores import bleu
-from nmt.model import bundle
 from nmt.settings import SearchSettings, Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location

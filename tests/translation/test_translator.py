@@ -5,9 +5,9 @@ import pytest
 
 import nmt
 import nmt.model
+from nmt import bundle
+from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
-from nmt.model import bundle
-from nmt.model.bundle import Bundle
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translation.translator import Translator

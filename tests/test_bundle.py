@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
 from nmt.errors import UnusableInput
-from nmt.model import bundle
 from nmt.storage import Location
 
 SOURCE = np.array([[9, 8, 7, 3], [5, 3, 0, 0]], np.int32)
