@@ -33,7 +33,9 @@ def translate(
         typer.Option(help="Parquet column with gold alignments (Pharaoh) of the references: AER."),
     ] = None,
     text_column: Annotated[str, typer.Option(help="Parquet column of the sentences.")] = "source",
-    id_column: Annotated[str, typer.Option(help="Parquet column of the ids, if there.")] = "id",
+    id_column: Annotated[
+        str | None, typer.Option(help="Parquet column of the ids.  [default: id, if there]")
+    ] = None,
     beam_size: Annotated[
         int | None, typer.Option(min=1, help="Hypotheses kept; 1 is greedy.  [default: 1]")
     ] = None,
@@ -56,7 +58,8 @@ def translate(
         float, typer.Option(min=0, max=1, help="Share of rejected rows above which status is 3.")
     ] = 0.01,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what another job left in OUT.")
+        bool,
+        typer.Option("--overwrite", help="Replace what a job with other settings left in OUT."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say it, do nothing.")
@@ -67,13 +70,14 @@ def translate(
 ) -> None:
     """Translate a corpus; run again to continue after an interruption."""
     from nmt.translation import job
+    from nmt.translation.request import TranslateRequest
 
     settings = resolve(
         config=cli.read_config(config),
         assignments=assignments or [],
         overrides={"search": {"beam_size": beam_size, "length_penalty": length_penalty}},
     )
-    request = job.TranslateRequest(
+    request = TranslateRequest(
         model=Location(model),
         input=input_,
         output=Location(output),

@@ -13,7 +13,7 @@ import yaml
 
 from nmt.console import say
 from nmt.errors import JobFailed, UnusableInput
-from nmt.settings import Settings, nearest
+from nmt.settings import Settings, nearest, parse_yaml
 from nmt.storage import Location
 
 _INTERRUPTED = 130
@@ -70,7 +70,7 @@ def read_config(name: str | None) -> dict[str, Any]:
     try:
         # A relative path is fine even in a submitted job: the file came with its code.
         text = Location(name).read_text() if "://" in name else Path(name).read_text("utf-8")
-        content = yaml.safe_load(text)
+        content = parse_yaml(text)
     except OSError as error:
         raise UnusableInput(f"{name}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -85,37 +85,63 @@ def read_config(name: str | None) -> dict[str, Any]:
 def _take_options(context: typer.Context, name: str | None) -> str | None:
     """Let the settings file stand in for options that the command line leaves out.
 
-    A job's options stand under its own name (``train: {output: …}``) or, where they are no
-    group of settings, at the top level.
+    A job's options stand under its own name (``train: {output: …}``) or at the top level. A
+    mapping under the name of a group of settings is that group; anything else there
+    (``data: /path``) is the option of that name.
     """
     if context.resilient_parsing:
         return name
     config = read_config(name)
     job = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-    options = {
-        option: parameter.name
+    options: dict[str, Any] = {
+        option: parameter
         for parameter in context.command.params
         for option in [parameter.name, *(text.lstrip("-") for text in parameter.opts)]
     }
     jobs = {"prepare", "train", "translate", "verify", "evaluate", "benchmark"}
-    defaults: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for key, value in config.items():
-        if key in Settings.model_fields and isinstance(value, dict):
-            continue
-        if key in jobs and isinstance(value, dict):
+        if key in Settings.model_fields and (value is None or isinstance(value, dict)):
             continue
         if key in options:
-            defaults[options[key] or ""] = value
-        else:
+            given[key] = value
+        elif key in Settings.model_fields:
+            raise UnusableInput(
+                f"{name}: '{key}' is a group of settings and must hold keys and values; if an "
+                f"option of another job is meant, write it under that job's name, as `train:`"
+            )
+        elif key not in jobs:
             known = {*Settings.model_fields, *options, *jobs}
             raise UnusableInput(f"{name}: key '{key}' is unknown; {nearest(str(key), known)}")
+        elif value is not None and not isinstance(value, dict):
+            raise UnusableInput(f"{name}: '{key}' must hold the options of that job")
     for key, value in (config.get(job) or {}).items():
         if key not in options:
             hint = nearest(str(key), options)
             raise UnusableInput(f"{name}: {job} has no option '{key}'; {hint}")
-        defaults[options[key] or ""] = value
+        given[key] = value
+    defaults = {
+        options[key].name or "": _as_typed(
+            f"{name}: {key}", value, getattr(options[key], "multiple", False)
+        )
+        for key, value in given.items()
+        if value is not None
+    }
     context.default_map = {**(context.default_map or {}), **defaults}
     return name
+
+
+def _as_typed(where: str, value: Any, multiple: bool) -> str | list[str]:
+    """An option's value as one would type it on the command line."""
+    if multiple:
+        return [str(_as_typed(where, v, False)) for v in _listed(value)]
+    if isinstance(value, list | dict):
+        raise UnusableInput(f"{where}: takes one value, not several")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 Config = Annotated[

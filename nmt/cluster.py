@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from nmt.console import say, silenced
-from nmt.errors import JobFailed
+from nmt.console import activity, say, silenced
+from nmt.errors import JobFailed, UnusableInput
+
+_PATIENCE = 900  # seconds that a cluster has to grow or to become free
 
 # Ray's own variables; set before it is imported, here and in every worker.
 _RAY_ENVIRONMENT = {
@@ -27,6 +32,11 @@ _WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "KERAS_BACKEND": "tensorflow",
 }
+
+
+def is_own(address: str | None) -> bool:
+    """Whether `connect` starts a Ray of the job's own for this address."""
+    return address in (None, "", "local")
 
 
 def connect(address: str | None, *, quiet: bool = True) -> Any:
@@ -53,7 +63,7 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         "logging_level": logging.ERROR,
         "runtime_env": {"env_vars": _WORKER_ENVIRONMENT},
     }
-    if address and address != "local":
+    if not is_own(address):
         say(f"joining the Ray cluster at {address}")
         try:
             with silenced():
@@ -90,3 +100,135 @@ def cpus(ray: Any) -> tuple[int, int]:
     total = int(ray.cluster_resources().get("CPU", 1))
     largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes()), default=1)
     return max(1, total), max(1, largest)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each of several equal workers asks Ray for.
+
+    Attributes:
+        cpus: Ray's CPUs; less than 1 where workers share a core.
+        gpus: GPUs.
+    """
+
+    cpus: float
+    gpus: int = 0
+
+    @property
+    def threads(self) -> int:
+        """Threads for the worker's computations."""
+        return max(1, int(self.cpus))
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """The request as Ray takes it."""
+        return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
+
+    def describe(self) -> str:
+        """The request in words."""
+        return _amounts(self.cpus, self.gpus)
+
+
+def share(
+    nodes: Sequence[Mapping[str, Any]], workers: tuple[int, int], gpus: int = 0, *, own: bool
+) -> Share:
+    """Divide a cluster among workers.
+
+    Each worker gets as many CPUs as let all of them fit; where only some of an elastic number
+    fit, one each. On a machine of the job's own they share cores if there are fewer cores
+    than workers; elsewhere one CPU each is asked for, and the cluster may grow.
+
+    Args:
+        nodes: what ``ray.nodes()`` says.
+        workers: least and most workers.
+        gpus: GPUs a worker.
+        own: whether this is a local Ray of the job's own, which does not grow.
+
+    Raises:
+        UnusableInput: the machine has too few GPUs.
+    """
+    least, most = workers
+    places = count_places(nodes, Share(1, gpus))
+    if places >= least:
+        return Share(threads_per_worker(nodes, min(places, most), gpus), gpus)
+    if not own:
+        return Share(1, gpus)
+    have = int(_total(nodes, "GPU"))
+    if least * gpus > have:
+        raise UnusableInput(
+            f"{least} worker(s) with {gpus} GPU(s) each asked for, this machine has {have}; lower "
+            "--workers or --devices-per-worker, leave out --use-gpu, or name a cluster with "
+            "--address"
+        )
+    cores = _total(nodes, "CPU")
+    # In Ray's unit of 1/10,000, and so little that not even rounding makes it too much.
+    return Share((math.floor(10_000 * cores / least) - 1) / 10_000, gpus)
+
+
+def threads_per_worker(nodes: Sequence[Mapping[str, Any]], workers: int, gpus: int = 0) -> int:
+    """The most CPUs a worker with which so many workers fit on the live nodes; 0 if none do."""
+    largest = max((int(node["Resources"].get("CPU", 0)) for node in _live(nodes)), default=0)
+    for cpus in range(largest, 0, -1):
+        if count_places(nodes, Share(cpus, gpus)) >= workers:
+            return cpus
+    return 0
+
+
+def count_places(nodes: Sequence[Mapping[str, Any]], share: Share) -> int:
+    """How many workers with this share the live nodes can hold, if nothing else runs there."""
+    return sum(
+        min(
+            int(node["Resources"].get(name, 0) // amount)
+            for name, amount in share.resources.items()
+        )
+        for node in _live(nodes)
+    )
+
+
+def describe(nodes: Sequence[Mapping[str, Any]]) -> str:
+    """What the live nodes have, in words."""
+    count = len(_live(nodes))
+    text = _amounts(_total(nodes, "CPU"), _total(nodes, "GPU"))
+    return text if count == 1 else f"{text} on {count} nodes"
+
+
+def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
+    """Wait until a cluster can hold so many workers at once; a cluster that can will grow.
+
+    Ray Train itself would wait for them without end and without a word.
+
+    Raises:
+        JobFailed: there was no room within `seconds`.
+    """
+    asked = f"{workers} worker(s) with {share.describe()} each"
+    group = ray.util.placement_group([share.resources] * workers)
+    try:
+        if group.wait(1):
+            return
+        say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
+        with activity("waiting for room"):
+            if not group.wait(seconds):
+                raise JobFailed(no_room(ray, asked))
+    finally:
+        ray.util.remove_placement_group(group)
+
+
+def no_room(ray: Any, asked: str) -> str:
+    """The line that tells of a cluster that never had room."""
+    return (
+        f"the cluster had no room for {asked}; it has {describe(ray.nodes())}; lower --workers or "
+        "--devices-per-worker, free it or let it grow, then run the same command again"
+    )
+
+
+def _live(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [node for node in nodes if node.get("Alive", True)]
+
+
+def _total(nodes: Sequence[Mapping[str, Any]], name: str) -> float:
+    return sum(node["Resources"].get(name, 0) for node in _live(nodes))
+
+
+def _amounts(cpus: float, gpus: float) -> str:
+    text = f"{cpus:g} CPU{'s' if cpus > 1 else ''}"
+    return f"{text} and {gpus:g} GPU{'s' if gpus > 1 else ''}" if gpus else text

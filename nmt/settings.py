@@ -7,6 +7,7 @@ Settings come, later over earlier, from the defaults below, a preset, a YAML fil
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -14,6 +15,44 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.errors import UnusableInput
+from nmt.presets import PRESETS
+
+LARGEST_SEED = 2**31 - 1
+
+
+class YamlLoader(yaml.SafeLoader):
+    """YAML 1.2's plain values: ``1:4``, ``no`` and ``2026-11-22`` are text.
+
+    PyYAML itself follows YAML 1.1, where they are the number 64, false, and a date.
+    """
+
+
+YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    YamlLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
+def parse_yaml(text: str) -> Any:
+    """Read a YAML text with `YamlLoader`.
+
+    Raises:
+        yaml.YAMLError: it is none.
+    """
+    return yaml.load(text, Loader=YamlLoader)
 
 
 class _Group(BaseModel):
@@ -57,7 +96,9 @@ class DataSettings(_Group):
         0.02, ge=0, lt=1, description="Share of the source sentences drawn for test/."
     )
     sample: int | None = Field(None, ge=1, description="Use so many pairs, drawn at random.")
-    seed: int = Field(1, description="Seed of the sample, the split and the vocabulary.")
+    seed: int = Field(
+        1, ge=0, le=LARGEST_SEED, description="Seed of the sample, the split and the vocabulary."
+    )
     source_language: str = Field("source", description="Name of the source language, e.g. en.")
     target_language: str = Field("target", description="Name of the target language, e.g. de.")
     shard_rows: int = Field(100_000, ge=1, description="Pairs of the input a shard file.")
@@ -113,7 +154,9 @@ class TrainingSettings(_Group):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
     )
-    seed: int = Field(1, description="Seed of weights, batch order and dropout.")
+    seed: int = Field(
+        1, ge=0, le=LARGEST_SEED, description="Seed of weights, batch order and dropout."
+    )
     validate_every: int = Field(
         0, ge=0, description="Steps between validations; 0 is once an epoch."
     )
@@ -155,42 +198,6 @@ class Settings(_Group):
     search: SearchSettings = SearchSettings()
 
 
-# The book's sizes and training are the defaults above; its batch is 128 sentences.
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "book": {
-        "model": {},
-        "training": {"batch_tokens": 128 * 12, "dropout": 0.0, "epochs": 5},
-    },
-    "small": {
-        "model": {
-            "embedding_dim": 256,
-            "encoder_units": 256,
-            "decoder_units": 512,
-            "attention_units": 256,
-            "bridge": "dense",
-            "readout": "deep",
-            "readout_units": 256,
-            "readout_activation": "tanh",
-            "tie_embeddings": True,
-        },
-        "training": {"batch_tokens": 1000, "dropout": 0.2, "epochs": 20},
-    },
-    "base": {
-        "model": {
-            "embedding_dim": 512,
-            "encoder_units": 512,
-            "decoder_units": 1024,
-            "attention_units": 512,
-            "bridge": "dense",
-            "readout": "deep",
-            "readout_units": 512,
-            "readout_activation": "tanh",
-            "tie_embeddings": True,
-        },
-        "training": {"batch_tokens": 4096, "dropout": 0.3, "epochs": 20},
-    },
-}
-
 # Settings that only say how long or on how much hardware: a rerun may change them.
 FREE_TRAINING_KEYS = frozenset({"epochs", "max_minutes", "report_every", "checkpoints"})
 
@@ -206,7 +213,9 @@ def resolve(
 
     Args:
         preset: a key of `PRESETS`, or None for the defaults.
-        config: groups of settings as read from YAML; other keys are left to the job.
+        config: groups of settings as read from YAML. Other keys are left to the job, and so is
+            what stands under a group's name without being a group (``data: /path`` is an option
+            of jobs/train.py; `nmt.cli` refuses it where it is none).
         assignments: ``group.key=value`` texts, values in YAML syntax (``--set``).
         overrides: settings that have an option of their own (``--max-minutes``); None values
             are passed over.
@@ -221,10 +230,9 @@ def resolve(
     for group, entries in PRESETS.get(preset or "", {}).items():
         values[group] |= entries
     for group in groups:
-        given = (config or {}).get(group) or {}
-        if not isinstance(given, Mapping):
-            raise UnusableInput(f"settings group '{group}' must hold keys and values")
-        values[group] |= dict(given)
+        given = (config or {}).get(group)
+        if isinstance(given, Mapping):
+            values[group] |= dict(given)
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         group, dot, key = name.strip().partition(".")
@@ -233,7 +241,7 @@ def resolve(
         if group not in values:
             raise UnusableInput(f"--set {assignment}: unknown group; {nearest(group, groups)}")
         try:
-            values[group][key] = yaml.safe_load(text) if text else ""
+            values[group][key] = parse_yaml(text) if text else ""
         except yaml.YAMLError:
             raise UnusableInput(f"--set {assignment}: the value is not YAML; quote it") from None
     for group, options in (overrides or {}).items():

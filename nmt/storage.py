@@ -15,8 +15,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -25,23 +23,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-
-_SECRET_KEYS = {"access_key", "secret_key", "session_token", "password", "token", "sas_token"}
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
-
-
-def refuse_secrets(uri: str) -> None:
-    """Raise if a URI carries a secret, for it would show in ``ps`` and in Ray's records."""
-    if not _SCHEME.match(uri):
-        return
-    parts = urllib.parse.urlsplit(uri)
-    keys = {key.lower() for key, _ in urllib.parse.parse_qsl(parts.query)}
-    if parts.username or parts.password or keys & _SECRET_KEYS:
-        host = parts.hostname or ""
-        raise UnusableInput(
-            f"{parts.scheme}://…@{host}{parts.path}: a URI must not hold credentials; set "
-            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment"
-        )
+from nmt.refusals import explain
+from nmt.uris import local_path, quote, refuse_secrets, scheme_of, split_options, unquote
 
 
 class Location:
@@ -50,6 +33,9 @@ class Location:
     Args:
         uri: ``data/x``, ``/abs/x``, ``file:///x``, ``s3://bucket/x?endpoint_override=…``, ….
             A relative path is made absolute at once, for Ray's workers run elsewhere.
+
+    Attributes:
+        uri: a local path, or a remote URI, percent-encoded, without its options.
 
     Raises:
         UnusableInput: the URI holds a secret, names an unknown scheme, or is a relative path
@@ -61,21 +47,11 @@ class Location:
         if not text:
             raise UnusableInput("an empty path was given; name a file, a folder or a URI")
         refuse_secrets(text)
-        if _SCHEME.match(text) and not text.startswith("file://"):
-            # The query holds options of the filesystem, not a part of the name.
-            base, _, self._query = text.partition("?")
-            self.uri = base.rstrip("/")
-        else:
-            path = text.removeprefix("file://")
-            if not os.path.isabs(path):
-                if _in_submitted_job():
-                    raise UnusableInput(
-                        f"{text}: a relative path lies in the submitted job's temporary copy; "
-                        "use an absolute path or a URI"
-                    )
-                path = os.path.abspath(path)
-            self._query = ""
-            self.uri = os.path.normpath(path)
+        self._query = ""
+        if scheme_of(text) not in ("", "file"):
+            self.uri, self._query = split_options(text)
+            return
+        self.uri = local_path(text)
 
     def __str__(self) -> str:
         return f"{self.uri}?{self._query}" if self._query else self.uri
@@ -90,29 +66,43 @@ class Location:
         return hash(str(self))
 
     def __truediv__(self, name: str) -> Location:
-        child = Location.__new__(Location)
-        child.uri, child._query = f"{self.uri}/{name.strip('/')}", self._query
-        return child
+        """A file or folder below this one; `name` is its plain name, not percent-encoded."""
+        name = name.strip("/")
+        spelled = name if self.is_local else quote(name)
+        return self._sibling(f"{self.uri.rstrip('/')}/{spelled}")
+
+    def _sibling(self, uri: str) -> Location:
+        other = Location.__new__(Location)
+        other.uri, other._query = uri, self._query
+        return other
 
     def __getstate__(self) -> dict[str, str]:
         return {"uri": self.uri, "_query": self._query}
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return self.uri.rstrip("/").rsplit("/", 1)[-1]
+        """The last part of the path, decoded."""
+        last = self.uri.rsplit("/", 1)[-1]
+        return last if self.is_local else unquote(last)
 
     @property
     def parent(self) -> Location:
-        """The folder this lies in."""
-        parent = Location.__new__(Location)
-        parent.uri, parent._query = self.uri.rsplit("/", 1)[0] or "/", self._query
-        return parent
+        """The folder this lies in; that of a bucket is the bucket itself."""
+        start = 0 if self.is_local else self.uri.index("://") + 3
+        folder, slash, _ = self.uri[start:].rpartition("/")
+        if not slash:
+            return self
+        return self._sibling(self.uri[:start] + folder or "/")
+
+    def parts_below(self, folder: Location) -> list[str]:
+        """The decoded parts of this path from `folder` on."""
+        rest = self.uri[len(folder.uri) :].strip("/").split("/")
+        return rest if self.is_local else [unquote(part) for part in rest]
 
     @property
     def is_local(self) -> bool:
         """Whether this is a path of this machine's own filesystem."""
-        return not _SCHEME.match(self.uri)
+        return not scheme_of(self.uri)
 
     @property
     def filesystem(self) -> pafs.FileSystem:
@@ -131,7 +121,9 @@ class Location:
             else:
                 try:
                     self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
-                except (pa.ArrowException, ValueError, OSError) as error:
+                except OSError as error:  # the region of a bucket is asked for at once
+                    raise explain(self.uri, scheme_of(self.uri), error) from None
+                except (pa.ArrowException, ValueError) as error:
                     raise UnusableInput(f"{self}: not a usable URI: {error}") from None
         return self.__dict__["_resolved"]
 
@@ -142,8 +134,9 @@ class Location:
 
         Raises:
             UnusableInput: the store cannot be reached or refuses the credentials.
+            JobFailed: the store failed in another way.
         """
-        with self._explained():
+        with self.explained():
             return self.filesystem.get_file_info(self.path)
 
     def exists(self) -> bool:
@@ -160,7 +153,7 @@ class Location:
 
     def files(self, suffix: str = "", recursive: bool = False) -> list[Location]:
         """The files of this folder whose names end in `suffix`, sorted by path; [] if none."""
-        with self._explained():
+        with self.explained():
             selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
             infos = self.filesystem.get_file_info(selector)
         base = self.path.rstrip("/")
@@ -175,12 +168,12 @@ class Location:
 
     def open(self) -> pa.NativeFile:
         """A random-access reader of the file's bytes."""
-        with self._explained():
+        with self.explained():
             return self.filesystem.open_input_file(self.path)
 
     def read_bytes(self) -> bytes:
         """The whole file."""
-        with self.open() as file:
+        with self.explained(), self.open() as file:
             return file.read()
 
     def read_text(self) -> str:
@@ -193,14 +186,14 @@ class Location:
 
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
-        with self.open() as file:
+        with self.explained(), self.open() as file:
             return hash_stream(file)
 
     # Writing -----------------------------------------------------------------------------
 
     def write_bytes(self, data: bytes) -> None:
         """Store the whole file at once: readers see the old one or the new one, never a part."""
-        with self._explained():
+        with self.explained():
             if self.is_local:
                 target = Path(self.path)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -223,13 +216,24 @@ class Location:
         """Store the whole file as indented JSON with sorted keys."""
         self.write_text(format_json(value))
 
-    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> None:
-        """Store a table as one Parquet file."""
+    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> dict[str, Any]:
+        """Store a table as one Parquet file.
+
+        Args:
+            table: its rows.
+            row_group_size: rows of a row group at most; None is pyarrow's default.
+
+        Returns:
+            The file's entry for a record or manifest: rows, bytes and SHA-256.
+        """
         import pyarrow.parquet as pq
 
         buffer = pa.BufferOutputStream()
         pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
-        self.write_bytes(buffer.getvalue().to_pybytes())
+        data = buffer.getvalue().to_pybytes()
+        self.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        return {"rows": table.num_rows, "bytes": len(data), "sha256": digest}
 
     def upload(self, local: Path) -> None:
         """Copy a local file or the files of a local folder here."""
@@ -241,7 +245,7 @@ class Location:
 
     def delete(self) -> None:
         """Remove the file, or the folder with all in it; nothing happens where nothing lies."""
-        with self._explained():
+        with self.explained():
             kind = self.info().type
             if kind == pafs.FileType.File:
                 self.filesystem.delete_file(self.path)
@@ -249,30 +253,24 @@ class Location:
                 self.filesystem.delete_dir(self.path)
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn a store's refusal into one line that says what to do."""
+    def explained(self) -> Iterator[None]:
+        """Turn a store's refusal into one line that says what to do.
+
+        Raises:
+            UnusableInput: the user can mend it: no such file or bucket, no right to it, ….
+            JobFailed: a remote store failed in another way, which may pass.
+        """
         try:
             yield
         except FileNotFoundError:
             raise UnusableInput(f"{self}: no such file; check the path") from None
-        except PermissionError as error:
-            raise UnusableInput(f"{self}: permission denied: {error}") from None
-        except OSError as error:
-            if self.is_local:
-                if Path(self.uri).is_dir():
-                    raise UnusableInput(f"{self}: a folder; name a file") from None
-                raise
-            reason = " ".join(str(error).split())
-            hints = {
-                "NO_SUCH_BUCKET": "there is no such bucket; create it or check its name",
-                "ACCESS_DENIED": "access denied; check AWS_ACCESS_KEY_ID and its rights",
-                "INVALID_ACCESS_KEY_ID": "unknown access key; check AWS_ACCESS_KEY_ID",
-                "SIGNATURE_DOES_NOT_MATCH": "wrong secret; check AWS_SECRET_ACCESS_KEY",
-                "NETWORK_CONNECTION": "no answer; check AWS_ENDPOINT_URL and the network",
-            }
-            for code, hint in hints.items():
-                if code in reason:
-                    raise UnusableInput(f"{self}: {hint}") from None
+        except (OSError, pa.ArrowInvalid) as error:
+            if not self.is_local:
+                raise explain(self.uri, scheme_of(self.uri), error) from None
+            if isinstance(error, PermissionError):
+                raise UnusableInput(f"{self}: permission denied; check its rights") from None
+            if isinstance(error, OSError) and Path(self.uri).is_dir():
+                raise UnusableInput(f"{self}: a folder; name a file") from None
             raise
 
 
@@ -293,9 +291,3 @@ def hash_json(value: Any) -> str:
     """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _in_submitted_job() -> bool:
-    """Whether this process is the entrypoint of ``ray job submit``."""
-    config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
-    return "job_submission_id" in config

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from nmt import cli
 from nmt.errors import JobFailed, UnusableInput
+from nmt.settings import Settings, resolve
 
 ROOT = Path(__file__).parents[1]
 JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__")
@@ -93,6 +94,9 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, dic
         max_minutes: float | None = None,
         beam_size: int = 1,
         references: list[str] | None = None,
+        workers: str = "1",
+        use_gpu: bool | None = typer.Option(None, "--use-gpu/--no-use-gpu"),
+        dry_run: bool = typer.Option(False, "--dry-run"),
         config: cli.Config = None,
         assignments: cli.Assignments = None,
         address: cli.Address = None,
@@ -152,8 +156,56 @@ def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "name", "value"),
+    [
+        ("workers: 1:4", "workers", "1:4"),
+        ("workers: 1", "workers", "1"),
+        ("workers: no", "workers", "no"),
+        ("references: [1, 2026-11-22]", "references", ["1", "2026-11-22"]),
+        ("references: one", "references", ["one"]),
+        ("use_gpu: no", "use_gpu", False),
+        ("use-gpu: true", "use_gpu", True),
+        ("use_gpu: null", "use_gpu", None),
+        ("dry_run: true", "dry_run", True),
+        ("dry-run: false", "dry_run", False),
+        ("beam_size: 5", "beam_size", 5),
+        ("max_minutes: 0.1", "max_minutes", 0.1),
+        ("max_minutes: 7", "max_minutes", 7.0),
+    ],
+)
+def test_values_of_the_settings_file_are_as_if_typed(tmp_path, content, name, value) -> None:
+    file = write(tmp_path / "c.yaml", f"train: {{data: d, output: o}}\n{content}\n")
+    status, error, seen = run("--config", file)
+    assert status == 0, error
+    assert seen[name] == value
+    assert type(seen[name]) is type(value)
+
+
+def test_a_number_that_does_not_fit_is_refused_not_cut(tmp_path) -> None:
+    file = write(tmp_path / "c.yaml", "train: {data: d, output: o, beam_size: 2.5}")
+    status, error, _ = run("--config", file)
+    assert status == 2
+    assert "2.5" in error
+
+
+def test_an_option_may_have_the_name_of_a_group(tmp_path) -> None:
+    """`data` is a group of settings, and an option of jobs/train.py."""
+    file = write(tmp_path / "c.yaml", "data: /path\noutput: o\nsearch:\n")
+    status, _, seen = run("--config", file)
+    assert (status, seen["data"]) == (0, "/path")
+    assert resolve(config=cli.read_config(file)) == Settings()
+    file = write(tmp_path / "c.yaml", "data: {seed: 3}\ntrain: {data: d, output: o}\n")
+    assert run("--config", file)[2]["data"] == "d"
+    assert resolve(config=cli.read_config(file)).data.seed == 3
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("search: 3", "under that job's name, as `train:`"),
+        ("prepare: x", "'prepare' must hold the options"),
+        ("train: x", "'train' must hold the options"),
+        ("data: [a, b]", "takes one value"),
         ("train: {data: d, output: o, max_minuts: 3}", "max_minutes"),
         ("data_: d", "data"),
         ("trainin: {epochs: 3}", "training"),

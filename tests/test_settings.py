@@ -4,7 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from nmt.errors import UnusableInput
-from nmt.settings import PRESETS, ModelSettings, Settings, changed, check_sizes, resolve
+from nmt.settings import (
+    PRESETS,
+    ModelSettings,
+    Settings,
+    changed,
+    check_sizes,
+    parse_yaml,
+    resolve,
+)
 
 
 def refusal(**sources) -> str:
@@ -47,6 +55,40 @@ def test_assignments_are_yaml() -> None:
     assert found.search.max_length_ratio == 1.5
 
 
+def test_yaml_means_what_it_says() -> None:
+    """PyYAML's own YAML 1.1 makes 64, False, a date and octal 8 of these."""
+    for text in ("1:4", "1:30:00", "1:30.5", "no", "yes", "on", "off", "NO", "y", "2026-11-22"):
+        assert parse_yaml(text) == text
+    assert parse_yaml("010") == "010"
+    plain = "{a: 1, b: -2.5, c: 3e-4, d: true, e: null, f: ~, g: 8_000, h: [.5, 1., 1e3], i: 0x10}"
+    assert parse_yaml(plain) == {
+        **{"a": 1, "b": -2.5, "c": 3e-4, "d": True, "e": None, "f": None, "g": 8000},
+        **{"h": [0.5, 1.0, 1000.0], "i": 16},
+    }
+    assert isinstance(parse_yaml("3"), int)
+    assert isinstance(parse_yaml("1e3"), float)
+
+
+def test_norwegian_is_a_language() -> None:
+    assert resolve(assignments=["data.source_language=no"]).data.source_language == "no"
+    config = parse_yaml("data: {source_language: no, lowercase: no}")
+    found = resolve(config=config).data
+    assert found.source_language == "no"
+    assert found.lowercase is False
+
+
+def test_seeds_are_what_every_generator_takes() -> None:
+    for name in ("data.seed", "training.seed"):
+        for good in (0, 2**31 - 1):
+            resolve(assignments=[f"{name}={good}"])
+        for bad in (-1, 2**31):
+            assert name in refusal(assignments=[f"{name}={bad}"])
+
+
+def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
+    assert resolve(config={"data": "/path", "search": None}) == Settings()
+
+
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
@@ -63,7 +105,6 @@ def test_assignments_are_yaml() -> None:
         ({"assignments": ["model.attention=luong"]}, "'model.attention'"),
         ({"assignments": ["training.dropout=1"]}, "'training.dropout'"),
         ({"config": {"search": {"beamsize": 3}}}, "did you mean 'beam_size'?"),
-        ({"config": {"search": 3}}, "'search'"),
         ({"config": {"search": {3: 4}}}, "'search.3'"),
     ],
 )

@@ -1,16 +1,19 @@
 """Files are stored whole or not at all, and secrets appear nowhere."""
 
+import hashlib
 import json
 import os
 import pickle
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.errors import UnusableInput
-from nmt.storage import Location, hash_json, refuse_secrets
+from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import Location, hash_json
+from nmt.uris import refuse_secrets
 
 
 def test_what_is_written_is_read(tmp_path) -> None:
@@ -28,6 +31,14 @@ def test_what_is_written_is_read(tmp_path) -> None:
     assert (folder / "a.bin").sha256() == (
         "06eb7d6a69ee19e5fbdf749018d3d2abfa04bcbd1365db312eb86dc7169389b8"
     )
+
+
+def test_a_stored_table_is_described(tmp_path) -> None:
+    entry = Location(tmp_path / "t.parquet").write_table(pa.table({"x": range(10)}), 4)
+    data = (tmp_path / "t.parquet").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert entry == {"rows": 10, "bytes": len(data), "sha256": digest}
+    assert pq.ParquetFile(tmp_path / "t.parquet").metadata.num_row_groups == 3
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
@@ -113,7 +124,7 @@ def test_a_relative_path_is_made_absolute_at_once(tmp_path, monkeypatch) -> None
 def test_a_relative_path_in_a_submitted_job_is_refused(tmp_path, monkeypatch) -> None:
     config = {"metadata": {"job_submission_id": "raysubmit_1"}}
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(config))
-    for name in ("data/x", "x", "./x", "file://x"):
+    for name in ("data/x", "x", "./x"):
         with pytest.raises(UnusableInput, match="use an absolute path or a URI") as caught:
             Location(name)
         assert "\n" not in str(caught.value)
@@ -124,27 +135,160 @@ def test_a_relative_path_in_a_submitted_job_is_refused(tmp_path, monkeypatch) ->
 
 
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "hint"),
     [
-        "s3://KEY:SECRET@bucket/x",
-        "s3://KEY:SECRET@bucket/x?endpoint_override=http://h",
-        "s3://KEY@bucket/x",
-        "s3://bucket/x?access_key=KEY&secret_key=SECRET",
-        "s3://bucket/x?Secret_Key=SECRET",
-        "gs://bucket/x?token=SECRET",
-        "abfs://c@account.dfs.core.windows.net/x?sas_token=SECRET",
-        "hdfs://user:SECRET@host:9000/x",
+        ("s3://KEY:SECRET@bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY:SECRET@bucket/x?endpoint_override=http://h", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY:SEC/RET@bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("S3://KEY:SEC#RET@bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY@bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?access_key=KEY&secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?Secret_Key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?X-Amz-Signature=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("gs://bucket/x?token=SECRET", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("gs://KEY@bucket/x", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("abfs://c@a.dfs.core.windows.net/x?sas_token=SECRET", "AZURE_CLIENT_SECRET"),
+        ("abfs://c@a.dfs.core.windows.net/x?account_key=SECRET", "AZURE_CLIENT_SECRET"),
+        ("abfss://c@a.dfs.core.windows.net/x?client_secret=SECRET", "AZURE_CLIENT_SECRET"),
+        ("abfs://c@a.blob.core.windows.net/x?sv=1&sig=SECRET", "AZURE_CLIENT_SECRET"),
+        ("abfs://c:SECRET@a.dfs.core.windows.net/x", "AZURE_CLIENT_SECRET"),
+        ("hdfs://user:SECRET@host:9000/x", "environment"),
     ],
 )
-def test_secrets_in_a_uri_are_refused_and_not_repeated(uri) -> None:
+def test_secrets_in_a_uri_are_refused_and_not_repeated(uri, hint) -> None:
     for attempt in (Location, refuse_secrets):
         with pytest.raises(UnusableInput) as caught:
             attempt(uri)
-        assert "AWS_SECRET_ACCESS_KEY" in str(caught.value)
+        message = str(caught.value)
+        assert hint in message
+        assert ("AWS" in message) == uri.lower().startswith("s3:")
+        assert "\n" not in message
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET"):
+            message = message.replace(name, "")
+        for part in ("KEY", "SEC", "RET"):
+            assert part not in message
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "gs://anonymous@bucket/x",
+        "abfs://container@account.dfs.core.windows.net/x",
+        "abfss://container@account.dfs.core.windows.net/x?tenant_id=t&client_id=c",
+        "hdfs://user@host:9000/x",
+        "s3://bucket/token/secret_key?region=eu-central-1&endpoint_override=http://h:1",
+    ],
+)
+def test_a_uri_without_a_secret_is_none(uri) -> None:
+    assert str(Location(uri)) == uri
+
+
+NAMES = ["a b", "ä", "50%", "%41", "a#b", "a[1]", "a?b", "a+b", "x=1&y", "日本/ü", "~'(!)*", "{|}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_key_of_an_object_store_can_be_named(name) -> None:
+    """As pyarrow decodes it, whose own parsing of a URI needs no network."""
+    child = Location("s3://bucket/f?region=us-east-1") / name
+    for location in (child, Location(str(child)), pickle.loads(pickle.dumps(child)), child / "z"):
+        path = f"bucket/f/{name}" + ("/z" if location.name == "z" else "")
+        assert location.path == path
+        assert pafs.FileSystem.from_uri(str(location))[1] == path
+    assert child.name == name.rsplit("/", 1)[-1]
+    assert (child / "x y").parent == child
+    assert Location(str(child)) == child
+    assert (child / "p q/ü").parts_below(child) == ["p q", "ü"]
+    typed = Location(f"s3://bucket/f/{name}") if not set(name) & set("%?") else child
+    assert typed.uri == child.uri  # nobody has to encode by hand
+
+
+def test_what_a_store_lists_can_be_opened(tmp_path) -> None:
+    """A store whose names are those of a folder, behind S3's URIs."""
+    for name in NAMES:
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text(name)
+    folder = Location("s3://bucket/f?region=us-east-1")
+    store = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+    folder.__dict__["_resolved"] = (store, "f")
+    found = folder.files(recursive=True)
+    assert sorted("/".join(file.parts_below(folder)) for file in found) == sorted(NAMES)
+    for file in found:
+        path = file.path.removeprefix("bucket/")
+        with store.open_input_file(path) as stream:
+            assert stream.read().decode() == "/".join(file.parts_below(folder))
+
+
+def test_a_file_uri_is_decoded(tmp_path) -> None:
+    expected = Location(tmp_path / "a b%ü")
+    for host in ("", "localhost"):
+        assert Location(f"file://{host}{tmp_path}/a%20b%25%C3%BC") == expected
+    for uri, hint in (("file://data/x", "host 'data'"), ("file:///a#b", "%23")):
+        with pytest.raises(UnusableInput, match=hint):
+            Location(uri)
+
+
+class Failing:
+    """A filesystem whose every call fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str):
+        def fail(*args: object) -> None:
+            raise self.error
+
+        return fail
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "kind", "hint"),
+    [
+        ("s3://b-b/x", "AWS Error NO_SUCH_BUCKET during X", UnusableInput, "no such bucket"),
+        ("s3://b-b/x", "InvalidBucketName: no", UnusableInput, "3 to 63 lower-case"),
+        ("s3://My_Bucket/x", "AWS Error UNKNOWN (HTTP status 400)", UnusableInput, "3 to 63"),
+        ("s3://b-b/x", "AWS Error ACCESS_DENIED", UnusableInput, "AWS_ACCESS_KEY_ID"),
+        ("s3://b-b/x", "AWS Error SLOW_DOWN\n during X", JobFailed, "run the same command again"),
+        ("gs://b/x", "PERMISSION_DENIED", UnusableInput, "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("gs://b/x", "UNAVAILABLE", JobFailed, "run the same command again"),
+    ],
+)
+def test_a_failing_store_is_one_line(uri, error, kind, hint) -> None:
+    location = Location(uri)
+    for attempt in (
+        location.exists,
+        location.files,
+        location.read_bytes,
+        lambda: location.write_bytes(b"x"),
+        location.delete,
+    ):
+        location.__dict__["_resolved"] = (Failing(OSError(error)), "x")
+        with pytest.raises(kind) as caught:
+            attempt()
+        assert hint in str(caught.value)
+        assert str(caught.value).startswith(uri)
         assert "\n" not in str(caught.value)
-        assert "SECRET@" not in str(caught.value)
-        assert "KEY" not in str(caught.value).replace("_KEY", "")
-        assert "SECRET" not in str(caught.value).replace("AWS_SECRET_ACCESS_KEY", "")
+
+
+def test_a_store_that_fails_while_it_is_read_is_one_line() -> None:
+    class Cut:
+        def __enter__(self) -> "Cut":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def read(self, *_: object) -> bytes:
+            raise OSError("AWS Error INTERNAL_FAILURE")
+
+    class Store:
+        def open_input_file(self, _: str) -> Cut:
+            return Cut()
+
+    location = Location("s3://bucket/x?region=us-east-1")
+    location.__dict__["_resolved"] = (Store(), "bucket/x")
+    for attempt in (location.read_bytes, location.sha256):
+        with pytest.raises(JobFailed, match="run the same command again"):
+            attempt()
 
 
 def test_a_location_never_carries_credentials(monkeypatch) -> None:

@@ -129,16 +129,19 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
 
 @contextlib.contextmanager
 def readable(location: Location) -> Iterator[None]:
-    """Turn the ways in which a damaged file fails into one line that names it."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, pa.ArrowInvalid) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UnusableInput(f"{location}: damaged or cut off ({reason}); fetch it again") from None
-    except (RuntimeError, NotImplementedError) as error:
-        if "password" in str(error) or isinstance(error, NotImplementedError):
-            raise UnusableInput(f"{location}: cannot be unpacked ({error})") from None
-        raise
+    """Turn the ways in which a damaged file, or its store, fails into one line that names it."""
+    with location.explained():
+        try:
+            yield
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, pa.ArrowInvalid) as e:
+            reason = " ".join(str(e).split())[:120]
+            raise UnusableInput(
+                f"{location}: damaged or cut off ({reason}); fetch it again"
+            ) from None
+        except (RuntimeError, NotImplementedError) as e:
+            if "password" in str(e) or isinstance(e, NotImplementedError):
+                raise UnusableInput(f"{location}: cannot be unpacked ({e})") from None
+            raise
 
 
 def count_lines(file: IO[bytes]) -> tuple[int, int, bool]:

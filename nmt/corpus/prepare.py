@@ -1,7 +1,8 @@
 """From files of sentence pairs to a DATASET, in stages that stream over units of pairs.
 
 read (in order, here) → clean, reject and split → learn vocabularies from train → encode. All but
-the first run unit by unit, in this process or as Ray Data jobs. dataset.json is written last.
+the first run unit by unit, in this process or as Ray Data jobs. dataset.json is written last. An
+interrupted preparation is not resumed: the same command clears what it left and begins anew.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
 
 def prepare(request: PrepareRequest) -> Dataset:
     """Make a DATASET, or find that it is there already.
+
+    A preparation that was interrupted begins anew; only a finished one is kept.
 
     Args:
         request: inputs, output and settings.

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt.corpus.columns import as_bytes, is_text
 from nmt.corpus.formats import count_lines, detect, open_text, readable, text_members
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -150,9 +150,7 @@ class ParquetPairs(PairReader):
             if name not in schema.names:
                 known = ", ".join(schema.names)
                 raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
-            kind = schema.field(name).type
-            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-            if kind not in (pa.string(), pa.large_string(), pa.string_view(), pa.binary()):
+            if not is_text(kind := schema.field(name).type):
                 raise UnusableInput(f"{location}: column '{name}' holds {kind}, not text")
         if not metadata.num_rows:
             raise UnusableInput(f"{location}: holds no row; give a file with sentence pairs")
@@ -167,8 +165,7 @@ class ParquetPairs(PairReader):
         with readable(location), location.open() as file:
             batches = pq.ParquetFile(file).iter_batches(8192, columns=["source", "target"])
             for batch in batches:
-                # As bytes, for Parquet does not promise that its strings are UTF-8.
-                sides = [_as_bytes(batch.column(name)) for name in ("source", "target")]
+                sides = [as_bytes(batch.column(name)) for name in ("source", "target")]
                 for source, target in zip(*sides, strict=True):
                     number += 1
                     yield RawRow(number, source, target)
@@ -193,12 +190,6 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         if number == 0:
             line = line.removeprefix(_BOM)
         yield line.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def _as_bytes(column: pa.Array) -> list[bytes | None]:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_binary()).to_pylist()
 
 
 def _pairs_member(location: Location) -> str:

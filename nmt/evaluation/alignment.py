@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,14 +78,40 @@ def parse_pharaoh(text: str) -> Links:
         raise UnusableInput(f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …") from None
 
 
-def alignment_error_rate(pairs: Iterable[tuple[Links, Links]]) -> float:
-    """AER over a corpus (Och and Ney 2003), every gold link being sure: 1 - 2|A ∩ S| / (|A| + |S|).
+class LinkCounts(NamedTuple):
+    """Links of a corpus, from which the alignment error rate follows; they add up.
 
-    Args:
-        pairs: for each sentence the links found and the gold links.
+    Attributes:
+        sentences: number of sentences.
+        found: links found.
+        gold: gold links, every one sure.
+        shared: links found that are gold.
     """
-    common = total = 0
+
+    sentences: int = 0
+    found: int = 0
+    gold: int = 0
+    shared: int = 0
+
+    @classmethod
+    def of(cls, found: Links, gold: Links) -> LinkCounts:
+        """Count one sentence."""
+        return cls(1, len(set(found)), len(set(gold)), len(set(found) & set(gold)))
+
+    def plus(self, other: LinkCounts) -> LinkCounts:
+        """The counts of both."""
+        return LinkCounts(*(a + b for a, b in zip(self, other, strict=True)))
+
+    @property
+    def error_rate(self) -> float:
+        """AER (Och and Ney 2003), every gold link being sure: 1 - 2 |A ∩ S| / (|A| + |S|)."""
+        total = self.found + self.gold
+        return 1.0 - 2.0 * self.shared / total if total else 0.0
+
+
+def alignment_error_rate(pairs: Iterable[tuple[Links, Links]]) -> float:
+    """AER over a corpus of pairs of links found and gold links."""
+    counts = LinkCounts()
     for found, gold in pairs:
-        common += len(set(found) & set(gold))
-        total += len(set(found)) + len(set(gold))
-    return 1.0 - 2.0 * common / total if total else 0.0
+        counts = counts.plus(LinkCounts.of(found, gold))
+    return counts.error_rate

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.storage import Location
 
@@ -52,13 +50,4 @@ def write_part(folder: Location, name: str, table: pa.Table) -> dict[str, Any]:
     Returns:
         The file's entry in dataset.json: name, rows, bytes and SHA-256.
     """
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-    data = buffer.getvalue().to_pybytes()
-    (folder / name).write_bytes(data)
-    return {
-        "name": name,
-        "rows": table.num_rows,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
+    return {"name": name, **(folder / name).write_table(table, ROW_GROUP_ROWS)}

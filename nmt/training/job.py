@@ -10,9 +10,10 @@ import yaml
 from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
-from nmt.settings import FREE_TRAINING_KEYS, Settings, changed, check_sizes
+from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, changed, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
+from nmt.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
         dry_run: check and tell only.
 
     Raises:
-        UnusableInput: data, settings or output that do not go together.
-        JobFailed: training failed more often than allowed.
+        UnusableInput: data, settings or output that do not go together, or more than this
+            machine has.
+        JobFailed: the cluster has no room, or training failed more often than allowed.
     """
     dataset = Dataset.open(request.data)
     _check(request, dataset)
@@ -64,13 +66,14 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     if finished:
         say(f"{request.output}: training already ended ({finished}); nothing to do")
         return
+    ray = cluster.connect(request.address)
+    share = _share(ray, request)
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
-    ray = cluster.connect(request.address)
     with activity("loading Ray Train and TensorFlow"):
         from nmt.training.ray_trainer import fit
 
-    fit(ray, request)
+    fit(ray, request, share)
 
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
@@ -82,7 +85,39 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
     if request.init_from is not None:
-        bundle.check(request.init_from)
+        _check_model(request.init_from, request.settings.model, dataset)
+
+
+def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
+    """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
+    info = bundle.check(location)
+    if differences := changed(info["architecture"], settings.model_dump()):
+        raise UnusableInput(
+            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
+            "model settings"
+        )
+    for side in ("source", "target"):
+        theirs = [file for name, file in info["files"].items() if name.startswith(f"{side}.")]
+        if [file["sha256"] for file in theirs] != [dataset.info["tokenizer"][side]["sha256"]]:
+            raise UnusableInput(
+                f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
+                "use the dataset it was trained on"
+            )
+
+
+def _share(ray: Any, request: TrainRequest) -> cluster.Share:
+    """What each worker gets; tells what is asked for and what there is."""
+    nodes, gpus = ray.nodes(), request.devices if request.use_gpu else 0
+    own = cluster.is_own(request.address)
+    share = cluster.share(nodes, request.workers, gpus, own=own)
+    place = "this machine" if own else "the cluster"
+    asked = f"{_count(request.workers)} worker(s) with {share.describe()} each"
+    say(f"training on {asked}; {place} has {cluster.describe(nodes)}")
+    if share.cpus < 1:
+        say("warning: more workers than cores; they share them, and fewer would be as fast")
+    if not own:
+        cluster.wait_for_room(ray, share, request.workers[0])
+    return share
 
 
 def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:
@@ -125,15 +160,13 @@ def _finished(request: TrainRequest) -> str:
     file = request.output / "status.json"
     if not file.is_file():
         return ""
-    status, training = file.read_json(), request.settings.training
-    if status["finished"] == "patience":
-        return "no better BLEU within training.patience validations"
-    if status["epoch"] >= training.epochs:
-        return f"{status['epoch']} epochs"
-    # The last validation's time was reserved, so that training ends a little early.
-    if training.max_minutes is not None and status["minutes"] >= 0.9 * training.max_minutes:
-        return f"{status['minutes']:.1f} minutes"
-    return ""
+    progress = Progress.of(file.read_json())
+    reasons = {
+        "patience": "no better BLEU within training.patience validations",
+        "epochs": f"{progress.epoch} epochs",
+        "max_minutes": f"{progress.minutes:.1f} of {progress.max_minutes} minutes",
+    }
+    return reasons.get(progress.ended(request.settings.training), "")
 
 
 def _tell(request: TrainRequest, dataset: Dataset) -> None:
@@ -141,6 +174,9 @@ def _tell(request: TrainRequest, dataset: Dataset) -> None:
     probe = "exists" if request.output.exists() else "will be made"
     say(f"data      {request.data}: {dataset.rows('train'):,} training pairs")
     say(f"output    {request.output} ({probe})")
-    workers = " to ".join(str(number) for number in sorted(set(request.workers)))
-    say(f"workers   {workers} with {request.devices} device(s) each")
+    say(f"workers   {_count(request.workers)} with {request.devices} device(s) each")
     say(yaml.safe_dump(request.settings.model_dump(), sort_keys=False).rstrip())
+
+
+def _count(workers: tuple[int, int]) -> str:
+    return " to ".join(str(number) for number in sorted(set(workers)))

@@ -18,12 +18,12 @@ from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batche
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
 from nmt.training import checkpoint
-from nmt.training.checkpoint import Progress
+from nmt.training.progress import Progress
 from nmt.training.run_folder import RunFolder
 from nmt.training.step import Outcome, SummedAdam, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
-from nmt.translation.translator import Translator
+from nmt.translator import Translator
 
 
 class Hooks(Protocol):
@@ -85,7 +85,8 @@ class Training:
             self.optimizer = SummedAdam(training.learning_rate)
             self.optimizer.build(self.model.trainable_variables)
             if init_from is not None:
-                _take_weights(self.model, dataset, init_from)
+                # The job has checked that architecture and vocabularies are ours.
+                self.model.set_weights(bundles.load(init_from).model.get_weights())
         self._step = make_train_step(self.model, self.optimizer, replicas, training.clip_norm)
         widths: dict[int, int] = {}
         for (source_length, target_length), count in dataset.lengths().items():
@@ -110,17 +111,20 @@ class Training:
         self.validator = Validator(
             dataset, self.model, Translator(live, search), training.valid_sentences
         )
-        self._best: dict[str, float] = {}
 
     def restore(self, folder: Path) -> None:
-        """Continue from a checkpoint."""
+        """Continue from a checkpoint; a training that had ended goes on only under new limits."""
         self.progress = checkpoint.restore(folder, self.model, self.optimizer)
-        self.progress.finished = ""
+        self.progress.finished = self.progress.ended(self.settings.training)
 
     def run(self) -> Progress:
         """Train until a limit is reached; returns where training stands then."""
         training, progress = self.settings.training, self.progress
+        if not progress.finished:
+            progress.epochs, progress.max_minutes = training.epochs, training.max_minutes
         self._folder = RunFolder(self.output, progress.step)
+        if self.replicas.rank == 0:
+            self._mend_model()
         self._started, self._minutes_before = time.monotonic(), progress.minutes
         self._last_validation = 0.0
         total = self.steps_per_epoch * training.epochs
@@ -219,7 +223,7 @@ class Training:
             self._validate_here()
         self.progress = self.hooks.agree(self.progress)
         progress = self.progress
-        metrics = {"step": progress.step, "bleu": self._best.get("bleu", 0.0)}
+        metrics = {"step": progress.step, "bleu": progress.bleu}
         self.hooks.report(
             metrics,
             lambda folder: checkpoint.save(folder, self.model, self.optimizer, progress),
@@ -231,12 +235,12 @@ class Training:
         outcome = self.validator.validate()
         best = outcome.bleu > progress.best_bleu
         if best:
-            progress.best_bleu, progress.best_step, progress.stale = outcome.bleu, progress.step, 0
+            progress.best_bleu, progress.stale = outcome.bleu, 0
         else:
             progress.stale += 1
             if progress.stale >= training.patience and not progress.finished:
                 progress.finished = "patience"
-        progress.validated = progress.step
+        progress.validated, progress.bleu = progress.step, outcome.bleu
         line = {
             "step": progress.step,
             "epoch": progress.epoch,
@@ -247,7 +251,6 @@ class Training:
             "seconds": outcome.seconds,
             "best": best,
         }
-        self._best = {"bleu": outcome.bleu}
         self._folder.add_validation(line)
         for number, image in enumerate(self.validator.heatmaps(training.heatmaps), 1):
             self._folder.add_heatmap(progress.step, number, image)
@@ -262,6 +265,23 @@ class Training:
             f"({self._last_validation:.0f} s, {progress.minutes:.1f} min)"
         )
 
+    def _mend_model(self) -> None:
+        """See that MODEL is whole after a crash.
+
+        The best model is written before the checkpoint that counts its validation. A crash
+        between the two leaves a whole model, newer than the checkpoint: training redoes those
+        steps and writes it again, or ends otherwise and has one at least as good as its own
+        best. A crash amid the writing leaves none (model.json goes first and comes last):
+        then the best is what the checkpoint holds, or else what the next validation finds.
+        """
+        progress = self.progress
+        if progress.best_bleu < 0 or (self.output / "model" / "model.json").is_file():
+            return
+        if progress.stale == 0:
+            self._save_model(self._folder.validations[-1])
+        else:
+            progress.best_bleu = -1.0
+
     def _save_model(self, line: dict[str, Any]) -> None:
         scores = {key: line[key] for key in ("step", "valid_loss", "accuracy", "bleu", "chrf")}
         bundles.save(
@@ -271,21 +291,3 @@ class Training:
             {**self._description, "validation": scores},
             self.output / "model",
         )
-
-
-def _take_weights(model: Seq2Seq, dataset: Dataset, location: Location) -> None:
-    """Begin with another model's weights.
-
-    Raises:
-        UnusableInput: its architecture or its vocabularies are others.
-    """
-    bundle = bundles.load(location)
-    if bundle.model.settings != model.settings:
-        raise UnusableInput(f"--init-from {location}: another architecture; use its model settings")
-    for side in ("source", "target"):
-        theirs, ours = getattr(bundle, f"{side}_vocabulary"), getattr(dataset, f"{side}_vocabulary")
-        if theirs.sha256 != ours.sha256:
-            raise UnusableInput(
-                f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}"
-            )
-    model.set_weights(bundle.model.get_weights())

@@ -30,6 +30,9 @@ class RunFolder:
         self.location = location
         self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
         self.validations = [line for line in _read_validations(location) if line["step"] <= step]
+        if self.validations:  # a dropped line may have taken the mark from one that stays
+            best = max(self.validations, key=lambda line: line["bleu"])
+            self.validations = [{**line, "best": line is best} for line in self.validations]
         self._scratch = tempfile.TemporaryDirectory()
         self._events = tf.summary.create_file_writer(self._scratch.name)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nmt.errors import UnusableInput
 from nmt.shards.batches import Batch
 
 
@@ -18,6 +19,9 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
         threads: cores this process may use.
         devices: replicas of this worker; several on a machine without GPUs are logical CPUs.
         use_gpu: take GPUs, with memory growth; otherwise hide them.
+
+    Raises:
+        UnusableInput: TensorFlow finds too few GPUs.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -29,6 +33,11 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
             logical = [tf.config.LogicalDeviceConfiguration()] * devices
             tf.config.set_logical_device_configuration(cpu, logical)
         return
+    if len(gpus) < devices:
+        raise UnusableInput(
+            f"--use-gpu: TensorFlow finds {len(gpus)} GPU(s) for a worker that wants {devices}; "
+            "install its GPU build (make setup-gpu) and check the driver, or leave out --use-gpu"
+        )
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
 

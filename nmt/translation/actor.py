@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt.evaluation.alignment import Links, diagonal, format_pharaoh, parse_pharaoh
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_pharaoh
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.corpus import Rows, Unit, read_unit, texts_of
 from nmt.translation.output import Output
-from nmt.translation.translator import Translation, Translator, load_model
+from nmt.translator import Translation, Translator, load_model
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Work:
         output: URI of the OUT folder.
         search: settings of the search.
         text_column: the Parquet column of the sentences.
-        id_column: the Parquet column of the ids.
+        id_column: the Parquet column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
         alignment_column: the column of the gold alignments; or None.
         batch_size: sentences decoded together.
@@ -38,7 +39,7 @@ class Work:
     output: str
     search: SearchSettings
     text_column: str
-    id_column: str
+    id_column: str | None
     reference_column: str | None
     alignment_column: str | None
     batch_size: int
@@ -105,7 +106,7 @@ def translate_unit(
     if reasons:
         files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
     if work.alignments:
-        pharaoh = [format_pharaoh(result.alignment) for result in results]
+        pharaoh = pa.array([format_pharaoh(r.alignment) for r in results], pa.string())
         columns = {"id": rows.ids.take(pa.array(kept, pa.int64())), "alignment": pharaoh}
         files[f"alignments/{unit.part}"] = pa.table(columns)
     _draw(unit, work, kept, results, output)
@@ -237,24 +238,26 @@ def _repeats(tokens: list[str]) -> bool:
 
 def _alignment_counts(
     rows: Rows, kept: list[int], texts: dict[int, str], work: Work, translator: Translator
-) -> dict[str, int] | None:
-    """Links found, gold and shared, of attention and diagonal, along the references."""
+) -> dict[str, Any] | None:
+    """Links of attention and of the plain diagonal along the references, against gold."""
     if work.alignment_column is None or work.reference_column is None:
         return None
-    gold = rows.others.column(work.alignment_column).to_pylist()
-    references = rows.others.column(work.reference_column).to_pylist()
-    chosen = [i for i in kept if gold[i] and references[i]]
-    forced = translator.force([texts[i] for i in chosen], [references[i] for i in chosen])
-    counts = dict.fromkeys(("sentences", "gold", "links", "shared"), 0)
-    counts |= {"diagonal_links": 0, "diagonal_shared": 0}
-    for i, result in zip(chosen, forced, strict=True):
-        sure = set(parse_pharaoh(gold[i]))
-        found: Links = result.alignment
-        plain = diagonal(len(texts[i].split()), len(references[i].split()))
-        counts["sentences"] += 1
-        counts["gold"] += len(sure)
-        counts["links"] += len(found)
-        counts["shared"] += len(sure & set(found))
-        counts["diagonal_links"] += len(plain)
-        counts["diagonal_shared"] += len(sure & set(plain))
-    return counts
+    gold = texts_of(rows.others.column(work.alignment_column))
+    references = texts_of(rows.others.column(work.reference_column))
+    chosen = [(i, gold[i] or "", references[i] or "") for i in kept if gold[i] and references[i]]
+    forced = translator.force([texts[i] for i, _, _ in chosen], [text for _, _, text in chosen])
+    attention, plain, malformed = LinkCounts(), LinkCounts(), 0
+    for (i, pharaoh, reference), result in zip(chosen, forced, strict=True):
+        try:
+            sure = parse_pharaoh(pharaoh)
+        except UnusableInput:  # one bad cell is no reason to lose the translation
+            malformed += 1
+            continue
+        straight = diagonal(len(texts[i].split()), len(reference.split()))
+        attention = attention.plus(LinkCounts.of(result.alignment, sure))
+        plain = plain.plus(LinkCounts.of(straight, sure))
+    return {
+        "attention": attention._asdict(),
+        "diagonal": plain._asdict(),
+        "malformed": malformed,
+    }

@@ -11,7 +11,6 @@ without a record is simply translated again, to the same files.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pyarrow as pa
@@ -38,7 +37,7 @@ class Output:
 
         Args:
             job: everything that decides about the contents.
-            overwrite: remove what another job left.
+            overwrite: remove what a job with other settings left.
 
         Returns:
             The manifest if this very job is finished, else None.
@@ -47,26 +46,37 @@ class Output:
             UnusableInput: the folder holds something else, or was begun with other settings.
         """
         self.check(job, overwrite)
-        marker = self.location / "_job.json"
-        if overwrite and marker.is_file():
-            (self.location / "_SUCCESS").delete()
-            self.location.delete()
-        elif (self.location / "_SUCCESS").is_file():
+        if self._marker.is_file() and changed(self._marker.read_json(), job):
+            self._clear()
+        if (self.location / "_SUCCESS").is_file():
             return (self.location / "manifest.json").read_json()
-        if not marker.is_file():
-            marker.write_json(job)
+        if not self._marker.is_file():
+            self._marker.write_json(job)
         return None
+
+    @property
+    def _marker(self) -> Location:
+        return self.location / "_job.json"
+
+    def _clear(self) -> None:
+        """Remove another job's files: first what says that they are whole, last what says
+        whose they are, so that an interrupted removal can be continued."""
+        (self.location / "_SUCCESS").delete()
+        (self.location / "manifest.json").delete()
+        for file in self.location.files(recursive=True):
+            if file != self._marker:
+                file.delete()
+        self._marker.delete()
 
     def check(self, job: dict[str, Any], overwrite: bool) -> None:
         """Refuse a folder in other use; see `begin`. Writes nothing."""
-        marker = self.location / "_job.json"
-        if not marker.is_file():
+        if not self._marker.is_file():
             if self.location.is_file() or self.location.files(recursive=True):
                 raise UnusableInput(
                     f"{self.location}: holds something that is no translation; give another "
                     "--output"
                 )
-        elif not overwrite and (differences := changed(marker.read_json(), job)):
+        elif not overwrite and (differences := changed(self._marker.read_json(), job)):
             raise UnusableInput(
                 f"{self.location}: in use with other settings or inputs "
                 f"({'; '.join(differences[:4])}); give another --output, or --overwrite"
@@ -76,20 +86,15 @@ class Output:
         self, unit: Unit, files: dict[str, pa.Table], record: dict[str, Any]
     ) -> dict[str, Any]:
         """Store a unit's files, then its record; returns the record."""
-        written = {}
-        for name, table in files.items():
-            buffer = pa.BufferOutputStream()
-            pq.write_table(table, buffer, compression="zstd")
-            data = buffer.getvalue().to_pybytes()
-            (self.location / name).write_bytes(data)
-            written[name] = {
-                "rows": table.num_rows,
-                "bytes": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
-            }
+        written = {name: (self.location / name).write_table(table) for name, table in files.items()}
         record = {**record, "files": written}
         (self.location / "_units" / f"{unit.number:05d}.json").write_json(record)
         return record
+
+    def finish(self, manifest: dict[str, Any]) -> None:
+        """Store the manifest, and the mark that everything it names is there."""
+        (self.location / "manifest.json").write_json(manifest)
+        (self.location / "_SUCCESS").write_bytes(b"")
 
     def records(self) -> dict[int, dict[str, Any]]:
         """The records of all committed units, by number."""

@@ -1,19 +1,23 @@
-"""The report of a translation job: scores, rates, samples, as one plain dictionary."""
+"""What the units' records and outputs come to: counts, rates, scores and samples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nmt.corpus.cleaning import clean
+from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.scores import bleu_by_length, corpus_scores, sentence_chrf
 from nmt.settings import DataSettings
+from nmt.translation.corpus import texts_of
 from nmt.translation.output import Output
 from nmt.vocabulary import Vocabulary
 
 _SAMPLES = 200  # sentences on the page
+Record = dict[str, Any]
 
 
 def sample_rows(rows: int, count: int, seed: int = 1) -> list[int]:
@@ -22,158 +26,178 @@ def sample_rows(rows: int, count: int, seed: int = 1) -> list[int]:
     return sorted(random.choice(rows, min(count, rows), replace=False).tolist())
 
 
-def total_counts(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def page_samples(rows: int) -> list[int]:
+    """The rows whose sentences stand on the page."""
+    return sample_rows(rows, _SAMPLES, seed=2)
+
+
+def total_counts(records: Sequence[Record]) -> dict[str, Any]:
     """The units' counts, added up."""
     return _added([record["counts"] for record in records])
 
 
-def rates(
-    counts: dict[str, Any], records: Sequence[dict[str, Any]], reference_words: int | None
-) -> dict[str, float]:
-    """Shares and means over the whole output.
-
-    Args:
-        counts: from `total_counts`.
-        records: of all units.
-        reference_words: words of the references, where there are some.
-    """
+def rates(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]:
+    """Shares and means over the whole output; the length ratio is target to source words."""
     sums = _added([record["sums"] for record in records])
     sentences, tokens = max(counts["translated"], 1), max(counts["target_tokens"], 1)
-    attended = sums["attended"]
     result = {
         "rejected": counts["rejected"] / max(counts["rows"], 1),
         "truncated": counts["truncated"] / sentences,
         "unk": sums["unk"] / tokens,
         "repetition": sums["repetition"] / sentences,
         "score": sums["score"] / sentences,
-        "length_ratio": sums["target_words"] / max(reference_words or sums["source_words"], 1),
+        "length_ratio": sums["target_words"] / max(sums["source_words"], 1),
     }
-    if attended:
+    if attended := sums["attended"]:
         result["attention_entropy"] = sums["attention_entropy"] / attended
         result["coverage"] = sums["coverage"] / attended
     return {name: round(value, 6) for name, value in result.items()}
 
 
-def alignment(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def throughput(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]:
+    """Sentences and tokens a second of one actor's decoding time, over all units."""
+    seconds = sum(record["decode_seconds"] for record in records)
+    divisor = max(seconds, 1e-9)
+    return {
+        "sentences_per_second": round(counts["translated"] / divisor, 2),
+        "target_tokens_per_second": round(counts["target_tokens"] / divisor, 2),
+        "decode_seconds": round(seconds, 2),
+    }
+
+
+def alignment(records: Sequence[Record]) -> dict[str, Any] | None:
     """AER of attention and diagonal over all units; None without gold alignments."""
     parts = [record["alignment"] for record in records if record["alignment"]]
     if not parts:
         return None
     sums = _added(parts)
-
-    def rate(shared: int, links: int) -> float:
-        return round(1.0 - 2.0 * shared / max(links + sums["gold"], 1), 6)
-
     return {
-        "aer": rate(sums["shared"], sums["links"]),
-        "aer_diagonal": rate(sums["diagonal_shared"], sums["diagonal_links"]),
-        "sentences": sums["sentences"],
+        "aer": round(LinkCounts(**sums["attention"]).error_rate, 6),
+        "aer_diagonal": round(LinkCounts(**sums["diagonal"]).error_rate, 6),
+        "sentences": sums["attention"]["sentences"],
+        "malformed": sums["malformed"],
     }
 
 
-class Sentences:
-    """The translated sentences with their references, read back from the output.
+@dataclass(frozen=True)
+class References:
+    """Where the references are.
+
+    Attributes:
+        streams: texts over all rows of the input, from line-aligned files.
+        column: or the input's column that holds them; a null there is no reference.
+    """
+
+    streams: Sequence[Sequence[str]] = ()
+    column: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.streams) or self.column is not None
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A translated row with its references (None where it has none)."""
+
+    id: Any
+    source: str
+    translation: str
+    score: float
+    flags: list[str]
+    references: list[str | None]
+
+
+def sentences(
+    output: Output,
+    records: Sequence[Record],
+    references: References,
+    wanted: Sequence[int] | None = None,
+) -> Iterator[Sentence]:
+    """The translated rows in order, read back from the output unit by unit.
 
     Args:
         output: the OUT folder.
         records: of all units, in order.
-        references: streams of references over all rows of the input, from files.
-        reference_column: or the column that holds them; null means none for that row.
+        references: where the references are.
+        wanted: only these rows, ascending; units without one are not read.
     """
-
-    def __init__(
-        self,
-        output: Output,
-        records: Sequence[dict[str, Any]],
-        references: Sequence[Sequence[str]],
-        reference_column: str | None,
-    ) -> None:
-        columns = ["id", "source", "translation", "score", "flags"]
-        if reference_column and reference_column not in columns:
-            columns.append(reference_column)
-        self.rows: list[int] = []
-        self.table: dict[str, list[Any]] = {name: [] for name in columns}
-        self.references: list[list[str | None]] = [[] for _ in references]
-        if reference_column:
-            self.references = [[]]
-        for record in records:
-            name = next(name for name in record["files"] if name.startswith("translations/"))
-            part = output.read(name, columns).to_pydict()
-            without = set(record["rejected_rows"])
-            span = range(record["first"], record["first"] + record["counts"]["rows"])
-            kept = [row for row in span if row not in without]
-            self.rows += kept
-            for column in columns:
-                self.table[column] += part[column]
-            if reference_column:
-                self.references[0] += part[reference_column]
-            else:
-                for stream, given in zip(self.references, references, strict=True):
-                    stream += [given[row] for row in kept]
-
-    def scored(self) -> tuple[list[str], list[str], list[list[str]]]:
-        """Sources, translations and streams of references of the rows that have them all."""
-        chosen = [
-            i
-            for i in range(len(self.rows))
-            if all(stream[i] is not None for stream in self.references)
-        ]
-        return (
-            [self.table["source"][i] for i in chosen],
-            [self.table["translation"][i] for i in chosen],
-            [[stream[i] or "" for i in chosen] for stream in self.references],
-        )
-
-    def samples(self, drawn: Sequence[int]) -> Iterator[dict[str, Any]]:
-        """The sampled rows for the page."""
-        places = {row: i for i, row in enumerate(self.rows)}
-        for row in drawn:
-            if row not in places:
-                continue
-            i = places[row]
-            sample = {
-                "id": self.table["id"][i],
-                "source": self.table["source"][i],
-                "translation": self.table["translation"][i],
-                "reference": self.references[0][i] if self.references else None,
-                "score": round(self.table["score"][i], 4),
-                "flags": self.table["flags"][i],
-            }
-            if sample["reference"] is not None:
-                chrf = sentence_chrf(sample["translation"], [sample["reference"]])
-                sample["chrf"] = round(chrf, 2)
-            yield sample
+    columns = ["id", "source", "translation", "score", "flags"]
+    if references.column:
+        columns.append(references.column)
+    for record in records:
+        without = set(record["rejected_rows"])
+        span = range(record["first"], record["first"] + record["counts"]["rows"])
+        chosen = None if wanted is None else {row for row in wanted if row in span} - without
+        if chosen is not None and not chosen:
+            continue
+        name = next(name for name in record["files"] if name.startswith("translations/"))
+        table = output.read(name, columns)
+        given = texts_of(table.column(references.column)) if references.column else []
+        part = table.select(columns[:5]).to_pydict()
+        for i, row in enumerate(row for row in span if row not in without):
+            if chosen is None or row in chosen:
+                found: list[str | None] = [stream[row] for stream in references.streams]
+                if references.column:
+                    found = [given[i]]
+                yield Sentence(
+                    part["id"][i],
+                    part["source"][i],
+                    part["translation"][i],
+                    part["score"][i],
+                    part["flags"][i],
+                    found,
+                )
 
 
-def scores(sentences: Sentences, vocabulary: Vocabulary, cleaning: DataSettings) -> dict[str, Any]:
-    """sacrebleu scores and BLEU by source length; empty without references.
+def samples(found: Iterator[Sentence]) -> Iterator[dict[str, Any]]:
+    """Sentences as the page shows them."""
+    for sentence in found:
+        reference = sentence.references[0] if sentence.references else None
+        sample = {
+            "id": sentence.id,
+            "source": sentence.source,
+            "translation": sentence.translation,
+            "reference": reference,
+            "score": round(sentence.score, 4),
+            "flags": sentence.flags,
+        }
+        if reference is not None:
+            sample["chrf"] = round(sentence_chrf(sentence.translation, [reference]), 2)
+        yield sample
+
+
+def scores(
+    found: Iterator[Sentence], vocabulary: Vocabulary, cleaning: DataSettings
+) -> dict[str, Any]:
+    """sacrebleu scores and BLEU by source length, over the rows that have all references.
 
     A vocabulary of lower-cased words cannot give raw text back, so its references are brought
     into the same form, with their own words and never with [UNK]; the raw score stands beside.
     """
-    if not sentences.references:
-        return {}
-    sources, hypotheses, references = sentences.scored()
+    sources: list[str] = []
+    hypotheses: list[str] = []
+    rows: list[list[str]] = []
+    for sentence in found:
+        texts = [text for text in sentence.references if text is not None]
+        if len(texts) == len(sentence.references):
+            sources.append(sentence.source)
+            hypotheses.append(sentence.translation)
+            rows.append(texts)
     if not hypotheses:
         return {}
-    raw = corpus_scores(hypotheses, references)
-    standard = [
-        [vocabulary.standardise(clean(text, cleaning)) for text in stream] for stream in references
-    ]
-    headline, shown = raw, references
+    references = [list(stream) for stream in zip(*rows, strict=True)]
+    result = corpus_scores(hypotheses, references)
     if vocabulary.kind == "word":
-        headline = corpus_scores(hypotheses, standard, text="standardised") + raw
-        shown = standard
+        references = [
+            [vocabulary.standardise(clean(text, cleaning)) for text in stream]
+            for stream in references
+        ]
+        result = corpus_scores(hypotheses, references, text="standardised") + result
     return {
-        "scores": headline,
-        "by_length": bleu_by_length(sources, hypotheses, shown),
-        "reference_words": sum(len(text.split()) for text in shown[0]),
+        "scores": result,
+        "scored_sentences": len(hypotheses),
+        "by_length": bleu_by_length(sources, hypotheses, references),
     }
-
-
-def page_samples(rows: int) -> list[int]:
-    """The rows whose sentences stand on the page."""
-    return sample_rows(rows, _SAMPLES, seed=2)
 
 
 def _added(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

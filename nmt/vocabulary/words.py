@@ -8,7 +8,6 @@ punctuation, so it gives the same words when it is handed text that `standardise
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from nmt.errors import UnusableInput
@@ -32,11 +31,6 @@ _STRIPPED = _Punctuation((ord(character), None) for character in "$+<=>^`|~")
 def standardise(text: str) -> str:
     """Lower-case a text, strip its punctuation, and put one space between its words."""
     return " ".join(text.lower().translate(_STRIPPED).split())
-
-
-def count_words(text: str) -> int:
-    """Number of words that are left of a text after `standardise`."""
-    return len(standardise(text).split())
 
 
 def get_vocabulary_size_greater_than(counts: Mapping[str, int], n: int = 10) -> int:
@@ -129,8 +123,9 @@ def build_words(
         vocab_size: entries at most, the four special symbols included.
         min_frequency: a word seen less often is left out.
     """
-    frequent = [(count, word) for word, count in Counter(counts).items() if count >= min_frequency]
+    frequent = get_vocabulary_size_greater_than(counts, min_frequency)
     # Keras sorts UTF-8 bytes, which is the order of code points, as Python's.
-    words = [word for _, word in sorted(frequent, reverse=True)]
+    ordered = sorted(((count, word) for word, count in counts.items()), reverse=True)
+    words = [word for _, word in ordered[:frequent]]
     kept = [*SPECIALS, *words][:vocab_size]
     return WordVocabulary(("\n".join(kept) + "\n").encode("utf-8"))

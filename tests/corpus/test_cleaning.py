@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
 
 import pytest
@@ -14,7 +15,7 @@ OFF = DataSettings.model_validate(dict.fromkeys(RULES, False))
 
 CASES = [
     ("decode_entities", "a &amp; b&#8217;s &#x41; &quot;", 'a & b’s A "'),
-    ("decode_entities", "&amp;lt;", "&lt;"),  # once
+    ("decode_entities", "&amp;lt; &amp;amp;amp;#38;#38;gt;", "< >"),  # encoded again and again
     ("replace_no_break_spaces", "10\u00a0000\u202fEuro\u3000x\u2003y", "10 000 Euro x y"),
     ("replace_no_break_spaces", "a\tb\u2028c\x85d\x0be", "a b c d e"),
     ("remove_invisible", "Do\u00adnau\u200bschiff\u2060\ufeff\u200e\u202a\x07!", "Donauschiff!"),
@@ -41,6 +42,29 @@ def test_what_must_stay_stays(text: str) -> None:
 
 def test_entities_of_invisible_things_are_cleaned_too() -> None:
     assert clean("a&nbsp;b&shy;c&#10;d &zwnj;", ON) == "a bc d \u200c"
+
+
+PIECES = [
+    *("&", "amp;", "AMP;", "Amp;", "#38;", "#x26;", "lt;", "nbsp;", "shy;", "#35;", "semi;", "#"),
+    *("&amp;", "&uuml;", "&zwnj;", "&#8203;", "&#x308;", "&#0;", "&NotEqualTilde;", "38", ";"),
+    *(" ", "  ", "\u00a0", "\u3000", "\t", "\u2028", "\u00ad", "\u200b", "\ufeff", "\u0007"),
+    *("a", "u", "U", "Ü", "\u0308", "\u0323", "\u0301", "\u0338", "=", "İ", "ſ", "K", "\u0958"),
+    *("\u200d", "\u1100", "\u1161", "\u11a8", "\ud800", "\u0345", "ΑΣ", "x"),
+]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_cleaned_text_is_cleaned_to_itself(lowercase: bool) -> None:
+    rng = random.Random(7)
+    texts = ["".join(rng.choices(PIECES, k=rng.randrange(1, 12))) for _ in range(10_000)]
+    texts += ["&" + "amp;#38;" * 3000 + "lt;", "&am\u00adp;", "&amp;n\u200bbsp;", "&Amp;"]
+    for switched in (None, *RULES):
+        settings = DataSettings(lowercase=lowercase)
+        if switched:
+            settings = settings.model_copy(update={switched: False})
+        for text in texts:
+            once = clean(text, settings)
+            assert clean_counting(once, settings) == (once, ()), ascii(text)
 
 
 def test_lower_case_comes_last() -> None:

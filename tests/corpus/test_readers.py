@@ -77,6 +77,28 @@ def test_a_missing_column_is_a_row(tmp_path: Path) -> None:
     assert rows == [RawRow(1, b"a", b"b"), RawRow(2, None, b"c")]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.string(), pa.large_string(), pa.string_view()),
+        *(pa.binary(), pa.large_binary(), pa.binary_view()),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+)
+def test_text_of_any_type_is_read_as_bytes(tmp_path: Path, kind: pa.DataType) -> None:
+    plain = pa.array([b"a", b"b\xff", None, b"\xc3\xa4"], pa.binary())
+    if pa.types.is_dictionary(kind):
+        strings = plain.cast(pa.string(), safe=False).dictionary_encode()
+    elif kind in (pa.string_view(), pa.binary_view()):
+        strings = plain.cast(pa.binary_view()).view(kind)
+    else:
+        strings = plain.cast(kind, safe=False)
+    pq.write_table(pa.table({"source": strings, "target": strings}), tmp_path / "p.parquet")
+    reader = open_pairs(Location(tmp_path / "p.parquet"))
+    assert reader.inspect().rows == 4
+    assert [row.source for row in reader.rows()] == plain.to_pylist()
+
+
 def unusable(folder: Path) -> dict[str, Location]:
     zipped = archive(folder / "ok.zip", a__txt=LINES)
     whole = gzip.compress(LINES * 1000)

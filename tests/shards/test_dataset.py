@@ -10,6 +10,7 @@ from corpora import make, pair_lines, rows, write_lines
 
 from nmt.errors import UnusableInput
 from nmt.shards import Dataset
+from nmt.shards.schema import ROW_GROUP_ROWS, write_part
 from nmt.storage import Location
 
 
@@ -56,3 +57,16 @@ def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None
     info.write_bytes(b"{")
     with pytest.raises(UnusableInput, match="not JSON"):
         Dataset.open(dataset.location)
+
+
+def test_there_is_one_writer_of_parquet(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = next(dataset.read("valid"))
+    whole = Location(tmp_path / "whole.parquet").write_table(table, ROW_GROUP_ROWS)
+    assert write_part(Location(tmp_path), "x/part.parquet", table) == {
+        "name": "x/part.parquet",
+        **whole,
+    }
+    monkeypatch.setattr(Location, "write_table", lambda *_: {"rows": -1})
+    assert write_part(Location(tmp_path), "p", table) == {"name": "p", "rows": -1}

@@ -15,7 +15,7 @@ from nmt.storage import Location
 from nmt.translation.actor import Work, translate_unit
 from nmt.translation.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.translator import Translator
+from nmt.translator import Translator
 
 SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
 

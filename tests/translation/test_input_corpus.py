@@ -5,11 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.translation.corpus import InputCorpus, inspect, read_references, read_unit
+from nmt.storage import Location
+from nmt.translation import input_files, parquet_input
+from nmt.translation.corpus import InputCorpus, inspect, read_references, read_unit, texts_of
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:
@@ -24,8 +27,8 @@ def text(path: Path, rows: list[bytes], end: bytes = b"\n") -> Path:
     return path
 
 
-def look(name: object) -> InputCorpus:
-    return inspect(str(name), "source", "id")
+def look(name: object, id_column: str | None = None) -> InputCorpus:
+    return inspect(str(name), "source", id_column)
 
 
 def read(corpus: InputCorpus) -> list[tuple[object, object]]:
@@ -39,7 +42,7 @@ def read(corpus: InputCorpus) -> list[tuple[object, object]]:
     assert len({unit.part for unit in units}) == len(units)
     found = []
     for unit in units:
-        rows = read_unit(unit, "source", "id")
+        rows = read_unit(unit, "source", corpus.id_column)
         assert len(rows.ids) == len(rows.texts) == unit.rows
         assert rows.others.num_rows in (0, unit.rows)
         found += zip(rows.ids.to_pylist(), rows.texts, strict=True)
@@ -141,9 +144,10 @@ def test_units_are_a_partition_of_parquet(tmp_path) -> None:
     assert corpus.kind == "parquet"
     assert corpus.columns.names == ["n"]
     assert corpus.id_type == pa.string()
-    assert read(corpus) == list(zip(ids, texts, strict=True))
+    assert corpus.id_column == "id"
+    assert read(corpus) == list(zip(ids, [text.encode() for text in texts], strict=True))
     for unit in corpus.units():
-        rows = read_unit(unit, "source", "id")
+        rows = read_unit(unit, "source", corpus.id_column)
         assert rows.others.column("n").to_pylist() == list(
             range(unit.first, unit.first + unit.rows)
         )
@@ -153,7 +157,151 @@ def test_units_are_a_partition_of_parquet(tmp_path) -> None:
 def test_rows_without_an_id_column_are_numbered(tmp_path) -> None:
     parquet(tmp_path / "0.parquet", {"source": ["a", None]})
     parquet(tmp_path / "1.parquet", {"source": ["c"]})
-    assert read(look(tmp_path)) == [(0, "a"), (1, None), (2, "c")]
+    assert look(tmp_path).id_column is None
+    assert read(look(tmp_path)) == [(0, b"a"), (1, None), (2, b"c")]
+
+
+def test_an_id_column_is_named_found_or_refused(tmp_path) -> None:
+    file = parquet(tmp_path / "a.parquet", {"source": ["a", "b"], "id": [5, 6], "key": ["x", "y"]})
+    for name, ids, others in ((None, [5, 6], ["key"]), ("key", ["x", "y"], ["id"])):
+        corpus = look(file, name)
+        assert corpus.id_column == (name or "id")
+        assert corpus.columns.names == others
+        assert [found for found, _ in read(corpus)] == ids
+    for name in ("ids", "source"):
+        with pytest.raises(UnusableInput, match="--id-column"):
+            look(file, name)
+    with pytest.raises(UnusableInput, match="text has no column 'id'"):
+        look(text(tmp_path / "a.txt", [b"a"]), "id")
+    corpus = inspect(str(parquet(tmp_path / "b.parquet", {"id": ["a", "a"]})), "id", None)
+    assert corpus.id_column is None
+
+
+BROKEN = pa.array([b"good", b"caf\xe9", None, b"last"], pa.binary())
+
+
+def broken(kind: pa.DataType) -> pa.Array:
+    """Text of a type with a row that is no UTF-8, as other writers leave it."""
+    if pa.types.is_dictionary(kind):
+        return BROKEN.cast(kind.value_type, safe=False).dictionary_encode()
+    if kind == pa.string_view():
+        return BROKEN.cast(pa.binary_view()).view(kind)
+    return BROKEN.cast(kind, safe=False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary()),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+)
+def test_broken_utf8_is_a_row_not_a_crash(tmp_path, kind) -> None:
+    columns = {"source": broken(kind), "reference": broken(kind), "n": [1, 2, 3, 4]}
+    corpus = look(parquet(tmp_path / "a.parquet", columns, group=3))
+    assert read(corpus) == list(enumerate(BROKEN.to_pylist()))
+    (unit,) = corpus.units()
+    others = read_unit(unit, "source", None).others
+    expected = ["good", "caf\ufffd", None, "last"]
+    assert texts_of(others.column("reference")) == expected
+    # What the output keeps of them can be taken and stored.
+    taken = pa.table({"r": others.column("reference").take(pa.array([0, 1, 3]))})
+    pq.write_table(taken, tmp_path / "out.parquet")
+    assert texts_of(pq.read_table(tmp_path / "out.parquet").column("r")) == [
+        "good",
+        "caf\ufffd",
+        "last",
+    ]
+
+
+def test_ids_may_be_dictionary_encoded_but_must_be_utf8(tmp_path) -> None:
+    ids = pa.array(["x", "y", "z"])
+    for encoded in (ids.dictionary_encode(), ids.cast(pa.string_view())):
+        file = parquet(tmp_path / "a.parquet", {"source": list("abc"), "id": encoded}, group=2)
+        corpus = look(file)
+        assert corpus.id_type == pa.string()
+        assert [found for found, _ in read(corpus)] == ["x", "y", "z"]
+        (unit,) = corpus.units()
+        assert read_unit(unit, "source", "id").ids.type == pa.string()
+    bad = pa.array([b"x", b"\xff"]).cast(pa.string(), safe=False)
+    file = parquet(tmp_path / "b.parquet", {"source": list("ab"), "id": bad})
+    with pytest.raises(UnusableInput, match="no UTF-8"):
+        look(file)
+
+
+def test_a_unit_of_a_huge_row_group_is_not_all_of_it(tmp_path, monkeypatch) -> None:
+    rows = 60_000
+    file = parquet(tmp_path / "a.parquet", {"source": [f"t{i}" for i in range(rows)]}, group=rows)
+    corpus = look(file)
+    decoded = []
+    real = pq.ParquetFile.iter_batches
+
+    def counting(self: pq.ParquetFile, *args: object, **options: object):
+        for batch in real(self, *args, **options):
+            decoded.append(batch.num_rows)
+            yield batch
+
+    monkeypatch.setattr(parquet_input.pq.ParquetFile, "iter_batches", counting)
+    read_unit(corpus.units()[0], "source", None)
+    assert sum(decoded) < rows / 4
+    assert max(decoded) <= 8192
+
+
+# Object stores, by a folder that answers to S3's URIs. ---------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Everything under s3://bucket lies in a folder; notes for which paths `info` was asked."""
+    asked = []
+
+    class Handler(pafs.SubTreeFileSystem):
+        def get_file_info(self, what):
+            asked.append(what)
+            return super().get_file_info(what)
+
+    (tmp_path / "bucket").mkdir()
+    real = pafs.FileSystem.from_uri
+    monkeypatch.setattr(
+        Location,
+        "_resolve",
+        lambda self: (Handler(str(tmp_path), pafs.LocalFileSystem()), real(str(self))[1]),
+    )
+    return tmp_path / "bucket", asked
+
+
+def test_a_remote_glob_is_expanded_before_the_store_is_asked_for_it(store) -> None:
+    folder, asked = store
+    for name in ("a 1.txt", "ä2.txt", "b[1].txt", "b1.txt", "50%.txt", "*.txt"):
+        text(folder / name, [name.encode()])
+    query = "?region=us-east-1"
+
+    def found(pattern: str) -> list[str]:
+        return [file.name for file in input_files.expand(f"s3://bucket/{pattern}{query}")]
+
+    assert found("*.txt") == sorted(["a 1.txt", "ä2.txt", "b[1].txt", "b1.txt", "50%.txt", "*.txt"])
+    assert all(isinstance(what, pafs.FileSelector) for what in asked)
+    assert found("[aä]*") == ["a 1.txt", "ä2.txt"]
+    assert found("a%20*.txt") == found("a *.txt") == ["a 1.txt"]
+    assert found("b[1].txt") == ["b1.txt"]
+    assert found("b%5B1%5D.txt") == ["b[1].txt"]  # encoded, it is no glob
+    assert found("%2A.t*") == ["*.txt"]
+    assert found("50%25.txt") == ["50%.txt"]
+    (folder / "b1.txt").unlink()
+    assert found("b[1].txt") == ["b[1].txt"]  # then it is a name
+    with pytest.raises(UnusableInput, match="no file has such a name"):
+        found("z*")
+    with pytest.raises(UnusableInput, match="no such file or folder"):
+        found("z")
+
+
+def test_keys_of_an_object_store_are_read_whatever_they_hold(store) -> None:
+    folder, _ = store
+    names = sorted(["a b.txt", "#c.txt", "d%20.txt", "e[1].txt", "日本.txt"])
+    for name in names:
+        text(folder / name, [name.encode()])
+    corpus = look("s3://bucket?region=us-east-1")
+    assert read(corpus) == [(i, name.encode()) for i, name in enumerate(names)]
 
 
 def unusable(folder: Path):

@@ -9,10 +9,9 @@ from collections import Counter
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.vocabulary import BOS, EOS, PAD, UNK, load
+from nmt.vocabulary import BOS, EOS, PAD, SPECIALS, UNK, load, words
 from nmt.vocabulary.words import (
     build_words,
-    count_words,
     get_vocabulary_size_greater_than,
     standardise,
 )
@@ -26,7 +25,6 @@ def test_standardise() -> None:
     assert standardise("„Über-Größe“, sagt' er…") == "übergröße sagt er"
     assert standardise("A - b — $5 + 3 = ~8 ^ | ` <c>") == "a b 5 3 8 c"
     assert standardise(" ?! ") == ""
-    assert count_words("So - nicht!") == 2
 
 
 def test_least_frequency_and_size() -> None:
@@ -35,6 +33,14 @@ def test_least_frequency_and_size() -> None:
     entries = build_words(counts, vocab_size=100, min_frequency=10).serialise().decode()
     assert entries == "[PAD]\n[UNK]\n[BOS]\n[EOS]\na\nb\n"
     assert build_words(counts, vocab_size=5, min_frequency=1).size == 5
+    for least in range(1, 14):
+        size = build_words(counts, vocab_size=100, min_frequency=least).size
+        assert size == len(SPECIALS) + get_vocabulary_size_greater_than(counts, least)
+
+
+def test_the_books_helper_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "get_vocabulary_size_greater_than", lambda counts, n: 1)
+    assert build_words({"a": 2, "b": 1}, vocab_size=100, min_frequency=1).size == 5
 
 
 def test_the_same_words_in_the_same_order_as_keras(monkeypatch: pytest.MonkeyPatch) -> None:

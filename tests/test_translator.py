@@ -10,7 +10,7 @@ from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.translator import Translator
+from nmt.translator import Translator
 
 SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4)
 

@@ -17,8 +17,6 @@ from nmt.settings import DataSettings, SearchSettings
 from nmt.storage import Location
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK
 
-_TOO_LONG = "too_long"
-
 
 @dataclass(frozen=True)
 class Translation:
@@ -142,7 +140,7 @@ class Translator:
                     segments[i],
                     words[:-1] if ended else words,
                     totals[i] / max(1, lengths[i]),
-                    None if weights is None else weights[i],
+                    _cut(weights, i, lengths[i] - ended, len(segments[i].ids)),
                     () if ended else ("truncated",),
                 )
         return [result for result in results if result is not None]
@@ -160,17 +158,25 @@ class Translator:
         """
         searcher = self._searcher(self.search_settings)
         vocabulary = self.bundle.target_vocabulary
-        targets = vocabulary.encode_ids([self.clean(reference) for reference in references])
+        targets = [vocabulary.encode(self.clean(reference)) for reference in references]
         results: list[Translation | None] = [None] * len(texts)
         for rows, source, segments in self._batches(texts, results):
-            width = max(1, *(len(targets[row]) for row in rows), 1)
+            width = max(1, *(len(targets[row].ids) for row in rows), 1)
             ids = np.full((len(rows), width), PAD, np.int32)
             for i, row in enumerate(rows):
-                ids[i, : len(targets[row])] = targets[row]
+                ids[i, : len(targets[row].ids)] = targets[row].ids
             weights = self._attention(searcher, source, ids)
             for i, row in enumerate(rows):
-                found = None if weights is None else weights[i]
-                results[row] = self._result(segments[i], targets[row], float("nan"), found, ())
+                source_segment, target = segments[i], targets[row]
+                results[row] = Translation(
+                    text=references[row],
+                    score=float("nan"),
+                    tokens=target.tokens,
+                    source_tokens=source_segment.tokens,
+                    attention=_cut(weights, i, len(target.ids), len(source_segment.ids)),
+                    source_words=source_segment.words,
+                    target_words=target.words,
+                )
         return [result for result in results if result is not None]
 
     def plot_attention(
@@ -254,8 +260,6 @@ class Translator:
 
     def _result(self, segment, words, score, weights, flags) -> Translation:
         vocabulary = self.bundle.target_vocabulary
-        if weights is not None:
-            weights = weights[: len(words), : len(segment.ids)]
         if UNK in words:
             flags = (*flags, "unk")
         return Translation(
@@ -268,6 +272,13 @@ class Translator:
             target_words=vocabulary.token_words(words),
             flags=flags,
         )
+
+
+def _cut(
+    weights: np.ndarray | None, row: int, target_length: int, source_length: int
+) -> np.ndarray | None:
+    """One sentence's attention, without padding and without the end of either sentence."""
+    return None if weights is None else weights[row, :target_length, :source_length]
 
 
 def load_model(

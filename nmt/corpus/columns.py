@@ -1,0 +1,41 @@
+"""Text columns of Parquet files, read as bytes.
+
+Parquet does not promise that its strings are UTF-8, and pyarrow fails on a whole column for one
+row that is not. So text is read as bytes, and each row judged by itself.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_TEXT = (
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.binary_view(),
+)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the values, whether they are dictionary-encoded or not."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be read as text."""
+    return plain_type(kind) in _TEXT
+
+
+def as_bytes(column: pa.Array | pa.ChunkedArray) -> list[bytes | None]:
+    """The rows of a text column as bytes; None for a null.
+
+    Args:
+        column: of a type that `is_text`.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        return [value for chunk in column.chunks for value in as_bytes(chunk)]
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_binary()).to_pylist()

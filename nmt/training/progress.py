@@ -1,0 +1,63 @@
+"""Where a training stands, and whether it has come to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nmt.settings import TrainingSettings
+
+
+@dataclass
+class Progress:
+    """Where a training stands; kept in every checkpoint, and at the end in status.json.
+
+    Attributes:
+        step: updates made.
+        epoch: number of the epoch in progress, from 0.
+        batch: batches of it that are used.
+        minutes: minutes of training so far, over all attempts.
+        best_bleu: the best validation BLEU; -1 before the first.
+        bleu: that of the last validation.
+        stale: validations since the best; 0 where the last one was the best.
+        validated: step of the last validation.
+        finished: why training ended (``epochs``, ``patience``, ``max_minutes``), or empty.
+        epochs: the limit ``training.epochs`` of the last attempt.
+        max_minutes: its limit ``training.max_minutes``.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    minutes: float = 0.0
+    best_bleu: float = -1.0
+    bleu: float = 0.0
+    stale: int = 0
+    validated: int = -1
+    finished: str = ""
+    epochs: int = 0
+    max_minutes: float | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Progress:
+        """Read what a release wrote, be it an older one; keys it does not know are dropped."""
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+    def ended(self, training: TrainingSettings) -> str:
+        """Why there is nothing left to train under these settings; empty if there is.
+
+        Patience ends a training for good. A limit ends it until a larger one is asked for.
+        """
+        if self.finished == "patience":
+            return "patience"
+        if self.epoch >= training.epochs:
+            return "epochs"
+        if (
+            self.finished == "max_minutes"
+            and self.max_minutes is not None
+            and training.max_minutes is not None
+            and training.max_minutes <= self.max_minutes
+        ):
+            return "max_minutes"
+        return ""

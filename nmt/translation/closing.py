@@ -1,0 +1,155 @@
+"""The end of a translation job: report, manifest, verdict."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from nmt.errors import JobFailed
+from nmt.report import page
+from nmt.settings import DataSettings
+from nmt.storage import Location
+from nmt.translation import summary
+from nmt.translation.corpus import InputCorpus
+from nmt.translation.output import Output
+from nmt.translation.request import TranslateRequest
+from nmt.translation.summary import References
+from nmt.version import __version__
+from nmt.vocabulary import load as load_vocabulary
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a job ended: its exit status (0 or 3), why, and its report."""
+
+    exit_status: int
+    reason: str
+    report: dict[str, Any]
+
+    def headline(self) -> dict[str, str]:
+        """BLEU and AER as text, where they are known."""
+        scores = self.report.get("scores", [])
+        lines = {"BLEU": f"{scores[0]['score']:.2f}"} if scores else {}
+        if "alignment" in self.report:
+            lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
+        return lines
+
+
+def close(
+    request: TranslateRequest,
+    info: dict[str, Any],
+    corpus: InputCorpus,
+    references: References,
+    output: Output,
+    job: dict[str, Any],
+    seconds: float,
+) -> Verdict:
+    """Write report, manifest and _SUCCESS from the units' records.
+
+    Args:
+        request: what was asked for.
+        info: the content of model.json.
+        corpus: the input.
+        references: where the references are.
+        output: the OUT folder, all units committed.
+        job: what identifies the job.
+        seconds: what the job took so far.
+
+    Raises:
+        JobFailed: rows in are not rows translated and rows rejected.
+    """
+    records = [record for _, record in sorted(output.records().items())]
+    counts = summary.total_counts(records)
+    if counts["rows"] != corpus.rows or counts["translated"] + counts["rejected"] != corpus.rows:
+        raise JobFailed(
+            f"{request.output}: {corpus.rows:,} rows in, but {counts['translated']:,} translated "
+            f"and {counts['rejected']:,} rejected; give another --output"
+        )
+    share = counts["rejected"] / corpus.rows
+    status, verdict = 0, "done"
+    if share > request.max_rejected:
+        status = 3
+        verdict = (
+            f"{100 * share:.2f} % of the rows were rejected, more than --max-rejected "
+            f"{100 * request.max_rejected:.2f} %"
+        )
+    quality = _quality(request, info, corpus, references, output, records)
+    report = {
+        "title": f"Translation of {Location(request.input).name}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "verdict": verdict,
+        "model": _model(request, info),
+        "counts": counts,
+        "rates": summary.rates(counts, records),
+        **quality,
+        "throughput": {
+            **summary.throughput(counts, records),
+            "total_seconds": round(seconds, 2),
+        },
+        "settings": {**job["settings"], "batch_size": request.batch_size},
+        "inputs": corpus.inputs,
+        "versions": _versions(),
+    }
+    folder = request.output / "report"
+    (folder / "report.json").write_json(report)
+    images = [(f"row {row}", image) for row, image in sorted(output.heatmaps().items())]
+    (folder / "index.html").write_text(page.render(report, images))
+    output.finish(
+        {
+            **job,
+            "exit_status": status,
+            "verdict": verdict,
+            "created": report["created"],
+            "counts": counts,
+            "input_files": corpus.inputs,
+            "versions": report["versions"],
+            "files": {name: entry for record in records for name, entry in record["files"].items()},
+        }
+    )
+    return Verdict(status, verdict, report)
+
+
+def _quality(
+    request: TranslateRequest,
+    info: dict[str, Any],
+    corpus: InputCorpus,
+    references: References,
+    output: Output,
+    records: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Samples, and where there are references their scores and the AER."""
+    drawn = summary.sentences(output, records, references, summary.page_samples(corpus.rows))
+    result: dict[str, Any] = {"samples": list(summary.samples(drawn))}
+    if references:
+        name = next(name for name in info["files"] if name.startswith("target."))
+        vocabulary = load_vocabulary(info["tokenizer"], (request.model / name).read_bytes())
+        cleaning = DataSettings.model_validate(info["data"])
+        everything = summary.sentences(output, records, references)
+        result |= summary.scores(everything, vocabulary, cleaning)
+    if (aligned := summary.alignment(records)) is not None:
+        result["alignment"] = aligned
+    return result
+
+
+def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
+    direction = info["direction"]
+    return {
+        "id": info["model_id"],
+        "name": str(request.model),
+        "direction": f"{direction['source']} → {direction['target']}",
+        "parameters": info["parameters"],
+        "architecture": info["architecture"],
+        "validation": info["validation"],
+    }
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("tensorflow", "keras", "ray", "pyarrow", "sacrebleu")
+    return {
+        "nmt": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+    }

@@ -1,0 +1,161 @@
+"""Parquet files to translate: what their columns must be, and runs of their rows."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nmt.corpus.columns import is_text, plain_type
+from nmt.corpus.formats import readable
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+
+_BATCH = 8192  # rows decoded at once
+
+
+def inspect_schema(
+    locations: list[Location], text_column: str, id_column: str | None
+) -> tuple[pa.Schema, str | None, list[int]]:
+    """Look through the files' columns and ids.
+
+    Args:
+        locations: the files.
+        text_column: the column of the sentences.
+        id_column: the column of the ids; None is ``id`` where there is such a column.
+
+    Returns:
+        The schema, the name of the column of ids (None without one), and each file's rows.
+
+    Raises:
+        UnusableInput: damaged, columns that differ, are missing or of the wrong type, or ids
+            that are missing or given twice.
+    """
+    schema: pa.Schema | None = None
+    counts: list[int] = []
+    ids: list[pa.Array] = []
+    for location in locations:
+        with readable(location), location.open() as handle:
+            parquet = pq.ParquetFile(handle)
+            found = parquet.schema_arrow.remove_metadata()
+            counts.append(parquet.metadata.num_rows)
+            if schema is None:
+                schema = found
+                id_column = _check_columns(location, found, text_column, id_column)
+            elif not found.equals(schema):
+                raise UnusableInput(
+                    f"{location}: its columns differ from those of {locations[0]}; give files "
+                    "with the same columns"
+                )
+            if id_column is not None:
+                ids += _plain(parquet.read(columns=[id_column]).column(0)).chunks
+    assert schema is not None
+    if id_column is not None:
+        _check_ids(pa.chunked_array(ids, id_type(schema, id_column)))
+    return schema, id_column, counts
+
+
+def _check_columns(
+    location: Location, schema: pa.Schema, text_column: str, id_column: str | None
+) -> str | None:
+    """Check the columns' names and types; returns the column of the ids."""
+    there = ", ".join(schema.names)
+    if text_column not in schema.names:
+        raise UnusableInput(
+            f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
+        )
+    if not is_text(kind := schema.field(text_column).type):
+        raise UnusableInput(
+            f"{location}: column '{text_column}' holds {kind}, not text; name another with "
+            "--text-column"
+        )
+    if id_column is None:
+        return "id" if "id" in schema.names and text_column != "id" else None
+    if id_column not in schema.names:
+        raise UnusableInput(
+            f"{location}: no column '{id_column}' (there are {there}); name one with "
+            "--id-column, or leave the option out to number the rows"
+        )
+    if id_column == text_column:
+        raise UnusableInput(
+            f"{location}: column '{id_column}' holds the sentences; name another with --id-column"
+        )
+    return id_column
+
+
+def _check_ids(ids: pa.ChunkedArray) -> None:
+    if ids.null_count:
+        raise UnusableInput(f"{ids.null_count} rows have no id; fill the id column")
+    if ids.type in (pa.string(), pa.large_string()):
+        try:
+            ids.cast(pa.large_binary()).cast(pa.large_string())
+        except pa.ArrowInvalid:
+            raise UnusableInput(
+                "the id column holds bytes that are no UTF-8; mend them, or name another column "
+                "with --id-column"
+            ) from None
+    try:
+        distinct = pc.count_distinct(ids).as_py()
+    except pa.ArrowNotImplementedError:
+        raise UnusableInput(
+            f"the id column holds {ids.type}; ids are numbers or text: name another with "
+            "--id-column"
+        ) from None
+    if distinct == len(ids):
+        return
+    counts = pc.value_counts(ids.combine_chunks())
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    raise UnusableInput(
+        f"id {twice[0].as_py()!r} is given more than once ({len(twice)} such ids); ids must "
+        "be unique: mend them, or name another column with --id-column"
+    )
+
+
+def plain_ids(column: pa.ChunkedArray) -> pa.Array:
+    """A column of ids as one array, no longer dictionary-encoded."""
+    return _plain(column).combine_chunks()
+
+
+def id_type(schema: pa.Schema, id_column: str | None) -> pa.DataType:
+    """The type of what `plain_ids` returns; int64 for numbered rows."""
+    return pa.int64() if id_column is None else _id_type(schema.field(id_column).type)
+
+
+def _id_type(kind: pa.DataType) -> pa.DataType:
+    kind = plain_type(kind)
+    # Not all of pyarrow's functions know views.
+    if kind == pa.string_view():
+        return pa.string()
+    return pa.binary() if kind == pa.binary_view() else kind
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = _id_type(column.type)
+    return column if column.type == kind else column.cast(kind)
+
+
+def read_rows(location: Location, start: int, rows: int) -> pa.Table:
+    """Some consecutive rows of a file, all columns.
+
+    What stands before them in their row group is decoded in small batches and dropped, and what
+    comes after is not decoded at all: a file of one huge row group needs no more memory than
+    others.
+    """
+    batches: list[pa.RecordBatch] = []
+    first, stop = 0, start + rows
+    with readable(location), location.open() as handle:
+        parquet = pq.ParquetFile(handle)
+        schema = parquet.schema_arrow
+        for group in range(parquet.num_row_groups):
+            size = parquet.metadata.row_group(group).num_rows
+            if first < stop and start < first + size:
+                position = first
+                for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
+                    low, high = max(start, position), min(stop, position + batch.num_rows)
+                    if low < high:
+                        batches.append(batch.slice(low - position, high - low))
+                    position += batch.num_rows
+                    if position >= stop:
+                        break
+            first += size
+    return pa.Table.from_batches(batches, schema).replace_schema_metadata(None)

@@ -1,0 +1,107 @@
+"""What a translation job is asked for, and whether it can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.corpus.columns import is_text
+from nmt.errors import UnusableInput
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation.corpus import InputCorpus, read_references
+from nmt.translation.summary import References
+
+FORMAT_VERSION = 1
+_OWN_COLUMNS = (
+    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
+    *("attention_entropy", "coverage", "flags", "reason"),
+)
+
+
+@dataclass(frozen=True)
+class TranslateRequest:
+    """What the command line asked for; see ``jobs/translate.py --help``."""
+
+    model: Location
+    input: str
+    output: Location
+    search: SearchSettings
+    references: tuple[str, ...] = ()
+    reference_column: str | None = None
+    alignment_column: str | None = None
+    text_column: str = "source"
+    id_column: str | None = None
+    batch_size: int = 64
+    actors: tuple[int, int] | None = None
+    heatmaps: int = 16
+    alignments: bool = False
+    max_rejected: float = 0.01
+    overwrite: bool = False
+    address: str | None = None
+
+
+def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> References:
+    """Check that options, columns and model go together; returns where the references are."""
+    if request.references and request.reference_column:
+        raise UnusableInput("give --references or --reference-column, not both")
+    if request.alignment_column and not request.reference_column:
+        raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if info["architecture"]["attention"] == "none":
+        for option, asked in (
+            ("--alignments", request.alignments),
+            ("--alignment-column", request.alignment_column),
+        ):
+            if asked:
+                raise UnusableInput(
+                    f"{request.model}: has no attention (model.attention=none), so {option} "
+                    "cannot be had; leave it out"
+                )
+    for option, column in (
+        ("--reference-column", request.reference_column),
+        ("--alignment-column", request.alignment_column),
+    ):
+        if column:
+            _check_text_column(request, corpus, option, column)
+    if clash := sorted(set(corpus.columns.names) & set(_OWN_COLUMNS)):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
+    streams = [read_references(name, corpus.rows) for name in request.references]
+    return References(streams, request.reference_column)
+
+
+def _check_text_column(
+    request: TranslateRequest, corpus: InputCorpus, option: str, column: str
+) -> None:
+    if column not in corpus.columns.names:
+        there = ", ".join(corpus.columns.names) or "none, for it is text"
+        raise UnusableInput(
+            f"{request.input}: no column '{column}' for {option} (other columns: {there})"
+        )
+    kind = corpus.columns.field(column).type
+    if not is_text(kind):
+        raise UnusableInput(f"{request.input}: column '{column}' for {option} holds {kind}")
+
+
+def identify(
+    request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
+) -> dict[str, Any]:
+    """Everything that decides about the contents of the output."""
+    inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
+    return {
+        "format_version": FORMAT_VERSION,
+        "model_id": info["model_id"],
+        "inputs": inputs,
+        "references": {str(Location(name)): Location(name).sha256() for name in request.references},
+        "settings": {
+            "search": request.search.model_dump(),
+            "reference_column": request.reference_column,
+            "alignment_column": request.alignment_column,
+            "text_column": request.text_column,
+            "id_column": corpus.id_column,
+            "heatmaps": request.heatmaps,
+            "alignments": request.alignments,
+            "max_rejected": request.max_rejected,
+        },
+    }

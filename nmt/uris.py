@@ -1,0 +1,135 @@
+"""The names of places: their one spelling, and what must not stand in them.
+
+A remote name is kept percent-encoded, as ``pyarrow.fs.FileSystem.from_uri`` wants it (it decodes
+the path); what a ``?`` begins are options of the filesystem, not a part of the name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+
+from nmt.errors import UnusableInput
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_PLAIN = "/!$&'()*+,;=:@~"  # what need not be encoded in the path of a URI
+_SECRET = re.compile(
+    r"(?:secret|token|password|passwd|signature)$|(?:^|_)(?:key|sig)$"
+    r"|(?:account|access|api|secret|encryption)key$"
+)
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "abfs": "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+}
+_ALIASES = {"gcs": "gs", "abfss": "abfs"}
+
+
+def scheme_of(text: str) -> str:
+    """The scheme of a URI in lower case; empty for a plain local path."""
+    match = _SCHEME.match(text)
+    return match.group(1).lower() if match else ""
+
+
+def quote(name: str) -> str:
+    """Percent-encode a path for a URI."""
+    return urllib.parse.quote(name, safe=_PLAIN)
+
+
+def unquote(name: str) -> str:
+    """The path that a percent-encoded one stands for."""
+    return urllib.parse.unquote(name)
+
+
+def split_options(uri: str) -> tuple[str, str]:
+    """Cut a remote URI into its one spelling, without a slash at the end, and its options.
+
+    Characters that may not stand in a URI (blanks, ``#``, brackets, letters like ä) are encoded
+    for the user; what is encoded already stays as it is.
+    """
+    base, _, options = uri.partition("?")
+    scheme, _, rest = base.partition("://")
+    host, _, path = rest.partition("/")
+    host = urllib.parse.quote(host, safe="%[]@:" + _PLAIN)
+    path = quote(unquote(path)).rstrip("/")
+    return f"{scheme.lower()}://{host}" + (f"/{path}" if path else ""), options
+
+
+def local_path(text: str) -> str:
+    """The absolute path of a plain path or a ``file://`` URI.
+
+    Raises:
+        UnusableInput: the URI names another host, or the path is relative in a submitted job.
+    """
+    path = _path_of_file(text) if scheme_of(text) == "file" else text
+    if not os.path.isabs(path):
+        if _in_submitted_job():
+            raise UnusableInput(
+                f"{text}: a relative path lies in the submitted job's temporary copy; use an "
+                "absolute path or a URI"
+            )
+        path = os.path.abspath(path)
+    return os.path.normpath(path)
+
+
+def _path_of_file(uri: str) -> str:
+    parts = _split(uri)
+    if parts.hostname not in (None, "localhost"):
+        raise UnusableInput(
+            f"{uri}: names a host '{parts.netloc}', where only file:/// can be read; use an "
+            "absolute path or a URI of an object store"
+        )
+    if parts.query or parts.fragment:
+        raise UnusableInput(
+            f"{uri}: '?' and '#' end the path of a URI; write %3F and %23, or the plain path"
+        )
+    return unquote(parts.path) or "/"
+
+
+def _in_submitted_job() -> bool:
+    """Whether this process is the entrypoint of ``ray job submit``."""
+    config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
+    return "job_submission_id" in config
+
+
+def refuse_secrets(uri: str) -> None:
+    """Raise if a URI carries a secret, for it would show in ``ps`` and in Ray's records."""
+    scheme = scheme_of(uri)
+    if not scheme:
+        return
+    parts = _split(uri)
+    options = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+    secret = any(_SECRET.search(key.lower().replace("-", "_")) for key, _ in options)
+    # A password with a slash in it ends, for the parser, the host.
+    cut = "@" not in parts.netloc and re.search(r":(?!\d*$)[^\]]*$", parts.netloc)
+    user = parts.username and not _names_no_one(scheme, parts.username)
+    if secret or cut or parts.password or user:
+        host = f"…@{parts.hostname or ''}" if "@" in parts.netloc else parts.netloc
+        shown = "…" if cut else host + parts.path
+        raise UnusableInput(
+            f"{scheme}://{shown}: a URI must not hold credentials; {credentials_hint(scheme)}"
+        )
+
+
+def _split(uri: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(uri)
+    except ValueError as error:
+        raise UnusableInput(f"not a usable URI ({error}); check its host") from None
+
+
+def _names_no_one(scheme: str, user: str) -> bool:
+    """Whether what stands before the ``@`` is no user of that kind of store."""
+    if scheme in ("gs", "gcs"):
+        return user == "anonymous"
+    # abfs://CONTAINER@ACCOUNT…/, and the plain name of a user of HDFS.
+    return scheme in ("abfs", "abfss", "hdfs", "viewfs")
+
+
+def credentials_hint(scheme: str) -> str:
+    """How a store gets its credentials: ``set … in the environment``."""
+    names = _CREDENTIALS.get(_ALIASES.get(scheme, scheme))
+    if names:
+        return f"set {names} in the environment"
+    return "let the store's own client take them from the environment"

@@ -1,0 +1,55 @@
+"""The README says what is measured, and points at what exists."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+RESULTS = json.loads((ROOT / "docs/results.json").read_text("utf-8"))
+
+
+def test_table_is_that_of_the_results() -> None:
+    table = runpy.run_path(str(ROOT / "docs/results_table.py"))["table"]
+    assert table(RESULTS) in README
+
+
+def test_every_result_says_how_it_was_measured() -> None:
+    keys = {"name", "metric", "value", "signature", "seeds", "spread", "command", "minutes"}
+    for result in RESULTS:
+        assert keys | {"cores", "parameters"} <= set(result), result["name"]
+        assert result["command"].startswith(("make ", "python jobs/"))
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_function_of_the_book_has_its_place() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", README, re.MULTILINE)
+    told = " ".join(left for left, _ in rows)
+    for name in (
+        "get_vocabulary_size_greater_than",
+        "get_vectorizer",
+        "get_encoder",
+        "DecoderRNNAttentionWrapper",
+        "get_final_seq2seq_model",
+        "get_final_seq2seq_model_with_attention",
+        "BLEUMetric",
+        "prepare_data",
+        "shuffle_data",
+        "evaluate_model",
+        "train_model",
+        "get_inference_model",
+        "generate_new_translation",
+        "attention_visualizer",
+        "visualize_attention",
+    ):
+        assert f"`{name}`" in told, name
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "nmt").rglob("*.py"))
+    for _, right in rows:
+        for name in re.findall(r"`(?:\w+\.)?(\w+)`", right):
+            if name not in ("book", "none"):
+                assert re.search(rf"(def|class) {name}\b", code), name

@@ -1,0 +1,96 @@
+"""What a training refuses before it writes anything, and when it knows that it is done."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import TINY
+from corpora import make
+
+from nmt import bundle, cluster
+from nmt.errors import UnusableInput
+from nmt.settings import Settings
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location
+from nmt.training import job
+from nmt.training.job import TrainRequest, train
+from nmt.training.progress import Progress
+
+
+@pytest.fixture(scope="module")
+def model(demo_bundle, tmp_path_factory) -> Location:
+    """A MODEL with the vocabularies of the demo dataset."""
+    location = Location(tmp_path_factory.mktemp("begin") / "model")
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    bundle.save(demo_bundle.model, *vocabularies, {}, location)
+    return location
+
+
+def asked(dataset: Dataset, output: Path, **request: Any) -> TrainRequest:
+    groups = {"model": {**TINY, **request.pop("model", {})}}
+    groups["training"] = request.pop("training", {})
+    settings = Settings.model_validate(groups)
+    return TrainRequest(dataset.location, Location(output), settings, **request)
+
+
+def refused(request: TrainRequest) -> str:
+    """The one line with which a request is refused, by a dry run and by a real one."""
+    for dry in (True, False):
+        with pytest.raises(UnusableInput) as caught:
+            train(request, dry_run=dry)
+        assert "\n" not in str(caught.value)
+    assert not request.output.exists()
+    return str(caught.value)
+
+
+def test_a_model_to_begin_with_must_be_of_the_same_kind(
+    demo_dataset, model, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    output = tmp_path / "run"
+    train(asked(demo_dataset, output, init_from=model), dry_run=True)
+    line = refused(asked(demo_dataset, output, init_from=model, model={"decoder_units": 24}))
+    assert "another architecture (decoder_units: 20 → 24)" in line
+    line = refused(asked(demo_dataset, output, init_from=model, model={"attention": "none"}))
+    assert "attention: bahdanau → none" in line
+    # As many subwords, but not the same ones.
+    settings = {"vocab_size": 300, "valid_fraction": 0.05, "test_fraction": 0.05, "seed": 5}
+    other = make(tmp_path / "other", settings, demo=300)
+    line = refused(asked(other, output, init_from=model))
+    assert f"its source vocabulary is not that of {other.location}" in line
+    damaged = Location(tmp_path / "damaged")
+    line = refused(asked(demo_dataset, output, init_from=damaged))
+    assert str(damaged) in line
+
+
+def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monkeypatch) -> None:
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    request = asked(demo_dataset, tmp_path / "run", use_gpu=True, devices=2)
+    with pytest.raises(UnusableInput, match=r"2 GPU\(s\) each asked for, this machine has 0"):
+        train(request)
+    assert not request.output.exists()
+
+
+def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    training = {"epochs": 9, "max_minutes": 10.0}
+    request = asked(demo_dataset, tmp_path / "run", training=training)
+    progress = Progress(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
+    status = request.output / "status.json"
+    status.write_json(dataclasses.asdict(progress))
+    config = job._config(request, demo_dataset)
+    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config))
+    train(request)
+    assert "already ended (8.2 of 10.0 minutes)" in capsys.readouterr().err
+    status.write_json(dataclasses.asdict(dataclasses.replace(progress, finished="patience")))
+    train(request)
+    assert "within training.patience" in capsys.readouterr().err
+    more = asked(demo_dataset, tmp_path / "run", training={**training, "max_minutes": 11.0})
+    status.write_json(dataclasses.asdict(progress))
+    assert job._finished(more) == ""

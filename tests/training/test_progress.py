@@ -1,0 +1,48 @@
+"""Whether an earlier run of the same command had come to its end."""
+
+import dataclasses
+
+import pytest
+
+from nmt.settings import TrainingSettings
+from nmt.training.progress import Progress
+
+
+@pytest.mark.parametrize(
+    ("finished", "epoch", "under", "epochs", "minutes", "expected"),
+    [
+        ("patience", 3, None, 50, None, "patience"),
+        ("patience", 3, 10.0, 50, 99.0, "patience"),
+        ("epochs", 5, None, 5, None, "epochs"),
+        ("epochs", 5, None, 4, None, "epochs"),
+        ("epochs", 5, None, 6, None, ""),
+        ("epochs", 5, 10.0, 6, 10.0, ""),
+        ("max_minutes", 3, 10.0, 50, 10.0, "max_minutes"),
+        ("max_minutes", 3, 10.0, 50, 9.0, "max_minutes"),
+        ("max_minutes", 3, 10.0, 50, 10.5, ""),
+        ("max_minutes", 3, 10.0, 50, None, ""),
+        ("max_minutes", 3, 10.0, 3, None, "epochs"),
+        ("max_minutes", 3, None, 50, 9.0, ""),  # an older release did not record the limit
+        ("", 3, 10.0, 50, 10.0, ""),
+    ],
+)
+def test_a_training_has_ended_when_no_larger_limit_is_asked_for(
+    finished: str,
+    epoch: int,
+    under: float | None,
+    epochs: int,
+    minutes: float | None,
+    expected: str,
+) -> None:
+    progress = Progress(finished=finished, epoch=epoch, max_minutes=under, minutes=9.97)
+    asked = TrainingSettings(epochs=epochs, max_minutes=minutes)
+    assert progress.ended(asked) == expected
+
+
+def test_what_another_release_wrote_can_be_read() -> None:
+    progress = Progress(step=7, best_bleu=3.5, finished="patience", epochs=4, max_minutes=2.5)
+    values = dataclasses.asdict(progress)
+    assert Progress.of(values) == progress
+    assert Progress.of({**values, "best_step": 7}) == progress
+    del values["max_minutes"]
+    assert Progress.of(values).max_minutes is None
