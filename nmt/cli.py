@@ -40,7 +40,7 @@ def run(command: Callable[..., None]) -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
     if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
-        say("interrupted; run the same command again to continue")
+        say("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -12,7 +12,10 @@ _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits
 _S3 = (
     ("NO_SUCH_BUCKET|NoSuchBucket", "there is no such bucket; create it or check its name"),
     ("INVALID_BUCKET_NAME|InvalidBucketName|[Ii]nvalid bucket name", _BUCKET),
-    ("ACCESS_DENIED|AccessDenied", "access denied; check AWS_ACCESS_KEY_ID and its rights"),
+    (
+        "ACCESS_DENIED|AccessDenied",
+        "access denied; check AWS_ACCESS_KEY_ID, its rights, and AWS_SECRET_ACCESS_KEY",
+    ),
     (
         "INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID|InvalidAccessKeyId",
         "unknown access key; check AWS_ACCESS_KEY_ID",
@@ -30,7 +33,7 @@ _OTHERS = (
     ),
     ("ContainerNotFound|bucket does not exist", "there is no such bucket; create it first"),
 )
-_BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9.-][^/]*|[^/]{1,2}|[^/]{64,})(?:/|$)")
+_BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9./-][^/]*|[^/]{1,2}|[^/]{64,})(?:/|$)")
 
 
 def explain(uri: str, scheme: str, error: Exception) -> UnusableInput | JobFailed:

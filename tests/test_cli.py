@@ -185,7 +185,7 @@ def test_a_number_that_does_not_fit_is_refused_not_cut(tmp_path) -> None:
     file = write(tmp_path / "c.yaml", "train: {data: d, output: o, beam_size: 2.5}")
     status, error, _ = run("--config", file)
     assert status == 2
-    assert "2.5" in error
+    assert "--beam-size" in error
 
 
 def test_an_option_may_have_the_name_of_a_group(tmp_path) -> None:
@@ -240,7 +240,7 @@ def test_each_end_has_its_status() -> None:
     assert (status, error) == (1, "error: the disk is gone\n")
     assert run("--data", "gate", "--output", "o")[0] == 3
     status, error, _ = run("--data", "stop", "--output", "o")
-    assert (status, error) == (130, "interrupted; run the same command again to continue\n")
+    assert (status, error) == (130, "interrupted; run the same command again\n")
 
 
 def test_the_cluster_is_named_by_option_or_environment() -> None:

@@ -321,3 +321,23 @@ def test_unusable_names(tmp_path) -> None:
 def test_equal_values_have_equal_hashes() -> None:
     assert hash_json({"a": 1, "b": [1, "ü"]}) == hash_json({"b": [1, "ü"], "a": 1})
     assert len({hash_json(value) for value in ({"a": 1}, {"a": "1"}, {"a": 1.5}, {}, [])}) == 5
+
+
+@pytest.mark.system
+def test_names_and_refusals_of_a_real_object_store(s3) -> None:
+    folder = Location("s3://nmt/any names")
+    for name in NAMES:
+        (folder / name).write_text(name)
+    found = folder.files(recursive=True)
+    assert sorted("/".join(file.parts_below(folder)) for file in found) == sorted(NAMES)
+    for file in found:
+        assert file.read_text() == "/".join(file.parts_below(folder))
+        assert Location(str(file)).info().size == len(file.read_bytes())
+        file.delete()
+        assert not file.exists()
+    for name, hint in (("My_Bucket", "3 to 63 lower-case"), ("no-such-one", "no such bucket")):
+        with pytest.raises(UnusableInput, match=hint) as caught:
+            Location(f"s3://{name}/x").write_bytes(b"x")
+        assert "\n" not in str(caught.value)
+        with pytest.raises(UnusableInput):
+            Location(f"s3://{name}/x").read_bytes()

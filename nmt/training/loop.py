@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras
+import tensorflow as tf
 
 from nmt import bundle as bundles
 from nmt.errors import JobFailed, UnusableInput
@@ -198,7 +199,8 @@ class Training:
             "epoch": progress.epoch,
             "loss": round(interval.loss / max(interval.tokens, 1.0), 5),
             "tokens_per_second": round(interval.tokens / seconds, 1),
-            "learning_rate": float(self.optimizer.learning_rate),
+            # A variable of several replicas is a tensor first, and a number then.
+            "learning_rate": float(tf.convert_to_tensor(self.optimizer.learning_rate.value)),
             "padding_share": round(1.0 - interval.tokens / max(interval.cells, 1), 4),
             "data_wait_share": round(interval.waited / seconds, 4),
             "minutes": round(self._elapsed(), 3),

@@ -13,12 +13,12 @@ from itertools import islice
 
 import pyarrow as pa
 
-from nmt.corpus.columns import as_bytes
+from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import detect, open_text
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.input_files import expand
-from nmt.translation.parquet_input import id_type, inspect_schema, plain_ids, read_rows
+from nmt.translation.parquet_input import inspect_schema, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -187,7 +187,8 @@ def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None
     for file, rows in zip(files, counts, strict=True):
         file.rows = rows
     others = [column for column in schema if column.name not in (text_column, id_column)]
-    return InputCorpus(files, pa.schema(others), id_column, id_type(schema, id_column))
+    kind = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
+    return InputCorpus(files, pa.schema(others), id_column, kind)
 
 
 def _count_lines(file: _File) -> None:
@@ -233,7 +234,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
         if id_column is None:
             ids = pa.array(_numbers(unit), pa.int64())
         else:
-            ids = plain_ids(table.column(id_column))
+            ids = plain_ids(table.column(id_column)).combine_chunks()
         names = [name for name in table.column_names if name not in (text_column, id_column)]
         return Rows(ids, as_bytes(table.column(text_column)), table.select(names))
     texts: list[bytes | None] = [line for part in unit.slices for line in _read_lines(part)]

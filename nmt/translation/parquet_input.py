@@ -37,7 +37,7 @@ def inspect_schema(
     for location in locations:
         with readable(location), location.open() as handle:
             parquet = pq.ParquetFile(handle)
-            found = parquet.schema_arrow.remove_metadata()
+            found = _without_views(parquet.schema_arrow)
             counts.append(parquet.metadata.num_rows)
             if schema is None:
                 schema = found
@@ -48,10 +48,11 @@ def inspect_schema(
                     "with the same columns"
                 )
             if id_column is not None:
-                ids += _plain(parquet.read(columns=[id_column]).column(0)).chunks
+                column = parquet.read(columns=[id_column]).column(0)
+                ids += plain_ids(column.cast(schema.field(id_column).type)).chunks
     assert schema is not None
     if id_column is not None:
-        _check_ids(pa.chunked_array(ids, id_type(schema, id_column)))
+        _check_ids(pa.chunked_array(ids, plain_type(schema.field(id_column).type)))
     return schema, id_column, counts
 
 
@@ -111,26 +112,15 @@ def _check_ids(ids: pa.ChunkedArray) -> None:
     )
 
 
-def plain_ids(column: pa.ChunkedArray) -> pa.Array:
-    """A column of ids as one array, no longer dictionary-encoded."""
-    return _plain(column).combine_chunks()
+def _without_views(schema: pa.Schema) -> pa.Schema:
+    """The types under which rows are kept: not all of pyarrow's functions know views."""
+    kept = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    return pa.schema([column.with_type(kept.get(column.type, column.type)) for column in schema])
 
 
-def id_type(schema: pa.Schema, id_column: str | None) -> pa.DataType:
-    """The type of what `plain_ids` returns; int64 for numbered rows."""
-    return pa.int64() if id_column is None else _id_type(schema.field(id_column).type)
-
-
-def _id_type(kind: pa.DataType) -> pa.DataType:
-    kind = plain_type(kind)
-    # Not all of pyarrow's functions know views.
-    if kind == pa.string_view():
-        return pa.string()
-    return pa.binary() if kind == pa.binary_view() else kind
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = _id_type(column.type)
+def plain_ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of ids, no longer dictionary-encoded."""
+    kind = plain_type(column.type)
     return column if column.type == kind else column.cast(kind)
 
 
@@ -145,7 +135,7 @@ def read_rows(location: Location, start: int, rows: int) -> pa.Table:
     first, stop = 0, start + rows
     with readable(location), location.open() as handle:
         parquet = pq.ParquetFile(handle)
-        schema = parquet.schema_arrow
+        schema = parquet.schema_arrow.remove_metadata()
         for group in range(parquet.num_row_groups):
             size = parquet.metadata.row_group(group).num_rows
             if first < stop and start < first + size:
@@ -158,4 +148,8 @@ def read_rows(location: Location, start: int, rows: int) -> pa.Table:
                     if position >= stop:
                         break
             first += size
-    return pa.Table.from_batches(batches, schema).replace_schema_metadata(None)
+    table = pa.Table.from_batches(
+        [batch.replace_schema_metadata(None) for batch in batches], schema
+    )
+    kept = _without_views(schema)
+    return table if kept == schema else table.cast(kept, safe=False)

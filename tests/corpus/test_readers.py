@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nmt.corpus.formats import readable
 from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
 
 LINES = b"a b\tx\nc\ty\tattribution\nd\te\n"
@@ -154,3 +155,9 @@ def test_identity_is_of_the_content(tmp_path: Path) -> None:
     again = identify(open_pairs(put(tmp_path / "a.tsv", LINES)))
     other = identify(open_pairs(put(tmp_path / "a.tsv", LINES.replace(b"c", b"C"))))
     assert first == again != other
+
+
+def test_a_store_that_fails_while_a_file_is_read_is_one_line() -> None:
+    with pytest.raises(JobFailed, match=r"^s3://b-b/x: the store failed \(AWS Error SLOW_DOWN\)"):  # noqa: SIM117
+        with readable(Location("s3://b-b/x")):
+            raise OSError("AWS Error SLOW_DOWN")

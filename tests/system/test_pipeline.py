@@ -17,6 +17,9 @@ from ray_head import RayHead, environment
 
 pytestmark = pytest.mark.system
 
+OPTIONS = ["--reference-column", "target", "--alignment-column", "alignment"]
+OPTIONS += ["--alignments", "--heatmaps", "4"]
+
 
 def translations(output: Path) -> list[dict]:
     """All rows of an output, in the order of its manifest."""
@@ -35,10 +38,8 @@ def without_numbers(rows: list[dict]) -> list[dict]:
 def translated(trained: Path, ray_head: RayHead) -> Path:
     """The test part of the demo corpus, translated."""
     output = trained / "out"
-    options = ["--reference-column", "target", "--alignment-column", "alignment"]
-    options += ["--alignments", "--heatmaps", "4"]
     done = run("translate", "--model", trained / "run/model", "--input", trained / "dataset/test",
-               "--output", output, *options, head=ray_head)  # fmt: skip
+               "--output", output, *OPTIONS, head=ray_head)  # fmt: skip
     words = [line.split()[0] for line in done.stdout.splitlines()]
     assert words == ["BLEU", "AER", "REPORT"]
     assert "WARNING" not in done.stderr
@@ -98,11 +99,9 @@ def test_finished_jobs_end_at_once(trained: Path, translated: Path, ray_head: Ra
     done = run("train", "--data", trained / "dataset", "--output", trained / "run", *TINY,
                "--set", "training.epochs=2", head=ray_head)  # fmt: skip
     assert "already ended" in done.stderr
-    options = ["--reference-column", "target", "--alignment-column", "alignment"]
-    options += ["--alignments", "--heatmaps", "4"]
     before = (translated / "manifest.json").read_bytes()
     done = run("translate", "--model", trained / "run/model", "--input", trained / "dataset/test",
-               "--output", translated, *options, head=ray_head)  # fmt: skip
+               "--output", translated, *OPTIONS, head=ray_head)  # fmt: skip
     assert "already finished" in done.stderr
     assert done.stdout.split()[0] == "BLEU"
     assert (translated / "manifest.json").read_bytes() == before
@@ -113,8 +112,8 @@ def test_other_settings_on_the_same_output_are_refused(
     trained: Path, translated: Path, ray_head: RayHead
 ) -> None:
     done = run("translate", "--model", trained / "run/model", "--input", trained / "dataset/test",
-               "--output", translated, "--beam-size", "2", head=ray_head, status=2)  # fmt: skip
-    assert "beam_size: 1 → 2" in done.stderr
+               "--output", translated, *OPTIONS, "--beam-size", "2", head=ray_head, status=2)  # fmt: skip
+    assert "settings.search.beam_size: 1 → 2" in done.stderr
     done = run("train", "--data", trained / "dataset", "--output", trained / "run", *TINY,
                "--set", "training.learning_rate=0.5", head=ray_head, status=2)  # fmt: skip
     assert "learning_rate" in done.stderr
