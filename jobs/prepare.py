@@ -115,7 +115,8 @@ def main(
     """Clean and split a parallel corpus, learn its vocabularies, and write it as a DATASET.
 
     Give exactly one of --pairs, --source with --target, --demo. Further settings, such as the
-    single rules of cleaning: --set data.KEY=VALUE.
+    single rules of cleaning: --set data.KEY=VALUE. A preparation that was interrupted begins anew
+    when the same command is run again; a finished one is left alone.
     """
     resolved = settings.resolve(
         config=cli.read_config(config),

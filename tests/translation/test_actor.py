@@ -32,7 +32,7 @@ def work(output: Path, **options) -> Work:
             "output": str(output),
             "search": SEARCH,
             "text_column": "source",
-            "id_column": "id",
+            "id_column": None,
             "reference_column": None,
             "alignment_column": None,
             "batch_size": 8,
@@ -47,8 +47,9 @@ def work(output: Path, **options) -> Work:
 def run(name: Path, output: Path, translator: Translator, **options) -> tuple[list, Output]:
     """Translate all units of a corpus; returns their records and the output."""
     out = Output(Location(output))
-    units = inspect(str(name), "source", "id").units()
-    return [translate_unit(unit, work(output, **options), translator, out) for unit in units], out
+    corpus = inspect(str(name), "source")
+    wanted = work(output, id_column=corpus.id_column, **options)
+    return [translate_unit(unit, wanted, translator, out) for unit in corpus.units()], out
 
 
 TEXTS = [b"The dog sleeps.", b"", b"\xffbroken", b"word " * 200, b"  ", b"A cat.", b"\xe2\x82"]
@@ -153,12 +154,14 @@ def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset
         heatmaps=frozenset({1}),
     )
     counts = record["alignment"]
-    assert counts["sentences"] == 5
-    assert counts["gold"] == sum(len(row["alignment"].split()) for row in pairs)
-    assert counts["links"] == sum(len(row["target"].split()) for row in pairs)
-    assert counts["diagonal_links"] == counts["links"]
-    assert 0 <= counts["shared"] <= min(counts["gold"], counts["links"])
-    assert counts["diagonal_shared"] > 0
+    attention, diagonal = counts["attention"], counts["diagonal"]
+    assert attention["sentences"] == 5
+    assert attention["gold"] == sum(len(row["alignment"].split()) for row in pairs)
+    assert attention["found"] == sum(len(row["target"].split()) for row in pairs)
+    assert diagonal["found"] == attention["found"]
+    assert 0 <= attention["shared"] <= min(attention["gold"], attention["found"])
+    assert diagonal["shared"] > 0
+    assert counts["malformed"] == 0
     assert [p.name for p in (tmp_path / "out/report/heatmaps").iterdir()] == ["row-000000001.png"]
 
 

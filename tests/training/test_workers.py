@@ -1,0 +1,182 @@
+"""Whole trainings by two workers, in plain processes without Ray: the same as by one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from corpora import make
+
+from nmt.shards.dataset import Dataset
+
+_PATIENCE = 400  # seconds; a generous limit for a loaded machine
+
+# What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
+WORKER = """
+    import dataclasses, json, sys, time
+    from pathlib import Path
+    import nmt.model
+    from nmt.training.strategy import Replicas, set_up_devices
+    place = json.loads(sys.argv[1])
+    rank, folder = place["rank"], Path(place["folder"])
+    set_up_devices(1, 1, False)
+    replicas = Replicas(place["workers"], rank)
+    from nmt.settings import Settings
+    from nmt.shards.dataset import Dataset
+    from nmt.storage import Location
+    from nmt.training.loop import Training
+
+    class Hooks:
+        told = 0
+
+        def show(self, *rest): pass
+        def say(self, line): pass
+
+        def agree(self, progress):
+            Hooks.told += 1
+            file = folder / f"agreed-{place['name']}-{Hooks.told}"
+            if rank == 0:
+                text = json.dumps(dataclasses.asdict(progress))
+                file.with_suffix(".part").write_text(text)
+                file.with_suffix(".part").rename(file)
+            while not file.exists(): time.sleep(0.02)
+            return type(progress).of(json.loads(file.read_text()))
+
+        def report(self, metrics, save):
+            if rank == 0:
+                kept = folder / f"kept-{metrics['step']}"
+                kept.mkdir(parents=True, exist_ok=True)
+                save(kept)
+
+    data = Dataset.open(Location(place["data"]))
+    settings = Settings.model_validate(place["settings"])
+    init_from = Location(place["init_from"]) if place["init_from"] else None
+    work = Training(data, settings, Location(folder / "run"), replicas, Hooks(), init_from)
+    if place["restore"]:
+        work.restore(Path(place["restore"]))
+    progress = work.run()
+    print(json.dumps({
+        "strategy": type(replicas.strategy).__name__,
+        "weights": [float(abs(w).sum()) for w in work.model.get_weights()],
+        "loss": work._folder.validations[-1]["valid_loss"] if rank == 0 else None,
+        "step": progress.step,
+        "bleu": progress.bleu,
+    }))
+"""
+
+SIZES = {"embedding_dim": 24, "encoder_units": 16, "decoder_units": 32, "attention_units": 16}
+SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
+# One shape with an even number of rows, so that the batches are the same for one and for two.
+TRAINING = {"buckets": 1, "batch_tokens": 240, "dropout": 0.0, "learning_rate": 0.01}
+TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Dataset:
+    """About fifty pairs of the grammar, in words."""
+    settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 2000}
+    settings |= {"valid_fraction": 0.1, "test_fraction": 0}
+    return make(tmp_path_factory.mktemp("fifty") / "data", settings, demo=56)
+
+
+@contextmanager
+def _processes() -> Iterator[list[subprocess.Popen]]:
+    running: list[subprocess.Popen] = []
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def train(
+    dataset: Dataset,
+    folder: Path,
+    workers: int,
+    *,
+    epochs: int = 1,
+    restore: Path | None = None,
+    init_from: Path | None = None,
+) -> list[dict]:
+    """Train with so many workers at once; returns what each of them says in the end."""
+    addresses = [f"127.0.0.1:{port}" for port in _ports(workers)]
+    place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
+    place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs}}}
+    place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
+    place |= {"name": f"{epochs}"}
+    folder.mkdir(exist_ok=True)
+    with _processes() as running:
+        for rank in range(workers):
+            cluster = {"worker": addresses}
+            config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
+            more = {"TF_CONFIG": json.dumps(config)} if workers > 1 else {}
+            running.append(
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-c", textwrap.dedent(WORKER)),
+                        json.dumps({**place, "rank": rank}),
+                    ],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env={
+                        **os.environ,
+                        "TF_CPP_MIN_LOG_LEVEL": "3",
+                        "CUDA_VISIBLE_DEVICES": "",
+                        **more,
+                    },
+                )
+            )
+        said = []
+        for process in running:
+            out, err = process.communicate(timeout=_PATIENCE)
+            assert process.returncode == 0, err[-3000:]
+            said.append(json.loads(out.splitlines()[-1]))
+    return said
+
+
+def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
+    (alone,) = train(dataset, tmp_path / "one", 1)
+    first, second = train(dataset, tmp_path / "two", 2)
+    assert alone["strategy"] == "DefaultDistributionStrategy" or "Default" in alone["strategy"]
+    assert first["strategy"] == "CollectiveAllReduceStrategy"
+    assert first["weights"] == second["weights"]
+    assert first["weights"] == pytest.approx(alone["weights"], rel=1e-3)
+    assert first["loss"] == pytest.approx(alone["loss"], rel=1e-3)
+    assert (first["step"], first["bleu"]) == (second["step"], second["bleu"])
+    assert first["step"] == alone["step"]
+    names = [
+        {path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*")}
+        for name in ("one", "two")
+    ]
+    for unlike in ("events.out", "agreed-"):
+        names = [{name for name in each if unlike not in name} for each in names]
+    assert names[0] == names[1]
+
+    # From a checkpoint, and from a model.
+    kept = tmp_path / "two" / f"kept-{first['step']}"
+    (alone,) = train(dataset, tmp_path / "one", 1, epochs=2, restore=kept)
+    first, second = train(dataset, tmp_path / "two", 2, epochs=2, restore=kept)
+    assert first["weights"] == second["weights"]
+    assert first["weights"] == pytest.approx(alone["weights"], rel=1e-3)
+    assert first["step"] == 2 * int(kept.name.split("-")[1])
+    model = tmp_path / "two" / "run" / "model"
+    (alone,) = train(dataset, tmp_path / "three", 1, init_from=model)
+    first, second = train(dataset, tmp_path / "four", 2, init_from=model)
+    assert first["weights"] == second["weights"]
+    assert first["weights"] == pytest.approx(alone["weights"], rel=1e-3)
