@@ -22,10 +22,12 @@ def beam_search(
 
     At every step the best 2 · beam continuations are looked at. Those among the first `beam`
     that end are finished; the best that do not end live on. A sentence is done when it has
-    `beam` finished hypotheses or has reached its limit, where the live ones count as finished
-    too. The winner has the best log-probability over `length_penalty`. With a beam of 1 this
-    is greedy search. The beams of a sentence share its encoder outputs; only states and words
-    are reordered.
+    `beam` finished hypotheses of which one is better than all that live, or has reached its
+    limit, where the live ones count as finished too. (Counting alone would not do: under a
+    confident model, poor hypotheses that end early fill the count before the good one ends.)
+    The winner has the best log-probability over `length_penalty`. With a beam of 1 this is
+    greedy search. The beams of a sentence share its encoder outputs; only states and words are
+    reordered.
 
     Args:
         model: the trained model.
@@ -54,10 +56,11 @@ def beam_search(
         origin = flat // width
         choices = tf.gather(tf.reshape(choices, [batch, -1]), flat, batch_dims=1)
         ends = choices == EOS
-        pool, done = _finish(
-            pool, done, prefixes, origin, scores, choices, ends, i, limits, beam, alpha
-        )
+        pool = _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, alpha)
         live, kept = tf.math.top_k(scores + tf.where(ends, NEVER, 0.0), beam)
+        finished = pool[0]  # best first; the last one is there only when `beam` of them are
+        hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= finished[:, 0]
+        done |= (i + 1 >= limits) | (hopeless & (finished[:, -1] > NEVER / 2))
         words = tf.gather(choices, kept, batch_dims=1)
         origin = tf.gather(origin, kept, batch_dims=1)
         state = tf.gather(tf.reshape(state, [batch, beam, units]), origin, batch_dims=1)
@@ -79,7 +82,7 @@ def beam_search(
         first,
         tf.zeros([batch, beam, 0], tf.int32),
         pool,
-        tf.zeros([batch], tf.int32),
+        tf.zeros([batch], tf.bool),
     )
     free = tf.TensorShape([None, beam, None])
     flat_shape = tf.TensorShape([None, beam])
@@ -93,9 +96,7 @@ def beam_search(
         tf.TensorShape([None]),
     )
     *_, (_, total, length, words), _ = tf.while_loop(
-        lambda i, words, state, live, prefixes, pool, done: (
-            (i < steps) & tf.reduce_any((done < beam) & (i < limits))
-        ),
+        lambda i, words, state, live, prefixes, pool, done: (i < steps) & ~tf.reduce_all(done),
         body,
         start,
         shape_invariants=shapes,
@@ -103,18 +104,17 @@ def beam_search(
     return Hypotheses(words[:, 0], total[:, 0], length[:, 0])
 
 
-def _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, beam, alpha):
-    """Take hypotheses that end at this step into the pool of finished ones.
+def _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, alpha):
+    """Take hypotheses that end at this step into the pool of finished ones; best first.
 
     Only those among the first `beam` candidates count; at a sentence's limit the candidates
-    that do not end are taken, too. Returns the best `beam` of pool and newcomers, best first,
-    and the number finished so far.
+    that do not end are taken, too. The pool of a sentence that is done stays as it is.
     """
-    open_ = (done < beam) & (i < limits)
+    pool_score, pool_total, pool_length, pool_words = pool
+    beam = pool_score.shape[1]
     takes = tf.range(tf.shape(scores)[1]) < beam
     last = (i + 1 == limits)[:, tf.newaxis]
-    takes = takes & (ends | last) & open_[:, tf.newaxis] & (scores > NEVER / 2)
-    pool_score, pool_total, pool_length, pool_words = pool
+    takes = takes & (ends | last) & ~done[:, tf.newaxis] & (scores > NEVER / 2)
     pool_words = tf.pad(pool_words, [[0, 0], [0, 0], [0, 1]])
     penalised = tf.where(takes, scores / length_penalty(i + 1, alpha), 2 * NEVER)
     newcomers = tf.gather(prefixes, origin, batch_dims=1)
@@ -124,5 +124,4 @@ def _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, beam
     lengths = tf.concat([pool_length, tf.fill(tf.shape(scores), i + 1)], 1)
     length = tf.gather(lengths, kept, batch_dims=1)
     words = tf.gather(tf.concat([pool_words, newcomers], 1), kept, batch_dims=1)
-    done += tf.reduce_sum(tf.cast(takes, tf.int32), 1)
-    return (best, total, length, words), done
+    return best, total, length, words

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import TINY
 from corpora import make
+from models import TINY
 
 from nmt import bundle, cluster
 from nmt.errors import UnusableInput

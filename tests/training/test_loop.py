@@ -113,7 +113,7 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
     """A model that has seen the same fifty pairs again and again."""
     folder = tmp_path_factory.mktemp("overfitted")
-    work = training(dataset, folder, epochs=45, validate_every=250, heatmaps=2)
+    work = training(dataset, folder, epochs=60, validate_every=250, heatmaps=2)
     assert work.run().finished == "epochs"
     return work, folder
 

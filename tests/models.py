@@ -1,0 +1,40 @@
+"""Small models with random weights."""
+
+from typing import Any
+
+import pytest
+
+TINY = {
+    "embedding_dim": 16,
+    "encoder_units": 12,
+    "decoder_units": 20,
+    "attention_units": 14,
+    "bridge": "dense",
+    "readout": "deep",
+    "readout_units": 16,
+    "readout_activation": "tanh",
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Any:
+    """A function that makes a small model with random weights, some of them large.
+
+    Its arguments: the sizes of both vocabularies, the seed, and settings of the group model.
+    Its initial weights would make all words about equally probable; these do not.
+    """
+    import keras
+    import numpy as np
+
+    import nmt.model  # noqa: F401
+    from nmt.model.seq2seq import Seq2Seq
+    from nmt.settings import ModelSettings
+
+    def make(source: int = 30, target: int = 25, seed: int = 1, rate: float = 0.0, **settings: Any):
+        keras.utils.set_random_seed(seed)
+        model = Seq2Seq(ModelSettings.model_validate({**TINY, **settings}), source, target, rate)
+        random = np.random.default_rng(seed)
+        model.set_weights([0.6 * random.standard_normal(w.shape) for w in model.get_weights()])
+        return model
+
+    return make
