@@ -48,20 +48,65 @@ class BahdanauAttention(keras.layers.Layer):
             The contexts, shape (batch · beams, memory_dim), and the weights α, shape
             (batch, beams, source). Padding has weight exactly 0, real positions sum to 1.
         """
-        batch = tf.shape(memory)[0]
         projected = tf.matmul(query, tf.convert_to_tensor(self.W_a))
-        projected = tf.reshape(projected, [batch, -1, 1, self.units])
-        hidden = tf.tanh(projected + keys[:, tf.newaxis])  # (batch, beams, source, units)
-        # As a product of matrices: the broadcast product of a rank-4 tensor and a matrix
-        # corrupts memory in TensorFlow 2.21 with oneDNN.
-        energy = tf.tensordot(hidden, tf.convert_to_tensor(self.v_a)[:, 0], 1)
-        mask = mask[:, tf.newaxis]
-        # Softmax in float32 whatever the precision; a row of padding alone gets weights of 0.
-        energy = tf.cast(energy, tf.float32) + (mask - 1.0) * 1e9
-        weights = tf.nn.softmax(energy) * mask
-        context = tf.matmul(tf.cast(weights, memory.dtype), memory)
-        return tf.reshape(context, [-1, memory.shape[-1]]), weights
+        return attend(projected, memory, keys, mask, tf.convert_to_tensor(self.v_a)[:, 0])
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {**super().get_config(), "units": self.units}
+
+
+def attend(
+    projected: tf.Tensor, memory: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, v_a: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Look at the memory with projected queries ``W_a s``, shape (batch · beams, units).
+
+    The other arguments and what it returns are those of `BahdanauAttention.call`; `v_a` has
+    the shape (units,).
+    """
+    units = keys.shape[-1]
+    projected = tf.reshape(projected, [tf.shape(memory)[0], -1, 1, units])
+    hidden = tf.tanh(projected + keys[:, tf.newaxis])  # (batch, beams, source, units)
+    # As a product of matrices: the broadcast product of a rank-4 tensor and a matrix
+    # corrupts memory in TensorFlow 2.21 with oneDNN.
+    energy = tf.tensordot(hidden, v_a, 1)
+    mask = mask[:, tf.newaxis]
+    # Softmax in float32 whatever the precision; a row of padding alone gets weights of 0.
+    energy = tf.cast(energy, tf.float32) + (mask - 1.0) * 1e9
+    weights = tf.nn.softmax(energy) * mask
+    context = tf.matmul(tf.cast(weights, memory.dtype), memory)
+    return tf.reshape(context, [-1, memory.shape[-1]]), weights
+
+
+def attend_gradient(
+    g_context: tf.Tensor,
+    g_weights: tf.Tensor,
+    weights: tf.Tensor,
+    projected: tf.Tensor,
+    memory: tf.Tensor,
+    keys: tf.Tensor,
+    v_a: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradient of `attend` for one query a sentence, but for `memory`.
+
+    The hidden layer is computed again, which is cheaper than to keep it.
+
+    Args:
+        g_context: of the contexts, shape (batch, memory_dim).
+        g_weights: of the weights, float32, shape (batch, source).
+        weights: what `attend` found, float32, shape (batch, source).
+        projected: its queries, shape (batch, units).
+        memory: shape (batch, source, memory_dim).
+        keys: shape (batch, source, units).
+        v_a: shape (units,).
+
+    Returns:
+        Gradients of `projected`, of `keys` and of `v_a`.
+    """
+    g_weights += tf.cast(tf.linalg.matvec(memory, g_context), tf.float32)
+    g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
+    g_energy = tf.cast(g_energy, keys.dtype)
+    hidden = tf.tanh(projected[:, tf.newaxis] + keys)
+    g_v = tf.tensordot(g_energy, hidden, [[0, 1], [0, 1]])
+    g_keys = g_energy[..., tf.newaxis] * (v_a - v_a * hidden * hidden)
+    return tf.reduce_sum(g_keys, 1), g_keys, g_v

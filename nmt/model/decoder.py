@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from nmt.model.attention import BahdanauAttention
+from nmt.model.gru import gru_step
+from nmt.model.teacher_forcing import Kernels, teacher_forced
 
 
 class Memory(NamedTuple):
@@ -93,11 +95,8 @@ class AttentionDecoder(keras.layers.Layer):
             context = state[:, :0]
             weights = tf.zeros([tf.shape(memory.mask)[0], 1, 0])
         inner = tf.matmul(state, tf.convert_to_tensor(self.recurrent_kernel)) + self.bias[1]
-        x_gates, x_new = projected[:, : 2 * self.units], projected[:, 2 * self.units :]
-        h_gates, h_new = inner[:, : 2 * self.units], inner[:, 2 * self.units :]
-        update, reset = tf.split(tf.sigmoid(x_gates + h_gates), 2, axis=-1)
-        candidate = tf.tanh(x_new + reset * h_new)
-        return candidate + update * (state - candidate), context, weights
+        after, _ = gru_step(projected, inner, state)
+        return after, context, weights
 
     def call(
         self, embedded: tf.Tensor, state: tf.Tensor, memory: Memory
@@ -113,19 +112,20 @@ class AttentionDecoder(keras.layers.Layer):
             States, shape (batch, target, units); contexts, shape (batch, target, memory_dim or
             0); attention weights, shape (batch, target, source or 0).
         """
-        steps = tf.shape(embedded)[1]
-        inputs = tf.TensorArray(embedded.dtype, size=steps, clear_after_read=False)
-        inputs = inputs.unstack(self.project(tf.transpose(embedded, [1, 0, 2])))
-        kinds = (state.dtype, state.dtype, tf.float32)
-        arrays = tuple(tf.TensorArray(kind, size=steps) for kind in kinds)
-
-        def body(i, state, arrays):
-            state, context, weights = self.step(inputs.read(i), state, memory)
-            values = (state, context, weights[:, 0])
-            return i + 1, state, tuple(a.write(i, v) for a, v in zip(arrays, values, strict=True))
-
-        _, _, arrays = tf.while_loop(
-            lambda i, *_: i < steps, body, (0, state, arrays), maximum_iterations=steps
-        )
-        states, contexts, weights = (tf.transpose(a.stack(), [1, 0, 2]) for a in arrays)
+        projected = tf.transpose(self.project(embedded), [1, 0, 2])
+        results = teacher_forced(projected, state, *memory, *self._kernels())
+        states, contexts, weights = (tf.transpose(value, [1, 0, 2]) for value in results)
         return states, contexts, weights
+
+    def _kernels(self) -> Kernels:
+        recurrent = tf.convert_to_tensor(self.recurrent_kernel)
+        bias = tf.convert_to_tensor(self.bias)[1]
+        if self.attention is None:
+            nothing = tf.zeros([0, 3 * self.units], recurrent.dtype)
+            return Kernels(recurrent, bias, nothing, nothing[:, 0])
+        return Kernels(
+            tf.concat([recurrent, tf.convert_to_tensor(self.attention.W_a)], 1),
+            bias,
+            tf.convert_to_tensor(self.context_kernel),
+            tf.convert_to_tensor(self.attention.v_a)[:, 0],
+        )

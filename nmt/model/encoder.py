@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
+from nmt.model.gru import gru
 
 
 class Encoder(keras.layers.Layer):
@@ -30,6 +31,8 @@ class Encoder(keras.layers.Layer):
             merge_mode="concat",
             name="bidirectional",
         )
+        # There Keras takes cuDNN's; here is the faster one for CPUs.
+        self.on_gpu = bool(tf.config.list_logical_devices("GPU"))
 
     def build(self) -> None:
         """Create the weights."""
@@ -51,6 +54,30 @@ class Encoder(keras.layers.Layer):
         """
         mask = tf.not_equal(ids, 0)
         embedded = dropout(self.embedding(ids), self.rate, seed, 1)
-        outputs, forward, backward = self.gru(embedded, mask=mask)
+        real = tf.cast(mask, tf.float32)
+        if self.on_gpu:
+            outputs, forward, backward = self.gru(embedded, mask=mask)
+        else:
+            outputs, forward, backward = self._scan(embedded, real)
         outputs = dropout(outputs, self.rate, seed, 2)
-        return outputs, tf.concat([forward, backward], -1), tf.cast(mask, tf.float32)
+        return outputs, tf.concat([forward, backward], -1), real
+
+    def _scan(self, embedded: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What `self.gru` gives, by `nmt.model.gru` with the same weights."""
+        inputs = tf.transpose(embedded, [1, 0, 2])
+        real = tf.transpose(tf.cast(mask, embedded.dtype))[..., tf.newaxis]
+        states, last = _direction(self.gru.forward_layer.cell, inputs, real)
+        # Read from the other end, behind the padding.
+        inputs, real = tf.reverse(inputs, [0]), tf.reverse(real, [0])
+        back_states, back_last = _direction(self.gru.backward_layer.cell, inputs, real)
+        outputs = tf.concat([states, tf.reverse(back_states, [0])], -1)
+        return tf.transpose(outputs, [1, 0, 2]), last, back_last
+
+
+def _direction(
+    cell: keras.layers.GRUCell, inputs: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`gru` with a Keras cell's weights over inputs of shape (source, batch, embedding_dim)."""
+    bias = tf.convert_to_tensor(cell.bias)
+    projected = tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1) + bias[0]
+    return gru(projected, mask, tf.convert_to_tensor(cell.recurrent_kernel), bias[1])

@@ -1,0 +1,137 @@
+"""The attention decoder's recurrence over known words, with a gradient of its own.
+
+See `nmt.model.gru` for why. Here, too, all that belongs to a weight or to the encoder outputs is
+gathered after the loop; of the attention only its weights are kept between the two passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nmt.model.attention import attend, attend_gradient
+from nmt.model.gru import (
+    Gates,
+    empty,
+    gather_product,
+    gru_step,
+    gru_step_gradient,
+    stack,
+    unstack,
+    write,
+)
+
+
+class Kernels(NamedTuple):
+    """The decoder's weights in the loop; without attention the last two have a size of 0.
+
+    Attributes:
+        state: the recurrent kernel beside `W_a`, for one product with the state, shape
+            (units, 3 · units + attention_units).
+        bias: the recurrent bias, shape (3 · units,).
+        context: the context's kernel, shape (memory_dim, 3 · units).
+        v_a: the attention's last layer, shape (attention_units,).
+    """
+
+    state: tf.Tensor
+    bias: tf.Tensor
+    context: tf.Tensor
+    v_a: tf.Tensor
+
+
+@tf.custom_gradient
+def teacher_forced(
+    projected: tf.Tensor,
+    state: tf.Tensor,
+    outputs: tf.Tensor,
+    keys: tf.Tensor,
+    mask: tf.Tensor,
+    *kernels: tf.Tensor,
+) -> Any:
+    """All steps of `AttentionDecoder.step` over known words.
+
+    Args:
+        projected: the embeddings' part of the gates, shape (target, batch, 3 · units).
+        state: the first state, shape (batch, units).
+        outputs: encoder outputs, shape (batch, source, memory_dim).
+        keys: their projection, shape (batch, source, attention_units); a last dimension of 0
+            means no attention.
+        mask: 1 for real source positions, float, shape (batch, source).
+        kernels: the fields of `Kernels`.
+
+    Returns:
+        States, shape (target, batch, units); contexts, shape (target, batch, memory_dim);
+        attention weights, float32, shape (target, batch, source). Without attention the last
+        dimension of the latter two is 0.
+    """
+    state_kernel, bias, context_kernel, v_a = Kernels(*kernels)
+    units, attends = state.shape[-1], keys.shape[-1] > 0
+    steps, kind = tf.shape(projected)[0], projected.dtype
+    inputs = unstack(projected)
+
+    def forward(i, before, arrays):
+        product = tf.matmul(before, state_kernel)
+        query, gate_inputs = product[:, 3 * units :], inputs.read(i)
+        context, weights = before[:, :0], tf.zeros([tf.shape(before)[0], 0])
+        if attends:
+            context, weights = attend(query, outputs, keys, mask, v_a)
+            weights = weights[:, 0]
+            gate_inputs += tf.matmul(context, context_kernel)
+        after, gates = gru_step(gate_inputs, product[:, : 3 * units] + bias, before)
+        return i + 1, after, write(arrays, i, (after, context, weights, query, *gates))
+
+    _, _, arrays = tf.while_loop(
+        lambda i, *_: i < steps,
+        forward,
+        (0, state, empty(steps, [kind, kind, tf.float32, *[kind] * 4])),
+        maximum_iterations=steps,
+    )
+    states, contexts, weights, queries, *gates = stack(arrays)
+
+    def gradients(g_states, g_contexts, g_weights):
+        before = tf.concat([state[tf.newaxis], states[:-1]], 0)
+        back_from_state = tf.transpose(state_kernel)
+        back_from_context = tf.transpose(context_kernel)
+        given = (g_states, g_contexts, g_weights, before, weights, queries, *gates)
+        reads = [unstack(value) for value in given]
+
+        def backward(i, gradient, g_keys, g_v, arrays):
+            g_state, g_context, g_weight, state, weight, query, *saved = (
+                array.read(i) for array in reads
+            )
+            g_gates, g_recurrent, g_before = gru_step_gradient(
+                gradient + g_state, Gates(*saved), state
+            )
+            g_product = g_recurrent
+            if attends:
+                g_context += tf.matmul(g_gates, back_from_context)
+                g_query, g_key, g_v_step = attend_gradient(
+                    g_context, g_weight, weight, query, outputs, keys, v_a
+                )
+                g_keys, g_v = g_keys + g_key, g_v + g_v_step
+                g_product = tf.concat([g_recurrent, g_query], -1)
+            g_before += tf.matmul(g_product, back_from_state)
+            arrays = write(arrays, i, (g_gates, g_product, g_context))
+            return i - 1, g_before, g_keys, g_v, arrays
+
+        start = (steps - 1, tf.zeros_like(state), tf.zeros_like(keys), tf.zeros_like(v_a))
+        _, g_first, g_keys, g_v, arrays = tf.while_loop(
+            lambda i, *_: i >= 0,
+            backward,
+            (*start, empty(steps, [kind] * 3)),
+            maximum_iterations=steps,
+        )
+        g_projected, g_products, g_contexts = stack(arrays)
+        g_outputs = tf.einsum("tbs,tbd->bsd", tf.cast(weights, kind), g_contexts)
+        if not attends:
+            g_outputs = tf.zeros_like(outputs)
+        g_kernels = Kernels(
+            state=gather_product(before, g_products),
+            bias=tf.reduce_sum(g_products[..., : 3 * units], [0, 1]),
+            context=gather_product(contexts, g_projected),
+            v_a=g_v,
+        )
+        return g_projected, g_first, g_outputs, g_keys, None, *g_kernels
+
+    return (states, contexts, weights), gradients
