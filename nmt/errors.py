@@ -15,3 +15,7 @@ class JobFailed(Exception):
     """The work itself failed, although what was asked was right: exit status 1."""
 
     exit_status = 1
+
+
+class Diverged(JobFailed):
+    """Training came to numbers that are none; trying again would come to them again."""

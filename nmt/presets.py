@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# The book's sizes and training are the defaults above; its batch is 128 sentences.
+# The book's sizes and training are the defaults of `nmt.settings`; its batch is 128 sentences.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "book": {
         "model": {},

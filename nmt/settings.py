@@ -174,7 +174,7 @@ class TrainingSettings(_Group):
 
 
 class SearchSettings(_Group):
-    """How the decoder searches (`jobs/translate.py`, and validation while training)."""
+    """How the decoder searches. Validation while training is greedy, with the same limits."""
 
     beam_size: int = Field(1, ge=1, description="Hypotheses kept; 1 is greedy search.")
     length_penalty: float = Field(
@@ -216,9 +216,9 @@ def resolve(
         config: groups of settings as read from YAML. Other keys are left to the job, and so is
             what stands under a group's name without being a group (``data: /path`` is an option
             of jobs/train.py; `nmt.cli` refuses it where it is none).
-        assignments: ``group.key=value`` texts, values in YAML syntax (``--set``).
-        overrides: settings that have an option of their own (``--max-minutes``); None values
-            are passed over.
+        overrides: settings that have an option of their own (``--max-minutes``), which may
+            stand in the YAML file, too; None values are passed over.
+        assignments: ``group.key=value`` texts, values in YAML syntax (``--set``); they win.
 
     Raises:
         UnusableInput: an unknown preset, group or key, or a value of the wrong kind.
@@ -233,6 +233,8 @@ def resolve(
         given = (config or {}).get(group)
         if isinstance(given, Mapping):
             values[group] |= dict(given)
+    for group, options in (overrides or {}).items():
+        values[group] |= {key: value for key, value in options.items() if value is not None}
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         group, dot, key = name.strip().partition(".")
@@ -244,8 +246,6 @@ def resolve(
             values[group][key] = parse_yaml(text) if text else ""
         except yaml.YAMLError:
             raise UnusableInput(f"--set {assignment}: the value is not YAML; quote it") from None
-    for group, options in (overrides or {}).items():
-        values[group] |= {key: value for key, value in options.items() if value is not None}
     for group, entries in values.items():
         fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
         for key in entries:

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,8 @@ import pyarrow.fs as pafs
 from nmt.errors import UnusableInput
 from nmt.refusals import explain
 from nmt.uris import local_path, quote, refuse_secrets, scheme_of, split_options, unquote
+
+_TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
 
 
 class Location:
@@ -147,12 +150,11 @@ class Location:
         """Whether a file lies here."""
         return self.info().type == pafs.FileType.File
 
-    def is_folder(self) -> bool:
-        """Whether a folder (or a common prefix of objects) lies here."""
-        return self.info().type == pafs.FileType.Directory
-
     def files(self, suffix: str = "", recursive: bool = False) -> list[Location]:
-        """The files of this folder whose names end in `suffix`, sorted by path; [] if none."""
+        """The files of this folder whose names end in `suffix`, sorted by path; [] if none.
+
+        What a killed process left half written (see `write_bytes`) is none.
+        """
         with self.explained():
             selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
             infos = self.filesystem.get_file_info(selector)
@@ -160,7 +162,9 @@ class Location:
         names = [
             info.path[len(base) :].lstrip("/")
             for info in infos
-            if info.type == pafs.FileType.File and info.path.endswith(suffix)
+            if info.type == pafs.FileType.File
+            and info.path.endswith(suffix)
+            and not _TEMPORARY.search(info.path)
         ]
         return [self / name for name in sorted(names)]
 
@@ -269,6 +273,10 @@ class Location:
                 raise explain(self.uri, scheme_of(self.uri), error) from None
             if isinstance(error, PermissionError):
                 raise UnusableInput(f"{self}: permission denied; check its rights") from None
+            if isinstance(error, NotADirectoryError | FileExistsError):
+                raise UnusableInput(
+                    f"{self}: a part of this path is a file; give another path"
+                ) from None
             if isinstance(error, OSError) and Path(self.uri).is_dir():
                 raise UnusableInput(f"{self}: a folder; name a file") from None
             raise

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from nmt.bundle import Bundle
 from nmt.bundle import load as load_bundle
@@ -156,6 +157,8 @@ class Translator:
             The references as translations with the model's attention; `score` is nan, for the
             words were not the model's choice.
         """
+        if len(texts) != len(references):
+            raise UnusableInput(f"{len(texts)} texts, but {len(references)} references")
         searcher = self._searcher(self.search_settings)
         vocabulary = self.bundle.target_vocabulary
         targets = [vocabulary.encode(self.clean(reference)) for reference in references]
@@ -213,7 +216,13 @@ class Translator:
     def _settings(self, beam_size: int | None, length_penalty: float | None) -> SearchSettings:
         given = {"beam_size": beam_size, "length_penalty": length_penalty}
         values = {key: value for key, value in given.items() if value is not None}
-        return SearchSettings.model_validate({**self.search_settings.model_dump(), **values})
+        try:
+            return SearchSettings.model_validate({**self.search_settings.model_dump(), **values})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UnusableInput(
+                f"{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}"
+            ) from None
 
     def _searcher(self, settings: SearchSettings):
         from nmt.search.searcher import Searcher

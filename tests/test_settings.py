@@ -28,9 +28,9 @@ def test_later_sources_win() -> None:
     assert resolve(**sources).training.epochs == PRESETS["small"]["training"]["epochs"]
     sources["config"] = {"training": {"epochs": 7, "seed": 5}, "train": {"output": "x"}}
     assert resolve(**sources).training.epochs == 7
-    sources["assignments"] = ["training.epochs=8"]
+    sources["overrides"] = {"training": {"epochs": 8, "max_minutes": None}}
     assert resolve(**sources).training.epochs == 8
-    sources["overrides"] = {"training": {"epochs": 9, "max_minutes": None}}
+    sources["assignments"] = ["training.epochs=9"]
     found = resolve(**sources)
     assert found.training.epochs == 9
     assert found.training.max_minutes is None

@@ -74,7 +74,8 @@ def test_folders_and_deleting(tmp_path) -> None:
     folder.delete()  # nothing there, nothing happens
     (folder / "sub/x.txt").write_text("x")
     (folder / "y.txt").write_text("y")
-    assert folder.is_folder()
+    assert folder.exists()
+    (tmp_path / "f/.x.txt.123.tmp").write_text("half")  # a killed process leaves it
     assert not folder.is_file()
     assert (folder / "y.txt").is_file()
     assert [file.uri for file in folder.files(recursive=True)] == [
@@ -341,3 +342,9 @@ def test_names_and_refusals_of_a_real_object_store(s3) -> None:
         assert "\n" not in str(caught.value)
         with pytest.raises(UnusableInput):
             Location(f"s3://{name}/x").read_bytes()
+
+
+def test_a_path_through_a_file_is_refused_in_one_line(tmp_path) -> None:
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(UnusableInput, match="a part of this path is a file"):
+        Location(tmp_path / "file.txt/below").write_text("y")

@@ -193,3 +193,10 @@ def test_the_contracts_python_example(demo_bundle, tmp_path, texts) -> None:
     assert nmt.Translator is Translator
     with pytest.raises(AttributeError):
         nmt.no_such_name  # noqa: B018
+
+
+def test_unusable_arguments_are_named(translator, texts) -> None:
+    with pytest.raises(UnusableInput, match=r"beam_size: .* not 0"):
+        translator.translate(texts[:1], beam_size=0)
+    with pytest.raises(UnusableInput, match="2 texts, but 1 references"):
+        translator.force(texts[:2], texts[:1])

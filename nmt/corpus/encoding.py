@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
+from nmt.errors import UnusableInput
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
-from nmt.vocabulary import Vocabulary, load, vocabulary_class
+from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
 
-SPM_SENTENCES = 1_000_000  # so many a side are enough to learn subwords from
+SPM_SENTENCES = 1_000_000  # so many are enough to learn subwords from
+_Item = TypeVar("_Item")
 
 
 class Encoded(NamedTuple):
@@ -41,11 +43,17 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
         vocabulary = build_words(
             total, vocab_size=settings.vocab_size, min_frequency=settings.min_frequency
         )
+        if vocabulary.size == len(SPECIALS):
+            raise UnusableInput(
+                f"no {side} word occurs in train as often as --min-frequency "
+                f"{settings.min_frequency}; lower it, or give more pairs"
+            )
     else:
         from nmt.vocabulary.subwords import train_subwords
 
+        pairs = _spread(_train_pairs(plan, units, sides), train_rows, SPM_SENTENCES // len(sides))
         vocabulary = train_subwords(
-            _spread(_train_sentences(plan, units, sides), train_rows * len(sides), SPM_SENTENCES),
+            (text for texts in pairs for text in texts),
             vocab_size=settings.vocab_size,
             character_coverage=settings.character_coverage,
         )
@@ -102,17 +110,17 @@ def _late(plan: Plan, unit: Unit, table: pa.Table, reasons: np.ndarray) -> pa.Ta
     return Columns(REJECTED, rows).table()
 
 
-def _train_sentences(plan: Plan, units: Iterable[Unit], sides: tuple[str, ...]) -> Iterator[str]:
+def _train_pairs(plan: Plan, units: Iterable[Unit], sides: tuple[str, ...]) -> Iterator[list[str]]:
     for unit in units:
         table = read_table(plan.staging / unit.name("clean"))
         for split, *texts in zip(
             *(table[name].to_pylist() for name in ("split", *sides)), strict=True
         ):
             if split == "train":
-                yield from texts
+                yield texts
 
 
-def _spread(items: Iterable[str], total: int, limit: int) -> Iterator[str]:
+def _spread(items: Iterable[_Item], total: int, limit: int) -> Iterator[_Item]:
     """At most `limit` of `total` items, evenly spread: corpora are often sorted by length."""
     for number, item in enumerate(items):
         if total <= limit or number * limit // total != (number + 1) * limit // total:

@@ -83,13 +83,18 @@ def detect(location: Location) -> str:
     return found
 
 
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+
+
 def _sniff(head: bytes) -> str:
     if not head:
         return "empty"
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    return "binary" if b"\0" in head else "text"
+    # Some control characters are bad rows, which cleaning mends; many are no text.
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    return "binary" if 100 * controls > len(head) else "text"
 
 
 @contextlib.contextmanager

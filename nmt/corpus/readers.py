@@ -150,6 +150,8 @@ class ParquetPairs(PairReader):
             if name not in schema.names:
                 known = ", ".join(schema.names)
                 raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
+            if schema.names.count(name) > 1:
+                raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")
             if not is_text(kind := schema.field(name).type):
                 raise UnusableInput(f"{location}: column '{name}' holds {kind}, not text")
         if not metadata.num_rows:

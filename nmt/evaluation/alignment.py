@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -107,11 +107,3 @@ class LinkCounts(NamedTuple):
         """AER (Och and Ney 2003), every gold link being sure: 1 - 2 |A ∩ S| / (|A| + |S|)."""
         total = self.found + self.gold
         return 1.0 - 2.0 * self.shared / total if total else 0.0
-
-
-def alignment_error_rate(pairs: Iterable[tuple[Links, Links]]) -> float:
-    """AER over a corpus of pairs of links found and gold links."""
-    counts = LinkCounts()
-    for found, gold in pairs:
-        counts = counts.plus(LinkCounts.of(found, gold))
-    return counts.error_rate

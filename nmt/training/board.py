@@ -15,7 +15,8 @@ class Board:
         self._messages: list[tuple[str, tuple]] = []
 
     def put(self, kind: str, *values: Any) -> None:
-        """Leave a message: ``say`` with a line, or ``show`` with done, total and detail."""
+        """Leave a message: ``say`` with a line, ``fail`` with a reason, or ``show`` with done,
+        total and detail."""
         self._messages.append((kind, values))
 
     def take(self) -> list[tuple[str, tuple]]:
@@ -36,6 +37,7 @@ class Watcher:
     def __init__(self, ray: Any, board: Any, shown: Activity) -> None:
         self._ray, self._board, self._shown = ray, board, shown
         self._closed = threading.Event()
+        self.failure = ""  # why a worker gave up for good
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -51,6 +53,8 @@ class Watcher:
         for kind, values in messages:
             if kind == "say":
                 say(*values)
+            elif kind == "fail":
+                self.failure = values[0]
             else:
                 done, total, detail = values
                 self._shown.update(done, detail, total)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from nmt import bundle as bundles
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import Diverged, UnusableInput
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import SearchSettings, Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
@@ -182,7 +182,7 @@ class Training:
     def _count(self, interval: _Interval, batch: Batch, outcome: Outcome) -> None:
         loss, tokens = float(outcome.loss), float(outcome.tokens)
         if loss != loss:
-            raise JobFailed(
+            raise Diverged(
                 f"the loss is not a number at step {self.progress.step}; lower "
                 "training.learning_rate or training.clip_norm"
             )
@@ -206,6 +206,8 @@ class Training:
             "minutes": round(self._elapsed(), 3),
         }
         self._folder.add_metrics(line)
+        if self.replicas.rank == 0:
+            self._folder.write_metrics()
         detail = f"loss {line['loss']:.3f}  {line['tokens_per_second']:,.0f} tokens/s"
         if progress.best_bleu >= 0:
             detail += f"  best BLEU {progress.best_bleu:.1f}"

@@ -44,6 +44,8 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
             raise _explained(error, ray, share) from None
         finally:
             watcher.close()
+        if watcher.failure:
+            raise JobFailed(watcher.failure)
 
 
 def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> TensorflowTrainer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 from nmt.report.learning_curve import learning_curve
 from nmt.storage import Location
 
+_PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
 _COLUMNS = ("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best")
 
 
@@ -33,6 +35,7 @@ class RunFolder:
         if self.validations:  # a dropped line may have taken the mark from one that stays
             best = max(self.validations, key=lambda line: line["bleu"])
             self.validations = [{**line, "best": line is best} for line in self.validations]
+        self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
         self._events = tf.summary.create_file_writer(self._scratch.name)
 
@@ -58,10 +61,19 @@ class RunFolder:
         name = f"plots/attention/step-{step:07d}-{number}.png"
         (self.location / name).write_bytes(image)
 
-    def write(self) -> None:
-        """Store everything as it is now."""
+    def write_metrics(self) -> None:
+        """Store metrics.jsonl as it is now, unless that was done a moment ago."""
+        if time.monotonic() - self._written >= _PAUSE:
+            self._write_metrics()
+
+    def _write_metrics(self) -> None:
         lines = "".join(json.dumps(line) + "\n" for line in self._metrics)
         (self.location / "metrics.jsonl").write_text(lines)
+        self._written = time.monotonic()
+
+    def write(self) -> None:
+        """Store everything as it is now."""
+        self._write_metrics()
         rows = ["\t".join(_COLUMNS)]
         rows += ["\t".join(_format(line[name]) for name in _COLUMNS) for line in self.validations]
         (self.location / "validations.tsv").write_text("\n".join(rows) + "\n")

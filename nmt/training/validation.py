@@ -44,7 +44,7 @@ class Validator:
     """Validates one model on the same sentences every time.
 
     Args:
-        dataset: its ``valid`` split is used, at most `sentences` of it.
+        dataset: its ``valid`` split is used, at most `sentences` of it, evenly spread.
         model: the model in training.
         translator: around the same model.
         sentences: most sentences.
@@ -53,13 +53,11 @@ class Validator:
     def __init__(
         self, dataset: Dataset, model: Seq2Seq, translator: Translator, sentences: int
     ) -> None:
-        tables, rows = [], 0
-        for table in dataset.read("valid", ["source", "target", "source_ids", "target_ids"]):
-            tables.append(table)
-            rows += table.num_rows
-            if rows >= sentences:
-                break
-        table = pa.concat_tables(tables).slice(0, sentences)
+        columns = ["source", "target", "source_ids", "target_ids"]
+        table = pa.concat_tables(dataset.read("valid", columns))
+        # Evenly spread: corpora are often sorted by length.
+        count = min(table.num_rows, sentences)
+        table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
         self._translator = translator
         self._sources = table["source"].to_pylist()
         vocabulary = dataset.target_vocabulary

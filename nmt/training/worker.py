@@ -12,6 +12,7 @@ import ray
 import ray.train
 from ray.train.collective import broadcast_from_rank_zero
 
+from nmt.errors import Diverged
 from nmt.settings import Settings
 from nmt.storage import Location
 
@@ -55,7 +56,11 @@ def train_worker(config: dict[str, Any]) -> None:
         f"{training.steps_per_epoch:,} steps an epoch; batches "
         + ", ".join(f"{shape.rows}×{shape.width}" for shape in training.shapes)
     )
-    progress = training.run()
+    try:
+        progress = training.run()
+    except Diverged as error:  # on every worker at once; Ray would only try it again
+        hooks.fail(str(error))
+        return
     if replicas.rank == 0:
         (output / "status.json").write_json(dataclasses.asdict(progress))
 
@@ -80,6 +85,11 @@ class RayHooks:
         """See `Hooks.say`."""
         if self._rank == 0:
             self._board.put.remote("say", line)
+
+    def fail(self, reason: str) -> None:
+        """Let the driver end with this reason."""
+        if self._rank == 0:
+            ray.get(self._board.put.remote("fail", reason))
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_pharaoh
 from nmt.settings import SearchSettings
 from nmt.storage import Location
@@ -23,6 +23,7 @@ class Work:
 
     Attributes:
         model: URI of the MODEL.
+        model_id: the id under which the job began.
         output: URI of the OUT folder.
         search: settings of the search.
         text_column: the Parquet column of the sentences.
@@ -36,6 +37,7 @@ class Work:
     """
 
     model: str
+    model_id: str
     output: str
     search: SearchSettings
     text_column: str
@@ -62,11 +64,26 @@ class DecodeActor:
             tf.config.experimental.set_memory_growth(gpu, True)
         self._work = work
         self._output = Output(Location(work.output))
-        self._translator = load_model(work.model, work.search, work.batch_size)
+        self._translator = load_translator(work)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
         return translate_unit(unit, self._work, self._translator, self._output)
+
+
+def load_translator(work: Work) -> Translator:
+    """Load the job's model.
+
+    Raises:
+        JobFailed: there is another model now than when the job began.
+    """
+    translator = load_model(work.model, work.search, work.batch_size)
+    if translator.model_id != work.model_id:
+        raise JobFailed(
+            f"{work.model}: is another model than when the job began; translate with a copy of "
+            "the model that nobody writes to"
+        )
+    return translator
 
 
 def translate_unit(

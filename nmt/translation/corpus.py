@@ -168,7 +168,7 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
         file.sha256 = file.location.sha256()
     if kinds == {"parquet"}:
         corpus = _inspect_parquet(files, text_column, id_column)
-    elif id_column is not None:
+    elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
         raise UnusableInput(
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
         )

@@ -49,14 +49,18 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"{request.output}: already finished; nothing to do")
         report = (request.output / "report" / "report.json").read_json()
         return Verdict(manifest["exit_status"], manifest["verdict"], report)
-    _decode(request, corpus, units, output)
+    _decode(request, info["model_id"], corpus, units, output)
     with activity("writing the report"):
         seconds = time.monotonic() - started
         return close(request, info, corpus, references, output, job, seconds)
 
 
 def _decode(
-    request: TranslateRequest, corpus: InputCorpus, units: list[Unit], output: Output
+    request: TranslateRequest,
+    model_id: str,
+    corpus: InputCorpus,
+    units: list[Unit],
+    output: Output,
 ) -> None:
     """Translate the units that have no record yet."""
     committed = output.records()
@@ -71,6 +75,7 @@ def _decode(
     threads = max(1, min(total // most[1], largest))
     work = Work(
         model=str(request.model),
+        model_id=model_id,
         output=str(request.output),
         search=request.search,
         text_column=request.text_column,

@@ -61,6 +61,11 @@ def _check_columns(
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
     there = ", ".join(schema.names)
+    twice = {name for name in schema.names if schema.names.count(name) > 1}
+    if twice:
+        raise UnusableInput(
+            f"{location}: has several columns '{min(twice)}'; give each a name of its own"
+        )
     if text_column not in schema.names:
         raise UnusableInput(
             f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"

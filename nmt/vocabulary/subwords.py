@@ -56,7 +56,7 @@ class SubwordVocabulary(Vocabulary):
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`."""
         tokens: list[str] = self._processor.encode(text, out_type=str)
-        ids: list[int] = [self._processor.piece_to_id(token) for token in tokens]
+        ids: list[int] = self._processor.encode(text, out_type=int)
         # Joined, the tokens are the text character by character after one leading "▁".
         owners = _word_of_characters(" " + text)
         words, start = [], 0

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from corpora import make, pair_lines, rows, write_lines
 
+from nmt.corpus import encoding
 from nmt.corpus import prepare as module
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
@@ -321,3 +322,23 @@ def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert {row["source"].split()[1] for row in found} == {"3"}
     assert dataset.info["languages"] == {"source": "en", "target": "de"}
     assert len(dataset.files("train")) == 3
+
+
+def test_words_that_are_all_too_rare_are_refused(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "pairs.tsv", pair_lines(20))
+    with pytest.raises(UnusableInput, match="no source word occurs in train as often as"):
+        make(tmp_path / "d", {"tokenizer": "word", "min_frequency": 10_000}, pairs=file)
+
+
+def test_a_joint_vocabulary_learns_from_both_sides_however_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_lines(
+        tmp_path / "pairs.tsv", [f"{'ab' * i} {i}\t{'XY' * i}".encode() for i in range(1, 80)]
+    )
+    monkeypatch.setattr(encoding, "SPM_SENTENCES", 40)
+    settings = {"joint_vocabulary": True, "vocab_size": 60, "valid_fraction": 0.05}
+    dataset = make(tmp_path / "d", settings, pairs=file)
+    pieces = "".join(dataset.source_vocabulary.tokens(range(dataset.source_vocabulary.size)))
+    assert "ab" in pieces
+    assert "XY" in pieces

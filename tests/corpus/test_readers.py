@@ -161,3 +161,17 @@ def test_a_store_that_fails_while_a_file_is_read_is_one_line() -> None:
     with pytest.raises(JobFailed, match=r"^s3://b-b/x: the store failed \(AWS Error SLOW_DOWN\)"):  # noqa: SIM117
         with readable(Location("s3://b-b/x")):
             raise OSError("AWS Error SLOW_DOWN")
+
+
+def test_one_nul_is_a_bad_row_and_many_are_no_text(tmp_path: Path) -> None:
+    rows = list(open_pairs(put(tmp_path / "one.tsv", LINES * 50 + b"x\0\ty\n")).rows())
+    assert rows[-1].source == b"x\0"
+    with pytest.raises(UnusableInput, match="binary"):
+        open_pairs(put(tmp_path / "many.tsv", b"\0\1\2" * 100))
+
+
+def test_a_column_given_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.table([["a"], ["b"], ["c"]], names=["source", "target", "source"])
+    pq.write_table(table, tmp_path / "twice.parquet")
+    with pytest.raises(UnusableInput, match="several columns 'source'"):
+        open_pairs(Location(tmp_path / "twice.parquet")).inspect()

@@ -83,3 +83,13 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
             BLEU().corpus_score(pick[0], pick[1:]).score, abs=1e-4
         )
     assert not rows
+
+
+def test_the_confidence_interval_is_sacrebleus() -> None:
+    hypotheses, references = HYPOTHESES * 7, FIRST * 7
+    found = {score["metric"]: score for score in corpus_scores(hypotheses, [references])}
+    for name, metric in (("BLEU", BLEU()), ("chrF", CHRF())):
+        score = metric.corpus_score(hypotheses, [references], n_bootstrap=1000)
+        expected = [score._mean - score._ci, score._mean + score._ci]
+        assert found[name]["confidence"] == pytest.approx(expected, abs=1e-3)
+        assert found[name]["signature"] == str(metric.get_signature())

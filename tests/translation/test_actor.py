@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt.errors import UnusableInput
+from nmt import bundle
+from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import parse_pharaoh
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.actor import Work, translate_unit
+from nmt.translation.actor import Work, load_translator, translate_unit
 from nmt.translation.corpus import inspect
 from nmt.translation.output import Output
 from nmt.translator import Translator
@@ -29,6 +30,7 @@ def work(output: Path, **options) -> Work:
     return Work(
         **{
             "model": "",
+            "model_id": "random",
             "output": str(output),
             "search": SEARCH,
             "text_column": "source",
@@ -203,3 +205,11 @@ def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
 def test_checking_writes_nothing(tmp_path) -> None:
     Output(Location(tmp_path / "out")).check(JOB, overwrite=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_actor_refuses_a_model_that_was_replaced(tmp_path, demo_bundle) -> None:
+    model = Location(tmp_path / "model")
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    bundle.save(demo_bundle.model, *vocabularies, {}, model)
+    with pytest.raises(JobFailed, match="another model than when the job began"):
+        load_translator(work(tmp_path / "out", model=str(model), model_id="0" * 64))

@@ -171,8 +171,9 @@ def test_an_id_column_is_named_found_or_refused(tmp_path) -> None:
     for name in ("ids", "source"):
         with pytest.raises(UnusableInput, match="--id-column"):
             look(file, name)
-    with pytest.raises(UnusableInput, match="text has no column 'id'"):
-        look(text(tmp_path / "a.txt", [b"a"]), "id")
+    with pytest.raises(UnusableInput, match="text has no column 'key'"):
+        look(text(tmp_path / "a.txt", [b"a"]), "key")
+    assert look(text(tmp_path / "a.txt", [b"a"]), "id").id_column is None
     corpus = inspect(str(parquet(tmp_path / "b.parquet", {"id": ["a", "a"]})), "id", None)
     assert corpus.id_column is None
 

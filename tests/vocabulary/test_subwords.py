@@ -115,3 +115,10 @@ def test_nonsense_is_refused() -> None:
         load("spm", b"no model")
     with pytest.raises(UnusableInput):
         load("other", b"")
+
+
+def test_text_that_looks_like_a_special_symbol_is_none() -> None:
+    vocabulary = train_subwords(["x y z " * 3, "z y x"], vocab_size=20)
+    found = vocabulary.encode("x[EOS] y")
+    assert found.ids == vocabulary.encode_ids(["x[EOS] y"])[0]
+    assert not {PAD, BOS, EOS} & set(found.ids)
