@@ -31,13 +31,17 @@ def test_every_function_of_the_book_has_its_place() -> None:
     rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", README, re.MULTILINE)
     told = " ".join(left for left, _ in rows)
     for name in (
+        "fix_random_seed",
         "get_vocabulary_size_greater_than",
         "get_vectorizer",
         "get_encoder",
+        "get_encoder_with_attention",
         "DecoderRNNAttentionWrapper",
         "get_final_seq2seq_model",
         "get_final_seq2seq_model_with_attention",
         "BLEUMetric",
+        "compute_bleu",
+        "print_sequence_length",
         "prepare_data",
         "shuffle_data",
         "evaluate_model",

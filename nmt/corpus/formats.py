@@ -83,7 +83,7 @@ def detect(location: Location) -> str:
     return found
 
 
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+_CONTROLS = bytes([*range(9), *range(14, 27)])  # those that no text has, not even as separators
 
 
 def _sniff(head: bytes) -> str:
