@@ -133,7 +133,7 @@ class Translator:
             found = searcher.search(source)
             ids, totals = found.ids.numpy(), found.log_probability.numpy()
             lengths = found.length.numpy()
-            weights = self._attention(searcher, source, ids)
+            weights = found.attention.numpy() if self._attends else None
             for i, row in enumerate(rows):
                 words = ids[i, : lengths[i]].tolist()
                 ended = bool(words) and words[-1] == EOS
@@ -168,7 +168,7 @@ class Translator:
             ids = np.full((len(rows), width), PAD, np.int32)
             for i, row in enumerate(rows):
                 ids[i, : len(targets[row].ids)] = targets[row].ids
-            weights = self._attention(searcher, source, ids)
+            weights = searcher.attend(source, ids).numpy() if self._attends else None
             for i, row in enumerate(rows):
                 source_segment, target = segments[i], targets[row]
                 results[row] = Translation(
@@ -262,10 +262,9 @@ class Translator:
                 source[i, : len(ids) + 1] = [*ids, EOS]
             yield rows, source, [segments[row] for row in rows]
 
-    def _attention(self, searcher, source: np.ndarray, ids: np.ndarray) -> np.ndarray | None:
-        if self.bundle.model.settings.attention == "none" or not ids.shape[1]:
-            return None
-        return searcher.attend(source, ids).numpy()
+    @property
+    def _attends(self) -> bool:
+        return self.bundle.model.settings.attention != "none"
 
     def _result(self, segment, words, score, weights, flags) -> Translation:
         vocabulary = self.bundle.target_vocabulary

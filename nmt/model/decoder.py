@@ -8,8 +8,7 @@ import keras
 import tensorflow as tf
 
 from nmt.model.attention import BahdanauAttention
-from nmt.model.gru import gru_step
-from nmt.model.teacher_forcing import Kernels, teacher_forced
+from nmt.model.recurrence import Kernels, decoder_step, teacher_forced
 
 
 class Memory(NamedTuple):
@@ -72,8 +71,22 @@ class AttentionDecoder(keras.layers.Layer):
         """The embeddings' part of the gates: (…, embedding_dim) → (…, 3 · units)."""
         return tf.tensordot(embedded, tf.convert_to_tensor(self.kernel), 1) + self.bias[0]
 
+    def kernels(self) -> Kernels:
+        """The weights as the steps use them; made once a batch."""
+        recurrent = tf.convert_to_tensor(self.recurrent_kernel)
+        bias = tf.convert_to_tensor(self.bias)[1]
+        if self.attention is None:
+            nothing = tf.zeros([0, 3 * self.units], recurrent.dtype)
+            return Kernels(recurrent, bias, nothing, nothing[:, 0])
+        return Kernels(
+            tf.concat([recurrent, tf.convert_to_tensor(self.attention.W_a)], 1),
+            bias,
+            tf.convert_to_tensor(self.context_kernel),
+            tf.convert_to_tensor(self.attention.v_a)[:, 0],
+        )
+
     def step(
-        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory
+        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Kernels
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence.
 
@@ -82,21 +95,14 @@ class AttentionDecoder(keras.layers.Layer):
                 (batch · beams, 3 · units).
             state: s_{i-1}, shape (batch · beams, units).
             memory: of the batch's sentences; the beams of one sentence stand together.
+            kernels: `kernels()`.
 
         Returns:
             s_i, shape (batch · beams, units); the contexts, shape (batch · beams, memory_dim),
             without attention (batch · beams, 0); the attention weights, shape
             (batch, beams, source), without attention (batch, beams, 0).
         """
-        if self.attention is not None:
-            context, weights = self.attention(state, *memory)
-            projected += tf.matmul(context, tf.convert_to_tensor(self.context_kernel))
-        else:
-            context = state[:, :0]
-            weights = tf.zeros([tf.shape(memory.mask)[0], 1, 0])
-        inner = tf.matmul(state, tf.convert_to_tensor(self.recurrent_kernel)) + self.bias[1]
-        after, _ = gru_step(projected, inner, state)
-        return after, context, weights
+        return decoder_step(projected, state, *memory, kernels)[:3]
 
     def call(
         self, embedded: tf.Tensor, state: tf.Tensor, memory: Memory
@@ -113,19 +119,6 @@ class AttentionDecoder(keras.layers.Layer):
             0); attention weights, shape (batch, target, source or 0).
         """
         projected = tf.transpose(self.project(embedded), [1, 0, 2])
-        results = teacher_forced(projected, state, *memory, *self._kernels())
+        results = teacher_forced(projected, state, *memory, *self.kernels())
         states, contexts, weights = (tf.transpose(value, [1, 0, 2]) for value in results)
         return states, contexts, weights
-
-    def _kernels(self) -> Kernels:
-        recurrent = tf.convert_to_tensor(self.recurrent_kernel)
-        bias = tf.convert_to_tensor(self.bias)[1]
-        if self.attention is None:
-            nothing = tf.zeros([0, 3 * self.units], recurrent.dtype)
-            return Kernels(recurrent, bias, nothing, nothing[:, 0])
-        return Kernels(
-            tf.concat([recurrent, tf.convert_to_tensor(self.attention.W_a)], 1),
-            bias,
-            tf.convert_to_tensor(self.context_kernel),
-            tf.convert_to_tensor(self.attention.v_a)[:, 0],
-        )

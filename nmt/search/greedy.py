@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.hypotheses import Hypotheses
-from nmt.search.penalties import banned_words
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
@@ -24,21 +23,21 @@ def greedy_search(
         limits: most tokens of each translation, EOS included, shape (batch,).
         banned: ids that are never chosen.
     """
-    memory, state = model.encode(source)
-    ban = banned_words(model.target_size, banned)
+    decoding, state = model.begin(source, banned)
     batch, steps = tf.shape(source)[0], tf.reduce_max(limits)
     words = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=[None])
+    looks = tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=[None, None])
 
-    def body(i, word, state, alive, total, length, words):
-        logits, state, _ = model.step(word, state, memory)
-        logits += ban
+    def body(i, word, state, alive, total, length, words, looks):
+        logits, state, weights = model.step(word, state, decoding)
         word = tf.argmax(logits, -1, output_type=tf.int32)
         best = tf.reduce_max(logits, -1) - tf.reduce_logsumexp(logits, -1)
         word = tf.where(alive, word, PAD)
         total += tf.where(alive, best, 0.0)
         length += tf.cast(alive, tf.int32)
         alive &= (word != EOS) & (i + 1 < limits)
-        return i + 1, word, state, alive, total, length, words.write(i, word)
+        words, looks = words.write(i, word), looks.write(i, weights[:, 0])
+        return i + 1, word, state, alive, total, length, words, looks
 
     start = (
         0,
@@ -48,8 +47,10 @@ def greedy_search(
         tf.zeros([batch]),
         tf.zeros([batch], tf.int32),
         words,
+        looks,
     )
-    *_, total, length, words = tf.while_loop(
+    *_, total, length, words, looks = tf.while_loop(
         lambda i, word, state, alive, *_: (i < steps) & tf.reduce_any(alive), body, start
     )
-    return Hypotheses(tf.transpose(words.stack()), total, length)
+    attention = tf.transpose(looks.stack(), [1, 0, 2])
+    return Hypotheses(tf.transpose(words.stack()), total, length, attention)

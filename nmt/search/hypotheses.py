@@ -15,8 +15,11 @@ class Hypotheses(NamedTuple):
             so a row without one was cut off at its length limit.
         log_probability: sum over the tokens, EOS included, in nats, shape (batch,).
         length: number of tokens, EOS included, shape (batch,).
+        attention: row t holds where the model looked when it chose token t, shape (batch,
+            length, source); without attention (batch, length, 0).
     """
 
     ids: tf.Tensor
     log_probability: tf.Tensor
     length: tf.Tensor
+    attention: tf.Tensor

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-NEVER = -1e9  # log-probability of what must not be chosen
-
 
 def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
     """((5 + length) / 6)^α of Wu et al. 2016 (arXiv 1609.08144), section 7.
@@ -15,11 +13,3 @@ def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
         alpha: 0 compares plain log-probabilities; larger favours longer hypotheses.
     """
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
-
-
-def banned_words(vocabulary_size: int, banned: tuple[int, ...]) -> tf.Tensor:
-    """What to add to logits so that these ids are never chosen: float32 (vocabulary_size,)."""
-    values = [0.0] * vocabulary_size
-    for word in banned:
-        values[word] = NEVER
-    return tf.constant(values, tf.float32)

@@ -39,7 +39,7 @@ def test_the_decoder(attention_units) -> None:
         results = []
         for t in range(TARGET):
             projected = decoder.project(embedded[:, t])
-            state, context, weights = decoder.step(projected, state, memory)
+            state, context, weights = decoder.step(projected, state, memory, decoder.kernels())
             results.append((state, context, weights[:, 0]))
         return [tf.stack(values, 1) for values in zip(*results, strict=True)]
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
-from nmt.model.decoder import AttentionDecoder, Memory
+from nmt.model.decoder import AttentionDecoder
 from nmt.model.dropout import dropout
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import PRESETS, ModelSettings, resolve
@@ -48,7 +48,7 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
         for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
     memory = decoder.remember(outputs, tf.ones([3, 4]))
-    after, context, _ = decoder.step(decoder.project(embedded), state, memory)
+    after, context, _ = decoder.step(decoder.project(embedded), state, memory, decoder.kernels())
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
     np.testing.assert_allclose(after, expected, atol=1e-5)
 
@@ -82,9 +82,9 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
     model = tiny_model(**settings)
     source, target = batch(np.random.default_rng(6))
     logits, weights = model((source, target))
-    memory, state = model.encode(source)
+    decoding, state = model.begin(source)
     for t in range(target.shape[1]):
-        found, state, looked = model.step(tf.constant(target[:, t]), state, memory)
+        found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
         np.testing.assert_allclose(found, logits[:, t], atol=1e-5)
         np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
 
@@ -129,12 +129,13 @@ def test_without_attention_everything_else_is_shared(tiny_model) -> None:
 def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) -> None:
     model = tiny_model(attention="none")
     source, _ = batch(np.random.default_rng(2))
-    memory, state = model.encode(source)
+    decoding, state = model.begin(source)
     words = tf.constant([5, 6, 7, 8])
-    logits, *_ = model.step(words, state, memory)
-    other = Memory(memory.outputs * 3, memory.keys, memory.mask)
+    logits, *_ = model.step(words, state, decoding)
+    memory = decoding.memory
+    other = decoding._replace(memory=memory._replace(outputs=memory.outputs * 3))
     np.testing.assert_array_equal(model.step(words, state, other)[0], logits)
-    assert np.abs(model.step(words, state[::-1], memory)[0] - logits).max() > 1e-3
+    assert np.abs(model.step(words, state[::-1], decoding)[0] - logits).max() > 1e-3
 
 
 def test_the_preset_book_has_the_books_sizes() -> None:

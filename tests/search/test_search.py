@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.search.beam import beam_search
+from nmt.search.beam import _top_words, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
 from nmt.search.searcher import Searcher
@@ -53,10 +53,10 @@ def log_probabilities(logits: np.ndarray, banned=(PAD, BOS)) -> np.ndarray:
 
 def plain_greedy(model, source: np.ndarray, limit: int) -> tuple[list[int], float]:
     """Greedy search for one sentence, a step of the model at a time."""
-    memory, state = model.encode(source[np.newaxis, source != PAD])
+    decoding, state = model.begin(source[np.newaxis, source != PAD])
     word, words, total = BOS, [], 0.0
     while word != EOS and len(words) < limit:
-        logits, state, _ = model.step(tf.constant([word]), state, memory)
+        logits, state, _ = model.step(tf.constant([word]), state, decoding)
         scores = log_probabilities(logits[0])
         word = int(scores.argmax())
         words.append(word)
@@ -204,6 +204,14 @@ def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
     found = searcher(model, beam, max_length_extra=500).search(SOURCE)
     assert words_of(found) == [[EOS]] * len(SOURCE)
     assert found.ids.shape[1] <= beam + 1
+
+
+@pytest.mark.parametrize("size", [50, 3000, 8000, 2483, 2017])
+def test_the_best_words_are_those_of_top_k(size) -> None:
+    logits = tf.constant(np.random.default_rng(size).standard_normal((7, size)), tf.float32)
+    for k in (2, 10):
+        for one, other in zip(_top_words(logits, k), tf.math.top_k(logits, k), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_a_longer_penalty_gives_longer_translations(model) -> None:

@@ -1,7 +1,8 @@
-"""The attention decoder's recurrence over known words, with a gradient of its own.
+"""The attention decoder's recurrence: one step, and all steps over known words.
 
-See `nmt.model.gru` for why. Here, too, all that belongs to a weight or to the encoder outputs is
-gathered after the loop; of the attention only its weights are kept between the two passes.
+The latter has a gradient of its own; see `nmt.model.gru` for why. Here, too, all that belongs
+to a weight or to the encoder outputs is gathered after the loop; of the attention only its
+weights are kept between the two passes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,58 @@ class Kernels(NamedTuple):
     v_a: tf.Tensor
 
 
+class Step(NamedTuple):
+    """What a step of the decoder finds; rows are batch · beams.
+
+    Attributes:
+        state: shape (rows, units).
+        context: shape (rows, memory_dim), without attention (rows, 0).
+        weights: of the attention, float32, shape (batch, beams, source), without attention
+            (batch, beams, 0).
+        query: `W_a` of the state before, shape (rows, attention_units).
+        gates: what the gradient needs of the GRU.
+    """
+
+    state: tf.Tensor
+    context: tf.Tensor
+    weights: tf.Tensor
+    query: tf.Tensor
+    gates: Gates
+
+
+def decoder_step(
+    projected: tf.Tensor,
+    state: tf.Tensor,
+    outputs: tf.Tensor,
+    keys: tf.Tensor,
+    mask: tf.Tensor,
+    kernels: Kernels,
+) -> Step:
+    """c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]).
+
+    Args:
+        projected: the embeddings' part of the gates, shape (batch · beams, 3 · units).
+        state: s_{i-1}, shape (batch · beams, units); the beams of a sentence stand together.
+        outputs: encoder outputs, shape (batch, source, memory_dim).
+        keys: their projection, shape (batch, source, attention_units); a last dimension of 0
+            means no attention.
+        mask: 1 for real source positions, float, shape (batch, source).
+        kernels: the decoder's weights.
+    """
+    units = state.shape[-1]
+    product = tf.matmul(state, kernels.state)
+    query, recurrent = product[:, 3 * units :], product[:, : 3 * units] + kernels.bias
+    if keys.shape[-1]:
+        context, weights = attend(query, outputs, keys, mask, kernels.v_a)
+        projected += tf.matmul(context, kernels.context)
+    else:
+        context = state[:, :0]
+        batch = tf.shape(mask)[0]
+        weights = tf.zeros([batch, tf.shape(state)[0] // batch, 0])
+    after, gates = gru_step(projected, recurrent, state)
+    return Step(after, context, weights, query, gates)
+
+
 @tf.custom_gradient
 def teacher_forced(
     projected: tf.Tensor,
@@ -49,15 +102,12 @@ def teacher_forced(
     mask: tf.Tensor,
     *kernels: tf.Tensor,
 ) -> Any:
-    """All steps of `AttentionDecoder.step` over known words.
+    """All steps over known words.
 
     Args:
         projected: the embeddings' part of the gates, shape (target, batch, 3 · units).
         state: the first state, shape (batch, units).
-        outputs: encoder outputs, shape (batch, source, memory_dim).
-        keys: their projection, shape (batch, source, attention_units); a last dimension of 0
-            means no attention.
-        mask: 1 for real source positions, float, shape (batch, source).
+        outputs, keys, mask: see `decoder_step`.
         kernels: the fields of `Kernels`.
 
     Returns:
@@ -65,21 +115,15 @@ def teacher_forced(
         attention weights, float32, shape (target, batch, source). Without attention the last
         dimension of the latter two is 0.
     """
-    state_kernel, bias, context_kernel, v_a = Kernels(*kernels)
+    state_kernel, _, context_kernel, v_a = Kernels(*kernels)
     units, attends = state.shape[-1], keys.shape[-1] > 0
     steps, kind = tf.shape(projected)[0], projected.dtype
     inputs = unstack(projected)
 
     def forward(i, before, arrays):
-        product = tf.matmul(before, state_kernel)
-        query, gate_inputs = product[:, 3 * units :], inputs.read(i)
-        context, weights = before[:, :0], tf.zeros([tf.shape(before)[0], 0])
-        if attends:
-            context, weights = attend(query, outputs, keys, mask, v_a)
-            weights = weights[:, 0]
-            gate_inputs += tf.matmul(context, context_kernel)
-        after, gates = gru_step(gate_inputs, product[:, : 3 * units] + bias, before)
-        return i + 1, after, write(arrays, i, (after, context, weights, query, *gates))
+        step = decoder_step(inputs.read(i), before, outputs, keys, mask, Kernels(*kernels))
+        values = (step.state, step.context, step.weights[:, 0], step.query, *step.gates)
+        return i + 1, step.state, write(arrays, i, values)
 
     _, _, arrays = tf.while_loop(
         lambda i, *_: i < steps,
