@@ -105,6 +105,8 @@ def _make(
     encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
     info = record(plan, request, files, cleaned, encoded)
     _require_training(info["counts"], info["drops"])
+    if not info["counts"]["valid"]:
+        say("warning: valid/ is empty, but training needs it; give a larger --valid-fraction")
     return info
 
 

@@ -68,7 +68,7 @@ def test_relative_path_in_a_submitted_job_is_refused(ray_head: RayHead) -> None:
 
 
 def test_unreachable_cluster_fails_instead_of_running_locally(tmp_path: Path) -> None:
-    done = run("prepare", "--demo", "10", "--output", tmp_path / "d")
+    run("prepare", "--demo", "200", "--output", tmp_path / "d")
     done = run("train", "--data", tmp_path / "d", "--output", tmp_path / "run", "--address",
                "127.0.0.1:1", status=1)  # fmt: skip
     assert "cannot join the Ray cluster" in done.stderr
