@@ -133,7 +133,7 @@ class Translator:
             found = searcher.search(source)
             ids, totals = found.ids.numpy(), found.log_probability.numpy()
             lengths = found.length.numpy()
-            weights = found.attention.numpy() if self._attends else None
+            weights = found.attention.numpy() if self.bundle.model.attends else None
             for i, row in enumerate(rows):
                 words = ids[i, : lengths[i]].tolist()
                 ended = bool(words) and words[-1] == EOS
@@ -168,7 +168,7 @@ class Translator:
             ids = np.full((len(rows), width), PAD, np.int32)
             for i, row in enumerate(rows):
                 ids[i, : len(targets[row].ids)] = targets[row].ids
-            weights = searcher.attend(source, ids).numpy() if self._attends else None
+            weights = searcher.attend(source, ids).numpy() if self.bundle.model.attends else None
             for i, row in enumerate(rows):
                 source_segment, target = segments[i], targets[row]
                 results[row] = Translation(
@@ -261,10 +261,6 @@ class Translator:
                 ids = segments[row].ids
                 source[i, : len(ids) + 1] = [*ids, EOS]
             yield rows, source, [segments[row] for row in rows]
-
-    @property
-    def _attends(self) -> bool:
-        return self.bundle.model.settings.attention != "none"
 
     def _result(self, segment, words, score, weights, flags) -> Translation:
         vocabulary = self.bundle.target_vocabulary

@@ -57,7 +57,7 @@ class Seq2Seq(keras.Model):
         check_sizes(settings)
         self.settings, self.target_size, self.rate = settings, target_size, rate
         width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
-        attends = settings.attention != "none"
+        self.attends = attends = settings.attention != "none"
         self.encoder = Encoder(source_size, width, settings.encoder_units, rate, name="encoder")
         self.encoder.build()
         self.bridge = None

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from nmt.model.seq2seq import NEVER, Seq2Seq
 from nmt.search.hypotheses import Hypotheses
 from nmt.search.penalties import length_penalty
+from nmt.search.shrinking import shrinking_loop
 from nmt.vocabulary.special import BOS, EOS, PAD
+
+
+class _Pool(NamedTuple):
+    """The best finished hypotheses of each sentence, best first; shape (batch, beam, …).
+
+    Attributes:
+        score: log-probability over length penalty, the order; 2 · NEVER in empty places.
+        total: log-probability.
+        length: tokens, EOS included.
+        words: ids, EOS included, 0 behind.
+    """
+
+    score: tf.Tensor
+    total: tf.Tensor
+    length: tf.Tensor
+    words: tf.Tensor
+
+
+class _Beam(NamedTuple):
+    """A batch under way; shape (batch, beam, …).
+
+    Attributes:
+        words: the last words.
+        state: the decoder's states.
+        live: log-probabilities, best first.
+        prefixes: all words so far.
+        pool: the finished hypotheses.
+        done: whether the sentence has ended, shape (batch,).
+    """
+
+    words: tf.Tensor
+    state: tf.Tensor
+    live: tf.Tensor
+    prefixes: tf.Tensor
+    pool: _Pool
+    done: tf.Tensor
 
 
 def beam_search(
@@ -38,71 +77,71 @@ def beam_search(
         banned: ids that are never chosen.
     """
     decoding, first_state = model.begin(source, banned)
-    batch, steps = tf.shape(source)[0], tf.reduce_max(limits)
-    beam, vocabulary = beam_size, model.target_size
-    width = min(2 * beam, vocabulary)
-    units = first_state.shape[-1]
+    batch, units = tf.shape(source)[0], first_state.shape[-1]
+    beam, width = beam_size, min(2 * beam_size, model.target_size)
 
-    def body(i, words, state, live, prefixes, pool, done):
-        logits, state, _ = model.step(tf.reshape(words, [-1]), state, decoding)
+    def step(i, now, fixed):
+        memory, limits = fixed
+        count = tf.shape(limits)[0]
+        logits, state, _ = model.step(
+            tf.reshape(now.words, [-1]),
+            tf.reshape(now.state, [-1, units]),
+            decoding._replace(memory=memory),
+        )
         normaliser = tf.reduce_logsumexp(logits, -1, keepdims=True)
         # The best continuations of a sentence are among the best of each of its beams.
         top, choices = _top_words(logits, width)
-        scores = tf.reshape(top - normaliser, [batch, beam, width]) + live[:, :, tf.newaxis]
-        scores = tf.reshape(scores, [batch, beam * width])
+        scores = tf.reshape(top - normaliser, [count, beam, width]) + now.live[:, :, tf.newaxis]
+        scores = tf.reshape(scores, [count, beam * width])
         scores, flat = tf.math.top_k(scores, min(2 * beam, beam * width))
         origin = flat // width
-        choices = tf.gather(tf.reshape(choices, [batch, -1]), flat, batch_dims=1)
-        ends = choices == EOS
-        pool = _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, alpha)
+        choices = tf.gather(tf.reshape(choices, [count, -1]), flat, batch_dims=1)
+        ends, last = choices == EOS, i + 1 >= limits
+        counts = (ends | last[:, tf.newaxis]) & ~now.done[:, tf.newaxis]
+        prefixes = tf.gather(now.prefixes, origin, batch_dims=1)
+        prefixes = tf.concat([prefixes, choices[:, :, tf.newaxis]], -1)
+        pool = _finish(now.pool, prefixes, scores, counts, i + 1, alpha)
         live, kept = tf.math.top_k(scores + tf.where(ends, NEVER, 0.0), beam)
-        finished = pool[0]  # best first; the last one is there only when `beam` of them are
-        hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= finished[:, 0]
-        done |= (i + 1 >= limits) | (hopeless & (finished[:, -1] > NEVER / 2))
-        words = tf.gather(choices, kept, batch_dims=1)
-        origin = tf.gather(origin, kept, batch_dims=1)
-        state = tf.gather(tf.reshape(state, [batch, beam, units]), origin, batch_dims=1)
-        prefixes = tf.gather(prefixes, origin, batch_dims=1)
-        prefixes = tf.concat([prefixes, words[:, :, tf.newaxis]], -1)
-        return i + 1, words, tf.reshape(state, [-1, units]), live, prefixes, pool, done
+        # The pool is best first; its last place is taken only when `beam` have finished.
+        hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
+        state = tf.reshape(state, [count, beam, units])
+        return _Beam(
+            words=tf.gather(choices, kept, batch_dims=1),
+            state=tf.gather(state, tf.gather(origin, kept, batch_dims=1), batch_dims=1),
+            live=live,
+            prefixes=tf.gather(prefixes, kept, batch_dims=1),
+            pool=pool,
+            done=now.done | last | (hopeless & (pool.score[:, -1] > NEVER / 2)),
+        )
 
-    first = tf.tile([[0.0] + [NEVER] * (beam - 1)], [batch, 1])  # all beams begin alike
-    pool = (
-        tf.fill([batch, beam], 2 * NEVER),  # penalised score
-        tf.zeros([batch, beam]),  # log-probability
-        tf.zeros([batch, beam], tf.int32),  # length
-        tf.zeros([batch, beam, 0], tf.int32),  # words, EOS included
+    start = _Beam(
+        words=tf.fill([batch, beam], BOS),
+        state=tf.repeat(first_state[:, tf.newaxis], beam, axis=1),
+        live=tf.tile([[0.0] + [NEVER] * (beam - 1)], [batch, 1]),  # all beams begin alike
+        prefixes=tf.zeros([batch, beam, 0], tf.int32),
+        pool=_Pool(
+            score=tf.fill([batch, beam], 2 * NEVER),
+            total=tf.zeros([batch, beam]),
+            length=tf.zeros([batch, beam], tf.int32),
+            words=tf.zeros([batch, beam, 0], tf.int32),
+        ),
+        done=limits <= 0,
     )
-    start = (
-        0,
-        tf.fill([batch, beam], BOS),
-        tf.repeat(first_state, beam, axis=0),
-        first,
-        tf.zeros([batch, beam, 0], tf.int32),
-        pool,
-        tf.zeros([batch], tf.bool),
+    flat_shape, free = tf.TensorShape([None, beam]), tf.TensorShape([None, beam, None])
+    shapes = _Beam(
+        words=flat_shape,
+        state=tf.TensorShape([None, beam, units]),
+        live=flat_shape,
+        prefixes=free,
+        pool=_Pool(flat_shape, flat_shape, flat_shape, free),
+        done=tf.TensorShape([None]),
     )
-    free = tf.TensorShape([None, beam, None])
-    flat_shape = tf.TensorShape([None, beam])
-    shapes = (
-        tf.TensorShape([]),
-        flat_shape,
-        tf.TensorShape([None, units]),
-        flat_shape,
-        free,
-        (flat_shape, flat_shape, flat_shape, free),
-        tf.TensorShape([None]),
-    )
-    *_, (_, total, length, words), _ = tf.while_loop(
-        lambda i, words, state, live, prefixes, pool, done: (i < steps) & ~tf.reduce_all(done),
-        body,
-        start,
-        shape_invariants=shapes,
-    )
-    ids = words[:, 0]
+    fixed = decoding.memory, limits
+    pool = shrinking_loop(step, lambda now: ~now.done, start, shapes, fixed).pool
+    ids = pool.words[:, 0]
     inputs = tf.pad(ids, [[0, 0], [1, 0]], constant_values=BOS)[:, :-1]
     _, _, attention = model.decoder(model.embedding(inputs), first_state, decoding.memory)
-    return Hypotheses(ids, total[:, 0], length[:, 0], attention)
+    return Hypotheses(ids, pool.total[:, 0], pool.length[:, 0], attention)
 
 
 def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -128,24 +167,35 @@ def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     return top, tf.gather(ids, places, batch_dims=1)
 
 
-def _finish(pool, done, prefixes, origin, scores, choices, ends, i, limits, alpha):
-    """Take hypotheses that end at this step into the pool of finished ones; best first.
+def _finish(
+    pool: _Pool,
+    prefixes: tf.Tensor,
+    scores: tf.Tensor,
+    counts: tf.Tensor,
+    length: tf.Tensor,
+    alpha: float,
+) -> _Pool:
+    """Take hypotheses that end at this step into the pool.
 
-    Only those among the first `beam` candidates count; at a sentence's limit the candidates
-    that do not end are taken, too. The pool of a sentence that is done stays as it is.
+    Args:
+        pool: those finished so far.
+        prefixes: all candidates with their newest word, shape (batch, candidates, length).
+        scores: their log-probabilities, best first, shape (batch, candidates).
+        counts: which of them end. Only those among the first `beam` are taken.
+        length: tokens of each.
+        alpha: the length penalty's exponent.
     """
-    pool_score, pool_total, pool_length, pool_words = pool
-    beam = pool_score.shape[1]
-    takes = tf.range(tf.shape(scores)[1]) < beam
-    last = (i + 1 == limits)[:, tf.newaxis]
-    takes = takes & (ends | last) & ~done[:, tf.newaxis] & (scores > NEVER / 2)
-    pool_words = tf.pad(pool_words, [[0, 0], [0, 0], [0, 1]])
-    penalised = tf.where(takes, scores / length_penalty(i + 1, alpha), 2 * NEVER)
-    newcomers = tf.gather(prefixes, origin, batch_dims=1)
-    newcomers = tf.concat([newcomers, choices[:, :, tf.newaxis]], -1)
-    best, kept = tf.math.top_k(tf.concat([pool_score, penalised], 1), beam)
-    total = tf.gather(tf.concat([pool_total, scores], 1), kept, batch_dims=1)
-    lengths = tf.concat([pool_length, tf.fill(tf.shape(scores), i + 1)], 1)
-    length = tf.gather(lengths, kept, batch_dims=1)
-    words = tf.gather(tf.concat([pool_words, newcomers], 1), kept, batch_dims=1)
-    return best, total, length, words
+    beam = pool.score.shape[1]
+    takes = counts & (tf.range(tf.shape(scores)[1]) < beam) & (scores > NEVER / 2)
+    penalised = tf.where(takes, scores / length_penalty(length, alpha), 2 * NEVER)
+    best, kept = tf.math.top_k(tf.concat([pool.score, penalised], 1), beam)
+
+    def pick(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.concat([old, new], 1), kept, batch_dims=1)
+
+    return _Pool(
+        score=best,
+        total=pick(pool.total, scores),
+        length=pick(pool.length, tf.fill(tf.shape(scores), length)),
+        words=pick(tf.pad(pool.words, [[0, 0], [0, 0], [0, 1]]), prefixes),
+    )

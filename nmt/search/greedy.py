@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.hypotheses import Hypotheses
+from nmt.search.shrinking import shrinking_loop
 from nmt.vocabulary.special import BOS, EOS, PAD
+
+
+class _Greedy(NamedTuple):
+    """A batch under way: last word, decoder state, whether it goes on, and what is found."""
+
+    word: tf.Tensor
+    state: tf.Tensor
+    alive: tf.Tensor
+    total: tf.Tensor
+    length: tf.Tensor
+    words: tf.Tensor
+    attention: tf.Tensor
 
 
 def greedy_search(
@@ -14,8 +29,8 @@ def greedy_search(
 ) -> Hypotheses:
     """Decode a batch; to be called inside a ``tf.function``.
 
-    The loop ends as soon as every sentence has ended. A sentence's own limit, not the batch's,
-    bounds it, so that its translation does not depend on its neighbours.
+    A sentence's own limit, not the batch's, bounds it, so that its translation does not depend
+    on its neighbours.
 
     Args:
         model: the trained model.
@@ -24,33 +39,37 @@ def greedy_search(
         banned: ids that are never chosen.
     """
     decoding, state = model.begin(source, banned)
-    batch, steps = tf.shape(source)[0], tf.reduce_max(limits)
-    words = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=[None])
-    looks = tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=[None, None])
+    batch, looks = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
 
-    def body(i, word, state, alive, total, length, words, looks):
-        logits, state, weights = model.step(word, state, decoding)
+    def step(i, now, fixed):
+        memory, limits = fixed
+        logits, state, weights = model.step(now.word, now.state, decoding._replace(memory=memory))
         word = tf.argmax(logits, -1, output_type=tf.int32)
         best = tf.reduce_max(logits, -1) - tf.reduce_logsumexp(logits, -1)
-        word = tf.where(alive, word, PAD)
-        total += tf.where(alive, best, 0.0)
-        length += tf.cast(alive, tf.int32)
-        alive &= (word != EOS) & (i + 1 < limits)
-        words, looks = words.write(i, word), looks.write(i, weights[:, 0])
-        return i + 1, word, state, alive, total, length, words, looks
+        word = tf.where(now.alive, word, PAD)
+        return _Greedy(
+            word=word,
+            state=state,
+            alive=now.alive & (word != EOS) & (i + 1 < limits),
+            total=now.total + tf.where(now.alive, best, 0.0),
+            length=now.length + tf.cast(now.alive, tf.int32),
+            words=tf.concat([now.words, word[:, tf.newaxis]], 1),
+            attention=tf.concat([now.attention, weights], 1),
+        )
 
-    start = (
-        0,
-        tf.fill([batch], BOS),
-        state,
-        tf.ones([batch], tf.bool),
-        tf.zeros([batch]),
-        tf.zeros([batch], tf.int32),
-        words,
-        looks,
+    start = _Greedy(
+        word=tf.fill([batch], BOS),
+        state=state,
+        alive=limits > 0,
+        total=tf.zeros([batch]),
+        length=tf.zeros([batch], tf.int32),
+        words=tf.zeros([batch, 0], tf.int32),
+        attention=tf.zeros([batch, 0, looks]),
     )
-    *_, total, length, words, looks = tf.while_loop(
-        lambda i, word, state, alive, *_: (i < steps) & tf.reduce_any(alive), body, start
-    )
-    attention = tf.transpose(looks.stack(), [1, 0, 2])
-    return Hypotheses(tf.transpose(words.stack()), total, length, attention)
+    row = tf.TensorShape([None])
+    shapes = _Greedy(
+        row, tf.TensorShape([None, state.shape[-1]]), row, row, row,
+        tf.TensorShape([None, None]), tf.TensorShape([None, None, None]),
+    )  # fmt: skip
+    found = shrinking_loop(step, lambda now: now.alive, start, shapes, (decoding.memory, limits))
+    return Hypotheses(found.words, found.total, found.length, found.attention)
