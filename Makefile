@@ -2,6 +2,7 @@
 # make demo       prepare, train, translate and report on the built-in corpus
 # make test       fast tests;  make test-system: real Ray, S3, browser;  make test-all: both and
 #                 the slow ones on the real corpora
+# make bench      speed of training and decoding on the built-in corpus
 # make lint       ruff and mypy
 # make lock       resolve the lock files anew from pyproject.toml
 
@@ -9,7 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: setup setup-gpu demo test test-system test-all lint lock clean
+.PHONY: setup setup-gpu demo bench test test-system test-all lint lock clean
 
 setup: .venv/ready
 
@@ -30,6 +31,12 @@ demo: setup
 	@$(BIN)/python jobs/train.py --data $(DEMO)/dataset --output $(DEMO)/run --config docs/demo.yaml
 	@$(BIN)/python jobs/translate.py --model $(DEMO)/run/model --input $(DEMO)/dataset/test \
 		--output $(DEMO)/translations --reference-column target --alignment-column alignment
+
+# With the demo's model and settings; makes them first where they are not there.
+bench: setup
+	@test -f $(DEMO)/run/model/model.json || $(MAKE) demo
+	@$(BIN)/python jobs/benchmark.py --model $(DEMO)/run/model --data $(DEMO)/dataset \
+		--config docs/demo.yaml --output $(DEMO)/benchmark.json
 
 test: setup
 	$(BIN)/python -m pytest

@@ -106,6 +106,14 @@ class Dataset:
             histogram[int(source), int(target)] = count
         return histogram
 
+    def widths(self) -> dict[int, int]:
+        """How many training pairs have so many tokens, EOS included, on their longer side."""
+        histogram: dict[int, int] = {}
+        for (source, target), count in self.lengths().items():
+            width = max(source, target) + 1
+            histogram[width] = histogram.get(width, 0) + count
+        return histogram
+
 
 def read_info(location: Location) -> dict[str, Any] | None:
     """The content of a folder's dataset.json; None where there is none.

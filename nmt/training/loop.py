@@ -89,10 +89,7 @@ class Training:
                 # The job has checked that architecture and vocabularies are ours.
                 self.model.set_weights(bundles.load(init_from).model.get_weights())
         self._step = make_train_step(self.model, self.optimizer, replicas, training.clip_norm)
-        widths: dict[int, int] = {}
-        for (source_length, target_length), count in dataset.lengths().items():
-            width = max(source_length, target_length) + 1
-            widths[width] = widths.get(width, 0) + count
+        widths = dataset.widths()
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")
         self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)

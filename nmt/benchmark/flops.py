@@ -1,0 +1,62 @@
+"""Floating-point operations of a model, from its shapes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nmt.settings import ModelSettings
+from nmt.shards.batches import Batch
+from nmt.vocabulary.special import PAD
+
+
+class Flops(NamedTuple):
+    """Operations of the products of one forward pass; a multiply and an add are two.
+
+    Elementwise work (gates, softmax, dropout) is left out, as is usual.
+
+    Attributes:
+        sentence: for each sentence: the bridge.
+        source: for each source token: the encoder, and the attention's keys.
+        target: for each target token: decoder, readout and output projection.
+        pair: for each pair of a source and a target token: energies and contexts.
+    """
+
+    sentence: int
+    source: int
+    target: int
+    pair: int
+
+    @classmethod
+    def of(cls, model: ModelSettings, target_size: int) -> Flops:
+        """Count them for an architecture and a target vocabulary."""
+        width, memory, state = model.embedding_dim, 2 * model.encoder_units, model.decoder_units
+        attends = model.attention != "none"
+        units, context = (model.attention_units, memory) if attends else (0, 0)
+        deep = width + context if model.readout == "deep" else 0
+        gru = 3 * model.encoder_units * (width + model.encoder_units)
+        decoder = 3 * state * (width + context + state) + state * units
+        readout = model.readout_units * (state + deep + target_size)
+        return cls(
+            sentence=2 * memory * state if model.bridge == "dense" else 0,
+            source=2 * (2 * gru + memory * units),
+            target=2 * (decoder + readout),
+            pair=2 * (units + context),
+        )
+
+    def forward(self, batch: Batch) -> float:
+        """One forward pass over the real tokens of a batch; padding is no useful work."""
+        sources = (batch.source != PAD).sum(1).astype(np.float64)
+        targets = (batch.target_outputs != PAD).sum(1).astype(np.float64)
+        sources = np.where(targets > 0, sources, 0.0)  # a row that only fills up the batch
+        return float(
+            self.sentence * (targets > 0).sum()
+            + self.source * sources.sum()
+            + self.target * targets.sum()
+            + self.pair * (sources * targets).sum()
+        )
+
+    def training(self, batch: Batch) -> float:
+        """A step: forward, and twice as much for the gradients of inputs and of weights."""
+        return 3 * self.forward(batch)

@@ -1,0 +1,61 @@
+"""How long a corpus of a given size will take, and on how many workers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from nmt.errors import UnusableInput
+
+NIGHT = 8.0  # hours in which a nightly translation must be done
+
+
+class Plan(NamedTuple):
+    """The size of a corpus.
+
+    Attributes:
+        rows: sentences, or sentence pairs.
+        tokens: target tokens a sentence.
+    """
+
+    rows: int
+    tokens: float
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """Read ``ROWS,TOKENS``, e.g. ``5000000,25``.
+
+        Raises:
+            UnusableInput: anything else.
+        """
+        try:
+            rows, tokens = text.split(",")
+            plan = cls(int(rows.replace("_", "")), float(tokens))
+        except ValueError:
+            plan = cls(0, 0.0)
+        if plan.rows < 1 or not 0 < plan.tokens < float("inf"):
+            raise UnusableInput(f"--plan {text}: write ROWS,TOKENS-A-SENTENCE, e.g. 5000000,25")
+        return plan
+
+    def estimate(self, worker: dict[str, Any]) -> list[dict[str, Any]]:
+        """What one worker needs, and how many do it in a night.
+
+        It assumes that time goes with the number of target tokens and that workers do not
+        slow each other; start-up and the exchange of gradients come on top.
+
+        Args:
+            worker: what a worker measured, as the report holds it.
+
+        Returns:
+            For an epoch of training and for each beam size measured: ``work``, ``hours`` on
+            one worker, and ``workers`` for `NIGHT` hours.
+        """
+        speeds = [("an epoch of training", worker["training"]["tokens_per_second"])]
+        speeds += [
+            (f"translation, beam {beam}", found["tokens_per_second"])
+            for beam, found in worker["decoding"].items()
+        ]
+        hours = [(work, self.rows * self.tokens / speed / 3600) for work, speed in speeds]
+        return [
+            {"work": work, "hours": round(time, 2), "workers": max(1, -int(-time // NIGHT))}
+            for work, time in hours
+        ]
