@@ -1,24 +1,42 @@
-"""Print the README's table of results from docs/results.json."""
+"""Print the README's tables of results from docs/results.json: scores, or with `speed` ratios."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-
-_COLUMNS = ("what", "metric", "value", "minutes", "parameters", "how it was scored")
 
 
 def table(results: list[dict]) -> str:
-    """The Markdown table of a list of results."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", "|---|---|---:|---:|---:|---|"]
+    """The Markdown table of scores."""
+    rows = [("what", "metric", "value", "minutes", "parameters", "how it was scored")]
     for item in results:
+        if item["metric"] == "ratio":
+            continue
         parameters = f"{item['parameters'] / 1e6:.1f} M" if item["parameters"] else ""
         minutes = "" if item["minutes"] is None else f"{item['minutes']:.0f}"
-        cells = [item["name"], item["metric"], f"{item['value']:.{item.get('digits', 1)}f}"]
-        cells += [minutes, parameters, f"`{item['signature'].replace('|', ' ')}`"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        value = f"{item['value']:.{item.get('digits', 1)}f}"
+        signature = f"`{item['signature'].replace('|', ' ')}`"
+        rows.append((item["name"], item["metric"], value, minutes, parameters, signature))
+    return _markdown(rows, "---|---|---:|---:|---:|---")
+
+
+def speed(results: list[dict]) -> str:
+    """The Markdown table of speeds, each as a ratio of two that were measured side by side."""
+    rows = [("what", "ratio", "goal", "ours : theirs", "unit")]
+    for item in results:
+        if item["metric"] == "ratio":
+            both = f"{item['ours']:,.4g} : {item['theirs']:,.4g}"
+            goal = f"{item['goal']:g} ×" if item["goal"] else ""
+            rows.append((item["name"], f"{item['value']:.2f} ×", goal, both, item["unit"]))
+    return _markdown(rows, "---|---:|---:|---|---")
+
+
+def _markdown(rows: list[tuple[str, ...]], alignment: str) -> str:
+    header, *rest = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join([header, f"|{alignment}|", *rest])
 
 
 if __name__ == "__main__":
-    print(table(json.loads((Path(__file__).parent / "results.json").read_text("utf-8"))))
+    found = json.loads((Path(__file__).parent / "results.json").read_text("utf-8"))
+    print(speed(found) if sys.argv[1:] == ["speed"] else table(found))

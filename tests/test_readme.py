@@ -5,14 +5,17 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 RESULTS = json.loads((ROOT / "docs/results.json").read_text("utf-8"))
 
 
-def test_table_is_that_of_the_results() -> None:
-    table = runpy.run_path(str(ROOT / "docs/results_table.py"))["table"]
-    assert table(RESULTS) in README
+def test_tables_are_those_of_the_results() -> None:
+    tables = runpy.run_path(str(ROOT / "docs/results_table.py"))
+    assert tables["table"](RESULTS) in README
+    assert tables["speed"](RESULTS) in README
 
 
 def test_every_result_says_how_it_was_measured() -> None:
@@ -20,6 +23,12 @@ def test_every_result_says_how_it_was_measured() -> None:
     for result in RESULTS:
         assert keys | {"cores", "parameters"} <= set(result), result["name"]
         assert result["command"].startswith(("make ", "python jobs/"))
+        if result["metric"] == "ratio":
+            assert result["value"] == pytest.approx(result["ours"] / result["theirs"], rel=0.01)
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"@[A-Z0-9_]+@", README)
 
 
 def test_links_lead_somewhere() -> None:
