@@ -33,7 +33,7 @@ _THROUGHPUT = {
     "sentences_per_second": ("Sentences a second", number),
     "target_tokens_per_second": ("Target tokens a second", number),
     "decode_seconds": ("Time decoding", seconds),
-    "total_seconds": ("Time in all", seconds),
+    "total_seconds": ("Time of the last run", seconds),
     "actors": ("Actors", number),
 }
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
