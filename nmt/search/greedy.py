@@ -69,7 +69,7 @@ def greedy_search(
     row = tf.TensorShape([None])
     shapes = _Greedy(
         row, tf.TensorShape([None, state.shape[-1]]), row, row, row,
-        tf.TensorShape([None, None]), tf.TensorShape([None, None, None]),
+        tf.TensorShape([None, None]), tf.TensorShape([None, None, None if model.attends else 0]),
     )  # fmt: skip
     found = shrinking_loop(step, lambda now: now.alive, start, shapes, (decoding.memory, limits))
     return Hypotheses(found.words, found.total, found.length, found.attention)

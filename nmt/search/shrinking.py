@@ -79,4 +79,6 @@ def _put(old: tf.Tensor, rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
     """Replace rows; all rows get the newer ones' shape, with zeros behind."""
     missing = tf.concat([[0], tf.shape(new)[1:] - tf.shape(old)[1:]], 0)
     old = tf.pad(old, tf.stack([tf.zeros_like(missing), missing], 1))
+    if 0 in new.shape[1:]:  # nothing to put, which TensorFlow's scatter refuses
+        return old
     return tf.tensor_scatter_nd_update(old, rows[:, tf.newaxis], new)

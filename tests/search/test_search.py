@@ -243,3 +243,22 @@ def test_searches_are_traced_once(model) -> None:
         for rows, width in ((1, 7), (6, 7), (2, 9)):
             search.search(np.resize(np.pad(SOURCE, [(0, 0), (0, 2)])[:, :width], (rows, width)))
         assert search._search.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_without_attention_it_searches_as_well(tiny_model, beam) -> None:
+    plain = biased(tiny_model(seed=3, attention="none"), EOS, 1.5)
+    found = searcher(plain, beam).search(SOURCE)
+    assert found.attention.shape == (len(SOURCE), found.ids.shape[1], 0)
+    for row, words in enumerate(words_of(found)):
+        assert words_of(searcher(plain, beam).search(SOURCE[[row]])) == [words]
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_attention_is_that_of_forced_decoding(model, beam) -> None:
+    search = searcher(model, beam)
+    found = search.search(SOURCE)
+    assert len({len(words) for words in words_of(found)}) >= 3  # the batch has shrunk on the way
+    expected = search.attend(SOURCE, found.ids)
+    real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
+    np.testing.assert_allclose(found.attention[real], expected[real], atol=1e-5)
