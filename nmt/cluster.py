@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from nmt.console import activity, say, silenced
 from nmt.errors import JobFailed, UnusableInput
 
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
+_KNOCK_SECONDS = 20
 
 # Ray's own variables; set before it is imported, here and in every worker.
 _RAY_ENVIRONMENT = {
@@ -71,9 +73,10 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
     if not is_own(address):
         say(f"joining the Ray cluster at {address}")
         try:
+            _knock(address or "")
             with silenced():
                 ray.init(address=address, **options)
-        except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise JobFailed(
                 f"cannot join the Ray cluster at {address} ({reason}); check --address or "
@@ -85,6 +88,16 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         with silenced():
             ray.init(address="local", include_dashboard=False, **options)
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens; Ray itself would try again for half an hour.
+
+    Addresses of other forms than HOST:PORT (``auto``, ``ray://…``) are left to Ray.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in address and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def quiet_data() -> None:
