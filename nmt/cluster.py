@@ -34,7 +34,7 @@ _WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "KERAS_BACKEND": "tensorflow",
     # TensorFlow frees and takes tens of megabytes at every step. glibc would give them back to the
-    # kernel each time and fetch them again page by page, which is a quarter of a step's time.
+    # kernel each time and fetch them again page by page; see docs/performance.md.
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
