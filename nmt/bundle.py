@@ -3,6 +3,7 @@
     model.json          architecture, vocabularies, direction, scores, versions, model id
     model.weights.h5    weights (HDF5, arrays only)
     source.* target.*   the vocabularies
+    lexicon.npz         likely translations of single tokens (arrays only), for search.shortlist
 
 There is no code and no pickle in it. `model_id` is a hash of the contents; loading checks it,
 so a folder with one byte changed is refused.
@@ -24,9 +25,11 @@ from nmt.storage import Location, format_json, hash_json
 from nmt.version import __version__
 from nmt.vocabulary import Vocabulary
 from nmt.vocabulary import load as load_vocabulary
+from nmt.vocabulary.lexicon import Lexicon
 
 FORMAT_VERSION = 1
 _WEIGHTS = "model.weights.h5"
+_LEXICON = "lexicon.npz"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Bundle:
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
     info: dict[str, Any]
+    lexicon: Lexicon | None = None
 
     @property
     def model_id(self) -> str:
@@ -50,6 +54,7 @@ def save(
     target_vocabulary: Vocabulary,
     description: dict[str, Any],
     location: Location,
+    lexicon: Lexicon | None = None,
 ) -> str:
     """Write a MODEL folder; model.json comes last and makes the folder valid.
 
@@ -60,6 +65,7 @@ def save(
         description: what else model.json tells: direction, dataset hash, validation scores,
             the settings by which text was cleaned.
         location: the folder.
+        lexicon: of the training pairs; without it the model cannot search with a shortlist.
 
     Returns:
         The model id.
@@ -76,6 +82,8 @@ def save(
         source_vocabulary.file_name("source"): source_vocabulary.serialise(),
         target_vocabulary.file_name("target"): target_vocabulary.serialise(),
     }
+    if lexicon is not None:
+        files[_LEXICON] = lexicon.serialise()
     info = {
         **description,
         "format_version": FORMAT_VERSION,
@@ -159,7 +167,13 @@ def load(location: Location) -> Bundle:
         path = Path(folder) / _WEIGHTS
         path.write_bytes(data[_WEIGHTS])
         model.load_weights(path)
-    return Bundle(model, vocabularies[0], vocabularies[1], info)
+    lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
+    return Bundle(model, vocabularies[0], vocabularies[1], info, lexicon)
+
+
+def has_lexicon(info: dict[str, Any]) -> bool:
+    """Whether the model that this model.json describes can search with a shortlist."""
+    return _LEXICON in info["files"]
 
 
 def _vocabulary_file(info: dict[str, Any], side: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
+from nmt.vocabulary.lexicon import DEPTH
 
 LARGEST_SEED = 2**31 - 1
 
@@ -179,6 +180,16 @@ class SearchSettings(_Group):
     beam_size: int = Field(1, ge=1, description="Hypotheses kept; 1 is greedy search.")
     length_penalty: float = Field(
         1.0, ge=0, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
+    )
+    shortlist: int = Field(
+        0,
+        ge=0,
+        le=DEPTH,
+        description="Each source token allows its so many likeliest translations, and no other "
+        "tokens are looked at: faster, not exact. 0 allows the whole vocabulary.",
+    )
+    shortlist_common: int = Field(
+        2000, ge=1, description="The most frequent target tokens, always on the shortlist."
     )
     max_length_ratio: float = Field(
         2.0, gt=0, description="A translation has at most ratio · source tokens + extra tokens."

@@ -231,7 +231,9 @@ class Translator:
             # Subwords can spell any word of the training set, so UNK would only lose.
             spelled = self.bundle.target_vocabulary.kind == "spm"
             banned = (PAD, BOS, UNK) if spelled else (PAD, BOS)
-            self._searchers[settings] = Searcher(self.bundle.model, settings, banned)
+            self._searchers[settings] = Searcher(
+                self.bundle.model, settings, banned, self.bundle.lexicon
+            )
         return self._searchers[settings]
 
     def _batches(

@@ -12,9 +12,8 @@ from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.recurrence import Kernels
+from nmt.model.shortlist import NEVER, Shortlist
 from nmt.settings import ModelSettings, check_sizes
-
-NEVER = -1e9  # log-probability of what must not be chosen
 
 
 class Decoding(NamedTuple):
@@ -22,14 +21,19 @@ class Decoding(NamedTuple):
 
     Attributes:
         memory: what the decoder looks at.
+        allowed: 0 for the words that a sentence may use and `NEVER` for others, float32, shape
+            (batch, beams, words); without a shortlist (batch, beams, 0).
         kernels: the decoder's weights.
-        matrix: the output projection, shape (readout_units, target_size). Transposed once: a
+        words: the ids whose logits are computed, shape (words,).
+        matrix: the output projection to them, shape (readout_units, words). Transposed once: a
             product with a transposed right side is three times slower on a CPU.
-        bias: its bias, float32, shape (target_size,); `NEVER` for banned words.
+        bias: its bias, float32, shape (words,); `NEVER` for banned words.
     """
 
     memory: Memory
+    allowed: tf.Tensor
     kernels: Kernels
+    words: tf.Tensor
     matrix: tf.Tensor
     bias: tf.Tensor
 
@@ -151,28 +155,44 @@ class Seq2Seq(keras.Model):
         logits = self.project(tf.reshape(features, [-1, features.shape[-1]]))
         return tf.reshape(logits, [shape[0], shape[1], self.target_size]), weights
 
-    def begin(self, source: tf.Tensor, banned: tuple[int, ...] = ()) -> tuple[Decoding, tf.Tensor]:
+    def begin(
+        self,
+        source: tf.Tensor,
+        banned: tuple[int, ...] = (),
+        shortlist: Shortlist | None = None,
+        beams: int = 1,
+    ) -> tuple[Decoding, tf.Tensor]:
         """Prepare the recursive decoding of source ids, shape (batch, source).
 
         Args:
             source: ids that end with EOS, padded with 0.
             banned: ids that get no probability.
+            shortlist: which words each source word allows; None is all words.
+            beams: hypotheses of each sentence that `step` will be given.
 
         Returns:
             What stays the same over its steps, and the first state, shape
             (batch, decoder_units).
         """
         memory, state = self.encode(source)
-        if self.output_kernel is None:
-            matrix = tf.transpose(tf.convert_to_tensor(self.embedding.embeddings))
-        else:
-            matrix = tf.convert_to_tensor(self.output_kernel)
         ban = tf.reduce_sum(
             tf.one_hot(tf.constant(banned, tf.int32), self.target_size, NEVER, 0.0), 0
         )
         bias = tf.cast(self.output_bias, tf.float32) + ban
+        if shortlist is None:
+            words = tf.range(self.target_size)
+            allowed = tf.zeros([tf.shape(source)[0], beams, 0])
+        else:
+            words, allowed = shortlist.select(source, self.target_size)
+            allowed = tf.repeat((allowed + tf.gather(bias, words))[:, tf.newaxis], beams, 1)
+        if self.output_kernel is None:
+            matrix = tf.convert_to_tensor(self.embedding.embeddings)
+            matrix = tf.transpose(matrix if shortlist is None else tf.gather(matrix, words))
+        else:
+            matrix = tf.convert_to_tensor(self.output_kernel)
+            matrix = matrix if shortlist is None else tf.gather(matrix, words, axis=1)
         matrix = tf.cast(matrix, state.dtype)
-        return Decoding(memory, self.decoder.kernels(), matrix, bias), state
+        return Decoding(memory, allowed, self.decoder.kernels(), words, matrix, bias), state
 
     def step(
         self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding
@@ -185,8 +205,8 @@ class Seq2Seq(keras.Model):
             decoding: from `begin`.
 
         Returns:
-            Logits of the next words, float32, shape (batch · beams, target_size); the next
-            states; the attention weights, shape (batch, beams, source).
+            Logits of `decoding.words` as the next word, float32, shape (batch · beams, words);
+            the next states; the attention weights, shape (batch, beams, source).
         """
         embedded = self.embedding(words)
         projected = self.decoder.project(embedded)
@@ -194,5 +214,8 @@ class Seq2Seq(keras.Model):
             projected, state, decoding.memory, decoding.kernels
         )
         features = self.read_out(state, context, embedded)
-        logits = tf.cast(tf.matmul(features, decoding.matrix), tf.float32) + decoding.bias
-        return logits, state, weights
+        logits = tf.cast(tf.matmul(features, decoding.matrix), tf.float32)
+        if decoding.allowed.shape[-1] == 0:
+            return logits + decoding.bias, state, weights
+        own = tf.reshape(logits, tf.shape(decoding.allowed)) + decoding.allowed
+        return tf.reshape(own, [-1, tf.shape(own)[-1]]), state, weights

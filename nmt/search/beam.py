@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nmt.model.seq2seq import NEVER, Seq2Seq
+from nmt.model.seq2seq import Seq2Seq
+from nmt.model.shortlist import BLOCK, NEVER, Shortlist
 from nmt.search.hypotheses import Hypotheses
 from nmt.search.penalties import length_penalty
 from nmt.search.shrinking import shrinking_loop
@@ -20,13 +21,13 @@ class _Pool(NamedTuple):
         score: log-probability over length penalty, the order; 2 · NEVER in empty places.
         total: log-probability.
         length: tokens, EOS included.
-        words: ids, EOS included, 0 behind.
+        trail: ids, EOS included, each beside the beam that chose it; 0 behind.
     """
 
     score: tf.Tensor
     total: tf.Tensor
     length: tf.Tensor
-    words: tf.Tensor
+    trail: tf.Tensor
 
 
 class _Beam(NamedTuple):
@@ -36,7 +37,10 @@ class _Beam(NamedTuple):
         words: the last words.
         state: the decoder's states.
         live: log-probabilities, best first.
-        prefixes: all words so far.
+        trail: all words so far, each beside the beam that chose it, shape (batch, beam,
+            length, 2). So where a beam looked is kept once a step, and not carried along.
+        attention: of the beams as they stood at each step, shape (batch, length, beam,
+            source).
         pool: the finished hypotheses.
         done: whether the sentence has ended, shape (batch,).
     """
@@ -44,7 +48,8 @@ class _Beam(NamedTuple):
     words: tf.Tensor
     state: tf.Tensor
     live: tf.Tensor
-    prefixes: tf.Tensor
+    trail: tf.Tensor
+    attention: tf.Tensor
     pool: _Pool
     done: tf.Tensor
 
@@ -56,6 +61,7 @@ def beam_search(
     beam_size: int,
     alpha: float,
     banned: tuple[int, ...] = (PAD, BOS),
+    shortlist: Shortlist | None = None,
 ) -> Hypotheses:
     """Decode a batch with `beam_size` live hypotheses; to be called inside a ``tf.function``.
 
@@ -66,7 +72,7 @@ def beam_search(
     confident model, poor hypotheses that end early fill the count before the good one ends.)
     The winner has the best log-probability over `length_penalty`. With a beam of 1 this is
     greedy search. The beams of a sentence share its encoder outputs; only states and words are
-    reordered. Where the winner looked is found by forced decoding at the end.
+    reordered.
 
     Args:
         model: the trained model.
@@ -75,18 +81,20 @@ def beam_search(
         beam_size: hypotheses kept, at least 1.
         alpha: the length penalty's exponent.
         banned: ids that are never chosen.
+        shortlist: which words each source word allows; None is all words.
     """
-    decoding, first_state = model.begin(source, banned)
+    decoding, first_state = model.begin(source, banned, shortlist, beam_size)
     batch, units = tf.shape(source)[0], first_state.shape[-1]
+    looks = tf.shape(source)[1] if model.attends else 0
     beam, width = beam_size, min(2 * beam_size, model.target_size)
 
     def step(i, now, fixed):
-        memory, limits = fixed
+        memory, allowed, limits = fixed
         count = tf.shape(limits)[0]
-        logits, state, _ = model.step(
+        logits, state, weights = model.step(
             tf.reshape(now.words, [-1]),
             tf.reshape(now.state, [-1, units]),
-            decoding._replace(memory=memory),
+            decoding._replace(memory=memory, allowed=allowed),
         )
         normaliser = tf.reduce_logsumexp(logits, -1, keepdims=True)
         # The best continuations of a sentence are among the best of each of its beams.
@@ -96,11 +104,13 @@ def beam_search(
         scores, flat = tf.math.top_k(scores, min(2 * beam, beam * width))
         origin = flat // width
         choices = tf.gather(tf.reshape(choices, [count, -1]), flat, batch_dims=1)
+        choices = tf.gather(decoding.words, choices)
         ends, last = choices == EOS, i + 1 >= limits
         counts = (ends | last[:, tf.newaxis]) & ~now.done[:, tf.newaxis]
-        prefixes = tf.gather(now.prefixes, origin, batch_dims=1)
-        prefixes = tf.concat([prefixes, choices[:, :, tf.newaxis]], -1)
-        pool = _finish(now.pool, prefixes, scores, counts, i + 1, alpha)
+        trail = tf.gather(now.trail, origin, batch_dims=1)
+        newest = tf.stack([choices, origin], -1)[:, :, tf.newaxis]
+        trail = tf.concat([trail, newest], 2)
+        pool = _finish(now.pool, trail, scores, counts, i + 1, alpha)
         live, kept = tf.math.top_k(scores + tf.where(ends, NEVER, 0.0), beam)
         # The pool is best first; its last place is taken only when `beam` have finished.
         hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
@@ -109,7 +119,8 @@ def beam_search(
             words=tf.gather(choices, kept, batch_dims=1),
             state=tf.gather(state, tf.gather(origin, kept, batch_dims=1), batch_dims=1),
             live=live,
-            prefixes=tf.gather(prefixes, kept, batch_dims=1),
+            trail=tf.gather(trail, kept, batch_dims=1),
+            attention=tf.concat([now.attention, weights[:, tf.newaxis]], 1),
             pool=pool,
             done=now.done | last | (hopeless & (pool.score[:, -1] > NEVER / 2)),
         )
@@ -118,30 +129,31 @@ def beam_search(
         words=tf.fill([batch, beam], BOS),
         state=tf.repeat(first_state[:, tf.newaxis], beam, axis=1),
         live=tf.tile([[0.0] + [NEVER] * (beam - 1)], [batch, 1]),  # all beams begin alike
-        prefixes=tf.zeros([batch, beam, 0], tf.int32),
+        trail=tf.zeros([batch, beam, 0, 2], tf.int32),
+        attention=tf.zeros([batch, 0, beam, looks]),
         pool=_Pool(
             score=tf.fill([batch, beam], 2 * NEVER),
             total=tf.zeros([batch, beam]),
             length=tf.zeros([batch, beam], tf.int32),
-            words=tf.zeros([batch, beam, 0], tf.int32),
+            trail=tf.zeros([batch, beam, 0, 2], tf.int32),
         ),
         done=limits <= 0,
     )
-    flat_shape, free = tf.TensorShape([None, beam]), tf.TensorShape([None, beam, None])
+    flat_shape, trail_shape = tf.TensorShape([None, beam]), tf.TensorShape([None, beam, None, 2])
     shapes = _Beam(
         words=flat_shape,
         state=tf.TensorShape([None, beam, units]),
         live=flat_shape,
-        prefixes=free,
-        pool=_Pool(flat_shape, flat_shape, flat_shape, free),
+        trail=trail_shape,
+        attention=tf.TensorShape([None, None, beam, None if model.attends else 0]),
+        pool=_Pool(flat_shape, flat_shape, flat_shape, trail_shape),
         done=tf.TensorShape([None]),
     )
-    fixed = decoding.memory, limits
-    pool = shrinking_loop(step, lambda now: ~now.done, start, shapes, fixed).pool
-    ids = pool.words[:, 0]
-    inputs = tf.pad(ids, [[0, 0], [1, 0]], constant_values=BOS)[:, :-1]
-    _, _, attention = model.decoder(model.embedding(inputs), first_state, decoding.memory)
-    return Hypotheses(ids, pool.total[:, 0], pool.length[:, 0], attention)
+    fixed = decoding.memory, decoding.allowed, limits
+    found = shrinking_loop(step, lambda now: ~now.done, start, shapes, fixed)
+    pool, best = found.pool, found.pool.trail[:, 0]
+    attention = tf.gather(found.attention, best[..., 1], batch_dims=2)
+    return Hypotheses(best[..., 0], pool.total[:, 0], pool.length[:, 0], attention)
 
 
 def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -150,16 +162,23 @@ def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     The k best words stand in the k blocks with the best maxima, so only those are searched.
     """
     size = logits.shape[-1]
-    block = next((n for n in range(128, 63, -1) if size % n == 0), 100)
-    whole = size // block * block
-    if whole // block <= 2 * k:
-        return tf.math.top_k(logits, k)
+    if size is None:  # of a shortlist
+        block, whole = BLOCK, tf.shape(logits)[1]
+        taken = tf.minimum(k, whole // block)
+    else:
+        block = next((n for n in range(128, 63, -1) if size % n == 0), 100)
+        whole, taken = size // block * block, k
+        if whole // block <= 2 * k:
+            return tf.math.top_k(logits, k)
     blocks = tf.reshape(logits[:, :whole], [-1, whole // block, block])
-    _, best = tf.math.top_k(tf.reduce_max(blocks, -1), k)
-    chosen = tf.reshape(tf.gather(blocks, best, batch_dims=1), [-1, k * block])
+    _, best = tf.math.top_k(tf.reduce_max(blocks, -1), taken)
+    chosen = tf.reshape(tf.gather(blocks, best, batch_dims=1), [-1, taken * block])
     ids = best[:, :, tf.newaxis] * block + tf.range(block)
-    ids = tf.reshape(ids, [-1, k * block])
-    if whole < size:
+    ids = tf.reshape(ids, [-1, taken * block])
+    if size is None:
+        missing = [[0, 0], [0, tf.maximum(k - taken * block, 0)]]
+        chosen, ids = tf.pad(chosen, missing, constant_values=NEVER), tf.pad(ids, missing)
+    elif whole < size:
         rest = tf.broadcast_to(tf.range(whole, size), [tf.shape(logits)[0], size - whole])
         chosen = tf.concat([chosen, logits[:, whole:]], 1)
         ids = tf.concat([ids, rest], 1)
@@ -169,7 +188,7 @@ def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _finish(
     pool: _Pool,
-    prefixes: tf.Tensor,
+    trail: tf.Tensor,
     scores: tf.Tensor,
     counts: tf.Tensor,
     length: tf.Tensor,
@@ -179,7 +198,7 @@ def _finish(
 
     Args:
         pool: those finished so far.
-        prefixes: all candidates with their newest word, shape (batch, candidates, length).
+        trail: of all candidates with their newest word, shape (batch, candidates, length, 2).
         scores: their log-probabilities, best first, shape (batch, candidates).
         counts: which of them end. Only those among the first `beam` are taken.
         length: tokens of each.
@@ -197,5 +216,5 @@ def _finish(
         score=best,
         total=pick(pool.total, scores),
         length=pick(pool.length, tf.fill(tf.shape(scores), length)),
-        words=pick(tf.pad(pool.words, [[0, 0], [0, 0], [0, 1]]), prefixes),
+        trail=pick(tf.pad(pool.trail, [[0, 0], [0, 0], [0, 1], [0, 0]]), trail),
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
+from nmt.model.shortlist import Shortlist
 from nmt.search.hypotheses import Hypotheses
 from nmt.search.shrinking import shrinking_loop
 from nmt.vocabulary.special import BOS, EOS, PAD
@@ -25,7 +26,11 @@ class _Greedy(NamedTuple):
 
 
 def greedy_search(
-    model: Seq2Seq, source: tf.Tensor, limits: tf.Tensor, banned: tuple[int, ...] = (PAD, BOS)
+    model: Seq2Seq,
+    source: tf.Tensor,
+    limits: tf.Tensor,
+    banned: tuple[int, ...] = (PAD, BOS),
+    shortlist: Shortlist | None = None,
 ) -> Hypotheses:
     """Decode a batch; to be called inside a ``tf.function``.
 
@@ -37,14 +42,16 @@ def greedy_search(
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
         banned: ids that are never chosen.
+        shortlist: which words each source word allows; None is all words.
     """
-    decoding, state = model.begin(source, banned)
+    decoding, state = model.begin(source, banned, shortlist)
     batch, looks = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
 
     def step(i, now, fixed):
-        memory, limits = fixed
-        logits, state, weights = model.step(now.word, now.state, decoding._replace(memory=memory))
-        word = tf.argmax(logits, -1, output_type=tf.int32)
+        memory, allowed, limits = fixed
+        own = decoding._replace(memory=memory, allowed=allowed)
+        logits, state, weights = model.step(now.word, now.state, own)
+        word = tf.gather(decoding.words, tf.argmax(logits, -1, output_type=tf.int32))
         best = tf.reduce_max(logits, -1) - tf.reduce_logsumexp(logits, -1)
         word = tf.where(now.alive, word, PAD)
         return _Greedy(
@@ -71,5 +78,6 @@ def greedy_search(
         row, tf.TensorShape([None, state.shape[-1]]), row, row, row,
         tf.TensorShape([None, None]), tf.TensorShape([None, None, None if model.attends else 0]),
     )  # fmt: skip
-    found = shrinking_loop(step, lambda now: now.alive, start, shapes, (decoding.memory, limits))
+    fixed = decoding.memory, decoding.allowed, limits
+    found = shrinking_loop(step, lambda now: now.alive, start, shapes, fixed)
     return Hypotheses(found.words, found.total, found.length, found.attention)

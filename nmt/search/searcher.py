@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
+from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
+from nmt.model.shortlist import Shortlist
 from nmt.search.beam import beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.hypotheses import Hypotheses
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, PAD
+from nmt.vocabulary.lexicon import Lexicon
+from nmt.vocabulary.special import BOS, EOS, PAD
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _LIMITS = tf.TensorSpec([None], tf.int32)
@@ -22,20 +26,25 @@ class Searcher:
         model: the trained model.
         settings: beam size, length penalty, length limits.
         banned: ids that are never chosen.
+        lexicon: what `settings.shortlist` is taken from; where that is 0, it may be None.
     """
 
     def __init__(
-        self, model: Seq2Seq, settings: SearchSettings, banned: tuple[int, ...] = (PAD, BOS)
+        self,
+        model: Seq2Seq,
+        settings: SearchSettings,
+        banned: tuple[int, ...] = (PAD, BOS),
+        lexicon: Lexicon | None = None,
     ) -> None:
         self.settings = settings
+        shortlist = _shortlist(settings, lexicon)
 
         @tf.function(input_signature=[_IDS, _LIMITS])
         def search(source: tf.Tensor, limits: tf.Tensor) -> Hypotheses:
             if settings.beam_size == 1:
-                return greedy_search(model, source, limits, banned)
-            return beam_search(
-                model, source, limits, settings.beam_size, settings.length_penalty, banned
-            )
+                return greedy_search(model, source, limits, banned, shortlist)
+            beam, alpha = settings.beam_size, settings.length_penalty
+            return beam_search(model, source, limits, beam, alpha, banned, shortlist)
 
         @tf.function(input_signature=[_IDS, _IDS])
         def attend(source: tf.Tensor, target_inputs: tf.Tensor) -> tf.Tensor:
@@ -69,3 +78,17 @@ class Searcher:
         target = tf.convert_to_tensor(target, tf.int32)
         inputs = tf.pad(target, [[0, 0], [1, 0]], constant_values=BOS)[:, :-1]
         return self._attend(tf.convert_to_tensor(source, tf.int32), inputs)
+
+
+def _shortlist(settings: SearchSettings, lexicon: Lexicon | None) -> Shortlist | None:
+    if not settings.shortlist:
+        return None
+    if lexicon is None:
+        raise UnusableInput(
+            "search.shortlist needs a lexicon, and the model was saved without one; train it "
+            "again, or leave the setting out"
+        )
+    common = np.append(lexicon.frequent[: settings.shortlist_common], np.int32(EOS))
+    return Shortlist(
+        tf.constant(lexicon.candidates[:, : settings.shortlist]), tf.constant(np.unique(common))
+    )

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
+from nmt.vocabulary.lexicon import CELLS, Lexicon
 
 FORMAT_VERSION = 1
 INFO_NAME = "dataset.json"
@@ -98,6 +100,19 @@ class Dataset:
                 for number in range(parquet.num_row_groups):
                     yield parquet.read_row_group(number, columns=wanted)
 
+    def lexicon(self) -> Lexicon:
+        """Learn a lexicon from the training pairs, or from an even sample of so many as fit."""
+        cells = sum((s + 1) * t * count for (s, t), count in self.lengths().items())
+        step = max(1, -(-cells // CELLS))
+
+        def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+            for table in self.read("train", ["source_ids", "target_ids"]):
+                rows = table.take(pa.array(range(0, table.num_rows, step)))
+                yield _arrays(rows["source_ids"]), _arrays(rows["target_ids"])
+
+        sizes = self.source_vocabulary.size, self.target_vocabulary.size
+        return Lexicon.learn(pairs(), *sizes)
+
     def lengths(self) -> dict[tuple[int, int], int]:
         """How many training pairs have so many (source, target) tokens."""
         histogram = {}
@@ -113,6 +128,10 @@ class Dataset:
             width = max(source, target) + 1
             histogram[width] = histogram.get(width, 0) + count
         return histogram
+
+
+def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
+    return [np.asarray(ids.values, np.int64) for ids in column]
 
 
 def read_info(location: Location) -> dict[str, Any] | None:

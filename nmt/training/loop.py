@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from nmt.training.step import Outcome, SummedAdam, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
 from nmt.translator import Translator
+from nmt.vocabulary.lexicon import Lexicon
 
 
 class Hooks(Protocol):
@@ -102,7 +104,12 @@ class Training:
         }
         longest = dataset.settings["max_length"]
         search = SearchSettings.model_validate(
-            {**settings.search.model_dump(), "beam_size": 1, "max_source_length": longest}
+            {
+                **settings.search.model_dump(),
+                "beam_size": 1,
+                "shortlist": 0,
+                "max_source_length": longest,
+            }
         )
         info = {**self._description, "model_id": "in training"}
         live = bundles.Bundle(self.model, source, target, info)
@@ -283,6 +290,10 @@ class Training:
         else:
             progress.best_bleu = -1.0
 
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return self.dataset.lexicon()
+
     def _save_model(self, line: dict[str, Any]) -> None:
         scores = {key: line[key] for key in ("step", "valid_loss", "accuracy", "bleu", "chrf")}
         bundles.save(
@@ -291,4 +302,5 @@ class Training:
             self.dataset.target_vocabulary,
             {**self._description, "validation": scores},
             self.output / "model",
+            self._lexicon,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nmt import bundle
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
@@ -47,6 +48,11 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         raise UnusableInput("give --references or --reference-column, not both")
     if request.alignment_column and not request.reference_column:
         raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if request.search.shortlist and not bundle.has_lexicon(info):
+        raise UnusableInput(
+            f"{request.model}: has no lexicon for search.shortlist (saved by an older release); "
+            "train it again, or leave the setting out"
+        )
     if info["architecture"]["attention"] == "none":
         for option, asked in (
             ("--alignments", request.alignments),

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nmt.errors import UnusableInput
+from nmt.model.shortlist import BLOCK, NEVER
 from nmt.search.beam import _top_words, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
+from nmt.vocabulary.lexicon import Lexicon
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK
 
 SOURCE = np.array(
@@ -212,6 +215,61 @@ def test_the_best_words_are_those_of_top_k(size) -> None:
     for k in (2, 10):
         for one, other in zip(_top_words(logits, k), tf.math.top_k(logits, k), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("blocks", "k"), [(1, 40), (2, 10), (30, 10)])
+def test_so_are_those_of_a_shortlist(blocks, k) -> None:
+    logits = np.random.default_rng(k).standard_normal((7, blocks * BLOCK)).astype(np.float32)
+    search = tf.function(lambda x: _top_words(x, k), input_signature=[tf.TensorSpec([None, None])])
+    top, ids = search(logits)
+    there = min(k, logits.shape[1])
+    for one, other in zip((top, ids), tf.math.top_k(logits, there), strict=True):
+        np.testing.assert_array_equal(one[:, :there], other)
+    assert (top.numpy()[:, there:] == NEVER).all()
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_shortlist_of_all_words_is_none(model, beam) -> None:
+    everything = Lexicon(np.zeros((30, 1), np.int32), np.arange(25, dtype=np.int32))
+    settings = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8}
+    short = SearchSettings(**settings, shortlist=1)
+    found = Searcher(model, short, lexicon=everything).search(SOURCE)
+    plain = searcher(model, beam).search(SOURCE)
+    assert words_of(found) == words_of(plain)
+    np.testing.assert_allclose(found.log_probability, plain.log_probability, atol=1e-4)
+    np.testing.assert_allclose(found.attention, plain.attention, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> Lexicon:
+    """Two translations a source word, and two words that all may use."""
+    candidates = np.random.default_rng(2).integers(4, 25, (30, 2)).astype(np.int32)
+    candidates[PAD] = PAD
+    return Lexicon(candidates, np.array([11, 7, *range(12, 20)], np.int32))
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_shortlist_is_kept_to_in_any_batch(model, lexicon, beam) -> None:
+    settings = SearchSettings(beam_size=beam, shortlist=2, shortlist_common=2)
+    search = Searcher(model, settings, lexicon=lexicon)
+    together = search.search(SOURCE)
+    used: set[int] = set()
+    for row, words in enumerate(words_of(together)):
+        own = SOURCE[row][SOURCE[row] != PAD]
+        assert set(words) <= {*lexicon.candidates[own].flat, 11, 7, EOS}
+        alone = search.search(own[np.newaxis])
+        assert words_of(alone) == [words]
+        np.testing.assert_allclose(
+            alone.log_probability[0], together.log_probability[row], atol=1e-4
+        )
+        used |= set(words)
+    assert len(used) > 4
+    assert words_of(together) != words_of(searcher(model, beam).search(SOURCE))
+
+
+def test_a_shortlist_needs_a_lexicon(model) -> None:
+    with pytest.raises(UnusableInput, match="lexicon"):
+        Searcher(model, SearchSettings(shortlist=5))
 
 
 def test_a_longer_penalty_gives_longer_translations(model) -> None:

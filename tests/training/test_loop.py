@@ -23,7 +23,7 @@ from nmt.training.loop import Training
 from nmt.training.step import Outcome
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validation
-from nmt.translator import Translator
+from nmt.translator import Translator, load_model
 
 SIZES = {"embedding_dim": 32, "encoder_units": 32, "decoder_units": 64, "attention_units": 32}
 SIZES |= {"readout_units": 32, "readout_activation": "tanh", "readout": "deep"}
@@ -129,6 +129,16 @@ def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
     for beam in (1, 4):
         found = translator.translate([row["source"] for row in pairs], beam_size=beam)
         assert bleu([result.text for result in found], references) > 95
+
+
+def test_its_shortlist_loses_nothing(overfitted, dataset) -> None:
+    _, folder = overfitted
+    pairs = rows(dataset, "train")
+    found = []
+    for search in (SearchSettings(), SearchSettings(shortlist=20, shortlist_common=10)):
+        translator = load_model(folder / "run" / "model", search)
+        found.append([t.text for t in translator.translate([row["source"] for row in pairs])])
+    assert found[0] == found[1]
 
 
 def test_the_run_folder_is_complete(overfitted) -> None:

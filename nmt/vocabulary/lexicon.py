@@ -1,0 +1,107 @@
+"""Which target tokens translate a source token: a lexicon learnt from the pairs themselves."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from nmt.errors import UnusableInput
+from nmt.vocabulary.special import EOS, PAD
+
+DEPTH = 50  # translations kept of a source token, at most
+_LEAST = 1e-3  # probability below which one is not kept
+_ROUNDS = 5  # of expectation and maximisation
+CELLS = 10_000_000  # source tokens × target tokens that are learnt from: about 600 MB
+
+
+class Lexicon(NamedTuple):
+    """Translations of single tokens.
+
+    Attributes:
+        candidates: the likeliest translations of each source token, best first, int32, shape
+            (source_size, DEPTH); PAD where there are fewer.
+        frequent: all target tokens, the most frequent first, int32, shape (target_size,).
+    """
+
+    candidates: np.ndarray
+    frequent: np.ndarray
+
+    @classmethod
+    def learn(
+        cls,
+        pairs: Iterable[tuple[list[np.ndarray], list[np.ndarray]]],
+        source_size: int,
+        target_size: int,
+    ) -> Lexicon:
+        """Learn it by IBM model 1 (Brown et al. 1993), whose empty word is the source's EOS.
+
+        Args:
+            pairs: groups of sentence pairs, as ids without special tokens.
+            source_size: entries of the source vocabulary.
+            target_size: entries of the target vocabulary.
+        """
+        sources: list[np.ndarray] = []
+        targets: list[np.ndarray] = []
+        for some_sources, some_targets in pairs:
+            sources += [np.append(ids, EOS) for ids in some_sources]
+            targets += some_targets
+        counts = np.bincount(np.concatenate([*targets, []]).astype(np.int64), minlength=target_size)
+        frequent = np.argsort(-counts, kind="stable").astype(np.int32)
+        candidates = np.full((source_size, DEPTH), PAD, np.int32)
+        # One cell for every source token of every target token; those of one stand together.
+        cells = [
+            np.tile(source, len(target)) * np.int64(target_size) + np.repeat(target, len(source))
+            for source, target in zip(sources, targets, strict=True)
+        ]
+        widths = np.repeat([len(s) for s in sources], [len(t) for t in targets]).astype(np.int64)
+        if len(widths):
+            entries, cell = np.unique(np.concatenate(cells), return_inverse=True)
+            source, target = np.divmod(entries, target_size)
+            probability = _fit(cell, source, widths)
+            order = np.lexsort([-probability, source])
+            source, target, probability = source[order], target[order], probability[order]
+            rank = np.arange(len(source)) - np.searchsorted(source, source)
+            kept = (rank < DEPTH) & (probability >= _LEAST)
+            candidates[source[kept], rank[kept]] = target[kept]
+        return cls(candidates, frequent)
+
+    def serialise(self) -> bytes:
+        """The lexicon as a file: arrays alone."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, candidates=self.candidates, frequent=self.frequent)
+        return buffer.getvalue()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Lexicon:
+        """Read what `serialise` wrote.
+
+        Raises:
+            UnusableInput: something else.
+        """
+        try:
+            arrays = np.load(io.BytesIO(data), allow_pickle=False)
+            return cls(arrays["candidates"], arrays["frequent"])
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+            raise UnusableInput("the lexicon is damaged; copy the model again") from None
+
+
+def _fit(cell: np.ndarray, source: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """p(target | source) of the entries by expectation and maximisation.
+
+    Args:
+        cell: the entry of each cell.
+        source: the source token of each entry, ascending.
+        widths: cells of each target token.
+    """
+    starts = np.cumsum(widths) - widths
+    probability = np.ones(len(source))
+    for _ in range(_ROUNDS):
+        shares = probability[cell]
+        shares /= np.repeat(np.add.reduceat(shares, starts), widths)
+        counts = np.bincount(cell, shares, minlength=len(source))
+        probability = counts / np.bincount(source, counts)[source]
+    return probability

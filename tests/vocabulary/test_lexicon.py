@@ -1,0 +1,50 @@
+"""The lexicon finds who translates whom, from sentences alone."""
+
+import numpy as np
+import pytest
+
+from nmt.errors import UnusableInput
+from nmt.vocabulary import EOS, PAD
+from nmt.vocabulary.lexicon import DEPTH, Lexicon
+
+SOURCES, TARGETS = 40, 50
+
+
+def made_up(count: int, seed: int = 1) -> tuple[np.ndarray, list, list]:
+    """A dictionary, and sentences translated by it in another order, beside a word for nothing."""
+    random = np.random.default_rng(seed)
+    dictionary = np.concatenate([np.zeros(4, np.int64), random.permutation(np.arange(5, 41))])
+    sources = [random.integers(4, SOURCES, random.integers(1, 9)) for _ in range(count)]
+    targets = [np.append(random.permutation(dictionary[source]), 4) for source in sources]
+    return dictionary, sources, targets
+
+
+def test_it_finds_the_dictionary() -> None:
+    dictionary, sources, targets = made_up(400)
+    groups = [(sources[:100], targets[:100]), (sources[100:], targets[100:])]
+    lexicon = Lexicon.learn(groups, SOURCES, TARGETS)
+    assert lexicon.candidates.shape == (SOURCES, DEPTH)
+    np.testing.assert_array_equal(lexicon.candidates[4:, 0], dictionary[4:])
+    assert lexicon.candidates[EOS, 0] == 4  # the word that nothing stands for
+    assert (lexicon.candidates[[PAD, 1, 2]] == PAD).all()
+    counts = np.bincount(np.concatenate(targets), minlength=TARGETS)
+    assert (np.diff(counts[lexicon.frequent]) <= 0).all()
+    assert sorted(lexicon.frequent) == list(range(TARGETS))
+
+
+def test_a_file_holds_it_whole() -> None:
+    _, sources, targets = made_up(20)
+    lexicon = Lexicon.learn([(sources, targets)], SOURCES, TARGETS)
+    data = lexicon.serialise()
+    assert data == Lexicon.learn([(sources, targets)], SOURCES, TARGETS).serialise()
+    for found, expected in zip(Lexicon.parse(data), lexicon, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for damaged in (b"", data[:50], b"PK" + data[20:]):
+        with pytest.raises(UnusableInput, match="damaged"):
+            Lexicon.parse(damaged)
+
+
+def test_no_pairs_no_candidates() -> None:
+    lexicon = Lexicon.learn([([], [])], SOURCES, TARGETS)
+    assert (lexicon.candidates == PAD).all()
+    assert len(lexicon.frequent) == TARGETS
