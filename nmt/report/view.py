@@ -25,7 +25,15 @@ _RATES = {  # name, what it means, how it is written
     "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
-    "length_ratio": ("Length ratio", "words of the translation over words compared with", number),
+    "suspicious": ("Suspicious", "looping, truncated, low score or low coverage", percent),
+    "score": ("Score", "mean log-probability, nats a target token", number),
+    "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
+    "reference_ratio": (
+        "Length against references",
+        "tokens of the translations over those of the references",
+        number,
+    ),
+    "brevity_penalty": ("Brevity penalty", "factor of BLEU; 1 is not too short", number),
     "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
@@ -36,6 +44,7 @@ _THROUGHPUT = {
     "total_seconds": ("Time of the last run", seconds),
     "actors": ("Actors", number),
 }
+_KINDS = {"evaluation": "Evaluation report"}
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FLAG_TONES = {"empty": "quiet"}
@@ -62,6 +71,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
     source_language, target_language = _languages(model.get("direction"))
     return {
         "title": report["title"],
+        "kind": _KINDS.get(str(report.get("kind")), "Translation report"),
         "created": report.get("created"),
         "created_shown": date(report["created"]) if report.get("created") else None,
         "model": _model(model),
@@ -70,10 +80,15 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "tiles": _tiles(report, scores),
         "scores": _scores(scores),
         "by_length": _by_length(report.get("by_length") or []) if scores else None,
+        "comparison": _comparison(report.get("comparison") or {}),
         "alignment": _alignment(report.get("alignment") or {}),
+        "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "counts": _counts(report["counts"]),
         "rates": _described(report.get("rates") or {}),
         "throughput": _throughput(report.get("throughput") or {}),
+        "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
+        "suspicious_share": percent((report.get("rates") or {}).get("suspicious")),
+        "differences": [_sample(sample) for sample in report.get("differences") or []],
         "samples": [_sample(sample) for sample in report.get("samples") or []],
         "settings": _flat(report.get("settings") or {}),
         "model_rows": _flat(model),
@@ -121,6 +136,11 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
                 "better": better, "lead": True,
             }  # fmt: skip
     shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
+    for entry in (report.get("comparison") or {}).get("metrics") or []:
+        if entry.get("metric") == "BLEU":
+            note = f"p = {_p_value(entry.get('p'))}, paired bootstrap"
+            value = _signed(entry.get("difference"), 2)
+            shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
     if "translated" in counts:
@@ -158,14 +178,52 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _comparison(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
+    metrics = comparison.get("metrics") or []
+    if not metrics:
+        return None
+    return {
+        "baseline": comparison.get("baseline"),
+        "sentences": number(comparison.get("sentences")),
+        "rows": [
+            {
+                "metric": entry.get("metric"),
+                "score": number(entry.get("score"), 1),
+                "interval": _interval(entry.get("confidence")),
+                "baseline": number(entry.get("baseline"), 1),
+                "baseline_interval": _interval(entry.get("baseline_confidence")),
+                "difference": _signed(entry.get("difference"), 2),
+                "p": _p_value(entry.get("p")),
+                "significant": is_number(entry.get("p")) and entry["p"] < 0.05,
+            }
+            for entry in metrics
+        ],
+    }
+
+
+def _signed(value: Any, digits: int) -> str:
+    return f"+{number(value, digits)}" if is_number(value) and value > 0 else number(value, digits)
+
+
+def _p_value(value: Any) -> str:
+    """Three places suit a thousand resamples, whose least p-value is 0.001."""
+    return number(float(value), 3) if is_number(value) else number(value)
+
+
 def _by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not entries:
         return None
+    compared = any("baseline" in entry for entry in entries)
     rows = [
-        (chart.length_label(entry), number(entry.get("sentences")), number(entry.get("bleu"), 1))
+        {
+            "label": chart.length_label(entry),
+            "sentences": number(entry.get("sentences")),
+            "bleu": number(entry.get("bleu"), 1),
+            "baseline": number(entry.get("baseline"), 1),
+        }
         for entry in entries
     ]
-    return {"chart": chart.by_length(entries), "rows": rows}
+    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared}
 
 
 def _alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -173,10 +231,14 @@ def _alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
         "aer": ("Alignment error rate (AER)", percent),
         "aer_diagonal": ("AER of the diagonal", percent),
         "sentences": ("Sentences with gold alignments", number),
+        "aer_same_words": ("AER where the words are those of a reference", percent),
+        "sentences_same_words": ("Such sentences", number),
+        "malformed": ("Malformed gold alignments", number),
     }
     return [
         (named[key][0], named[key][1](value)) if key in named else (_words(key), number(value))
         for key, value in alignment.items()
+        if key != "of"
     ]
 
 
@@ -218,13 +280,24 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
         "source": source,
         "translation": str(sample.get("translation") or ""),
         "reference": sample.get("reference"),
-        "score": number(score, 2) if score is not None else None,
+        "score": _measure(score),
         "score_key": score if is_number(score) else None,
-        "chrf": number(chrf, 1) if chrf is not None else None,
+        "chrf": _measure(chrf, 1),
         "chrf_key": chrf if is_number(chrf) else None,
+        "coverage": _measure(sample.get("coverage")),
+        "entropy": _measure(sample.get("attention_entropy")),
         "length": len(source),
         "flags": [(flag, _FLAG_TONES.get(flag, "warn")) for flag in sample.get("flags") or []],
+        "reasons": [str(reason) for reason in sample.get("reasons") or []],
+        "baseline": sample.get("baseline"),
+        "baseline_chrf": _measure(sample.get("baseline_chrf"), 1),
+        "difference": _signed(sample["difference"], 1) if "difference" in sample else None,
+        "better": is_number(sample.get("difference")) and sample["difference"] > 0,
     }
+
+
+def _measure(value: Any, digits: int = 2) -> str | None:
+    return None if value is None else number(value, digits)
 
 
 def _input(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import References
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.corpus import InputCorpus, read_references
-from nmt.translation.summary import References
+from nmt.translation.corpus import InputCorpus
 
 FORMAT_VERSION = 1
 _OWN_COLUMNS = (
@@ -35,6 +36,7 @@ class TranslateRequest:
     batch_size: int = 64
     actors: tuple[int, int] | None = None
     heatmaps: int = 16
+    heatmap_words: bool = False
     alignments: bool = False
     max_rejected: float = 0.01
     overwrite: bool = False
@@ -67,7 +69,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         raise UnusableInput(
             f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
         )
-    streams = [read_references(name, corpus.rows) for name in request.references]
+    streams = [read_aligned(name, corpus.rows) for name in request.references]
     return References(streams, request.reference_column)
 
 
@@ -101,6 +103,7 @@ def identify(
             "text_column": request.text_column,
             "id_column": corpus.id_column,
             "heatmaps": request.heatmaps,
+            "heatmap_words": request.heatmap_words,
             "alignments": request.alignments,
             "max_rejected": request.max_rejected,
         },
