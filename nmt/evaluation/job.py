@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import zlib
+from array import array
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import chain
@@ -54,6 +55,10 @@ def evaluate(request: EvaluateRequest) -> dict[str, Any]:
     return report
 
 
+def _numbers() -> array[int]:
+    return array("q")
+
+
 @dataclass
 class _System:
     """One output, read through once: what it keeps of a scored sentence is numbers alone.
@@ -72,10 +77,10 @@ class _System:
 
     output: FinishedOutput
     scorer: Scorer
-    places: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    sources: list[int] = field(default_factory=list)
+    places: array[int] = field(default_factory=_numbers)
+    rows: array[int] = field(default_factory=_numbers)
+    lengths: array[int] = field(default_factory=_numbers)
+    sources: array[int] = field(default_factory=_numbers)
     sums: dict[str, Any] = field(default_factory=dict)
     worst: list[suspicion.Suspect] = field(default_factory=list)
     spaced: int = 0
@@ -149,7 +154,9 @@ def _read(request: EvaluateRequest, output: FinishedOutput, references: Referenc
 
 def _compared(own: _System, other: _System, references: References) -> dict[str, Any]:
     """The paired test, and the sentences that differ most."""
-    ids, other_ids = (system.output.ids.take(pa.array(system.places)) for system in (own, other))
+    ids, other_ids = (
+        system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
+    )
     here, there = paired(ids, other_ids)
     if not len(here):
         raise UnusableInput(

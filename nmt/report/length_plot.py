@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -35,13 +35,7 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
     places = list(range(len(entries)))
     counts = figure.add_axes((0.085, 0.135, 0.83, 0.74))
     counts.bar(places, [entry.get("sentences") or 0 for entry in entries], color=_BARS, width=0.7)
-    counts.yaxis.tick_right()
-    counts.yaxis.set_label_position("right")
-    _style(counts, "sentences")
     axes = counts.twinx()
-    axes.yaxis.tick_left()
-    axes.yaxis.set_label_position("left")
-    _style(axes, "BLEU")
     axes.grid(True, axis="y", color=_GRID, linewidth=0.7)
     highest = 1.0
     for (key, colour, marker, line), name in zip(_SYSTEMS, names, strict=False):
@@ -60,8 +54,8 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
     axes.set_ylim(0, 1.08 * highest)
     counts.set_xticks(places, [length_label(entry) for entry in entries])
     counts.set_xlabel("words in the source sentence", fontproperties=labels.font(9), color=_MUTED)
-    for tick in counts.get_xticklabels():
-        tick.set_fontproperties(labels.font(8))
+    _style(counts, "sentences", "right")
+    _style(axes, "BLEU", "left")
     figure.legend(
         loc="upper left",
         bbox_to_anchor=(0.078, 0.985),
@@ -75,10 +69,12 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
     return buffer.getvalue()
 
 
-def _style(axes: Axes, label: str) -> None:
+def _style(axes: Axes, label: str, side: Literal["left", "right"]) -> None:
+    (axes.yaxis.tick_left if side == "left" else axes.yaxis.tick_right)()
+    axes.yaxis.set_label_position(side)
     axes.set_ylabel(label, fontproperties=labels.font(9), color=_MUTED)
     axes.tick_params(length=0, colors=_MUTED)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    for tick in axes.get_yticklabels():
+    for tick in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
         tick.set_fontproperties(labels.font(8))

@@ -12,8 +12,6 @@ from nmt.errors import JobFailed
 from nmt.evaluation import samples
 from nmt.evaluation.sentences import References
 from nmt.report import page
-from nmt.report.length_plot import length_plot
-from nmt.report.sheet import contact_sheet
 from nmt.settings import DataSettings
 from nmt.storage import Location
 from nmt.translation import summary
@@ -96,6 +94,10 @@ def close(
         "inputs": corpus.inputs,
         "versions": _versions(),
     }
+    # Loads matplotlib, which is not needed before.
+    from nmt.report.length_plot import length_plot
+    from nmt.report.sheet import contact_sheet
+
     folder = request.output / "report"
     (folder / "report.json").write_json(report)
     if plot := length_plot(report.get("by_length", []), [report["title"]]):

@@ -115,7 +115,22 @@ def test_brevity() -> None:
 def systems(count: int = 60) -> tuple[list[str], list[str], list[list[str]]]:
     """A system, a somewhat worse one, and two references."""
     random = np.random.default_rng(3)
-    words = np.array("der die das hund katze sieht hört kauft buch haus heute morgen".split())
+    words = np.array(
+        [
+            "der",
+            "die",
+            "das",
+            "hund",
+            "katze",
+            "sieht",
+            "hört",
+            "kauft",
+            "buch",
+            "haus",
+            "heute",
+            "morgen",
+        ]
+    )
     drawn = [words[random.integers(0, len(words), 9)] for _ in range(count)]
 
     def noisy(share: float) -> list[str]:
