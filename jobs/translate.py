@@ -60,6 +60,10 @@ def translate(
             "--heatmap-words/--heatmap-subwords", help="Show whole words, or the model's tokens."
         ),
     ] = False,
+    heatmap_pages: Annotated[
+        bool,
+        typer.Option("--heatmap-pages", help="Also put them all on pages, report/heatmaps.pdf."),
+    ] = False,
     alignments: Annotated[
         bool, typer.Option("--alignments", help="Write word alignments (Pharaoh).")
     ] = False,
@@ -100,6 +104,7 @@ def translate(
         actors=cli.parse_range(actors) if actors else None,
         heatmaps=heatmaps,
         heatmap_words=heatmap_words,
+        heatmap_pages=heatmap_pages,
         alignments=alignments,
         max_rejected=max_rejected,
         overwrite=overwrite,

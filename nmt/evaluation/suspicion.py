@@ -18,11 +18,13 @@ Suspect = dict[str, Any]
 def repeats(tokens: list[str]) -> bool:
     """Whether a run of two to four tokens occurs three times in a row, or one token four times:
     the decoder loops."""
+    if len(tokens) - len(set(tokens)) < 3:  # most sentences: too few come again
+        return False
     for size in (1, 2, 3, 4):
-        least = 4 if size == 1 else 3
-        for start in range(len(tokens) - least * size + 1):
-            piece = tokens[start : start + size]
-            if tokens[start : start + least * size] == piece * least:
+        needed, run = (3 if size == 1 else 2) * size, 0
+        for token, later in zip(tokens, tokens[size:], strict=False):
+            run = run + 1 if token == later else 0
+            if run == needed:
                 return True
     return False
 

@@ -26,8 +26,11 @@ class Bar:
 
     @property
     def above(self) -> float:
-        """The height of what is highest, bar or mark."""
-        return self.y if self.baseline is None else min(self.y, self.baseline)
+        """The height above which the value is written: the bar's, or the mark's if it lies just
+        over the bar."""
+        if self.baseline is not None and self.y - 22 < self.baseline <= self.y:
+            return self.baseline
+        return self.y
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def close(
     if plot := length_plot(report.get("by_length", []), [report["title"]]):
         (folder / "lengths.png").write_bytes(plot)
     images = [(f"row {row}", image) for row, image in sorted(output.heatmaps().items())]
-    if images:
+    if images and request.heatmap_pages:
         (folder / "heatmaps.pdf").write_bytes(contact_sheet([image for _, image in images]))
     (folder / "index.html").write_text(page.render(report, images))
     output.finish(

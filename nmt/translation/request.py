@@ -37,6 +37,7 @@ class TranslateRequest:
     actors: tuple[int, int] | None = None
     heatmaps: int = 16
     heatmap_words: bool = False
+    heatmap_pages: bool = False
     alignments: bool = False
     max_rejected: float = 0.01
     overwrite: bool = False
@@ -90,6 +91,8 @@ def identify(
     request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
 ) -> dict[str, Any]:
     """Everything that decides about the contents of the output."""
+    # Left out unless asked for, so that what older releases began is still recognised.
+    drawing = {"heatmap_words": request.heatmap_words, "heatmap_pages": request.heatmap_pages}
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
     return {
         "format_version": FORMAT_VERSION,
@@ -103,7 +106,7 @@ def identify(
             "text_column": request.text_column,
             "id_column": corpus.id_column,
             "heatmaps": request.heatmaps,
-            "heatmap_words": request.heatmap_words,
+            **{name: True for name, asked in drawing.items() if asked},
             "alignments": request.alignments,
             "max_rejected": request.max_rejected,
         },

@@ -86,7 +86,9 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
 def test_an_evaluation_says_what_the_translation_job_said(models, outputs, tmp_path) -> None:
     references = (str(outputs / "ref.txt"),)
     out = tmp_path / "out"
-    told = translate(models[0], outputs / "in.txt", out, references=references).report
+    told = translate(
+        models[0], outputs / "in.txt", out, references=references, heatmap_pages=True
+    ).report
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
     for key in ("scores", "rates", "counts", "by_length", "samples", "suspicious"):
         assert report[key] == told[key], key

@@ -39,6 +39,21 @@ def test_loops_are_found(text, loops) -> None:
     assert repeats(text.split()) is loops
 
 
+def test_loops_are_those_of_the_definition() -> None:
+    def defined(tokens: list[str]) -> bool:
+        return any(
+            tokens[start : start + times * size] == tokens[start : start + size] * times
+            for size, times in ((1, 4), (2, 3), (3, 3), (4, 3))
+            for start in range(len(tokens) - times * size + 1)
+        )
+
+    random = np.random.default_rng(5)
+    found = [random.choice(list("abc"), random.integers(0, 15)).tolist() for _ in range(2000)]
+    told = [repeats(tokens) for tokens in found]
+    assert told == [defined(tokens) for tokens in found]
+    assert 100 < sum(told) < 1900
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

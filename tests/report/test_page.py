@@ -4,6 +4,7 @@ import pytest
 from jinja2 import Environment
 from reports import ATTACK, attacked_report, full_report, pictures
 
+from nmt.report.chart import by_length
 from nmt.report.page import render
 
 
@@ -170,3 +171,10 @@ def test_a_baseline_is_marked_across_its_bar():
         entry.pop("baseline", None)
     page = Page(render(report, []))
     assert not any(attributes.get("class") == "mark" for _, attributes in page.elements)
+
+
+@pytest.mark.parametrize(("baseline", "over"), [(39.0, True), (80.0, False), (10.0, False)])
+def test_no_mark_crosses_the_value_of_a_bar(baseline, over):
+    (bar,) = by_length([{"from": 1, "to": 5, "bleu": 38.0, "baseline": baseline}]).bars
+    assert bar.above == (bar.baseline if over else bar.y)
+    assert not bar.above - 20 < bar.baseline < bar.above

@@ -17,7 +17,7 @@ def evaluated(trained: Path, ray_head: RayHead, tmp_path_factory: pytest.TempPat
     """A folder with the report of a beam search against greedy search: beam, greedy, report."""
     folder = tmp_path_factory.mktemp("evaluated")
     options = ["--model", trained / "run/model", "--input", trained / "dataset/test"]
-    options += ["--alignments", "--heatmaps", "3", "--heatmap-words"]
+    options += ["--alignments", "--heatmaps", "3", "--heatmap-words", "--heatmap-pages"]
     for name, beam in (("greedy", "1"), ("beam", "3")):
         run("translate", *options, "--output", folder / name, "--beam-size", beam, head=ray_head)
     test = pq.read_table(trained / "dataset/test").to_pylist()
