@@ -8,8 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import chart
-from nmt.report.numbers import date, is_number, number, percent, seconds, size
+from nmt.report import quality
+from nmt.report.numbers import (
+    date,
+    is_number,
+    number,
+    p_value,
+    percent,
+    plain,
+    seconds,
+    signed,
+    size,
+    words,
+)
 
 _COUNTS = {
     "rows": "Rows read",
@@ -78,10 +89,10 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "source_language": source_language,
         "target_language": target_language,
         "tiles": _tiles(report, scores),
-        "scores": _scores(scores),
-        "by_length": _by_length(report.get("by_length") or []) if scores else None,
-        "comparison": _comparison(report.get("comparison") or {}),
-        "alignment": _alignment(report.get("alignment") or {}),
+        "scores": quality.scores(scores),
+        "by_length": quality.by_length(report.get("by_length") or []) if scores else None,
+        "comparison": quality.comparison(report.get("comparison") or {}),
+        "alignment": quality.alignment(report.get("alignment") or {}),
         "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "counts": _counts(report["counts"]),
         "rates": _described(report.get("rates") or {}),
@@ -116,19 +127,13 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interval(confidence: Any) -> str | None:
-    if isinstance(confidence, Sequence) and len(confidence) == 2:
-        return " – ".join(number(bound, 1) for bound in confidence)
-    return None
-
-
 def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[str, Any]]:
     """The headline numbers; of several scores of one metric the first."""
     tiles: dict[str, dict[str, Any]] = {}
     for score in scores:
         name = _TILE_METRICS.get(str(score.get("metric")).lower().rstrip("+"))
         if name and name not in tiles:
-            interval = _interval(score.get("confidence"))
+            interval = quality.interval(score.get("confidence"))
             note = f"95 % CI {interval}" if interval else "no confidence interval"
             better = "lower is better" if name == "TER" else None
             tiles[name] = {
@@ -138,8 +143,8 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
     shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
     for entry in (report.get("comparison") or {}).get("metrics") or []:
         if entry.get("metric") == "BLEU":
-            note = f"p = {_p_value(entry.get('p'))}, paired bootstrap"
-            value = _signed(entry.get("difference"), 2)
+            note = f"p = {p_value(entry.get('p'))}, paired bootstrap"
+            value = signed(entry.get("difference"), 2)
             shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
@@ -163,85 +168,6 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
     return shown
 
 
-def _scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    known = {"metric", "score", "confidence", "signature", "text"}
-    return [
-        {
-            "metric": score.get("metric"),
-            "score": number(score.get("score"), 1),
-            "interval": _interval(score.get("confidence")),
-            "text": score.get("text"),
-            "signature": score.get("signature"),
-            "others": [(k, _plain(v)) for k, v in score.items() if k not in known],
-        }
-        for score in scores
-    ]
-
-
-def _comparison(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
-    metrics = comparison.get("metrics") or []
-    if not metrics:
-        return None
-    return {
-        "baseline": comparison.get("baseline"),
-        "sentences": number(comparison.get("sentences")),
-        "rows": [
-            {
-                "metric": entry.get("metric"),
-                "score": number(entry.get("score"), 1),
-                "interval": _interval(entry.get("confidence")),
-                "baseline": number(entry.get("baseline"), 1),
-                "baseline_interval": _interval(entry.get("baseline_confidence")),
-                "difference": _signed(entry.get("difference"), 2),
-                "p": _p_value(entry.get("p")),
-                "significant": is_number(entry.get("p")) and entry["p"] < 0.05,
-            }
-            for entry in metrics
-        ],
-    }
-
-
-def _signed(value: Any, digits: int) -> str:
-    return f"+{number(value, digits)}" if is_number(value) and value > 0 else number(value, digits)
-
-
-def _p_value(value: Any) -> str:
-    """Three places suit a thousand resamples, whose least p-value is 0.001."""
-    return number(float(value), 3) if is_number(value) else number(value)
-
-
-def _by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not entries:
-        return None
-    compared = any("baseline" in entry for entry in entries)
-    rows = [
-        {
-            "label": chart.length_label(entry),
-            "sentences": number(entry.get("sentences")),
-            "bleu": number(entry.get("bleu"), 1),
-            "baseline": number(entry.get("baseline"), 1),
-        }
-        for entry in entries
-    ]
-    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared}
-
-
-def _alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    named = {
-        "aer": ("Alignment error rate (AER)", percent),
-        "aer_diagonal": ("AER of the diagonal", percent),
-        "sentences": ("Sentences with gold alignments", number),
-        "aer_same_words": ("AER where the words are those of a reference", percent),
-        "sentences_same_words": ("Such sentences", number),
-        "malformed": ("Malformed gold alignments", number),
-    }
-    return [
-        (named[key][0], named[key][1](value)) if key in named else (_words(key), number(value))
-        for key, value in alignment.items()
-        if key != "of"
-    ]
-
-
 def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     """Rows of name, number and whether it is a part of the row above."""
     reasons = counts.get("rejected_by_reason") or {}
@@ -249,7 +175,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     for key, value in counts.items():
         if key == "rejected_by_reason":
             continue
-        rows.append((_COUNTS.get(key, _words(key)), number(value), False))
+        rows.append((_COUNTS.get(key, words(key)), number(value), False))
         if key == "rejected":
             ordered = sorted(reasons.items(), key=lambda item: str(item[0]))
             rows += [(str(reason), number(count), True) for reason, count in ordered]
@@ -259,7 +185,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for key, value in rates.items():
-        name, meaning, written = _RATES.get(key, (_words(key), "", number))
+        name, meaning, written = _RATES.get(key, (words(key), "", number))
         rows.append((name, meaning, written(value)))
     return rows
 
@@ -267,7 +193,7 @@ def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for key, value in throughput.items():
-        name, written = _THROUGHPUT.get(key, (_words(key), number))
+        name, written = _THROUGHPUT.get(key, (words(key), number))
         rows.append((name, written(value)))
     return rows
 
@@ -291,7 +217,7 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
         "reasons": [str(reason) for reason in sample.get("reasons") or []],
         "baseline": sample.get("baseline"),
         "baseline_chrf": _measure(sample.get("baseline_chrf"), 1),
-        "difference": _signed(sample["difference"], 1) if "difference" in sample else None,
+        "difference": signed(sample["difference"], 1) if "difference" in sample else None,
         "better": is_number(sample.get("difference")) and sample["difference"] > 0,
     }
 
@@ -318,19 +244,7 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             rows += _flat(value, f"{name}.")
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            rows.append((name, ", ".join(map(_plain, value)) if value else "none"))
+            rows.append((name, ", ".join(map(plain, value)) if value else "none"))
         else:
-            rows.append((name, _plain(value)))
+            rows.append((name, plain(value)))
     return rows
-
-
-def _plain(value: Any) -> str:
-    """A setting as it would be written in its file, so it can be copied back."""
-    if value is None or value == {}:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _words(key: Any) -> str:
-    text = str(key).replace("_", " ")
-    return text[:1].upper() + text[1:]
