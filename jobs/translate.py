@@ -30,7 +30,10 @@ def translate(
     ] = None,
     alignment_column: Annotated[
         str | None,
-        typer.Option(help="Parquet column with gold alignments (Pharaoh) of the references: AER."),
+        typer.Option(
+            help="Parquet column with gold alignments of the references (0-0 sure, 0?0 "
+            "possible): AER."
+        ),
     ] = None,
     text_column: Annotated[str, typer.Option(help="Parquet column of the sentences.")] = "source",
     id_column: Annotated[
@@ -51,6 +54,16 @@ def translate(
         ),
     ] = None,
     heatmaps: Annotated[int, typer.Option(min=0, help="Sampled attention heatmaps.")] = 16,
+    heatmap_words: Annotated[
+        bool,
+        typer.Option(
+            "--heatmap-words/--heatmap-subwords", help="Show whole words, or the model's tokens."
+        ),
+    ] = False,
+    heatmap_pages: Annotated[
+        bool,
+        typer.Option("--heatmap-pages", help="Also put them all on pages, report/heatmaps.pdf."),
+    ] = False,
     alignments: Annotated[
         bool, typer.Option("--alignments", help="Write word alignments (Pharaoh).")
     ] = False,
@@ -90,6 +103,8 @@ def translate(
         batch_size=batch_size,
         actors=cli.parse_range(actors) if actors else None,
         heatmaps=heatmaps,
+        heatmap_words=heatmap_words,
+        heatmap_pages=heatmap_pages,
         alignments=alignments,
         max_rejected=max_rejected,
         overwrite=overwrite,

@@ -13,10 +13,10 @@ from nmt.bundle import Bundle
 from nmt.bundle import load as load_bundle
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
-from nmt.evaluation.alignment import Links, word_alignment
+from nmt.evaluation.alignment import Links, word_alignment, word_weights
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage import Location
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, UNK
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,23 @@ class Translation:
         if self.attention is None:
             return []
         return word_alignment(self.attention, self.source_words, self.target_words)
+
+    def heatmap(self, words: bool = False) -> tuple[np.ndarray, list[str], list[str]]:
+        """What a heatmap of the attention shows: the weights, and the labels of both sides.
+
+        Args:
+            words: between whole words instead of tokens; see `word_weights`. A word is what
+                its tokens spell.
+
+        Returns:
+            The weights, shape (target labels, source labels), source and target labels.
+        """
+        assert self.attention is not None, "a model without attention has none to draw"
+        if not words:
+            return self.attention, self.source_tokens, self.tokens
+        weights, _, _ = word_weights(self.attention, self.source_words, self.target_words)
+        sources = _spelled(self.source_tokens, self.source_words)
+        return weights, sources, _spelled(self.tokens, self.target_words)
 
 
 class Translator:
@@ -183,7 +200,11 @@ class Translator:
         return [result for result in results if result is not None]
 
     def plot_attention(
-        self, text: str, path: str | os.PathLike[str], reference: str | None = None
+        self,
+        text: str,
+        path: str | os.PathLike[str],
+        reference: str | None = None,
+        words: bool = False,
     ) -> Translation:
         """Draw where the model looked while it translated one sentence.
 
@@ -191,27 +212,35 @@ class Translator:
             text: the source sentence.
             path: PNG file or URI to write.
             reference: draw the attention along this translation instead of the model's own.
+            words: show whole words instead of subwords.
 
         Raises:
             UnusableInput: the model has no attention, or the text is blank.
         """
-        from nmt.report.heatmap import attention_heatmap
-
         results = self.force([text], [reference]) if reference else self.translate([text])
-        result = results[0]
-        if not result.source_tokens or not result.tokens:
-            raise UnusableInput("nothing to draw: the sentence or its translation is empty")
-        if result.attention is None:
-            raise UnusableInput("the model has no attention to draw (model.attention=none)")
-        image = attention_heatmap(
-            result.attention,
-            result.source_tokens,
-            result.tokens,
-            title=text,
-            caption="reference" if reference else "",
-        )
+        image = _draw(text, results[0], words, caption="reference" if reference else "")
         Location(path).write_bytes(image)
-        return result
+        return results[0]
+
+    def plot_attentions(
+        self, texts: Sequence[str], path: str | os.PathLike[str], words: bool = False
+    ) -> list[Translation]:
+        """Draw where the model looked while it translated sentences, many on a page.
+
+        Args:
+            texts: the source sentences.
+            path: PDF file or URI to write.
+            words: show whole words instead of subwords.
+
+        Raises:
+            UnusableInput: the model has no attention, or a text is blank.
+        """
+        from nmt.report.sheet import contact_sheet
+
+        results = self.translate(texts)
+        drawn = [_draw(text, result, words) for text, result in zip(texts, results, strict=True)]
+        Location(path).write_bytes(contact_sheet(drawn))
+        return results
 
     def _settings(self, beam_size: int | None, length_penalty: float | None) -> SearchSettings:
         given = {"beam_size": beam_size, "length_penalty": length_penalty}
@@ -278,6 +307,25 @@ class Translator:
             target_words=vocabulary.token_words(words),
             flags=flags,
         )
+
+
+def _spelled(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
+    """The words that tokens spell, in the order of their indices."""
+    found: dict[int, str] = {}
+    for token, word in zip(tokens, words, strict=True):
+        found[word] = found.get(word, "") + token
+    return [found[word].replace(BLANK, " ").strip() for word in sorted(found)]
+
+
+def _draw(text: str, result: Translation, words: bool, caption: str = "") -> bytes:
+    """The heatmap of one translation as PNG."""
+    from nmt.report.heatmap import attention_heatmap
+
+    if not result.source_tokens or not result.tokens:
+        raise UnusableInput("nothing to draw: the sentence or its translation is empty")
+    if result.attention is None:
+        raise UnusableInput("the model has no attention to draw (model.attention=none)")
+    return attention_heatmap(*result.heatmap(words), title=text, caption=caption)
 
 
 def _cut(

@@ -148,6 +148,30 @@ def test_plots_are_pictures(translator, texts, tmp_path) -> None:
     assert not (tmp_path / "none.png").exists()
 
 
+def test_heatmaps_show_subwords_or_whole_words(translator, texts, tmp_path) -> None:
+    translator.plot_attention(texts[0], tmp_path / "tokens.png")
+    translator.plot_attention(texts[0], tmp_path / "words.png", words=True)
+    assert (tmp_path / "tokens.png").read_bytes() != (tmp_path / "words.png").read_bytes()
+    for text, result in zip(texts, translator.translate(texts), strict=True):
+        if not result.tokens:
+            continue
+        weights, sources, targets = result.heatmap(words=True)
+        assert sources == translator.clean(text).split()
+        assert targets == result.text.split()
+        assert weights.shape == (len(targets), len(sources))
+        np.testing.assert_allclose(weights.sum(1).max(), min(weights.sum(1).max(), 1), atol=1e-5)
+        assert result.heatmap()[1:] == (result.source_tokens, result.tokens)
+
+
+def test_many_heatmaps_share_pages(translator, texts, tmp_path) -> None:
+    chosen = [text for text in texts[:8] if translator.clean(text)]
+    results = translator.plot_attentions(chosen, tmp_path / "maps.pdf", words=True)
+    assert (tmp_path / "maps.pdf").read_bytes().startswith(b"%PDF")
+    assert [result.text for result in results] == [r.text for r in translator.translate(chosen)]
+    with pytest.raises(UnusableInput, match="nothing to draw"):
+        translator.plot_attentions(["", *chosen], tmp_path / "none.pdf")
+
+
 def test_a_model_without_attention_translates_and_says_so(
     demo_bundle, tiny_model, tmp_path, texts
 ) -> None:

@@ -39,3 +39,10 @@ def as_bytes(column: pa.Array | pa.ChunkedArray) -> list[bytes | None]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     return column.cast(pa.large_binary()).to_pylist()
+
+
+def texts_of(column: pa.ChunkedArray) -> list[str | None]:
+    """The rows of a text column, what is no UTF-8 in them as U+FFFD; None for a null."""
+    return [
+        None if value is None else value.decode("utf-8", "replace") for value in as_bytes(column)
+    ]

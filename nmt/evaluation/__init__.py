@@ -1,1 +1,4 @@
-"""How good translations and their alignments are."""
+"""How good translations and their alignments are; `jobs/evaluate.py` on finished outputs.
+
+Knows neither Ray nor TensorFlow, and of translation jobs only what they leave behind.
+"""

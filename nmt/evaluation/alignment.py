@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,16 +67,51 @@ def format_pharaoh(links: Links) -> str:
     return " ".join(f"{s}-{t}" for s, t in sorted(links))
 
 
+_LINK = re.compile(r"([0-9]+)([-?])([0-9]+)")
+
+
 def parse_pharaoh(text: str) -> Links:
     """Read ``0-0 1-2 …``.
 
     Raises:
         UnusableInput: a link of another form.
     """
-    try:
-        return [(int(s), int(t)) for s, t in (link.split("-") for link in text.split())]
-    except ValueError:
-        raise UnusableInput(f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …") from None
+    gold = parse_gold(text)
+    if gold.possible:
+        raise UnusableInput(f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …")
+    return gold.sure
+
+
+class Gold(NamedTuple):
+    """The links that people have drawn for one sentence pair (Och and Ney 2003).
+
+    Attributes:
+        sure: links that a right alignment has.
+        possible: further links that it may have.
+    """
+
+    sure: Links
+    possible: Links = []  # noqa: RUF012  (never changed)
+
+
+def parse_gold(text: str) -> Gold:
+    """Read ``0-0 1?2 …``: a hyphen is a sure link, a question mark a possible one.
+
+    Raises:
+        UnusableInput: a link of another form.
+    """
+    sure: Links = []
+    possible: Links = []
+    for link in text.split():
+        match = _LINK.fullmatch(link)
+        if match is None:
+            raise UnusableInput(
+                f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …, or 1?2 for a link that "
+                "is only possible"
+            )
+        source, kind, target = match.groups()
+        (sure if kind == "-" else possible).append((int(source), int(target)))
+    return Gold(sure, possible)
 
 
 class LinkCounts(NamedTuple):
@@ -83,20 +119,25 @@ class LinkCounts(NamedTuple):
 
     Attributes:
         sentences: number of sentences.
-        found: links found.
-        gold: gold links, every one sure.
-        shared: links found that are gold.
+        found: links found, |A|.
+        gold: sure gold links, |S|.
+        shared: links found that are sure, |A ∩ S|.
+        possible: links found that are possible and not sure; with those that are sure they
+            are |A ∩ P|.
     """
 
     sentences: int = 0
     found: int = 0
     gold: int = 0
     shared: int = 0
+    possible: int = 0
 
     @classmethod
-    def of(cls, found: Links, gold: Links) -> LinkCounts:
+    def of(cls, found: Links, gold: Gold) -> LinkCounts:
         """Count one sentence."""
-        return cls(1, len(set(found)), len(set(gold)), len(set(found) & set(gold)))
+        links, sure = set(found), set(gold.sure)
+        shared = len(links & sure)
+        return cls(1, len(links), len(sure), shared, len(links & set(gold.possible) - sure))
 
     def plus(self, other: LinkCounts) -> LinkCounts:
         """The counts of both."""
@@ -104,6 +145,6 @@ class LinkCounts(NamedTuple):
 
     @property
     def error_rate(self) -> float:
-        """AER (Och and Ney 2003), every gold link being sure: 1 - 2 |A ∩ S| / (|A| + |S|)."""
+        """AER (Och and Ney 2003): 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|)."""
         total = self.found + self.gold
-        return 1.0 - 2.0 * self.shared / total if total else 0.0
+        return 1.0 - (2.0 * self.shared + self.possible) / total if total else 0.0

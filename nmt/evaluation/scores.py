@@ -8,70 +8,140 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-_BOOTSTRAP, _SEED = 1000, 12345  # resamples of the confidence interval, as sacrebleu draws them
+from nmt.evaluation.significance import confidence, paired_p_value, resample
+
+TOKENIZERS = ("13a", "none", "intl", "char", "zh")  # of BLEU; those that need nothing more
 
 
-def corpus_scores(
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
-    *,
-    text: str = "raw",
-    lowercase: bool = False,
-    bootstrap: bool = True,
-) -> list[dict[str, Any]]:
-    """BLEU, chrF and TER of detokenised text.
+class Scorer:
+    """Scores a corpus that is added piece by piece.
+
+    What it keeps of a sentence is what the metrics count in it, about 200 bytes; its texts are
+    not kept. From these statistics follow the scores of the corpus, of any part of it (those of
+    one length), of resamples, and of single sentences.
 
     Args:
-        hypotheses: one translation a sentence.
-        references: one or more streams of references, each as long as `hypotheses`.
-        text: what was compared, for display: ``raw`` or ``standardised``.
+        text: what is compared, for display: ``raw`` or ``standardised``.
         lowercase: compare without case.
-        bootstrap: estimate the 95 % confidence interval (bootstrap resampling, Koehn 2004).
-
-    Returns:
-        For each metric its name, score, confidence interval (or None), signature and `text`.
+        tokenize: how BLEU finds words, one of `TOKENIZERS`; ``none`` for tokenised text.
     """
-    metrics: list[tuple[str, Any]] = [
-        ("BLEU", BLEU(lowercase=lowercase)),
-        ("chrF", CHRF(lowercase=lowercase)),
-        ("TER", TER(case_sensitive=not lowercase)),
-    ]
-    streams = [list(stream) for stream in references]
-    scores = []
-    for name, metric in metrics:
-        score, interval = metric.corpus_score(list(hypotheses), streams), None
-        if bootstrap and len(hypotheses) > 1:
-            interval = _confidence(metric, hypotheses, streams)
-        scores.append(
-            {
-                "metric": name,
-                "score": round(float(score.score), 4),
-                "confidence": interval,
-                "signature": str(metric.get_signature()),
-                "text": text,
-            }
-        )
-    return scores
 
+    def __init__(
+        self, *, text: str = "raw", lowercase: bool = False, tokenize: str = "13a"
+    ) -> None:
+        self.text = text
+        self._metrics: dict[str, Any] = {
+            "BLEU": BLEU(lowercase=lowercase, tokenize=tokenize, force=True),
+            "chrF": CHRF(lowercase=lowercase),
+            "TER": TER(case_sensitive=not lowercase),
+        }
+        self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
+        self._sentences = 0
 
-def _confidence(
-    metric: Any, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
-) -> list[float]:
-    """The 95 % interval of bootstrap resampling, with sacrebleu's own random stream.
+    def __len__(self) -> int:
+        """Number of sentences."""
+        return self._sentences
 
-    sacrebleu itself holds the statistics of all resamples at once: 80 MB a thousand sentences.
-    """
-    statistics = np.array(metric._extract_corpus_statistics(hypotheses, references), np.float64)
-    random, count = np.random.default_rng(_SEED), len(statistics)
-    found = []
-    for _ in range(_BOOTSTRAP):
-        drawn = np.bincount(random.choice(count, size=count), minlength=count)
-        found.append(float(metric._compute_score_from_stats(drawn @ statistics).score))
-    metric.n_bootstrap, metric.seed = _BOOTSTRAP, str(_SEED)  # for the signature
-    found.sort()
-    low, high = found[_BOOTSTRAP // 40], found[-1 - _BOOTSTRAP // 40]
-    middle, half = sum(found) / len(found), (high - low) / 2
-    return [round(middle - half, 4), round(middle + half, 4)]
+    def add(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+        """Add sentences.
+
+        Args:
+            hypotheses: one translation a sentence.
+            references: one or more streams of references, each as long as `hypotheses`.
+        """
+        if not hypotheses:
+            return
+        self._sentences += len(hypotheses)
+        for name, metric in self._metrics.items():
+            found = np.array(metric._extract_corpus_statistics(hypotheses, references))
+            whole = np.issubdtype(found.dtype, np.integer)
+            self._parts[name].append(found.astype(np.int32) if whole else found)
+
+    def statistics(self, metric: str) -> np.ndarray:
+        """What a metric has counted, shape (sentences, statistics)."""
+        parts = self._parts[metric]
+        if len(parts) > 1:
+            parts[:] = [np.concatenate(parts)]
+        return parts[0]
+
+    def score(self, metric: str, rows: np.ndarray | None = None) -> float:
+        """The score of all sentences, or of those with the numbers `rows`."""
+        found = self.statistics(metric)
+        return self._of(metric, found if rows is None else found[rows])
+
+    def sentence_scores(self, metric: str) -> np.ndarray:
+        """The score of each sentence by itself, shape (sentences,)."""
+        compute = self._metrics[metric]._compute_score_from_stats
+        return np.array([float(compute(row).score) for row in self.statistics(metric).tolist()])
+
+    def scores(self, bootstrap: bool = True) -> list[dict[str, Any]]:
+        """For each metric its name, score, 95 % confidence interval, signature and `text`.
+
+        Args:
+            bootstrap: estimate the interval; it is None without, and for a single sentence.
+        """
+        result = []
+        for name, metric in self._metrics.items():
+            interval = None
+            if bootstrap and len(self) > 1:
+                interval = confidence(resample(metric, [self.statistics(name)])[0])
+            result.append(
+                {
+                    "metric": name,
+                    "score": round(self.score(name), 4),
+                    "confidence": interval,
+                    "signature": str(metric.get_signature()),
+                    "text": self.text,
+                }
+            )
+        return result
+
+    def brevity(self) -> dict[str, float]:
+        """BLEU's brevity penalty (1 is none), and tokens of the translations over those of the
+        references of the nearest length."""
+        translated, reference = self.statistics("BLEU")[:, :2].sum(0, dtype=np.int64).tolist()
+        ratio = translated / max(reference, 1)
+        penalty = 1.0 if translated >= reference else float(np.exp(1 - 1 / max(ratio, 1e-9)))
+        return {"brevity_penalty": round(penalty, 6), "reference_ratio": round(ratio, 6)}
+
+    def compare(
+        self, baseline: Scorer, rows: np.ndarray, baseline_rows: np.ndarray
+    ) -> list[dict[str, Any]]:
+        """Compare with a baseline on the same sentences by paired bootstrap resampling.
+
+        Args:
+            baseline: made with the same settings.
+            rows: numbers of the sentences here.
+            baseline_rows: the numbers of the same sentences there.
+
+        Returns:
+            For each metric both scores with their intervals, the difference, the two-sided
+            p-value (None for fewer than two sentences) and the signature.
+        """
+        result = []
+        for name, metric in self._metrics.items():
+            systems = [self.statistics(name)[rows], baseline.statistics(name)[baseline_rows]]
+            own, other = (self._of(name, system) for system in systems)
+            found: dict[str, Any] = {"confidence": None, "baseline_confidence": None, "p": None}
+            if len(rows) > 1:
+                resampled = resample(metric, systems)
+                found["confidence"], found["baseline_confidence"] = map(confidence, resampled)
+                found["p"] = round(paired_p_value(resampled, own - other), 6)
+            result.append(
+                {
+                    "metric": name,
+                    "score": round(own, 4),
+                    "baseline": round(other, 4),
+                    "difference": round(own - other, 4),
+                    **found,
+                    "signature": str(metric.get_signature()),
+                }
+            )
+        return result
+
+    def _of(self, metric: str, statistics: np.ndarray) -> float:
+        total = statistics.sum(0, dtype=np.float64)
+        return float(self._metrics[metric]._compute_score_from_stats(total).score)
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -87,43 +157,3 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
     """chrF2 of one sentence."""
     return CHRF().sentence_score(hypothesis, list(references)).score
-
-
-def bleu_by_length(
-    sources: Sequence[str],
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
-    width: int = 5,
-    last: int = 40,
-) -> list[dict[str, Any]]:
-    """BLEU of the sentences of each range of source lengths (Bahdanau et al. 2015, figure 2).
-
-    Args:
-        sources: source sentences; length is counted in words between blanks.
-        hypotheses: their translations.
-        references: streams of references.
-        width: words a range.
-        last: sources longer than this share one range.
-
-    Returns:
-        For each range that has sentences: ``from``, ``to`` (None for the last, open one),
-        ``sentences`` and ``bleu``.
-    """
-    groups: dict[int, list[int]] = {}
-    for row, source in enumerate(sources):
-        length = max(1, len(source.split()))
-        groups.setdefault(min((length - 1) // width, last // width), []).append(row)
-    result = []
-    for number, rows in sorted(groups.items()):
-        streams = [[stream[row] for row in rows] for stream in references]
-        score = BLEU().corpus_score([hypotheses[row] for row in rows], streams).score
-        open_end = number == last // width
-        result.append(
-            {
-                "from": number * width + 1,
-                "to": None if open_end else (number + 1) * width,
-                "sentences": len(rows),
-                "bleu": round(float(score), 4),
-            }
-        )
-    return result

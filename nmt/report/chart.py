@@ -22,6 +22,15 @@ class Bar:
     middle: float
     value: str
     label: str
+    baseline: float | None = None  # height in the view box at which the baseline's mark lies
+
+    @property
+    def above(self) -> float:
+        """The height above which the value is written: the bar's, or the mark's if it lies just
+        over the bar."""
+        if self.baseline is not None and self.y - 22 < self.baseline <= self.y:
+            return self.baseline
+        return self.y
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> BarChart | None:
     """Lay out BLEU by source length.
 
     Args:
-        entries: Groups of sentences with the keys ``from``, ``to``, ``sentences``, ``bleu``;
-            a group without a score leaves a gap.
+        entries: Groups of sentences with the keys ``from``, ``to``, ``sentences``, ``bleu`` and
+            perhaps ``baseline``; a group without a score leaves a gap.
 
     Returns:
         The chart in a view box of 640 x 250, or None where no group has a score.
@@ -58,7 +67,8 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> BarChart | None:
     scores = [e["bleu"] for e in entries if is_number(e.get("bleu"))]
     if not scores:
         return None
-    top, step = _scale(max(scores))
+    others = [e["baseline"] for e in entries if is_number(e.get("baseline"))]
+    top, step = _scale(max(scores + others))
     base, span = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
     pitch = (WIDTH - _LEFT - _RIGHT) / len(entries)
     bar_width = min(0.68 * pitch, 72.0)
@@ -67,6 +77,8 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> BarChart | None:
         score = float(entry["bleu"]) if is_number(entry.get("bleu")) else None
         height = span * max(score or 0.0, 0.0) / top
         middle = _LEFT + (index + 0.5) * pitch
+        other = float(entry["baseline"]) if is_number(entry.get("baseline")) else None
+        mark = None if other is None else round(base - span * max(other, 0.0) / top, 1)
         bars.append(
             Bar(
                 x=round(middle - bar_width / 2, 1),
@@ -76,6 +88,7 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> BarChart | None:
                 middle=round(middle, 1),
                 value="" if score is None else number(score, 1),
                 label=length_label(entry),
+                baseline=mark,
             )
         )
     count = round(top / step)

@@ -81,3 +81,26 @@ def date(value: Any) -> str:
     if moment.tzinfo is None:
         return f"{moment.day} {moment:%B %Y, %H:%M}"
     return f"{moment.astimezone(UTC).day} {moment.astimezone(UTC):%B %Y, %H:%M} UTC"
+
+
+def signed(value: Any, digits: int) -> str:
+    """A difference: a number with its sign, be it a plus."""
+    return f"+{number(value, digits)}" if is_number(value) and value > 0 else number(value, digits)
+
+
+def p_value(value: Any) -> str:
+    """Three places suit a thousand resamples, whose least p-value is 0.001."""
+    return number(float(value), 3) if is_number(value) else number(value)
+
+
+def plain(value: Any) -> str:
+    """A setting as it would be written in its file, so it can be copied back."""
+    if value is None or value == {}:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def words(key: Any) -> str:
+    """The name of a key, for example ``New rate`` of ``new_rate``."""
+    text = str(key).replace("_", " ")
+    return text[:1].upper() + text[1:]

@@ -1,19 +1,26 @@
-"""Make the page of a translation job: one HTML file that needs nothing but a browser.
+"""Make the page of a translation job or an evaluation: one HTML file that needs but a browser.
 
 The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` are required::
 
     title       text
+    kind        "evaluation" for one of jobs/evaluate.py
     created     ISO 8601 time
     model       id, name, direction ("en → de"), parameters, ...
     counts      rows, translated, rejected, empty, truncated, source_tokens, target_tokens,
                 rejected_by_reason {reason: number}
-    rates       rejected, unk, truncated, repetition, length_ratio, attention_entropy, coverage
+    rates       rejected, unk, truncated, repetition, suspicious, score, length_ratio,
+                attention_entropy, coverage, brevity_penalty, reference_ratio
     throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds,
                 actors
     scores      [{metric, score, confidence [low, high], signature, text, ...}]
-    alignment   aer, aer_diagonal, sentences
-    by_length   [{from, to, sentences, bleu}]
-    samples     [{id, source, translation, reference, score, chrf, flags}]
+    comparison  baseline, sentences, metrics [{metric, score, confidence, baseline,
+                baseline_confidence, difference, p}]
+    alignment   of (whose), aer, aer_diagonal, sentences, aer_same_words, sentences_same_words
+    by_length   [{from, to, sentences, bleu, baseline}]
+    differences [samples with baseline, baseline_chrf, difference]
+    suspicious  [samples with reasons]
+    samples     [{id, source, translation, reference, score, chrf, coverage, attention_entropy,
+                flags}]
     settings    nested dictionary
     inputs      [{path, bytes, sha256, rows}]
     versions    {name: version}

@@ -8,8 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import chart
-from nmt.report.numbers import date, is_number, number, percent, seconds, size
+from nmt.report import quality
+from nmt.report.numbers import (
+    date,
+    is_number,
+    number,
+    p_value,
+    percent,
+    plain,
+    seconds,
+    signed,
+    size,
+    words,
+)
 
 _COUNTS = {
     "rows": "Rows read",
@@ -25,7 +36,15 @@ _RATES = {  # name, what it means, how it is written
     "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
-    "length_ratio": ("Length ratio", "words of the translation over words compared with", number),
+    "suspicious": ("Suspicious", "looping, truncated, low score or low coverage", percent),
+    "score": ("Score", "mean log-probability, nats a target token", number),
+    "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
+    "reference_ratio": (
+        "Length against references",
+        "tokens of the translations over those of the references",
+        number,
+    ),
+    "brevity_penalty": ("Brevity penalty", "factor of BLEU; 1 is not too short", number),
     "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
@@ -36,6 +55,7 @@ _THROUGHPUT = {
     "total_seconds": ("Time of the last run", seconds),
     "actors": ("Actors", number),
 }
+_KINDS = {"evaluation": "Evaluation report"}
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FLAG_TONES = {"empty": "quiet"}
@@ -62,18 +82,24 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
     source_language, target_language = _languages(model.get("direction"))
     return {
         "title": report["title"],
+        "kind": _KINDS.get(str(report.get("kind")), "Translation report"),
         "created": report.get("created"),
         "created_shown": date(report["created"]) if report.get("created") else None,
         "model": _model(model),
         "source_language": source_language,
         "target_language": target_language,
         "tiles": _tiles(report, scores),
-        "scores": _scores(scores),
-        "by_length": _by_length(report.get("by_length") or []) if scores else None,
-        "alignment": _alignment(report.get("alignment") or {}),
+        "scores": quality.scores(scores),
+        "by_length": quality.by_length(report.get("by_length") or []) if scores else None,
+        "comparison": quality.comparison(report.get("comparison") or {}),
+        "alignment": quality.alignment(report.get("alignment") or {}),
+        "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "counts": _counts(report["counts"]),
         "rates": _described(report.get("rates") or {}),
         "throughput": _throughput(report.get("throughput") or {}),
+        "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
+        "suspicious_share": percent((report.get("rates") or {}).get("suspicious")),
+        "differences": [_sample(sample) for sample in report.get("differences") or []],
         "samples": [_sample(sample) for sample in report.get("samples") or []],
         "settings": _flat(report.get("settings") or {}),
         "model_rows": _flat(model),
@@ -101,19 +127,13 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interval(confidence: Any) -> str | None:
-    if isinstance(confidence, Sequence) and len(confidence) == 2:
-        return " – ".join(number(bound, 1) for bound in confidence)
-    return None
-
-
 def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[str, Any]]:
     """The headline numbers; of several scores of one metric the first."""
     tiles: dict[str, dict[str, Any]] = {}
     for score in scores:
         name = _TILE_METRICS.get(str(score.get("metric")).lower().rstrip("+"))
         if name and name not in tiles:
-            interval = _interval(score.get("confidence"))
+            interval = quality.interval(score.get("confidence"))
             note = f"95 % CI {interval}" if interval else "no confidence interval"
             better = "lower is better" if name == "TER" else None
             tiles[name] = {
@@ -121,6 +141,11 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
                 "better": better, "lead": True,
             }  # fmt: skip
     shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
+    for entry in (report.get("comparison") or {}).get("metrics") or []:
+        if entry.get("metric") == "BLEU":
+            note = f"p = {p_value(entry.get('p'))}, paired bootstrap"
+            value = signed(entry.get("difference"), 2)
+            shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
     if "translated" in counts:
@@ -143,43 +168,6 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
     return shown
 
 
-def _scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    known = {"metric", "score", "confidence", "signature", "text"}
-    return [
-        {
-            "metric": score.get("metric"),
-            "score": number(score.get("score"), 1),
-            "interval": _interval(score.get("confidence")),
-            "text": score.get("text"),
-            "signature": score.get("signature"),
-            "others": [(k, _plain(v)) for k, v in score.items() if k not in known],
-        }
-        for score in scores
-    ]
-
-
-def _by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not entries:
-        return None
-    rows = [
-        (chart.length_label(entry), number(entry.get("sentences")), number(entry.get("bleu"), 1))
-        for entry in entries
-    ]
-    return {"chart": chart.by_length(entries), "rows": rows}
-
-
-def _alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    named = {
-        "aer": ("Alignment error rate (AER)", percent),
-        "aer_diagonal": ("AER of the diagonal", percent),
-        "sentences": ("Sentences with gold alignments", number),
-    }
-    return [
-        (named[key][0], named[key][1](value)) if key in named else (_words(key), number(value))
-        for key, value in alignment.items()
-    ]
-
-
 def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     """Rows of name, number and whether it is a part of the row above."""
     reasons = counts.get("rejected_by_reason") or {}
@@ -187,7 +175,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     for key, value in counts.items():
         if key == "rejected_by_reason":
             continue
-        rows.append((_COUNTS.get(key, _words(key)), number(value), False))
+        rows.append((_COUNTS.get(key, words(key)), number(value), False))
         if key == "rejected":
             ordered = sorted(reasons.items(), key=lambda item: str(item[0]))
             rows += [(str(reason), number(count), True) for reason, count in ordered]
@@ -197,7 +185,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for key, value in rates.items():
-        name, meaning, written = _RATES.get(key, (_words(key), "", number))
+        name, meaning, written = _RATES.get(key, (words(key), "", number))
         rows.append((name, meaning, written(value)))
     return rows
 
@@ -205,7 +193,7 @@ def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for key, value in throughput.items():
-        name, written = _THROUGHPUT.get(key, (_words(key), number))
+        name, written = _THROUGHPUT.get(key, (words(key), number))
         rows.append((name, written(value)))
     return rows
 
@@ -218,13 +206,24 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
         "source": source,
         "translation": str(sample.get("translation") or ""),
         "reference": sample.get("reference"),
-        "score": number(score, 2) if score is not None else None,
+        "score": _measure(score),
         "score_key": score if is_number(score) else None,
-        "chrf": number(chrf, 1) if chrf is not None else None,
+        "chrf": _measure(chrf, 1),
         "chrf_key": chrf if is_number(chrf) else None,
+        "coverage": _measure(sample.get("coverage")),
+        "entropy": _measure(sample.get("attention_entropy")),
         "length": len(source),
         "flags": [(flag, _FLAG_TONES.get(flag, "warn")) for flag in sample.get("flags") or []],
+        "reasons": [str(reason) for reason in sample.get("reasons") or []],
+        "baseline": sample.get("baseline"),
+        "baseline_chrf": _measure(sample.get("baseline_chrf"), 1),
+        "difference": signed(sample["difference"], 1) if "difference" in sample else None,
+        "better": is_number(sample.get("difference")) and sample["difference"] > 0,
     }
+
+
+def _measure(value: Any, digits: int = 2) -> str | None:
+    return None if value is None else number(value, digits)
 
 
 def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,19 +244,7 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             rows += _flat(value, f"{name}.")
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            rows.append((name, ", ".join(map(_plain, value)) if value else "none"))
+            rows.append((name, ", ".join(map(plain, value)) if value else "none"))
         else:
-            rows.append((name, _plain(value)))
+            rows.append((name, plain(value)))
     return rows
-
-
-def _plain(value: Any) -> str:
-    """A setting as it would be written in its file, so it can be copied back."""
-    if value is None or value == {}:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _words(key: Any) -> str:
-    text = str(key).replace("_", " ")
-    return text[:1].upper() + text[1:]

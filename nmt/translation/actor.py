@@ -8,11 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from nmt.corpus.columns import texts_of
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_pharaoh
+from nmt.evaluation import rates, suspicion
+from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_gold
+from nmt.evaluation.sentences import Sentence
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.corpus import Rows, Unit, read_unit, texts_of
+from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.output import Output
 from nmt.translator import Translation, Translator, load_model
 
@@ -34,6 +37,7 @@ class Work:
         threads: cores of the actor.
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
+        heatmap_words: draw it between whole words.
     """
 
     model: str
@@ -48,6 +52,7 @@ class Work:
     threads: int
     alignments: bool
     heatmaps: frozenset[int]
+    heatmap_words: bool = False
 
 
 class DecodeActor:
@@ -117,9 +122,10 @@ def translate_unit(
     decoding = time.monotonic()
     results = translator.translate([texts[i] for i in kept])
     decoding = time.monotonic() - decoding
-    files = {
-        f"translations/{unit.part}": _translations(rows, kept, [texts[i] for i in kept], results)
-    }
+    sentences = [
+        _sentence(unit.first + i, texts[i], result) for i, result in zip(kept, results, strict=True)
+    ]
+    files = {f"translations/{unit.part}": _translations(rows, kept, sentences)}
     if reasons:
         files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
     if work.alignments:
@@ -132,7 +138,8 @@ def translate_unit(
         "first": unit.first,
         "rejected_rows": [unit.first + i for i in reasons],
         "counts": _counts(rows, results, reasons),
-        "sums": _sums(results, translator),
+        "sums": rates.sums(sentences),
+        "suspicious": suspicion.worst(suspicion.suspects(sentences)),
         "alignment": _alignment_counts(rows, kept, texts, work, translator),
         "decode_seconds": decoding,
     }
@@ -159,21 +166,36 @@ def _shown(raw: Any) -> str | None:
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
 
 
-def _translations(
-    rows: Rows, kept: list[int], texts: list[str], results: list[Translation]
-) -> pa.Table:
+def _sentence(row: int, source: str, result: Translation) -> Sentence:
+    """A translated row as it will be read back, without id and references."""
+    return Sentence(
+        row=row,
+        id=None,
+        source=source,
+        translation=result.text,
+        score=result.score,
+        source_tokens=result.source_tokens,
+        target_tokens=result.tokens,
+        attention_entropy=result.attention_entropy,
+        coverage=result.coverage,
+        flags=list(result.flags),
+        references=[],
+    )
+
+
+def _translations(rows: Rows, kept: list[int], sentences: list[Sentence]) -> pa.Table:
     taken = pa.array(kept, pa.int64())
     strings = pa.list_(pa.string())
     columns = {
         "id": rows.ids.take(taken),
-        "source": pa.array(texts, pa.string()),
-        "translation": pa.array([result.text for result in results], pa.string()),
-        "score": pa.array([result.score for result in results], pa.float64()),
-        "source_tokens": pa.array([result.source_tokens for result in results], strings),
-        "target_tokens": pa.array([result.tokens for result in results], strings),
-        "attention_entropy": pa.array([r.attention_entropy for r in results], pa.float64()),
-        "coverage": pa.array([result.coverage for result in results], pa.float64()),
-        "flags": pa.array([list(result.flags) for result in results], strings),
+        "source": pa.array([s.source for s in sentences], pa.string()),
+        "translation": pa.array([s.translation for s in sentences], pa.string()),
+        "score": pa.array([s.score for s in sentences], pa.float64()),
+        "source_tokens": pa.array([s.source_tokens for s in sentences], strings),
+        "target_tokens": pa.array([s.target_tokens for s in sentences], strings),
+        "attention_entropy": pa.array([s.attention_entropy for s in sentences], pa.float64()),
+        "coverage": pa.array([s.coverage for s in sentences], pa.float64()),
+        "flags": pa.array([s.flags for s in sentences], strings),
     }
     return _with_others(columns, rows, taken)
 
@@ -202,10 +224,8 @@ def _draw(
         if number in work.heatmaps and result.attention is not None and result.attention.size:
             from nmt.report.heatmap import attention_heatmap
 
-            image = attention_heatmap(
-                result.attention, result.source_tokens, result.tokens, title=result.text
-            )
-            output.write_heatmap(number, image)
+            drawn = result.heatmap(work.heatmap_words)
+            output.write_heatmap(number, attention_heatmap(*drawn, title=result.text))
 
 
 def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> dict[str, Any]:
@@ -225,34 +245,6 @@ def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> 
     }
 
 
-def _sums(results: list[Translation], translator: Translator) -> dict[str, float]:
-    """Sums over the sentences from which the report makes rates and means."""
-    unknown = translator.bundle.target_vocabulary.tokens([1])[0]
-    entropies = [result.attention_entropy for result in results]
-    coverages = [result.coverage for result in results]
-    return {
-        "score": sum(result.score for result in results),
-        "attended": sum(value is not None for value in entropies),
-        "attention_entropy": sum(value or 0.0 for value in entropies),
-        "coverage": sum(value or 0.0 for value in coverages),
-        "unk": sum(result.tokens.count(unknown) for result in results),
-        "source_words": sum(max(result.source_words, default=-1) + 1 for result in results),
-        "target_words": sum(len(result.text.split()) for result in results),
-        "repetition": sum(_repeats(result.tokens) for result in results),
-    }
-
-
-def _repeats(tokens: list[str]) -> bool:
-    """Whether a run of two to four tokens occurs three times in a row: the decoder loops."""
-    for size in (1, 2, 3, 4):
-        least = 4 if size == 1 else 3
-        for start in range(len(tokens) - least * size + 1):
-            piece = tokens[start : start + size]
-            if tokens[start : start + least * size] == piece * least:
-                return True
-    return False
-
-
 def _alignment_counts(
     rows: Rows, kept: list[int], texts: dict[int, str], work: Work, translator: Translator
 ) -> dict[str, Any] | None:
@@ -266,13 +258,13 @@ def _alignment_counts(
     attention, plain, malformed = LinkCounts(), LinkCounts(), 0
     for (i, pharaoh, reference), result in zip(chosen, forced, strict=True):
         try:
-            sure = parse_pharaoh(pharaoh)
+            links = parse_gold(pharaoh)
         except UnusableInput:  # one bad cell is no reason to lose the translation
             malformed += 1
             continue
         straight = diagonal(len(texts[i].split()), len(reference.split()))
-        attention = attention.plus(LinkCounts.of(result.alignment, sure))
-        plain = plain.plus(LinkCounts.of(straight, sure))
+        attention = attention.plus(LinkCounts.of(result.alignment, links))
+        plain = plain.plus(LinkCounts.of(straight, links))
     return {
         "attention": attention._asdict(),
         "diagonal": plain._asdict(),

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from typing import Any
 
 from nmt.errors import JobFailed
+from nmt.evaluation import samples
+from nmt.evaluation.sentences import References
 from nmt.report import page
 from nmt.settings import DataSettings
 from nmt.storage import Location
@@ -16,7 +18,6 @@ from nmt.translation import summary
 from nmt.translation.corpus import InputCorpus
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
-from nmt.translation.summary import References
 from nmt.version import __version__
 from nmt.vocabulary import load as load_vocabulary
 
@@ -83,7 +84,7 @@ def close(
         "verdict": verdict,
         "model": _model(request, info),
         "counts": counts,
-        "rates": summary.rates(counts, records),
+        "rates": summary.rates(counts, records) | quality.pop("brevity", {}),
         **quality,
         "throughput": {
             **summary.throughput(counts, records),
@@ -93,9 +94,17 @@ def close(
         "inputs": corpus.inputs,
         "versions": _versions(),
     }
+    # Loads matplotlib, which is not needed before.
+    from nmt.report.length_plot import length_plot
+    from nmt.report.sheet import contact_sheet
+
     folder = request.output / "report"
     (folder / "report.json").write_json(report)
+    if plot := length_plot(report.get("by_length", []), [report["title"]]):
+        (folder / "lengths.png").write_bytes(plot)
     images = [(f"row {row}", image) for row, image in sorted(output.heatmaps().items())]
+    if images and request.heatmap_pages:
+        (folder / "heatmaps.pdf").write_bytes(contact_sheet([image for _, image in images]))
     (folder / "index.html").write_text(page.render(report, images))
     output.finish(
         {
@@ -120,9 +129,12 @@ def _quality(
     output: Output,
     records: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Samples, and where there are references their scores and the AER."""
-    drawn = summary.sentences(output, records, references, summary.page_samples(corpus.rows))
-    result: dict[str, Any] = {"samples": list(summary.samples(drawn))}
+    """Samples, suspicious translations, and where there are references scores and the AER."""
+    drawn = summary.sentences(output, records, references, samples.page_samples(corpus.rows))
+    result: dict[str, Any] = {
+        "samples": [samples.shown(sentence) for sentence in drawn],
+        "suspicious": summary.suspicious(output, records, references),
+    }
     if references:
         name = next(name for name in info["files"] if name.startswith("target."))
         vocabulary = load_vocabulary(info["tokenizer"], (request.model / name).read_bytes())

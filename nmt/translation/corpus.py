@@ -208,7 +208,7 @@ class Rows:
     Attributes:
         ids: one a row, of the corpus' id type.
         texts: bytes as they stand in the file, UTF-8 or not; None for a null.
-        others: the columns that the output keeps; read text ones with `texts_of`.
+        others: the columns that the output keeps; read text ones with `columns.texts_of`.
     """
 
     ids: pa.Array
@@ -241,13 +241,6 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
     return Rows(pa.array(_numbers(unit), pa.int64()), texts, pa.table({}))
 
 
-def texts_of(column: pa.ChunkedArray) -> list[str | None]:
-    """The rows of a text column, what is no UTF-8 in them as U+FFFD; None for a null."""
-    return [
-        None if value is None else value.decode("utf-8", "replace") for value in as_bytes(column)
-    ]
-
-
 def _numbers(unit: Unit) -> list[int]:
     return [part.first + i for part in unit.slices for i in range(part.rows)]
 
@@ -262,23 +255,3 @@ def _read_lines(part: Slice) -> Iterator[bytes]:
             if number == 0:
                 line = line.removeprefix(codecs.BOM_UTF8)
             yield line.rstrip(b"\n").removesuffix(b"\r")
-
-
-def read_references(name: str, rows: int) -> list[str]:
-    """Read a file of references, one a line, as many as the corpus has rows.
-
-    Raises:
-        UnusableInput: missing, of another format, or of another number of lines.
-    """
-    location = Location(name)
-    kind = detect(location)
-    if kind not in ("text", "gzip"):
-        raise UnusableInput(f"{location}: a {kind} file; references are text, one a line, or .gz")
-    with open_text(location, kind) as stream:
-        lines = [line.rstrip(b"\n").removesuffix(b"\r") for line in stream]
-    if len(lines) != rows:
-        raise UnusableInput(
-            f"{location} has {len(lines):,} lines but the input has {rows:,} rows; references "
-            "must be line-aligned with the input"
-        )
-    return [line.decode("utf-8", "replace").removeprefix("\ufeff") for line in lines]

@@ -8,7 +8,7 @@ from typing import Any
 
 from nmt import bundle, cluster
 from nmt.console import activity, say
-from nmt.translation import summary
+from nmt.evaluation.samples import sample_rows
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.closing import Verdict, close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
@@ -85,7 +85,8 @@ def _decode(
         batch_size=request.batch_size,
         threads=threads,
         alignments=request.alignments,
-        heatmaps=frozenset(summary.sample_rows(corpus.rows, request.heatmaps)),
+        heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
+        heatmap_words=request.heatmap_words,
     )
     pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
     rows = sum(unit.rows for unit in waiting)

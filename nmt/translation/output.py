@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import read_table
 from nmt.settings import changed
 from nmt.storage import Location
 from nmt.translation.corpus import Unit
@@ -112,5 +112,4 @@ class Output:
 
     def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Read one of the job's Parquet files."""
-        with (self.location / name).open() as file:
-            return pq.ParquetFile(file).read(columns=columns)
+        return read_table(self.location / name, columns)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt import bundle
+from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import References
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.corpus import InputCorpus, read_references
-from nmt.translation.summary import References
+from nmt.translation.corpus import InputCorpus
 
 FORMAT_VERSION = 1
 _OWN_COLUMNS = (
@@ -36,6 +37,8 @@ class TranslateRequest:
     batch_size: int = 64
     actors: tuple[int, int] | None = None
     heatmaps: int = 16
+    heatmap_words: bool = False
+    heatmap_pages: bool = False
     alignments: bool = False
     max_rejected: float = 0.01
     overwrite: bool = False
@@ -73,7 +76,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         raise UnusableInput(
             f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
         )
-    streams = [read_references(name, corpus.rows) for name in request.references]
+    streams = [read_aligned(name, corpus.rows) for name in request.references]
     return References(streams, request.reference_column)
 
 
@@ -94,6 +97,8 @@ def identify(
     request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
 ) -> dict[str, Any]:
     """Everything that decides about the contents of the output."""
+    # Left out unless asked for, so that what older releases began is still recognised.
+    drawing = {"heatmap_words": request.heatmap_words, "heatmap_pages": request.heatmap_pages}
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
     return {
         "format_version": FORMAT_VERSION,
@@ -107,6 +112,7 @@ def identify(
             "text_column": request.text_column,
             "id_column": corpus.id_column,
             "heatmaps": request.heatmaps,
+            **{name: True for name, asked in drawing.items() if asked},
             "alignments": request.alignments,
             "max_rejected": request.max_rejected,
         },

@@ -1,57 +1,35 @@
-"""What the units' records and outputs come to: counts, rates, scores and samples."""
+"""What the units' records and outputs come to: counts, scores, samples, suspicious sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nmt.corpus.cleaning import clean
+from nmt.evaluation import samples, suspicion
 from nmt.evaluation.alignment import LinkCounts
-from nmt.evaluation.scores import bleu_by_length, corpus_scores, sentence_chrf
+from nmt.evaluation.lengths import bleu_by_length, source_length
+from nmt.evaluation.rates import added
+from nmt.evaluation.rates import rates as rates_of
+from nmt.evaluation.scores import Scorer
+from nmt.evaluation.sentences import Part, References, Sentence, chunks, read_sentences
 from nmt.settings import DataSettings
-from nmt.translation.corpus import texts_of
 from nmt.translation.output import Output
 from nmt.vocabulary import Vocabulary
 
-_SAMPLES = 200  # sentences on the page
 Record = dict[str, Any]
-
-
-def sample_rows(rows: int, count: int, seed: int = 1) -> list[int]:
-    """Rows drawn at random, the same for the same corpus on every run, ascending."""
-    random = np.random.default_rng(seed)
-    return sorted(random.choice(rows, min(count, rows), replace=False).tolist())
-
-
-def page_samples(rows: int) -> list[int]:
-    """The rows whose sentences stand on the page."""
-    return sample_rows(rows, _SAMPLES, seed=2)
 
 
 def total_counts(records: Sequence[Record]) -> dict[str, Any]:
     """The units' counts, added up."""
-    return _added([record["counts"] for record in records])
+    return added(record["counts"] for record in records)
 
 
 def rates(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]:
-    """Shares and means over the whole output; the length ratio is target to source words."""
-    sums = _added([record["sums"] for record in records])
-    sentences, tokens = max(counts["translated"], 1), max(counts["target_tokens"], 1)
-    result = {
-        "rejected": counts["rejected"] / max(counts["rows"], 1),
-        "truncated": counts["truncated"] / sentences,
-        "unk": sums["unk"] / tokens,
-        "repetition": sums["repetition"] / sentences,
-        "score": sums["score"] / sentences,
-        "length_ratio": sums["target_words"] / max(sums["source_words"], 1),
-    }
-    if attended := sums["attended"]:
-        result["attention_entropy"] = sums["attention_entropy"] / attended
-        result["coverage"] = sums["coverage"] / attended
-    return {name: round(value, 6) for name, value in result.items()}
+    """Shares and means over the whole output."""
+    return rates_of(counts, added(record["sums"] for record in records))
 
 
 def throughput(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]:
@@ -70,7 +48,7 @@ def alignment(records: Sequence[Record]) -> dict[str, Any] | None:
     parts = [record["alignment"] for record in records if record["alignment"]]
     if not parts:
         return None
-    sums = _added(parts)
+    sums = added(parts)
     return {
         "aer": round(LinkCounts(**sums["attention"]).error_rate, 6),
         "aer_diagonal": round(LinkCounts(**sums["diagonal"]).error_rate, 6),
@@ -79,134 +57,55 @@ def alignment(records: Sequence[Record]) -> dict[str, Any] | None:
     }
 
 
-@dataclass(frozen=True)
-class References:
-    """Where the references are.
-
-    Attributes:
-        streams: texts over all rows of the input, from line-aligned files.
-        column: or the input's column that holds them; a null there is no reference.
-    """
-
-    streams: Sequence[Sequence[str]] = ()
-    column: str | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.streams) or self.column is not None
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A translated row with its references (None where it has none)."""
-
-    id: Any
-    source: str
-    translation: str
-    score: float
-    flags: list[str]
-    references: list[str | None]
-
-
 def sentences(
     output: Output,
     records: Sequence[Record],
     references: References,
-    wanted: Sequence[int] | None = None,
+    wanted: Iterable[int] | None = None,
 ) -> Iterator[Sentence]:
-    """The translated rows in order, read back from the output unit by unit.
-
-    Args:
-        output: the OUT folder.
-        records: of all units, in order.
-        references: where the references are.
-        wanted: only these rows, ascending; units without one are not read.
-    """
-    columns = ["id", "source", "translation", "score", "flags"]
-    if references.column:
-        columns.append(references.column)
-    for record in records:
-        without = set(record["rejected_rows"])
-        span = range(record["first"], record["first"] + record["counts"]["rows"])
-        chosen = None if wanted is None else {row for row in wanted if row in span} - without
-        if chosen is not None and not chosen:
-            continue
-        name = next(name for name in record["files"] if name.startswith("translations/"))
-        table = output.read(name, columns)
-        given = texts_of(table.column(references.column)) if references.column else []
-        part = table.select(columns[:5]).to_pydict()
-        for i, row in enumerate(row for row in span if row not in without):
-            if chosen is None or row in chosen:
-                found: list[str | None] = [stream[row] for stream in references.streams]
-                if references.column:
-                    found = [given[i]]
-                yield Sentence(
-                    part["id"][i],
-                    part["source"][i],
-                    part["translation"][i],
-                    part["score"][i],
-                    part["flags"][i],
-                    found,
-                )
+    """The translated rows in order, read back from the output; see `read_sentences`."""
+    return read_sentences(output.location, map(_part, records), references, wanted)
 
 
-def samples(found: Iterator[Sentence]) -> Iterator[dict[str, Any]]:
-    """Sentences as the page shows them."""
-    for sentence in found:
-        reference = sentence.references[0] if sentence.references else None
-        sample = {
-            "id": sentence.id,
-            "source": sentence.source,
-            "translation": sentence.translation,
-            "reference": reference,
-            "score": round(sentence.score, 4),
-            "flags": sentence.flags,
-        }
-        if reference is not None:
-            sample["chrf"] = round(sentence_chrf(sentence.translation, [reference]), 2)
-        yield sample
+def _part(record: Record) -> Part:
+    name = next(name for name in record["files"] if name.startswith("translations/"))
+    rows = np.arange(record["first"], record["first"] + record["counts"]["rows"])
+    kept = np.setdiff1d(rows, np.array(record["rejected_rows"], np.int64))
+    return Part(name.removeprefix("translations/"), kept)
+
+
+def suspicious(
+    output: Output, records: Sequence[Record], references: References
+) -> list[dict[str, Any]]:
+    """The most suspicious translations of all units."""
+    worst = suspicion.worst(s for record in records for s in record.get("suspicious", []))
+    rows = [suspect["row"] for suspect in worst]
+    return samples.suspicious(worst, sentences(output, records, references, rows))
 
 
 def scores(
-    found: Iterator[Sentence], vocabulary: Vocabulary, cleaning: DataSettings
+    found: Iterable[Sentence], vocabulary: Vocabulary, cleaning: DataSettings
 ) -> dict[str, Any]:
-    """sacrebleu scores and BLEU by source length, over the rows that have all references.
+    """sacrebleu scores, brevity and BLEU by source length, over the rows with all references.
 
     A vocabulary of lower-cased words cannot give raw text back, so its references are brought
     into the same form, with their own words and never with [UNK]; the raw score stands beside.
     """
-    sources: list[str] = []
-    hypotheses: list[str] = []
-    rows: list[list[str]] = []
-    for sentence in found:
-        texts = [text for text in sentence.references if text is not None]
-        if len(texts) == len(sentence.references):
-            sources.append(sentence.source)
-            hypotheses.append(sentence.translation)
-            rows.append(texts)
-    if not hypotheses:
+    raw, standardised, lengths = Scorer(), Scorer(text="standardised"), []
+    for chunk in chunks(sentence for sentence in found if sentence.complete):
+        hypotheses = [sentence.translation for sentence in chunk]
+        references = list(zip(*[sentence.complete or [] for sentence in chunk], strict=True))
+        raw.add(hypotheses, references)
+        lengths += [source_length(sentence.source) for sentence in chunk]
+        if vocabulary.kind == "word":
+            form = [[vocabulary.standardise(clean(t, cleaning)) for t in s] for s in references]
+            standardised.add(hypotheses, form)
+    scorers = [scorer for scorer in (standardised, raw) if len(scorer)]
+    if not scorers:
         return {}
-    references = [list(stream) for stream in zip(*rows, strict=True)]
-    result = corpus_scores(hypotheses, references)
-    if vocabulary.kind == "word":
-        references = [
-            [vocabulary.standardise(clean(text, cleaning)) for text in stream]
-            for stream in references
-        ]
-        result = corpus_scores(hypotheses, references, text="standardised") + result
     return {
-        "scores": result,
-        "scored_sentences": len(hypotheses),
-        "by_length": bleu_by_length(sources, hypotheses, references),
+        "scores": [score for scorer in scorers for score in scorer.scores()],
+        "scored_sentences": len(raw),
+        "by_length": bleu_by_length(lengths, scorers[0]),
+        "brevity": scorers[0].brevity(),
     }
-
-
-def _added(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Numbers added up key by key, nested dictionaries too."""
-    total: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            if isinstance(value, dict):
-                total[key] = _added([total.get(key, {}), value])
-            else:
-                total[key] = total.get(key, 0) + value
-    return total

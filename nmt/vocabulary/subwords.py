@@ -14,9 +14,8 @@ import sentencepiece
 
 from nmt.errors import UnusableInput
 from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK
+from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK
 
-_SPACE = "▁"
 _UNKNOWN = " ⁇ "
 
 
@@ -45,7 +44,7 @@ class SubwordVocabulary(Vocabulary):
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"
             )
-        self._surfaces = [piece.replace(_SPACE, " ") for piece in self._pieces]
+        self._surfaces = [piece.replace(BLANK, " ") for piece in self._pieces]
         self._surfaces[:4] = ["", _UNKNOWN, "", ""]
 
     @property
@@ -61,7 +60,7 @@ class SubwordVocabulary(Vocabulary):
         owners = _word_of_characters(" " + text)
         words, start = [], 0
         for token in tokens:
-            first = start + len(token) - len(token.lstrip(_SPACE))
+            first = start + len(token) - len(token.lstrip(BLANK))
             words.append(owners[min(first, len(owners) - 1)])
             start += len(token)
         return Segmented(ids, tokens, words)

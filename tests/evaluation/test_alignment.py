@@ -5,9 +5,11 @@ import pytest
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import (
+    Gold,
     LinkCounts,
     diagonal,
     format_pharaoh,
+    parse_gold,
     parse_pharaoh,
     word_alignment,
     word_weights,
@@ -19,7 +21,7 @@ GOLD = [(0, 0), (1, 1), (2, 2)]
 def alignment_error_rate(pairs) -> float:
     counts = LinkCounts()
     for found, gold in pairs:
-        counts = counts.plus(LinkCounts.of(found, gold))
+        counts = counts.plus(LinkCounts.of(found, gold if isinstance(gold, Gold) else Gold(gold)))
     return counts.error_rate
 
 
@@ -42,6 +44,30 @@ def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
     pairs = [(GOLD, GOLD), ([(0, 1)], [(0, 0)])]
     assert alignment_error_rate(pairs) == pytest.approx(1 - 2 * 3 / 8)
     assert alignment_error_rate([]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([(0, 0), (1, 1)], 0.0),  # all sure ones, nothing else
+        ([(0, 0), (1, 1), (2, 1)], 0.0),  # possible ones cost nothing
+        ([(2, 1)], 1 - (0 + 1) / (1 + 2)),
+        ([(0, 0), (2, 1), (3, 3)], 1 - (1 + 2) / (3 + 2)),
+    ],
+)
+def test_possible_links_may_be_found_but_need_not_be(found, expected) -> None:
+    gold = parse_gold("0-0 1-1 2?1 1?1")  # P holds S, whether a link is written twice or not
+    assert alignment_error_rate([(found, gold)]) == pytest.approx(expected)
+
+
+def test_counts_of_an_older_release_without_possible_links_still_add_up() -> None:
+    old = {"sentences": 1, "found": 3, "gold": 3, "shared": 2}
+    assert LinkCounts(**old).error_rate == pytest.approx(1 - 4 / 6)
+
+
+def test_gold_alignments_know_sure_and_possible_links() -> None:
+    assert parse_gold("3?1 0-0\t10-2 ") == Gold([(0, 0), (10, 2)], [(3, 1)])
+    assert parse_gold("") == Gold([], [])
 
 
 def test_weights_are_summed_over_source_pieces_and_averaged_over_target_pieces() -> None:
@@ -86,7 +112,9 @@ def test_pharaoh_round_trip() -> None:
     assert parse_pharaoh(format_pharaoh(GOLD)) == GOLD
 
 
-@pytest.mark.parametrize("text", ["0", "0-", "a-b", "0-0 1", "0-1-2", "0:1", "-1-2"])
+@pytest.mark.parametrize(
+    "text", ["0", "0-", "a-b", "0-0 1", "0-1-2", "0:1", "-1-2", "0?1", "1_0-2", "²-1"]
+)
 def test_other_forms_are_refused(text) -> None:
     with pytest.raises(UnusableInput, match="no Pharaoh alignment") as caught:
         parse_pharaoh(text)

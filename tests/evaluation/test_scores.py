@@ -1,15 +1,28 @@
-"""Corpus scores are sacrebleu's own, and ranges of length lose nobody."""
+"""Corpus scores, their intervals and the paired test are sacrebleu's own."""
 
-from itertools import pairwise
-
+import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.significance import PairedTest
 
-from nmt.evaluation.scores import bleu, bleu_by_length, chrf, corpus_scores, sentence_chrf
+from nmt.evaluation.scores import Scorer, bleu, chrf, sentence_chrf
 
 HYPOTHESES = ["Der Hund schläft im Garten .", "Sie kauft ein Buch.", "Wir gehen morgen nach Haus"]
 FIRST = ["Der Hund schläft im Garten.", "Sie kauft ein rotes Buch.", "Morgen gehen wir nach Hause."]
 SECOND = ["Im Garten schläft der Hund.", "Ein Buch kauft sie.", "wir gehen morgen nach haus"]
+
+
+def scorer(hypotheses, references, pieces: int = 1, **settings) -> Scorer:
+    """A scorer to which the sentences were added in so many pieces."""
+    found = Scorer(**settings)
+    for rows in np.array_split(np.arange(len(hypotheses)), pieces):
+        streams = [[stream[row] for row in rows] for stream in references]
+        found.add([hypotheses[row] for row in rows], streams)
+    return found
+
+
+def corpus_scores(hypotheses, references, bootstrap=True, **settings) -> list[dict]:
+    return scorer(hypotheses, references, **settings).scores(bootstrap)
 
 
 @pytest.mark.parametrize("references", [[FIRST], [FIRST, SECOND]])
@@ -54,37 +67,6 @@ def test_perfect_and_hopeless() -> None:
     assert sentence_chrf(FIRST[0], [SECOND[0], FIRST[0]]) == pytest.approx(100)
 
 
-def test_ranges_of_length_are_a_partition() -> None:
-    lengths = [0, 1, 4, 5, 6, 10, 11, 39, 40, 41, 45, 46, 120]
-    sources = [" ".join(["w"] * n) for n in lengths]
-    hypotheses = [f"ein Satz mit {n} Wörtern" for n in lengths]
-    found = bleu_by_length(sources, hypotheses, [hypotheses])
-    assert sum(entry["sentences"] for entry in found) == len(lengths)
-    for before, after in pairwise(found):
-        assert before["to"] is not None
-        assert after["from"] > before["to"]
-    for entry in found:
-        upper = entry["to"] or 10**9
-        inside = [n for n in lengths if entry["from"] <= max(n, 1) <= upper]
-        assert entry["sentences"] == len(inside)
-        assert entry["bleu"] == pytest.approx(100)
-    assert found[-1]["to"] is None
-    assert found[-1]["from"] == 41
-
-
-def test_a_range_is_scored_on_its_own_sentences() -> None:
-    sources = ["a b", "a b c d e f g", "x y"]
-    found = bleu_by_length(sources, HYPOTHESES, [FIRST, SECOND])
-    rows = {1: [0, 2], 6: [1]}
-    for entry in found:
-        chosen = rows.pop(entry["from"])
-        pick = [[stream[row] for row in chosen] for stream in (HYPOTHESES, FIRST, SECOND)]
-        assert entry["bleu"] == pytest.approx(
-            BLEU().corpus_score(pick[0], pick[1:]).score, abs=1e-4
-        )
-    assert not rows
-
-
 def test_the_confidence_interval_is_sacrebleus() -> None:
     hypotheses, references = HYPOTHESES * 7, FIRST * 7
     found = {score["metric"]: score for score in corpus_scores(hypotheses, [references])}
@@ -93,3 +75,99 @@ def test_the_confidence_interval_is_sacrebleus() -> None:
         expected = [score._mean - score._ci, score._mean + score._ci]
         assert found[name]["confidence"] == pytest.approx(expected, abs=1e-3)
         assert found[name]["signature"] == str(metric.get_signature())
+
+
+@pytest.mark.parametrize("pieces", [2, 3])
+def test_it_does_not_matter_in_how_many_pieces_a_corpus_comes(pieces) -> None:
+    whole, parts = (scorer(HYPOTHESES * 2, [FIRST * 2, SECOND * 2], n) for n in (1, pieces))
+    assert len(parts) == len(whole) == 6
+    assert parts.scores() == whole.scores()
+    assert parts.brevity() == whole.brevity()
+
+
+def test_words_may_be_found_otherwise() -> None:
+    tokenised, reference = ["Es schläft ( tief ) ."], ["Es schläft (tief)."]
+    for tokenize in ("13a", "none", "intl", "char"):
+        found = corpus_scores(tokenised, [reference], tokenize=tokenize)[0]
+        expected = BLEU(tokenize=tokenize)
+        assert found["score"] == pytest.approx(
+            expected.corpus_score(tokenised, [reference]).score, abs=1e-4
+        )
+        assert f"tok:{tokenize}" in found["signature"]
+
+
+def test_sentences_are_scored_as_sacrebleu_scores_them() -> None:
+    found = scorer(HYPOTHESES, [FIRST, SECOND]).sentence_scores("chrF")
+    for score, hypothesis, *references in zip(found, HYPOTHESES, FIRST, SECOND, strict=True):
+        assert score == pytest.approx(sentence_chrf(hypothesis, references))
+
+
+def test_brevity() -> None:
+    short = scorer(["Ein Hund"], [["Ein Hund schläft hier ."]]).brevity()
+    assert short == {
+        "brevity_penalty": pytest.approx(np.exp(1 - 5 / 2), abs=1e-6),
+        "reference_ratio": 0.4,
+    }
+    assert scorer(FIRST, [FIRST]).brevity()["brevity_penalty"] == 1.0
+    assert scorer([""], [["Ein Hund"]]).brevity()["brevity_penalty"] == 0.0
+
+
+def systems(count: int = 60) -> tuple[list[str], list[str], list[list[str]]]:
+    """A system, a somewhat worse one, and two references."""
+    random = np.random.default_rng(3)
+    words = np.array(
+        [
+            "der",
+            "die",
+            "das",
+            "hund",
+            "katze",
+            "sieht",
+            "hört",
+            "kauft",
+            "buch",
+            "haus",
+            "heute",
+            "morgen",
+        ]
+    )
+    drawn = [words[random.integers(0, len(words), 9)] for _ in range(count)]
+
+    def noisy(share: float) -> list[str]:
+        return [
+            " ".join(np.where(random.random(9) < share, random.choice(words, 9), row))
+            for row in drawn
+        ]
+
+    return noisy(0.3), noisy(0.36), [[" ".join(row) for row in drawn], noisy(0.5)]
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_the_paired_test_is_sacrebleus(streams) -> None:
+    own, other, references = systems()
+    references = references[:streams]
+    rows = np.arange(len(own))
+    found = scorer(own, references, 3).compare(scorer(other, references, 2), rows, rows)
+    metrics = {"BLEU": BLEU(), "chrF": CHRF(), "TER": TER(case_sensitive=True)}
+    test = PairedTest([("b", other), ("s", own)], metrics, references, "bs", n_samples=1000)
+    signatures, expected = test()
+    for entry, key in zip(found, ("BLEU", "chrF2", "TER"), strict=True):
+        base, system = expected[key]
+        assert entry["score"] == pytest.approx(system.score, abs=1e-3)
+        assert entry["baseline"] == pytest.approx(base.score, abs=1e-3)
+        assert entry["difference"] == pytest.approx(system.score - base.score, abs=1e-3)
+        # sacrebleu adds up in 32 bits, so that a resample on the edge may fall otherwise.
+        assert entry["p"] == pytest.approx(system.p_value, abs=0.0011)
+        assert 0.001 < entry["p"] < 0.9
+        interval = [system.mean - system.ci, system.mean + system.ci]
+        assert entry["confidence"] == pytest.approx(interval, abs=2e-3)
+        assert entry["signature"].split("|") == str(signatures[key]).split("|")
+
+
+def test_a_system_against_itself_is_no_better() -> None:
+    own, _, references = systems(20)
+    one, rows = scorer(own, references), np.arange(20)
+    for entry in one.compare(scorer(own, references), rows, rows):
+        assert (entry["difference"], entry["p"]) == (0, 1)
+    (single, *_) = one.compare(one, rows[:1], rows[:1])
+    assert single["p"] is None

@@ -43,6 +43,7 @@ def full_report() -> dict[str, Any]:
         "rates": {
             "rejected": 0.003, "unk": 0.00042, "truncated": 0.002, "repetition": 0.01,
             "length_ratio": 0.98, "attention_entropy": 1.07, "coverage": 0.93,
+            "suspicious": 0.0123, "brevity_penalty": 0.97,
         },
         "throughput": {
             "sentences_per_second": 83.4, "target_tokens_per_second": 1034.2,
@@ -55,10 +56,32 @@ def full_report() -> dict[str, Any]:
             }
             for metric, score in (("BLEU", 35.1), ("chrF2", 58.4), ("TER", 49.3))
         ],
-        "alignment": {"aer": 0.12, "aer_diagonal": 0.4, "sentences": 200},
+        "comparison": {
+            "baseline": "out/yesterday",
+            "sentences": 998,
+            "metrics": [
+                {
+                    "metric": "BLEU", "score": 35.1, "confidence": [34.1, 36.1], "baseline": 34.2,
+                    "baseline_confidence": [33.2, 35.2], "difference": 0.9, "p": 0.012,
+                    "signature": signature,
+                },
+                {"metric": "TER", "score": 49.3, "baseline": 49.5, "difference": -0.2, "p": 0.31},
+            ],
+        },
+        "differences": [
+            {
+                **samples[number], "baseline": "Nummer." if number else "", "baseline_chrf": 41.5,
+                "difference": 8.5 - number,
+            }
+            for number in [0, 1, 2, 3, 4, 5] * 2
+        ],
+        "suspicious": [
+            {**samples[2], "coverage": 0.31, "attention_entropy": 2.2, "reasons": ["looping"]}
+        ],
+        "alignment": {"of": "Attention", "aer": 0.12, "aer_diagonal": 0.4, "sentences": 200},
         "by_length": [
-            {"from": 1, "to": 10, "sentences": 312, "bleu": 38.2},
-            {"from": 11, "to": 20, "sentences": 601, "bleu": 34.7},
+            {"from": 1, "to": 10, "sentences": 312, "bleu": 38.2, "baseline": 39.1},
+            {"from": 11, "to": 20, "sentences": 601, "bleu": 34.7, "baseline": 33.0},
             {"from": 21, "to": None, "sentences": 0, "bleu": None},
         ],
         "samples": samples,

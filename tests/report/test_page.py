@@ -4,6 +4,7 @@ import pytest
 from jinja2 import Environment
 from reports import ATTACK, attacked_report, full_report, pictures
 
+from nmt.report.chart import by_length
 from nmt.report.page import render
 
 
@@ -49,13 +50,15 @@ def test_a_full_report_shows_its_numbers():
     for shown in (
         "Test set, nightly", "9f8a7b6c5d4e", "1,234,567", "5 January 2026, 14:03 UTC", "35.1",
         "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
-        "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1",
+        "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
+        "+0.90", "0.012", "33.2 – 35.2", "not significant", "looping", "1.2 % of all", "39.1",
+        "chrF 41.5", "Show 2 more", "Brevity penalty", "Translation report",
     ):  # fmt: skip
         assert shown in page.text, shown
 
 
 def test_samples_carry_their_languages():
-    page = Page(render(full_report(), []))
+    page = Page(render({**full_report(), "differences": None, "suspicious": None}, []))
     languages = [attributes.get("lang") for tag, attributes in page.elements if tag == "dd"]
     assert languages[:2] == ["en", "de"]
 
@@ -153,3 +156,25 @@ def test_partial_entries_are_shown_with_gaps():
     assert "New rate" in page.text
     assert "nan" not in page.text.split()
     assert page.count("svg") == 0
+
+
+def test_an_evaluation_is_called_one():
+    assert "Evaluation report" in Page(render({**full_report(), "kind": "evaluation"}, [])).text
+
+
+def test_a_baseline_is_marked_across_its_bar():
+    page = Page(render(full_report(), []))
+    marks = [attributes for tag, attributes in page.elements if attributes.get("class") == "mark"]
+    assert len(marks) == 2
+    report = full_report()
+    for entry in report["by_length"]:
+        entry.pop("baseline", None)
+    page = Page(render(report, []))
+    assert not any(attributes.get("class") == "mark" for _, attributes in page.elements)
+
+
+@pytest.mark.parametrize(("baseline", "over"), [(39.0, True), (80.0, False), (10.0, False)])
+def test_no_mark_crosses_the_value_of_a_bar(baseline, over):
+    (bar,) = by_length([{"from": 1, "to": 5, "bleu": 38.0, "baseline": baseline}]).bars
+    assert bar.above == (bar.baseline if over else bar.y)
+    assert not bar.above - 20 < bar.baseline < bar.above

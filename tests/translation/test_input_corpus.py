@@ -9,10 +9,12 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from nmt.corpus.aligned import read_aligned
+from nmt.corpus.columns import texts_of
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation import input_files, parquet_input
-from nmt.translation.corpus import InputCorpus, inspect, read_references, read_unit, texts_of
+from nmt.translation.corpus import InputCorpus, inspect, read_unit
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:
@@ -90,7 +92,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path) -> None:
         for name in ("a.txt", "b.gz"):
             corpus = look(text(tmp_path / name, rows, end))
             assert read(corpus) == list(enumerate(rows))
-    references = read_references(str(tmp_path / "a.txt"), len(odd))
+    references = read_aligned(str(tmp_path / "a.txt"), len(odd))
     assert references == odd
 
 
@@ -98,7 +100,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_sentence(tmp_path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
     found = read(look(tmp_path / "a.txt"))
     assert found[0] == (0, b"one")
-    assert read_references(str(tmp_path / "a.txt"), 2)[0] == "one"
+    assert read_aligned(str(tmp_path / "a.txt"), 2)[0] == "one"
 
 
 def test_globs(tmp_path) -> None:
@@ -360,17 +362,17 @@ def test_unusable_input_is_refused_in_one_line(tmp_path) -> None:
 def test_references_must_be_line_aligned(tmp_path) -> None:
     text(tmp_path / "r.txt", [b"eins", b"zwei \xff"])
     text(tmp_path / "r.gz", [b"eins", b"zwei"])
-    assert read_references(str(tmp_path / "r.gz"), 2) == ["eins", "zwei"]
-    assert read_references(str(tmp_path / "r.txt"), 2) == ["eins", "zwei \ufffd"]
+    assert read_aligned(str(tmp_path / "r.gz"), 2) == ["eins", "zwei"]
+    assert read_aligned(str(tmp_path / "r.txt"), 2) == ["eins", "zwei \ufffd"]
     for rows in (1, 3):
         with pytest.raises(UnusableInput, match=r"has 2 lines but the input has \d rows") as caught:
-            read_references(str(tmp_path / "r.txt"), rows)
+            read_aligned(str(tmp_path / "r.txt"), rows)
         assert "\n" not in str(caught.value)
     parquet(tmp_path / "r.parquet", {"source": ["a"]})
     with pytest.raises(UnusableInput, match="a parquet file"):
-        read_references(str(tmp_path / "r.parquet"), 1)
+        read_aligned(str(tmp_path / "r.parquet"), 1)
     with pytest.raises(UnusableInput, match="no such file"):
-        read_references(str(tmp_path / "none"), 1)
+        read_aligned(str(tmp_path / "none"), 1)
 
 
 def test_inputs_are_described_for_the_manifest(tmp_path) -> None:

@@ -1,0 +1,41 @@
+"""Two systems on the same sentences: whose differ most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+LISTED = 50  # sentences a report shows, at most so many where either system is the better one
+
+
+def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the ids that both have.
+
+    Args:
+        ids: of one system's sentences, each once.
+        others: of the other's, of the same type.
+
+    Returns:
+        The positions in `ids`, ascending, and those of the same ids in `others`.
+    """
+    found = pc.index_in(ids, value_set=others)
+    here = np.flatnonzero(pc.is_valid(found).to_numpy())
+    return here, found.drop_null().to_numpy().astype(np.int64)
+
+
+def most_different(own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The sentences whose scores differ most, largest difference first.
+
+    Args:
+        own: a score of each sentence, shape (sentences,).
+        other: that of the other system's translation of the same sentence.
+
+    Returns:
+        Positions: up to `LISTED` where the one is better, and as many where the other is.
+    """
+    difference = own - other
+    order = np.argsort(difference, kind="stable")
+    picked = np.concatenate([order[:LISTED], order[max(LISTED, len(order) - LISTED) :]])
+    picked = picked[difference[picked] != 0]
+    return picked[np.argsort(-np.abs(difference[picked]), kind="stable")]

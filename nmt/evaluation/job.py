@@ -1,0 +1,275 @@
+"""`jobs/evaluate.py`: score a finished translation, alone or against a baseline, with a report."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import zlib
+from array import array
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.console import activity, say
+from nmt.corpus.columns import texts_of
+from nmt.errors import UnusableInput
+from nmt.evaluation import rates, samples, suspicion
+from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
+from nmt.evaluation.comparison import most_different, paired
+from nmt.evaluation.lengths import bleu_by_length, source_length
+from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
+from nmt.evaluation.scores import Scorer
+from nmt.evaluation.sentences import References, Sentence, chunks
+from nmt.report import page
+from nmt.report.length_plot import length_plot
+from nmt.storage import Location
+from nmt.version import __version__
+
+_HEATMAPS = 16  # of the candidate's, on the page
+_TOKENISED = 0.5  # share of translations that end in " ." from which they look tokenised
+
+
+def evaluate(request: EvaluateRequest) -> dict[str, Any]:
+    """Evaluate a finished output of a translation job and write the report.
+
+    Args:
+        request: what was asked for.
+
+    Returns:
+        The report, as it is in ``report.json``.
+
+    Raises:
+        UnusableInput: outputs, references or gold alignments that cannot be used; nothing is
+            written then.
+    """
+    with activity("reading"):
+        material = check(request)
+    with activity("scoring"):
+        report = _report(request, material)
+    _write(request, material.candidate, report)
+    return report
+
+
+def _numbers() -> array[int]:
+    return array("q")
+
+
+@dataclass
+class _System:
+    """One output, read through once: what it keeps of a scored sentence is numbers alone.
+
+    Attributes:
+        output: the output.
+        scorer: the sentences that have all references.
+        places: their positions among the translated rows.
+        rows: their numbers in the input.
+        lengths: words of their sources.
+        sources: a checksum of the source of each.
+        sums: over all sentences; see `rates.sums`.
+        worst: the most suspicious sentences.
+        spaced: scored translations that end in a full stop with a blank before it.
+    """
+
+    output: FinishedOutput
+    scorer: Scorer
+    places: array[int] = field(default_factory=_numbers)
+    rows: array[int] = field(default_factory=_numbers)
+    lengths: array[int] = field(default_factory=_numbers)
+    sources: array[int] = field(default_factory=_numbers)
+    sums: dict[str, Any] = field(default_factory=dict)
+    worst: list[suspicion.Suspect] = field(default_factory=list)
+    spaced: int = 0
+
+    def read(self, references: References) -> None:
+        """Read the output."""
+        place = 0
+        for chunk in chunks(self.output.sentences(references)):
+            self.sums = rates.added([self.sums, rates.sums(chunk)])
+            self.worst = suspicion.worst(chain(self.worst, suspicion.suspects(chunk)))
+            for position, sentence in enumerate(chunk, place):
+                if sentence.complete:
+                    self.places.append(position)
+                    self.rows.append(sentence.row)
+                    self.lengths.append(source_length(sentence.source))
+                    self.sources.append(zlib.crc32(sentence.source.encode("utf-8")))
+                    self.spaced += sentence.translation.endswith(" .")
+            scored = [sentence for sentence in chunk if sentence.complete]
+            streams = list(zip(*[sentence.complete or [] for sentence in scored], strict=True))
+            self.scorer.add([sentence.translation for sentence in scored], streams)
+            place += len(chunk)
+
+
+def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
+    own = _read(request, material.candidate, material.references)
+    other = _read(request, material.baseline, material.references) if material.baseline else None
+    output, manifest = own.output, own.output.manifest
+    pages = samples.page_samples(output.rows)
+    sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
+    listed = {sentence.row: sentence for sentence in sentences}
+    report: dict[str, Any] = {
+        "kind": KIND,
+        "title": f"Evaluation of {output.location.name}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "model": _model(output),
+        "counts": manifest["counts"],
+        "rates": rates.rates(manifest["counts"], own.sums) | own.scorer.brevity(),
+        "scores": own.scorer.scores(),
+        "scored_sentences": len(own.scorer),
+        "samples": [samples.shown(listed[row]) for row in pages if row in listed],
+        "suspicious": samples.suspicious(own.worst, listed.values()),
+        "settings": _settings(request),
+        "inputs": manifest["input_files"],
+        "versions": _versions(),
+    }
+    if other is None:
+        report["by_length"] = bleu_by_length(own.lengths, own.scorer)
+    else:
+        report["by_length"] = bleu_by_length(own.lengths, own.scorer, other.scorer, other.lengths)
+        report |= _compared(own, other, material.references)
+    if request.gold_alignments or request.alignment_column:
+        report["alignment"] = _alignment(request, material)
+    return report
+
+
+def _read(request: EvaluateRequest, output: FinishedOutput, references: References) -> _System:
+    system = _System(output, Scorer(lowercase=request.lowercase, tokenize=request.tokenize))
+    system.read(references)
+    if not len(system.scorer):
+        raise UnusableInput(
+            f"{output.location}: no translated row has a reference; check --references or "
+            "--reference-column"
+        )
+    if request.tokenize != "none" and system.spaced > _TOKENISED * len(system.scorer):
+        say(
+            f"{output.location}: the translations look tokenised (they end in ' .'); compare "
+            "tokenised text with tokenised references, with --tokenize none"
+        )
+    return system
+
+
+def _compared(own: _System, other: _System, references: References) -> dict[str, Any]:
+    """The paired test, and the sentences that differ most."""
+    ids, other_ids = (
+        system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
+    )
+    here, there = paired(ids, other_ids)
+    if not len(here):
+        raise UnusableInput(
+            f"{other.output.location}: has no scored sentence in common with "
+            f"{own.output.location}; a baseline must be a translation of the same input"
+        )
+    sources, others = np.array(own.sources)[here], np.array(other.sources)[there]
+    if len(odd := np.flatnonzero(sources != others)):
+        raise UnusableInput(
+            f"{other.output.location}: id {ids[int(here[odd[0]])].as_py()!r} is another sentence "
+            f"than in {own.output.location}; a baseline must be a translation of the same input"
+        )
+    scores = own.scorer.sentence_scores("chrF")[here]
+    baseline = other.scorer.sentence_scores("chrF")[there]
+    chosen = most_different(scores, baseline)
+    pairs = [(own.rows[here[i]], other.rows[there[i]]) for i in chosen.tolist()]
+    texts = _by_row(own.output, references, [row for row, _ in pairs])
+    theirs = _by_row(other.output, References(), [row for _, row in pairs])
+    return {
+        "comparison": {
+            "baseline": str(other.output.location),
+            "baseline_model_id": other.output.manifest["model_id"],
+            "sentences": len(here),
+            "metrics": own.scorer.compare(other.scorer, here, there),
+        },
+        "differences": [
+            {
+                **samples.shown(texts[row]),
+                "chrf": round(float(scores[i]), 2),
+                "baseline": theirs[their_row].translation,
+                "baseline_chrf": round(float(baseline[i]), 2),
+                "difference": round(float(scores[i] - baseline[i]), 2),
+            }
+            for i, (row, their_row) in zip(chosen.tolist(), pairs, strict=True)
+        ],
+    }
+
+
+def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> dict[int, Sentence]:
+    return {sentence.row: sentence for sentence in output.sentences(references, rows)}
+
+
+def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
+    """AER of the output's alignments and of the plain diagonal.
+
+    Gold alignments are of the references. They fit a translation that has the words of its
+    reference; where it has others, some positions mean other words. So the AER of those that
+    have the same words stands beside that of all.
+    """
+    output, column = material.candidate, request.alignment_column
+    found, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
+    sentences = output.sentences(material.references)
+    for part in output.parts:
+        links = texts_of(output.read("alignments", part.name, ["alignment"]).column("alignment"))
+        if column:
+            gold = texts_of(output.read("translations", part.name, [column]).column(column))
+        else:
+            gold = [material.gold[row] for row in part.rows.tolist()]
+        for text, line, sentence in zip(links, gold, sentences, strict=False):
+            if not line or not line.strip():
+                continue
+            drawn = checked_gold(line, f"{output.location}: row {sentence.row}")
+            counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
+            words = sentence.translation.split()
+            straight = diagonal(len(sentence.source.split()), len(words))
+            found, plain = found.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
+            if any(words == (reference or "").split() for reference in sentence.references):
+                same = same.plus(counts)
+    if not found.sentences:
+        raise UnusableInput("no translated row has a gold alignment; check --gold-alignments")
+    return {
+        "of": "Alignments of the translations",
+        "aer": round(found.error_rate, 6),
+        "aer_diagonal": round(plain.error_rate, 6),
+        "sentences": found.sentences,
+        "aer_same_words": round(same.error_rate, 6) if same.sentences else None,
+        "sentences_same_words": same.sentences,
+    }
+
+
+def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str, Any]) -> None:
+    names = [str(request.candidate), str(request.baseline or "")]
+    if plot := length_plot(report["by_length"], names if request.baseline else names[:1]):
+        (request.output / "lengths.png").write_bytes(plot)
+    html = page.render(report, candidate.heatmaps(_HEATMAPS))
+    (request.output / "index.html").write_text(html)
+    (request.output / "report.json").write_json(report)
+
+
+def _model(output: FinishedOutput) -> dict[str, Any]:
+    """What the translation job's own report says of the model; at least its id."""
+    report = output.location / "report" / "report.json"
+    known = report.read_json().get("model", {}) if report.is_file() else {}
+    return {**known, "id": output.manifest["model_id"]}
+
+
+def _settings(request: EvaluateRequest) -> dict[str, Any]:
+    return {
+        "candidate": str(request.candidate),
+        "baseline": str(request.baseline) if request.baseline else None,
+        "references": [str(Location(name)) for name in request.references],
+        "reference_column": request.reference_column,
+        "gold_alignments": request.gold_alignments,
+        "alignment_column": request.alignment_column,
+        "lowercase": request.lowercase,
+        "tokenize": request.tokenize,
+    }
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("sacrebleu", "numpy", "pyarrow")
+    return {
+        "nmt": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+    }

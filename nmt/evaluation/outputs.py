@@ -1,0 +1,134 @@
+"""A finished output of jobs/translate.py, as its manifest describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.corpus.columns import is_text
+from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.storage import Location
+
+_FORMAT_VERSION = 1
+
+
+class FinishedOutput:
+    """An OUT folder that is complete.
+
+    Args:
+        location: the folder.
+        option: the option that named it, for error messages.
+
+    Attributes:
+        manifest: its manifest.json.
+
+    Raises:
+        UnusableInput: no output of a translation job, or an unfinished one.
+    """
+
+    def __init__(self, location: Location, option: str) -> None:
+        self.location = location
+        if not (location / "_SUCCESS").is_file():
+            if (location / "_job.json").is_file():
+                raise UnusableInput(
+                    f"{location}: this translation is not finished; run its jobs/translate.py "
+                    "again to continue it"
+                )
+            raise UnusableInput(f"{location}: no output of jobs/translate.py; check {option}")
+        self.manifest: dict[str, Any] = (location / "manifest.json").read_json()
+        if (found := self.manifest.get("format_version")) != _FORMAT_VERSION:
+            raise UnusableInput(
+                f"{location}: format {found}, but this release reads {_FORMAT_VERSION}; translate "
+                "again, or use the release that wrote it"
+            )
+        names = [name for name in self.manifest["files"] if name.startswith("translations/")]
+        self._names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
+
+    @property
+    def rows(self) -> int:
+        """Rows of the input."""
+        return self.manifest["counts"]["rows"]
+
+    @property
+    def aligned(self) -> bool:
+        """Whether it holds word alignments."""
+        return any(name.startswith("alignments/") for name in self.manifest["files"])
+
+    @cached_property
+    def ids(self) -> pa.ChunkedArray:
+        """The ids of the translated rows, in order."""
+        columns = [self.read("translations", name, ["id"]).column("id") for name in self._names]
+        chunks = [chunk for column in columns for chunk in column.chunks]
+        return pa.chunked_array(chunks, columns[0].type)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Its files, and which rows of the input they hold.
+
+        Raises:
+            UnusableInput: nothing says which rows these are.
+        """
+        parts, position, first = [], 0, 0
+        numbered = self.manifest["settings"]["id_column"] is None
+        for name in self._names:
+            count = self.manifest["files"][f"translations/{name}"]["rows"]
+            if numbered:
+                found = self.ids.slice(position, count).to_numpy()
+            else:
+                bad = self.manifest["files"].get(f"rejected/{name}", {"rows": 0})["rows"]
+                found = np.arange(first, first + count + bad)
+                if bad:
+                    found = np.setdiff1d(found, self._rejected(name))
+                first += count + bad
+            position += count
+            parts.append(Part(name, found))
+        return parts
+
+    def _rejected(self, name: str) -> list[int]:
+        record = self.location / "_units" / name.replace("part-", "").replace(".parquet", ".json")
+        if not record.is_file():
+            raise UnusableInput(
+                f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
+                "the references as a column of the input (--reference-column)"
+            )
+        return record.read_json()["rejected_rows"]
+
+    def check_column(self, option: str, column: str) -> None:
+        """Refuse a column that is not there or holds no text."""
+        with (self.location / "translations" / self._names[0]).open() as file:
+            schema = pq.ParquetFile(file).schema_arrow
+        if column not in schema.names:
+            raise UnusableInput(
+                f"{self.location}: no column '{column}' for {option} (there are "
+                f"{', '.join(schema.names)})"
+            )
+        if not is_text(kind := schema.field(column).type):
+            raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")
+
+    def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
+        """Read columns of one part; refuse a file that is not the one of the manifest."""
+        location = self.location / folder / name
+        table = read_table(location, columns)
+        if table.num_rows != self.manifest["files"][f"{folder}/{name}"]["rows"]:
+            raise UnusableInput(
+                f"{location}: has {table.num_rows:,} rows, but not so many when the translation "
+                "was finished; translate again"
+            )
+        return table
+
+    def sentences(
+        self, references: References, wanted: Iterable[int] | None = None
+    ) -> Iterator[Sentence]:
+        """Its sentences in order; see `read_sentences`."""
+        return read_sentences(self.location, self.parts, references, wanted)
+
+    def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
+        """The first of its attention heatmaps, with headings."""
+        files = (self.location / "report" / "heatmaps").files(".png")[:count]
+        return [(f"row {int(file.name[4:-4])}", file.read_bytes()) for file in files]

@@ -1,0 +1,120 @@
+"""What an evaluation is asked for, and whether it can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nmt.corpus.aligned import read_aligned
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import Gold, parse_gold
+from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.scores import TOKENIZERS
+from nmt.evaluation.sentences import References
+from nmt.settings import nearest
+from nmt.storage import Location
+
+KIND = "evaluation"  # of the report.json
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What the command line asked for; see ``jobs/evaluate.py --help``."""
+
+    candidate: Location
+    output: Location
+    references: tuple[str, ...] = ()
+    reference_column: str | None = None
+    baseline: Location | None = None
+    gold_alignments: str | None = None
+    alignment_column: str | None = None
+    lowercase: bool = False
+    tokenize: str = "13a"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an evaluation reads.
+
+    Attributes:
+        candidate: the output to evaluate.
+        baseline: the output to compare it with, or None.
+        references: where the references are.
+        gold: a line a row of the input with its gold alignment; empty where it has none.
+    """
+
+    candidate: FinishedOutput
+    baseline: FinishedOutput | None
+    references: References
+    gold: Sequence[str] = ()
+
+
+def check(request: EvaluateRequest) -> Material:
+    """Check that everything is there and goes together; writes nothing.
+
+    Raises:
+        UnusableInput: something is missing, unfinished, or does not fit the rest.
+    """
+    if request.tokenize not in TOKENIZERS:
+        raise UnusableInput(
+            f"--tokenize {request.tokenize}: unknown; {nearest(request.tokenize, TOKENIZERS)}"
+        )
+    if bool(request.references) == bool(request.reference_column):
+        raise UnusableInput(
+            "give either --references, once or more, or --reference-column, a column of the input"
+        )
+    if request.gold_alignments and request.alignment_column:
+        raise UnusableInput("give --gold-alignments or --alignment-column, not both")
+    _check_output(request.output)
+    candidate = FinishedOutput(request.candidate, "--candidate")
+    baseline = FinishedOutput(request.baseline, "--baseline") if request.baseline else None
+    if baseline and baseline.rows != candidate.rows:
+        raise UnusableInput(
+            f"{baseline.location}: translates {baseline.rows:,} rows, but {candidate.location} "
+            f"{candidate.rows:,}; a baseline must be a translation of the same input"
+        )
+    if baseline and baseline.ids.type != candidate.ids.type:
+        raise UnusableInput(
+            f"{baseline.location}: its ids are {baseline.ids.type}, those of "
+            f"{candidate.location} {candidate.ids.type}; a baseline must be a translation of the "
+            "same input"
+        )
+    if request.reference_column:
+        for output in filter(None, (candidate, baseline)):
+            output.check_column("--reference-column", request.reference_column)
+    gold: list[str] = []
+    if request.gold_alignments or request.alignment_column:
+        if not candidate.aligned:
+            raise UnusableInput(
+                f"{candidate.location}: holds no word alignments to compare with the gold ones; "
+                "translate with --alignments"
+            )
+        if request.alignment_column:
+            candidate.check_column("--alignment-column", request.alignment_column)
+    if request.gold_alignments:
+        gold = read_aligned(request.gold_alignments, candidate.rows, "gold alignments")
+        for number, line in enumerate(gold, 1):
+            checked_gold(line, f"{request.gold_alignments}: line {number}")
+    streams = [read_aligned(name, candidate.rows) for name in request.references]
+    return Material(candidate, baseline, References(streams, request.reference_column), gold)
+
+
+def checked_gold(text: str, where: str) -> Gold:
+    """Read a gold alignment; `where` it stands is named if it is none."""
+    try:
+        return parse_gold(text)
+    except UnusableInput as error:
+        raise UnusableInput(f"{where}: {error}") from None
+
+
+def _check_output(output: Location) -> None:
+    """Only an earlier evaluation is replaced."""
+    if output.is_file():
+        raise UnusableInput(f"{output}: a file; give a folder as --output")
+    if not output.files(recursive=True):
+        return
+    report = output / "report.json"
+    if not report.is_file() or report.read_json().get("kind") != KIND:
+        raise UnusableInput(
+            f"{output}: holds something that is no evaluation; give another --output"
+        )

@@ -1,0 +1,130 @@
+"""The translated sentences of an output folder, read back part by part, with their references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.corpus.columns import texts_of
+from nmt.storage import Location
+
+_COLUMNS = (
+    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
+    *("attention_entropy", "coverage", "flags"),
+)
+
+
+@dataclass(frozen=True)
+class References:
+    """Where the references are.
+
+    Attributes:
+        streams: texts over all rows of the input, from line-aligned files.
+        column: or the input's column that holds them; a null there is no reference.
+    """
+
+    streams: Sequence[Sequence[str]] = ()
+    column: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.streams) or self.column is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A translated row with its references (None where it has none).
+
+    Attributes:
+        row: its number in the input.
+        id: its id.
+        source: the source as given.
+        translation: the translation.
+        score: log-probability, nats a token.
+        source_tokens: tokens of the source.
+        target_tokens: tokens of the translation.
+        attention_entropy: nats a target token; None without attention.
+        coverage: mean attention a source token got in all, at most 1; None without attention.
+        flags: ``empty``, ``truncated``, ``unk``.
+        references: one a stream.
+    """
+
+    row: int
+    id: Any
+    source: str
+    translation: str
+    score: float
+    source_tokens: list[str]
+    target_tokens: list[str]
+    attention_entropy: float | None
+    coverage: float | None
+    flags: list[str]
+    references: list[str | None]
+
+    @property
+    def complete(self) -> list[str] | None:
+        """The references, if there are any and none is missing."""
+        texts = [text for text in self.references if text is not None]
+        return texts if texts and len(texts) == len(self.references) else None
+
+
+def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sentence]]:
+    """The sentences in order, so many at a time."""
+    stream = iter(sentences)
+    while chunk := list(islice(stream, size)):
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of translations.
+
+    Attributes:
+        name: of the file, below ``translations/`` and the like.
+        rows: numbers of its rows in the input, ascending.
+    """
+
+    name: str
+    rows: np.ndarray
+
+
+def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file, or some of its columns."""
+    with location.open() as file:
+        return pq.ParquetFile(file).read(columns=columns)
+
+
+def read_sentences(
+    folder: Location,
+    parts: Iterable[Part],
+    references: References,
+    wanted: Iterable[int] | None = None,
+) -> Iterator[Sentence]:
+    """The translated rows in order; one part is in memory at a time.
+
+    Args:
+        folder: the output folder.
+        parts: its files.
+        references: where the references are.
+        wanted: only the rows of these numbers; parts without one are not read.
+    """
+    chosen = None if wanted is None else np.fromiter(wanted, np.int64)
+    for part in parts:
+        kept = np.arange(len(part.rows))
+        if chosen is not None and not len(kept := np.flatnonzero(np.isin(part.rows, chosen))):
+            continue
+        columns = [*_COLUMNS, *([references.column] if references.column else [])]
+        table = read_table(folder / "translations" / part.name, columns).take(pa.array(kept))
+        numbers = part.rows[kept].tolist()
+        if references.column:
+            found = [[text] for text in texts_of(table.column(references.column))]
+        else:
+            found = [[stream[row] for stream in references.streams] for row in numbers]
+        values = [table.column(name).to_pylist() for name in _COLUMNS]
+        for row, given, *fields in zip(numbers, found, *values, strict=True):
+            yield Sentence(row, *(*fields, given))

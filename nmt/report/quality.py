@@ -1,0 +1,88 @@
+"""What the page's section on quality shows: scores, the comparison, lengths, alignments."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nmt.report import chart
+from nmt.report.numbers import is_number, number, p_value, percent, plain, signed, words
+
+
+def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a score; what a score holds besides the usual is shown under its signature."""
+    known = {"metric", "score", "confidence", "signature", "text"}
+    return [
+        {
+            "metric": score.get("metric"),
+            "score": number(score.get("score"), 1),
+            "interval": interval(score.get("confidence")),
+            "text": score.get("text"),
+            "signature": score.get("signature"),
+            "others": [(k, plain(v)) for k, v in score.items() if k not in known],
+        }
+        for score in scores
+    ]
+
+
+def comparison(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The paired test: the baseline, how many sentences, and a row a metric; None without one."""
+    metrics = comparison.get("metrics") or []
+    if not metrics:
+        return None
+    return {
+        "baseline": comparison.get("baseline"),
+        "sentences": number(comparison.get("sentences")),
+        "rows": [
+            {
+                "metric": entry.get("metric"),
+                "score": number(entry.get("score"), 1),
+                "interval": interval(entry.get("confidence")),
+                "baseline": number(entry.get("baseline"), 1),
+                "baseline_interval": interval(entry.get("baseline_confidence")),
+                "difference": signed(entry.get("difference"), 2),
+                "p": p_value(entry.get("p")),
+                "significant": is_number(entry.get("p")) and entry["p"] < 0.05,
+            }
+            for entry in metrics
+        ],
+    }
+
+
+def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Chart and table of BLEU by source length; None without groups."""
+    if not entries:
+        return None
+    compared = any("baseline" in entry for entry in entries)
+    rows = [
+        {
+            "label": chart.length_label(entry),
+            "sentences": number(entry.get("sentences")),
+            "bleu": number(entry.get("bleu"), 1),
+            "baseline": number(entry.get("baseline"), 1),
+        }
+        for entry in entries
+    ]
+    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared}
+
+
+def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of name and number."""
+    named = {
+        "aer": ("Alignment error rate (AER)", percent),
+        "aer_diagonal": ("AER of the diagonal", percent),
+        "sentences": ("Sentences with gold alignments", number),
+        "aer_same_words": ("AER where the words are those of a reference", percent),
+        "sentences_same_words": ("Such sentences", number),
+        "malformed": ("Malformed gold alignments", number),
+    }
+    return [
+        (named[key][0], named[key][1](value)) if key in named else (words(key), number(value))
+        for key, value in alignment.items()
+        if key != "of"
+    ]
+
+
+def interval(confidence: Any) -> str | None:
+    """A confidence interval as text; None where there is none."""
+    if isinstance(confidence, Sequence) and len(confidence) == 2:
+        return " – ".join(number(bound, 1) for bound in confidence)
+    return None

@@ -1,0 +1,225 @@
+"""An evaluation says of a finished output what can be worked out from its rows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from outputs import SEARCH, translate
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
+from nmt.evaluation.job import evaluate
+from nmt.evaluation.request import EvaluateRequest
+from nmt.evaluation.scores import Scorer
+from nmt.storage import Location
+
+
+@pytest.fixture(scope="module")
+def models(demo_bundle, demo_dataset, tiny_model, tmp_path_factory) -> list[Path]:
+    """Two models of other random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
+    info = {
+        "data": demo_dataset.settings,
+        "direction": {"source": "en", "target": "de"},
+        "validation": {},
+    }
+    for seed in (1, 2):
+        model = tiny_model(source.size, target.size, seed)
+        bundle.save(model, source, target, info, Location(folder / str(seed)))
+    return [folder / "1", folder / "2"]
+
+
+SOURCES = [b"The dog sleeps.", b"", b"\xffbroken", b"A cat.", b"word " * 200, b"The old dog sees."]
+REFERENCES = ["Der Hund schläft.", "", "kaputt", "Eine Katze.", "zu lang", "Der alte Hund sieht."]
+
+
+@pytest.fixture(scope="module")
+def outputs(models, tmp_path_factory) -> Path:
+    """A folder with the text in.txt, ref.txt, other.txt, and a translation a model: one, two."""
+    folder = tmp_path_factory.mktemp("outputs")
+    (folder / "in.txt").write_bytes(b"\n".join(SOURCES))
+    (folder / "ref.txt").write_text("\n".join(REFERENCES))
+    (folder / "other.txt").write_text("\n".join(text.upper() for text in REFERENCES))
+    for model, name in zip(models, ("one", "two"), strict=True):
+        translate(model, folder / "in.txt", folder / name, alignments=True, heatmaps=2)
+    return folder
+
+
+def rows(output: Path) -> list[dict]:
+    return pq.read_table(output / "translations").to_pylist()
+
+
+def request(outputs: Path, output: Path, **options) -> EvaluateRequest:
+    options.setdefault("references", (str(outputs / "ref.txt"),))
+    return EvaluateRequest(Location(outputs / "one"), Location(output), **options)
+
+
+def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None:
+    files = tuple(str(outputs / name) for name in ("ref.txt", "other.txt"))
+    report = evaluate(request(outputs, tmp_path / "r", references=files, lowercase=True))
+    found = rows(outputs / "one")
+    assert [row["id"] for row in found] == [0, 1, 3, 5]
+    kept = [REFERENCES[row["id"]] for row in found]
+    scorer = Scorer(lowercase=True)
+    scorer.add([row["translation"] for row in found], [kept, [text.upper() for text in kept]])
+    assert report["scores"] == scorer.scores()
+    assert "nrefs:2" in report["scores"][0]["signature"]
+    assert report["counts"]["rows"] == 6
+    assert report["counts"]["rejected"] == 2
+    assert report["rates"]["brevity_penalty"] == scorer.brevity()["brevity_penalty"]
+    assert sum(entry["sentences"] for entry in report["by_length"]) == 4
+    assert json.loads((tmp_path / "r/report.json").read_text()) == report
+    assert (tmp_path / "r/lengths.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "r/index.html").read_text()
+    assert "Evaluation report" in page
+    assert page.count("<img") == 1  # the heatmap of row 0; row 1 is empty
+
+
+def test_an_evaluation_says_what_the_translation_job_said(models, outputs, tmp_path) -> None:
+    references = (str(outputs / "ref.txt"),)
+    out = tmp_path / "out"
+    told = translate(
+        models[0], outputs / "in.txt", out, references=references, heatmap_pages=True
+    ).report
+    report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
+    for key in ("scores", "rates", "counts", "by_length", "samples", "suspicious"):
+        assert report[key] == told[key], key
+    assert report["suspicious"]
+    assert (out / "report/lengths.png").is_file()
+    assert (out / "report/heatmaps.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_baseline_is_compared_sentence_by_sentence(outputs, tmp_path) -> None:
+    report = evaluate(request(outputs, tmp_path / "r", baseline=Location(outputs / "two")))
+    own, other = ({row["id"]: row for row in rows(outputs / name)} for name in ("one", "two"))
+    metrics = report["comparison"]["metrics"]
+    assert report["comparison"]["sentences"] == 4
+    for entry, score in zip(metrics, report["scores"], strict=True):
+        assert entry["score"] == score["score"]
+        assert entry["confidence"] == score["confidence"]
+        assert 0 < entry["p"] <= 1
+    assert report["differences"]
+    sizes = [abs(entry["difference"]) for entry in report["differences"]]
+    assert sizes == sorted(sizes, reverse=True)
+    for entry in report["differences"]:
+        assert entry["translation"] == own[entry["id"]]["translation"]
+        assert entry["baseline"] == other[entry["id"]]["translation"]
+        assert entry["reference"] == REFERENCES[entry["id"]]
+    assert all("baseline" in entry for entry in report["by_length"])
+    same = evaluate(request(outputs, tmp_path / "r", baseline=Location(outputs / "one")))
+    assert [entry["p"] for entry in same["comparison"]["metrics"]] == [1, 1, 1]
+    assert same["differences"] == []
+
+
+def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path) -> None:
+    table = pq.read_table(outputs / "one/alignments").to_pylist()
+    found = {row["id"]: parse_pharaoh(row["alignment"]) for row in table}
+    gold = {0: Gold([(0, 0), (1, 1)], [(2, 2)]), 5: Gold([(0, 0)], [(3, 3), (1, 0)])}
+    lines = [""] * 6
+    for row, links in gold.items():
+        lines[row] = " ".join([f"{s}-{t}" for s, t in links.sure])
+        lines[row] += "".join(f" {s}?{t}" for s, t in links.possible)
+    (tmp_path / "gold.txt").write_text("\n".join(lines) + "\n")
+    options = {"gold_alignments": str(tmp_path / "gold.txt")}
+    told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
+    counts = LinkCounts()
+    for row, links in gold.items():
+        counts = counts.plus(LinkCounts.of(found[row], links))
+    assert told["aer"] == pytest.approx(counts.error_rate, abs=1e-6)
+    assert told["sentences"] == 2
+    # What the output itself holds is aligned without error, and its words are the reference's.
+    own = {row["id"]: row for row in rows(outputs / "one")}
+    perfect = [{row["id"]: row["alignment"] for row in table}.get(n) or "" for n in range(6)]
+    (tmp_path / "gold.txt").write_text("\n".join(perfect) + "\n")
+    mine = [own[n]["translation"] if n in own else "x" for n in range(6)]
+    (tmp_path / "mine.txt").write_text("\n".join(mine) + "\n")
+    options["references"] = (str(tmp_path / "mine.txt"),)
+    told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
+    assert told["aer"] == told["aer_same_words"] == 0
+    assert told["sentences"] == told["sentences_same_words"] == sum(map(bool, perfect))
+
+
+def test_rows_with_ids_of_their_own_find_their_lines(models, outputs, tmp_path) -> None:
+    texts = [None if text.startswith(b"\xff") else text.decode() for text in SOURCES]
+    table = pa.table(
+        {"id": list("fedcba"), "source": texts, "target": REFERENCES, "gold": [""] * 6}
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    translate(models[0], tmp_path / "in.parquet", tmp_path / "out")
+    out, ref = Location(tmp_path / "out"), str(outputs / "ref.txt")
+    by_line = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), (ref,)))
+    by_column = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target"))
+    assert by_line["scores"] == by_column["scores"]
+    assert [s["reference"] for s in by_line["samples"]] == [REFERENCES[n] for n in (0, 1, 3, 5)]
+    assert [s["id"] for s in by_line["samples"]] == list("feca")
+    (out / "_units").delete()
+    with pytest.raises(UnusableInput, match="--reference-column"):
+        evaluate(EvaluateRequest(out, Location(tmp_path / "r"), (ref,)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"references": ()}, "give either --references"),
+        ({"reference_column": "target"}, "give either --references"),
+        ({"references": (), "reference_column": "target"}, "no column 'target'"),
+        ({"tokenize": "14a"}, "did you mean '13a'"),
+        ({"references": ("{tmp}/short.txt",)}, "1 lines but the input has 6"),
+        ({"gold_alignments": "{tmp}/gold.txt"}, "gold.txt: line 2: '0:0' is no Pharaoh"),
+        ({"baseline": "{tmp}/none"}, "no output of jobs/translate.py; check --baseline"),
+        ({"baseline": "{tmp}/begun"}, "not finished; run its jobs/translate.py again"),
+        ({"output": "{tmp}"}, "no evaluation; give another --output"),
+        ({"output": "{tmp}/short.txt"}, "a file; give a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_named(outputs, tmp_path, options, message) -> None:
+    (tmp_path / "short.txt").write_text("one\n")
+    (tmp_path / "gold.txt").write_text("0-0\n0:0\n\n\n\n\n")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/_job.json").write_text("{}")
+    filled = json.loads(json.dumps(options).replace("{tmp}", str(tmp_path)))
+    if "baseline" in filled:
+        filled["baseline"] = Location(filled["baseline"])
+    if "references" in filled:
+        filled["references"] = tuple(filled["references"])
+    output = filled.pop("output", tmp_path / "r")
+    with pytest.raises(UnusableInput, match=message) as caught:
+        evaluate(request(outputs, output, **filled))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_baseline_of_another_input_is_refused(models, outputs, tmp_path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"\n".join([*SOURCES[:3], b"Another cat.", *SOURCES[4:]]))
+    translate(models[1], tmp_path / "in.txt", tmp_path / "out", search=SEARCH)
+    with pytest.raises(UnusableInput, match="id 3 is another sentence"):
+        evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "out")))
+    (tmp_path / "short.txt").write_bytes(b"\n".join(SOURCES[:4]))
+    translate(models[1], tmp_path / "short.txt", tmp_path / "less")
+    with pytest.raises(UnusableInput, match="translates 4 rows"):
+        evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "less")))
+
+
+def test_an_evaluation_needs_neither_ray_nor_tensorflow(outputs, tmp_path) -> None:
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv = ['jobs/evaluate.py', '--candidate', {str(outputs / 'one')!r}, '--references',"
+        f" {str(outputs / 'ref.txt')!r}, '--output', {str(tmp_path / 'r')!r}]\n"
+        "try:\n    runpy.run_path('jobs/evaluate.py', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert end.code == 0, end.code\n"
+        "assert not {'ray', 'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    words = [line.split()[0] for line in done.stdout.splitlines()]
+    assert words == ["BLEU", "REPORT"]
+    assert np.isfinite(float(done.stdout.split()[1]))

@@ -1,0 +1,53 @@
+"""Ranges of source length lose nobody, and each is scored on its own sentences."""
+
+from itertools import pairwise
+
+import pytest
+from sacrebleu.metrics import BLEU
+from test_scores import FIRST, HYPOTHESES, SECOND, scorer
+
+from nmt.evaluation.lengths import bleu_by_length as of_scorer
+from nmt.evaluation.lengths import source_length
+
+
+def bleu_by_length(sources, hypotheses, references):
+    return of_scorer([source_length(s) for s in sources], scorer(hypotheses, references))
+
+
+def test_ranges_of_length_are_a_partition() -> None:
+    lengths = [0, 1, 4, 5, 6, 10, 11, 39, 40, 41, 45, 46, 120]
+    sources = [" ".join(["w"] * n) for n in lengths]
+    hypotheses = [f"ein Satz mit {n} Wörtern" for n in lengths]
+    found = bleu_by_length(sources, hypotheses, [hypotheses])
+    assert sum(entry["sentences"] for entry in found) == len(lengths)
+    for before, after in pairwise(found):
+        assert before["to"] is not None
+        assert after["from"] > before["to"]
+    for entry in found:
+        upper = entry["to"] or 10**9
+        inside = [n for n in lengths if entry["from"] <= max(n, 1) <= upper]
+        assert entry["sentences"] == len(inside)
+        assert entry["bleu"] == pytest.approx(100)
+    assert found[-1]["to"] is None
+    assert found[-1]["from"] == 41
+
+
+def test_a_range_is_scored_on_its_own_sentences() -> None:
+    sources = ["a b", "a b c d e f g", "x y"]
+    found = bleu_by_length(sources, HYPOTHESES, [FIRST, SECOND])
+    rows = {1: [0, 2], 6: [1]}
+    for entry in found:
+        chosen = rows.pop(entry["from"])
+        pick = [[stream[row] for row in chosen] for stream in (HYPOTHESES, FIRST, SECOND)]
+        assert entry["bleu"] == pytest.approx(
+            BLEU().corpus_score(pick[0], pick[1:]).score, abs=1e-4
+        )
+    assert not rows
+
+
+def test_a_baseline_stands_beside_where_it_has_such_sentences() -> None:
+    own, other = scorer(HYPOTHESES, [FIRST]), scorer(FIRST[:2], [FIRST[:2]])
+    found = of_scorer([3, 12, 12], own, other, [3, 3])
+    assert [entry["sentences"] for entry in found] == [1, 2]
+    assert found[0]["baseline"] == pytest.approx(100)
+    assert found[1]["baseline"] is None

@@ -1,0 +1,47 @@
+"""Finished outputs of translation jobs, made in this process by the real parts, without Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nmt import bundle
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation.actor import Work, load_translator, translate_unit
+from nmt.translation.closing import Verdict, close
+from nmt.translation.corpus import inspect
+from nmt.translation.output import Output
+from nmt.translation.request import TranslateRequest, check, identify
+
+SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
+
+
+def translate(model: Path, name: Path, output: Path, **options: Any) -> Verdict:
+    """Do what jobs/translate.py does, here."""
+    options.setdefault("search", SEARCH)
+    request = TranslateRequest(Location(model), str(name), Location(output), **options)
+    info = bundle.check(request.model)
+    corpus = inspect(request.input, request.text_column, request.id_column)
+    references, job = check(request, info, corpus), identify(request, info, corpus)
+    out = Output(request.output)
+    out.begin(job, request.overwrite)
+    work = Work(
+        model=str(request.model),
+        model_id=info["model_id"],
+        output=str(request.output),
+        search=request.search,
+        text_column=request.text_column,
+        id_column=corpus.id_column,
+        reference_column=request.reference_column,
+        alignment_column=request.alignment_column,
+        batch_size=request.batch_size,
+        threads=1,
+        alignments=request.alignments,
+        heatmaps=frozenset(range(request.heatmaps)),
+        heatmap_words=request.heatmap_words,
+    )
+    translator = load_translator(work)
+    for unit in corpus.units():
+        translate_unit(unit, work, translator, out)
+    return close(request, info, corpus, references, out, job, 1.0)
