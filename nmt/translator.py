@@ -51,15 +51,16 @@ class Translation:
         """Mean entropy of the rows of the attention, in nats; None where there is none."""
         if self.attention is None or not self.attention.size:
             return None
-        weights = np.clip(self.attention, 1e-12, 1.0)
-        return float(-(self.attention * np.log(weights)).sum(1).mean())
+        logarithms = np.log(np.maximum(self.attention, 1e-12))
+        return float(-np.vdot(self.attention, logarithms) / len(self.attention))
 
     @property
     def coverage(self) -> float | None:
         """Mean over the source tokens of the attention that each got in all, at most 1."""
         if self.attention is None or not self.attention.size:
             return None
-        return float(np.minimum(self.attention.sum(0), 1.0).mean())
+        received = np.minimum(self.attention.sum(0), 1.0)
+        return float(received.sum() / len(received))
 
     @property
     def alignment(self) -> Links:

@@ -19,6 +19,9 @@ from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK
 _UNKNOWN = " ⁇ "
 
 
+_WORD = re.compile(r"\S+")
+
+
 class SubwordVocabulary(Vocabulary):
     """A trained SentencePiece model.
 
@@ -158,12 +161,7 @@ def train_subwords(
 def _word_of_characters(text: str) -> list[int]:
     """For each character the index of its word; for a blank that of the word after it."""
     owners: list[int] = []
-    index, inside = 0, False
-    for character in text:
-        if character.isspace():
-            index, inside = index + inside, False
-        else:
-            inside = True
-        owners.append(index)
-    last = max(0, index - (not inside))
-    return [min(owner, last) for owner in owners]
+    number = 0
+    for number, word in enumerate(_WORD.finditer(text)):
+        owners += [number] * (word.end() - len(owners))
+    return owners + [number] * (len(text) - len(owners))
