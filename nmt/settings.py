@@ -154,6 +154,13 @@ class TrainingSettings(_Group):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
     )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the training target spread over the vocabulary (Szegedy et al. "
+        "2016); the reported losses stay plain cross-entropy.",
+    )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of weights, batch order and dropout."
     )

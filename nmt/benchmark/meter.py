@@ -96,7 +96,10 @@ class Meter:
         model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
         optimizer = SummedAdam(settings.training.learning_rate)
         optimizer.build(model.trainable_variables)
-        step = make_train_step(model, optimizer, Replicas(), settings.training.clip_norm)
+        training = settings.training
+        step = make_train_step(
+            model, optimizer, Replicas(), training.clip_norm, training.label_smoothing
+        )
         flops = Flops.of(settings.model, target.size)
         batches = self._batches()
         float(step(next(batches), (1, 0), False).loss)

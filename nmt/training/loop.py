@@ -88,7 +88,9 @@ class Training:
             if init_from is not None:
                 # The job has checked that architecture and vocabularies are ours.
                 self.model.set_weights(bundles.load(init_from).model.get_weights())
-        self._step = make_train_step(self.model, self.optimizer, replicas, training.clip_norm)
+        self._step = make_train_step(
+            self.model, self.optimizer, replicas, training.clip_norm, training.label_smoothing
+        )
         widths = dataset.widths()
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
+from nmt.training.loss import objective
 from nmt.training.strategy import Replicas
-from nmt.vocabulary.special import PAD
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
 
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
     """Sums over all replicas of one batch; float32 scalars.
 
     Attributes:
-        loss: cross-entropy in nats, summed over the target tokens.
+        loss: cross-entropy in nats, not smoothed, summed over the target tokens.
         tokens: target tokens, EOS included, padding not.
         votes: number of replicas that want training to end.
     """
@@ -37,30 +37,12 @@ class Outcome(NamedTuple):
     votes: tf.Tensor
 
 
-def cross_entropy(
-    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Sums over the real target tokens of a batch; padding takes no part, not even in products.
-
-    Args:
-        model: gives the output projection.
-        features: the layer before the softmax, shape (batch, target, readout_units).
-        target_outputs: ids and EOS, 0 behind, shape (batch, target).
-
-    Returns:
-        Cross-entropy in nats, number of tokens, number of tokens predicted rightly.
-    """
-    positions = tf.where(tf.not_equal(target_outputs, PAD))
-    words = tf.gather_nd(target_outputs, positions)
-    logits = model.project(tf.gather_nd(features, positions))
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
-    right = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), words)
-    total = tf.cast(tf.shape(words)[0], tf.float32)
-    return tf.reduce_sum(losses), total, tf.reduce_sum(tf.cast(right, tf.float32))
-
-
 def make_train_step(
-    model: Seq2Seq, optimizer: SummedAdam, replicas: Replicas, clip_norm: float
+    model: Seq2Seq,
+    optimizer: SummedAdam,
+    replicas: Replicas,
+    clip_norm: float,
+    label_smoothing: float = 0.0,
 ) -> Callable[[Batch, tuple[int, int], bool], Outcome]:
     """Compile the step; it is traced once, whatever the shapes of its batches.
 
@@ -77,9 +59,9 @@ def make_train_step(
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
             features, _ = model.features(source, target_inputs, seed=seed + tf.stack([0, number]))
-            loss, tokens, _ = cross_entropy(model, features, target_outputs)
+            minimised, loss, tokens = objective(model, features, target_outputs, label_smoothing)
         variables = model.trainable_variables
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(minimised, variables)]
         everywhere = tokens
         if replicas.count > 1:
             *gradients, everywhere = context.all_reduce("SUM", [*gradients, tokens])

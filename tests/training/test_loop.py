@@ -190,8 +190,8 @@ def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
 
     settings = {"dropout": 0.3, "epochs": 2, "patience": 50, "report_every": 1}
     settings["validate_every"] = 3
-    traced, original = [], step.cross_entropy
-    monkeypatch.setattr(step, "cross_entropy", lambda *rest: traced.append(1) or original(*rest))
+    traced, original = [], step.objective
+    monkeypatch.setattr(step, "objective", lambda *rest: traced.append(1) or original(*rest))
 
     whole = training(dataset, tmp_path / "whole", **settings)
     assert len(whole.shapes) > 1

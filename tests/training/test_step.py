@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 
 from nmt.shards.batches import Batch
-from nmt.training.step import cross_entropy, make_train_step
+from nmt.training.loss import cross_entropy
+from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
 
