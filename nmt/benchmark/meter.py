@@ -87,14 +87,15 @@ class Meter:
 
         from nmt.benchmark.flops import Flops
         from nmt.model.seq2seq import Seq2Seq
-        from nmt.training.step import SummedAdam, make_train_step
+        from nmt.training.optimizer import SummedAdam
+        from nmt.training.step import make_train_step
         from nmt.training.strategy import Replicas
 
         start, settings = time.monotonic(), self._work.settings
         source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
         keras.utils.set_random_seed(settings.training.seed)
         model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
-        optimizer = SummedAdam(settings.training.learning_rate)
+        optimizer = SummedAdam.of(settings.training)
         optimizer.build(model.trainable_variables)
         training = settings.training
         step = make_train_step(

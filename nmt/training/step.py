@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
 from nmt.training.loss import objective
+from nmt.training.optimizer import SummedAdam
 from nmt.training.strategy import Replicas
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
-
-
-class SummedAdam(keras.optimizers.Adam):
-    """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas."""
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return grads_and_vars
 
 
 class Outcome(NamedTuple):

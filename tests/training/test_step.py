@@ -141,7 +141,8 @@ TWO_DEVICES = """
     from nmt.model.seq2seq import Seq2Seq
     from nmt.settings import ModelSettings
     from nmt.shards.batches import Batch
-    from nmt.training.step import SummedAdam, make_train_step
+    from nmt.training.optimizer import SummedAdam
+    from nmt.training.step import make_train_step
 
     random = np.random.default_rng(1)
     batches = []

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from corpora import make
 
 from nmt.shards.dataset import Dataset
 
@@ -78,14 +77,6 @@ SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # One shape with an even number of rows, so that the batches are the same for one and for two.
 TRAINING = {"buckets": 1, "batch_tokens": 216, "dropout": 0.0, "learning_rate": 0.01}
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Dataset:
-    """About fifty pairs of the grammar, in words."""
-    settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 2000}
-    settings |= {"valid_fraction": 0.1, "test_fraction": 0}
-    return make(tmp_path_factory.mktemp("fifty") / "data", settings, demo=56)
 
 
 @contextmanager
