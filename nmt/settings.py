@@ -143,6 +143,13 @@ class TrainingSettings(_Group):
     batch_tokens: int = Field(
         1600, ge=16, description="Target tokens, padding included, of one global batch."
     )
+    accumulate: int = Field(
+        1, ge=1, description="Batches of one update; it is that of one batch as large as all."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="Of the products in training; weights, logits, loss and MODEL are float32.",
+    )
     buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes (by length).")
     window: int = Field(
         100_000, ge=1, description="Pairs shuffled and bucketed together (held in memory)."

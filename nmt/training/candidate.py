@@ -12,9 +12,9 @@ from nmt.training.optimizer import SummedAdam
 
 
 class Candidate:
-    """What MODEL would be now: the weights in training or their moving average.
+    """What MODEL would be now: the weights in training or their moving average, in float32.
 
-    It is the model in training itself, unless something else than its weights is ever to be
+    It is the model in training itself, unless something else than that is ever to be
     validated; then it is a second model, so that training is never disturbed.
 
     Args:
@@ -32,7 +32,7 @@ class Candidate:
         make: Callable[[], Seq2Seq],
     ) -> None:
         self._trained, self._optimizer = model, optimizer
-        second = training.ema_decay > 0 or training.averages_best
+        second = training.averages_best or training.ema_decay or training.precision != "float32"
         self.model = make() if second else model
 
     def refresh(self) -> None:
@@ -45,7 +45,8 @@ class Candidate:
 
     def take_mean(self, models: Iterable[Sequence[np.ndarray]]) -> None:
         """Become the mean of models, each given by its weights (Junczys-Dowmunt et al. 2016)."""
-        sums, count = [np.float64(0)] * len(self.model.weights), 0
+        sums = [np.zeros(weight.shape) for weight in self.model.weights]
+        count = 0
         for weights in models:
             sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
             count += 1

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +24,8 @@ from nmt.training.best import BestModels
 from nmt.training.candidate import Candidate
 from nmt.training.interval import Interval
 from nmt.training.optimizer import SummedAdam
-from nmt.training.progress import Progress
+from nmt.training.precision import dtype_policy
+from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
 from nmt.training.run_folder import RunFolder
 from nmt.training.schedule import learning_rate
 from nmt.training.step import make_train_step
@@ -75,7 +77,7 @@ class Training:
         source, target = dataset.source_vocabulary, dataset.target_vocabulary
         keras.utils.set_random_seed(training.seed)
         make = partial(Seq2Seq, settings.model, source.size, target.size)
-        with replicas.strategy.scope():
+        with replicas.strategy.scope(), dtype_policy(training.precision):
             self.model = make(training.dropout)
             if init_from is not None:
                 # The job has checked that architecture and vocabularies are ours.
@@ -83,14 +85,21 @@ class Training:
             self.optimizer = SummedAdam.of(training)
             self.optimizer.build(self.model.trainable_variables)
         self._step = make_train_step(
-            self.model, self.optimizer, replicas, training.clip_norm, training.label_smoothing
+            self.model,
+            self.optimizer,
+            replicas,
+            training.clip_norm,
+            training.label_smoothing,
+            training.accumulate,
         )
         widths = dataset.widths()
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")
         self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)
-        self.steps_per_epoch = count_batches(widths, self.shapes)
+        self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
         self.progress, self._rate = Progress(), math.nan
+        if training.precision == "float16":
+            self.progress.loss_scale = FIRST_LOSS_SCALE
         self._description = {
             "data": dataset.settings,
             "direction": dict(dataset.info["languages"]),
@@ -153,21 +162,24 @@ class Training:
         interval = Interval()
         while True:
             before = time.monotonic()
-            batch = next(batches, None)
+            group = list(islice(batches, training.accumulate))
             interval.waited += time.monotonic() - before
-            if batch is None:
+            if not group:
                 if interval.steps:
                     self._report(interval, total)
                 return
             self._set_learning_rate(total)
             seed = (training.seed, progress.step * self.replicas.count)
-            outcome = self._step(batch, seed, self._time_is_up())
-            progress.step, progress.batch = progress.step + 1, progress.batch + 1
-            interval.add(outcome, batch.target_outputs.size)
-            if math.isnan(float(outcome.loss)):
+            outcome = self._step(group, seed, self._time_is_up(), progress.loss_scale)
+            progress.step, progress.batch = progress.step + 1, progress.batch + len(group)
+            interval.add(outcome, sum(batch.target_outputs.size for batch in group))
+            if training.precision == "float16":
+                progress.rescale(bool(outcome.overflowed))
+            if math.isnan(float(outcome.loss)) or progress.loss_scale < LEAST_LOSS_SCALE:
                 raise Diverged(
-                    f"the loss is not a number at step {progress.step}; lower "
-                    "training.learning_rate or training.clip_norm"
+                    f"loss or gradients are no numbers at step {progress.step}; lower "
+                    "training.learning_rate or training.clip_norm, or set "
+                    "training.precision=float32"
                 )
             ends = float(outcome.votes) > 0
             if ends or progress.step % training.report_every == 0:

@@ -8,6 +8,10 @@ from typing import Any
 
 from nmt.settings import TrainingSettings
 
+FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
+LEAST_LOSS_SCALE = 2.0**-16  # below it, float16 is given up
+CLEAN_UPDATES = 2000  # without an overflow, before the factor is doubled
+
 
 @dataclass
 class Progress:
@@ -17,6 +21,8 @@ class Progress:
         step: updates made.
         epoch: number of the epoch in progress, from 0.
         batch: batches of it that are used.
+        loss_scale: factor on the loss; 1 but for float16.
+        clean: updates without an overflow since it was changed.
         minutes: minutes of training so far, over all attempts.
         best_bleu: the best validation BLEU; -1 before the first.
         bleu: that of the last validation.
@@ -34,6 +40,8 @@ class Progress:
     step: int = 0
     epoch: int = 0
     batch: int = 0
+    loss_scale: float = 1.0
+    clean: int = 0
     minutes: float = 0.0
     best_bleu: float = -1.0
     bleu: float = 0.0
@@ -51,6 +59,14 @@ class Progress:
     def of(cls, values: Mapping[str, Any]) -> Progress:
         """Read what a release wrote, be it an older one; keys it does not know are dropped."""
         return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+    def rescale(self, overflowed: bool) -> None:
+        """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""
+        self.clean = 0 if overflowed else self.clean + 1
+        if overflowed:
+            self.loss_scale /= 2
+        elif self.clean == CLEAN_UPDATES:
+            self.loss_scale, self.clean = self.loss_scale * 2, 0
 
     def judge(self, bleu: float, training: TrainingSettings) -> bool:
         """Take a validation's BLEU: the best one? If not, patience and plateau count it."""
