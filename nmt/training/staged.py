@@ -58,7 +58,8 @@ class Gathered:
             strategy.run(self._apply, (gradients,))
             return tf.constant(False)
         overflowed = strategy.reduce("SUM", overflows, axis=None) > 0
-        tf.cond(overflowed, tf.no_op, lambda: strategy.run(self._apply, (gradients,)))
+        if not overflowed:
+            strategy.run(self._apply, (gradients,))
         return overflowed
 
     def _reduce(self, scale: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:

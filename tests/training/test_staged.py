@@ -20,7 +20,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
 from nmt.training.optimizer import SummedAdam
-from nmt.training.precision import dtype_policy
+from nmt.training.precision import dtype_policy, make_features
 from nmt.training.progress import CLEAN_UPDATES, Progress
 from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
@@ -88,7 +88,7 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path) -> No
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_nearly_the_same(precision) -> None:
     exact, half = Work(clip=1e9), Work(precision, clip=1e9)
-    for variable in half.model.variables:
+    for variable in half.model.trainable_variables:
         assert variable.dtype == "float32"
     losses = [
         [float(work.step([batch(8, 7)], (1, 0), False, scale).loss) for _ in range(12)]
@@ -98,20 +98,17 @@ def test_half_precision_learns_nearly_the_same(precision) -> None:
     assert losses[0][-1] < 0.8 * losses[0][0]
 
 
-def test_half_precision_is_what_products_are_computed_in() -> None:
-    for precision in ("float32", "bfloat16"):
-        work, kinds = Work(precision), set()
-        with tf.Graph().as_default():
-            ids = tf.zeros([2, 3], tf.int32)
-            from nmt.training.precision import make_features
-
-            features = make_features(work.model)(ids, ids, tf.zeros([2], tf.int32))
-            graph = tf.compat.v1.get_default_graph()
-            for operation in graph.get_operations():
-                if operation.type in ("MatMul", "BatchMatMulV2"):
-                    kinds.add(operation.outputs[0].dtype.name)
-        assert kinds == {precision}
-        assert features.dtype == tf.float32
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_the_precision_is_what_products_are_computed_in(precision) -> None:
+    features_of = make_features(Work(precision).model)
+    ids, seed = tf.TensorSpec([2, 3], tf.int32), tf.TensorSpec([2], tf.int32)
+    graph = tf.function(features_of).get_concrete_function(ids, ids, seed).graph
+    assert [output.dtype for output in graph.outputs] == [tf.float32]
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(body.node_def for body in definition.library.function)]
+    products = [node for nodes in bodies for node in nodes if "MatMul" in node.op]
+    assert len(products) > 5
+    assert {tf.dtypes.as_dtype(node.attr["T"].type).name for node in products} == {precision}
 
 
 def test_an_overflow_changes_nothing_but_the_scale() -> None:
