@@ -144,16 +144,66 @@ class TrainingSettings(_Group):
     batch_tokens: int = Field(
         1600, ge=16, description="Target tokens, padding included, of one global batch."
     )
+    accumulate: int = Field(
+        1, ge=1, description="Batches of one update; it is that of one batch as large as all."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="Of the products in training; weights, logits, loss and MODEL are float32.",
+    )
     buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes (by length).")
     window: int = Field(
         100_000, ge=1, description="Pairs shuffled and bucketed together (held in memory)."
     )
-    learning_rate: float = Field(1e-3, gt=0, description="Step size of Adam.")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="Step size of Adam; the largest one of a schedule."
+    )
+    schedule: Literal["constant", "inverse_sqrt", "linear", "cosine", "plateau"] = Field(
+        "constant", description="How the learning rate goes on after the warm-up."
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="Updates over which the learning rate rises linearly from 0."
+    )
+    decay_steps: int = Field(
+        0,
+        ge=0,
+        description="Update at which linear and cosine end; 0 is the last one of all epochs, so "
+        "that a rerun with more epochs stretches the rest of the decay.",
+    )
+    final_learning_rate_ratio: float = Field(
+        0.0, ge=0, le=1, description="Where linear, cosine and plateau end, over learning_rate."
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, lt=1, description="What plateau multiplies the learning rate with."
+    )
+    plateau_patience: int = Field(
+        2, ge=1, description="Validations without a better BLEU before plateau does so."
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="Each update shrinks the weights by learning rate times this, biases not "
+        "(Loshchilov and Hutter 2019).",
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the exponential moving average of the weights, which then is what "
+        "is validated and saved as MODEL; 0 is no average.",
+    )
     clip_norm: float = Field(
         1.0, gt=0, description="The gradient's global norm is clipped to this."
     )
     dropout: float = Field(
         0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the training target spread over the vocabulary (Szegedy et al. "
+        "2016); the reported losses stay plain cross-entropy.",
     )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of weights, batch order and dropout."
@@ -172,6 +222,19 @@ class TrainingSettings(_Group):
         50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
     )
     checkpoints: int = Field(2, ge=1, description="Checkpoints kept to resume from.")
+    keep_best: int = Field(
+        0, ge=0, description="So many models of the best validations are kept in RUN/best."
+    )
+    average_best: bool = Field(
+        True,
+        description="In the end the mean of these models is validated, and is MODEL if its BLEU "
+        "is better.",
+    )
+
+    @property
+    def averages_best(self) -> bool:
+        """Whether there is a mean of the best models."""
+        return self.average_best and self.keep_best > 1
 
 
 class SearchSettings(_Group):

@@ -87,26 +87,32 @@ class Meter:
 
         from nmt.benchmark.flops import Flops
         from nmt.model.seq2seq import Seq2Seq
-        from nmt.training.step import SummedAdam, make_train_step
+        from nmt.training.optimizer import SummedAdam
+        from nmt.training.precision import dtype_policy
+        from nmt.training.step import make_train_step
         from nmt.training.strategy import Replicas
 
         start, settings = time.monotonic(), self._work.settings
         source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
         keras.utils.set_random_seed(settings.training.seed)
-        model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
-        optimizer = SummedAdam(settings.training.learning_rate)
+        with dtype_policy(settings.training.precision):
+            model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
+        optimizer = SummedAdam.of(settings.training)
         optimizer.build(model.trainable_variables)
-        step = make_train_step(model, optimizer, Replicas(), settings.training.clip_norm)
+        training = settings.training
+        step = make_train_step(
+            model, optimizer, Replicas(), training.clip_norm, training.label_smoothing
+        )
         flops = Flops.of(settings.model, target.size)
         batches = self._batches()
-        float(step(next(batches), (1, 0), False).loss)
+        float(step([next(batches)], (1, 0), False).loss)
         first = time.monotonic() - start
         for number, batch in enumerate(islice(batches, _WARM_UP)):
-            float(step(batch, (2, number), False).loss)
+            float(step([batch], (2, number), False).loss)
         tokens = operations = 0.0
         start, processor = time.monotonic(), time.process_time()
         for number, batch in enumerate(islice(batches, self._work.steps)):
-            tokens += float(step(batch, (3, number), False).tokens)
+            tokens += float(step([batch], (3, number), False).tokens)
             operations += flops.training(batch)
         seconds = time.monotonic() - start
         return {

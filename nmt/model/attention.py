@@ -70,7 +70,7 @@ def attend(
     # As a product of matrices: the broadcast product of a rank-4 tensor and a matrix
     # corrupts memory in TensorFlow 2.21 with oneDNN.
     energy = tf.tensordot(hidden, v_a, 1)
-    mask = mask[:, tf.newaxis]
+    mask = tf.cast(mask, tf.float32)[:, tf.newaxis]
     # Softmax in float32 whatever the precision; a row of padding alone gets weights of 0.
     energy = tf.cast(energy, tf.float32) + (mask - 1.0) * 1e9
     weights = tf.nn.softmax(energy) * mask

@@ -9,8 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
+from nmt.training.optimizer import SummedAdam
 from nmt.training.progress import Progress
-from nmt.training.step import SummedAdam
 
 
 def save(folder: Path, model: Seq2Seq, optimizer: SummedAdam, progress: Progress) -> None:

@@ -142,7 +142,11 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
     before = yaml.safe_load(file.read_text())
     old, new = ({**content} for content in (before, config))
     for content in (old, new):
-        settings = {**content["settings"]}
+        # What an older release did not know was as the defaults are.
+        settings = {
+            group: {**entries, **content["settings"][group]}
+            for group, entries in Settings().model_dump().items()
+        }
         training = settings["training"].items()
         settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
         content["settings"] = settings

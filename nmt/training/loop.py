@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
-import tensorflow as tf
 
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
@@ -20,9 +20,15 @@ from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batche
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
 from nmt.training import checkpoint
-from nmt.training.progress import Progress
+from nmt.training.best import BestModels
+from nmt.training.candidate import Candidate
+from nmt.training.interval import Interval
+from nmt.training.optimizer import SummedAdam
+from nmt.training.precision import dtype_policy
+from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
 from nmt.training.run_folder import RunFolder
-from nmt.training.step import Outcome, SummedAdam, make_train_step
+from nmt.training.schedule import learning_rate
+from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
 from nmt.translator import Translator
@@ -43,18 +49,6 @@ class Hooks(Protocol):
 
     def agree(self, progress: Progress) -> Progress:
         """Give every worker the first worker's view of a validation."""
-
-
-@dataclass
-class _Interval:
-    """Sums between two reports."""
-
-    loss: float = 0.0
-    tokens: float = 0.0
-    cells: int = 0
-    steps: int = 0
-    waited: float = 0.0
-    start: float = field(default_factory=time.monotonic)
 
 
 class Training:
@@ -83,20 +77,30 @@ class Training:
         training = settings.training
         source, target = dataset.source_vocabulary, dataset.target_vocabulary
         keras.utils.set_random_seed(training.seed)
-        with replicas.strategy.scope():
-            self.model = Seq2Seq(settings.model, source.size, target.size, training.dropout)
-            self.optimizer = SummedAdam(training.learning_rate)
-            self.optimizer.build(self.model.trainable_variables)
+        make = partial(Seq2Seq, settings.model, source.size, target.size)
+        with replicas.strategy.scope(), dtype_policy(training.precision):
+            self.model = make(training.dropout)
             if init_from is not None:
                 # The job has checked that architecture and vocabularies are ours.
                 self.model.set_weights(bundles.load(init_from).model.get_weights())
-        self._step = make_train_step(self.model, self.optimizer, replicas, training.clip_norm)
+            self.optimizer = SummedAdam.of(training)
+            self.optimizer.build(self.model.trainable_variables)
+        self._step = make_train_step(
+            self.model,
+            self.optimizer,
+            replicas,
+            training.clip_norm,
+            training.label_smoothing,
+            training.accumulate,
+        )
         widths = dataset.widths()
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")
         self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)
-        self.steps_per_epoch = count_batches(widths, self.shapes)
-        self.progress = Progress()
+        self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
+        self.progress, self._rate = Progress(), math.nan
+        if training.precision == "float16":
+            self.progress.loss_scale = FIRST_LOSS_SCALE
         self._description = {
             "data": dataset.settings,
             "direction": dict(dataset.info["languages"]),
@@ -112,15 +116,18 @@ class Training:
             }
         )
         info = {**self._description, "model_id": "in training"}
-        live = bundles.Bundle(self.model, source, target, info)
+        self.candidate = Candidate(self.model, self.optimizer, training, make)
+        live = bundles.Bundle(self.candidate.model, source, target, info)
         self.validator = Validator(
-            dataset, self.model, Translator(live, search), training.valid_sentences
+            dataset, live.model, Translator(live, search), training.valid_sentences
         )
+        self._best = BestModels(output / "best", training.keep_best)
 
     def restore(self, folder: Path) -> None:
         """Continue from a checkpoint; a training that had ended goes on only under new limits."""
         self.progress = checkpoint.restore(folder, self.model, self.optimizer)
         self.progress.finished = self.progress.ended(self.settings.training)
+        self._rate = math.nan
 
     def run(self) -> Progress:
         """Train until a limit is reached; returns where training stands then."""
@@ -130,6 +137,7 @@ class Training:
         self._folder = RunFolder(self.output, progress.step)
         if self.replicas.rank == 0:
             self._mend_model()
+            self._best.tidy(self._folder.validations)
         self._started, self._minutes_before = time.monotonic(), progress.minutes
         self._last_validation = 0.0
         total = self.steps_per_epoch * training.epochs
@@ -146,6 +154,8 @@ class Training:
         progress.finished = progress.finished or "epochs"
         if progress.validated != progress.step:
             self._validate()
+        if training.averages_best and self.progress.averaged != self.progress.step:
+            self._average_best()
         return self.progress
 
     def _plan(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
@@ -155,23 +165,32 @@ class Training:
     def _epoch(self, total: int) -> None:
         training, progress = self.settings.training, self.progress
         batches = prefetch(self._plan(progress.epoch, progress.batch))
-        interval = _Interval()
+        interval = Interval()
         while True:
             before = time.monotonic()
-            batch = next(batches, None)
+            group = list(islice(batches, training.accumulate))
             interval.waited += time.monotonic() - before
-            if batch is None:
+            if not group:
                 if interval.steps:
                     self._report(interval, total)
                 return
+            self._set_learning_rate(total)
             seed = (training.seed, progress.step * self.replicas.count)
-            outcome = self._step(batch, seed, self._time_is_up())
-            progress.step, progress.batch = progress.step + 1, progress.batch + 1
-            self._count(interval, batch, outcome)
+            outcome = self._step(group, seed, self._time_is_up(), progress.loss_scale)
+            progress.step, progress.batch = progress.step + 1, progress.batch + len(group)
+            interval.add(outcome, sum(batch.target_outputs.size for batch in group))
+            if training.precision == "float16":
+                progress.rescale(bool(outcome.overflowed))
+            if math.isnan(float(outcome.loss)) or progress.loss_scale < LEAST_LOSS_SCALE:
+                raise Diverged(
+                    f"loss or gradients are no numbers at step {progress.step}; lower "
+                    "training.learning_rate or training.clip_norm, or set "
+                    "training.precision=float32"
+                )
             ends = float(outcome.votes) > 0
             if ends or progress.step % training.report_every == 0:
                 self._report(interval, total)
-                interval = _Interval()
+                interval = Interval()
             if ends:
                 progress.finished = "max_minutes"
                 return
@@ -183,30 +202,21 @@ class Training:
                 if progress.finished:
                     return
 
-    def _count(self, interval: _Interval, batch: Batch, outcome: Outcome) -> None:
-        loss, tokens = float(outcome.loss), float(outcome.tokens)
-        if loss != loss:
-            raise Diverged(
-                f"the loss is not a number at step {self.progress.step}; lower "
-                "training.learning_rate or training.clip_norm"
-            )
-        interval.loss += loss
-        interval.tokens += tokens
-        interval.cells += batch.target_outputs.size
-        interval.steps += 1
+    def _set_learning_rate(self, total: int) -> None:
+        """That of the next update."""
+        progress = self.progress
+        training, step = self.settings.training, progress.step + 1
+        rate = learning_rate(training, step, total, progress.reductions)
+        if rate != self._rate:
+            self.optimizer.learning_rate = self._rate = rate
 
-    def _report(self, interval: _Interval, total: int) -> None:
-        seconds = max(time.monotonic() - interval.start, 1e-9)
+    def _report(self, interval: Interval, total: int) -> None:
         progress = self.progress
         line = {
             "step": progress.step,
             "epoch": progress.epoch,
-            "loss": round(interval.loss / max(interval.tokens, 1.0), 5),
-            "tokens_per_second": round(interval.tokens / seconds, 1),
-            # A variable of several replicas is a tensor first, and a number then.
-            "learning_rate": float(tf.convert_to_tensor(self.optimizer.learning_rate.value)),
-            "padding_share": round(1.0 - interval.tokens / max(interval.cells, 1), 4),
-            "data_wait_share": round(interval.waited / seconds, 4),
+            **interval.metrics(),
+            "learning_rate": self._rate,
             "minutes": round(self._elapsed(), 3),
         }
         self._folder.add_metrics(line)
@@ -221,16 +231,22 @@ class Training:
         return self._minutes_before + (time.monotonic() - self._started) / 60
 
     def _time_is_up(self) -> bool:
-        """Whether so little time is left that the last validation must begin."""
-        limit = self.settings.training.max_minutes
-        return limit is not None and self._elapsed() + self._last_validation / 60 >= limit
+        """Whether so little time is left that the last validations must begin."""
+        training = self.settings.training
+        if training.max_minutes is None:
+            return False
+        last = self._last_validation * (2 if training.averages_best else 1)
+        return self._elapsed() + last / 60 >= training.max_minutes
 
     def _validate(self) -> None:
         """Validate, keep the best model, and checkpoint; the first worker does the work."""
         if self.replicas.rank == 0:
             self._validate_here()
-        self.progress = self.hooks.agree(self.progress)
-        progress = self.progress
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Agree on where training stands, and keep it."""
+        progress = self.progress = self.hooks.agree(self.progress)
         metrics = {"step": progress.step, "bleu": progress.bleu}
         self.hooks.report(
             metrics,
@@ -240,15 +256,9 @@ class Training:
     def _validate_here(self) -> None:
         progress, training = self.progress, self.settings.training
         start = time.monotonic()
+        self.candidate.refresh()
         outcome = self.validator.validate()
-        best = outcome.bleu > progress.best_bleu
-        if best:
-            progress.best_bleu, progress.stale = outcome.bleu, 0
-        else:
-            progress.stale += 1
-            if progress.stale >= training.patience and not progress.finished:
-                progress.finished = "patience"
-        progress.validated, progress.bleu = progress.step, outcome.bleu
+        best = progress.judge(outcome.bleu, training)
         line = {
             "step": progress.step,
             "epoch": progress.epoch,
@@ -262,8 +272,11 @@ class Training:
         self._folder.add_validation(line)
         for number, image in enumerate(self.validator.heatmaps(training.heatmaps), 1):
             self._folder.add_heatmap(progress.step, number, image)
-        if best:
-            self._save_model(line)
+        if best and outcome.bleu > progress.average_bleu:
+            self._save_model(line, self.output / "model")
+        if progress.step in self._best.steps(self._folder.validations):
+            self._save_model(line, self._best.place(progress.step))
+            self._best.tidy(self._folder.validations)
         progress.minutes = self._elapsed()
         self._folder.write()
         self._last_validation = time.monotonic() - start
@@ -272,6 +285,27 @@ class Training:
             f"chrF {outcome.chrf:.2f}{', best so far' if best else ''} "
             f"({self._last_validation:.0f} s, {progress.minutes:.1f} min)"
         )
+
+    def _average_best(self) -> None:
+        """Make the mean of the best models MODEL, if it is better than each of them."""
+        progress = self.progress
+        progress.averaged = progress.step
+        models = self._best.present(self._folder.validations) if self.replicas.rank == 0 else {}
+        if len(models) > 1:
+            self.candidate.take_mean(
+                bundles.load(place).model.get_weights() for place in models.values()
+            )
+            outcome = self.validator.validate()
+            better = outcome.bleu > max(progress.best_bleu, progress.average_bleu)
+            if better:
+                progress.average_bleu = outcome.bleu
+                line = {"step": progress.step, "valid_loss": outcome.loss, **outcome._asdict()}
+                self._save_model(line, self.output / "model", averaged=sorted(models))
+            self.hooks.say(
+                f"mean of the {len(models)} best models: validation loss {outcome.loss:.3f}, "
+                f"BLEU {outcome.bleu:.2f}, {'now MODEL' if better else 'no better than the best'}"
+            )
+        self._checkpoint()
 
     def _mend_model(self) -> None:
         """See that MODEL is whole after a crash.
@@ -285,8 +319,10 @@ class Training:
         progress = self.progress
         if progress.best_bleu < 0 or (self.output / "model" / "model.json").is_file():
             return
+        progress.average_bleu = -1.0
         if progress.stale == 0:
-            self._save_model(self._folder.validations[-1])
+            self.candidate.refresh()
+            self._save_model(self._folder.validations[-1], self.output / "model")
         else:
             progress.best_bleu = -1.0
 
@@ -294,13 +330,13 @@ class Training:
     def _lexicon(self) -> Lexicon:
         return self.dataset.lexicon()
 
-    def _save_model(self, line: dict[str, Any]) -> None:
+    def _save_model(self, line: dict[str, Any], location: Location, **more: Any) -> None:
         scores = {key: line[key] for key in ("step", "valid_loss", "accuracy", "bleu", "chrf")}
         bundles.save(
-            self.model,
+            self.candidate.model,
             self.dataset.source_vocabulary,
             self.dataset.target_vocabulary,
-            {**self._description, "validation": scores},
-            self.output / "model",
+            {**self._description, "validation": {**scores, **more}},
+            location,
             self._lexicon,
         )

@@ -8,6 +8,10 @@ from typing import Any
 
 from nmt.settings import TrainingSettings
 
+FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
+LEAST_LOSS_SCALE = 2.0**-16  # below it, float16 is given up
+CLEAN_UPDATES = 2000  # without an overflow, before the factor is doubled
+
 
 @dataclass
 class Progress:
@@ -17,11 +21,17 @@ class Progress:
         step: updates made.
         epoch: number of the epoch in progress, from 0.
         batch: batches of it that are used.
+        loss_scale: factor on the loss; 1 but for float16.
+        clean: updates without an overflow since it was changed.
         minutes: minutes of training so far, over all attempts.
         best_bleu: the best validation BLEU; -1 before the first.
         bleu: that of the last validation.
         stale: validations since the best; 0 where the last one was the best.
+        reductions: how often the schedule ``plateau`` has cut the learning rate.
+        level: validations since the best or since the last cut.
         validated: step of the last validation.
+        averaged: step at which the best models were last averaged.
+        average_bleu: BLEU of their average where that is MODEL; else -1.
         finished: why training ended (``epochs``, ``patience``, ``max_minutes``), or empty.
         epochs: the limit ``training.epochs`` of the last attempt.
         max_minutes: its limit ``training.max_minutes``.
@@ -30,11 +40,17 @@ class Progress:
     step: int = 0
     epoch: int = 0
     batch: int = 0
+    loss_scale: float = 1.0
+    clean: int = 0
     minutes: float = 0.0
     best_bleu: float = -1.0
     bleu: float = 0.0
     stale: int = 0
+    reductions: int = 0
+    level: int = 0
     validated: int = -1
+    averaged: int = -1
+    average_bleu: float = -1.0
     finished: str = ""
     epochs: int = 0
     max_minutes: float | None = None
@@ -43,6 +59,27 @@ class Progress:
     def of(cls, values: Mapping[str, Any]) -> Progress:
         """Read what a release wrote, be it an older one; keys it does not know are dropped."""
         return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+    def rescale(self, overflowed: bool) -> None:
+        """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""
+        self.clean = 0 if overflowed else self.clean + 1
+        if overflowed:
+            self.loss_scale /= 2
+        elif self.clean == CLEAN_UPDATES:
+            self.loss_scale, self.clean = self.loss_scale * 2, 0
+
+    def judge(self, bleu: float, training: TrainingSettings) -> bool:
+        """Take a validation's BLEU: the best one? If not, patience and plateau count it."""
+        self.validated, self.bleu = self.step, bleu
+        if bleu > self.best_bleu:
+            self.best_bleu, self.stale, self.level = bleu, 0, 0
+            return True
+        self.stale, self.level = self.stale + 1, self.level + 1
+        if self.level >= training.plateau_patience:
+            self.reductions, self.level = self.reductions + 1, 0
+        if self.stale >= training.patience and not self.finished:
+            self.finished = "patience"
+        return False
 
     def ended(self, training: TrainingSettings) -> str:
         """Why there is nothing left to train under these settings; empty if there is.

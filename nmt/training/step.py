@@ -2,109 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
+from nmt.training.loss import objective
+from nmt.training.optimizer import SummedAdam
+from nmt.training.precision import make_features
+from nmt.training.staged import Gathered
 from nmt.training.strategy import Replicas
-from nmt.vocabulary.special import PAD
 
-_IDS = tf.TensorSpec([None, None], tf.int32)
+_IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
+_INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _SCALAR]
 
-
-class SummedAdam(keras.optimizers.Adam):
-    """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas."""
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return grads_and_vars
+Seed = tuple[int, int]
 
 
 class Outcome(NamedTuple):
-    """Sums over all replicas of one batch; float32 scalars.
+    """Sums over all replicas and batches of one update.
 
     Attributes:
-        loss: cross-entropy in nats, summed over the target tokens.
+        loss: cross-entropy in nats, not smoothed, summed over the target tokens.
         tokens: target tokens, EOS included, padding not.
         votes: number of replicas that want training to end.
+        overflowed: whether an overflow forbade the update.
     """
 
-    loss: tf.Tensor
-    tokens: tf.Tensor
-    votes: tf.Tensor
-
-
-def cross_entropy(
-    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Sums over the real target tokens of a batch; padding takes no part, not even in products.
-
-    Args:
-        model: gives the output projection.
-        features: the layer before the softmax, shape (batch, target, readout_units).
-        target_outputs: ids and EOS, 0 behind, shape (batch, target).
-
-    Returns:
-        Cross-entropy in nats, number of tokens, number of tokens predicted rightly.
-    """
-    positions = tf.where(tf.not_equal(target_outputs, PAD))
-    words = tf.gather_nd(target_outputs, positions)
-    logits = model.project(tf.gather_nd(features, positions))
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
-    right = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), words)
-    total = tf.cast(tf.shape(words)[0], tf.float32)
-    return tf.reduce_sum(losses), total, tf.reduce_sum(tf.cast(right, tf.float32))
+    loss: tf.Tensor | float
+    tokens: tf.Tensor | float
+    votes: tf.Tensor | float
+    overflowed: tf.Tensor | bool = False
 
 
 def make_train_step(
-    model: Seq2Seq, optimizer: SummedAdam, replicas: Replicas, clip_norm: float
-) -> Callable[[Batch, tuple[int, int], bool], Outcome]:
+    model: Seq2Seq,
+    optimizer: SummedAdam,
+    replicas: Replicas,
+    clip_norm: float,
+    label_smoothing: float = 0.0,
+    accumulate: int = 1,
+) -> Callable[..., Outcome]:
     """Compile the step; it is traced once, whatever the shapes of its batches.
 
-    The gradients of all replicas are summed, divided by the batch's number of target tokens
-    over all replicas, then clipped by their global norm, so any number of replicas gives the
-    same update.
+    The gradients of all replicas are summed, divided by the number of target tokens over all
+    replicas and batches, then clipped by their global norm, so any number of replicas gives the
+    same update, and several batches that of one as large as all of them.
+
+    Args:
+        model: in training; its dtype policy decides about the precision.
+        optimizer: built for it.
+        replicas: all that take part.
+        clip_norm: bound of the gradient's global norm.
+        label_smoothing: ε of `nmt.training.loss`.
+        accumulate: most batches of one update.
 
     Returns:
-        A function of a global batch, a seed for the dropout and this worker's wish to end.
+        A function of the global batches of one update, a seed for the dropout, this worker's
+        wish to end and, for float16, the factor on the loss.
     """
+    features_of, variables = make_features(model), model.trainable_variables
+    scaled = model.compute_dtype == "float16"
 
-    def replica_step(source, target_inputs, target_outputs, seed, vote):
+    def gradients_of(source, target_inputs, target_outputs, seed, scale=None):
+        """Sums over one replica's part of a batch: gradients, loss, tokens."""
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
-            features, _ = model.features(source, target_inputs, seed=seed + tf.stack([0, number]))
-            loss, tokens, _ = cross_entropy(model, features, target_outputs)
-        variables = model.trainable_variables
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+            features = features_of(source, target_inputs, seed + tf.stack([0, number]))
+            minimised, loss, tokens = objective(model, features, target_outputs, label_smoothing)
+            if scale is not None:
+                minimised *= scale
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(minimised, variables)]
+        return gradients, loss, tokens
+
+    def replica_update(source, target_inputs, target_outputs, seed, vote):
+        gradients, loss, tokens = gradients_of(source, target_inputs, target_outputs, seed)
         everywhere = tokens
         if replicas.count > 1:
+            context = tf.distribute.get_replica_context()
             *gradients, everywhere = context.all_reduce("SUM", [*gradients, tokens])
         everywhere = tf.maximum(everywhere, 1.0)
         gradients = [gradient / everywhere for gradient in gradients]
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         # A copy on each replica: the same tensor from all of them could not be summed.
-        return Outcome(loss, tokens, tf.identity(vote))
+        return loss, tokens, tf.identity(vote)
 
-    @tf.function(reduce_retracing=True)
-    def step(source, target_inputs, target_outputs, seed, vote):
-        return replicas.run(replica_step, source, target_inputs, target_outputs, seed, vote)
+    if accumulate == 1 and not scaled:
+        update = _compile(replica_update, replicas, _INPUTS)
+
+        def run(batches: Sequence[Batch], seed: Seed, vote: bool, scale: float = 1.0) -> Outcome:
+            (batch,) = batches
+            inputs = (*replicas.distribute(batch), tf.constant(seed), tf.constant(float(vote)))
+            return Outcome(*update(*inputs))
+
+        return run
+
+    gathered = Gathered(variables, optimizer, replicas, clip_norm, scaled)
+
+    def replica_add(source, target_inputs, target_outputs, seed, vote, scale):
+        gradients, loss, tokens = gradients_of(
+            source, target_inputs, target_outputs, seed, scale if scaled else None
+        )
+        gathered.add(gradients, tokens)
+        return loss, tokens, tf.identity(vote)
+
+    add = _compile(replica_add, replicas, [*_INPUTS, _SCALAR])
+
+    def run_in_stages(
+        batches: Sequence[Batch], seed: Seed, vote: bool, scale: float = 1.0
+    ) -> Outcome:
+        first, second = seed[0], seed[1] * accumulate
+        loss = tokens = votes = 0.0
+        for number, batch in enumerate(batches):
+            place = tf.constant((first, second + number * replicas.count))
+            rest = (place, tf.constant(float(vote)), tf.constant(scale))
+            found = [float(value) for value in add(*replicas.distribute(batch), *rest)]
+            loss, tokens, votes = loss + found[0], tokens + found[1], found[2]
+        return Outcome(loss, tokens, votes, bool(gathered.update(tf.constant(scale))))
+
+    return run_in_stages
+
+
+def _compile(
+    function: Callable[..., tuple[tf.Tensor, ...]],
+    replicas: Replicas,
+    signature: list[tf.TensorSpec],
+) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """A function of the replicas, traced once where one device is fed with plain tensors."""
+
+    def step(*arguments):
+        return replicas.run(function, *arguments)
 
     if replicas.devices == 1:
-        step = tf.function(
-            step.python_function,
-            input_signature=[
-                _IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.float32)
-            ],
-        )  # fmt: skip
-
-    def run(batch: Batch, seed: tuple[int, int], vote: bool) -> Outcome:
-        return step(
-            *replicas.distribute(batch), tf.constant(seed, tf.int32), tf.constant(float(vote))
-        )
-
-    return run
+        return tf.function(step, input_signature=signature)
+    return tf.function(step, reduce_retracing=True)

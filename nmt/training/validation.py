@@ -15,7 +15,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.shards.batches import Batch, Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
-from nmt.training.step import cross_entropy
+from nmt.training.loss import cross_entropy
 from nmt.translator import Translator
 
 _ROWS = 64  # sentences of one validation batch

@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 
 from nmt.shards.batches import Batch
-from nmt.training.step import cross_entropy, make_train_step
+from nmt.training.loss import cross_entropy
+from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -79,7 +80,7 @@ class Recorder:
     def gradients(self, batch: Batch, clip: float = 1e9) -> np.ndarray:
         """What an optimizer is handed for a batch, as one vector."""
         self.clip.assign(clip)
-        self._step(batch, (1, 0), False)
+        self._step([batch], (1, 0), False)
         return np.concatenate([np.ravel(variable) for variable in self._kept])
 
 
@@ -117,7 +118,7 @@ def test_a_batch_without_targets_has_no_gradient(recorder) -> None:
 
 def test_tokens_and_votes_are_counted_whatever_the_padding(recorder) -> None:
     for number, (rows, columns) in enumerate([(0, 0), (2, 0), (0, 3), (4, 4)]):
-        outcome = recorder._step(padded(BATCH, rows, columns), (1, number), number == 3)
+        outcome = recorder._step([padded(BATCH, rows, columns)], (1, number), number == 3)
         assert float(outcome.tokens) == 13
         assert float(outcome.votes) == (number == 3)
 
@@ -140,7 +141,8 @@ TWO_DEVICES = """
     from nmt.model.seq2seq import Seq2Seq
     from nmt.settings import ModelSettings
     from nmt.shards.batches import Batch
-    from nmt.training.step import SummedAdam, make_train_step
+    from nmt.training.optimizer import SummedAdam
+    from nmt.training.step import make_train_step
 
     random = np.random.default_rng(1)
     batches = []
@@ -168,7 +170,7 @@ TWO_DEVICES = """
         model.set_weights([0.4 * weights.standard_normal(w.shape) for w in model.get_weights()])
         start = model.get_weights()
         step = make_train_step(model, optimizer, replicas, 0.5)
-        outcomes = [step(batch, (1, 2 * i), i == 5) for i, batch in enumerate(batches)]
+        outcomes = [step([batch], (1, 2 * i), i == 5) for i, batch in enumerate(batches)]
         results.append((start, model.get_weights(), outcomes))
     (start, one, told), (same_start, two, told_by_two) = results
     print(json.dumps({

@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from corpora import make
 
 from nmt.shards.dataset import Dataset
 
@@ -61,6 +61,8 @@ WORKER = """
     begun = [float(abs(w).sum()) for w in work.model.get_weights()]
     if place["restore"]:
         work.restore(Path(place["restore"]))
+    if place["scale"]:
+        work.progress.loss_scale = place["scale"]
     progress = work.run()
     print(json.dumps({
         "strategy": type(replicas.strategy).__name__,
@@ -68,6 +70,8 @@ WORKER = """
         "begun": begun,
         "rows": [shape.rows for shape in work.shapes],
         "loss": work._folder.validations[-1]["valid_loss"] if rank == 0 else None,
+        "averages": [float(abs(a.numpy()).sum()) for a in work.optimizer.averages],
+        "scale": progress.loss_scale,
         "step": progress.step,
         "bleu": progress.bleu,
     }))
@@ -78,14 +82,6 @@ SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # One shape with an even number of rows, so that the batches are the same for one and for two.
 TRAINING = {"buckets": 1, "batch_tokens": 216, "dropout": 0.0, "learning_rate": 0.01}
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Dataset:
-    """About fifty pairs of the grammar, in words."""
-    settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 2000}
-    settings |= {"valid_fraction": 0.1, "test_fraction": 0}
-    return make(tmp_path_factory.mktemp("fifty") / "data", settings, demo=56)
 
 
 @contextmanager
@@ -115,13 +111,15 @@ def train(
     epochs: int = 1,
     restore: Path | None = None,
     init_from: Path | None = None,
+    scale: float | None = None,
+    **settings: Any,
 ) -> list[dict]:
     """Train with so many workers at once; returns what each of them says in the end."""
     addresses = [f"127.0.0.1:{port}" for port in _ports(workers)]
     place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
-    place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs}}}
+    place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
-    place |= {"name": f"{epochs}"}
+    place |= {"name": f"{epochs}", "scale": scale}
     folder.mkdir(exist_ok=True)
     with _processes() as running:
         for rank in range(workers):
@@ -182,3 +180,18 @@ def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
     assert first["weights"] == second["weights"]
     assert first["weights"] == pytest.approx(alone["weights"], rel=1e-3)
     assert first["step"] == alone["step"] == 2 * int(kept.name.split("-")[1])
+
+
+def test_two_workers_average_accumulate_and_scale_as_one_does(dataset, tmp_path) -> None:
+    """In float16, with a first factor on the loss that overflows, so updates are skipped."""
+    more = {"ema_decay": 0.9, "accumulate": 2, "precision": "float16", "keep_best": 2}
+    more |= {"schedule": "plateau", "plateau_patience": 1, "validate_every": 2}
+    (alone,) = train(dataset, tmp_path / "one", 1, epochs=2, scale=2.0**20, **more)
+    first, second = train(dataset, tmp_path / "two", 2, epochs=2, scale=2.0**20, **more)
+    for name in ("weights", "averages"):
+        assert first[name] == second[name]
+        assert first[name] == pytest.approx(alone[name], rel=1e-2)
+    assert first["scale"] == second["scale"] == alone["scale"] < 2.0**20
+    assert first["step"] == second["step"] == alone["step"]
+    assert first["bleu"] == second["bleu"]
+    assert len(list((tmp_path / "two" / "run" / "best").iterdir())) == 2

@@ -1,0 +1,47 @@
+"""RUN/best: the models of the best validations, each a whole MODEL folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nmt.storage import Location
+
+
+class BestModels:
+    """Keeps ``best/step-0001500/`` and so on, as validations.tsv ranks them.
+
+    Which ones belong there follows from the validations alone, so a training that continues
+    needs no memory of its own: what belongs to steps that it does again goes with `tidy`.
+
+    Args:
+        location: the folder.
+        count: how many models are kept.
+    """
+
+    def __init__(self, location: Location, count: int) -> None:
+        self.location, self.count = location, count
+
+    def place(self, step: int) -> Location:
+        """Where the model of a step lies, or would."""
+        return self.location / f"step-{step:07d}"
+
+    def steps(self, validations: list[dict[str, Any]]) -> list[int]:
+        """Steps of the best validations, best first; of equal ones the earlier is better."""
+        # As validations.tsv rounds it, so that a resumed training ranks as it did before.
+        ranked = sorted(validations, key=lambda line: (-round(line["bleu"], 4), line["step"]))
+        return [line["step"] for line in ranked[: self.count]]
+
+    def tidy(self, validations: list[dict[str, Any]]) -> None:
+        """Remove the models that are none of the best."""
+        wanted = {self.place(step).name for step in self.steps(validations)}
+        files = self.location.files(recursive=True)
+        for name in {file.parts_below(self.location)[0] for file in files} - wanted:
+            (self.location / name).delete()
+
+    def present(self, validations: list[dict[str, Any]]) -> dict[int, Location]:
+        """Where the models lie, by step, best first.
+
+        One is missing only where a crash came amid its writing and training ended otherwise.
+        """
+        places = {step: self.place(step) for step in self.steps(validations)}
+        return {k: place for k, place in places.items() if (place / "model.json").is_file()}

@@ -1,0 +1,46 @@
+"""What happened between two lines of metrics.jsonl."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from nmt.training.step import Outcome
+
+
+@dataclass
+class Interval:
+    """Sums between two reports.
+
+    Attributes:
+        loss: cross-entropy in nats.
+        tokens: target tokens.
+        cells: target tokens and padding.
+        steps: updates.
+        waited: seconds that training waited for data.
+        start: when the interval began.
+    """
+
+    loss: float = 0.0
+    tokens: float = 0.0
+    cells: int = 0
+    steps: int = 0
+    waited: float = 0.0
+    start: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: Outcome, cells: int) -> None:
+        """Take one update, with its target tokens and padding."""
+        self.loss += float(outcome.loss)
+        self.tokens += float(outcome.tokens)
+        self.cells += cells
+        self.steps += 1
+
+    def metrics(self) -> dict[str, float]:
+        """Means over the interval, as metrics.jsonl holds them."""
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        return {
+            "loss": round(self.loss / max(self.tokens, 1.0), 5),
+            "tokens_per_second": round(self.tokens / seconds, 1),
+            "padding_share": round(1.0 - self.tokens / max(self.cells, 1), 4),
+            "data_wait_share": round(self.waited / seconds, 4),
+        }

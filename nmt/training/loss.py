@@ -1,0 +1,89 @@
+"""Masked cross-entropy, plain and with label smoothing."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from nmt.model.seq2seq import Seq2Seq
+from nmt.vocabulary.special import PAD
+
+
+def cross_entropy(
+    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Sums over the real target tokens of a batch; padding takes no part, not even in products.
+
+    Args:
+        model: gives the output projection.
+        features: the layer before the softmax, shape (batch, target, readout_units).
+        target_outputs: ids and EOS, 0 behind, shape (batch, target).
+
+    Returns:
+        Cross-entropy in nats, number of tokens, number of tokens predicted rightly.
+    """
+    logits, words = _scores(model, features, target_outputs)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+    right = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), words)
+    total = tf.cast(tf.shape(words)[0], tf.float32)
+    return tf.reduce_sum(losses), total, tf.reduce_sum(tf.cast(right, tf.float32))
+
+
+def objective(
+    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor, smoothing: float = 0.0
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What training minimises, beside what it reports; arguments as of `cross_entropy`.
+
+    Returns:
+        Sums over the real target tokens: the loss to differentiate, smoothed or not; the plain
+        cross-entropy in nats; the number of tokens.
+    """
+    if not smoothing:
+        loss, tokens, _ = cross_entropy(model, features, target_outputs)
+        return loss, loss, tokens
+    logits, words = _scores(model, features, target_outputs)
+    smoothed, plain = smoothed_cross_entropy(logits, words, smoothing)
+    tokens = tf.cast(tf.shape(words)[0], tf.float32)
+    return tf.reduce_sum(smoothed), tf.reduce_sum(plain), tokens
+
+
+def _scores(
+    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Logits of the real target tokens, shape (tokens, vocabulary), and the tokens."""
+    positions = tf.where(tf.not_equal(target_outputs, PAD))
+    words = tf.gather_nd(target_outputs, positions)
+    return model.project(tf.gather_nd(features, positions)), words
+
+
+def smoothed_cross_entropy(
+    logits: tf.Tensor, words: tf.Tensor, smoothing: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cross-entropy against (1 - ε) · one-hot + ε · uniform (Szegedy et al. 2016, section 7).
+
+    With z the logits and w the word it is the plain cross-entropy plus ε (z_w - mean z), for
+    the normaliser cancels. Its gradient is written out: one pass over the logits more than the
+    plain one's, where automatic differentiation makes three.
+
+    Args:
+        logits: float32, shape (tokens, vocabulary).
+        words: ids, shape (tokens,).
+        smoothing: ε.
+
+    Returns:
+        The smoothed loss of each token, and the plain one, which has no gradient here.
+    """
+
+    @tf.custom_gradient
+    def losses(logits):
+        plain, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=words)
+        excess = tf.gather(logits, words, batch_dims=1) - tf.reduce_mean(logits, -1)
+
+        def gradient(upstream, _):
+            uniform = smoothing / logits.shape[-1]
+            result = (slope - uniform) * upstream[:, tf.newaxis]
+            places = tf.stack([tf.range(tf.shape(words)[0]), words], 1)
+            return tf.tensor_scatter_nd_add(result, places, smoothing * upstream)
+
+        return (plain + smoothing * excess, plain), gradient
+
+    return losses(logits)

@@ -1,0 +1,88 @@
+"""One update from several batches, or under a factor on the loss.
+
+The gradients of a replica are summed up where they arise; one all-reduce brings those of all
+replicas together. Then come, in this order, the division by factor and tokens, the look for
+overflows, clipping, and the update, so that a replica with an overflow makes all of them skip
+it, and the update of n batches is that of one with the tokens of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from nmt.training.optimizer import SummedAdam
+from nmt.training.strategy import Replicas
+
+
+class Gathered:
+    """Gradients and tokens on their way to an update; nothing is left of them after it.
+
+    Args:
+        variables: of the model.
+        optimizer: applies the update.
+        replicas: all that take part.
+        clip_norm: bound of the gradient's global norm.
+        scaled: whether the loss has a factor, so that an overflow is possible.
+    """
+
+    def __init__(
+        self,
+        variables: list[Any],
+        optimizer: SummedAdam,
+        replicas: Replicas,
+        clip_norm: float,
+        scaled: bool,
+    ) -> None:
+        self._variables, self._optimizer = variables, optimizer
+        self._replicas, self._clip_norm, self._scaled = replicas, clip_norm, scaled
+        with replicas.strategy.scope():
+            self._sums = [_local(variable.shape) for variable in variables] + [_local([])]
+        scalar = tf.TensorSpec([], tf.float32)
+        self.update: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+            self._update, input_signature=[scalar]
+        )
+
+    def add(self, gradients: list[tf.Tensor], tokens: tf.Tensor) -> None:
+        """Take one replica's sums over a batch; called on a replica."""
+        for total, value in zip(self._sums, [*gradients, tokens], strict=True):
+            total.assign_add(value)
+
+    def _update(self, scale: tf.Tensor) -> tf.Tensor:
+        """Update the weights; returns whether an overflow forbade it."""
+        strategy = self._replicas.strategy
+        gradients, overflows = strategy.run(self._reduce, (scale,))
+        if not self._scaled:
+            strategy.run(self._apply, (gradients,))
+            return tf.constant(False)
+        overflowed = strategy.reduce("SUM", overflows, axis=None) > 0
+        if not overflowed:
+            strategy.run(self._apply, (gradients,))
+        return overflowed
+
+    def _reduce(self, scale: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        sums = [tf.identity(total.read_value()) for total in self._sums]
+        for total in self._sums:
+            total.assign(tf.zeros(total.shape))
+        if self._replicas.count > 1:
+            sums = tf.distribute.get_replica_context().all_reduce("SUM", sums)
+        *gradients, tokens = sums
+        gradients = [gradient / (scale * tf.maximum(tokens, 1.0)) for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        return gradients, tf.cast(~tf.math.is_finite(norm), tf.float32)
+
+    def _apply(self, gradients: list[tf.Tensor]) -> None:
+        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+
+
+def _local(shape: Any) -> tf.Variable:
+    """A float32 variable with a value of its own on every replica."""
+    return tf.Variable(
+        tf.zeros(shape),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )

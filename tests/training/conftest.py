@@ -1,0 +1,17 @@
+"""Fixtures of the tests of training."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from corpora import make
+
+if TYPE_CHECKING:
+    from nmt.shards.dataset import Dataset
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> "Dataset":
+    """About fifty pairs of the grammar, in words."""
+    settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 2000}
+    settings |= {"valid_fraction": 0.1, "test_fraction": 0}
+    return make(tmp_path_factory.mktemp("fifty") / "data", settings, demo=56)

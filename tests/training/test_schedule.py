@@ -1,0 +1,73 @@
+"""The learning rate over the steps of a training."""
+
+import math
+
+import pytest
+
+from nmt.settings import TrainingSettings
+from nmt.training.progress import Progress
+from nmt.training.schedule import learning_rate
+
+SCHEDULES = ("constant", "inverse_sqrt", "linear", "cosine", "plateau")
+
+
+def rates(steps: int = 100, reductions: int = 0, **settings) -> list[float]:
+    training = TrainingSettings(learning_rate=0.4, **settings)
+    return [learning_rate(training, step, steps, reductions) for step in range(1, steps + 1)]
+
+
+def test_the_default_is_constant() -> None:
+    assert set(rates()) == {0.4}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_warm_up_is_a_straight_line_to_the_largest_rate(schedule) -> None:
+    found = rates(schedule=schedule, warmup_steps=20)
+    assert found[:20] == pytest.approx([0.4 * step / 20 for step in range(1, 21)])
+    assert max(found) == found[19] == 0.4
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_after_the_warm_up_no_rate_rises(schedule) -> None:
+    for settings in ({}, {"warmup_steps": 7}, {"decay_steps": 30}):
+        found = rates(schedule=schedule, **settings)[settings.get("warmup_steps", 0) :]
+        assert found == sorted(found, reverse=True)
+        assert all(rate >= 0 for rate in found)
+
+
+def test_values_of_the_formulas() -> None:
+    found = rates(schedule="inverse_sqrt", warmup_steps=25)
+    assert found[99] == pytest.approx(0.4 * math.sqrt(25 / 100))
+    linear = rates(schedule="linear", final_learning_rate_ratio=0.1, warmup_steps=20)
+    assert linear[59] == pytest.approx(0.4 * (0.1 + 0.9 / 2))
+    cosine = rates(schedule="cosine", final_learning_rate_ratio=0.1, warmup_steps=20)
+    assert cosine[59] == pytest.approx(linear[59])
+    assert cosine[39] == pytest.approx(0.4 * (0.1 + 0.9 * (1 + math.cos(math.pi / 4)) / 2))
+    for found in (linear, cosine):
+        assert found[99] == pytest.approx(0.04)
+    assert rates(schedule="linear")[99] == 0
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_decay_ends_where_it_is_told_to_and_stays_there(schedule) -> None:
+    found = rates(schedule=schedule, decay_steps=40, final_learning_rate_ratio=0.2)
+    assert found[38] > 0.08
+    assert found[39:] == pytest.approx([0.08] * 61)
+    # Without that it ends with the epochs, however many there are.
+    assert rates(60, schedule=schedule) == pytest.approx(
+        rates(100, schedule=schedule, decay_steps=60)[:60]
+    )
+
+
+def test_plateau_cuts_when_bleu_stands_still() -> None:
+    training = TrainingSettings(schedule="plateau", patience=9, plateau_patience=2)
+    progress, cuts = Progress(), []
+    for step, bleu in enumerate([5.0, 4.0, 5.0, 4.0, 4.0, 6.0, 5.0, 5.0], 1):
+        progress.step = step
+        progress.judge(bleu, training)
+        cuts.append(progress.reductions)
+    assert cuts == [0, 0, 1, 1, 2, 2, 2, 3]
+    assert not progress.finished
+    assert rates(1, 3, schedule="plateau", plateau_factor=0.1) == pytest.approx([0.0004])
+    floor = {"final_learning_rate_ratio": 0.01, "plateau_factor": 0.1}
+    assert rates(1, 3, schedule="plateau", **floor) == pytest.approx([0.004])

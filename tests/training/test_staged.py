@@ -1,0 +1,217 @@
+"""Several batches an update, half precision, and overflows on one replica or more."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import TINY
+from trainings import assert_same, training
+
+from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import ModelSettings, TrainingSettings
+from nmt.shards.batches import Batch
+from nmt.training.optimizer import SummedAdam
+from nmt.training.precision import dtype_policy, make_features
+from nmt.training.progress import CLEAN_UPDATES, Progress
+from nmt.training.step import make_train_step
+from nmt.training.strategy import Replicas
+from nmt.vocabulary.special import BOS, EOS
+
+
+def batch(rows: int, seed: int) -> Batch:
+    """Sentences of several lengths, padded to 8 columns."""
+    random, arrays = np.random.default_rng(seed), np.zeros((3, rows, 8), np.int32)
+    for row in range(rows):
+        source, target = (random.integers(4, 25, random.integers(1, 8)) for _ in range(2))
+        arrays[0, row, : len(source) + 1] = [*source, EOS]
+        arrays[1, row, : len(target) + 1] = [BOS, *target]
+        arrays[2, row, : len(target) + 1] = [*target, EOS]
+    return Batch(*arrays)
+
+
+class Work:
+    """A small model and its step."""
+
+    def __init__(self, precision: str = "float32", accumulate: int = 1, clip: float = 0.5) -> None:
+        keras.utils.set_random_seed(3)
+        with dtype_policy(precision):
+            self.model = Seq2Seq(ModelSettings.model_validate(TINY), 30, 25)
+        self.optimizer = SummedAdam.of(TrainingSettings(learning_rate=0.01, ema_decay=0.9))
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = make_train_step(
+            self.model, self.optimizer, Replicas(), clip, accumulate=accumulate
+        )
+
+    def state(self) -> list[np.ndarray]:
+        return [np.asarray(v) for v in (*self.model.variables, *self.optimizer.variables)]
+
+
+def test_batches_of_one_update_are_one_batch() -> None:
+    """Of unlike numbers of tokens, and fewer at the end of an epoch than before."""
+    one, several = Work(), Work(accumulate=3)
+    for parts in ([batch(4, 1), batch(1, 2), batch(3, 3)], [batch(2, 4), batch(5, 5)]):
+        whole = Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        found, expected = several.step(parts, (1, 0), True), one.step([whole], (1, 0), True)
+        assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-5)
+        assert float(found.tokens) == float(expected.tokens)
+        assert float(found.votes) == float(expected.votes) == 1
+        for left, right in zip(several.state(), one.state(), strict=True):
+            np.testing.assert_allclose(left, right, atol=2e-5)
+
+
+def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path) -> None:
+    """Amid an epoch, whose last update has fewer batches; in half precision besides."""
+    settings = {"dropout": 0.3, "epochs": 2, "validate_every": 2, "accumulate": 2, "patience": 50}
+    settings["precision"] = "bfloat16"
+    whole = training(dataset, tmp_path / "whole", **settings)
+    batches = sum(1 for _ in whole._plan(0))
+    assert batches % 2 == 1
+    assert whole.steps_per_epoch == batches // 2 + 1
+    last = whole.run().step
+    assert last == 2 * whole.steps_per_epoch
+    resumed = training(dataset, tmp_path / "resumed", **settings)
+    resumed.restore(tmp_path / "whole" / "kept" / "checkpoint-6")
+    assert 0 < resumed.progress.batch < batches
+    assert resumed.run().step == last
+    assert_same(resumed.model.get_weights(), whole.model.get_weights())
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_nearly_the_same(precision) -> None:
+    exact, half = Work(clip=1e9), Work(precision, clip=1e9)
+    for variable in half.model.trainable_variables:
+        assert variable.dtype == "float32"
+    losses = [
+        [float(work.step([batch(8, 7)], (1, 0), False, scale).loss) for _ in range(12)]
+        for work, scale in ((exact, 1.0), (half, 64.0 if precision == "float16" else 1.0))
+    ]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    assert losses[0][-1] < 0.8 * losses[0][0]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_the_precision_is_what_products_are_computed_in(precision) -> None:
+    features_of = make_features(Work(precision).model)
+    ids, seed = tf.TensorSpec([2, 3], tf.int32), tf.TensorSpec([2], tf.int32)
+    graph = tf.function(features_of).get_concrete_function(ids, ids, seed).graph
+    assert [output.dtype for output in graph.outputs] == [tf.float32]
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(body.node_def for body in definition.library.function)]
+    products = [node for nodes in bodies for node in nodes if "MatMul" in node.op]
+    assert len(products) > 5
+    assert {tf.dtypes.as_dtype(node.attr["T"].type).name for node in products} == {precision}
+
+
+def test_an_overflow_changes_nothing_but_the_scale() -> None:
+    work = Work("float16")
+    assert not work.step([batch(4, 1)], (1, 0), False, 64.0).overflowed
+    before = work.state()
+    outcome = work.step([batch(4, 1)], (1, 0), False, 2.0**40)
+    assert outcome.overflowed
+    assert np.isfinite(float(outcome.loss))
+    assert_same(work.state(), before)
+    assert not work.step([batch(4, 1)], (1, 0), False, 64.0).overflowed  # nothing is left of it
+    assert all(np.isfinite(values).all() for values in work.state())
+
+
+def test_the_scale_halves_at_an_overflow_and_doubles_after_many_updates_without() -> None:
+    progress = Progress(loss_scale=64.0)
+    for _ in range(CLEAN_UPDATES - 1):
+        progress.rescale(False)
+    progress.rescale(True)
+    assert progress.loss_scale == 32
+    for _ in range(CLEAN_UPDATES):
+        progress.rescale(False)
+    assert progress.loss_scale == 64
+
+
+TWO_DEVICES = """
+    import json, sys
+    import nmt.model
+    from nmt.training.strategy import Replicas, set_up_devices
+    set_up_devices(1, 2, False)
+    import keras
+    import numpy as np
+    sys.path[:0] = json.loads(sys.argv[1])
+    import test_staged as case
+    from nmt.model.seq2seq import Seq2Seq
+    from nmt.settings import ModelSettings, TrainingSettings
+    from nmt.shards.batches import Batch
+    from nmt.training.optimizer import SummedAdam
+    from nmt.training.precision import dtype_policy
+    from nmt.training.step import make_train_step
+
+    def work(devices, precision, accumulate):
+        keras.utils.set_random_seed(3)
+        replicas = Replicas(devices=devices)
+        with replicas.strategy.scope(), dtype_policy(precision):
+            model = Seq2Seq(ModelSettings.model_validate(case.TINY), 30, 25)
+            optimizer = SummedAdam.of(TrainingSettings(learning_rate=0.01, ema_decay=0.9))
+            optimizer.build(model.trainable_variables)
+        step = make_train_step(model, optimizer, replicas, 0.5, accumulate=accumulate)
+        return model, optimizer, step
+
+    def state(model, optimizer):
+        return [v.numpy() for v in (*model.variables, *optimizer.averages)]
+
+    def apart(one, other):
+        return max(float(np.abs(a - b).max()) for a, b in zip(one, other))
+
+    found = {}
+    states = []
+    for devices in (1, 2):
+        model, optimizer, step = work(devices, "float32", 2)
+        for number in range(3):
+            parts = [case.batch(4, 2 * number), case.batch(2, 2 * number + 1)]
+            told = step(parts, (1, 2 * number), True)
+        states.append(state(model, optimizer))
+        found[f"votes-{devices}"] = told.votes
+    found["apart"] = apart(*states)
+
+    # Only the second replica has words at all, so only it can overflow.
+    model, optimizer, step = work(2, "float16", 1)
+    batch = case.batch(4, 1)
+    batch.target_outputs[::2] = 0
+    found["fine"] = [bool(step([batch], (1, 0), False, 64.0).overflowed)]
+    before = state(model, optimizer)
+    found["overflowed"] = bool(step([batch], (1, 0), False, 2.0**40).overflowed)
+    found["moved"] = apart(before, state(model, optimizer))
+    found["steps"] = int(optimizer.iterations.numpy())
+    found["fine"].append(bool(step([batch], (1, 0), False, 64.0).overflowed))
+    found["moved_then"] = apart(before, state(model, optimizer))
+    print(json.dumps(found))
+"""
+
+
+def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
+    """In a process of its own: devices are settled when TensorFlow starts."""
+    here = os.path.dirname(__file__)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", textwrap.dedent(TWO_DEVICES)),
+            json.dumps([here, os.path.dirname(here)]),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["apart"] < 2e-5
+    assert (found["votes-1"], found["votes-2"]) == (1, 2)
+    assert found["fine"] == [False, False]
+    assert found["overflowed"] is True
+    assert found["moved"] == 0
+    assert found["steps"] == 1
+    assert found["moved_then"] > 1e-4

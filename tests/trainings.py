@@ -1,0 +1,94 @@
+"""Small trainings in this process, and steps and validations that take no time."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nmt.settings import Settings
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location
+from nmt.training.loop import Training
+from nmt.training.step import Outcome
+from nmt.training.strategy import Replicas
+from nmt.training.validation import Validation
+
+SIZES = {"embedding_dim": 32, "encoder_units": 32, "decoder_units": 64, "attention_units": 32}
+SIZES |= {"readout_units": 32, "readout_activation": "tanh", "readout": "deep"}
+FAST = {"batch_tokens": 120, "buckets": 3, "learning_rate": 0.01, "dropout": 0.0}
+FAST |= {"valid_sentences": 4, "heatmaps": 0, "report_every": 5}
+
+
+class MemoryHooks:
+    """The loop's outside, in this process: remembers what is told, keeps every checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.lines, self.shown, self.reports = folder, [], [], []
+
+    def show(self, done: int, total: int, detail: str) -> None:
+        self.shown.append((done, total))
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def report(self, metrics: dict[str, Any], save) -> None:
+        self.reports.append(metrics)
+        place = self.folder / f"checkpoint-{metrics['step']}"
+        place.mkdir(parents=True, exist_ok=True)
+        save(place)
+
+    def agree(self, progress):
+        return progress
+
+
+def training(
+    dataset: Dataset, folder: Path, init_from: Location | None = None, **settings: Any
+) -> Training:
+    """A training with output ``folder/run`` and checkpoints in ``folder/kept``."""
+    sizes = {**SIZES, **settings.pop("model", {})}
+    groups = {"model": sizes, "training": {**FAST, **settings}}
+    output, hooks = Location(folder / "run"), MemoryHooks(folder / "kept")
+    return Training(dataset, Settings.model_validate(groups), output, Replicas(), hooks, init_from)
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "run/metrics.jsonl").read_text().splitlines()]
+
+
+def validations_of(folder: Path) -> list[dict[str, str]]:
+    header, *rest = (folder / "run/validations.tsv").read_text().splitlines()
+    return [dict(zip(header.split("\t"), row.split("\t"), strict=True)) for row in rest]
+
+
+def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+    """Let the validations of a training find these BLEU scores; returns the weights at each."""
+    seen: list[list[np.ndarray]] = []
+
+    def validate() -> Validation:
+        seen.append(work.model.get_weights())
+        return Validation(1.0, 0.5, scores[len(seen) - 1], 30.0, 0.1)
+
+    work.validator.validate = validate
+    return seen
+
+
+def instant(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+    """`scripted`, and steps that train nothing but move the weights, without any compiling."""
+
+    def step(batches, seed, vote, scale) -> Outcome:
+        work.model.output_bias.assign_add(tf.ones_like(work.model.output_bias))
+        tokens = float(sum((batch.target_outputs != 0).sum() for batch in batches))
+        return Outcome(2.5 * tokens, tokens, float(vote))
+
+    work._step = step
+    return scripted(work, scores)
+
+
+def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
