@@ -49,7 +49,7 @@ def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     assert_same(*(weights_of(place / "run/model") for place in places))
     found, expected = ([line["learning_rate"] for line in lines_of(place)] for place in places)
     assert found == expected
-    assert len(set(found)) > 5
+    assert max(found) == 0.01 > found[-1]  # the warm-up is over, and BLEU stood still
     assert kept(places[0]) == kept(places[1])
 
 
