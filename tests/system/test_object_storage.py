@@ -18,13 +18,18 @@ def test_three_commands_on_s3(s3: S3Server) -> None:
     run("prepare", "--demo", "400", "--output", f"{base}/dataset", 
         "--valid-fraction", "0.1", "--test-fraction", "0.1", **s3.environment)  # fmt: skip
     run("train", "--data", f"{base}/dataset", "--output", f"{base}/run", *TINY,
-        "--set", "training.epochs=1", **s3.environment)  # fmt: skip
+        "--set", "training.epochs=4", "--set", "training.keep_best=2",
+        "--set", "training.ema_decay=0.9", "--set", "training.accumulate=2",
+        **s3.environment)  # fmt: skip
     names = {
         file.uri.removeprefix(f"{base}/run/")
         for file in Location(f"{base}/run").files(recursive=True)
     }
     assert {"config.yaml", "metrics.jsonl", "validations.tsv", "model/model.json"} <= names
     assert any(name.startswith("checkpoint_") for name in names)
+    best = [name for name in names if name.startswith("best/")]
+    assert len([name for name in best if name.endswith("/model.json")]) == 2
+    assert len(best) == 2 * 5  # weights, vocabularies and lexicon besides, and nothing of the others
     options = ["--model", f"{base}/run/model", "--input", f"{base}/dataset/test"]
     options += ["--output", f"{base}/out", "--reference-column", "target"]
     done = run("translate", *options, **s3.environment)

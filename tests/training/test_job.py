@@ -94,3 +94,17 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
     more = asked(demo_dataset, tmp_path / "run", training={**training, "max_minutes": 11.0})
     status.write_json(dataclasses.asdict(progress))
     assert job._finished(more) == ""
+
+
+def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_path) -> None:
+    """Which is what it was trained with, where it did not know a setting."""
+    request = asked(demo_dataset, tmp_path / "run")
+    config = job._config(request, demo_dataset)
+    settings = dict(config["settings"]["training"])
+    del settings["ema_decay"], settings["schedule"]
+    config["settings"] = {**config["settings"], "training": settings}
+    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config))
+    train(request, dry_run=True)
+    request = asked(demo_dataset, tmp_path / "run", training={"ema_decay": 0.9})
+    with pytest.raises(UnusableInput, match=r"ema_decay: 0\.0 → 0\.9"):
+        train(request, dry_run=True)
