@@ -147,19 +147,19 @@ def load(location: Location) -> Bundle:
     """
     info = describe(location)
     data = {name: _read_checked(location, info, name) for name in info["files"]}
-    vocabularies = [
+    source, target = (
         load_vocabulary(info["tokenizer"], data[_vocabulary_file(info, side)])
         for side in ("source", "target")
-    ]
+    )
     from nmt.model.seq2seq import Seq2Seq
 
     settings = ModelSettings.model_validate(info["architecture"])
-    model = Seq2Seq(settings, *(vocabulary.size for vocabulary in vocabularies))
+    model = Seq2Seq(settings, source.size, target.size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _WEIGHTS
         path.write_bytes(data[_WEIGHTS])
         model.load_weights(path)
-    return Bundle(model, vocabularies[0], vocabularies[1], info)
+    return Bundle(model, source, target, info)
 
 
 def _vocabulary_file(info: dict[str, Any], side: str) -> str:

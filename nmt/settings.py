@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -133,6 +133,16 @@ class ModelSettings(_Group):
     )
 
 
+class DropoutRates(NamedTuple):
+    """Dropout of each place in the model; 0 is none."""
+
+    source_embedding: float = 0.0
+    target_embedding: float = 0.0
+    encoder: float = 0.0
+    readout: float = 0.0
+    state: float = 0.0
+
+
 class TrainingSettings(_Group):
     """How the model is trained (`jobs/train.py`)."""
 
@@ -152,7 +162,27 @@ class TrainingSettings(_Group):
         1.0, gt=0, description="The gradient's global norm is clipped to this."
     )
     dropout: float = Field(
-        0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Rate on embeddings, encoder outputs and readout, but where one of the "
+        "settings below has another.",
+    )
+    dropout_source_embedding: float | None = Field(
+        None, ge=0, lt=1, description="Rate on source embeddings."
+    )
+    dropout_target_embedding: float | None = Field(
+        None, ge=0, lt=1, description="Rate on target embeddings."
+    )
+    dropout_encoder: float | None = Field(None, ge=0, lt=1, description="Rate on encoder outputs.")
+    dropout_readout: float | None = Field(
+        None, ge=0, lt=1, description="Rate on the layer before the softmax."
+    )
+    dropout_state: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Rate on recurrent states, one mask a sentence (Gal and Ghahramani 2016).",
     )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of weights, batch order and dropout."
@@ -171,6 +201,21 @@ class TrainingSettings(_Group):
         50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
     )
     checkpoints: int = Field(2, ge=1, description="Checkpoints kept to resume from.")
+
+    @property
+    def dropout_rates(self) -> DropoutRates:
+        """The rate of every place."""
+
+        def rate(own: float | None) -> float:
+            return self.dropout if own is None else own
+
+        return DropoutRates(
+            source_embedding=rate(self.dropout_source_embedding),
+            target_embedding=rate(self.dropout_target_embedding),
+            encoder=rate(self.dropout_encoder),
+            readout=rate(self.dropout_readout),
+            state=self.dropout_state,
+        )
 
 
 class SearchSettings(_Group):

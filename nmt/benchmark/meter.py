@@ -93,7 +93,8 @@ class Meter:
         start, settings = time.monotonic(), self._work.settings
         source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
         keras.utils.set_random_seed(settings.training.seed)
-        model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
+        rates = settings.training.dropout_rates
+        model = Seq2Seq(settings.model, source.size, target.size, rates)
         optimizer = SummedAdam(settings.training.learning_rate)
         optimizer.build(model.trainable_variables)
         step = make_train_step(model, optimizer, Replicas(), settings.training.clip_norm)

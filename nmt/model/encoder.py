@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from nmt.model.dropout import dropout
+from nmt.model.dropout import dropout, state_noise
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.gru import gru
+from nmt.settings import DropoutRates
 
 
 class Encoder(keras.layers.Layer):
@@ -17,14 +18,19 @@ class Encoder(keras.layers.Layer):
         vocabulary_size: entries of the source vocabulary.
         embedding_dim: size of an embedding.
         units: GRU units a direction.
-        rate: dropout on embeddings and outputs, in training.
+        rates: dropout in training.
     """
 
     def __init__(
-        self, vocabulary_size: int, embedding_dim: int, units: int, rate: float = 0.0, **kwargs
+        self,
+        vocabulary_size: int,
+        embedding_dim: int,
+        units: int,
+        rates: DropoutRates = DropoutRates(),
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
+        self.units, self.rates = units, rates
         self.embedding = ScaledEmbedding(vocabulary_size, embedding_dim, name="embedding")
         self.gru = keras.layers.Bidirectional(
             keras.layers.GRU(units, return_sequences=True, return_state=True, name="gru"),
@@ -53,31 +59,35 @@ class Encoder(keras.layers.Layer):
             joined, shape (batch, 2 · units); and the mask, float, shape (batch, source).
         """
         mask = tf.not_equal(ids, 0)
-        embedded = dropout(self.embedding(ids), self.rate, seed, 1)
+        embedded = dropout(self.embedding(ids), self.rates.source_embedding, seed, 1)
         real = tf.cast(mask, tf.float32)
-        if self.on_gpu:
+        if self.on_gpu and (seed is None or not self.rates.state):
             outputs, forward, backward = self.gru(embedded, mask=mask)
         else:
-            outputs, forward, backward = self._scan(embedded, real)
-        outputs = dropout(outputs, self.rate, seed, 2)
+            outputs, forward, backward = self._scan(embedded, real, seed)
+        outputs = dropout(outputs, self.rates.encoder, seed, 2)
         return outputs, tf.concat([forward, backward], -1), real
 
-    def _scan(self, embedded: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _scan(
+        self, embedded: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """What `self.gru` gives, by `nmt.model.gru` with the same weights."""
         inputs = tf.transpose(embedded, [1, 0, 2])
         real = tf.transpose(tf.cast(mask, embedded.dtype))[..., tf.newaxis]
-        states, last = _direction(self.gru.forward_layer.cell, inputs, real)
+        first = tf.zeros([tf.shape(embedded)[0], self.units], embedded.dtype)
+        noise, back_noise = (state_noise(first, self.rates.state, seed, place) for place in (5, 6))
+        states, last = _direction(self.gru.forward_layer.cell, inputs, real, noise)
         # Read from the other end, behind the padding.
         inputs, real = tf.reverse(inputs, [0]), tf.reverse(real, [0])
-        back_states, back_last = _direction(self.gru.backward_layer.cell, inputs, real)
+        back_states, back_last = _direction(self.gru.backward_layer.cell, inputs, real, back_noise)
         outputs = tf.concat([states, tf.reverse(back_states, [0])], -1)
         return tf.transpose(outputs, [1, 0, 2]), last, back_last
 
 
 def _direction(
-    cell: keras.layers.GRUCell, inputs: tf.Tensor, mask: tf.Tensor
+    cell: keras.layers.GRUCell, inputs: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`gru` with a Keras cell's weights over inputs of shape (source, batch, embedding_dim)."""
     bias = tf.convert_to_tensor(cell.bias)
     projected = tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1) + bias[0]
-    return gru(projected, mask, tf.convert_to_tensor(cell.recurrent_kernel), bias[1])
+    return gru(projected, mask, tf.convert_to_tensor(cell.recurrent_kernel), bias[1], noise)

@@ -12,7 +12,7 @@ from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.recurrence import Kernels
-from nmt.settings import ModelSettings, check_sizes
+from nmt.settings import DropoutRates, ModelSettings, check_sizes
 
 NEVER = -1e9  # log-probability of what must not be chosen
 
@@ -44,21 +44,25 @@ class Seq2Seq(keras.Model):
         settings: the architecture.
         source_size: entries of the source vocabulary.
         target_size: entries of the target vocabulary.
-        rate: dropout in training.
+        rates: dropout in training.
 
     Raises:
         UnusableInput: sizes that do not fit together.
     """
 
     def __init__(
-        self, settings: ModelSettings, source_size: int, target_size: int, rate: float = 0.0
+        self,
+        settings: ModelSettings,
+        source_size: int,
+        target_size: int,
+        rates: DropoutRates = DropoutRates(),
     ) -> None:
         super().__init__(name="seq2seq")
         check_sizes(settings)
-        self.settings, self.target_size, self.rate = settings, target_size, rate
+        self.settings, self.target_size, self.rates = settings, target_size, rates
         width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
         self.attends = attends = settings.attention != "none"
-        self.encoder = Encoder(source_size, width, settings.encoder_units, rate, name="encoder")
+        self.encoder = Encoder(source_size, width, settings.encoder_units, rates, name="encoder")
         self.encoder.build()
         self.bridge = None
         if settings.bridge == "dense":
@@ -68,7 +72,10 @@ class Seq2Seq(keras.Model):
             self.bridge.build((None, memory_dim))
         self.embedding = ScaledEmbedding(target_size, width, name="target_embedding")
         self.decoder = AttentionDecoder(
-            settings.decoder_units, settings.attention_units if attends else None, name="decoder"
+            settings.decoder_units,
+            settings.attention_units if attends else None,
+            rates.state,
+            name="decoder",
         )
         self.decoder.build(width, memory_dim)
         self.readout = keras.layers.Dense(
@@ -112,7 +119,7 @@ class Seq2Seq(keras.Model):
         seen = states
         if self.settings.readout == "deep":
             seen = tf.concat([states, contexts, embedded], -1)
-        return dropout(self.readout(seen), self.rate, seed, 4)
+        return dropout(self.readout(seen), self.rates.readout, seed, 4)
 
     def project(self, features: tf.Tensor) -> tf.Tensor:
         """Scores of all words: (rows, readout_units) → float32 (rows, target_size)."""
@@ -138,8 +145,8 @@ class Seq2Seq(keras.Model):
             (batch, target, source), without attention (batch, target, 0).
         """
         memory, state = self.encode(source, seed)
-        embedded = dropout(self.embedding(target_inputs), self.rate, seed, 3)
-        states, contexts, weights = self.decoder(embedded, state, memory)
+        embedded = dropout(self.embedding(target_inputs), self.rates.target_embedding, seed, 3)
+        states, contexts, weights = self.decoder(embedded, state, memory, seed)
         return self.read_out(states, contexts, embedded, seed), weights
 
     def call(

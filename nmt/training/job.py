@@ -91,7 +91,9 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
 def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
     """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
     info = bundle.check(location)
-    if differences := changed(info["architecture"], settings.model_dump()):
+    # A setting that is newer than the model has its default.
+    architecture = ModelSettings.model_validate(info["architecture"]).model_dump()
+    if differences := changed(architecture, settings.model_dump()):
         raise UnusableInput(
             f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
             "model settings"
@@ -142,7 +144,8 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
     before = yaml.safe_load(file.read_text())
     old, new = ({**content} for content in (before, config))
     for content in (old, new):
-        settings = {**content["settings"]}
+        # A setting that is newer than the run had its default.
+        settings = Settings.model_validate(content["settings"]).model_dump()
         training = settings["training"].items()
         settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
         content["settings"] = settings

@@ -82,7 +82,7 @@ class Training:
         source, target = dataset.source_vocabulary, dataset.target_vocabulary
         keras.utils.set_random_seed(training.seed)
         with replicas.strategy.scope():
-            self.model = Seq2Seq(settings.model, source.size, target.size, training.dropout)
+            self.model = Seq2Seq(settings.model, source.size, target.size, training.dropout_rates)
             self.optimizer = SummedAdam(training.learning_rate)
             self.optimizer.build(self.model.trainable_variables)
             if init_from is not None:

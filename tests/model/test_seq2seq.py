@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder
-from nmt.model.dropout import dropout
+from nmt.model.dropout import dropout, state_noise
+from nmt.model.encoder import Encoder
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import PRESETS, ModelSettings, resolve
+from nmt.settings import PRESETS, DropoutRates, ModelSettings, resolve
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 VARIANTS = [
@@ -157,7 +158,7 @@ def test_the_preset_book_has_the_books_sizes() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_can_be_built_and_are_finite(preset) -> None:
-    model = Seq2Seq(resolve(preset=preset).model, 50, 40, 0.1)
+    model = Seq2Seq(resolve(preset=preset).model, 50, 40)
     source, target = batch(np.random.default_rng(1))
     logits, weights = model((source, target))
     assert logits.shape == (4, 6, 40)
@@ -188,8 +189,9 @@ def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_dropout_is_a_pure_function_of_the_seed(tiny_model) -> None:
-    model = tiny_model(rate=0.5)
+@pytest.mark.parametrize("place", DropoutRates._fields)
+def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place) -> None:
+    model = tiny_model(rates=DropoutRates(**{place: 0.5}))
     source, target = batch(np.random.default_rng(4))
 
     def logits(*seed: int) -> np.ndarray:
@@ -199,7 +201,7 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model) -> None:
     for other in ((1, 3), (2, 2)):
         assert np.abs(logits(1, 2) - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(logits(), logits())
-    np.testing.assert_allclose(logits(), tiny_model(rate=0.0)((source, target))[0], atol=1e-6)
+    np.testing.assert_allclose(logits(), tiny_model()((source, target))[0], atol=1e-6)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
@@ -210,6 +212,22 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     assert not np.array_equal(dropped, dropout(values, 0.3, seed, 2))  # another place
     assert dropout(values, 0.3, None, 1) is values
     assert dropout(values, 0.0, seed, 1) is values
+
+
+def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
+    """Then it is as good as multiplying the rows of the recurrent kernel with the noise."""
+    encoder = Encoder(12, 5, 6, DropoutRates(state=0.4))
+    encoder.build()
+    random, seed = np.random.default_rng(4), tf.constant([1, 2])
+    encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
+    ids = tf.constant([[4, 5, 6, 7, 8, 9, 3]])
+    found, final, _ = encoder(ids, seed=seed)
+    for layer, place in ((encoder.gru.forward_layer, 5), (encoder.gru.backward_layer, 6)):
+        noise = state_noise(tf.zeros([1, 6]), 0.4, seed, place).numpy()[0]
+        assert set(np.unique(noise)) <= {np.float32(0), np.float32(1 / 0.6)}
+        layer.cell.recurrent_kernel.assign(layer.cell.recurrent_kernel * noise[:, np.newaxis])
+    np.testing.assert_allclose(encoder(ids)[0], found, atol=1e-5)
+    np.testing.assert_allclose(encoder(ids)[1], final, atol=1e-5)
 
 
 def test_every_weight_takes_part_in_training(tiny_model) -> None:
