@@ -114,10 +114,10 @@ class ModelSettings(_Group):
     encoder_units: int = Field(128, ge=1, description="GRU units a direction of the encoder.")
     decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
     attention_units: int = Field(512, ge=1, description="Size of the attention's hidden layer.")
-    bridge: Literal["concat", "dense"] = Field(
+    bridge: Literal["concat", "dense", "mean"] = Field(
         "concat",
-        description="First decoder state: the encoder's two final states joined, or a tanh "
-        "layer over them.",
+        description="First decoder state: the encoder's two final states joined, a tanh layer "
+        "over them, or one over the mean of the encoder outputs.",
     )
     readout: Literal["state", "deep"] = Field(
         "state",
@@ -128,8 +128,10 @@ class ModelSettings(_Group):
     readout_activation: Literal["relu", "tanh"] = Field(
         "relu", description="Activation of the layer before the softmax."
     )
-    tie_embeddings: bool = Field(
-        False, description="The softmax layer shares the target embedding's matrix."
+    tie_embeddings: Literal[False, True, "three-way"] = Field(
+        False,
+        description="The softmax layer shares the target embedding's matrix; three-way: so does "
+        "the source embedding (needs data.joint_vocabulary).",
     )
 
 
@@ -313,7 +315,7 @@ def check_sizes(settings: ModelSettings) -> None:
         raise UnusableInput(
             "model.bridge=concat needs model.decoder_units = 2 · model.encoder_units "
             f"({settings.decoder_units} ≠ 2 · {settings.encoder_units}); change one, or set "
-            "model.bridge=dense"
+            "model.bridge=dense or mean"
         )
     if settings.tie_embeddings and settings.readout_units != settings.embedding_dim:
         raise UnusableInput(

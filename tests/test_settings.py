@@ -105,6 +105,7 @@ def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
         ({"assignments": ["training.epochs=[1"]}, "training.epochs=[1"),
         ({"assignments": ["model.attention=luong"]}, "'model.attention'"),
         ({"assignments": ["training.dropout=1"]}, "'training.dropout'"),
+        ({"assignments": ["model.tie_embeddings=2"]}, "'model.tie_embeddings'"),
         ({"config": {"search": {"beamsize": 3}}}, "did you mean 'beam_size'?"),
         ({"config": {"search": {3: 4}}}, "'search.3'"),
     ],

@@ -39,7 +39,7 @@ class Flops(NamedTuple):
         decoder = 3 * state * (width + context + state) + state * units
         readout = model.readout_units * (state + deep + target_size)
         return cls(
-            sentence=2 * memory * state if model.bridge == "dense" else 0,
+            sentence=0 if model.bridge == "concat" else 2 * memory * state,
             source=2 * (2 * gru + memory * units),
             target=2 * (decoder + readout),
             pair=2 * (units + context),

@@ -15,23 +15,21 @@ class Encoder(keras.layers.Layer):
     """Read a source sentence in both directions (Bahdanau et al. 2015, section 3.2).
 
     Args:
-        vocabulary_size: entries of the source vocabulary.
-        embedding_dim: size of an embedding.
+        embedding: of the source words.
         units: GRU units a direction.
         rates: dropout in training.
     """
 
     def __init__(
         self,
-        vocabulary_size: int,
-        embedding_dim: int,
+        embedding: ScaledEmbedding,
         units: int,
         rates: DropoutRates = DropoutRates(),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.rates = units, rates
-        self.embedding = ScaledEmbedding(vocabulary_size, embedding_dim, name="embedding")
+        self.embedding = embedding
         self.gru = keras.layers.Bidirectional(
             keras.layers.GRU(units, return_sequences=True, return_state=True, name="gru"),
             merge_mode="concat",

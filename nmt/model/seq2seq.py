@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
@@ -47,7 +48,8 @@ class Seq2Seq(keras.Model):
         rates: dropout in training.
 
     Raises:
-        UnusableInput: sizes that do not fit together.
+        UnusableInput: sizes that do not fit together, or two vocabularies where
+            `tie_embeddings` needs one.
     """
 
     def __init__(
@@ -62,15 +64,25 @@ class Seq2Seq(keras.Model):
         self.settings, self.target_size, self.rates = settings, target_size, rates
         width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
         self.attends = attends = settings.attention != "none"
-        self.encoder = Encoder(source_size, width, settings.encoder_units, rates, name="encoder")
+        three_way = settings.tie_embeddings == "three-way"
+        if three_way and source_size != target_size:
+            raise UnusableInput(
+                "model.tie_embeddings=three-way needs one vocabulary of both languages "
+                f"(source {source_size} ≠ target {target_size} entries); prepare the corpus with "
+                "--joint-vocabulary"
+            )
+        embedding = ScaledEmbedding(source_size, width, name="embedding")
+        self.encoder = Encoder(embedding, settings.encoder_units, rates, name="encoder")
         self.encoder.build()
         self.bridge = None
-        if settings.bridge == "dense":
+        if settings.bridge != "concat":
             self.bridge = keras.layers.Dense(
                 settings.decoder_units, activation="tanh", name="bridge"
             )
             self.bridge.build((None, memory_dim))
-        self.embedding = ScaledEmbedding(target_size, width, name="target_embedding")
+        self.embedding = (
+            embedding if three_way else ScaledEmbedding(target_size, width, name="target_embedding")
+        )
         self.decoder = AttentionDecoder(
             settings.decoder_units,
             settings.attention_units if attends else None,
@@ -104,8 +116,12 @@ class Seq2Seq(keras.Model):
             The memory that the decoder looks at, and its first state, shape
             (batch, decoder_units).
         """
-        outputs, final, mask = self.encoder(source, seed=seed)
-        state = final if self.bridge is None else self.bridge(final)
+        outputs, seen, mask = self.encoder(source, seed=seed)
+        if self.settings.bridge == "mean":
+            total = tf.einsum("bsd,bs->bd", outputs, tf.cast(mask, outputs.dtype))
+            length = tf.maximum(tf.reduce_sum(mask, 1, keepdims=True), 1.0)
+            seen = total / tf.cast(length, outputs.dtype)
+        state = seen if self.bridge is None else self.bridge(seen)
         return self.decoder.remember(outputs, mask), state
 
     def read_out(

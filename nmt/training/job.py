@@ -84,6 +84,15 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 f"{request.data}: its {split} split is empty; prepare it again with more pairs"
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
+    tokenizer = dataset.info["tokenizer"]
+    if (
+        request.settings.model.tie_embeddings == "three-way"
+        and tokenizer["source"]["sha256"] != tokenizer["target"]["sha256"]
+    ):
+        raise UnusableInput(
+            f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
+            f"{request.data} has two; prepare it with --joint-vocabulary"
+        )
     if request.init_from is not None:
         _check_model(request.init_from, request.settings.model, dataset)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nmt.model.decoder import AttentionDecoder
 from nmt.model.dropout import dropped, state_noise
+from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.gru import gru, gru_step
 from nmt.model.recurrence import decoder_step
@@ -91,7 +92,7 @@ def test_a_gru_over_padded_sentences(rate) -> None:
 
 def test_the_encoder_is_keras_bidirectional_gru() -> None:
     random = np.random.default_rng(4)
-    encoder = Encoder(12, 5, 6)
+    encoder = Encoder(ScaledEmbedding(12, 5), 6)
     encoder.build()
     encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
     ids = tf.constant([[4, 5, 6, 7, 3], [8, 3, 0, 0, 0], [9, 10, 11, 3, 0]])

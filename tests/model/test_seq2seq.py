@@ -13,6 +13,7 @@ import tensorflow as tf
 from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder
 from nmt.model.dropout import dropout, state_noise
+from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import PRESETS, DropoutRates, ModelSettings, resolve
@@ -21,7 +22,12 @@ from nmt.vocabulary.special import BOS, EOS, PAD
 VARIANTS = [
     {"attention": attention, "readout": readout}
     for attention, readout in product(("bahdanau", "none"), ("deep", "state"))
-] + [{"tie_embeddings": True}, {"bridge": "concat", "decoder_units": 24}]
+] + [
+    {"tie_embeddings": True},
+    {"tie_embeddings": "three-way", "source": 30, "target": 30},
+    {"bridge": "concat", "decoder_units": 24},
+    {"bridge": "mean"},
+]
 
 
 def batch(random: np.random.Generator, rows: int = 4, source: int = 7, target: int = 6):
@@ -179,12 +185,42 @@ def test_tied_embeddings_are_one_matrix(tiny_model) -> None:
     assert matrix.shape == (25, 16)
 
 
+def test_three_way_tying_is_one_matrix_in_three_places(tiny_model, tmp_path) -> None:
+    two, three = (
+        tiny_model(30, 30, tie_embeddings=value, attention="none") for value in (True, "three-way")
+    )
+    assert two.count_params() - three.count_params() == 16 * 30
+    assert three.encoder.embedding is three.embedding
+    source, target = batch(np.random.default_rng(6))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(three((source, target))[0][:, 0] ** 2)
+    gradient = tf.convert_to_tensor(tape.gradient(total, three.embedding.embeddings.value))
+    assert (np.abs(gradient).max(-1) > 0).all()  # every row as a word of the output
+    three.save_weights(tmp_path / "three.weights.h5")
+    again = tiny_model(30, 30, seed=2, tie_embeddings="three-way", attention="none")
+    again.load_weights(tmp_path / "three.weights.h5")
+    np.testing.assert_array_equal(again((source, target))[0], three((source, target))[0])
+
+
+def test_the_mean_bridge_sees_the_mean_of_the_real_outputs(tiny_model) -> None:
+    model = tiny_model(bridge="mean")
+    source, _ = batch(np.random.default_rng(6))
+    memory, state = model.encode(source)
+    for i, length in enumerate((source != PAD).sum(1)):
+        mean = memory.outputs.numpy()[i, :length].mean(0)
+        np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"bridge": "concat", "decoder_units": 20}, {"tie_embeddings": True, "readout_units": 17}],
+    [
+        {"bridge": "concat", "decoder_units": 20},
+        {"tie_embeddings": True, "readout_units": 17},
+        {"tie_embeddings": "three-way", "source": 30, "target": 25},
+    ],
 )
 def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
-    with pytest.raises(UnusableInput, match=r"needs model\.") as caught:
+    with pytest.raises(UnusableInput, match=r"needs (model\.|one vocabulary)") as caught:
         tiny_model(**settings)
     assert "\n" not in str(caught.value)
 
@@ -216,7 +252,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 
 def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
     """Then it is as good as multiplying the rows of the recurrent kernel with the noise."""
-    encoder = Encoder(12, 5, 6, DropoutRates(state=0.4))
+    encoder = Encoder(ScaledEmbedding(12, 5), 6, DropoutRates(state=0.4))
     encoder.build()
     random, seed = np.random.default_rng(4), tf.constant([1, 2])
     encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
