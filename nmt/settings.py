@@ -113,6 +113,27 @@ class ModelSettings(_Group):
     embedding_dim: int = Field(128, ge=1, description="Size of source and target embeddings.")
     encoder_units: int = Field(128, ge=1, description="GRU units a direction of the encoder.")
     decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
+    encoder_layers: int = Field(
+        1, ge=1, description="Layers of the encoder, with residual connections between them."
+    )
+    decoder_layers: int = Field(
+        1,
+        ge=1,
+        description="Layers of the decoder, with residual connections between them; the first "
+        "has the attention.",
+    )
+    decoder: Literal["gru", "conditional"] = Field(
+        "gru",
+        description="One GRU that sees word and context, or two, with the attention between "
+        "them (Sennrich et al. 2017).",
+    )
+    layer_norm: bool = Field(
+        False, description="Layer normalisation in all GRU cells (Ba et al. 2016)."
+    )
+    input_feeding: bool = Field(
+        False,
+        description="The decoder also sees its readout of the step before (Luong et al. 2015).",
+    )
     attention_units: int = Field(512, ge=1, description="Size of the attention's hidden layer.")
     bridge: Literal["concat", "dense", "mean"] = Field(
         "concat",
@@ -322,6 +343,16 @@ def check_sizes(settings: ModelSettings) -> None:
             "model.tie_embeddings needs model.readout_units = model.embedding_dim "
             f"({settings.readout_units} ≠ {settings.embedding_dim}); change one of them"
         )
+
+
+def is_plain(settings: ModelSettings) -> bool:
+    """Whether the decoder is one GRU without any option."""
+    return (
+        settings.decoder == "gru"
+        and settings.decoder_layers == 1
+        and not settings.layer_norm
+        and not settings.input_feeding
+    )
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -45,6 +45,7 @@ class AttentionDecoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.state_dropout = units, state_dropout
+        self.state_size = units
         self.attention = (
             BahdanauAttention(attention_units, name="attention") if attention_units else None
         )
@@ -75,7 +76,11 @@ class AttentionDecoder(keras.layers.Layer):
         """The embeddings' part of the gates: (…, embedding_dim) → (…, 3 · units)."""
         return tf.tensordot(embedded, tf.convert_to_tensor(self.kernel), 1) + self.bias[0]
 
-    def kernels(self) -> Kernels:
+    def output(self, states: tf.Tensor) -> tf.Tensor:
+        """What the readout sees of the states: (…, state_size) → (…, units)."""
+        return states
+
+    def kernels(self) -> Any:
         """The weights as the steps use them; made once a batch."""
         recurrent = tf.convert_to_tensor(self.recurrent_kernel)
         bias = tf.convert_to_tensor(self.bias)[1]
@@ -90,7 +95,7 @@ class AttentionDecoder(keras.layers.Layer):
         )
 
     def step(
-        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Kernels
+        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Any
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,8 +12,9 @@ from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
-from nmt.model.recurrence import Kernels
-from nmt.settings import DropoutRates, ModelSettings, check_sizes
+from nmt.model.readout import Readout
+from nmt.model.stacked import StackedDecoder
+from nmt.settings import DropoutRates, ModelSettings, check_sizes, is_plain
 
 NEVER = -1e9  # log-probability of what must not be chosen
 
@@ -30,7 +31,7 @@ class Decoding(NamedTuple):
     """
 
     memory: Memory
-    kernels: Kernels
+    kernels: Any
     matrix: tf.Tensor
     bias: tf.Tensor
 
@@ -72,31 +73,45 @@ class Seq2Seq(keras.Model):
                 "--joint-vocabulary"
             )
         embedding = ScaledEmbedding(source_size, width, name="embedding")
-        self.encoder = Encoder(embedding, settings.encoder_units, rates, name="encoder")
+        self.encoder = Encoder(
+            embedding,
+            settings.encoder_units,
+            rates,
+            settings.encoder_layers,
+            settings.layer_norm,
+            name="encoder",
+        )
         self.encoder.build()
         self.bridge = None
         if settings.bridge != "concat":
             self.bridge = keras.layers.Dense(
-                settings.decoder_units, activation="tanh", name="bridge"
+                settings.decoder_units * settings.decoder_layers, activation="tanh", name="bridge"
             )
             self.bridge.build((None, memory_dim))
         self.embedding = (
             embedding if three_way else ScaledEmbedding(target_size, width, name="target_embedding")
         )
-        self.decoder = AttentionDecoder(
-            settings.decoder_units,
-            settings.attention_units if attends else None,
-            rates.state,
-            name="decoder",
-        )
+        if is_plain(settings):
+            self.decoder = AttentionDecoder(
+                settings.decoder_units,
+                settings.attention_units if attends else None,
+                rates.state,
+                name="decoder",
+            )
+        else:
+            self.decoder = StackedDecoder(settings, rates, name="decoder")
         self.decoder.build(width, memory_dim)
-        self.readout = keras.layers.Dense(
-            settings.readout_units, activation=settings.readout_activation, name="readout"
-        )
-        seen = settings.decoder_units
-        if settings.readout == "deep":
-            seen += width + (memory_dim if attends else 0)
-        self.readout.build((None, seen))
+        if settings.input_feeding:
+            self.readout = self.decoder.readout
+        else:
+            self.readout = Readout(
+                settings.readout_units,
+                settings.readout_activation,
+                settings.readout == "deep",
+                name="readout",
+            )
+            context = memory_dim if attends else 0
+            self.readout.build(settings.decoder_units, context, width)
         self.output_bias = self.add_weight(
             name="output_bias", shape=(target_size,), initializer="zeros"
         )
@@ -114,7 +129,7 @@ class Seq2Seq(keras.Model):
 
         Returns:
             The memory that the decoder looks at, and its first state, shape
-            (batch, decoder_units).
+            (batch, state_size).
         """
         outputs, seen, mask = self.encoder(source, seed=seed)
         if self.settings.bridge == "mean":
@@ -122,6 +137,8 @@ class Seq2Seq(keras.Model):
             length = tf.maximum(tf.reduce_sum(mask, 1, keepdims=True), 1.0)
             seen = total / tf.cast(length, outputs.dtype)
         state = seen if self.bridge is None else self.bridge(seen)
+        if missing := self.decoder.state_size - state.shape[-1]:  # these parts begin with zeros
+            state = tf.pad(state, [[0, 0], [0, missing]])
         return self.decoder.remember(outputs, mask), state
 
     def read_out(
@@ -131,11 +148,11 @@ class Seq2Seq(keras.Model):
         embedded: tf.Tensor,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The layer before the softmax: (…, decoder_units) and so on → (…, readout_units)."""
-        seen = states
-        if self.settings.readout == "deep":
-            seen = tf.concat([states, contexts, embedded], -1)
-        return dropout(self.readout(seen), self.rates.readout, seed, 4)
+        """The layer before the softmax: (…, state_size) and so on → (…, readout_units)."""
+        if self.settings.input_feeding:
+            return self.decoder.fed(states)  # found on the way
+        features = self.readout.read(self.decoder.output(states), contexts, embedded)
+        return dropout(features, self.rates.readout, seed, 4)
 
     def project(self, features: tf.Tensor) -> tf.Tensor:
         """Scores of all words: (rows, readout_units) → float32 (rows, target_size)."""
@@ -183,7 +200,7 @@ class Seq2Seq(keras.Model):
 
         Returns:
             What stays the same over its steps, and the first state, shape
-            (batch, decoder_units).
+            (batch, state_size).
         """
         memory, state = self.encode(source)
         if self.output_kernel is None:
@@ -204,7 +221,7 @@ class Seq2Seq(keras.Model):
 
         Args:
             words: ids of the words before, shape (batch · beams,).
-            state: decoder states, shape (batch · beams, decoder_units).
+            state: decoder states, shape (batch · beams, state_size).
             decoding: from `begin`.
 
         Returns:

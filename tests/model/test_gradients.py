@@ -100,7 +100,7 @@ def test_the_encoder_is_keras_bidirectional_gru() -> None:
     pulls = normal(random, BATCH, SOURCE, 12) * mask[..., None], normal(random, BATCH, 12)
 
     def run(on_gpu: bool):
-        encoder.on_gpu = on_gpu
+        encoder.gru.on_gpu = on_gpu
         with tf.GradientTape() as tape:
             outputs, final, real = encoder(ids)
             total = tf.reduce_sum(outputs * pulls[0]) + tf.reduce_sum(final * pulls[1])

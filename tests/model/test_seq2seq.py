@@ -28,6 +28,21 @@ VARIANTS = [
     {"bridge": "concat", "decoder_units": 24},
     {"bridge": "mean"},
 ]
+OPTIONS = [
+    {"decoder": "conditional"},
+    {"layer_norm": True},
+    {"input_feeding": True, "readout": "state"},
+    {"encoder_layers": 2, "decoder_layers": 3},
+    {"bridge": "concat", "decoder_units": 24, "decoder_layers": 2},
+]
+ALL = {
+    "decoder": "conditional",
+    "layer_norm": True,
+    "input_feeding": True,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+}
+VARIANTS += [*OPTIONS, ALL, {**ALL, "attention": "none"}]
 
 
 def batch(random: np.random.Generator, rows: int = 4, source: int = 7, target: int = 6):
@@ -94,6 +109,16 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
         found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
         np.testing.assert_allclose(found, logits[:, t], atol=1e-5)
         np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_the_weights_are_all_of_a_model(tiny_model, settings, tmp_path) -> None:
+    model, other = tiny_model(**settings), tiny_model(seed=2, **settings)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    inputs = batch(np.random.default_rng(6), rows=2)
+    for found, expected in zip(other(inputs), model(inputs), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
@@ -225,9 +250,13 @@ def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("place", DropoutRates._fields)
-def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place) -> None:
-    model = tiny_model(rates=DropoutRates(**{place: 0.5}))
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [*product(DropoutRates._fields, [{}]), *product(("encoder", "readout", "state"), [ALL])],
+    ids=str,
+)
+def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> None:
+    model = tiny_model(rates=DropoutRates(**{place: 0.5}), **settings)
     source, target = batch(np.random.default_rng(4))
 
     def logits(*seed: int) -> np.ndarray:
@@ -237,7 +266,7 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place) -> None:
     for other in ((1, 3), (2, 2)):
         assert np.abs(logits(1, 2) - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(logits(), logits())
-    np.testing.assert_allclose(logits(), tiny_model()((source, target))[0], atol=1e-6)
+    np.testing.assert_allclose(logits(), tiny_model(**settings)((source, target))[0], atol=1e-6)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
@@ -266,16 +295,16 @@ def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
     np.testing.assert_allclose(encoder(ids)[1], final, atol=1e-5)
 
 
-def test_every_weight_takes_part_in_training(tiny_model) -> None:
-    for settings in VARIANTS:
-        model = tiny_model(**settings)
-        source, target = batch(np.random.default_rng(4), rows=8)
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(model((source, target))[0] ** 2)
-        gradients = tape.gradient(total, model.trainable_variables)
-        for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            assert gradient is not None, variable.path
-            assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_every_weight_takes_part_in_training(tiny_model, settings) -> None:
+    model = tiny_model(**settings)
+    source, target = batch(np.random.default_rng(4), rows=8)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(model((source, target))[0] ** 2)
+    gradients = tape.gradient(total, model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
 
 
 def test_the_defaults_are_the_books() -> None:
