@@ -106,7 +106,7 @@ def main() -> None:
     training, widths = settings.training, dataset.widths()
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     book = BookModel(settings.model, *sizes, training.dropout)
-    ours = Seq2Seq(settings.model, *sizes, training.dropout)
+    ours = Seq2Seq(settings.model, *sizes, training.dropout_rates)
     optimizer = SummedAdam(training.learning_rate)
     optimizer.build(ours.trainable_variables)
     our_step = make_train_step(ours, optimizer, Replicas(), training.clip_norm)

@@ -49,7 +49,7 @@ def measure(
     training = settings.training
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     with replicas.strategy.scope():
-        model = Seq2Seq(settings.model, *sizes, training.dropout)
+        model = Seq2Seq(settings.model, *sizes, training.dropout_rates)
         optimizer = SummedAdam(training.learning_rate)
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, training.clip_norm)

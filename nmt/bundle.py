@@ -155,20 +155,20 @@ def load(location: Location) -> Bundle:
     """
     info = describe(location)
     data = {name: _read_checked(location, info, name) for name in info["files"]}
-    vocabularies = [
+    source, target = (
         load_vocabulary(info["tokenizer"], data[_vocabulary_file(info, side)])
         for side in ("source", "target")
-    ]
+    )
     from nmt.model.seq2seq import Seq2Seq
 
     settings = ModelSettings.model_validate(info["architecture"])
-    model = Seq2Seq(settings, *(vocabulary.size for vocabulary in vocabularies))
+    model = Seq2Seq(settings, source.size, target.size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _WEIGHTS
         path.write_bytes(data[_WEIGHTS])
         model.load_weights(path)
     lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
-    return Bundle(model, vocabularies[0], vocabularies[1], info, lexicon)
+    return Bundle(model, source, target, info, lexicon)
 
 
 def has_lexicon(info: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -114,11 +114,32 @@ class ModelSettings(_Group):
     embedding_dim: int = Field(128, ge=1, description="Size of source and target embeddings.")
     encoder_units: int = Field(128, ge=1, description="GRU units a direction of the encoder.")
     decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
+    encoder_layers: int = Field(
+        1, ge=1, description="Layers of the encoder, with residual connections between them."
+    )
+    decoder_layers: int = Field(
+        1,
+        ge=1,
+        description="Layers of the decoder, with residual connections between them; the first "
+        "has the attention.",
+    )
+    decoder: Literal["gru", "conditional"] = Field(
+        "gru",
+        description="One GRU that sees word and context, or two, with the attention between "
+        "them (Sennrich et al. 2017).",
+    )
+    layer_norm: bool = Field(
+        False, description="Layer normalisation in all GRU cells (Ba et al. 2016)."
+    )
+    input_feeding: bool = Field(
+        False,
+        description="The decoder also sees its readout of the step before (Luong et al. 2015).",
+    )
     attention_units: int = Field(512, ge=1, description="Size of the attention's hidden layer.")
-    bridge: Literal["concat", "dense"] = Field(
+    bridge: Literal["concat", "dense", "mean"] = Field(
         "concat",
-        description="First decoder state: the encoder's two final states joined, or a tanh "
-        "layer over them.",
+        description="First decoder state: the encoder's two final states joined, a tanh layer "
+        "over them, or one over the mean of the encoder outputs.",
     )
     readout: Literal["state", "deep"] = Field(
         "state",
@@ -129,9 +150,21 @@ class ModelSettings(_Group):
     readout_activation: Literal["relu", "tanh"] = Field(
         "relu", description="Activation of the layer before the softmax."
     )
-    tie_embeddings: bool = Field(
-        False, description="The softmax layer shares the target embedding's matrix."
+    tie_embeddings: Literal[False, True, "three-way"] = Field(
+        False,
+        description="The softmax layer shares the target embedding's matrix; three-way: so does "
+        "the source embedding (needs data.joint_vocabulary).",
     )
+
+
+class DropoutRates(NamedTuple):
+    """Dropout of each place in the model; 0 is none."""
+
+    source_embedding: float = 0.0
+    target_embedding: float = 0.0
+    encoder: float = 0.0
+    readout: float = 0.0
+    state: float = 0.0
 
 
 class TrainingSettings(_Group):
@@ -196,7 +229,27 @@ class TrainingSettings(_Group):
         1.0, gt=0, description="The gradient's global norm is clipped to this."
     )
     dropout: float = Field(
-        0.2, ge=0, lt=1, description="Rate on embeddings, encoder outputs and readout."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Rate on embeddings, encoder outputs and readout, but where one of the "
+        "settings below has another.",
+    )
+    dropout_source_embedding: float | None = Field(
+        None, ge=0, lt=1, description="Rate on source embeddings."
+    )
+    dropout_target_embedding: float | None = Field(
+        None, ge=0, lt=1, description="Rate on target embeddings."
+    )
+    dropout_encoder: float | None = Field(None, ge=0, lt=1, description="Rate on encoder outputs.")
+    dropout_readout: float | None = Field(
+        None, ge=0, lt=1, description="Rate on the layer before the softmax."
+    )
+    dropout_state: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Rate on recurrent states, one mask a sentence (Gal and Ghahramani 2016).",
     )
     label_smoothing: float = Field(
         0.0,
@@ -235,6 +288,21 @@ class TrainingSettings(_Group):
     def averages_best(self) -> bool:
         """Whether there is a mean of the best models."""
         return self.average_best and self.keep_best > 1
+
+    @property
+    def dropout_rates(self) -> DropoutRates:
+        """The rate of every place."""
+
+        def rate(own: float | None) -> float:
+            return self.dropout if own is None else own
+
+        return DropoutRates(
+            source_embedding=rate(self.dropout_source_embedding),
+            target_embedding=rate(self.dropout_target_embedding),
+            encoder=rate(self.dropout_encoder),
+            readout=rate(self.dropout_readout),
+            state=self.dropout_state,
+        )
 
 
 class SearchSettings(_Group):
@@ -342,13 +410,23 @@ def check_sizes(settings: ModelSettings) -> None:
         raise UnusableInput(
             "model.bridge=concat needs model.decoder_units = 2 · model.encoder_units "
             f"({settings.decoder_units} ≠ 2 · {settings.encoder_units}); change one, or set "
-            "model.bridge=dense"
+            "model.bridge=dense or mean"
         )
     if settings.tie_embeddings and settings.readout_units != settings.embedding_dim:
         raise UnusableInput(
             "model.tie_embeddings needs model.readout_units = model.embedding_dim "
             f"({settings.readout_units} ≠ {settings.embedding_dim}); change one of them"
         )
+
+
+def is_plain(settings: ModelSettings) -> bool:
+    """Whether the decoder is one GRU without any option."""
+    return (
+        settings.decoder == "gru"
+        and settings.decoder_layers == 1
+        and not settings.layer_norm
+        and not settings.input_feeding
+    )
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -20,7 +20,8 @@ TINY = {
 def tiny_model() -> Any:
     """A function that makes a small model with random weights, some of them large.
 
-    Its arguments: the sizes of both vocabularies, the seed, and settings of the group model.
+    Its arguments: the sizes of both vocabularies, the seed, the rates of dropout, and settings
+    of the group model.
     Its initial weights would make all words about equally probable; these do not.
     """
     import keras
@@ -28,11 +29,17 @@ def tiny_model() -> Any:
 
     import nmt.model  # noqa: F401
     from nmt.model.seq2seq import Seq2Seq
-    from nmt.settings import ModelSettings
+    from nmt.settings import DropoutRates, ModelSettings
 
-    def make(source: int = 30, target: int = 25, seed: int = 1, rate: float = 0.0, **settings: Any):
+    def make(
+        source: int = 30,
+        target: int = 25,
+        seed: int = 1,
+        rates: DropoutRates = DropoutRates(),
+        **settings: Any,
+    ):
         keras.utils.set_random_seed(seed)
-        model = Seq2Seq(ModelSettings.model_validate({**TINY, **settings}), source, target, rate)
+        model = Seq2Seq(ModelSettings.model_validate({**TINY, **settings}), source, target, rates)
         random = np.random.default_rng(seed)
         model.set_weights([0.6 * random.standard_normal(w.shape) for w in model.get_weights()])
         return model

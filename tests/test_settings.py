@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from nmt.errors import UnusableInput
 from nmt.settings import (
     PRESETS,
+    DropoutRates,
     ModelSettings,
     Settings,
     changed,
@@ -104,6 +105,7 @@ def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
         ({"assignments": ["training.epochs=[1"]}, "training.epochs=[1"),
         ({"assignments": ["model.attention=luong"]}, "'model.attention'"),
         ({"assignments": ["training.dropout=1"]}, "'training.dropout'"),
+        ({"assignments": ["model.tie_embeddings=2"]}, "'model.tie_embeddings'"),
         ({"config": {"search": {"beamsize": 3}}}, "did you mean 'beam_size'?"),
         ({"config": {"search": {3: 4}}}, "'search.3'"),
     ],
@@ -131,6 +133,15 @@ def test_every_setting_has_a_sentence() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_valid(preset) -> None:
     check_sizes(resolve(preset=preset).model)
+
+
+def test_a_place_without_a_rate_of_its_own_has_the_common_one() -> None:
+    assert resolve(assignments=["training.dropout=0.3"]).training.dropout_rates == DropoutRates(
+        0.3, 0.3, 0.3, 0.3, state=0.0
+    )
+    own = ["dropout=0.3", "dropout_encoder=0", "dropout_readout=0.5", "dropout_state=0.1"]
+    rates = resolve(assignments=[f"training.{value}" for value in own]).training.dropout_rates
+    assert rates == DropoutRates(0.3, 0.3, 0.0, 0.5, 0.1)
 
 
 def test_sizes_that_do_not_fit() -> None:

@@ -35,12 +35,17 @@ class Flops(NamedTuple):
         attends = model.attention != "none"
         units, context = (model.attention_units, memory) if attends else (0, 0)
         deep = width + context if model.readout == "deep" else 0
-        gru = 3 * model.encoder_units * (width + model.encoder_units)
-        decoder = 3 * state * (width + context + state) + state * units
+        fed = model.readout_units if model.input_feeding else 0
+        # Both directions of every layer; those above the first see the one below.
+        encoder = 2 * 3 * model.encoder_units * (width + model.encoder_units)
+        encoder += (model.encoder_layers - 1) * 3 * memory * (memory + model.encoder_units)
+        recurrent = state * (2 if model.decoder == "conditional" else 1)
+        decoder = 3 * state * (width + fed + context + recurrent) + state * units
+        decoder += (model.decoder_layers - 1) * 3 * state * 2 * state
         readout = model.readout_units * (state + deep + target_size)
         return cls(
-            sentence=2 * memory * state if model.bridge == "dense" else 0,
-            source=2 * (2 * gru + memory * units),
+            sentence=0 if model.bridge == "concat" else 2 * memory * state * model.decoder_layers,
+            source=2 * (encoder + memory * units),
             target=2 * (decoder + readout),
             pair=2 * (units + context),
         )

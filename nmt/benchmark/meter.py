@@ -95,8 +95,9 @@ class Meter:
         start, settings = time.monotonic(), self._work.settings
         source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
         keras.utils.set_random_seed(settings.training.seed)
+        rates = settings.training.dropout_rates
         with dtype_policy(settings.training.precision):
-            model = Seq2Seq(settings.model, source.size, target.size, settings.training.dropout)
+            model = Seq2Seq(settings.model, source.size, target.size, rates)
         optimizer = SummedAdam.of(settings.training)
         optimizer.build(model.trainable_variables)
         training = settings.training

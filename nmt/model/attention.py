@@ -64,8 +64,17 @@ def attend(
     The other arguments and what it returns are those of `BahdanauAttention.call`; `v_a` has
     the shape (units,).
     """
+    weights, _ = attention_weights(projected, keys, mask, v_a)
+    context = tf.matmul(tf.cast(weights, memory.dtype), memory)
+    return tf.reshape(context, [-1, memory.shape[-1]]), weights
+
+
+def attention_weights(
+    projected: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, v_a: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The weights of `attend`, and the hidden layer, shape (batch, beams, source, units)."""
     units = keys.shape[-1]
-    projected = tf.reshape(projected, [tf.shape(memory)[0], -1, 1, units])
+    projected = tf.reshape(projected, [tf.shape(keys)[0], -1, 1, units])
     hidden = tf.tanh(projected + keys[:, tf.newaxis])  # (batch, beams, source, units)
     # As a product of matrices: the broadcast product of a rank-4 tensor and a matrix
     # corrupts memory in TensorFlow 2.21 with oneDNN.
@@ -73,9 +82,7 @@ def attend(
     mask = tf.cast(mask, tf.float32)[:, tf.newaxis]
     # Softmax in float32 whatever the precision; a row of padding alone gets weights of 0.
     energy = tf.cast(energy, tf.float32) + (mask - 1.0) * 1e9
-    weights = tf.nn.softmax(energy) * mask
-    context = tf.matmul(tf.cast(weights, memory.dtype), memory)
-    return tf.reshape(context, [-1, memory.shape[-1]]), weights
+    return tf.nn.softmax(energy) * mask, hidden
 
 
 def attend_gradient(
@@ -104,9 +111,19 @@ def attend_gradient(
         Gradients of `projected`, of `keys` and of `v_a`.
     """
     g_weights += tf.cast(tf.linalg.matvec(memory, g_context), tf.float32)
-    g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
-    g_energy = tf.cast(g_energy, keys.dtype)
     hidden = tf.tanh(projected[:, tf.newaxis] + keys)
+    return attention_weights_gradient(g_weights, weights, hidden, v_a)
+
+
+def attention_weights_gradient(
+    g_weights: tf.Tensor, weights: tf.Tensor, hidden: tf.Tensor, v_a: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradient of `attention_weights` for one query a sentence; see `attend_gradient`.
+
+    `hidden` is the hidden layer, shape (batch, source, units).
+    """
+    g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
+    g_energy = tf.cast(g_energy, hidden.dtype)
     g_v = tf.tensordot(g_energy, hidden, [[0, 1], [0, 1]])
     g_keys = g_energy[..., tf.newaxis] * (v_a - v_a * hidden * hidden)
     return tf.reduce_sum(g_keys, 1), g_keys, g_v

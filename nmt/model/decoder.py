@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from nmt.model.attention import BahdanauAttention
+from nmt.model.dropout import state_noise
 from nmt.model.recurrence import Kernels, decoder_step, teacher_forced
 
 
@@ -36,11 +37,15 @@ class AttentionDecoder(keras.layers.Layer):
         units: GRU units.
         attention_units: size of the attention's hidden layer; None is chapter 11's decoder,
             which sees the source through its first state alone.
+        state_dropout: rate of `nmt.model.dropout.state_noise` in training.
     """
 
-    def __init__(self, units: int, attention_units: int | None, **kwargs) -> None:
+    def __init__(
+        self, units: int, attention_units: int | None, state_dropout: float = 0.0, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
-        self.units = units
+        self.units, self.state_dropout = units, state_dropout
+        self.state_size = units
         self.attention = (
             BahdanauAttention(attention_units, name="attention") if attention_units else None
         )
@@ -71,7 +76,11 @@ class AttentionDecoder(keras.layers.Layer):
         """The embeddings' part of the gates: (…, embedding_dim) → (…, 3 · units)."""
         return tf.tensordot(embedded, tf.convert_to_tensor(self.kernel), 1) + self.bias[0]
 
-    def kernels(self) -> Kernels:
+    def output(self, states: tf.Tensor) -> tf.Tensor:
+        """What the readout sees of the states: (…, state_size) → (…, units)."""
+        return states
+
+    def kernels(self) -> Any:
         """The weights as the steps use them; made once a batch."""
         recurrent = tf.convert_to_tensor(self.recurrent_kernel)
         bias = tf.convert_to_tensor(self.bias)[1]
@@ -86,7 +95,7 @@ class AttentionDecoder(keras.layers.Layer):
         )
 
     def step(
-        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Kernels
+        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Any
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence.
 
@@ -105,7 +114,11 @@ class AttentionDecoder(keras.layers.Layer):
         return decoder_step(projected, state, *memory, kernels)[:3]
 
     def call(
-        self, embedded: tf.Tensor, state: tf.Tensor, memory: Memory
+        self,
+        embedded: tf.Tensor,
+        state: tf.Tensor,
+        memory: Memory,
+        seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """All steps over known words (teacher forcing).
 
@@ -113,12 +126,14 @@ class AttentionDecoder(keras.layers.Layer):
             embedded: embeddings of the words before, shape (batch, target, embedding_dim).
             state: the first state, shape (batch, units).
             memory: of the batch's sentences.
+            seed: seed of the dropout (two int32), or None outside training.
 
         Returns:
             States, shape (batch, target, units); contexts, shape (batch, target, memory_dim or
             0); attention weights, shape (batch, target, source or 0).
         """
         projected = tf.transpose(self.project(embedded), [1, 0, 2])
-        results = teacher_forced(projected, state, *memory, *self.kernels())
+        noise = state_noise(state, self.state_dropout, seed, 7)
+        results = teacher_forced(projected, state, *memory, noise, *self.kernels())
         states, contexts, weights = (tf.transpose(value, [1, 0, 2]) for value in results)
         return states, contexts, weights

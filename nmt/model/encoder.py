@@ -1,42 +1,49 @@
-"""The encoder: embedding and bidirectional GRU."""
+"""The encoder: embedding and bidirectional GRUs."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
 
+from nmt.model.bidirectional import BidirectionalGRU
 from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
-from nmt.model.gru import gru
+from nmt.settings import DropoutRates
 
 
 class Encoder(keras.layers.Layer):
     """Read a source sentence in both directions (Bahdanau et al. 2015, section 3.2).
 
     Args:
-        vocabulary_size: entries of the source vocabulary.
-        embedding_dim: size of an embedding.
+        embedding: of the source words.
         units: GRU units a direction.
-        rate: dropout on embeddings and outputs, in training.
+        rates: dropout in training.
+        layers: bidirectional GRUs, with residual connections between them.
+        layer_norm: whether their products are layer-normalised.
     """
 
     def __init__(
-        self, vocabulary_size: int, embedding_dim: int, units: int, rate: float = 0.0, **kwargs
+        self,
+        embedding: ScaledEmbedding,
+        units: int,
+        rates: DropoutRates = DropoutRates(),
+        layers: int = 1,
+        layer_norm: bool = False,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
-        self.embedding = ScaledEmbedding(vocabulary_size, embedding_dim, name="embedding")
-        self.gru = keras.layers.Bidirectional(
-            keras.layers.GRU(units, return_sequences=True, return_state=True, name="gru"),
-            merge_mode="concat",
-            name="bidirectional",
-        )
-        # There Keras takes cuDNN's; here is the faster one for CPUs.
-        self.on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        self.embedding, self.units, self.rates = embedding, units, rates
+        self.gru = BidirectionalGRU(units, layer_norm, rates.state, name="bidirectional")
+        self.upper = [
+            BidirectionalGRU(units, layer_norm, rates.state, 20 * n, name=f"bidirectional_{n}")
+            for n in range(2, layers + 1)
+        ]
 
     def build(self) -> None:
         """Create the weights."""
         self.gru.build((None, None, self.embedding.output_dim))
+        for layer in self.upper:
+            layer.build((None, None, 2 * self.units))
         self.built = True
 
     def call(
@@ -49,35 +56,15 @@ class Encoder(keras.layers.Layer):
             seed: seed of the dropout (two int32), or None outside training.
 
         Returns:
-            The outputs, shape (batch, source, 2 · units); the final states of both directions
-            joined, shape (batch, 2 · units); and the mask, float, shape (batch, source).
+            The outputs, shape (batch, source, 2 · units); the final states of the top layer's
+            directions joined, shape (batch, 2 · units); and the mask, float, shape
+            (batch, source).
         """
-        mask = tf.not_equal(ids, 0)
-        embedded = dropout(self.embedding(ids), self.rate, seed, 1)
-        real = tf.cast(mask, tf.float32)
-        if self.on_gpu:
-            outputs, forward, backward = self.gru(embedded, mask=mask)
-        else:
-            outputs, forward, backward = self._scan(embedded, real)
-        outputs = dropout(outputs, self.rate, seed, 2)
-        return outputs, tf.concat([forward, backward], -1), real
-
-    def _scan(self, embedded: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What `self.gru` gives, by `nmt.model.gru` with the same weights."""
-        inputs = tf.transpose(embedded, [1, 0, 2])
-        real = tf.transpose(tf.cast(mask, embedded.dtype))[..., tf.newaxis]
-        states, last = _direction(self.gru.forward_layer.cell, inputs, real)
-        # Read from the other end, behind the padding.
-        inputs, real = tf.reverse(inputs, [0]), tf.reverse(real, [0])
-        back_states, back_last = _direction(self.gru.backward_layer.cell, inputs, real)
-        outputs = tf.concat([states, tf.reverse(back_states, [0])], -1)
-        return tf.transpose(outputs, [1, 0, 2]), last, back_last
-
-
-def _direction(
-    cell: keras.layers.GRUCell, inputs: tf.Tensor, mask: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """`gru` with a Keras cell's weights over inputs of shape (source, batch, embedding_dim)."""
-    bias = tf.convert_to_tensor(cell.bias)
-    projected = tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1) + bias[0]
-    return gru(projected, mask, tf.convert_to_tensor(cell.recurrent_kernel), bias[1])
+        mask = tf.cast(tf.not_equal(ids, 0), tf.float32)
+        embedded = dropout(self.embedding(ids), self.rates.source_embedding, seed, 1)
+        outputs, final = self.gru.read(embedded, mask, seed)
+        for layer in self.upper:
+            inputs = dropout(outputs, self.rates.encoder, seed, layer.place + 2)
+            found, final = layer.read(inputs, mask, seed)
+            outputs += found
+        return dropout(outputs, self.rates.encoder, seed, 2), final, mask

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from nmt.model.dropout import dropped
+
 
 class Gates(NamedTuple):
     """What a step of a GRU leaves for its gradient.
@@ -73,7 +75,7 @@ def gru_step_gradient(
 
 @tf.custom_gradient
 def gru(
-    projected: tf.Tensor, mask: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+    projected: tf.Tensor, mask: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, noise: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """A GRU over padded sentences, from a zero state.
 
@@ -85,6 +87,7 @@ def gru(
         mask: 1 for real positions and 0 for padding, shape (steps, batch, 1).
         kernel: the recurrent kernel, shape (units, 3 · units).
         bias: the recurrent bias, shape (3 · units,).
+        noise: of `nmt.model.dropout.state_noise`, shape (batch, units or 0).
 
     Returns:
         The states, shape (steps, batch, units), and the last one, shape (batch, units).
@@ -95,7 +98,8 @@ def gru(
     inputs, masks = unstack(projected), unstack(mask)
 
     def forward(i, state, arrays):
-        after, gates = gru_step(inputs.read(i), tf.matmul(state, kernel) + bias, state)
+        recurrent = tf.matmul(dropped(state, noise), kernel) + bias
+        after, gates = gru_step(inputs.read(i), recurrent, state)
         after = state + masks.read(i) * (after - state)
         return i + 1, after, write(arrays, i, (after, *gates))
 
@@ -117,7 +121,7 @@ def gru(
             gradient += g_state
             real = masks.read(i) * gradient
             g_projected, g_recurrent, g_before = gru_step_gradient(real, Gates(*gates), state)
-            g_before += gradient - real + tf.matmul(g_recurrent, transposed)
+            g_before += gradient - real + dropped(tf.matmul(g_recurrent, transposed), noise)
             return i - 1, g_before, write(arrays, i, (g_projected, g_recurrent))
 
         _, _, arrays = tf.while_loop(
@@ -127,8 +131,8 @@ def gru(
             maximum_iterations=steps,
         )
         g_projected, g_recurrent = stack(arrays)
-        g_bias = tf.reduce_sum(g_recurrent, [0, 1])
-        return g_projected, None, gather_product(before, g_recurrent), g_bias
+        g_kernel = gather_product(dropped(before, noise), g_recurrent)
+        return g_projected, None, g_kernel, tf.reduce_sum(g_recurrent, [0, 1]), None
 
     return (states, last), gradients
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.model.attention import attend, attend_gradient
+from nmt.model.dropout import dropped
 from nmt.model.gru import (
     Gates,
     empty,
@@ -67,6 +68,7 @@ def decoder_step(
     keys: tf.Tensor,
     mask: tf.Tensor,
     kernels: Kernels,
+    noise: tf.Tensor | None = None,
 ) -> Step:
     """c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]).
 
@@ -78,9 +80,10 @@ def decoder_step(
             means no attention.
         mask: 1 for real source positions, float, shape (batch, source).
         kernels: the decoder's weights.
+        noise: of `nmt.model.dropout.state_noise`, shape (batch, units or 0), in training.
     """
     units = state.shape[-1]
-    product = tf.matmul(state, kernels.state)
+    product = tf.matmul(state if noise is None else dropped(state, noise), kernels.state)
     query, recurrent = product[:, 3 * units :], product[:, : 3 * units] + kernels.bias
     if keys.shape[-1]:
         context, weights = attend(query, outputs, keys, mask, kernels.v_a)
@@ -100,6 +103,7 @@ def teacher_forced(
     outputs: tf.Tensor,
     keys: tf.Tensor,
     mask: tf.Tensor,
+    noise: tf.Tensor,
     *kernels: tf.Tensor,
 ) -> Any:
     """All steps over known words.
@@ -107,7 +111,7 @@ def teacher_forced(
     Args:
         projected: the embeddings' part of the gates, shape (target, batch, 3 · units).
         state: the first state, shape (batch, units).
-        outputs, keys, mask: see `decoder_step`.
+        outputs, keys, mask, noise: see `decoder_step`.
         kernels: the fields of `Kernels`.
 
     Returns:
@@ -121,7 +125,8 @@ def teacher_forced(
     inputs = unstack(projected)
 
     def forward(i, before, arrays):
-        step = decoder_step(inputs.read(i), before, outputs, keys, mask, Kernels(*kernels))
+        projected = inputs.read(i)
+        step = decoder_step(projected, before, outputs, keys, mask, Kernels(*kernels), noise)
         values = (step.state, step.context, step.weights[:, 0], step.query, *step.gates)
         return i + 1, step.state, write(arrays, i, values)
 
@@ -155,7 +160,7 @@ def teacher_forced(
                 )
                 g_keys, g_v = g_keys + g_key, g_v + g_v_step
                 g_product = tf.concat([g_recurrent, g_query], -1)
-            g_before += tf.matmul(g_product, back_from_state)
+            g_before += dropped(tf.matmul(g_product, back_from_state), noise)
             arrays = write(arrays, i, (g_gates, g_product, g_context))
             return i - 1, g_before, g_keys, g_v, arrays
 
@@ -171,11 +176,11 @@ def teacher_forced(
         if not attends:
             g_outputs = tf.zeros_like(outputs)
         g_kernels = Kernels(
-            state=gather_product(before, g_products),
+            state=gather_product(dropped(before, noise), g_products),
             bias=tf.reduce_sum(g_products[..., : 3 * units], [0, 1]),
             context=gather_product(contexts, g_projected),
             v_a=g_v,
         )
-        return g_projected, g_first, g_outputs, g_keys, None, *g_kernels
+        return g_projected, g_first, g_outputs, g_keys, None, None, *g_kernels
 
     return (states, contexts, weights), gradients

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
-from nmt.model.recurrence import Kernels
+from nmt.model.readout import Readout
 from nmt.model.shortlist import NEVER, Shortlist
-from nmt.settings import ModelSettings, check_sizes
+from nmt.model.stacked import StackedDecoder
+from nmt.settings import DropoutRates, ModelSettings, check_sizes, is_plain
 
 
 class Decoding(NamedTuple):
@@ -32,7 +34,7 @@ class Decoding(NamedTuple):
 
     memory: Memory
     allowed: tf.Tensor
-    kernels: Kernels
+    kernels: Any
     words: tf.Tensor
     matrix: tf.Tensor
     bias: tf.Tensor
@@ -48,40 +50,72 @@ class Seq2Seq(keras.Model):
         settings: the architecture.
         source_size: entries of the source vocabulary.
         target_size: entries of the target vocabulary.
-        rate: dropout in training.
+        rates: dropout in training.
 
     Raises:
-        UnusableInput: sizes that do not fit together.
+        UnusableInput: sizes that do not fit together, or two vocabularies where
+            `tie_embeddings` needs one.
     """
 
     def __init__(
-        self, settings: ModelSettings, source_size: int, target_size: int, rate: float = 0.0
+        self,
+        settings: ModelSettings,
+        source_size: int,
+        target_size: int,
+        rates: DropoutRates = DropoutRates(),
     ) -> None:
         super().__init__(name="seq2seq")
         check_sizes(settings)
-        self.settings, self.target_size, self.rate = settings, target_size, rate
+        self.settings, self.target_size, self.rates = settings, target_size, rates
         width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
         self.attends = attends = settings.attention != "none"
-        self.encoder = Encoder(source_size, width, settings.encoder_units, rate, name="encoder")
+        three_way = settings.tie_embeddings == "three-way"
+        if three_way and source_size != target_size:
+            raise UnusableInput(
+                "model.tie_embeddings=three-way needs one vocabulary of both languages "
+                f"(source {source_size} ≠ target {target_size} entries); prepare the corpus with "
+                "--joint-vocabulary"
+            )
+        embedding = ScaledEmbedding(source_size, width, name="embedding")
+        self.encoder = Encoder(
+            embedding,
+            settings.encoder_units,
+            rates,
+            settings.encoder_layers,
+            settings.layer_norm,
+            name="encoder",
+        )
         self.encoder.build()
         self.bridge = None
-        if settings.bridge == "dense":
+        if settings.bridge != "concat":
             self.bridge = keras.layers.Dense(
-                settings.decoder_units, activation="tanh", name="bridge"
+                settings.decoder_units * settings.decoder_layers, activation="tanh", name="bridge"
             )
             self.bridge.build((None, memory_dim))
-        self.embedding = ScaledEmbedding(target_size, width, name="target_embedding")
-        self.decoder = AttentionDecoder(
-            settings.decoder_units, settings.attention_units if attends else None, name="decoder"
+        self.embedding = (
+            embedding if three_way else ScaledEmbedding(target_size, width, name="target_embedding")
         )
+        if is_plain(settings):
+            self.decoder = AttentionDecoder(
+                settings.decoder_units,
+                settings.attention_units if attends else None,
+                rates.state,
+                name="decoder",
+            )
+        else:
+            self.decoder = StackedDecoder(settings, rates, name="decoder")
         self.decoder.build(width, memory_dim)
-        self.readout = keras.layers.Dense(
-            settings.readout_units, activation=settings.readout_activation, name="readout"
-        )
-        seen = settings.decoder_units
-        if settings.readout == "deep":
-            seen += width + (memory_dim if attends else 0)
-        self.readout.build((None, seen))
+        if settings.input_feeding:
+            self.readout = self.decoder.readout
+        else:
+            self.readout = Readout(
+                settings.readout_units,
+                settings.readout_activation,
+                settings.readout == "deep",
+                name="readout",
+            )
+            context = memory_dim if attends else 0
+            self.readout.build(settings.decoder_units, context, width)
         self.output_bias = self.add_weight(
             name="output_bias", shape=(target_size,), initializer="zeros"
         )
@@ -99,10 +133,16 @@ class Seq2Seq(keras.Model):
 
         Returns:
             The memory that the decoder looks at, and its first state, shape
-            (batch, decoder_units).
+            (batch, state_size).
         """
-        outputs, final, mask = self.encoder(source, seed=seed)
-        state = final if self.bridge is None else self.bridge(final)
+        outputs, seen, mask = self.encoder(source, seed=seed)
+        if self.settings.bridge == "mean":
+            total = tf.einsum("bsd,bs->bd", outputs, tf.cast(mask, outputs.dtype))
+            length = tf.maximum(tf.reduce_sum(mask, 1, keepdims=True), 1.0)
+            seen = total / tf.cast(length, outputs.dtype)
+        state = seen if self.bridge is None else self.bridge(seen)
+        if missing := self.decoder.state_size - state.shape[-1]:  # these parts begin with zeros
+            state = tf.pad(state, [[0, 0], [0, missing]])
         return self.decoder.remember(outputs, mask), state
 
     def read_out(
@@ -112,11 +152,11 @@ class Seq2Seq(keras.Model):
         embedded: tf.Tensor,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The layer before the softmax: (…, decoder_units) and so on → (…, readout_units)."""
-        seen = states
-        if self.settings.readout == "deep":
-            seen = tf.concat([states, contexts, embedded], -1)
-        return dropout(self.readout(seen), self.rate, seed, 4)
+        """The layer before the softmax: (…, state_size) and so on → (…, readout_units)."""
+        if self.settings.input_feeding:
+            return self.decoder.fed(states)  # found on the way
+        features = self.readout.read(self.decoder.output(states), contexts, embedded)
+        return dropout(features, self.rates.readout, seed, 4)
 
     def project(self, features: tf.Tensor) -> tf.Tensor:
         """Scores of all words: (rows, readout_units) → float32 (rows, target_size)."""
@@ -142,8 +182,8 @@ class Seq2Seq(keras.Model):
             (batch, target, source), without attention (batch, target, 0).
         """
         memory, state = self.encode(source, seed)
-        embedded = dropout(self.embedding(target_inputs), self.rate, seed, 3)
-        states, contexts, weights = self.decoder(embedded, state, memory)
+        embedded = dropout(self.embedding(target_inputs), self.rates.target_embedding, seed, 3)
+        states, contexts, weights = self.decoder(embedded, state, memory, seed)
         return self.read_out(states, contexts, embedded, seed), weights
 
     def call(
@@ -172,7 +212,7 @@ class Seq2Seq(keras.Model):
 
         Returns:
             What stays the same over its steps, and the first state, shape
-            (batch, decoder_units).
+            (batch, state_size).
         """
         memory, state = self.encode(source)
         ban = tf.reduce_sum(
@@ -201,7 +241,7 @@ class Seq2Seq(keras.Model):
 
         Args:
             words: ids of the words before, shape (batch · beams,).
-            state: decoder states, shape (batch · beams, decoder_units).
+            state: decoder states, shape (batch · beams, state_size).
             decoding: from `begin`.
 
         Returns:

@@ -84,6 +84,15 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 f"{request.data}: its {split} split is empty; prepare it again with more pairs"
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
+    tokenizer = dataset.info["tokenizer"]
+    if (
+        request.settings.model.tie_embeddings == "three-way"
+        and tokenizer["source"]["sha256"] != tokenizer["target"]["sha256"]
+    ):
+        raise UnusableInput(
+            f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
+            f"{request.data} has two; prepare it with --joint-vocabulary"
+        )
     if request.init_from is not None:
         _check_model(request.init_from, request.settings.model, dataset)
 
@@ -91,7 +100,9 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
 def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
     """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
     info = bundle.check(location)
-    if differences := changed(info["architecture"], settings.model_dump()):
+    # A setting that is newer than the model has its default.
+    architecture = ModelSettings.model_validate(info["architecture"]).model_dump()
+    if differences := changed(architecture, settings.model_dump()):
         raise UnusableInput(
             f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
             "model settings"
@@ -142,11 +153,8 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
     before = yaml.safe_load(file.read_text())
     old, new = ({**content} for content in (before, config))
     for content in (old, new):
-        # What an older release did not know was as the defaults are.
-        settings = {
-            group: {**entries, **content["settings"][group]}
-            for group, entries in Settings().model_dump().items()
-        }
+        # A setting that is newer than the run had its default.
+        settings = Settings.model_validate(content["settings"]).model_dump()
         training = settings["training"].items()
         settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
         content["settings"] = settings

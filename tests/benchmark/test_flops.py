@@ -16,12 +16,23 @@ TARGET = 40
 
 
 @pytest.mark.parametrize("attention", ["bahdanau", "none"])
-@pytest.mark.parametrize("preset", ["book", "small"])
-def test_a_token_meets_the_matrices_of_the_model(preset, attention) -> None:
-    settings = resolve(preset=preset, assignments=[f"model.attention={attention}"]).model
+@pytest.mark.parametrize(
+    ("preset", "options"),
+    [
+        ("book", []),
+        ("small", []),
+        ("small", ["bridge=mean", "decoder=conditional", "layer_norm=true"]),
+        ("small", ["input_feeding=true", "encoder_layers=3", "decoder_layers=2"]),
+        ("book", ["input_feeding=true", "decoder=conditional"]),
+    ],
+    ids=str,
+)
+def test_a_token_meets_the_matrices_of_the_model(preset, options, attention) -> None:
+    options = [f"model.{option}" for option in (*options, f"attention={attention}")]
+    settings = resolve(preset=preset, assignments=options).model
     model = Seq2Seq(settings, 50, TARGET)
     size = {weight.path.removeprefix("seq2seq/"): np.prod(weight.shape) for weight in model.weights}
-    matrices = {name: n for name, n in size.items() if "bias" not in name}
+    matrices = {name: n for name, n in size.items() if not name.endswith(("bias", "gain"))}
     keys = matrices.pop("decoder/attention/U_a", 0)
     energy = matrices.pop("decoder/attention/v_a", 0)
     encoder = sum(n for name, n in matrices.items() if "bidirectional" in name)

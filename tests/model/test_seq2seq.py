@@ -12,15 +12,37 @@ import tensorflow as tf
 
 from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder
-from nmt.model.dropout import dropout
+from nmt.model.dropout import dropout, state_noise
+from nmt.model.embedding import ScaledEmbedding
+from nmt.model.encoder import Encoder
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import PRESETS, ModelSettings, resolve
+from nmt.settings import PRESETS, DropoutRates, ModelSettings, resolve
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 VARIANTS = [
     {"attention": attention, "readout": readout}
     for attention, readout in product(("bahdanau", "none"), ("deep", "state"))
-] + [{"tie_embeddings": True}, {"bridge": "concat", "decoder_units": 24}]
+] + [
+    {"tie_embeddings": True},
+    {"tie_embeddings": "three-way", "source": 30, "target": 30},
+    {"bridge": "concat", "decoder_units": 24},
+    {"bridge": "mean"},
+]
+OPTIONS = [
+    {"decoder": "conditional"},
+    {"layer_norm": True},
+    {"input_feeding": True, "readout": "state"},
+    {"encoder_layers": 2, "decoder_layers": 3},
+    {"bridge": "concat", "decoder_units": 24, "decoder_layers": 2},
+]
+ALL = {
+    "decoder": "conditional",
+    "layer_norm": True,
+    "input_feeding": True,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+}
+VARIANTS += [*OPTIONS, ALL, {**ALL, "attention": "none"}]
 
 
 def batch(random: np.random.Generator, rows: int = 4, source: int = 7, target: int = 6):
@@ -87,6 +109,16 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
         found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
         np.testing.assert_allclose(found, logits[:, t], atol=1e-5)
         np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_the_weights_are_all_of_a_model(tiny_model, settings, tmp_path) -> None:
+    model, other = tiny_model(**settings), tiny_model(seed=2, **settings)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    inputs = batch(np.random.default_rng(6), rows=2)
+    for found, expected in zip(other(inputs), model(inputs), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
@@ -157,7 +189,7 @@ def test_the_preset_book_has_the_books_sizes() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_can_be_built_and_are_finite(preset) -> None:
-    model = Seq2Seq(resolve(preset=preset).model, 50, 40, 0.1)
+    model = Seq2Seq(resolve(preset=preset).model, 50, 40)
     source, target = batch(np.random.default_rng(1))
     logits, weights = model((source, target))
     assert logits.shape == (4, 6, 40)
@@ -178,18 +210,53 @@ def test_tied_embeddings_are_one_matrix(tiny_model) -> None:
     assert matrix.shape == (25, 16)
 
 
+def test_three_way_tying_is_one_matrix_in_three_places(tiny_model, tmp_path) -> None:
+    two, three = (
+        tiny_model(30, 30, tie_embeddings=value, attention="none") for value in (True, "three-way")
+    )
+    assert two.count_params() - three.count_params() == 16 * 30
+    assert three.encoder.embedding is three.embedding
+    source, target = batch(np.random.default_rng(6))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(three((source, target))[0][:, 0] ** 2)
+    gradient = tf.convert_to_tensor(tape.gradient(total, three.embedding.embeddings.value))
+    assert (np.abs(gradient).max(-1) > 0).all()  # every row as a word of the output
+    three.save_weights(tmp_path / "three.weights.h5")
+    again = tiny_model(30, 30, seed=2, tie_embeddings="three-way", attention="none")
+    again.load_weights(tmp_path / "three.weights.h5")
+    np.testing.assert_array_equal(again((source, target))[0], three((source, target))[0])
+
+
+def test_the_mean_bridge_sees_the_mean_of_the_real_outputs(tiny_model) -> None:
+    model = tiny_model(bridge="mean")
+    source, _ = batch(np.random.default_rng(6))
+    memory, state = model.encode(source)
+    for i, length in enumerate((source != PAD).sum(1)):
+        mean = memory.outputs.numpy()[i, :length].mean(0)
+        np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"bridge": "concat", "decoder_units": 20}, {"tie_embeddings": True, "readout_units": 17}],
+    [
+        {"bridge": "concat", "decoder_units": 20},
+        {"tie_embeddings": True, "readout_units": 17},
+        {"tie_embeddings": "three-way", "source": 30, "target": 25},
+    ],
 )
 def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
-    with pytest.raises(UnusableInput, match=r"needs model\.") as caught:
+    with pytest.raises(UnusableInput, match=r"needs (model\.|one vocabulary)") as caught:
         tiny_model(**settings)
     assert "\n" not in str(caught.value)
 
 
-def test_dropout_is_a_pure_function_of_the_seed(tiny_model) -> None:
-    model = tiny_model(rate=0.5)
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [*product(DropoutRates._fields, [{}]), *product(("encoder", "readout", "state"), [ALL])],
+    ids=str,
+)
+def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> None:
+    model = tiny_model(rates=DropoutRates(**{place: 0.5}), **settings)
     source, target = batch(np.random.default_rng(4))
 
     def logits(*seed: int) -> np.ndarray:
@@ -199,7 +266,7 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model) -> None:
     for other in ((1, 3), (2, 2)):
         assert np.abs(logits(1, 2) - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(logits(), logits())
-    np.testing.assert_allclose(logits(), tiny_model(rate=0.0)((source, target))[0], atol=1e-6)
+    np.testing.assert_allclose(logits(), tiny_model(**settings)((source, target))[0], atol=1e-6)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
@@ -212,16 +279,32 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     assert dropout(values, 0.0, seed, 1) is values
 
 
-def test_every_weight_takes_part_in_training(tiny_model) -> None:
-    for settings in VARIANTS:
-        model = tiny_model(**settings)
-        source, target = batch(np.random.default_rng(4), rows=8)
-        with tf.GradientTape() as tape:
-            total = tf.reduce_sum(model((source, target))[0] ** 2)
-        gradients = tape.gradient(total, model.trainable_variables)
-        for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            assert gradient is not None, variable.path
-            assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
+def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
+    """Then it is as good as multiplying the rows of the recurrent kernel with the noise."""
+    encoder = Encoder(ScaledEmbedding(12, 5), 6, DropoutRates(state=0.4))
+    encoder.build()
+    random, seed = np.random.default_rng(4), tf.constant([1, 2])
+    encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
+    ids = tf.constant([[4, 5, 6, 7, 8, 9, 3]])
+    found, final, _ = encoder(ids, seed=seed)
+    for layer, place in ((encoder.gru.forward_layer, 5), (encoder.gru.backward_layer, 6)):
+        noise = state_noise(tf.zeros([1, 6]), 0.4, seed, place).numpy()[0]
+        assert set(np.unique(noise)) <= {np.float32(0), np.float32(1 / 0.6)}
+        layer.cell.recurrent_kernel.assign(layer.cell.recurrent_kernel * noise[:, np.newaxis])
+    np.testing.assert_allclose(encoder(ids)[0], found, atol=1e-5)
+    np.testing.assert_allclose(encoder(ids)[1], final, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_every_weight_takes_part_in_training(tiny_model, settings) -> None:
+    model = tiny_model(**settings)
+    source, target = batch(np.random.default_rng(4), rows=8)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(model((source, target))[0] ** 2)
+    gradients = tape.gradient(total, model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
 
 
 def test_the_defaults_are_the_books() -> None:

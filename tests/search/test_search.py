@@ -320,3 +320,25 @@ def test_attention_is_that_of_forced_decoding(model, beam) -> None:
     expected = search.attend(SOURCE, found.ids)
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
     np.testing.assert_allclose(found.attention[real], expected[real], atol=1e-5)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("attention", ["bahdanau", "none"])
+def test_a_decoder_of_many_parts_is_searched_as_well(tiny_model, beam, attention) -> None:
+    """The parts of its state stay together, and what was fed goes with its hypothesis."""
+    options = {
+        "decoder": "conditional",
+        "layer_norm": True,
+        "input_feeding": True,
+        "decoder_layers": 2,
+    }
+    model = biased(tiny_model(seed=3, attention=attention, **options), EOS, 1.5)
+    search = searcher(model, beam)
+    found = search.search(SOURCE)
+    words = words_of(found)
+    assert len({len(row) for row in words}) >= 2
+    expected = [forced(model, row, [w])[0] for row, w in zip(SOURCE, words, strict=True)]
+    np.testing.assert_allclose(found.log_probability, expected, atol=1e-4)
+    attended = search.attend(SOURCE, found.ids)
+    real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
+    np.testing.assert_allclose(found.attention[real], attended[real], atol=1e-5)

@@ -29,7 +29,7 @@ def test_three_commands_on_s3(s3: S3Server) -> None:
     assert any(name.startswith("checkpoint_") for name in names)
     best = [name for name in names if name.startswith("best/")]
     assert len([name for name in best if name.endswith("/model.json")]) == 2
-    assert len(best) == 2 * 5  # weights, vocabularies and lexicon besides, and nothing of the others
+    assert len(best) == 2 * 5  # weights, vocabularies, lexicon; nothing of the others
     options = ["--model", f"{base}/run/model", "--input", f"{base}/dataset/test"]
     options += ["--output", f"{base}/out", "--reference-column", "target"]
     done = run("translate", *options, **s3.environment)

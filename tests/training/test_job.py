@@ -68,6 +68,16 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     assert str(damaged) in line
 
 
+def test_three_way_tying_needs_a_joint_vocabulary(demo_dataset, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    tied = {"tie_embeddings": "three-way", "embedding_dim": 16, "readout_units": 16}
+    line = refused(asked(demo_dataset, tmp_path / "run", model=tied))
+    assert "prepare it with --joint-vocabulary" in line
+    settings = {"vocab_size": 120, "valid_fraction": 0.05, "test_fraction": 0.05}
+    joint = make(tmp_path / "joint", {**settings, "joint_vocabulary": True}, demo=300)
+    train(asked(joint, tmp_path / "run", model=tied), dry_run=True)
+
+
 def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monkeypatch) -> None:
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     monkeypatch.setattr(cluster, "connect", lambda _: ray)
