@@ -16,16 +16,21 @@ from nmt.translation.corpus import Rows, Unit, read_unit, texts_of
 from nmt.translation.output import Output
 from nmt.translator import Translation, Translator, load_model
 
+_ALTERNATIVES = pa.list_(
+    pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
+)
+
 
 @dataclass(frozen=True)
 class Work:
     """What every actor of a job needs to know; sent to it once.
 
     Attributes:
-        model: URI of the MODEL.
+        models: URIs of the MODELs: one, or an ensemble.
         model_id: the id under which the job began.
         output: URI of the OUT folder.
         search: settings of the search.
+        dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
         text_column: the Parquet column of the sentences.
         id_column: the Parquet column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
@@ -36,10 +41,11 @@ class Work:
         heatmaps: numbers of the rows whose attention is drawn.
     """
 
-    model: str
+    models: tuple[str, ...]
     model_id: str
     output: str
     search: SearchSettings
+    dictionary_hash: str | None
     text_column: str
     id_column: str | None
     reference_column: str | None
@@ -75,13 +81,19 @@ def load_translator(work: Work) -> Translator:
     """Load the job's model.
 
     Raises:
-        JobFailed: there is another model now than when the job began.
+        JobFailed: there is another model or dictionary now than when the job began.
     """
-    translator = load_model(work.model, work.search, work.batch_size)
+    translator = load_model(work.models, work.search, work.batch_size)
     if translator.model_id != work.model_id:
         raise JobFailed(
-            f"{work.model}: is another model than when the job began; translate with a copy of "
-            "the model that nobody writes to"
+            f"{', '.join(work.models)}: is another model than when the job began; translate with "
+            "a copy of the model that nobody writes to"
+        )
+    name = work.search.dictionary
+    if name is not None and Location(name).sha256() != work.dictionary_hash:
+        raise JobFailed(
+            f"{name}: is another dictionary than when the job began; translate with a copy that "
+            "nobody writes to"
         )
     return translator
 
@@ -117,9 +129,8 @@ def translate_unit(
     decoding = time.monotonic()
     results = translator.translate([texts[i] for i in kept])
     decoding = time.monotonic() - decoding
-    files = {
-        f"translations/{unit.part}": _translations(rows, kept, [texts[i] for i in kept], results)
-    }
+    sources, n_best = [texts[i] for i in kept], work.search.n_best > 1
+    files = {f"translations/{unit.part}": _translations(rows, kept, sources, results, n_best)}
     if reasons:
         files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
     if work.alignments:
@@ -133,7 +144,7 @@ def translate_unit(
         "rejected_rows": [unit.first + i for i in reasons],
         "counts": _counts(rows, results, reasons),
         "sums": _sums(results, translator),
-        "alignment": _alignment_counts(rows, kept, texts, work, translator),
+        "alignment": _alignment_counts(rows, kept, texts, results, work, translator),
         "decode_seconds": decoding,
     }
     return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
@@ -160,7 +171,7 @@ def _shown(raw: Any) -> str | None:
 
 
 def _translations(
-    rows: Rows, kept: list[int], texts: list[str], results: list[Translation]
+    rows: Rows, kept: list[int], texts: list[str], results: list[Translation], n_best: bool
 ) -> pa.Table:
     taken = pa.array(kept, pa.int64())
     strings = pa.list_(pa.string())
@@ -175,7 +186,14 @@ def _translations(
         "coverage": pa.array([result.coverage for result in results], pa.float64()),
         "flags": pa.array([list(result.flags) for result in results], strings),
     }
+    if n_best:
+        alternatives = [[_alternative(one) for one in r.alternatives] for r in results]
+        columns["alternatives"] = pa.array(alternatives, _ALTERNATIVES)
     return _with_others(columns, rows, taken)
+
+
+def _alternative(result: Translation) -> dict[str, Any]:
+    return {"translation": result.text, "score": result.score, "ranking": result.ranking}
 
 
 def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
@@ -196,10 +214,12 @@ def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> p
 def _draw(
     unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
 ) -> None:
-    """Write the heatmaps of the rows that were sampled."""
+    """Write the heatmaps of the rows that were sampled; a split sentence's could not be read."""
     for i, result in zip(kept, results, strict=True):
         number = unit.first + i
-        if number in work.heatmaps and result.attention is not None and result.attention.size:
+        if number not in work.heatmaps or "split" in result.flags:
+            continue
+        if result.attention is not None and result.attention.size:
             from nmt.report.heatmap import attention_heatmap
 
             image = attention_heatmap(
@@ -219,6 +239,8 @@ def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> 
         "rejected": len(reasons),
         "empty": flags.count("empty"),
         "truncated": flags.count("truncated"),
+        "split": flags.count("split"),
+        "unk_replaced": flags.count("unk_replaced"),
         "source_tokens": sum(len(result.source_tokens) for result in results),
         "target_tokens": sum(len(result.tokens) for result in results),
         "rejected_by_reason": by_reason,
@@ -254,14 +276,21 @@ def _repeats(tokens: list[str]) -> bool:
 
 
 def _alignment_counts(
-    rows: Rows, kept: list[int], texts: dict[int, str], work: Work, translator: Translator
+    rows: Rows,
+    kept: list[int],
+    texts: dict[int, str],
+    results: list[Translation],
+    work: Work,
+    translator: Translator,
 ) -> dict[str, Any] | None:
-    """Links of attention and of the plain diagonal along the references, against gold."""
+    """Links of attention and of the plain diagonal along the references, against gold; of
+    sentences that were translated whole."""
     if work.alignment_column is None or work.reference_column is None:
         return None
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
-    chosen = [(i, gold[i] or "", references[i] or "") for i in kept if gold[i] and references[i]]
+    whole = [i for i, result in zip(kept, results, strict=True) if "split" not in result.flags]
+    chosen = [(i, gold[i] or "", references[i] or "") for i in whole if gold[i] and references[i]]
     forced = translator.force([texts[i] for i, _, _ in chosen], [text for _, _, text in chosen])
     attention, plain, malformed = LinkCounts(), LinkCounts(), 0
     for (i, pharaoh, reference), result in zip(chosen, forced, strict=True):

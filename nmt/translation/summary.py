@@ -15,6 +15,7 @@ from nmt.settings import DataSettings
 from nmt.translation.corpus import texts_of
 from nmt.translation.output import Output
 from nmt.vocabulary import Vocabulary
+from nmt.vocabulary.special import SPECIALS, UNK
 
 _SAMPLES = 200  # sentences on the page
 Record = dict[str, Any]
@@ -172,7 +173,8 @@ def scores(
     """sacrebleu scores and BLEU by source length, over the rows that have all references.
 
     A vocabulary of lower-cased words cannot give raw text back, so its references are brought
-    into the same form, with their own words and never with [UNK]; the raw score stands beside.
+    into the same form, with their own words and never with [UNK], and so are the source words
+    that stand for [UNK] in hypotheses; the raw score stands beside.
     """
     sources: list[str] = []
     hypotheses: list[str] = []
@@ -192,12 +194,20 @@ def scores(
             [vocabulary.standardise(clean(text, cleaning)) for text in stream]
             for stream in references
         ]
+        hypotheses = [_standardised(text, vocabulary) for text in hypotheses]
         result = corpus_scores(hypotheses, references, text="standardised") + result
     return {
         "scores": result,
         "scored_sentences": len(hypotheses),
         "by_length": bleu_by_length(sources, hypotheses, references),
     }
+
+
+def _standardised(hypothesis: str, vocabulary: Vocabulary) -> str:
+    """A hypothesis in the vocabulary's form, its [UNK] as they are."""
+    unknown = SPECIALS[UNK]
+    words = hypothesis.split()
+    return " ".join(word if word == unknown else vocabulary.standardise(word) for word in words)
 
 
 def _added(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
