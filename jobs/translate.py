@@ -13,7 +13,12 @@ from nmt.storage import Location
 
 
 def translate(
-    model: Annotated[str, typer.Option(metavar="MODEL", help="A RUN/model folder.")],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            metavar="MODEL", help="A RUN/model folder. Repeatable: the models are an ensemble."
+        ),
+    ],
     input_: Annotated[
         str,
         typer.Option(
@@ -91,7 +96,7 @@ def translate(
         overrides={"search": {"beam_size": beam_size, "length_penalty": length_penalty}},
     )
     request = TranslateRequest(
-        model=Location(model),
+        models=tuple(Location(name) for name in model),
         input=input_,
         output=Location(output),
         search=settings.search,

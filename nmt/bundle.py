@@ -5,6 +5,8 @@
     source.* target.*   the vocabularies
     lexicon.npz         likely translations of single tokens (arrays only), for search.shortlist
 
+Several models of the same vocabularies can be used together, as an ensemble.
+
 There is no code and no pickle in it. `model_id` is a hash of the contents; loading checks it,
 so a folder with one byte changed is refused.
 """
@@ -15,10 +17,12 @@ import hashlib
 import json
 import platform
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import ModelSettings
 from nmt.storage import Location, format_json, hash_json
@@ -30,13 +34,14 @@ from nmt.vocabulary.lexicon import Lexicon
 FORMAT_VERSION = 1
 _WEIGHTS = "model.weights.h5"
 _LEXICON = "lexicon.npz"
+_CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share
 
 
 @dataclass(frozen=True)
 class Bundle:
     """A model with its vocabularies and the contents of its model.json."""
 
-    model: Any  # Seq2Seq; typed loosely so that reading the description needs no TensorFlow
+    model: Any  # Seq2Seq or Ensemble; typed loosely so that describing it needs no TensorFlow
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
     info: dict[str, Any]
@@ -169,6 +174,89 @@ def load(location: Location) -> Bundle:
         model.load_weights(path)
     lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
     return Bundle(model, source, target, info, lexicon)
+
+
+def load_all(locations: Sequence[Location]) -> Bundle:
+    """Load a MODEL folder, or several as one ensemble.
+
+    Raises:
+        UnusableInput: see `load` and `describe_ensemble`.
+    """
+    bundles = [load(location) for location in locations]
+    info = describe_ensemble(locations, [bundle.info for bundle in bundles])
+    if len(bundles) == 1:
+        return bundles[0]
+    from nmt.model.ensemble import Ensemble
+
+    return replace(bundles[0], model=Ensemble([b.model for b in bundles]), info=info)
+
+
+def check_all(locations: Sequence[Location]) -> dict[str, Any]:
+    """Check a MODEL folder, or several that make an ensemble, without TensorFlow.
+
+    Raises:
+        UnusableInput: see `check` and `describe_ensemble`.
+    """
+    return describe_ensemble(locations, [check(location) for location in locations])
+
+
+def describe_ensemble(
+    locations: Sequence[Location], infos: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """What model.json would say of an ensemble; of one model, what it says.
+
+    Vocabularies, cleaning and lexicon are the first model's. Its id is a hash of the models'.
+
+    Raises:
+        UnusableInput: no model, or models that do not read or write the same tokens.
+    """
+    if not infos:
+        raise UnusableInput("an ensemble needs at least one model; name a RUN/model")
+    first, *others = infos
+    for location, info in zip(locations[1:], others, strict=True):
+        for what, ours, theirs in (
+            ("tokenizer", first["tokenizer"], info["tokenizer"]),
+            *(
+                (f"{side} vocabulary", *(_vocabulary_hash(one, side) for one in (first, info)))
+                for side in ("source", "target")
+            ),
+            *(
+                (f"data.{key}", _cleaning(first).get(key), _cleaning(info).get(key))
+                for key in _CLEANING
+            ),
+        ):
+            if ours != theirs:
+                raise UnusableInput(
+                    f"{location}: has another {what} than {locations[0]}; an ensemble is of "
+                    "models that were trained on one DATASET"
+                )
+    if not others:
+        return first
+    architectures = [info["architecture"] for info in infos]
+    return {
+        **first,
+        "model_id": hash_json([info["model_id"] for info in infos]),
+        "members": [info["model_id"] for info in infos],
+        "architecture": {
+            key: _common([architecture.get(key) for architecture in architectures])
+            for key in architectures[0]
+        },
+        "parameters": sum(info["parameters"] for info in infos),
+        "validation": {},
+    }
+
+
+def _common(values: list[Any]) -> Any:
+    """A value that all have, or their values as text."""
+    return values[0] if values.count(values[0]) == len(values) else " | ".join(map(str, values))
+
+
+def _cleaning(info: dict[str, Any]) -> dict[str, Any]:
+    return info.get("data") or {}
+
+
+def _vocabulary_hash(info: dict[str, Any], side: str) -> str:
+    return info["files"][_vocabulary_file(info, side)]["sha256"]
 
 
 def has_lexicon(info: dict[str, Any]) -> bool:

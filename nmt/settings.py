@@ -312,6 +312,48 @@ class SearchSettings(_Group):
     length_penalty: float = Field(
         1.0, ge=0, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
     )
+    coverage_penalty: float = Field(
+        0.0,
+        ge=0,
+        description="β of the penalty on source tokens that were not looked at (Wu et al. 2016, "
+        "equation 14); beam only, 0 is off.",
+    )
+    n_best: int = Field(
+        1,
+        ge=1,
+        description="So many different translations of each sentence, best first; at most "
+        "beam_size.",
+    )
+    min_length: int = Field(
+        0, ge=0, description="A translation has at least so many tokens, its end not counted."
+    )
+    min_length_ratio: float = Field(
+        0.0, ge=0, description="A translation has at least ratio · source tokens tokens."
+    )
+    no_repeat_ngram: int = Field(
+        0, ge=0, description="No n-gram of this size occurs twice in a translation; 0 is off."
+    )
+    temperature: float = Field(
+        0.0,
+        ge=0,
+        description="Above 0, words are drawn at random, from logits divided by it; 0 is off.",
+    )
+    top_k: int = Field(
+        0, ge=0, description="Draw among the so many likeliest words; 0 is all of them."
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Draw among the likeliest words that have this probability together "
+        "(Holtzman et al. 2020); 1 is all of them.",
+    )
+    seed: int = Field(
+        1,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Seed of the words drawn; a sentence's do not depend on other sentences.",
+    )
     shortlist: int = Field(
         0,
         ge=0,
@@ -327,8 +369,34 @@ class SearchSettings(_Group):
     )
     max_length_extra: int = Field(10, ge=1, description="See max_length_ratio.")
     max_source_length: int = Field(
-        400, ge=1, description="A source of more tokens is rejected as too_long."
+        400, ge=1, description="Most tokens that are translated at once; see too_long."
     )
+    too_long: Literal["split", "reject"] = Field(
+        "split",
+        description="A source of more than max_source_length tokens is split at ends of "
+        "sentences and translated piece by piece, or rejected as too_long.",
+    )
+    max_split_length: int = Field(
+        4000, ge=1, description="A source of more tokens is rejected as too_long in any case."
+    )
+    replace_unknown: bool = Field(
+        True,
+        description="The source word of the highest attention takes the place of an unknown "
+        "word (tokenizer word).",
+    )
+    dictionary: str | None = Field(
+        None,
+        description="File of source<TAB>target lines, whose translation of that source word is "
+        "taken instead.",
+    )
+
+    def greedy(self, max_source_length: int) -> SearchSettings:
+        """Greedy search with these limits to a translation's length, and nothing else."""
+        return SearchSettings(
+            max_length_ratio=self.max_length_ratio,
+            max_length_extra=self.max_length_extra,
+            max_source_length=max_source_length,
+        )
 
 
 class Settings(_Group):
@@ -338,6 +406,25 @@ class Settings(_Group):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
+
+
+def check_search(settings: SearchSettings) -> None:
+    """Raise UnusableInput where the settings of a search do not fit together."""
+    if settings.n_best > settings.beam_size:
+        raise UnusableInput(
+            f"search.n_best={settings.n_best} needs a beam of at least as many hypotheses; set "
+            f"search.beam_size={settings.n_best} or more"
+        )
+    if settings.temperature and settings.beam_size > 1:
+        raise UnusableInput(
+            "search.temperature draws words at random, and a beam keeps the best; set "
+            "search.beam_size=1, or search.temperature=0"
+        )
+    if not settings.temperature and (settings.top_k or settings.top_p < 1):
+        raise UnusableInput(
+            "search.top_k and search.top_p choose what is drawn from; set search.temperature, "
+            "too (1 is the model's own probabilities)"
+        )
 
 
 # Settings that only say how long or on how much hardware: a rerun may change them.

@@ -3,88 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from nmt.bundle import Bundle
-from nmt.bundle import load as load_bundle
+from nmt.bundle import load_all as load_bundles
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
-from nmt.evaluation.alignment import Links, word_alignment, word_weights
-from nmt.settings import DataSettings, SearchSettings
+from nmt.settings import DataSettings, SearchSettings, nearest
 from nmt.storage import Location
-from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, UNK
+from nmt.translation.pieces import Piece, cut, join
+from nmt.translation.rendering import Part, Renderer
+from nmt.translation.result import EMPTY, Score, Translation, different
+from nmt.vocabulary.base import Segmented
+from nmt.vocabulary.special import BOS, EOS, PAD, UNK
 
-
-@dataclass(frozen=True)
-class Translation:
-    """What became of one sentence.
-
-    Attributes:
-        text: the translation, detokenised.
-        score: log-probability a token, EOS included, in nats; 0 for an empty line.
-        tokens: target tokens, without EOS.
-        source_tokens: source tokens, without EOS.
-        attention: where each target token looked, shape (target tokens, source tokens); None
-            for a model without attention. Rows sum to at most 1: the rest lies on the end of
-            the source sentence.
-        source_words: for each source token the index of its word in the cleaned source.
-        target_words: for each target token the index of its word in `text`.
-        flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (holds unknown
-            words).
-    """
-
-    text: str
-    score: float
-    tokens: list[str]
-    source_tokens: list[str]
-    attention: np.ndarray | None
-    source_words: list[int]
-    target_words: list[int]
-    flags: tuple[str, ...] = ()
-
-    @property
-    def attention_entropy(self) -> float | None:
-        """Mean entropy of the rows of the attention, in nats; None where there is none."""
-        if self.attention is None or not self.attention.size:
-            return None
-        logarithms = np.log(np.maximum(self.attention, 1e-12))
-        return float(-np.vdot(self.attention, logarithms) / len(self.attention))
-
-    @property
-    def coverage(self) -> float | None:
-        """Mean over the source tokens of the attention that each got in all, at most 1."""
-        if self.attention is None or not self.attention.size:
-            return None
-        received = np.minimum(self.attention.sum(0), 1.0)
-        return float(received.sum() / len(received))
-
-    @property
-    def alignment(self) -> Links:
-        """One link a target word, by the strongest attention; [] where there is none."""
-        if self.attention is None:
-            return []
-        return word_alignment(self.attention, self.source_words, self.target_words)
-
-    def heatmap(self, words: bool = False) -> tuple[np.ndarray, list[str], list[str]]:
-        """What a heatmap of the attention shows: the weights, and the labels of both sides.
-
-        Args:
-            words: between whole words instead of tokens; see `word_weights`. A word is what
-                its tokens spell.
-
-        Returns:
-            The weights, shape (target labels, source labels), source and target labels.
-        """
-        assert self.attention is not None, "a model without attention has none to draw"
-        if not words:
-            return self.attention, self.source_tokens, self.tokens
-        weights, _, _ = word_weights(self.attention, self.source_words, self.target_words)
-        sources = _spelled(self.source_tokens, self.source_words)
-        return weights, sources, _spelled(self.tokens, self.target_words)
+__all__ = ["Score", "Translation", "Translator", "load_model"]
 
 
 class Translator:
@@ -107,6 +45,7 @@ class Translator:
         known = {key: cleaning[key] for key in DataSettings.model_fields if key in cleaning}
         self._cleaning = DataSettings.model_validate(known)
         self._searchers: dict[SearchSettings, object] = {}
+        self._renderer = Renderer(bundle, self.clean)
 
     @property
     def model_id(self) -> str:
@@ -118,51 +57,55 @@ class Translator:
         return clean(text, self._cleaning)
 
     def too_long(self, text: str) -> bool:
-        """Whether a cleaned text has more tokens than ``search.max_source_length``."""
-        limit = self.search_settings.max_source_length
+        """Whether a cleaned text has more tokens than are translated, split or not."""
+        limit = _most_tokens(self.search_settings)
         if len(text) <= limit:  # a token has at least one character
             return False
         return len(self.bundle.source_vocabulary.encode_ids([text])[0]) > limit
 
-    def translate(
-        self,
-        texts: Sequence[str],
-        *,
-        beam_size: int | None = None,
-        length_penalty: float | None = None,
-    ) -> list[Translation]:
+    def translate(self, texts: Sequence[str], **options: Any) -> list[Translation]:
         """Translate sentences, in order.
 
         Args:
             texts: one sentence each; an empty or blank one is translated to an empty one.
-            beam_size: 1 is greedy search; None takes the translator's setting.
-            length_penalty: α of Wu et al. 2016; None takes the translator's setting.
+            options: settings of the search instead of the translator's, e.g. ``beam_size=5``;
+                None takes the translator's.
 
         Raises:
-            UnusableInput: a text of more than ``search.max_source_length`` tokens, or `texts`
-                is a single string.
+            UnusableInput: an option that there is not or that does not fit, a text of more
+                tokens than are translated, or `texts` is a single string.
         """
         if isinstance(texts, str):
             raise UnusableInput("translate() takes a list of sentences; write [text]")
-        settings = self._settings(beam_size, length_penalty)
+        settings = self._settings(options)
         searcher = self._searcher(settings)
-        results: list[Translation | None] = [None] * len(texts)
-        for rows, source, segments in self._batches(texts, results):
+        cleaned = [self.clean(text) for text in texts]
+        pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
+        flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
+        parts: list[Translation | None] = [None] * len(flat)
+        for rows, source in self._batches([piece.segment for _, piece in flat]):
             found = searcher.search(source)
-            ids, totals = found.ids.numpy(), found.log_probability.numpy()
-            lengths = found.length.numpy()
-            weights = found.attention.numpy() if self.bundle.model.attends else None
-            for i, row in enumerate(rows):
-                words = ids[i, : lengths[i]].tolist()
-                ended = bool(words) and words[-1] == EOS
-                results[row] = self._result(
-                    segments[i],
-                    words[:-1] if ended else words,
-                    totals[i] / max(1, lengths[i]),
-                    _cut(weights, i, lengths[i] - ended, len(segments[i].ids)),
-                    () if ended else ("truncated",),
-                )
-        return [result for result in results if result is not None]
+            best = [value.numpy() for value in found[:5]]
+            others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
+            for i, place in enumerate(rows):
+                row, piece = flat[place]
+                given = Part(texts[row], cleaned[row], piece, settings)
+                part = self._renderer.render(given, *(value[i] for value in best))
+                if others is not None:
+                    several = [
+                        self._renderer.ranked(given, *(value[i, k] for value in others))
+                        for k in range(settings.beam_size)
+                        if others[2][i, k] > 0
+                    ]
+                    alternatives = different(several, settings.n_best)
+                    part = replace(part, alternatives=alternatives)
+                parts[place] = part
+        done = iter(part for part in parts if part is not None)
+        results = []
+        for some in pieces:
+            own = [next(done) for _ in some]
+            results.append(own[0] if len(own) == 1 else join(own, some) if own else EMPTY)
+        return results
 
     def force(self, texts: Sequence[str], references: Sequence[str]) -> list[Translation]:
         """Run the model along given translations (forced decoding).
@@ -172,33 +115,42 @@ class Translator:
             references: a translation for each.
 
         Returns:
-            The references as translations with the model's attention; `score` is nan, for the
-            words were not the model's choice.
+            The references as translations with the model's attention and score.
         """
-        if len(texts) != len(references):
-            raise UnusableInput(f"{len(texts)} texts, but {len(references)} references")
-        searcher = self._searcher(self.search_settings)
+        results = [EMPTY] * len(texts)
+        for row, source, target, likely, weights in self._forced(texts, references):
+            results[row] = Translation(
+                text=references[row],
+                score=float(likely.mean()),
+                tokens=target.tokens,
+                source_tokens=source.tokens,
+                blocks=self._renderer.blocks(weights, len(target.ids), len(source.ids)),
+                source_words=source.words,
+                target_words=target.words,
+            )
+        return results
+
+    def score(self, texts: Sequence[str], references: Sequence[str]) -> list[Score]:
+        """Say how likely given translations are: in all, and token by token.
+
+        Args:
+            texts: source sentences. An empty one is translated to an empty one for certain, so
+                anything else has the probability 0.
+            references: a translation for each.
+
+        Raises:
+            UnusableInput: as many references as texts are needed, and none of more tokens than
+                ``search.max_source_length``.
+        """
         vocabulary = self.bundle.target_vocabulary
-        targets = [vocabulary.encode(self.clean(reference)) for reference in references]
-        results: list[Translation | None] = [None] * len(texts)
-        for rows, source, segments in self._batches(texts, results):
-            width = max(1, *(len(targets[row].ids) for row in rows), 1)
-            ids = np.full((len(rows), width), PAD, np.int32)
-            for i, row in enumerate(rows):
-                ids[i, : len(targets[row].ids)] = targets[row].ids
-            weights = searcher.attend(source, ids).numpy() if self.bundle.model.attends else None
-            for i, row in enumerate(rows):
-                source_segment, target = segments[i], targets[row]
-                results[row] = Translation(
-                    text=references[row],
-                    score=float("nan"),
-                    tokens=target.tokens,
-                    source_tokens=source_segment.tokens,
-                    attention=_cut(weights, i, len(target.ids), len(source_segment.ids)),
-                    source_words=source_segment.words,
-                    target_words=target.words,
-                )
-        return [result for result in results if result is not None]
+        results = [
+            Score(0.0 if not self.clean(reference) else -float("inf"), [], [])
+            for reference in references
+        ]
+        for row, _, target, likely, _ in self._forced(texts, references):
+            tokens = [*target.tokens, *vocabulary.tokens([EOS])]
+            results[row] = Score(float(likely.mean()), tokens, likely.tolist())
+        return results
 
     def plot_attention(
         self,
@@ -243,9 +195,12 @@ class Translator:
         Location(path).write_bytes(contact_sheet(drawn))
         return results
 
-    def _settings(self, beam_size: int | None, length_penalty: float | None) -> SearchSettings:
-        given = {"beam_size": beam_size, "length_penalty": length_penalty}
-        values = {key: value for key, value in given.items() if value is not None}
+    def _settings(self, options: Mapping[str, Any]) -> SearchSettings:
+        values = {key: value for key, value in options.items() if value is not None}
+        for key in values:
+            if key not in SearchSettings.model_fields:
+                hint = nearest(key, SearchSettings.model_fields)
+                raise UnusableInput(f"the search has no setting '{key}'; {hint}")
         try:
             return SearchSettings.model_validate({**self.search_settings.model_dump(), **values})
         except ValidationError as error:
@@ -261,61 +216,59 @@ class Translator:
             # Subwords can spell any word of the training set, so UNK would only lose.
             spelled = self.bundle.target_vocabulary.kind == "spm"
             banned = (PAD, BOS, UNK) if spelled else (PAD, BOS)
+            self._renderer.dictionary(settings.dictionary)  # now, and not in the middle of a corpus
             self._searchers[settings] = Searcher(
                 self.bundle.model, settings, banned, self.bundle.lexicon
             )
         return self._searchers[settings]
 
-    def _batches(
-        self, texts: Sequence[str], results: list[Translation | None]
-    ) -> Iterator[tuple[list[int], np.ndarray, list]]:
-        """Batches of texts of like length; what holds nothing to translate is settled here."""
-        cleaned = [self.clean(text) for text in texts]
-        segments = [self.bundle.source_vocabulary.encode(text) for text in cleaned]
-        limit = self.search_settings.max_source_length
-        waiting = []
-        for row, segment in enumerate(segments):
-            if not segment.ids:
-                results[row] = Translation("", 0.0, [], [], None, [], [], ("empty",))
-            elif len(segment.ids) > limit:
-                raise UnusableInput(
-                    f"sentence {row} has {len(segment.ids)} tokens, more than "
-                    f"search.max_source_length={limit}; split it or raise the limit"
-                )
-            else:
-                waiting.append(row)
-        waiting.sort(key=lambda row: len(segments[row].ids))
-        for start in range(0, len(waiting), self.batch_size):
-            rows = waiting[start : start + self.batch_size]
-            width = len(segments[rows[-1]].ids) + 1
-            source = np.full((len(rows), width), PAD, np.int32)
-            for i, row in enumerate(rows):
-                ids = segments[row].ids
-                source[i, : len(ids) + 1] = [*ids, EOS]
-            yield rows, source, [segments[row] for row in rows]
+    def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Piece]:
+        """The pieces of a cleaned text, mostly one; none where it holds nothing."""
+        limit = _most_tokens(settings)
+        vocabulary = self.bundle.source_vocabulary
+        segment = vocabulary.encode(text)
+        if len(segment.ids) <= settings.max_source_length:
+            return [Piece(segment, 0)] if segment.ids else []
+        if len(segment.ids) > limit:
+            name = "max_split_length" if settings.too_long == "split" else "max_source_length"
+            raise UnusableInput(
+                f"sentence {row} has {len(segment.ids)} tokens, more than "
+                f"search.{name}={limit}; split it or raise the limit"
+            )
+        return cut(text, vocabulary, settings.max_source_length)
 
-    def _result(self, segment, words, score, weights, flags) -> Translation:
+    def _batches(self, segments: Sequence[Segmented]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Batches of sentences of like length: their places and their ids with EOS."""
+        order = sorted(range(len(segments)), key=lambda row: len(segments[row].ids))
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            yield rows, _padded([[*segments[row].ids, EOS] for row in rows])
+
+    def _forced(
+        self, texts: Sequence[str], references: Sequence[str]
+    ) -> Iterator[tuple[int, Segmented, Segmented, np.ndarray, np.ndarray]]:
+        """For each text that holds something: its row, source and target, the log-probability
+        of each target token and of EOS, and the attention with its padding."""
+        if len(texts) != len(references):
+            raise UnusableInput(f"{len(texts)} texts, but {len(references)} references")
+        settings = self.search_settings.model_copy(update={"too_long": "reject"})
+        searcher = self._searcher(self.search_settings)
         vocabulary = self.bundle.target_vocabulary
-        if UNK in words:
-            flags = (*flags, "unk")
-        return Translation(
-            text=vocabulary.decode(words),
-            score=float(score),
-            tokens=vocabulary.tokens(words),
-            source_tokens=segment.tokens,
-            attention=weights,
-            source_words=segment.words,
-            target_words=vocabulary.token_words(words),
-            flags=flags,
-        )
-
-
-def _spelled(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
-    """The words that tokens spell, in the order of their indices."""
-    found: dict[int, str] = {}
-    for token, word in zip(tokens, words, strict=True):
-        found[word] = found.get(word, "") + token
-    return [found[word].replace(BLANK, " ").strip() for word in sorted(found)]
+        sources = [
+            (row, piece.segment)
+            for row, text in enumerate(texts)
+            for piece in self._cut(row, self.clean(text), settings)
+        ]
+        targets = {row: vocabulary.encode(self.clean(references[row])) for row, _ in sources}
+        for places, source in self._batches([segment for _, segment in sources]):
+            rows = [sources[place][0] for place in places]
+            ids = _padded([[*targets[row].ids, EOS] for row in rows])
+            found = searcher.force(source, ids)
+            likely, weights = found.log_probabilities.numpy(), found.attention.numpy()
+            for i, place in enumerate(places):
+                row, segment = sources[place]
+                count = len(targets[row].ids) + 1
+                yield row, segment, targets[row], likely[i, :count], weights[i]
 
 
 def _draw(text: str, result: Translation, words: bool, caption: str = "") -> bytes:
@@ -329,24 +282,36 @@ def _draw(text: str, result: Translation, words: bool, caption: str = "") -> byt
     return attention_heatmap(*result.heatmap(words), title=text, caption=caption)
 
 
-def _cut(
-    weights: np.ndarray | None, row: int, target_length: int, source_length: int
-) -> np.ndarray | None:
-    """One sentence's attention, without padding and without the end of either sentence."""
-    return None if weights is None else weights[row, :target_length, :source_length]
+def _most_tokens(settings: SearchSettings) -> int:
+    """Most tokens of a source that is translated, split or not."""
+    if settings.too_long == "reject":
+        return settings.max_source_length
+    return max(settings.max_source_length, settings.max_split_length)
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    ids = np.full((len(rows), max(map(len, rows))), PAD, np.int32)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+    return ids
 
 
 def load_model(
-    uri: str | os.PathLike[str], search: SearchSettings | None = None, batch_size: int = 64
+    uri: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    search: SearchSettings | None = None,
+    batch_size: int = 64,
 ) -> Translator:
-    """Load a MODEL folder for use from Python.
+    """Load a MODEL folder for use from Python, or several as an ensemble.
 
     Args:
-        uri: path or URI of the folder, e.g. ``runs/x/model``.
+        uri: path or URI of the folder, e.g. ``runs/x/model``; or a list of them, models of the
+            same vocabularies, whose mean probabilities are searched.
         search: default settings of the search.
         batch_size: sentences decoded together.
 
     Raises:
-        UnusableInput: no model, another version, or changed contents.
+        UnusableInput: no model, another version, changed contents, or models that do not go
+            together.
     """
-    return Translator(load_bundle(Location(uri)), search, batch_size)
+    names = [uri] if isinstance(uri, str | os.PathLike) else list(uri)
+    return Translator(load_bundles([Location(name) for name in names]), search, batch_size)

@@ -11,6 +11,8 @@ from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translator import Translator
+from nmt.vocabulary.special import EOS, UNK
+from nmt.vocabulary.words import build_words
 
 SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4)
 
@@ -97,7 +99,7 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
 
 
 def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:
-    small = Translator(demo_bundle, SearchSettings(max_source_length=5))
+    small = Translator(demo_bundle, SearchSettings(max_source_length=5, too_long="reject"))
     assert small.too_long(texts[0])
     assert not small.too_long("A")
     with pytest.raises(UnusableInput, match=r"^sentence 1 has \d+ tokens") as caught:
@@ -122,10 +124,11 @@ def test_forced_decoding_shows_the_attention_along_a_reference(translator, demo_
     together = translator.force(sources, targets)
     for source, target, result in zip(sources, targets, together, strict=True):
         assert result.text == translator.clean(target)
-        assert np.isnan(result.score)
+        assert result.score < 0
         assert result.attention.shape == (len(result.tokens), len(result.source_tokens))
         (alone,) = translator.force([source], [target])
         np.testing.assert_allclose(alone.attention, result.attention, atol=1e-5)
+        assert alone.score == pytest.approx(result.score, abs=1e-4)
     # The attention of what greedy search itself has found is that of the search.
     own = translator.translate(sources)
     again = translator.force(sources, [result.text for result in own])
@@ -224,3 +227,117 @@ def test_unusable_arguments_are_named(translator, texts) -> None:
         translator.translate(texts[:1], beam_size=0)
     with pytest.raises(UnusableInput, match="2 texts, but 1 references"):
         translator.force(texts[:2], texts[:1])
+
+
+OPTIONS = {
+    "beam": {"beam_size": 3, "coverage_penalty": 0.4, "min_length": 3, "no_repeat_ngram": 2},
+    "n best": {"beam_size": 4, "n_best": 4},
+    "sampling": {"temperature": 1.3, "top_k": 40, "top_p": 0.9},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_options_do_not_depend_on_the_batch_either(translator, demo_bundle, texts, options) -> None:
+    together = translator.translate(texts, **options)
+    for row in (0, 1, 5):
+        assert_same(translator.translate([texts[row]], **options), [together[row]])
+    assert_same(translator.translate(texts[::-1], **options)[::-1], together)
+    for result in together:
+        if not options.get("n_best") or "empty" in result.flags:
+            assert result.alternatives == ()
+            continue
+        found = result.alternatives
+        assert (found[0].text, found[0].score) == (result.text, result.score)
+        assert len({one.text for one in found}) == len(found)
+        ranking = [one.ranking for one in found]
+        assert ranking == sorted(ranking, reverse=True)
+
+
+def test_the_score_of_a_translation_is_that_of_the_search(tiny_model) -> None:
+    sides = ["the dog sees a cat", "der hund sieht eine katze"]
+    source, target = (
+        build_words(dict.fromkeys(side.split(), 5), vocab_size=99, min_frequency=1)
+        for side in sides
+    )
+    model = tiny_model(source.size, target.size, seed=2)
+    bias = np.array(model.output_bias)
+    bias[EOS] += 3.0
+    bias[UNK] -= 9.0
+    model.output_bias.assign(bias)
+    translator = Translator(Bundle(model, source, target, {"model_id": "words"}))
+    texts = ["the dog", "", "a cat sees the dog", "cat", "sees", "the the the"]
+    lengths = set()
+    for options in ({}, {"beam_size": 3}):
+        found = translator.translate(texts, **options)
+        scores = translator.score(texts, [result.text for result in found])
+        forced = translator.force(texts, [result.text for result in found])
+        for one, score, along in zip(found, scores, forced, strict=True):
+            assert len(score.tokens) == len(score.log_probabilities)
+            if "empty" in one.flags:
+                assert (score.score, score.tokens) == (0.0, [])
+                continue
+            assert score.score == pytest.approx(np.mean(score.log_probabilities), abs=1e-5)
+            assert score.score == along.score
+            if "truncated" not in one.flags:
+                assert score.tokens == [*one.tokens, "[EOS]"]
+                assert score.score == pytest.approx(one.score, abs=1e-4)
+                lengths.add(len(one.tokens))
+    assert len(lengths) > 2
+    assert translator.score([""], ["hund"])[0].score == -np.inf
+    with pytest.raises(UnusableInput, match="2 texts, but 1 references"):
+        translator.score(texts[:2], texts[:1])
+
+
+def save(folder, model, demo_bundle, **data):
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    description = {"data": {**demo_bundle.info["data"], **data}}
+    bundle.save(model, *vocabularies, description, Location(folder))
+    return folder
+
+
+def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_path, texts) -> None:
+    sizes = demo_bundle.source_vocabulary.size, demo_bundle.target_vocabulary.size
+    a = save(tmp_path / "a", demo_bundle.model, demo_bundle)
+    b = save(tmp_path / "b", tiny_model(*sizes, seed=8, decoder_units=10), demo_bundle)
+    one, other, both, twice = (nmt.load_model(names, SEARCH) for names in (a, [b], [a, b], [a, a]))
+    assert one.model_id == bundle.describe(Location(a))["model_id"]
+    assert len({one.model_id, other.model_id, both.model_id, twice.model_id}) == 4
+    alone = one.translate(texts)
+    assert_same(twice.translate(texts), alone)
+    found = both.translate(texts)
+    assert [result.text for result in found] != [result.text for result in alone]
+    for row in (0, 4):
+        assert_same(both.translate([texts[row]]), [found[row]])
+    info = bundle.check_all([Location(a), Location(b)])
+    assert info["model_id"] == both.model_id
+    assert info["architecture"]["decoder_units"] == "20 | 10"
+    assert info["parameters"] == sum(
+        bundle.describe(Location(name))["parameters"] for name in (a, b)
+    )
+    each = [model.score(texts[:1], ["Der"])[0].log_probabilities for model in (one, other)]
+    expected = np.log(np.mean(np.exp(each), 0))
+    score = both.score(texts[:1], ["Der"])[0]
+    assert score.log_probabilities == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_models_of_an_ensemble_share_vocabularies_and_cleaning(
+    demo_bundle, tiny_model, tmp_path
+) -> None:
+    a = save(tmp_path / "a", demo_bundle.model, demo_bundle)
+    lower = save(tmp_path / "b", demo_bundle.model, demo_bundle, lowercase=True)
+    words = build_words({"a": 3, "b": 2}, vocab_size=9, min_frequency=1)
+    model = tiny_model(words.size, words.size)
+    bundle.save(model, words, words, {"data": {}}, Location(tmp_path / "c"))
+    for names, what in (([a, lower], "data.lowercase"), ([a, tmp_path / "c"], "tokenizer")):
+        with pytest.raises(UnusableInput, match=f"has another {what} than") as caught:
+            nmt.load_model(names)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UnusableInput, match="at least one model"):
+        nmt.load_model([])
+
+
+def test_options_that_there_are_not_are_named(translator) -> None:
+    with pytest.raises(UnusableInput, match="did you mean 'beam_size'"):
+        translator.translate(["A"], beamsize=3)
+    with pytest.raises(UnusableInput, match=r"search\.n_best=3 needs a beam"):
+        translator.translate(["A"], n_best=3)

@@ -1,4 +1,4 @@
-"""Beam search with length penalty."""
+"""Beam search with length and coverage penalty."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from nmt.model.ensemble import Ensemble
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.shortlist import BLOCK, NEVER, Shortlist
+from nmt.search.constraints import Constraints
 from nmt.search.hypotheses import Hypotheses
-from nmt.search.penalties import length_penalty
+from nmt.search.penalties import coverage_penalty, length_penalty
 from nmt.search.shrinking import shrinking_loop
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -18,7 +20,8 @@ class _Pool(NamedTuple):
     """The best finished hypotheses of each sentence, best first; shape (batch, beam, …).
 
     Attributes:
-        score: log-probability over length penalty, the order; 2 · NEVER in empty places.
+        score: log-probability over length penalty, plus coverage penalty: the order; 2 · NEVER
+            in empty places.
         total: log-probability.
         length: tokens, EOS included.
         trail: ids, EOS included, each beside the beam that chose it; 0 behind.
@@ -41,6 +44,8 @@ class _Beam(NamedTuple):
             length, 2). So where a beam looked is kept once a step, and not carried along.
         attention: of the beams as they stood at each step, shape (batch, length, beam,
             source).
+        coverage: the attention that each source position has had of the beams' words, shape
+            (batch, beam, source); without coverage penalty (batch, beam, 0).
         pool: the finished hypotheses.
         done: whether the sentence has ended, shape (batch,).
     """
@@ -50,18 +55,22 @@ class _Beam(NamedTuple):
     live: tf.Tensor
     trail: tf.Tensor
     attention: tf.Tensor
+    coverage: tf.Tensor
     pool: _Pool
     done: tf.Tensor
 
 
 def beam_search(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     source: tf.Tensor,
     limits: tf.Tensor,
     beam_size: int,
     alpha: float,
     banned: tuple[int, ...] = (PAD, BOS),
     shortlist: Shortlist | None = None,
+    constraints: Constraints = Constraints(),
+    beta: float = 0.0,
+    n_best: bool = False,
 ) -> Hypotheses:
     """Decode a batch with `beam_size` live hypotheses; to be called inside a ``tf.function``.
 
@@ -70,26 +79,31 @@ def beam_search(
     `beam` finished hypotheses of which one is better than all that live, or has reached its
     limit, where the live ones count as finished too. (Counting alone would not do: under a
     confident model, poor hypotheses that end early fill the count before the good one ends.)
-    The winner has the best log-probability over `length_penalty`. With a beam of 1 this is
-    greedy search. The beams of a sentence share its encoder outputs; only states and words are
-    reordered.
+    The winner has the best log-probability over `length_penalty`, plus `coverage_penalty`. As
+    that is never above 0, it cannot make a hypothesis that lives better than it looks. With a
+    beam of 1 this is greedy search. The beams of a sentence share its encoder outputs; only
+    states, words and coverage are reordered.
 
     Args:
-        model: the trained model.
+        model: the trained model, or an ensemble.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
         beam_size: hypotheses kept, at least 1.
         alpha: the length penalty's exponent.
         banned: ids that are never chosen.
         shortlist: which words each source word allows; None is all words.
+        constraints: what is ruled out besides.
+        beta: the coverage penalty's factor; for a model with attention.
+        n_best: return all finished hypotheses, too.
     """
     decoding, first_state = model.begin(source, banned, shortlist, beam_size)
     batch, units = tf.shape(source)[0], first_state.shape[-1]
     looks = tf.shape(source)[1] if model.attends else 0
     beam, width = beam_size, min(2 * beam_size, model.target_size)
+    tokens = tf.cast((source != PAD) & (source != EOS), tf.float32) if beta else ()
 
     def step(i, now, fixed):
-        memory, allowed, limits = fixed
+        memory, allowed, limits, least, tokens = fixed
         count = tf.shape(limits)[0]
         logits, state, weights = model.step(
             tf.reshape(now.words, [-1]),
@@ -97,8 +111,14 @@ def beam_search(
             decoding._replace(memory=memory, allowed=allowed),
         )
         normaliser = tf.reduce_logsumexp(logits, -1, keepdims=True)
+        offered = constraints._replace(least=least).restrict(
+            logits,
+            decoding.words,
+            tf.reshape(now.trail[..., 0], [count * beam, -1]),
+            model.target_size,
+        )
         # The best continuations of a sentence are among the best of each of its beams.
-        top, choices = _top_words(logits, width)
+        top, choices = _top_words(offered, width)
         scores = tf.reshape(top - normaliser, [count, beam, width]) + now.live[:, :, tf.newaxis]
         scores = tf.reshape(scores, [count, beam * width])
         scores, flat = tf.math.top_k(scores, min(2 * beam, beam * width))
@@ -110,10 +130,16 @@ def beam_search(
         trail = tf.gather(now.trail, origin, batch_dims=1)
         newest = tf.stack([choices, origin], -1)[:, :, tf.newaxis]
         trail = tf.concat([trail, newest], 2)
-        pool = _finish(now.pool, trail, scores, counts, i + 1, alpha)
+        ranking, coverage = scores / length_penalty(i + 1, alpha), now.coverage
+        if beta:
+            coverage = tf.gather(coverage + weights, origin, batch_dims=1)
+            ranking += coverage_penalty(coverage, tokens, beta)
+        pool = _finish(now.pool, trail, scores, ranking, counts, i + 1)
         live, kept = tf.math.top_k(scores + tf.where(ends, NEVER, 0.0), beam)
         # The pool is best first; its last place is taken only when `beam` have finished.
         hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
+        if beta:
+            coverage = tf.gather(coverage, kept, batch_dims=1)
         state = tf.reshape(state, [count, beam, units])
         return _Beam(
             words=tf.gather(choices, kept, batch_dims=1),
@@ -121,6 +147,7 @@ def beam_search(
             live=live,
             trail=tf.gather(trail, kept, batch_dims=1),
             attention=tf.concat([now.attention, weights[:, tf.newaxis]], 1),
+            coverage=coverage,
             pool=pool,
             done=now.done | last | (hopeless & (pool.score[:, -1] > NEVER / 2)),
         )
@@ -131,6 +158,7 @@ def beam_search(
         live=tf.tile([[0.0] + [NEVER] * (beam - 1)], [batch, 1]),  # all beams begin alike
         trail=tf.zeros([batch, beam, 0, 2], tf.int32),
         attention=tf.zeros([batch, 0, beam, looks]),
+        coverage=tf.zeros([batch, beam, looks if beta else 0]),
         pool=_Pool(
             score=tf.fill([batch, beam], 2 * NEVER),
             total=tf.zeros([batch, beam]),
@@ -146,14 +174,29 @@ def beam_search(
         live=flat_shape,
         trail=trail_shape,
         attention=tf.TensorShape([None, None, beam, None if model.attends else 0]),
+        coverage=tf.TensorShape([None, beam, None if beta else 0]),
         pool=_Pool(flat_shape, flat_shape, flat_shape, trail_shape),
         done=tf.TensorShape([None]),
     )
-    fixed = decoding.memory, decoding.allowed, limits
+    fixed = decoding.memory, decoding.allowed, limits, constraints.least, tokens
     found = shrinking_loop(step, lambda now: ~now.done, start, shapes, fixed)
     pool, best = found.pool, found.pool.trail[:, 0]
-    attention = tf.gather(found.attention, best[..., 1], batch_dims=2)
-    return Hypotheses(best[..., 0], pool.total[:, 0], pool.length[:, 0], attention)
+    return Hypotheses(
+        ids=best[..., 0],
+        log_probability=pool.total[:, 0],
+        length=pool.length[:, 0],
+        attention=tf.gather(found.attention, best[..., 1], batch_dims=2),
+        ranking=pool.score[:, 0],
+        n_best=_all(pool, found.attention) if n_best else None,
+    )
+
+
+def _all(pool: _Pool, attention: tf.Tensor) -> Hypotheses:
+    """The whole pool, each hypothesis with the attention along its trail."""
+    beams = tf.transpose(pool.trail[..., 1], [0, 2, 1])
+    looked = tf.transpose(tf.gather(attention, beams, batch_dims=2), [0, 2, 1, 3])
+    length = tf.where(pool.score > NEVER / 2, pool.length, 0)
+    return Hypotheses(pool.trail[..., 0], pool.total, length, looked, pool.score)
 
 
 def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -190,9 +233,9 @@ def _finish(
     pool: _Pool,
     trail: tf.Tensor,
     scores: tf.Tensor,
+    ranking: tf.Tensor,
     counts: tf.Tensor,
     length: tf.Tensor,
-    alpha: float,
 ) -> _Pool:
     """Take hypotheses that end at this step into the pool.
 
@@ -200,14 +243,14 @@ def _finish(
         pool: those finished so far.
         trail: of all candidates with their newest word, shape (batch, candidates, length, 2).
         scores: their log-probabilities, best first, shape (batch, candidates).
+        ranking: what they are compared by, of the same shape.
         counts: which of them end. Only those among the first `beam` are taken.
         length: tokens of each.
-        alpha: the length penalty's exponent.
     """
     beam = pool.score.shape[1]
     takes = counts & (tf.range(tf.shape(scores)[1]) < beam) & (scores > NEVER / 2)
-    penalised = tf.where(takes, scores / length_penalty(length, alpha), 2 * NEVER)
-    best, kept = tf.math.top_k(tf.concat([pool.score, penalised], 1), beam)
+    ranking = tf.where(takes, ranking, 2 * NEVER)
+    best, kept = tf.math.top_k(tf.concat([pool.score, ranking], 1), beam)
 
     def pick(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.concat([old, new], 1), kept, batch_dims=1)

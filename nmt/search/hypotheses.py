@@ -17,9 +17,15 @@ class Hypotheses(NamedTuple):
         length: number of tokens, EOS included, shape (batch,).
         attention: row t holds where the model looked when it chose token t, shape (batch,
             length, source); without attention (batch, length, 0).
+        ranking: what the search compares hypotheses by, shape (batch,): log-probability over
+            length penalty, plus coverage penalty; of greedy search the log-probability.
+        n_best: where asked for, all finished hypotheses, best first: the same with shape
+            (batch, beam, …). In empty places the length is 0.
     """
 
     ids: tf.Tensor
     log_probability: tf.Tensor
     length: tf.Tensor
     attention: tf.Tensor
+    ranking: tf.Tensor
+    n_best: Hypotheses | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+_UNSEEN = 1e-9  # keeps the logarithm of no attention at all finite
+
 
 def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
     """((5 + length) / 6)^α of Wu et al. 2016 (arXiv 1609.08144), section 7.
@@ -13,3 +15,19 @@ def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
         alpha: 0 compares plain log-probabilities; larger favours longer hypotheses.
     """
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
+
+
+def coverage_penalty(coverage: tf.Tensor, tokens: tf.Tensor, beta: float) -> tf.Tensor:
+    """β · Σᵢ log(min(Σⱼ p_ij, 1)) of Wu et al. 2016, equation 14; never above 0.
+
+    Args:
+        coverage: the attention that each source token i got in all from the target tokens j,
+            EOS included, shape (batch, hypotheses, source).
+        tokens: 1 for source tokens, 0 for EOS and padding, float, shape (batch, source).
+        beta: larger favours hypotheses that looked at every source token.
+
+    Returns:
+        Shape (batch, hypotheses), to be added to log-probability over length penalty.
+    """
+    logarithms = tf.math.log(tf.clip_by_value(coverage, _UNSEEN, 1.0))
+    return beta * tf.reduce_sum(logarithms * tokens[:, tf.newaxis], -1)

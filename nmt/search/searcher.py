@@ -6,78 +6,123 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
+from nmt.model.ensemble import Ensemble
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.shortlist import Shortlist
 from nmt.search.beam import beam_search
+from nmt.search.constraints import Constraints
+from nmt.search.forced import Forced, force
 from nmt.search.greedy import greedy_search
 from nmt.search.hypotheses import Hypotheses
-from nmt.settings import SearchSettings
+from nmt.search.sampling import Sampling, random_numbers
+from nmt.settings import SearchSettings, check_search
 from nmt.vocabulary.lexicon import Lexicon
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _LIMITS = tf.TensorSpec([None], tf.int32)
+_NUMBERS = tf.TensorSpec([None, None], tf.float32)
 
 
 class Searcher:
     """Decode batches of ids with one model; every function is traced once.
 
     Args:
-        model: the trained model.
-        settings: beam size, length penalty, length limits.
+        model: the trained model, or an ensemble.
+        settings: of the search. What they leave off is not in the graph.
         banned: ids that are never chosen.
         lexicon: what `settings.shortlist` is taken from; where that is 0, it may be None.
+
+    Raises:
+        UnusableInput: settings that do not fit together, or not with the model.
     """
 
     def __init__(
         self,
-        model: Seq2Seq,
+        model: Seq2Seq | Ensemble,
         settings: SearchSettings,
         banned: tuple[int, ...] = (PAD, BOS),
         lexicon: Lexicon | None = None,
     ) -> None:
+        check_search(settings)
+        beta = settings.coverage_penalty if settings.beam_size > 1 else 0.0
+        if beta and not model.attends:
+            raise UnusableInput(
+                "search.coverage_penalty needs attention, and the model has none "
+                "(model.attention=none); leave the setting out"
+            )
         self.settings = settings
         shortlist = _shortlist(settings, lexicon)
+        sampling = None
+        if settings.temperature:
+            sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
 
-        @tf.function(input_signature=[_IDS, _LIMITS])
-        def search(source: tf.Tensor, limits: tf.Tensor) -> Hypotheses:
+        @tf.function(input_signature=[_IDS, _LIMITS, *([_NUMBERS] if sampling else [])])
+        def search(source: tf.Tensor, limits: tf.Tensor, *numbers: tf.Tensor) -> Hypotheses:
+            shared = banned, shortlist, Constraints(self._least(source, limits), no_repeat)
             if settings.beam_size == 1:
-                return greedy_search(model, source, limits, banned, shortlist)
+                return greedy_search(model, source, limits, *shared, sampling, *numbers)
             beam, alpha = settings.beam_size, settings.length_penalty
-            return beam_search(model, source, limits, beam, alpha, banned, shortlist)
+            n_best = settings.n_best > 1
+            return beam_search(model, source, limits, beam, alpha, *shared, beta, n_best)
 
         @tf.function(input_signature=[_IDS, _IDS])
-        def attend(source: tf.Tensor, target_inputs: tf.Tensor) -> tf.Tensor:
-            memory, state = model.encode(source)
-            return model.decoder(model.embedding(target_inputs), state, memory)[2]
+        def forced(source: tf.Tensor, target: tf.Tensor) -> Forced:
+            return force(model, source, target, banned)
 
-        self._search, self._attend = search, attend
+        @tf.function(input_signature=[_IDS, _IDS])
+        def forced_with_all(source: tf.Tensor, target: tf.Tensor) -> Forced:
+            return force(model, source, target)
+
+        no_repeat = settings.no_repeat_ngram
+        self._search, self._forced, self._forced_with_all = search, forced, forced_with_all
+        self._rare = [word for word in banned if word not in (PAD, BOS)]
 
     def limits(self, source: tf.Tensor) -> tf.Tensor:
         """Most target tokens of each sentence, EOS included, from its own length."""
-        lengths = tf.reduce_sum(tf.cast(source != PAD, tf.float32), 1) - 1.0
-        limits = self.settings.max_length_ratio * lengths + self.settings.max_length_extra
+        limits = self.settings.max_length_ratio * _lengths(source) + self.settings.max_length_extra
         return tf.cast(limits, tf.int32) + 1
 
-    def search(self, source: tf.Tensor) -> Hypotheses:
-        """Translate source ids that end with EOS, shape (batch, source)."""
-        source = tf.convert_to_tensor(source, tf.int32)
-        return self._search(source, self.limits(source))
+    def _least(self, source: tf.Tensor, limits: tf.Tensor) -> tf.Tensor | tuple[()]:
+        """Fewest target tokens of each sentence, without EOS; within its limit."""
+        settings = self.settings
+        if not settings.min_length and not settings.min_length_ratio:
+            return ()
+        least = tf.cast(settings.min_length_ratio * _lengths(source), tf.int32)
+        return tf.minimum(tf.maximum(least, settings.min_length), limits - 1)
 
-    def attend(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """Attention weights of given translations (forced decoding).
+    def search(self, source: tf.Tensor | np.ndarray) -> Hypotheses:
+        """Translate source ids that end with EOS, shape (batch, source)."""
+        ids = tf.convert_to_tensor(source, tf.int32)
+        limits = self.limits(ids)
+        if not self.settings.temperature:
+            return self._search(ids, limits)
+        numbers = random_numbers(ids.numpy(), limits.numpy(), self.settings.seed)
+        return self._search(ids, limits, numbers)
+
+    def force(self, source: tf.Tensor | np.ndarray, target: tf.Tensor | np.ndarray) -> Forced:
+        """Score given translations, and show where the model looked along them.
+
+        A token has the probability that the search would give it; a translation that holds an
+        id which the search never chooses is scored with all ids allowed.
 
         Args:
             source: ids that end with EOS, shape (batch, source).
             target: ids without BOS, with or without EOS, shape (batch, target).
-
-        Returns:
-            Row t holds where the model looked when it produced target token t, shape
-            (batch, target, source); without attention (batch, target, 0).
         """
-        target = tf.convert_to_tensor(target, tf.int32)
-        inputs = tf.pad(target, [[0, 0], [1, 0]], constant_values=BOS)[:, :-1]
-        return self._attend(tf.convert_to_tensor(source, tf.int32), inputs)
+        ids, given = tf.convert_to_tensor(source, tf.int32), tf.convert_to_tensor(target, tf.int32)
+        found = self._forced(ids, given)
+        rare = np.isin(given.numpy(), self._rare).any(axis=1, keepdims=True)
+        if not rare.any():
+            return found
+        others = self._forced_with_all(ids, given).log_probabilities
+        chosen = tf.where(rare, others, found.log_probabilities)
+        return found._replace(log_probabilities=chosen)
+
+
+def _lengths(source: tf.Tensor) -> tf.Tensor:
+    """Tokens of each sentence without its EOS, float32, shape (batch,)."""
+    return tf.reduce_sum(tf.cast(source != PAD, tf.float32), 1) - 1.0
 
 
 def _shortlist(settings: SearchSettings, lexicon: Lexicon | None) -> Shortlist | None:

@@ -15,7 +15,7 @@ import keras
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import SearchSettings, Settings
+from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
@@ -106,15 +106,7 @@ class Training:
             "direction": dict(dataset.info["languages"]),
             "dataset_hash": dataset.hash,
         }
-        longest = dataset.settings["max_length"]
-        search = SearchSettings.model_validate(
-            {
-                **settings.search.model_dump(),
-                "beam_size": 1,
-                "shortlist": 0,
-                "max_source_length": longest,
-            }
-        )
+        search = settings.search.greedy(dataset.settings["max_length"])
         info = {**self._description, "model_id": "in training"}
         self.candidate = Candidate(self.model, self.optimizer, training, make)
         live = bundles.Bundle(self.candidate.model, source, target, info)

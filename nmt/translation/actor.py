@@ -19,16 +19,21 @@ from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.output import Output
 from nmt.translator import Translation, Translator, load_model
 
+_ALTERNATIVES = pa.list_(
+    pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
+)
+
 
 @dataclass(frozen=True)
 class Work:
     """What every actor of a job needs to know; sent to it once.
 
     Attributes:
-        model: URI of the MODEL.
+        models: URIs of the MODELs: one, or an ensemble.
         model_id: the id under which the job began.
         output: URI of the OUT folder.
         search: settings of the search.
+        dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
         text_column: the Parquet column of the sentences.
         id_column: the Parquet column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
@@ -40,10 +45,11 @@ class Work:
         heatmap_words: draw it between whole words.
     """
 
-    model: str
+    models: tuple[str, ...]
     model_id: str
     output: str
     search: SearchSettings
+    dictionary_hash: str | None
     text_column: str
     id_column: str | None
     reference_column: str | None
@@ -80,13 +86,19 @@ def load_translator(work: Work) -> Translator:
     """Load the job's model.
 
     Raises:
-        JobFailed: there is another model now than when the job began.
+        JobFailed: there is another model or dictionary now than when the job began.
     """
-    translator = load_model(work.model, work.search, work.batch_size)
+    translator = load_model(work.models, work.search, work.batch_size)
     if translator.model_id != work.model_id:
         raise JobFailed(
-            f"{work.model}: is another model than when the job began; translate with a copy of "
-            "the model that nobody writes to"
+            f"{', '.join(work.models)}: is another model than when the job began; translate with "
+            "a copy of the model that nobody writes to"
+        )
+    name = work.search.dictionary
+    if name is not None and Location(name).sha256() != work.dictionary_hash:
+        raise JobFailed(
+            f"{name}: is another dictionary than when the job began; translate with a copy that "
+            "nobody writes to"
         )
     return translator
 
@@ -125,7 +137,8 @@ def translate_unit(
     sentences = [
         _sentence(unit.first + i, texts[i], result) for i, result in zip(kept, results, strict=True)
     ]
-    files = {f"translations/{unit.part}": _translations(rows, kept, sentences)}
+    alternatives = [result.alternatives for result in results] if work.search.n_best > 1 else None
+    files = {f"translations/{unit.part}": _translations(rows, kept, sentences, alternatives)}
     if reasons:
         files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
     if work.alignments:
@@ -140,7 +153,7 @@ def translate_unit(
         "counts": _counts(rows, results, reasons),
         "sums": rates.sums(sentences),
         "suspicious": suspicion.worst(suspicion.suspects(sentences)),
-        "alignment": _alignment_counts(rows, kept, texts, work, translator),
+        "alignment": _alignment_counts(rows, kept, texts, results, work, translator),
         "decode_seconds": decoding,
     }
     return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
@@ -183,7 +196,12 @@ def _sentence(row: int, source: str, result: Translation) -> Sentence:
     )
 
 
-def _translations(rows: Rows, kept: list[int], sentences: list[Sentence]) -> pa.Table:
+def _translations(
+    rows: Rows,
+    kept: list[int],
+    sentences: list[Sentence],
+    alternatives: list[tuple[Translation, ...]] | None,
+) -> pa.Table:
     taken = pa.array(kept, pa.int64())
     strings = pa.list_(pa.string())
     columns = {
@@ -197,7 +215,14 @@ def _translations(rows: Rows, kept: list[int], sentences: list[Sentence]) -> pa.
         "coverage": pa.array([s.coverage for s in sentences], pa.float64()),
         "flags": pa.array([s.flags for s in sentences], strings),
     }
+    if alternatives is not None:
+        lists = [[_alternative(one) for one in several] for several in alternatives]
+        columns["alternatives"] = pa.array(lists, _ALTERNATIVES)
     return _with_others(columns, rows, taken)
+
+
+def _alternative(result: Translation) -> dict[str, Any]:
+    return {"translation": result.text, "score": result.score, "ranking": result.ranking}
 
 
 def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
@@ -218,10 +243,12 @@ def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> p
 def _draw(
     unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
 ) -> None:
-    """Write the heatmaps of the rows that were sampled."""
+    """Write the heatmaps of the rows that were sampled; a split sentence's could not be read."""
     for i, result in zip(kept, results, strict=True):
         number = unit.first + i
-        if number in work.heatmaps and result.attention is not None and result.attention.size:
+        if number not in work.heatmaps or "split" in result.flags:
+            continue
+        if result.attention is not None and result.attention.size:
             from nmt.report.heatmap import attention_heatmap
 
             drawn = result.heatmap(work.heatmap_words)
@@ -239,6 +266,8 @@ def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> 
         "rejected": len(reasons),
         "empty": flags.count("empty"),
         "truncated": flags.count("truncated"),
+        "split": flags.count("split"),
+        "unk_replaced": flags.count("unk_replaced"),
         "source_tokens": sum(len(result.source_tokens) for result in results),
         "target_tokens": sum(len(result.tokens) for result in results),
         "rejected_by_reason": by_reason,
@@ -246,14 +275,21 @@ def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> 
 
 
 def _alignment_counts(
-    rows: Rows, kept: list[int], texts: dict[int, str], work: Work, translator: Translator
+    rows: Rows,
+    kept: list[int],
+    texts: dict[int, str],
+    results: list[Translation],
+    work: Work,
+    translator: Translator,
 ) -> dict[str, Any] | None:
-    """Links of attention and of the plain diagonal along the references, against gold."""
+    """Links of attention and of the plain diagonal along the references, against gold; of
+    sentences that were translated whole."""
     if work.alignment_column is None or work.reference_column is None:
         return None
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
-    chosen = [(i, gold[i] or "", references[i] or "") for i in kept if gold[i] and references[i]]
+    whole = [i for i, result in zip(kept, results, strict=True) if "split" not in result.flags]
+    chosen = [(i, gold[i] or "", references[i] or "") for i in whole if gold[i] and references[i]]
     forced = translator.force([texts[i] for i, _, _ in chosen], [text for _, _, text in chosen])
     attention, plain, malformed = LinkCounts(), LinkCounts(), 0
     for (i, pharaoh, reference), result in zip(chosen, forced, strict=True):

@@ -137,7 +137,7 @@ def _quality(
     }
     if references:
         name = next(name for name in info["files"] if name.startswith("target."))
-        vocabulary = load_vocabulary(info["tokenizer"], (request.model / name).read_bytes())
+        vocabulary = load_vocabulary(info["tokenizer"], (request.models[0] / name).read_bytes())
         cleaning = DataSettings.model_validate(info["data"])
         everything = summary.sentences(output, records, references)
         result |= summary.scores(everything, vocabulary, cleaning)
@@ -150,7 +150,7 @@ def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
     direction = info["direction"]
     return {
         "id": info["model_id"],
-        "name": str(request.model),
+        "name": request.model_names,
         "direction": f"{direction['source']} → {direction['target']}",
         "parameters": info["parameters"],
         "architecture": info["architecture"],

@@ -31,8 +31,8 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
             written then.
         JobFailed: the work failed; the same command continues it.
     """
-    started = time.monotonic()
-    info = bundle.check(request.model)
+    started, request = time.monotonic(), request.resolved()
+    info = bundle.check_all(request.models)
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column)
         references = check(request, info, corpus)
@@ -41,7 +41,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     output.check(job, request.overwrite)
     units = corpus.units()
     if dry_run:
-        say(f"model     {request.model}: {info['parameters']:,} parameters")
+        say(f"model     {request.model_names}: {info['parameters']:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
@@ -49,7 +49,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"{request.output}: already finished; nothing to do")
         report = (request.output / "report" / "report.json").read_json()
         return Verdict(manifest["exit_status"], manifest["verdict"], report)
-    _decode(request, info["model_id"], corpus, units, output)
+    _decode(request, job, corpus, units, output)
     with activity("writing the report"):
         seconds = time.monotonic() - started
         return close(request, info, corpus, references, output, job, seconds)
@@ -57,7 +57,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
 
 def _decode(
     request: TranslateRequest,
-    model_id: str,
+    job: dict[str, Any],
     corpus: InputCorpus,
     units: list[Unit],
     output: Output,
@@ -74,10 +74,11 @@ def _decode(
     most = _actors(request, corpus, len(waiting), total)
     threads = max(1, min(total // most[1], largest))
     work = Work(
-        model=str(request.model),
-        model_id=model_id,
+        models=tuple(str(model) for model in request.models),
+        model_id=job["model_id"],
         output=str(request.output),
         search=request.search,
+        dictionary_hash=job["dictionary"],
         text_column=request.text_column,
         id_column=corpus.id_column,
         reference_column=request.reference_column,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nmt import bundle
@@ -10,9 +10,10 @@ from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import References
-from nmt.settings import SearchSettings
+from nmt.settings import SearchSettings, check_search
 from nmt.storage import Location
 from nmt.translation.corpus import InputCorpus
+from nmt.translation.unknown import read_dictionary
 
 FORMAT_VERSION = 1
 _OWN_COLUMNS = (
@@ -25,7 +26,7 @@ _OWN_COLUMNS = (
 class TranslateRequest:
     """What the command line asked for; see ``jobs/translate.py --help``."""
 
-    model: Location
+    models: tuple[Location, ...]
     input: str
     output: Location
     search: SearchSettings
@@ -44,6 +45,18 @@ class TranslateRequest:
     overwrite: bool = False
     address: str | None = None
 
+    def resolved(self) -> TranslateRequest:
+        """The same for actors, which work in another folder."""
+        if self.search.dictionary is None:
+            return self
+        name = str(Location(self.search.dictionary))
+        return replace(self, search=self.search.model_copy(update={"dictionary": name}))
+
+    @property
+    def model_names(self) -> str:
+        """The models as text."""
+        return ", ".join(map(str, self.models))
+
 
 def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> References:
     """Check that options, columns and model go together; returns where the references are."""
@@ -51,19 +64,21 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         raise UnusableInput("give --references or --reference-column, not both")
     if request.alignment_column and not request.reference_column:
         raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    check_search(request.search)
     if request.search.shortlist and not bundle.has_lexicon(info):
         raise UnusableInput(
-            f"{request.model}: has no lexicon for search.shortlist (saved by an older release); "
-            "train it again, or leave the setting out"
+            f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
+            "it); train it again, or leave the setting out"
         )
     if info["architecture"]["attention"] == "none":
         for option, asked in (
             ("--alignments", request.alignments),
             ("--alignment-column", request.alignment_column),
+            ("search.coverage_penalty", request.search.coverage_penalty),
         ):
             if asked:
                 raise UnusableInput(
-                    f"{request.model}: has no attention (model.attention=none), so {option} "
+                    f"{request.model_names}: has no attention (model.attention=none), so {option} "
                     "cannot be had; leave it out"
                 )
     for option, column in (
@@ -72,10 +87,13 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     ):
         if column:
             _check_text_column(request, corpus, option, column)
-    if clash := sorted(set(corpus.columns.names) & set(_OWN_COLUMNS)):
+    own = {*_OWN_COLUMNS, *(["alternatives"] if request.search.n_best > 1 else [])}
+    if clash := sorted(set(corpus.columns.names) & own):
         raise UnusableInput(
             f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
         )
+    if request.search.dictionary is not None:
+        read_dictionary(Location(request.search.dictionary))
     streams = [read_aligned(name, corpus.rows) for name in request.references]
     return References(streams, request.reference_column)
 
@@ -99,12 +117,14 @@ def identify(
     """Everything that decides about the contents of the output."""
     # Left out unless asked for, so that what older releases began is still recognised.
     drawing = {"heatmap_words": request.heatmap_words, "heatmap_pages": request.heatmap_pages}
+    dictionary = request.search.dictionary
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
     return {
         "format_version": FORMAT_VERSION,
         "model_id": info["model_id"],
         "inputs": inputs,
         "references": {str(Location(name)): Location(name).sha256() for name in request.references},
+        "dictionary": None if dictionary is None else Location(dictionary).sha256(),
         "settings": {
             "search": request.search.model_dump(),
             "reference_column": request.reference_column,

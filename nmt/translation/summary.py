@@ -18,6 +18,7 @@ from nmt.evaluation.sentences import Part, References, Sentence, chunks, read_se
 from nmt.settings import DataSettings
 from nmt.translation.output import Output
 from nmt.vocabulary import Vocabulary
+from nmt.vocabulary.special import SPECIALS, UNK
 
 Record = dict[str, Any]
 
@@ -89,7 +90,8 @@ def scores(
     """sacrebleu scores, brevity and BLEU by source length, over the rows with all references.
 
     A vocabulary of lower-cased words cannot give raw text back, so its references are brought
-    into the same form, with their own words and never with [UNK]; the raw score stands beside.
+    into the same form, with their own words and never with [UNK], and so are the source words
+    that stand for [UNK] in hypotheses; the raw score stands beside.
     """
     raw, standardised, lengths = Scorer(), Scorer(text="standardised"), []
     for chunk in chunks(sentence for sentence in found if sentence.complete):
@@ -99,7 +101,7 @@ def scores(
         lengths += [source_length(sentence.source) for sentence in chunk]
         if vocabulary.kind == "word":
             form = [[vocabulary.standardise(clean(t, cleaning)) for t in s] for s in references]
-            standardised.add(hypotheses, form)
+            standardised.add([_standardised(text, vocabulary) for text in hypotheses], form)
     scorers = [scorer for scorer in (standardised, raw) if len(scorer)]
     if not scorers:
         return {}
@@ -109,3 +111,10 @@ def scores(
         "by_length": bleu_by_length(lengths, scorers[0]),
         "brevity": scorers[0].brevity(),
     }
+
+
+def _standardised(hypothesis: str, vocabulary: Vocabulary) -> str:
+    """A hypothesis in the vocabulary's form, its [UNK] as they are."""
+    unknown = SPECIALS[UNK]
+    words = hypothesis.split()
+    return " ".join(word if word == unknown else vocabulary.standardise(word) for word in words)

@@ -288,10 +288,10 @@ def test_the_length_penalty_is_wus() -> None:
         np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=1e-5)
 
 
-def test_attend_shows_where_each_target_word_looked(model) -> None:
+def test_forced_decoding_shows_where_each_target_word_looked(model) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
-    found = searcher(model).attend(SOURCE[:2], target)
+    found = searcher(model).force(SOURCE[:2], target).attention
     np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=1e-6)
 
 
@@ -317,7 +317,7 @@ def test_attention_is_that_of_forced_decoding(model, beam) -> None:
     search = searcher(model, beam)
     found = search.search(SOURCE)
     assert len({len(words) for words in words_of(found)}) >= 3  # the batch has shrunk on the way
-    expected = search.attend(SOURCE, found.ids)
+    expected = search.force(SOURCE, found.ids).attention
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
     np.testing.assert_allclose(found.attention[real], expected[real], atol=1e-5)
 

@@ -18,7 +18,9 @@ from nmt.translation.corpus import inspect
 from nmt.translation.output import Output
 from nmt.translator import Translator
 
-SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
+SEARCH = SearchSettings(
+    max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +31,11 @@ def translator(demo_bundle) -> Translator:
 def work(output: Path, **options) -> Work:
     return Work(
         **{
-            "model": "",
+            "models": ("",),
             "model_id": "random",
             "output": str(output),
             "search": SEARCH,
+            "dictionary_hash": None,
             "text_column": "source",
             "id_column": None,
             "reference_column": None,
@@ -212,4 +215,60 @@ def test_an_actor_refuses_a_model_that_was_replaced(tmp_path, demo_bundle) -> No
     vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
     bundle.save(demo_bundle.model, *vocabularies, {}, model)
     with pytest.raises(JobFailed, match="another model than when the job began"):
-        load_translator(work(tmp_path / "out", model=str(model), model_id="0" * 64))
+        load_translator(work(tmp_path / "out", models=(str(model),), model_id="0" * 64))
+
+
+def test_a_dictionary_that_was_replaced_is_refused(tmp_path, demo_bundle) -> None:
+    model = Location(tmp_path / "model")
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    bundle.save(demo_bundle.model, *vocabularies, {}, model)
+    (tmp_path / "words.tsv").write_text("a\tb\n")
+    search = SearchSettings(dictionary=str(tmp_path / "words.tsv"))
+    given = {"models": (str(model),), "model_id": bundle.describe(model)["model_id"]}
+    right = Location(tmp_path / "words.tsv").sha256()
+    load_translator(work(tmp_path / "out", **given, search=search, dictionary_hash=right))
+    (tmp_path / "words.tsv").write_text("a\tc\n")
+    with pytest.raises(JobFailed, match="another dictionary than when the job began"):
+        load_translator(work(tmp_path / "out", **given, search=search, dictionary_hash=right))
+
+
+def test_long_rows_are_split_and_absurd_ones_rejected(tmp_path, demo_bundle) -> None:
+    search = SearchSettings(max_length_ratio=0.5, max_source_length=40, max_split_length=2000)
+    translator = Translator(demo_bundle, search, batch_size=8)
+    long = b"The dog sleeps. " * 30
+    (tmp_path / "in.txt").write_bytes(b"\n".join([b"A cat.", long, b"x" * 1_000_000]))
+    (record,), out = run(
+        *(tmp_path / "in.txt", tmp_path / "out", translator),
+        search=search,
+        heatmaps=frozenset({0, 1}),
+        alignments=True,
+    )
+    done = out.read("translations/part-00000.parquet").to_pylist()
+    assert [row["id"] for row in done] == [0, 1]
+    assert "split" not in done[0]["flags"]
+    assert "split" in done[1]["flags"]
+    assert out.read("rejected/part-00000.parquet").column("reason").to_pylist() == ["too_long"]
+    assert record["counts"]["split"] == 1
+    images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
+    assert images == ["row-000000000.png"]
+
+
+def test_the_n_best_are_a_column_when_asked_for(tmp_path, demo_bundle, translator) -> None:
+    (tmp_path / "in.txt").write_bytes(b"The dog sleeps.\n\nA cat.")
+    _, out = run(tmp_path / "in.txt", tmp_path / "plain", translator)
+    assert "alternatives" not in out.read("translations/part-00000.parquet").column_names
+    search = SearchSettings(max_length_ratio=0.5, max_length_extra=4, beam_size=4, n_best=3)
+    _, out = run(
+        *(tmp_path / "in.txt", tmp_path / "out", Translator(demo_bundle, search)), search=search
+    )
+    for row in out.read("translations/part-00000.parquet").to_pylist():
+        found = row["alternatives"]
+        if "empty" in row["flags"]:
+            assert found == []
+            continue
+        assert 1 <= len(found) <= 3
+        assert found[0]["translation"] == row["translation"]
+        assert found[0]["score"] == pytest.approx(row["score"])
+        assert sorted((one["ranking"] for one in found), reverse=True) == [
+            one["ranking"] for one in found
+        ]

@@ -1,0 +1,73 @@
+"""Words drawn at random instead of chosen, each sentence with random numbers of its own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from nmt.model.shortlist import NEVER
+from nmt.vocabulary.special import PAD
+
+
+class Sampling(NamedTuple):
+    """What the words are drawn from.
+
+    Attributes:
+        temperature: the logits are divided by it.
+        top_k: then only so many likeliest words are kept (Fan et al. 2018, arXiv 1805.04833);
+            0 is all.
+        top_p: then the fewest likeliest words whose probabilities come to so much (nucleus
+            sampling, Holtzman et al. 2020, arXiv 1904.09751); 1 is all.
+    """
+
+    temperature: float
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def draw(self, logits: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """Draw a column of each row.
+
+        Args:
+            logits: shape (rows, words).
+            numbers: one random number in [0, 1) a row, shape (rows,).
+
+        Returns:
+            int32, shape (rows,).
+        """
+        logits = logits / self.temperature
+        if self.top_k:
+            best, _ = tf.math.top_k(logits, tf.minimum(self.top_k, tf.shape(logits)[1]))
+            logits = tf.where(logits < best[:, -1:], NEVER, logits)
+        if self.top_p < 1:
+            ordered = tf.sort(logits, direction="DESCENDING")
+            above = tf.cumsum(tf.nn.softmax(ordered), axis=1, exclusive=True)
+            kept = tf.where(above < self.top_p, ordered, ordered[:, :1])
+            least = tf.reduce_min(kept, 1, keepdims=True)
+            logits = tf.where(logits < least, NEVER, logits)
+        # In the vocabulary's order, which no rounding changes.
+        mass = tf.cumsum(tf.nn.softmax(logits), axis=1)
+        reached = mass <= numbers[:, tf.newaxis] * mass[:, -1:]
+        return tf.math.count_nonzero(reached, 1, dtype=tf.int32)
+
+
+def random_numbers(source: np.ndarray, limits: np.ndarray, seed: int) -> np.ndarray:
+    """A number in [0, 1) for each step of each sentence.
+
+    They depend on the seed, the sentence and the step, and on nothing else: a sentence's sample
+    is the same in any batch.
+
+    Args:
+        source: ids, padded with 0, shape (batch, source).
+        limits: steps of each sentence, shape (batch,).
+        seed: of all sentences.
+
+    Returns:
+        float32, shape (batch, most steps), 0 behind a sentence's limit.
+    """
+    numbers = np.zeros((len(source), max(limits, default=0)), np.float32)
+    for row, limit in enumerate(limits):
+        generator = np.random.default_rng([seed, *source[row][source[row] != PAD].tolist()])
+        numbers[row, :limit] = generator.random(limit, dtype=np.float32)
+    return numbers

@@ -1,0 +1,134 @@
+"""What becomes of one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nmt.evaluation.alignment import Links, word_alignment, word_weights
+from nmt.vocabulary.special import BLANK
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What became of one sentence.
+
+    Attributes:
+        text: the translation, detokenised.
+        score: log-probability a token, EOS included, in nats; 0 for an empty line.
+        tokens: target tokens, without EOS.
+        source_tokens: source tokens, without EOS.
+        blocks: `attention` of each piece of the source sentence, in order (it is whole unless
+            it is flagged as ``split``); None for a model without attention.
+        source_words: for each source token the index of its word in the cleaned source.
+        target_words: for each target token the index of its word in `text`.
+        flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (holds unknown
+            words), ``unk_replaced`` (held some, and source words or a dictionary's stand for
+            them in `text`), ``split`` (too long to be translated at once).
+        ranking: what the search compares hypotheses by; only in `alternatives`.
+        alternatives: with ``search.n_best``, the best translations with different texts, best
+            first, this one included.
+    """
+
+    text: str
+    score: float
+    tokens: list[str]
+    source_tokens: list[str]
+    blocks: tuple[np.ndarray, ...] | None
+    source_words: list[int]
+    target_words: list[int]
+    flags: tuple[str, ...] = ()
+    ranking: float | None = None
+    alternatives: tuple[Translation, ...] = ()
+
+    @property
+    def attention(self) -> np.ndarray | None:
+        """Where each target token looked, shape (target tokens, source tokens).
+
+        None for a model without attention. Rows sum to at most 1: the rest lies on the end of
+        the source sentence. Of a split sentence, no piece looks at another.
+        """
+        if self.blocks is None or len(self.blocks) == 1:
+            return self.blocks and self.blocks[0]
+        matrix = np.zeros((len(self.tokens), len(self.source_tokens)), np.float32)
+        row = column = 0
+        for block in self.blocks:
+            rows, columns = block.shape
+            matrix[row : row + rows, column : column + columns] = block
+            row, column = row + rows, column + columns
+        return matrix
+
+    @property
+    def attention_entropy(self) -> float | None:
+        """Mean entropy of the rows of the attention, in nats; None where there is none."""
+        if self.blocks is None or not (self.tokens and self.source_tokens):
+            return None
+        total = sum(np.vdot(block, np.log(np.maximum(block, 1e-12))) for block in self.blocks)
+        return float(-total / len(self.tokens))
+
+    @property
+    def coverage(self) -> float | None:
+        """Mean over the source tokens of the attention that each got in all, at most 1."""
+        if self.blocks is None or not (self.tokens and self.source_tokens):
+            return None
+        total = sum(np.minimum(block.sum(0), 1.0).sum() for block in self.blocks)
+        return float(total / len(self.source_tokens))
+
+    @property
+    def alignment(self) -> Links:
+        """One link a target word, by the strongest attention; [] where there is none."""
+        attention = self.attention
+        if attention is None:
+            return []
+        return word_alignment(attention, self.source_words, self.target_words)
+
+    def heatmap(self, words: bool = False) -> tuple[np.ndarray, list[str], list[str]]:
+        """What a heatmap of the attention shows: the weights, and the labels of both sides.
+
+        Args:
+            words: between whole words instead of tokens; see `word_weights`. A word is what
+                its tokens spell.
+
+        Returns:
+            The weights, shape (target labels, source labels), source and target labels.
+        """
+        assert self.attention is not None, "a model without attention has none to draw"
+        if not words:
+            return self.attention, self.source_tokens, self.tokens
+        weights, _, _ = word_weights(self.attention, self.source_words, self.target_words)
+        sources = _spelled(self.source_tokens, self.source_words)
+        return weights, sources, _spelled(self.tokens, self.target_words)
+
+
+def _spelled(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
+    """The words that tokens spell, in the order of their indices."""
+    found: dict[int, str] = {}
+    for token, word in zip(tokens, words, strict=True):
+        found[word] = found.get(word, "") + token
+    return [found[word].replace(BLANK, " ").strip() for word in sorted(found)]
+
+
+EMPTY = Translation("", 0.0, [], [], None, [], [], ("empty",))
+
+
+def different(n_best: Sequence[Translation], most: int) -> tuple[Translation, ...]:
+    """The first of the translations of each text, in their order, at most so many."""
+    first = {one.text: one for one in reversed(n_best)}
+    return tuple([one for one in n_best if first[one.text] is one][:most])
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely a given translation is to a model.
+
+    Attributes:
+        score: log-probability a token, EOS included, in nats.
+        tokens: the translation's tokens, EOS included.
+        log_probabilities: of each of them after those before it, in nats.
+    """
+
+    score: float
+    tokens: list[str]
+    log_probabilities: list[float]

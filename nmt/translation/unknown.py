@@ -1,0 +1,101 @@
+"""Words that the vocabulary of words has not: in their place stands a word of the source.
+
+Luong et al. 2015 (arXiv 1410.8206) look up the source word that an unknown target word is
+aligned with in a dictionary, or else copy it; here the attention says which it is (Jean et al.
+2015, arXiv 1412.2007, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+from nmt.vocabulary.special import UNK
+from nmt.vocabulary.words import standardise
+
+
+def replace_unknown(
+    ids: Sequence[int],
+    tokens: Sequence[str],
+    attention: np.ndarray,
+    sources: Sequence[str],
+    dictionary: Mapping[str, str],
+) -> tuple[str, list[int]]:
+    """Put what the source word of the highest attention becomes in the place of each unk.
+
+    Args:
+        ids: target ids.
+        tokens: the words that they stand for.
+        attention: shape (target tokens, source tokens).
+        sources: the raw word that each source token is of.
+        dictionary: see `read_dictionary`.
+
+    Returns:
+        The text, and for each token the index of its (first) word in it.
+    """
+    words: list[str] = []
+    places: list[int] = []
+    for t, (number, token) in enumerate(zip(ids, tokens, strict=True)):
+        places.append(len(words))
+        if number != UNK:
+            words.append(token)
+            continue
+        word = _bare(sources[int(attention[t].argmax())])
+        found = dictionary.get(word) or dictionary.get(standardise(word)) or word
+        words += found.split()
+    return " ".join(words), places
+
+
+def raw_words(raw: str, cleaned: str, clean: Callable[[str], str]) -> list[str]:
+    """For each word of a cleaned text the word of the raw text that it was.
+
+    Where cleaning made words of something else, all of them are those of the cleaned text.
+    """
+    words = raw.split()
+    if [clean(word) for word in words] == cleaned.split():
+        return words
+    owners = [(part, word) for word in words for part in clean(word).split()]
+    if [part for part, _ in owners] != cleaned.split():
+        return cleaned.split()
+    return [word if clean(word) == part else part for part, word in owners]
+
+
+def read_dictionary(location: Location) -> dict[str, str]:
+    """Read a dictionary of words: UTF-8, a line each of ``source<TAB>target``.
+
+    A word is found as it is written, or else lower-cased and without punctuation; of two lines
+    for a word the first counts. Blank lines are passed over.
+
+    Raises:
+        UnusableInput: no such file, or a line of another form.
+    """
+    try:
+        lines = location.read_text().splitlines()
+    except FileNotFoundError:
+        raise UnusableInput(f"{location}: no such file; check search.dictionary") from None
+    except UnicodeDecodeError:
+        raise UnusableInput(f"{location}: not UTF-8; write the dictionary as UTF-8") from None
+    exact: dict[str, str] = {}
+    loose: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        source, _, target = line.partition("\t")
+        source, target = source.strip(), target.strip()
+        if not source or not target or "\t" in target:
+            raise UnusableInput(
+                f"{location}: line {number} is not source<TAB>target; write one word and its "
+                "translation a line"
+            )
+        exact.setdefault(source, target)
+        loose.setdefault(standardise(source), target)
+    return {**loose, **exact}
+
+
+def _bare(word: str) -> str:
+    """A word without the punctuation around it, if anything else is left."""
+    kept = [i for i, character in enumerate(word) if standardise(character)]
+    return word[kept[0] : kept[-1] + 1] if kept else word
