@@ -171,6 +171,7 @@ def load(location: Location) -> Bundle:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _WEIGHTS
         path.write_bytes(data[_WEIGHTS])
+        _rename_readout(path)
         model.load_weights(path)
     lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
     return Bundle(model, source, target, info, lexicon)
@@ -257,6 +258,16 @@ def _cleaning(info: dict[str, Any]) -> dict[str, Any]:
 
 def _vocabulary_hash(info: dict[str, Any], side: str) -> str:
     return info["files"][_vocabulary_file(info, side)]["sha256"]
+
+
+def _rename_readout(weights: Path) -> None:
+    """Give the readout its name of today; where it was a plain layer, Keras numbered it."""
+    import h5py
+
+    with h5py.File(weights, "r+") as file:
+        for old in ("layers/dense", "layers/dense_1"):
+            if old in file and "layers/readout" not in file:
+                file.move(old, "layers/readout")
 
 
 def has_lexicon(info: dict[str, Any]) -> bool:
