@@ -14,23 +14,26 @@ from nmt.translation.corpus import inspect
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
 
-SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
+SEARCH = SearchSettings(
+    max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"
+)
 
 
 def translate(model: Path, name: Path, output: Path, **options: Any) -> Verdict:
     """Do what jobs/translate.py does, here."""
     options.setdefault("search", SEARCH)
-    request = TranslateRequest(Location(model), str(name), Location(output), **options)
-    info = bundle.check(request.model)
+    request = TranslateRequest((Location(model),), str(name), Location(output), **options)
+    info = bundle.check_all(request.models)
     corpus = inspect(request.input, request.text_column, request.id_column)
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
     work = Work(
-        model=str(request.model),
-        model_id=info["model_id"],
+        models=tuple(str(model) for model in request.models),
+        model_id=job["model_id"],
         output=str(request.output),
         search=request.search,
+        dictionary_hash=job["dictionary"],
         text_column=request.text_column,
         id_column=corpus.id_column,
         reference_column=request.reference_column,

@@ -339,6 +339,6 @@ def test_a_decoder_of_many_parts_is_searched_as_well(tiny_model, beam, attention
     assert len({len(row) for row in words}) >= 2
     expected = [forced(model, row, [w])[0] for row, w in zip(SOURCE, words, strict=True)]
     np.testing.assert_allclose(found.log_probability, expected, atol=1e-4)
-    attended = search.attend(SOURCE, found.ids)
+    attended = search.force(SOURCE, found.ids).attention.numpy()
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
     np.testing.assert_allclose(found.attention[real], attended[real], atol=1e-5)
