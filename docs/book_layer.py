@@ -22,7 +22,8 @@ from nmt.settings import ModelSettings, resolve
 from nmt.shards.batches import Batch, choose_shapes, epoch_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
-from nmt.training.step import SummedAdam, make_train_step
+from nmt.training.optimizer import SummedAdam
+from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas, set_up_devices
 from nmt.vocabulary.special import PAD
 
@@ -107,12 +108,12 @@ def main() -> None:
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     book = BookModel(settings.model, *sizes, training.dropout)
     ours = Seq2Seq(settings.model, *sizes, training.dropout_rates)
-    optimizer = SummedAdam(training.learning_rate)
+    optimizer = SummedAdam.of(training)
     optimizer.build(ours.trainable_variables)
     our_step = make_train_step(ours, optimizer, Replicas(), training.clip_norm)
     steps = {
         "book": book_step(book, keras.optimizers.Adam(training.learning_rate, global_clipnorm=1.0)),
-        "ours": lambda batch: float(our_step(batch, (1, 1), False).tokens),
+        "ours": lambda batch: float(our_step([batch], (1, 1), False).tokens),
     }
     shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
     batches = epoch_batches(dataset, shapes, training.seed, 0, training.window)

@@ -50,7 +50,7 @@ def measure(
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     with replicas.strategy.scope():
         model = Seq2Seq(settings.model, *sizes, training.dropout_rates)
-        optimizer = SummedAdam(training.learning_rate)
+        optimizer = SummedAdam.of(training)
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, training.clip_norm)
     shapes = choose_shapes(
@@ -58,9 +58,9 @@ def measure(
     )
     batches = epoch_batches(dataset, shapes, training.seed, 0, training.window)
     for batch in islice(batches, _WARM_UP):
-        float(step(batch, (1, 1), False).loss)
+        float(step([batch], (1, 1), False).loss)
     start = time.monotonic()
-    tokens = sum(float(step(batch, (1, 1), False).tokens) for batch in islice(batches, _STEPS))
+    tokens = sum(float(step([batch], (1, 1), False).tokens) for batch in islice(batches, _STEPS))
     if rank == 0:
         print(json.dumps(tokens / (time.monotonic() - start)))
 

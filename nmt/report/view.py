@@ -28,6 +28,8 @@ _COUNTS = {
     "rejected": "Rejected",
     "empty": "Empty lines",
     "truncated": "Cut at the length limit",
+    "split": "Too long, translated in pieces",
+    "unk_replaced": "Unknown words replaced",
     "source_tokens": "Source tokens",
     "target_tokens": "Target tokens",
 }
