@@ -130,7 +130,7 @@ class StackedDecoder(AttentionDecoder):
         seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """All steps over known words; see `AttentionDecoder.call`."""
-        inputs = [tf.transpose(self.project(embedded), [1, 0, 2])]
+        inputs = [self.project(tf.transpose(embedded, [1, 0, 2]))]
         guides = []
         if self.fed_units and seed is not None:
             ones = tf.ones([*tf.unstack(tf.shape(embedded)[:2]), self.fed_units], embedded.dtype)
