@@ -13,8 +13,8 @@ from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.readout import Readout
-from nmt.model.stacked import StackedDecoder
-from nmt.settings import DropoutRates, ModelSettings, check_sizes, is_plain
+from nmt.model.stacked import StackedDecoder, is_plain
+from nmt.settings import DropoutRates, ModelSettings, check_sizes
 
 NEVER = -1e9  # log-probability of what must not be chosen
 
@@ -24,7 +24,7 @@ class Decoding(NamedTuple):
 
     Attributes:
         memory: what the decoder looks at.
-        kernels: the decoder's weights.
+        kernels: the decoder's weights, as its steps use them.
         matrix: the output projection, shape (readout_units, target_size). Transposed once: a
             product with a transposed right side is three times slower on a CPU.
         bias: its bias, float32, shape (target_size,); `NEVER` for banned words.

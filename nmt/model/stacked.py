@@ -15,6 +15,16 @@ from nmt.model.scan import Linear, Multiply, scan
 from nmt.settings import DropoutRates, ModelSettings
 
 
+def is_plain(settings: ModelSettings) -> bool:
+    """Whether `AttentionDecoder` is all that these settings ask for."""
+    return (
+        settings.decoder == "gru"
+        and settings.decoder_layers == 1
+        and not settings.layer_norm
+        and not settings.input_feeding
+    )
+
+
 class StackedDecoder(AttentionDecoder):
     """All decoders but the plain one; `docs/model.md` has the equations.
 
