@@ -241,7 +241,9 @@ class TrainingSettings(_Group):
     dropout_target_embedding: float | None = Field(
         None, ge=0, lt=1, description="Rate on target embeddings."
     )
-    dropout_encoder: float | None = Field(None, ge=0, lt=1, description="Rate on encoder outputs.")
+    dropout_encoder: float | None = Field(
+        None, ge=0, lt=1, description="Rate on the outputs of each encoder layer."
+    )
     dropout_readout: float | None = Field(
         None, ge=0, lt=1, description="Rate on the layer before the softmax."
     )
@@ -504,16 +506,6 @@ def check_sizes(settings: ModelSettings) -> None:
             "model.tie_embeddings needs model.readout_units = model.embedding_dim "
             f"({settings.readout_units} ≠ {settings.embedding_dim}); change one of them"
         )
-
-
-def is_plain(settings: ModelSettings) -> bool:
-    """Whether the decoder is one GRU without any option."""
-    return (
-        settings.decoder == "gru"
-        and settings.decoder_layers == 1
-        and not settings.layer_norm
-        and not settings.input_feeding
-    )
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

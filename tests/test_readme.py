@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nmt.settings import ModelSettings, TrainingSettings, check_sizes, parse_yaml, resolve
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 RESULTS = json.loads((ROOT / "docs/results.json").read_text("utf-8"))
@@ -66,3 +68,25 @@ def test_every_function_of_the_book_has_its_place() -> None:
         for name in re.findall(r"`(?:\w+\.)?(\w+)`", right):
             if name not in ("book", "none"):
                 assert re.search(rf"(def|class) {name}\b", code), name
+
+
+def test_the_settings_of_the_docs_are_settings() -> None:
+    """And their sizes fit."""
+    pages = [
+        (ROOT / "docs/model.md").read_text("utf-8"),
+        (ROOT / "docs/demo.yaml").read_text("utf-8"),
+    ]
+    blocks = [*re.findall(r"```yaml\n(.*?)```", pages[0], re.DOTALL), pages[1]]
+    assert len(blocks) == 2
+    for block in blocks:
+        check_sizes(resolve(config=parse_yaml(block)).model)
+
+
+def test_the_model_page_tells_of_every_option() -> None:
+    page = (ROOT / "docs/model.md").read_text("utf-8")
+    for name in ModelSettings.model_fields:
+        assert name.removesuffix("_units").removesuffix("_activation") in page, name
+    for name in TrainingSettings.model_fields:
+        assert not name.startswith("dropout") or name in page, name
+    for target in re.findall(r"\]\(([^)#]+)\)", page):
+        assert (ROOT / "docs" / target).exists(), target

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nmt.model.gru import gather_product, unstack, write
+from nmt.model.gru import gather_product, stack, unstack, write
 from nmt.model.layer_norm import Normal, layer_norm, normalise, normalise_gradient
 
 
@@ -63,7 +63,12 @@ class _Forward:
 
 
 class _Replay:
-    """Takes products from what `_Forward` kept; notes what they were given and pulled with."""
+    """Takes products from what `_Forward` kept; notes what their weights' gradients need.
+
+    Attributes:
+        pairs: of each product, what was multiplied with the kernel, and the product's gradient.
+        sums: gradients of its bias and its gain, as far as it has them.
+    """
 
     def __init__(
         self,
@@ -72,24 +77,26 @@ class _Replay:
         saved: Mapping[str, tuple[tf.Tensor, ...]],
     ) -> None:
         self._linears, self._transposed, self._saved = linears, transposed, saved
-        self.found: dict[str, tuple[tf.Tensor, ...]] = {}
+        self.pairs: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
+        self.sums: dict[str, list[tf.Tensor]] = {}
 
     def __call__(self, x: tf.Tensor, name: str) -> tf.Tensor:
         linear, saved = self._linears[name], self._saved[name]
 
         @tf.custom_gradient
         def product(x):
-            def gradients(pull):
-                if linear.gain is None:
-                    inner = pull
-                    self.found[name] = x, pull
-                else:
-                    outer = tf.reshape(pull, [-1, *linear.gain.shape]) * linear.gain
-                    inner = tf.reshape(normalise_gradient(outer, Normal(*saved)), tf.shape(pull))
-                    self.found[name] = x, inner, pull
-                return tf.matmul(inner, self._transposed[name])
+            def gradient(pull):
+                self.sums[name] = [] if linear.bias is None else [tf.reduce_sum(pull, 0)]
+                if linear.gain is not None:
+                    normal = Normal(*saved)
+                    outer = tf.reshape(pull, [-1, *linear.gain.shape])
+                    self.sums[name].append(tf.reduce_sum(outer * normal.values, 0))
+                    pull = normalise_gradient(outer * linear.gain, normal)
+                    pull = tf.reshape(pull, [-1, linear.kernel.shape[-1]])
+                self.pairs[name] = x, pull
+                return tf.matmul(pull, self._transposed[name])
 
-            return _finish(linear, saved), gradients
+            return _finish(linear, saved), gradient
 
         return product(x)
 
@@ -128,11 +135,9 @@ def scan(
     Returns:
         The states, shape (steps, batch, size), and the further outputs, steps first.
     """
-    weights = [weight for linear in linears.values() for weight in linear if weight is not None]
+    kernels = [linear.kernel for linear in linears.values()]
+    factors = [x for linear in linears.values() for x in linear[1:] if x is not None]
     steps, kind = tf.shape(inputs[0])[0], state.dtype
-    kept = [
-        name for name, linear in linears.items() for _ in range(2 if linear.gain is not None else 1)
-    ]
 
     def empty(kinds: Sequence[tf.DType]) -> tuple[tf.TensorArray, ...]:
         return tuple(tf.TensorArray(kind, size=steps, clear_after_read=False) for kind in kinds)
@@ -144,90 +149,77 @@ def scan(
         def forward(i, before, results, saved):
             multiply = _Forward(linears)
             after, further = step(multiply, [x.read(i) for x in given], before, constants)
-            results = write(results, i, (after, *further))
-            values = [value for name in linears for value in multiply.saved[name]]
-            return i + 1, after, results, write(saved, i, tuple(values))
+            saved = {name: write(saved[name], i, multiply.saved[name]) for name in linears}
+            return i + 1, after, write(results, i, (after, *further)), saved
 
+        room = {name: empty([kind] * (1 + (x.gain is not None))) for name, x in linears.items()}
         *_, results, saved = tf.while_loop(
             lambda i, *_: i < steps,
             forward,
-            (0, state, empty([kind, *outputs]), empty([kind] * len(kept))),
+            (0, state, empty([kind, *outputs]), room),
             maximum_iterations=steps,
         )
-        values = [array.stack() for array in results]
+        values = stack(results)
 
         def gradients(*pulls):
             before = unstack(tf.concat([state[tf.newaxis], values[0][:-1]], 0))
+            pulled = [unstack(pull) for pull in pulls]
             transposed = {
                 name: tf.linalg.matrix_transpose(linear.kernel) for name, linear in linears.items()
             }
-            pulled = [unstack(pull) for pull in pulls]
 
-            def backward(i, gradient, sums, arrays, found):
-                now = [x.read(i) for x in given]
-                products: dict[str, tuple[tf.Tensor, ...]] = {}
-                for name, array in zip(kept, saved, strict=True):
-                    products[name] = (*products.get(name, ()), array.read(i))
+            def backward(i, gradient, sums, own, pairs):
+                products = {name: tuple(x.read(i) for x in saved[name]) for name in linears}
                 replay = _Replay(linears, transposed, products)
-                pull, *others = (x.read(i) for x in pulled)
+                now, (pull, *others) = ([x.read(i) for x in xs] for xs in (given, pulled))
                 # Copies, for a tape does not see what a loop takes from outside.
-                fixed = [tf.identity(value) for value in constants]
-                sources = [*now[: len(inputs)], before.read(i), *fixed]
+                sources = [before.read(i), *now[: len(inputs)], *map(tf.identity, constants)]
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(sources)
-                    after, further = step(replay, now, sources[len(inputs)], fixed)
-                found_here = tape.gradient(
+                    after, further = step(replay, now, sources[0], sources[1 + len(inputs) :])
+                g_state, *found = tape.gradient(
                     [after, *further],
                     sources,
                     [gradient + pull, *others],
                     unconnected_gradients=tf.UnconnectedGradients.ZERO,
                 )
-                own, (g_state, *g_fixed) = found_here[: len(inputs)], found_here[len(inputs) :]
-                sums = tuple(x + y for x, y in zip(sums, g_fixed, strict=True))
-                noted = [value for name in linears for value in replay.found[name]]
+                new = [*found[len(inputs) :], *(x for name in linears for x in replay.sums[name])]
                 return (
                     i - 1,
                     g_state,
-                    sums,
-                    write(arrays, i, tuple(own)),
-                    write(found, i, tuple(noted)),
+                    tuple(x + y for x, y in zip(sums, new, strict=True)),
+                    write(own, i, tuple(found[: len(inputs)])),
+                    {name: write(pairs[name], i, replay.pairs[name]) for name in linears},
                 )
 
-            notes = [name for name in linears for _ in range(kept.count(name) + 1)]
-            _, g_state, sums, arrays, found = tf.while_loop(
+            _, g_state, sums, own, pairs = tf.while_loop(
                 lambda i, *_: i >= 0,
                 backward,
                 (
                     steps - 1,
                     tf.zeros_like(state),
-                    tuple(tf.zeros_like(value) for value in constants),
+                    tuple(tf.zeros_like(value) for value in (*constants, *factors)),
                     empty([value.dtype for value in inputs]),
-                    empty([kind] * len(notes)),
+                    {name: empty([kind] * 2) for name in linears},
                 ),
                 maximum_iterations=steps,
             )
-            g_weights: list[tf.Tensor] = []
-            for name, linear in linears.items():
-                noted = [x.stack() for n, x in zip(notes, found, strict=True) if n == name]
-                kept_here = [x for n, x in zip(kept, saved, strict=True) if n == name]
-                g_weights += _gather(linear, noted, kept_here[0])
-            return *(array.stack() for array in arrays), g_state, *sums, *g_weights
+            g_kernels = [_gather(*stack(pairs[name])) for name in linears]
+            return (
+                *stack(own),
+                g_state,
+                *sums[: len(constants)],
+                *g_kernels,
+                *sums[len(constants) :],
+            )
 
         return values, gradients
 
-    return run(*inputs, state, *constants, *weights)
+    return run(*inputs, state, *constants, *kernels, *factors)
 
 
-def _gather(linear: Linear, noted: list[tf.Tensor], saved: tf.TensorArray) -> list[tf.Tensor]:
-    """Gradients of a linear's weights, from what `_Replay` noted over all steps."""
-    x, inner, pull = noted[0], noted[1], noted[-1]
-    if len(linear.kernel.shape) == 3:
-        found = [tf.einsum("tbki,tbko->bio", x, inner)]
-    else:
-        found = [gather_product(x, inner)]
-    if linear.bias is not None:
-        found.append(tf.reduce_sum(pull, [0, 1]))
-    if linear.gain is not None:
-        normal = saved.stack()
-        found.append(tf.reduce_sum(tf.reshape(pull, tf.shape(normal)) * normal, [0, 1]))
-    return found
+def _gather(x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """A kernel's gradient, from what `_Replay` noted over all steps."""
+    if len(x.shape) == 4:
+        return tf.einsum("tbki,tbko->bio", x, gradient)
+    return gather_product(x, gradient)

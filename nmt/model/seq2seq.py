@@ -14,8 +14,8 @@ from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.readout import Readout
 from nmt.model.shortlist import NEVER, Shortlist
-from nmt.model.stacked import StackedDecoder
-from nmt.settings import DropoutRates, ModelSettings, check_sizes, is_plain
+from nmt.model.stacked import StackedDecoder, is_plain
+from nmt.settings import DropoutRates, ModelSettings, check_sizes
 
 
 class Decoding(NamedTuple):

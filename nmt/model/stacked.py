@@ -15,6 +15,16 @@ from nmt.model.scan import Linear, Multiply, scan
 from nmt.settings import DropoutRates, ModelSettings
 
 
+def is_plain(settings: ModelSettings) -> bool:
+    """Whether `AttentionDecoder` is all that these settings ask for."""
+    return (
+        settings.decoder == "gru"
+        and settings.decoder_layers == 1
+        and not settings.layer_norm
+        and not settings.input_feeding
+    )
+
+
 class StackedDecoder(AttentionDecoder):
     """All decoders but the plain one; `docs/model.md` has the equations.
 
@@ -130,7 +140,7 @@ class StackedDecoder(AttentionDecoder):
         seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """All steps over known words; see `AttentionDecoder.call`."""
-        inputs = [tf.transpose(self.project(embedded), [1, 0, 2])]
+        inputs = [self.project(tf.transpose(embedded, [1, 0, 2]))]
         guides = []
         if self.fed_units and seed is not None:
             ones = tf.ones([*tf.unstack(tf.shape(embedded)[:2]), self.fed_units], embedded.dtype)
