@@ -24,7 +24,8 @@ class Work:
     Attributes:
         data: URI of the DATASET.
         model: URI of the MODEL whose decoding is measured; None leaves decoding out.
-        settings: architecture and training of the measured steps, without a model.
+        settings: of the search; and architecture and training of the measured steps, without a
+            model.
         threads: cores of the worker.
         steps: training steps that are timed.
         sentences: sentences of the test split that are translated.
@@ -130,7 +131,8 @@ class Meter:
         from nmt.translator import load_model
 
         start = time.monotonic()
-        translator = load_model(self._work.model or "", batch_size=self._work.batch_size)
+        search = self._work.settings.search
+        translator = load_model(self._work.model or "", search, self._work.batch_size)
         texts = self._sentences()
         translator.translate(texts[:1], beam_size=beam)
         first = time.monotonic() - start
