@@ -17,8 +17,9 @@ from itertools import islice
 import keras
 import tensorflow as tf
 
+from nmt.configuration import resolve
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import ModelSettings, resolve
+from nmt.settings import ModelSettings
 from nmt.shards.batches import Batch, choose_shapes, epoch_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location

@@ -36,8 +36,8 @@ def measure(
 
     set_up_devices(threads, devices, False)
     replicas = Replicas(workers, rank, devices)
+    from nmt.configuration import resolve
     from nmt.model.seq2seq import Seq2Seq
-    from nmt.settings import resolve
     from nmt.shards.batches import choose_shapes, epoch_batches
     from nmt.shards.dataset import Dataset
     from nmt.storage import Location

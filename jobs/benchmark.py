@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from nmt import cli
+from nmt.configuration import resolve
 from nmt.console import result
-from nmt.settings import PRESETS, resolve
+from nmt.presets import PRESETS
 from nmt.storage import Location
 
 

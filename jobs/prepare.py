@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from nmt import cli, settings
+from nmt import cli
+from nmt.configuration import resolve
 from nmt.console import result
 from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import UnusableInput
+from nmt.settings import DataSettings
 from nmt.storage import Location
 
-_DEFAULTS = settings.DataSettings()
+_DEFAULTS = DataSettings()
 
 
 def _option(text: str, default: object = None, *names: str, metavar: str | None = None) -> Any:
@@ -118,7 +120,7 @@ def main(
     single rules of cleaning: --set data.KEY=VALUE. A preparation that was interrupted begins anew
     when the same command is run again; a finished one is left alone.
     """
-    resolved = settings.resolve(
+    resolved = resolve(
         config=cli.read_config(config),
         assignments=assignments or (),
         overrides={

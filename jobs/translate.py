@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from nmt import cli
+from nmt.configuration import resolve
 from nmt.console import result, say
-from nmt.settings import resolve
 from nmt.storage import Location
 
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from nmt.configuration import nearest, parse_yaml
 from nmt.console import say
 from nmt.errors import JobFailed, UnusableInput
-from nmt.settings import Settings, nearest, parse_yaml
+from nmt.settings import Settings
 from nmt.storage import Location
 
 _INTERRUPTED = 130

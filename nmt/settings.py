@@ -1,59 +1,18 @@
 """Every setting of the product, typed, documented, frozen.
 
-Settings come, later over earlier, from the defaults below, a preset, a YAML file, and
-``--set group.key=value``. An unknown key is an error that proposes the nearest one.
+`nmt.configuration` says where their values come from.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from nmt.errors import UnusableInput
-from nmt.presets import PRESETS
 from nmt.vocabulary.lexicon import DEPTH
 
 LARGEST_SEED = 2**31 - 1
-
-
-class YamlLoader(yaml.SafeLoader):
-    """YAML 1.2's plain values: ``1:4``, ``no`` and ``2026-11-22`` are text.
-
-    PyYAML itself follows YAML 1.1, where they are the number 64, false, and a date.
-    """
-
-
-YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
-):
-    YamlLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
-
-
-def parse_yaml(text: str) -> Any:
-    """Read a YAML text with `YamlLoader`.
-
-    Raises:
-        yaml.YAMLError: it is none.
-    """
-    return yaml.load(text, Loader=YamlLoader)
 
 
 class _Group(BaseModel):
@@ -410,87 +369,8 @@ class Settings(_Group):
     search: SearchSettings = SearchSettings()
 
 
-def check_search(settings: SearchSettings) -> None:
-    """Raise UnusableInput where the settings of a search do not fit together."""
-    if settings.n_best > settings.beam_size:
-        raise UnusableInput(
-            f"search.n_best={settings.n_best} needs a beam of at least as many hypotheses; set "
-            f"search.beam_size={settings.n_best} or more"
-        )
-    if settings.temperature and settings.beam_size > 1:
-        raise UnusableInput(
-            "search.temperature draws words at random, and a beam keeps the best; set "
-            "search.beam_size=1, or search.temperature=0"
-        )
-    if not settings.temperature and (settings.top_k or settings.top_p < 1):
-        raise UnusableInput(
-            "search.top_k and search.top_p choose what is drawn from; set search.temperature, "
-            "too (1 is the model's own probabilities)"
-        )
-
-
 # Settings that only say how long or on how much hardware: a rerun may change them.
 FREE_TRAINING_KEYS = frozenset({"epochs", "max_minutes", "report_every", "checkpoints"})
-
-
-def resolve(
-    *,
-    preset: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    assignments: Iterable[str] = (),
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Settings:
-    """Bring the sources of settings together.
-
-    Args:
-        preset: a key of `PRESETS`, or None for the defaults.
-        config: groups of settings as read from YAML. Other keys are left to the job, and so is
-            what stands under a group's name without being a group (``data: /path`` is an option
-            of jobs/train.py; `nmt.cli` refuses it where it is none).
-        overrides: settings that have an option of their own (``--max-minutes``), which may
-            stand in the YAML file, too; None values are passed over.
-        assignments: ``group.key=value`` texts, values in YAML syntax (``--set``); they win.
-
-    Raises:
-        UnusableInput: an unknown preset, group or key, or a value of the wrong kind.
-    """
-    if preset is not None and preset not in PRESETS:
-        raise UnusableInput(f"preset '{preset}' is unknown; {nearest(preset, PRESETS)}")
-    groups = list(Settings.model_fields)
-    values: dict[str, dict[str, Any]] = {group: {} for group in groups}
-    for group, entries in PRESETS.get(preset or "", {}).items():
-        values[group] |= entries
-    for group in groups:
-        given = (config or {}).get(group)
-        if isinstance(given, Mapping):
-            values[group] |= dict(given)
-    for group, options in (overrides or {}).items():
-        values[group] |= {key: value for key, value in options.items() if value is not None}
-    for assignment in assignments:
-        name, separator, text = assignment.partition("=")
-        group, dot, key = name.strip().partition(".")
-        if not separator or not dot:
-            raise UnusableInput(f"--set {assignment}: write group.key=value")
-        if group not in values:
-            raise UnusableInput(f"--set {assignment}: unknown group; {nearest(group, groups)}")
-        try:
-            values[group][key] = parse_yaml(text) if text else ""
-        except yaml.YAMLError:
-            raise UnusableInput(f"--set {assignment}: the value is not YAML; quote it") from None
-    for group, entries in values.items():
-        fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
-        for key in entries:
-            if key not in fields:
-                hint = nearest(str(key), fields)
-                raise UnusableInput(f"setting '{group}.{key}' is unknown; {hint}")
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UnusableInput(
-            f"setting '{name}': {first['msg'].lower()}, not {first['input']!r}"
-        ) from None
 
 
 def check_sizes(settings: ModelSettings) -> None:
@@ -508,20 +388,20 @@ def check_sizes(settings: ModelSettings) -> None:
         )
 
 
-def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The differences of two nested mappings, each as ``name: old → new``."""
-    differences: list[str] = []
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            differences += changed(before, after, f"{prefix}{key}.")
-        elif before != after:
-            differences.append(f"{prefix}{key}: {before} → {after}")
-    return differences
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """A hint for who wrote a word that is unknown: the nearest choice, or all of them."""
-    choices = sorted(choices)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
-    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"
+def check_search(settings: SearchSettings) -> None:
+    """Raise UnusableInput where the settings of a search do not fit together."""
+    if settings.n_best > settings.beam_size:
+        raise UnusableInput(
+            f"search.n_best={settings.n_best} needs a beam of at least as many hypotheses; set "
+            f"search.beam_size={settings.n_best} or more"
+        )
+    if settings.temperature and settings.beam_size > 1:
+        raise UnusableInput(
+            "search.temperature draws words at random, and a beam keeps the best; set "
+            "search.beam_size=1, or search.temperature=0"
+        )
+    if not settings.temperature and (settings.top_k or settings.top_p < 1):
+        raise UnusableInput(
+            "search.top_k and search.top_p choose what is drawn from; set search.temperature, "
+            "too (1 is the model's own probabilities)"
+        )

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
+from nmt.configuration import nearest
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
-from nmt.settings import DataSettings, SearchSettings, nearest
+from nmt.settings import DataSettings, SearchSettings
 from nmt.storage import Location
 from nmt.translation.pieces import Piece, cut, join
 from nmt.translation.rendering import Part, Renderer

@@ -8,9 +8,10 @@ from typing import Any
 from nmt import bundle
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.actor import Work, load_translator, translate_unit
+from nmt.translation.actor import load_translator, translate_unit
 from nmt.translation.closing import Verdict, close
 from nmt.translation.corpus import inspect
+from nmt.translation.job import work_of
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
 
@@ -28,22 +29,7 @@ def translate(model: Path, name: Path, output: Path, **options: Any) -> Verdict:
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
-    work = Work(
-        models=tuple(str(model) for model in request.models),
-        model_id=job["model_id"],
-        output=str(request.output),
-        search=request.search,
-        dictionary_hash=job["dictionary"],
-        text_column=request.text_column,
-        id_column=corpus.id_column,
-        reference_column=request.reference_column,
-        alignment_column=request.alignment_column,
-        batch_size=request.batch_size,
-        threads=1,
-        alignments=request.alignments,
-        heatmaps=frozenset(range(request.heatmaps)),
-        heatmap_words=request.heatmap_words,
-    )
+    work = work_of(request, job, corpus, threads=1)
     translator = load_translator(work)
     for unit in corpus.units():
         translate_unit(unit, work, translator, out)

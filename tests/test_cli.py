@@ -11,8 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from nmt import cli
+from nmt.configuration import resolve
 from nmt.errors import JobFailed, UnusableInput
-from nmt.settings import Settings, resolve
+from nmt.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 JOBS = sorted(path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nmt.settings import ModelSettings, TrainingSettings, check_sizes, parse_yaml, resolve
+from nmt.configuration import parse_yaml, resolve
+from nmt.settings import ModelSettings, TrainingSettings, check_sizes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -3,17 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from nmt.configuration import changed, parse_yaml, resolve
 from nmt.errors import UnusableInput
-from nmt.settings import (
-    PRESETS,
-    DropoutRates,
-    ModelSettings,
-    Settings,
-    changed,
-    check_sizes,
-    parse_yaml,
-    resolve,
-)
+from nmt.presets import PRESETS
+from nmt.settings import DropoutRates, ModelSettings, Settings, check_sizes
 
 
 def refusal(**sources) -> str:

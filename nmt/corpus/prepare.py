@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.cluster import connect
+from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.corpus.encoding import Encoded, encode_unit, learn_vocabulary
 from nmt.corpus.readers import Inspection, PairReader
@@ -23,7 +24,6 @@ from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_se
 from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
 from nmt.errors import UnusableInput
-from nmt.settings import changed
 from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
 from nmt.storage import Location, hash_json
 from nmt.units import run_units

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import Gold, parse_gold
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.scores import TOKENIZERS
 from nmt.evaluation.sentences import References
-from nmt.settings import nearest
 from nmt.storage import Location
 
 KIND = "evaluation"  # of the report.json

@@ -45,7 +45,7 @@ class Ensemble:
         self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """See `Seq2Seq.step`; the logits are the logarithms of the mean probabilities."""
-        states = tf.split(state, [model.settings.decoder_units for model in self.models], -1)
+        states = tf.split(state, [model.decoder.state_size for model in self.models], -1)
         logarithms, after, looked = [], [], []
         for i, model in enumerate(self.models):
             fields = {name: getattr(decoding, name)[i] for name in _OWN}

@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from nmt import bundle, cluster
+from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
-from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, changed, check_sizes
+from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
 from nmt.training.progress import Progress

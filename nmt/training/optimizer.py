@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from nmt.settings import TrainingSettings
 
-_UNDECAYED = ["bias", "gamma", "beta"]  # parts of the names of biases, gains and shifts
+_UNDECAYED = ["bias", "gain"]  # parts of the names of biases and of normalisations' gains
 
 
 class SummedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas.
 
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019): before each update
-    every weight but biases and the gains and shifts of normalisations shrinks by learning rate
-    times decay. The moving average of the weights (Polyak and Juditsky 1992) is exponential; at
-    update t its decay is at most (1 + t) / (10 + t), so that it soon forgets where the weights
-    began. It is kept with Adam's own variables, in every checkpoint and on every replica.
+    every weight but biases and the gains of normalisations shrinks by learning rate times decay.
+    The moving average of the weights (Polyak and Juditsky 1992) is exponential; at update t its
+    decay is at most (1 + t) / (10 + t), so that it soon forgets where the weights began. It is
+    kept with Adam's own variables, in every checkpoint and on every replica.
 
     Args:
         learning_rate: step size.

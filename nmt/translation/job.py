@@ -73,7 +73,32 @@ def _decode(
     total, largest = cluster.cpus(ray)
     most = _actors(request, corpus, len(waiting), total)
     threads = max(1, min(total // most[1], largest))
-    work = Work(
+    work = work_of(request, job, corpus, threads)
+    pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
+    rows = sum(unit.rows for unit in waiting)
+    say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
+    started = time.monotonic()
+    with activity("translating", total=rows) as shown:
+        done: Iterator[tuple[int, dict[str, Any]]]
+        done = stream_units(pool, waiting, title="translating")
+        for _, record in done:
+            count = record["counts"]["rows"]
+            rate = (shown.done + count) / (time.monotonic() - started)
+            shown.advance(count, f"{rate:,.0f} rows/s")
+
+
+def work_of(
+    request: TranslateRequest, job: dict[str, Any], corpus: InputCorpus, threads: int
+) -> Work:
+    """What every actor needs to know.
+
+    Args:
+        request: what was asked for.
+        job: what `identify` said of it.
+        corpus: the input.
+        threads: cores of an actor.
+    """
+    return Work(
         models=tuple(str(model) for model in request.models),
         model_id=job["model_id"],
         output=str(request.output),
@@ -89,17 +114,6 @@ def _decode(
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
     )
-    pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
-    rows = sum(unit.rows for unit in waiting)
-    say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
-    started = time.monotonic()
-    with activity("translating", total=rows) as shown:
-        done: Iterator[tuple[int, dict[str, Any]]]
-        done = stream_units(pool, waiting, title="translating")
-        for _, record in done:
-            count = record["counts"]["rows"]
-            rate = (shown.done + count) / (time.monotonic() - started)
-            shown.advance(count, f"{rate:,.0f} rows/s")
 
 
 def _actors(

@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import read_table
-from nmt.settings import changed
 from nmt.storage import Location
 from nmt.translation.corpus import Unit
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from nmt.benchmark.flops import Flops
+from nmt.configuration import resolve
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import ModelSettings, resolve
+from nmt.settings import ModelSettings
 from nmt.shards.batches import Ragged, Shape, make_batch
 from nmt.vocabulary.special import PAD
 

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.model.decoder import AttentionDecoder
 from nmt.model.dropout import dropout, state_noise
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import PRESETS, DropoutRates, ModelSettings, resolve
+from nmt.presets import PRESETS
+from nmt.settings import DropoutRates, ModelSettings
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 VARIANTS = [

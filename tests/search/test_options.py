@@ -46,11 +46,12 @@ def model(tiny_model):
 
 @pytest.fixture(scope="module")
 def ensemble(tiny_model):
-    """Three models of different sizes."""
+    """Three models of different architectures."""
+    stacked = {"decoder": "conditional", "decoder_layers": 2, "input_feeding": True}
     return Ensemble(
         [
             tiny_model(seed=3),
-            tiny_model(seed=4, decoder_units=14),
+            tiny_model(seed=4, decoder_units=14, layer_norm=True, **stacked),
             tiny_model(seed=5, attention="none", embedding_dim=10),
         ]
     )

@@ -4,6 +4,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from nmt.settings import TrainingSettings
@@ -25,14 +26,17 @@ def steps(model, count: int, **settings) -> tuple[SummedAdam, list[list[np.ndarr
     return optimizer, seen
 
 
-def test_decay_shrinks_weights_beside_the_gradient_and_spares_biases(tiny_model) -> None:
-    _, plain = steps(tiny_model(seed=2), 1)
-    model = tiny_model(seed=2)
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_decay_shrinks_weights_beside_the_gradient_and_no_others(tiny_model, layer_norm) -> None:
+    _, plain = steps(tiny_model(seed=2, layer_norm=layer_norm), 1)
+    model = tiny_model(seed=2, layer_norm=layer_norm)
     _, decayed = steps(model, 1, weight_decay=0.5)
     names = [variable.name for variable in model.trainable_variables]
     assert {"kernel", "recurrent_kernel", "bias", "output_bias", "W_a"} <= set(names)
+    assert any("gain" in name for name in names) == layer_norm
     for name, before, one, other in zip(names, plain[0], plain[1], decayed[1], strict=True):
-        expected = one if "bias" in name else one - 0.01 * 0.5 * before
+        spared = "bias" in name or "gain" in name
+        expected = one if spared else one - 0.01 * 0.5 * before
         np.testing.assert_allclose(other, expected, atol=1e-6, err_msg=name)
 
 

@@ -3,17 +3,15 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
-import json
 import os
-import subprocess
-import sys
-import textwrap
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from models import TINY
+from processes import answer_of
 from trainings import assert_same, training
 
 from nmt.model.seq2seq import Seq2Seq
@@ -25,6 +23,9 @@ from nmt.training.progress import CLEAN_UPDATES, Progress
 from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
+
+STACKED = {"decoder": "conditional", "input_feeding": True, "layer_norm": True}
+STACKED |= {"encoder_layers": 2, "decoder_layers": 2}
 
 
 def batch(rows: int, seed: int) -> Batch:
@@ -41,10 +42,16 @@ def batch(rows: int, seed: int) -> Batch:
 class Work:
     """A small model and its step."""
 
-    def __init__(self, precision: str = "float32", accumulate: int = 1, clip: float = 0.5) -> None:
+    def __init__(
+        self,
+        precision: str = "float32",
+        accumulate: int = 1,
+        clip: float = 0.5,
+        **architecture: Any,
+    ) -> None:
         keras.utils.set_random_seed(3)
         with dtype_policy(precision):
-            self.model = Seq2Seq(ModelSettings.model_validate(TINY), 30, 25)
+            self.model = Seq2Seq(ModelSettings.model_validate({**TINY, **architecture}), 30, 25)
         self.optimizer = SummedAdam.of(TrainingSettings(learning_rate=0.01, ema_decay=0.9))
         self.optimizer.build(self.model.trainable_variables)
         self.step = make_train_step(
@@ -86,8 +93,10 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path) -> No
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_learns_nearly_the_same(precision) -> None:
-    exact, half = Work(clip=1e9), Work(precision, clip=1e9)
+@pytest.mark.parametrize("architecture", [{}, STACKED], ids=["plain", "stacked"])
+def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
+    exact = Work(clip=1e9, **architecture)
+    half = Work(precision, clip=1e9, **architecture)
     for variable in half.model.trainable_variables:
         assert variable.dtype == "float32"
     losses = [
@@ -195,19 +204,7 @@ TWO_DEVICES = """
 def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     here = os.path.dirname(__file__)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-c", textwrap.dedent(TWO_DEVICES)),
-            json.dumps([here, os.path.dirname(here)]),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = answer_of(TWO_DEVICES, [here, os.path.dirname(here)])
     assert found["apart"] < 2e-5
     assert (found["votes-1"], found["votes-2"]) == (1, 2)
     assert found["fine"] == [False, False]

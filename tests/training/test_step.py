@@ -3,15 +3,10 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
-import json
-import os
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import answer_of
 
 from nmt.shards.batches import Batch
 from nmt.training.loss import cross_entropy
@@ -188,16 +183,7 @@ def test_two_devices_train_as_one_does() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     settings = {"embedding_dim": 16, "encoder_units": 8, "decoder_units": 16}
     settings |= {"attention_units": 8, "readout_units": 16}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(TWO_DEVICES), json.dumps(settings)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = answer_of(TWO_DEVICES, settings)
     assert found["start"] == 0
     assert found["moved"] > 1e-3
     assert found["apart"] < 2e-5
