@@ -16,6 +16,7 @@ from nmt.settings import DataSettings
 from nmt.storage import Location
 from nmt.translation import summary
 from nmt.translation.corpus import InputCorpus
+from nmt.translation.effort import peak_bytes, throughput
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.version import __version__
@@ -87,10 +88,15 @@ def close(
         "rates": summary.rates(counts, records) | quality.pop("brevity", {}),
         **quality,
         "throughput": {
-            **summary.throughput(counts, records),
+            **throughput(records, output.efforts()),
             "total_seconds": round(seconds, 2),
+            "driver_peak_bytes": peak_bytes(),
         },
-        "settings": {**job["settings"], "batch_size": request.batch_size},
+        "settings": {
+            **job["settings"],
+            "batch_size": request.batch_size,
+            "memory": None if request.memory is None else str(request.memory),
+        },
         "inputs": corpus.inputs,
         "versions": _versions(),
     }
@@ -118,6 +124,7 @@ def close(
             "files": {name: entry for record in records for name, entry in record["files"].items()},
         }
     )
+    output.scratch.delete()
     return Verdict(status, verdict, report)
 
 

@@ -1,0 +1,160 @@
+"""A translation with a memory: what it holds is not decoded again, and nothing twice."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from nmt.console import activity, say
+from nmt.memory.generation import depends_on, open_generation
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.tasks import Tasks
+from nmt.translation.actor import Work
+from nmt.translation.corpus import Unit
+from nmt.translation.screening import Screen, cleaning_of
+from nmt.translation.stages import (
+    Drawing,
+    Missing,
+    MissingRows,
+    Plan,
+    find_missing,
+    hash_group,
+    look_up,
+    write_group,
+)
+from nmt.vocabulary import load as load_vocabulary
+
+_GROUP = 65_536  # rows whose sentences travel together
+_LARGEST, _SMALLEST = 4096, 256  # sentences translated in one go
+_PIECES = 16  # so many goes at least, if there are enough sentences
+Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
+
+
+def make_plan(memory: Location, work: Work, info: dict[str, Any]) -> tuple[Plan, Screen]:
+    """Find or make the generation of the memory, and what the steps need to know.
+
+    Args:
+        memory: the translation memory.
+        work: what the job wants.
+        info: the content of model.json.
+    """
+    names = {side: next(n for n in info["files"] if n.startswith(f"{side}.")) for side in
+             ("source", "target")}  # fmt: skip
+    source = load_vocabulary(
+        info["tokenizer"], (Location(work.models[0]) / names["source"]).read_bytes()
+    )
+    raw = copies_words(info, work.search)
+    generation = open_generation(
+        memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
+    )
+    plan = Plan(work, generation, _run_name(Location(work.output) / "_memory.json"), raw)
+    return plan, Screen(source, cleaning_of(info), work.search)
+
+
+def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
+    """Whether words of the raw source may stand in a translation for unknown ones."""
+    attends = info["architecture"]["attention"] != "none"
+    return info["tokenizer"] == "word" and attends and search.replace_unknown
+
+
+def translate_units(
+    plan: Plan, screen: Screen, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
+    pool: Pool,
+) -> None:  # fmt: skip
+    """Translate and commit units.
+
+    Args:
+        plan: of the job.
+        screen: says which rows are translated.
+        units: all of the job, so that it is counted rightly what is decoded and what comes again.
+        waiting: numbers of those that are not committed yet.
+        tasks: does the steps.
+        pool: does `Missing` and `Drawing` with `MemoryActor`s; also given the rows to decode.
+    """
+    groups = list(_groups(units))
+    shared, partitions = tasks.share(plan), range(plan.memory.partitions)
+    with activity("looking into the memory", total=len(partitions)) as shown:
+        shared_screen = tasks.share(screen)
+        hashed = [
+            tasks.submit_parts(2, hash_group, shared, shared_screen, group) for group in groups
+        ]
+        sentences, rows = [part[0] for part in hashed], [part[1] for part in hashed]
+        counts = {}
+        for number, count in tasks.results(
+            [tasks.submit(_numbered, p, find_missing, shared, p, *sentences) for p in partitions],
+            "looking into the memory",
+        ):
+            counts[number] = count
+            shown.advance()
+    total = sum(counts.values())
+    say(f"{total:,} sentences are not in the memory")
+    drawings = [Drawing(unit) for unit in units if unit.number in waiting and _drawn(unit, plan)]
+    items = [*_cut(counts, max(_SMALLEST, min(_LARGEST, total // _PIECES))), *drawings]
+    if items:
+        _decode(plan, items, total, pool)
+    with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
+        found = [
+            tasks.submit_parts(len(groups), look_up, shared, p, *sentences) for p in partitions
+        ]
+        written = [
+            tasks.submit(write_group, shared, group, waiting, rows[g], *[part[g] for part in found])
+            for g, group in enumerate(groups)
+            if any(unit.number in waiting for unit in group)
+        ]
+        for count in tasks.results(written, "writing"):
+            shown.advance(count)
+
+
+def _decode(plan: Plan, items: list[Any], total: int, pool: Pool) -> None:
+    started = time.monotonic()
+    with activity("translating", total=total) as shown:
+        for _, record in pool(plan, items, total):
+            rate = (shown.done + record["sentences"]) / (time.monotonic() - started)
+            shown.advance(record["sentences"], f"{rate:,.0f} sentences/s")
+
+
+def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
+    return number, function(*arguments)
+
+
+def _groups(units: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:
+    """Neighbouring units, about `_GROUP` rows together."""
+    group: list[Unit] = []
+    for unit in units:
+        group.append(unit)
+        if sum(one.rows for one in group) >= _GROUP:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+def _cut(counts: dict[int, int], size: int) -> Iterator[Missing]:
+    """Missing sentences by partition, `size` at a time."""
+    parts: list[MissingRows] = []
+    room = size
+    for partition in sorted(counts):
+        start, count = 0, counts[partition]
+        while start < count:
+            rows = min(room, count - start)
+            parts.append(MissingRows(partition, start, rows))
+            start, room = start + rows, room - rows
+            if not room:
+                yield Missing(tuple(parts))
+                parts, room = [], size
+    if parts:
+        yield Missing(tuple(parts))
+
+
+def _drawn(unit: Unit, plan: Plan) -> bool:
+    return any(unit.first <= row < unit.first + unit.rows for row in plan.work.heatmaps)
+
+
+def _run_name(file: Location) -> str:
+    """The name of this job in the memory: drawn when it begins, found again when it goes on."""
+    if not file.is_file():
+        file.write_json({"run": uuid.uuid4().hex[:16]})
+    return file.read_json()["run"]
