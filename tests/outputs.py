@@ -81,7 +81,7 @@ def translate(
                 yield number, translate_missing(item, plan, translator)
             interrupt(number)
 
-    plan, screen = make_plan(request.memory, work, info)
+    plan, screen = make_plan(request.memory, work, info, job)
     numbers = frozenset(unit.number for unit in waiting)
     translate_units(plan, screen, corpus.units(), numbers, tasks or Tasks(None), pool)
     return close(request, info, corpus, references, out, job, 1.0)

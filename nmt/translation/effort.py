@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nmt.evaluation.rates import added
 from nmt.translator import Translation, Translator
+
+_SUMS = ("sentences", "target_tokens", "seconds", "source_tokens", "source_places")
 
 
 def decode(
@@ -42,7 +43,7 @@ def throughput(
         records: of the units.
         efforts: of what was decoded apart from units, for a memory; see `decode`.
     """
-    total: dict[str, Any] = {}
+    total = dict.fromkeys(_SUMS, 0.0)
     actor = task = 0
     parts = list(efforts)
     for record in records:
@@ -51,17 +52,16 @@ def throughput(
             parts.append(record["decoding"])
     for part in parts:
         actor = max(actor, part["peak_bytes"])
-        total = added([total, part])
-    result = {"actor_peak_bytes": actor, "task_peak_bytes": task}
-    if total:
-        seconds = max(total["seconds"], 1e-9)
-        result |= {
-            "sentences_per_second": round(total["sentences"] / seconds, 2),
-            "target_tokens_per_second": round(total["target_tokens"] / seconds, 2),
-            "decode_seconds": round(total["seconds"], 2),
-            "padding": round(1.0 - total["source_tokens"] / max(total["source_places"], 1), 6),
-        }
-    return {name: value for name, value in result.items() if value or name == "padding"}
+        total = {name: total[name] + part[name] for name in _SUMS}
+    seconds, places = max(total["seconds"], 1e-9), total["source_places"]
+    peaks = {"actor_peak_bytes": actor, "task_peak_bytes": task}
+    return {
+        "sentences_per_second": round(total["sentences"] / seconds, 2),
+        "target_tokens_per_second": round(total["target_tokens"] / seconds, 2),
+        "decode_seconds": round(total["seconds"], 2),
+        "padding": round(1.0 - total["source_tokens"] / places, 6) if places else 0.0,
+        **{name: peak for name, peak in peaks.items() if peak},
+    }
 
 
 def peak_bytes() -> int:

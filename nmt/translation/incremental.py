@@ -10,10 +10,11 @@ from typing import Any
 from nmt.console import activity, say
 from nmt.memory.generation import depends_on, open_generation
 from nmt.settings import SearchSettings
-from nmt.storage import Location
+from nmt.storage import Location, hash_json
 from nmt.tasks import Tasks
 from nmt.translation.actor import Work
 from nmt.translation.corpus import Unit
+from nmt.translation.output import Output
 from nmt.translation.screening import Screen, cleaning_of
 from nmt.translation.stages import (
     Drawing,
@@ -33,24 +34,24 @@ _PIECES = 16  # so many goes at least, if there are enough sentences
 Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
 
 
-def make_plan(memory: Location, work: Work, info: dict[str, Any]) -> tuple[Plan, Screen]:
+def make_plan(
+    memory: Location, work: Work, info: dict[str, Any], job: dict[str, Any]
+) -> tuple[Plan, Screen]:
     """Find or make the generation of the memory, and what the steps need to know.
 
     Args:
         memory: the translation memory.
         work: what the job wants.
         info: the content of model.json.
+        job: what identifies the job.
     """
-    names = {side: next(n for n in info["files"] if n.startswith(f"{side}.")) for side in
-             ("source", "target")}  # fmt: skip
-    source = load_vocabulary(
-        info["tokenizer"], (Location(work.models[0]) / names["source"]).read_bytes()
-    )
+    name = next(name for name in info["files"] if name.startswith("source."))
+    source = load_vocabulary(info["tokenizer"], (Location(work.models[0]) / name).read_bytes())
     raw = copies_words(info, work.search)
     generation = open_generation(
         memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
     )
-    plan = Plan(work, generation, _run_name(Location(work.output) / "_memory.json"), raw)
+    plan = Plan(work, generation, _run_name(Output(Location(work.output)), job), raw)
     return plan, Screen(source, cleaning_of(info), work.search)
 
 
@@ -153,8 +154,12 @@ def _drawn(unit: Unit, plan: Plan) -> bool:
     return any(unit.first <= row < unit.first + unit.rows for row in plan.work.heatmaps)
 
 
-def _run_name(file: Location) -> str:
+def _run_name(output: Output, job: dict[str, Any]) -> str:
     """The name of this job in the memory: drawn when it begins, found again when it goes on."""
-    if not file.is_file():
-        file.write_json({"run": uuid.uuid4().hex[:16]})
-    return file.read_json()["run"]
+    file, identity = output.location / "_memory.json", hash_json(job)
+    if file.is_file() and (known := file.read_json())["job"] == identity:
+        return known["run"]
+    output.scratch.delete()  # of a job whose output this one overwrites
+    name = uuid.uuid4().hex[:16]
+    file.write_json({"run": name, "job": identity})
+    return name

@@ -133,7 +133,7 @@ def _recall(
 ) -> None:
     """Translate units with the memory; an actor is started only where something is missing."""
     assert request.memory is not None
-    plan, screen = make_plan(request.memory, work_of(request, job, corpus), info)
+    plan, screen = make_plan(request.memory, work_of(request, job, corpus), info, job)
 
     def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
         pool = _pool(request, plan.work, MemoryActor, (plan,), rows, len(items), ray)
