@@ -86,8 +86,8 @@ def decoding(place: Path, data: str, model: str, run: str) -> None:
             r"Total translation time \(s\): ([\d.]+)",
             "taskset", "-c", _CORE, "venv-onmt/bin/python", "scripts/onmt_launch.py", "translate",
             "-model", str(checkpoint), "-src", "data/test_2016_flickr.bpe.en",
-            "-output", os.devnull, "-beam_size", str(beam), "-batch_size", str(_BATCH), "-batch_type", "sents",
-            "-max_length", "60", "-length_penalty", "avg", "-report_time",
+            "-output", os.devnull, "-beam_size", str(beam), "-batch_size", str(_BATCH),
+            "-batch_type", "sents", "-max_length", "60", "-length_penalty", "avg", "-report_time",
         )  # fmt: skip
         shortlist = ours(str(beam), data, model, "search.shortlist=50")
         exact = (before + ours(str(beam), data, model)) / 2
