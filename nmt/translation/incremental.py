@@ -29,7 +29,7 @@ from nmt.translation.stages import (
 from nmt.vocabulary import load as load_vocabulary
 
 _GROUP = 65_536  # rows whose sentences travel together
-_LARGEST, _SMALLEST = 4096, 256  # sentences translated in one go
+_LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
 _PIECES = 16  # so many goes at least, if there are enough sentences
 Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
 

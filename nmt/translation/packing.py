@@ -10,7 +10,7 @@ import numpy as np
 BATCH_TOKENS = 2048  # source tokens of a batch, padding included
 _FASTER = 1.05  # by how much twice the batch must be faster to be worth its memory
 _MOST_PADDING = 0.08  # share of a batch
-_FEWEST = 32  # sentences that a batch may have in spite of its padding: tiny ones are slow
+_FEWEST = 16  # sentences that a batch may have in spite of its padding: tiny ones are slow
 
 
 @dataclass
