@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from nmt.errors import UnusableInput
 from nmt.refusals import explain
 from nmt.storage import Location, persistently
 
@@ -199,9 +198,4 @@ def _client(location: Location) -> Any:
 
 
 def _read(location: Location) -> bytes | None:
-    try:
-        return location.read_bytes()
-    except UnusableInput:
-        if location.is_file():
-            raise
-        return None
+    return location.read_bytes() if location.is_file() else None

@@ -22,6 +22,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import get_ident
 from typing import IO, Any, TypeVar
 
 import pyarrow as pa
@@ -250,7 +251,7 @@ class Location:
         if self.is_local:
             target = Path(self.path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.tmp")
             try:
                 temporary.write_bytes(data)
                 os.replace(temporary, target)
