@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -202,3 +203,49 @@ def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
     assert_undisturbed(site, output)
     done = run("verify", "--output", output, **site.store.environment)
     assert f"no violation in {ROWS:,} rows" in done.stderr
+
+
+# jobs/translate.py with an actor that some rows kill.
+DEADLY = """
+import os, runpy, signal
+from nmt.translation import job
+
+class DeadlyActor(job.DecodeActor):
+    def __init__(self, work):
+        super().__init__(work)
+        translate = self._translator.translate
+
+        def deadly(texts):
+            if any("deadly" in text for text in texts):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return translate(texts)
+
+        self._translator.translate = deadly
+
+job.DecodeActor = DeadlyActor
+runpy.run_path("jobs/translate.py", run_name="__main__")
+"""
+
+
+def test_a_row_that_kills_its_actor_is_rejected(site: Site, tmp_path: Path) -> None:
+    lines = [f"The dog number {i} sleeps." for i in range(300)]
+    lines[5] = "A deadly dog."
+    (tmp_path / "in.txt").write_text("\n".join(lines))
+    output = Location(tmp_path / "out")
+    options = ["--model", site.model, "--input", tmp_path / "in.txt", "--output", output, *OPTIONS]
+    # Some of its deaths lie behind it already: each costs the start of an actor.
+    begun = {"begun": 3, "spans": {"0-64": 1}}
+    program = f"import json, sys; sys.path.insert(0, '.')\n{DEADLY}"
+    words = [sys.executable, "-c", program, *map(str, options), "--address", site.head.address]
+    plan = run("translate", *options, "--dry-run")
+    assert "300 rows in 2 units" in plan.stderr
+    job = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True}
+    (output / "_units/00000.attempts").write_json(begun)
+    done = subprocess.run(words, **job, timeout=_PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    found = verify(output)
+    assert found.violations == []
+    rows = rows_of(str(output))
+    rejected = {name: row["reason"] for name, row in rows.items() if name.startswith("rejected")}
+    assert rejected == {"rejected 5": "crashed"}
+    assert sum(name.startswith("translations") for name in rows) == 299
