@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import wait_for_stores
 
 Value = Any  # a value, or what stands for it until a task is given it
 
@@ -32,7 +33,7 @@ class Tasks:
         """Do a function some time."""
         if self._ray is None:
             return function(*arguments)
-        return self._ray.remote(function).remote(*arguments)
+        return self._ray.remote(_patient).remote(function, *arguments)
 
     def submit_parts(
         self, parts: int, function: Callable[..., Iterable[Any]], *arguments: Value
@@ -74,13 +75,21 @@ class Tasks:
             raise _failed(title, error) from error
 
 
+def _patient(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A function's value, from a process that waits for a store that is away."""
+    wait_for_stores()
+    return function(*arguments)
+
+
 def _each(function: Callable[..., Iterable[Any]], *arguments: Any) -> Iterator[Any]:
     """A function's values, each put into the object store before the next is made."""
+    wait_for_stores()
     yield from function(*arguments)
 
 
 def _only(function: Callable[..., Iterable[Any]], *arguments: Any) -> Any:
     """A function's one value."""
+    wait_for_stores()
     (value,) = function(*arguments)
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def translate(
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
-    work = work_of(request, job, corpus)
+    work = replace(work_of(request, job, corpus), generation=out.generation)
     waiting = [unit for unit in corpus.units() if unit.number not in out.records()]
     if request.memory is None:
         translator = loaded(work)
@@ -75,7 +76,7 @@ def translate(
         translator = loaded(work)
         for number, item in enumerate(items):
             if isinstance(item, Drawing):
-                draw_rows(item.unit, work, translator, out)
+                draw_rows(item.unit, plan, translator)
                 yield number, {"sentences": 0}
             else:
                 yield number, translate_missing(item, plan, translator)

@@ -36,6 +36,11 @@ def bytes_of(keys: pa.FixedSizeBinaryArray) -> np.ndarray:
     return data[start : start + len(keys) * _BYTES].reshape(-1, _BYTES)
 
 
+def digest_of(keys: pa.FixedSizeBinaryArray) -> str:
+    """A name for these keys in this order, 16 hexadecimal digits."""
+    return hashlib.blake2b(bytes_of(keys).tobytes(), digest_size=8).hexdigest()
+
+
 def distinct(keys: pa.FixedSizeBinaryArray) -> tuple[pa.Array, np.ndarray, np.ndarray]:
     """The different keys in the order in which they first come.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,8 +12,8 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.formats import readable
 from nmt.errors import JobFailed, UnusableInput
-from nmt.memory.keys import KEY, bytes_of, distinct
-from nmt.storage import Location
+from nmt.memory.keys import KEY, digest_of, distinct
+from nmt.storage import Location, persistently
 
 _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
@@ -48,9 +47,8 @@ class Memory:
         Returns:
             The file.
         """
-        keys = bytes_of(rows.column("key").combine_chunks())
-        digest = hashlib.blake2b(keys.tobytes(), digest_size=8).hexdigest()
-        file = self._folder(partition) / f"{run}-{digest}.parquet"
+        name = digest_of(rows.column("key").combine_chunks())
+        file = self._folder(partition) / f"{run}-{name}.parquet"
         file.write_table(rows)
         return file
 
@@ -158,9 +156,13 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
         FileNotFoundError: it has gone.
         UnusableInput: it is damaged.
     """
-    try:
+
+    def read() -> pa.Table:
         with readable(file), file.open() as stream:
             return pq.ParquetFile(stream).read(columns=columns)
+
+    try:
+        return persistently(read)
     except UnusableInput:
         if file.is_file():
             raise

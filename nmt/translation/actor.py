@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nmt.corpus.columns import texts_of
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
+from nmt.lease import check_owner
 from nmt.settings import SearchSettings
-from nmt.storage import Location
+from nmt.storage import Location, persistently
 from nmt.translation import device
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
@@ -19,6 +21,7 @@ from nmt.translation.effort import decode
 from nmt.translation.output import Output
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screened
+from nmt.translation.survival import Attempts
 from nmt.translator import Translation, Translator, load_model
 
 
@@ -42,6 +45,8 @@ class Work:
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
+        generation: of the output's files.
+        owner: who must have the output's lease when a unit is committed; None asks nobody.
     """
 
     models: tuple[str, ...]
@@ -59,6 +64,8 @@ class Work:
     heatmaps: frozenset[int]
     heatmap_words: bool = False
     gpus: float = 0.0
+    generation: int = 1
+    owner: str | None = None
 
 
 class DecodeActor:
@@ -67,13 +74,21 @@ class DecodeActor:
     def __init__(self, work: Work) -> None:
         device.set_up(work.threads, work.gpus)
         self._work = work
-        self._output = Output(Location(work.output))
+        self._output = output_of(work)
         self._translator = load_translator(work)
         self._translator.tuning.settled = not work.gpus
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
         return translate_unit(unit, self._work, self._translator, self._output)
+
+
+def output_of(work: Work) -> Output:
+    """Where an actor writes, as long as its job has the lease."""
+    location = Location(work.output)
+    if work.owner is None:
+        return Output(location, work.generation)
+    return Output(location, work.generation, partial(check_owner, location, work.owner))
 
 
 def load_translator(work: Work) -> Translator:
@@ -112,17 +127,23 @@ def translate_unit(
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
-    rows = read_unit(unit, work.text_column, work.id_column)
-    screened = translator.screen(rows.texts)
-    results, effort = decode(translator, screened.texts)
-    table = tabulate(results, result_schema(work.search.n_best, work.alignments))
-    files = compose_files(unit, rows, screened, table, work.alignments)
-    draw(unit.first, screened.kept, results, work, output)
-    record = compose_record(unit, rows, screened, table)
-    record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
-    record["alignment"] = _alignment_counts(rows, screened, results, work, translator)
-    record["decoding"] = effort
-    return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
+    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    with attempts.made():
+        rows = persistently(lambda: read_unit(unit, work.text_column, work.id_column))
+        screened = translator.screen(rows.texts)
+        (results, lost), effort = decode(translator, screened.texts, attempts)
+        screened = screened.without(lost)
+        table = tabulate(results, result_schema(work.search.n_best, work.alignments))
+        files = compose_files(unit, rows, screened, table, work.alignments)
+        draw(unit.first, screened.kept, results, work, output)
+        record = compose_record(unit, rows, screened, table)
+        record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
+        record["alignment"] = _alignment_counts(rows, screened, results, work, translator)
+        record["decoding"] = effort
+        record["seconds"] = time.monotonic() - start
+        record = output.commit(unit, files, record)
+    attempts.clear()
+    return record
 
 
 def draw(

@@ -9,22 +9,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator
 
 _SUMS = ("sentences", "target_tokens", "seconds", "source_tokens", "source_places")
 
 
 def decode(
-    translator: Translator, texts: Sequence[str]
-) -> tuple[list[Translation], dict[str, Any]]:
-    """Translate sentences; returns the translations, and a record of what that cost."""
+    translator: Translator, texts: Sequence[str], attempts: Attempts
+) -> tuple[tuple[list[Translation], dict[int, str]], dict[str, Any]]:
+    """Translate those sentences that can be translated; see `surviving`.
+
+    Returns:
+        What `surviving` found, and a record of what that cost.
+    """
     before, start = replace(translator.packing), time.monotonic()
-    results = translator.translate(texts)
+    found = surviving(texts, translator.translate, attempts)
     seconds, packing = time.monotonic() - start, translator.packing
-    tokens = sum(len(result.tokens) for result in results)
+    tokens = sum(len(result.tokens) for result in found[0])
     translator.tuning.tell(tokens / max(seconds, 1e-9))
-    return results, {
-        "sentences": len(results),
+    return found, {
+        "sentences": len(found[0]),
         "target_tokens": tokens,
         "seconds": seconds,
         "source_tokens": packing.tokens - before.tokens,

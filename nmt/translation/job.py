@@ -11,6 +11,8 @@ from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import sample_rows
+from nmt.lease import HeldLease, hold
+from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.closing import Verdict, close
@@ -50,14 +52,24 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
-    if manifest := output.begin(job, request.overwrite):
-        say(f"{request.output}: already finished; nothing to do")
-        report = (request.output / "report" / "report.json").read_json()
-        return Verdict(manifest["exit_status"], manifest["verdict"], report)
-    _decode(request, info, job, corpus, units, output)
-    with activity("writing the report"):
-        seconds = time.monotonic() - started
-        return close(request, info, corpus, references, output, job, seconds)
+    if manifest := output.finished(job):
+        return _stored(request, manifest)
+    wait_for_stores()
+    with hold(request.output, request.lease_seconds) as lease:
+        if manifest := output.begin(job, request.overwrite):  # by the job that had the lease
+            return _stored(request, manifest)
+        output.guard = lease.check
+        _decode(request, info, job, corpus, units, output, lease)
+        with activity("writing the report"):
+            seconds = time.monotonic() - started
+            return close(request, info, corpus, references, output, job, seconds)
+
+
+def _stored(request: TranslateRequest, manifest: dict[str, Any]) -> Verdict:
+    """The verdict of the finished job."""
+    say(f"{request.output}: already finished; nothing to do")
+    report = (request.output / "report" / "report.json").read_json()
+    return Verdict(manifest["exit_status"], manifest["verdict"], report)
 
 
 def _decode(
@@ -67,6 +79,7 @@ def _decode(
     corpus: InputCorpus,
     units: list[Unit],
     output: Output,
+    lease: HeldLease,
 ) -> None:
     """Translate the units that have no record yet."""
     committed = output.records()
@@ -76,10 +89,11 @@ def _decode(
     if not waiting:
         return
     ray = cluster.connect(request.address)
+    work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
     if request.memory is not None:
-        _recall(request, info, job, corpus, units, frozenset(u.number for u in waiting), ray)
+        numbers = frozenset(unit.number for unit in waiting)
+        _recall(request, work, info, job, units, numbers, ray, lease)
         return
-    work = work_of(request, job, corpus)
     pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
     rows = sum(unit.rows for unit in waiting)
     started = time.monotonic()
@@ -87,6 +101,7 @@ def _decode(
         done: Iterator[tuple[int, dict[str, Any]]]
         done = stream_units(pool, waiting, title="translating")
         for _, record in done:
+            lease.check()
             count = record["counts"]["rows"]
             rate = (shown.done + count) / (time.monotonic() - started)
             shown.advance(count, f"{rate:,.0f} rows/s")
@@ -124,20 +139,25 @@ def work_of(
 
 def _recall(
     request: TranslateRequest,
+    work: Work,
     info: dict[str, Any],
     job: dict[str, Any],
-    corpus: InputCorpus,
     units: list[Unit],
     waiting: frozenset[int],
     ray: Any,
+    lease: HeldLease,
 ) -> None:
     """Translate units with the memory; an actor is started only where something is missing."""
     assert request.memory is not None
-    plan, screen = make_plan(request.memory, work_of(request, job, corpus), info, job)
+    plan, screen = make_plan(request.memory, work, info, job)
 
     def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
-        pool = _pool(request, plan.work, MemoryActor, (plan,), rows, len(items), ray)
-        return stream_units(pool, items, title="translating")
+        pool = _pool(request, work, MemoryActor, (plan,), rows, len(items), ray)
+        done: Iterator[tuple[int, dict[str, Any]]]
+        done = stream_units(pool, items, title="translating")
+        for answer in done:
+            lease.check()
+            yield answer
 
     translate_units(plan, screen, units, waiting, Tasks(ray), decode)
 

@@ -27,6 +27,23 @@ class Screened:
     cleaned: list[str]
     reasons: dict[int, str]
 
+    def without(self, lost: Mapping[int, str]) -> Screened:
+        """The same, but some of the kept rows are rejected.
+
+        Args:
+            lost: why, by their places among the kept ones.
+        """
+        if not lost:
+            return self
+        left = [place for place in range(len(self.kept)) if place not in lost]
+        reasons = {**self.reasons, **{self.kept[place]: why for place, why in lost.items()}}
+        return Screened(
+            [self.kept[place] for place in left],
+            [self.texts[place] for place in left],
+            [self.cleaned[place] for place in left],
+            dict(sorted(reasons.items())),
+        )
+
 
 class Screen:
     """Judges rows one by one.

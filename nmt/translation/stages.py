@@ -13,26 +13,28 @@ memory itself, and the records of the units that are committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nmt.errors import JobFailed
 from nmt.evaluation.sentences import read_table
-from nmt.memory.keys import distinct, keys_of, partitions_of, places
+from nmt.memory.keys import KEY, digest_of, distinct, keys_of, partitions_of, places
 from nmt.memory.store import Memory
-from nmt.storage import Location
-from nmt.translation.actor import DecodeActor, Work, draw
+from nmt.storage import Location, persistently
+from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
-from nmt.translation.corpus import Unit, read_unit
+from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode, peak_bytes
-from nmt.translation.output import Output
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screen, Screened
+from nmt.translation.survival import Attempts, surviving
 
+_LOST = pa.schema({"key": KEY, "reason": pa.string()})
 _REUSED, _FIRST, _AGAIN = 0, 1, 2  # where the result of a group's sentence comes from
 
 
@@ -53,13 +55,19 @@ class Plan:
     raw: bool
 
     @property
-    def output(self) -> Output:
-        """The OUT folder."""
-        return Output(Location(self.work.output))
+    def scratch(self) -> Location:
+        """Where files lie that only this job needs."""
+        return output_of(self.work).scratch
 
     def missing(self, partition: int) -> Location:
         """The file of a partition's sentences that are to be translated."""
-        return self.output.scratch / f"missing-{partition:03d}.parquet"
+        return self.scratch / f"missing-{partition:03d}.parquet"
+
+    def lost(self, partition: int) -> pa.Table:
+        """Keys and reasons of a partition's sentences that cannot be translated."""
+        files = self.scratch.files(".parquet")
+        found = [file for file in files if file.name.startswith(f"lost-{partition:03d}-")]
+        return pa.concat_tables([_LOST.empty_table(), *map(read_table, found)]).combine_chunks()
 
 
 class Sentences(NamedTuple):
@@ -99,7 +107,7 @@ def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[
     """Yields the group's `Sentences`, and the `UnitRows` of each of its units."""
     work, found, texts = plan.work, [], []
     for unit in units:
-        screened = screen(read_unit(unit, work.text_column, work.id_column).texts)
+        screened = screen(_read(unit, work).texts)
         found.append(screened)
         texts += screened.texts if plan.raw else screened.cleaned
     keys, first, numbers = distinct(keys_of(texts))
@@ -124,7 +132,9 @@ def find_missing(plan: Plan, partition: int, *groups: Sentences) -> int:
     plan.memory.merge(partition)
     parts = [group.part(partition) for group in groups]
     keys, first, _ = distinct(pa.concat_arrays([part[0] for part in parts]))
-    missing = np.flatnonzero(places(keys, plan.memory.keys(partition)) < 0)
+    lost = plan.lost(partition).column("key").combine_chunks()
+    known = pa.concat_arrays([plan.memory.keys(partition), lost])
+    missing = np.flatnonzero(places(keys, known) < 0)
     if len(missing):
         texts = pa.chunked_array([part[1] for part in parts], pa.string())
         columns = {
@@ -172,7 +182,7 @@ class MemoryActor(DecodeActor):
     def __call__(self, item: Any) -> dict[str, Any]:
         """Do one item; returns how many sentences were translated for the memory."""
         if isinstance(item, Drawing):
-            draw_rows(item.unit, self._plan.work, self._translator, self._output)
+            draw_rows(item.unit, self._plan, self._translator)
             return {"sentences": 0}
         return translate_missing(item, self._plan, self._translator)
 
@@ -182,25 +192,52 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
     tables = [
         read_table(plan.missing(part.partition)).slice(part.start, part.rows) for part in item.parts
     ]
-    results, effort = decode(translator, pa.concat_tables(tables).column("text").to_pylist())
-    rows = tabulate(results, memory_schema(plan.work))
-    start, names = 0, []
+    whole = pa.concat_tables(tables)
+    name = digest_of(whole.column("key").combine_chunks())
+    attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
+    with attempts.made():
+        (results, lost), effort = decode(translator, whole.column("text").to_pylist(), attempts)
+    rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
+    start = 0
     for part, table in zip(item.parts, tables, strict=True):
-        own = rows.slice(start, part.rows).combine_chunks()
-        own = own.add_column(0, "key", table.column("key").combine_chunks())
-        names.append(plan.memory.add(part.partition, plan.run, own).name)
+        places = range(start, start + part.rows)
+        keys, own = table.column("key").combine_chunks(), rows.slice(start, part.rows)
+        done = pa.array([place not in lost for place in places])
+        own = own.combine_chunks().add_column(0, "key", keys)
+        if len(lost):
+            reasons = pa.array([lost.get(place) for place in places], pa.string())
+            bad = pa.Table.from_arrays([keys, reasons], schema=_LOST).filter(pc.invert(done))
+            if len(bad):
+                (plan.scratch / f"lost-{part.partition:03d}-{name}.parquet").write_table(bad)
+            own = own.filter(done)
+        if len(own):
+            plan.memory.add(part.partition, plan.run, own)
         start += part.rows
-    (plan.output.scratch / f"decoded-{names[0].removesuffix('.parquet')}.json").write_json(effort)
+    (plan.scratch / f"decoded-{name}.json").write_json(effort)
+    attempts.clear()
     return effort
 
 
-def draw_rows(unit: Unit, work: Work, translator: Any, output: Output) -> None:
+def _in_place(rows: pa.Table, lost: Mapping[int, str], count: int) -> pa.Table:
+    """Rows where they were among `count`, with nulls where one is lost."""
+    if not lost:
+        return rows
+    places = np.full(count, -1)
+    places[[place for place in range(count) if place not in lost]] = np.arange(len(rows))
+    return rows.take(pa.array(places, mask=places < 0))
+
+
+def draw_rows(unit: Unit, plan: Plan, translator: Any) -> None:
     """Translate those rows of a unit again whose attention is drawn, and draw it."""
-    rows = read_unit(unit, work.text_column, work.id_column)
+    work, rows = plan.work, _read(unit, plan.work)
     wanted = [i for i in range(len(rows.texts)) if unit.first + i in work.heatmaps]
     screened = translator.screen([rows.texts[i] for i in wanted])
-    kept = [wanted[i] for i in screened.kept]
-    draw(unit.first, kept, translator.translate(screened.texts), work, output)
+    attempts = Attempts(plan.scratch / f"drawing-{unit.number:05d}.attempts", "rows to draw")
+    with attempts.made():
+        results, lost = surviving(screened.texts, translator.translate, attempts)
+        kept = [wanted[i] for i in screened.without(lost).kept]
+        draw(unit.first, kept, results, work, output_of(work))
+    attempts.clear()
 
 
 def memory_schema(work: Work) -> pa.Schema:
@@ -211,8 +248,8 @@ def memory_schema(work: Work) -> pa.Schema:
 def look_up(plan: Plan, partition: int, *groups: Sentences) -> Iterator[pa.Table]:
     """For each group the results of its sentences in a partition, in their order.
 
-    There is a column ``origin`` besides: whether the result was there before this job, or was
-    made by it for this group, or for one before.
+    There are two columns besides: ``origin``, whether the result was there before this job, or was
+    made by it for this group, or for one before; and ``reason``, why there is none, else null.
 
     Raises:
         JobFailed: a result is not in the memory any more.
@@ -220,6 +257,9 @@ def look_up(plan: Plan, partition: int, *groups: Sentences) -> Iterator[pa.Table
     work = plan.work
     schema = result_schema(work.search.n_best, work.alignments)
     table, own = plan.memory.read(partition, schema, plan.run)
+    lost = plan.lost(partition)
+    own = np.concatenate([own, np.ones(len(lost), bool)])
+    table = pa.concat_tables([table, lost], promote_options="default").combine_chunks()
     among = table.column("key").combine_chunks()
     table = table.drop_columns(["key"])
     had = np.zeros(len(own), bool)
@@ -261,29 +301,34 @@ def write_group(
         decoded = np.zeros(len(known.places), bool)
         decoded[first] = fresh[known.places[first]]
         fresh[known.places] = False
-        if unit.number not in waiting:
-            continue
-        reused = int(np.count_nonzero(origin[known.places] == _REUSED))
-        _write_unit(plan, unit, known, table.take(pa.array(known.places)), decoded, reused)
-        done += unit.rows
+        if unit.number in waiting:
+            origins = np.where(origin[known.places] == _REUSED, _REUSED, _AGAIN)
+            origins[decoded] = _FIRST
+            _write_unit(plan, unit, known, table.take(pa.array(known.places)), origins)
+            done += unit.rows
     return done
 
 
 def _write_unit(
-    plan: Plan, unit: Unit, known: UnitRows, results: pa.Table, decoded: np.ndarray, reused: int
+    plan: Plan, unit: Unit, known: UnitRows, results: pa.Table, origins: np.ndarray
 ) -> None:
     work = plan.work
-    rows = read_unit(unit, work.text_column, work.id_column)
-    kept = known.kept.tolist()
-    texts = [(rows.texts[i] or b"").decode("utf-8") for i in kept]
-    screened = Screened(kept, texts, [], known.reasons)
+    rows = _read(unit, work)
+    texts = [(rows.texts[i] or b"").decode("utf-8") for i in known.kept]
+    screened = Screened(known.kept.tolist(), texts, texts, known.reasons)
+    reasons = results.column("reason")
+    if reasons.null_count < len(reasons):
+        lost = {place: why for place, why in enumerate(reasons.to_pylist()) if why is not None}
+        screened, done = screened.without(lost), pc.is_null(reasons)
+        results, origins = results.filter(done), origins[done.to_numpy()]
     files = compose_files(unit, rows, screened, results, work.alignments)
     record = compose_record(unit, rows, screened, results)
-    new = int(np.count_nonzero(decoded))
-    record["counts"] |= {
-        "decoded": new,
-        "reused": reused,
-        "repeated": len(kept) - new - reused,
-    }
+    names = ("decoded", "reused", "repeated")
+    for name, kind in zip(names, (_FIRST, _REUSED, _AGAIN), strict=True):
+        record["counts"][name] = int(np.count_nonzero(origins == kind))
     record |= {"alignment": None, "peak_bytes": peak_bytes()}
-    plan.output.commit(unit, files, record)
+    output_of(work).commit(unit, files, record)
+
+
+def _read(unit: Unit, work: Work) -> Rows:
+    return persistently(lambda: read_unit(unit, work.text_column, work.id_column))

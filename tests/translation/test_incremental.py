@@ -22,6 +22,7 @@ from nmt.storage import Location
 from nmt.tasks import Tasks
 from nmt.translation import incremental
 from nmt.translation.closing import Verdict
+from nmt.translator import Translator
 from nmt.vocabulary.words import build_words
 
 INFO = {"direction": {"source": "en", "target": "de"}, "validation": {}}
@@ -259,6 +260,30 @@ def test_words_of_the_source_that_stand_in_make_it_another(tiny_model, tmp_path)
         done = translate(model, tmp_path / "in.txt", outputs[1], search=search, memory=memory)
         assert_same(*outputs)
         assert origins(done) == (distinct, 0, 6 - distinct)
+
+
+def test_a_sentence_that_cannot_be_translated_is_rejected(
+    models, corpus, tmp_path, monkeypatch
+) -> None:
+    real = Translator.translate
+
+    def failing(self: Translator, texts: list[str], **options: Any) -> list[Any]:
+        if any(text.startswith("The") for text in texts):
+            raise RuntimeError("no such kernel")
+        return real(self, texts, **options)
+
+    monkeypatch.setattr(Translator, "translate", failing)
+    memory, options = tmp_path / "memory", {"max_rejected": 1.0, "alignments": True, "heatmaps": 9}
+    translate(models[0], corpus, tmp_path / "plain", **options)
+    done = translate(models[0], corpus, tmp_path / "out", memory=memory, **options)
+    assert_same(tmp_path / "plain", tmp_path / "out")
+    reasons = done.report["counts"]["rejected_by_reason"]
+    assert reasons["failed"] > 100
+    monkeypatch.setattr(Translator, "translate", real)  # a later night can
+    translate(models[0], corpus, tmp_path / "plain2", **options)
+    done = translate(models[0], corpus, tmp_path / "out2", memory=memory, **options)
+    assert_same(tmp_path / "plain2", tmp_path / "out2")
+    assert origins(done)[0] > 50
 
 
 def test_what_makes_no_sense_is_refused(models, corpus, tmp_path) -> None:
