@@ -15,7 +15,9 @@ from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse
 from nmt.evaluation.sentences import Sentence
 from nmt.settings import SearchSettings
 from nmt.storage import Location
+from nmt.translation import attention
 from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.metrics import Metrics
 from nmt.translation.output import Output
 from nmt.translator import Translation, Translator, load_model
 
@@ -43,6 +45,7 @@ class Work:
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
+        page: numbers of the rows that stand on the page, where their attention is looked at.
     """
 
     models: tuple[str, ...]
@@ -59,6 +62,7 @@ class Work:
     alignments: bool
     heatmaps: frozenset[int]
     heatmap_words: bool = False
+    page: frozenset[int] = frozenset()
 
 
 class DecodeActor:
@@ -76,10 +80,13 @@ class DecodeActor:
         self._work = work
         self._output = Output(Location(work.output))
         self._translator = load_translator(work)
+        self._metrics = Metrics(work.model_id)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
-        return translate_unit(unit, self._work, self._translator, self._output)
+        record = translate_unit(unit, self._work, self._translator, self._output)
+        self._metrics.add(record)
+        return record
 
 
 def load_translator(work: Work) -> Translator:
@@ -154,6 +161,7 @@ def translate_unit(
         "sums": rates.sums(sentences),
         "suspicious": suspicion.worst(suspicion.suspects(sentences)),
         "alignment": _alignment_counts(rows, kept, texts, results, work, translator),
+        "attention": _attention(unit, work, kept, results),
         "decode_seconds": decoding,
     }
     return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
@@ -253,6 +261,15 @@ def _draw(
 
             drawn = result.heatmap(work.heatmap_words)
             output.write_heatmap(number, attention_heatmap(*drawn, title=result.text))
+
+
+def _attention(
+    unit: Unit, work: Work, kept: list[int], results: list[Translation]
+) -> list[dict[str, Any]]:
+    """Where the words of the rows on the page looked."""
+    chosen = [(unit.first + i, r) for i, r in zip(kept, results, strict=True)]
+    found = [(row, attention.of(result)) for row, result in chosen if row in work.page]
+    return [{"row": row, **looked} for row, looked in found if looked is not None]
 
 
 def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> dict[str, Any]:
