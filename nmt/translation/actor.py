@@ -161,7 +161,6 @@ def translate_unit(
         "sums": rates.sums(sentences),
         "suspicious": suspicion.worst(suspicion.suspects(sentences)),
         "alignment": _alignment_counts(rows, kept, texts, results, work, translator),
-        "attention": _attention(unit, work, kept, results),
         "decode_seconds": decoding,
     }
     return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
@@ -251,7 +250,15 @@ def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> p
 def _draw(
     unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
 ) -> None:
-    """Write the heatmaps of the rows that were sampled; a split sentence's could not be read."""
+    """Write the heatmaps of the rows that were sampled, and where the words of those on the page
+    looked; a split sentence's could not be read."""
+    looked = [
+        {"row": unit.first + i, **found}
+        for i, result in zip(kept, results, strict=True)
+        if unit.first + i in work.page and (found := attention.of(result))
+    ]
+    if looked:
+        output.write_attention(unit.number, looked)
     for i, result in zip(kept, results, strict=True):
         number = unit.first + i
         if number not in work.heatmaps or "split" in result.flags:
@@ -261,15 +268,6 @@ def _draw(
 
             drawn = result.heatmap(work.heatmap_words)
             output.write_heatmap(number, attention_heatmap(*drawn, title=result.text))
-
-
-def _attention(
-    unit: Unit, work: Work, kept: list[int], results: list[Translation]
-) -> list[dict[str, Any]]:
-    """Where the words of the rows on the page looked."""
-    chosen = [(unit.first + i, r) for i, r in zip(kept, results, strict=True)]
-    found = [(row, attention.of(result)) for row, result in chosen if row in work.page]
-    return [{"row": row, **looked} for row, looked in found if looked is not None]
 
 
 def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> dict[str, Any]:

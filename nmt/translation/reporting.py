@@ -47,12 +47,11 @@ def measure(
     counts = summary.total_counts(records)
     drawn = list(read(samples.page_samples(counts["rows"])))
     shown = [samples.shown(sentence) for sentence in drawn]
-    looked = {entry["row"]: entry for record in records for entry in record.get("attention", [])}
     report: dict[str, Any] = {
         "counts": counts,
         "rates": summary.rates(counts, records),
         "throughput": summary.throughput(counts, records) | request.costs(seconds),
-        "samples": attention.added(shown, [sentence.row for sentence in drawn], looked),
+        "samples": attention.added(shown, [sentence.row for sentence in drawn], output.attention()),
         "suspicious": summary.suspicious(output, records, references),
     }
     vocabulary, baseline = None, None

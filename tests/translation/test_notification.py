@@ -31,7 +31,11 @@ def test_no_shell_reads_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "message"),
-    [("false", "status 1"), ("/no/such/program", "cannot be run"), ("sh -c 'sleep 60'", "did not end")],
+    [
+        ("false", "status 1"),
+        ("/no/such/program", "cannot be run"),
+        ("sh -c 'sleep 60'", "did not end"),
+    ],
 )
 def test_a_hook_that_fails_is_a_warning(monkeypatch, capsys, command, message) -> None:
     monkeypatch.setattr(notification, "_PATIENCE", 0.3)
