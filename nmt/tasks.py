@@ -68,8 +68,11 @@ class Tasks:
                 for value in done:
                     yield self._ray.get(value)
         except RayTaskError as error:
-            if isinstance(error.cause, UnusableInput | JobFailed):
-                raise error.cause from None
+            cause: Any = error
+            while isinstance(cause, RayTaskError):  # in one that others waited for
+                cause = cause.cause
+            if isinstance(cause, UnusableInput | JobFailed):
+                raise cause from None
             raise _failed(title, error) from error
         except RayError as error:
             raise _failed(title, error) from error

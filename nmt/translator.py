@@ -84,7 +84,7 @@ class Translator:
         pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
         flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
         parts: list[Translation | None] = [None] * len(flat)
-        batches = self._batches([piece.segment for _, piece in flat])
+        batches = self._batches([piece.segment for _, piece in flat], settings.beam_size)
         for rows, found in (one for batch in batches for one in _searched(searcher, *batch)):
             best = [value.numpy() for value in found[:5]]
             others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
@@ -238,10 +238,16 @@ class Translator:
             )
         return cut(text, vocabulary, settings.max_source_length)
 
-    def _batches(self, segments: Sequence[Segmented]) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Batches of sentences of like length: their places and their ids with EOS."""
+    def _batches(
+        self, segments: Sequence[Segmented], beam_size: int = 1
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Batches of sentences of like length: their places and their ids with EOS.
+
+        With a beam each sentence is as much work as several, and has fewer beside it.
+        """
+        tokens = self.tuning.tokens // -(-beam_size // 2)
         lengths = [len(segment.ids) + 1 for segment in segments]
-        for rows in pack(lengths, self.batch_size, self.tuning.tokens):
+        for rows in pack(lengths, self.batch_size, tokens):
             ids = _padded([[*segments[row].ids, EOS] for row in rows])
             self.packing.add(sum(lengths[row] for row in rows), ids)
             yield rows, ids

@@ -12,13 +12,14 @@ from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.tasks import Tasks
 from nmt.translation.actor import Work, load_translator, translate_unit
-from nmt.translation.closing import Verdict, close
+from nmt.translation.closing import close
 from nmt.translation.corpus import inspect
 from nmt.translation.incremental import make_plan, translate_units
 from nmt.translation.job import work_of
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.stages import Drawing, Plan, draw_rows, translate_missing
+from nmt.translation.verdict import Verdict
 from nmt.translator import Translator
 
 SEARCH = SearchSettings(
@@ -76,8 +77,8 @@ def translate(
         translator = loaded(work)
         for number, item in enumerate(items):
             if isinstance(item, Drawing):
-                draw_rows(item.unit, plan, translator)
-                yield number, {"sentences": 0}
+                draw_rows(item.units, plan, translator)
+                yield number, {"sentences": 0, "target_tokens": 0}
             else:
                 yield number, translate_missing(item, plan, translator)
             interrupt(number)

@@ -14,10 +14,11 @@ from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
 from nmt.lease import check_owner
 from nmt.settings import SearchSettings
 from nmt.storage import Location, persistently
-from nmt.translation import device
+from nmt.translation import attention, device
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode
+from nmt.translation.metrics import Metrics
 from nmt.translation.output import Output
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screened
@@ -45,6 +46,7 @@ class Work:
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
+        page: numbers of the rows that stand on the page, where their attention is looked at.
         generation: of the output's files.
         owner: who must have the output's lease when a unit is committed; None asks nobody.
     """
@@ -63,6 +65,7 @@ class Work:
     alignments: bool
     heatmaps: frozenset[int]
     heatmap_words: bool = False
+    page: frozenset[int] = frozenset()
     gpus: float = 0.0
     generation: int = 1
     owner: str | None = None
@@ -77,10 +80,13 @@ class DecodeActor:
         self._output = output_of(work)
         self._translator = load_translator(work)
         self._translator.tuning.settled = not work.gpus
+        self._metrics = Metrics(work.model_id)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
-        return translate_unit(unit, self._work, self._translator, self._output)
+        record = translate_unit(unit, self._work, self._translator, self._output)
+        self._metrics.add(record)
+        return record
 
 
 def output_of(work: Work) -> Output:
@@ -135,7 +141,7 @@ def translate_unit(
         screened = screened.without(lost)
         table = tabulate(results, result_schema(work.search.n_best, work.alignments))
         files = compose_files(unit, rows, screened, table, work.alignments)
-        draw(unit.first, screened.kept, results, work, output)
+        draw(unit, screened.kept, results, work, output)
         record = compose_record(unit, rows, screened, table)
         record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
         record["alignment"] = _alignment_counts(rows, screened, results, work, translator)
@@ -147,19 +153,27 @@ def translate_unit(
 
 
 def draw(
-    first: int, kept: list[int], results: Sequence[Translation], work: Work, output: Output
+    unit: Unit, kept: list[int], results: Sequence[Translation], work: Work, output: Output
 ) -> None:
-    """Write the heatmaps of the rows that were sampled; a split sentence's could not be read.
+    """Write the heatmaps of the rows that were sampled, and where the words of those on the page
+    looked; a split sentence's could not be read.
 
     Args:
-        first: number of a unit's first row.
-        kept: which of the unit's rows were translated.
+        unit: whose rows they are.
+        kept: positions of the rows that were translated.
         results: what became of each of them.
         work: says which rows are sampled.
         output: where the heatmaps go.
     """
+    looked = [
+        {"row": unit.first + i, **found}
+        for i, result in zip(kept, results, strict=True)
+        if unit.first + i in work.page and (found := attention.of(result))
+    ]
+    if looked:
+        output.write_attention(unit.number, looked)
     for i, result in zip(kept, results, strict=True):
-        number = first + i
+        number = unit.first + i
         if number not in work.heatmaps or "split" in result.flags:
             continue
         if result.attention is not None and result.attention.size:

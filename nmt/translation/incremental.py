@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from nmt.tasks import Tasks
 from nmt.translation.actor import Work
 from nmt.translation.corpus import Unit
 from nmt.translation.output import Output
+from nmt.translation.progress import Progress
 from nmt.translation.screening import Screen, cleaning_of
 from nmt.translation.stages import (
     Drawing,
@@ -63,7 +63,7 @@ def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
 
 def translate_units(
     plan: Plan, screen: Screen, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
-    pool: Pool,
+    pool: Pool, cost_per_hour: float | None = None,
 ) -> None:  # fmt: skip
     """Translate and commit units.
 
@@ -74,6 +74,7 @@ def translate_units(
         waiting: numbers of those that are not committed yet.
         tasks: does the steps.
         pool: does `Missing` and `Drawing` with `MemoryActor`s; also given the rows to decode.
+        cost_per_hour: of the cluster, for the display.
     """
     groups = list(_groups(units))
     shared, partitions = tasks.share(plan), range(plan.memory.partitions)
@@ -92,10 +93,18 @@ def translate_units(
             shown.advance()
     total = sum(counts.values())
     say(f"{total:,} sentences are not in the memory")
-    drawings = [Drawing(unit) for unit in units if unit.number in waiting and _drawn(unit, plan)]
+    shown_units = [
+        tuple(unit for unit in group if unit.number in waiting and _looked_at(unit, plan))
+        for group in groups
+    ]
+    drawings = [Drawing(some) for some in shown_units if some]
     items = [*_cut(counts, max(_SMALLEST, min(_LARGEST, total // _PIECES))), *drawings]
     if items:
-        _decode(plan, items, total, pool)
+        progress = Progress(total, cost_per_hour)
+        with activity("translating", total=total) as shown:
+            for _, record in pool(plan, items, total):
+                counted = {"rows": record["sentences"], "target_tokens": record["target_tokens"]}
+                shown.advance(record["sentences"], progress.add(counted))
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
         found = [
             tasks.submit_parts(len(groups), look_up, shared, p, *sentences) for p in partitions
@@ -105,16 +114,9 @@ def translate_units(
             for g, group in enumerate(groups)
             if any(unit.number in waiting for unit in group)
         ]
+        del hashed, sentences, rows, found  # what no task waits for any more can go
         for count in tasks.results(written, "writing"):
             shown.advance(count)
-
-
-def _decode(plan: Plan, items: list[Any], total: int, pool: Pool) -> None:
-    started = time.monotonic()
-    with activity("translating", total=total) as shown:
-        for _, record in pool(plan, items, total):
-            rate = (shown.done + record["sentences"]) / (time.monotonic() - started)
-            shown.advance(record["sentences"], f"{rate:,.0f} sentences/s")
 
 
 def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
@@ -150,8 +152,9 @@ def _cut(counts: dict[int, int], size: int) -> Iterator[Missing]:
         yield Missing(tuple(parts))
 
 
-def _drawn(unit: Unit, plan: Plan) -> bool:
-    return any(unit.first <= row < unit.first + unit.rows for row in plan.work.heatmaps)
+def _looked_at(unit: Unit, plan: Plan) -> bool:
+    rows = (*plan.work.heatmaps, *plan.work.page)
+    return any(unit.first <= row < unit.first + unit.rows for row in rows)
 
 
 def _run_name(output: Output, job: dict[str, Any]) -> str:

@@ -10,17 +10,22 @@ from typing import Any
 from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
-from nmt.evaluation.samples import sample_rows
+from nmt.evaluation.samples import page_samples, sample_rows
+from nmt.evaluation.sentences import References
 from nmt.lease import HeldLease, hold
 from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
 from nmt.translation.actor import DecodeActor, Work
-from nmt.translation.closing import Verdict, close
+from nmt.translation.closing import close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
+from nmt.translation.failing import told
 from nmt.translation.incremental import make_plan, translate_units
+from nmt.translation.notification import notify
 from nmt.translation.output import Output
+from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.stages import MemoryActor, Plan
+from nmt.translation.verdict import Verdict
 from nmt.units import ActorPool, stream_units
 
 _SMALL = 20_000  # rows; more are worth an actor a core
@@ -52,17 +57,38 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
-    if manifest := output.finished(job):
-        return _stored(request, manifest)
+    manifest = output.finished(job)
+    if manifest is not None:
+        verdict = _stored(request, manifest)
+    else:
+        verdict = _do(request, info, job, corpus, references, units, output, started)
+    if request.notify is not None:
+        report = request.output / "report" / "report.json"
+        notify(request.notify, report, verdict.exit_status, verdict.reason)
+    return verdict
+
+
+def _do(
+    request: TranslateRequest,
+    info: dict[str, Any],
+    job: dict[str, Any],
+    corpus: InputCorpus,
+    references: References,
+    units: list[Unit],
+    output: Output,
+    started: float,
+) -> Verdict:
+    """Translate and report, as the only job that writes to this output."""
     wait_for_stores()
     with hold(request.output, request.lease_seconds) as lease:
         if manifest := output.begin(job, request.overwrite):  # by the job that had the lease
             return _stored(request, manifest)
         output.guard = lease.check
-        _decode(request, info, job, corpus, units, output, lease)
-        with activity("writing the report"):
-            seconds = time.monotonic() - started
-            return close(request, info, corpus, references, output, job, seconds)
+        with told(request, output, job):
+            _decode(request, info, job, corpus, units, output, lease)
+            with activity("writing the report"):
+                seconds = time.monotonic() - started
+                return close(request, info, corpus, references, output, job, seconds)
 
 
 def _stored(request: TranslateRequest, manifest: dict[str, Any]) -> Verdict:
@@ -96,15 +122,13 @@ def _decode(
         return
     pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
     rows = sum(unit.rows for unit in waiting)
-    started = time.monotonic()
+    progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
         done: Iterator[tuple[int, dict[str, Any]]]
         done = stream_units(pool, waiting, title="translating")
         for _, record in done:
             lease.check()
-            count = record["counts"]["rows"]
-            rate = (shown.done + count) / (time.monotonic() - started)
-            shown.advance(count, f"{rate:,.0f} rows/s")
+            shown.advance(record["counts"]["rows"], progress.add(record["counts"]))
 
 
 def work_of(
@@ -133,6 +157,7 @@ def work_of(
         alignments=request.alignments,
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
+        page=frozenset(page_samples(corpus.rows)),
         gpus=request.gpus_per_actor,
     )
 
@@ -159,7 +184,7 @@ def _recall(
             lease.check()
             yield answer
 
-    translate_units(plan, screen, units, waiting, Tasks(ray), decode)
+    translate_units(plan, screen, units, waiting, Tasks(ray), decode, request.cost_per_hour)
 
 
 def _pool(

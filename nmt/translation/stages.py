@@ -13,7 +13,7 @@ memory itself, and the records of the units that are committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -167,13 +167,13 @@ class Missing:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Rows of a unit whose attention is drawn; a memory holds no attention."""
+    """Units with rows whose attention is looked at, which a memory does not hold."""
 
-    unit: Unit
+    units: tuple[Unit, ...]
 
 
 class MemoryActor(DecodeActor):
-    """Holds a model; translates what is missing in the memory, and draws heatmaps."""
+    """Holds a model; translates what is missing in the memory, and looks at attention."""
 
     def __init__(self, work: Work, plan: Plan) -> None:
         super().__init__(work)
@@ -182,9 +182,18 @@ class MemoryActor(DecodeActor):
     def __call__(self, item: Any) -> dict[str, Any]:
         """Do one item; returns how many sentences were translated for the memory."""
         if isinstance(item, Drawing):
-            draw_rows(item.unit, self._plan, self._translator)
-            return {"sentences": 0}
-        return translate_missing(item, self._plan, self._translator)
+            draw_rows(item.units, self._plan, self._translator)
+            return {"sentences": 0, "target_tokens": 0}
+        effort = translate_missing(item, self._plan, self._translator)
+        self._metrics.add(_told(effort, item.rows))
+        return effort
+
+
+def _told(effort: dict[str, Any], rows: int) -> dict[str, Any]:
+    """What metrics are told of sentences for the memory, as if they were a unit."""
+    lost = rows - effort["sentences"]
+    counts = {"rows": rows, "rejected": lost, "target_tokens": effort["target_tokens"]}
+    return {"counts": counts, "seconds": effort["seconds"]}
 
 
 def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
@@ -227,16 +236,24 @@ def _in_place(rows: pa.Table, lost: Mapping[int, str], count: int) -> pa.Table:
     return rows.take(pa.array(places, mask=places < 0))
 
 
-def draw_rows(unit: Unit, plan: Plan, translator: Any) -> None:
-    """Translate those rows of a unit again whose attention is drawn, and draw it."""
-    work, rows = plan.work, _read(unit, plan.work)
-    wanted = [i for i in range(len(rows.texts)) if unit.first + i in work.heatmaps]
-    screened = translator.screen([rows.texts[i] for i in wanted])
-    attempts = Attempts(plan.scratch / f"drawing-{unit.number:05d}.attempts", "rows to draw")
+def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
+    """Translate those rows of units again whose attention is looked at, and store that."""
+    kept, texts, looked_at = [], [], plan.work.heatmaps | plan.work.page
+    for unit in units:
+        rows = _read(unit, plan.work)
+        wanted = [i for i in range(len(rows.texts)) if unit.first + i in looked_at]
+        screened = translator.screen([rows.texts[i] for i in wanted])
+        kept += [(unit, wanted[i]) for i in screened.kept]
+        texts += screened.texts
+    attempts = Attempts(plan.scratch / f"drawing-{units[0].number:05d}.attempts", "rows to draw")
     with attempts.made():
-        results, lost = surviving(screened.texts, translator.translate, attempts)
-        kept = [wanted[i] for i in screened.without(lost).kept]
-        draw(unit.first, kept, results, work, output_of(work))
+        results, lost = surviving(texts, translator.translate, attempts)
+        drawn = [one for place, one in enumerate(kept) if place not in lost]
+        for unit in units:
+            own = [place for place, (owner, _) in enumerate(drawn) if owner == unit]
+            positions = [drawn[place][1] for place in own]
+            found = [results[place] for place in own]
+            draw(unit, positions, found, plan.work, output_of(plan.work))
     attempts.clear()
 
 

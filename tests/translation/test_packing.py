@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmt.translation.packing import BATCH_TOKENS, pack
+from nmt.translation.packing import BATCH_TOKENS, BatchTuning, pack
 
 
 @pytest.mark.parametrize("tokens", [64, 500, BATCH_TOKENS])
@@ -40,3 +40,24 @@ def test_a_batch_size_is_kept_where_it_is_asked_for() -> None:
 
 def test_few_sentences_are_one_batch() -> None:
     assert len(list(pack([3, 9, 4, 30, 1]))) == 1
+
+
+def found(speeds: dict[int, float]) -> int:
+    """The size that is settled on where batches of these sizes have these speeds."""
+    tuning = BatchTuning(settled=False)
+    for _ in range(20):
+        tuning.tell(speeds.get(tuning.tokens, 0.0))
+    assert tuning.settled
+    return tuning.tokens
+
+
+def test_the_batch_grows_while_that_is_faster() -> None:
+    sizes = [BATCH_TOKENS * 2**n for n in range(8)]
+    for best in range(7):
+        speeds = {size: min(n, best) + 1.0 for n, size in enumerate(sizes)}
+        assert found(speeds) == sizes[best]
+        speeds = {size: n + 1.0 for n, size in enumerate(sizes) if n <= best}  # then too large
+        assert found(speeds) == sizes[best]
+    fixed = BatchTuning()
+    fixed.tell(1e9)
+    assert fixed.tokens == BATCH_TOKENS
