@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt import cli
+from nmt import cli, lease
 from nmt.configuration import resolve
 from nmt.console import result, say
 from nmt.storage import Location
@@ -79,6 +79,14 @@ def translate(
         bool,
         typer.Option("--overwrite", help="Replace what a job with other settings left in OUT."),
     ] = False,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Seconds after which a job on the same OUT that gives no sign of life (it was "
+            "killed) is taken for dead, and this one continues its work.",
+        ),
+    ] = lease.SECONDS,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say it, do nothing.")
     ] = False,
@@ -113,6 +121,7 @@ def translate(
         alignments=alignments,
         max_rejected=max_rejected,
         overwrite=overwrite,
+        lease_seconds=lease_seconds,
         address=address,
     )
     verdict = job.translate(request, dry_run=dry_run)

@@ -20,6 +20,7 @@ from nmt.storage import Location
 from nmt.translation.pieces import Piece, cut, join
 from nmt.translation.rendering import Part, Renderer
 from nmt.translation.result import EMPTY, Score, Translation, different
+from nmt.translation.survival import lacks_memory
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK
 
@@ -84,8 +85,8 @@ class Translator:
         pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
         flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
         parts: list[Translation | None] = [None] * len(flat)
-        for rows, source in self._batches([piece.segment for _, piece in flat]):
-            found = searcher.search(source)
+        batches = self._batches([piece.segment for _, piece in flat])
+        for rows, found in (one for batch in batches for one in _searched(searcher, *batch)):
             best = [value.numpy() for value in found[:5]]
             others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
             for i, place in enumerate(rows):
@@ -288,6 +289,21 @@ def _most_tokens(settings: SearchSettings) -> int:
     if settings.too_long == "reject":
         return settings.max_source_length
     return max(settings.max_source_length, settings.max_split_length)
+
+
+def _searched(
+    searcher: Any, rows: list[int], source: np.ndarray
+) -> Iterator[tuple[list[int], Any]]:
+    """What is found for a batch; in halves where it does not fit in memory."""
+    try:
+        found = searcher.search(source)
+    except Exception as error:
+        if len(rows) == 1 or not lacks_memory(error):
+            raise
+        for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
+            yield from _searched(searcher, rows[part], source[part])
+    else:
+        yield rows, found
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from nmt import cluster
 from nmt.console import activity
 from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import wait_for_stores
 
 U = TypeVar("U")
 R = TypeVar("R")
@@ -120,6 +121,7 @@ class _Actor:
     """What an actor of the pool runs."""
 
     def __init__(self, make: Callable[..., Callable[[Any], Any]], arguments: tuple) -> None:
+        wait_for_stores()
         self._function = make(*arguments)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +129,7 @@ class _Actor:
 
 
 def _answer(function: Callable[[Any], Any], row: dict[str, Any]) -> dict[str, Any]:
+    wait_for_stores()
     try:
         answer = (True, function(pickle.loads(row["unit"])))
     except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def translate(model: Path, name: Path, output: Path, **options: Any) -> Verdict:
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
-    work = work_of(request, job, corpus, threads=1)
+    work = replace(work_of(request, job, corpus, threads=1), generation=out.generation)
     translator = load_translator(work)
     for unit in corpus.units():
         translate_unit(unit, work, translator, out)

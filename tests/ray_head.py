@@ -29,10 +29,11 @@ QUIET = {
 
 @dataclass(frozen=True)
 class RayHead:
-    """A running head: where drivers and where ``ray job submit`` reach it."""
+    """A running head: where drivers and where ``ray job submit`` reach it, and its process."""
 
     address: str
     dashboard: str
+    pid: int = 0
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -59,7 +60,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment(), start_new_session=True
         )
-    head = RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
+    head = RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", process.pid)
     try:
         _wait(head, process, log_file)
         yield head

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -13,10 +14,12 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import rates, suspicion
 from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_gold
 from nmt.evaluation.sentences import Sentence
+from nmt.lease import check_owner
 from nmt.settings import SearchSettings
-from nmt.storage import Location
+from nmt.storage import Location, persistently
 from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.output import Output
+from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator, load_model
 
 _ALTERNATIVES = pa.list_(
@@ -43,6 +46,8 @@ class Work:
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
+        generation: of the output's files.
+        owner: who must have the output's lease when a unit is committed; None asks nobody.
     """
 
     models: tuple[str, ...]
@@ -59,6 +64,8 @@ class Work:
     alignments: bool
     heatmaps: frozenset[int]
     heatmap_words: bool = False
+    generation: int = 1
+    owner: str | None = None
 
 
 class DecodeActor:
@@ -74,12 +81,20 @@ class DecodeActor:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
         self._work = work
-        self._output = Output(Location(work.output))
+        self._output = output_of(work)
         self._translator = load_translator(work)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
         return translate_unit(unit, self._work, self._translator, self._output)
+
+
+def output_of(work: Work) -> Output:
+    """Where an actor writes, as long as its job has the lease."""
+    location = Location(work.output)
+    if work.owner is None:
+        return Output(location, work.generation)
+    return Output(location, work.generation, partial(check_owner, location, work.owner))
 
 
 def load_translator(work: Work) -> Translator:
@@ -118,7 +133,25 @@ def translate_unit(
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
-    rows = read_unit(unit, work.text_column, work.id_column)
+    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    try:
+        record = _translate_unit(unit, work, translator, output, attempts, start)
+    except Exception:
+        attempts.forgive()
+        raise
+    attempts.clear()
+    return record
+
+
+def _translate_unit(
+    unit: Unit,
+    work: Work,
+    translator: Translator,
+    output: Output,
+    attempts: Attempts,
+    start: float,
+) -> dict[str, Any]:
+    rows = persistently(lambda: read_unit(unit, work.text_column, work.id_column))
     reasons: dict[int, str] = {}
     texts: dict[int, str] = {}
     for i, raw in enumerate(rows.texts):
@@ -132,8 +165,12 @@ def translate_unit(
             del texts[i]
     kept = list(texts)
     decoding = time.monotonic()
-    results = translator.translate([texts[i] for i in kept])
+    results, lost = surviving([texts[i] for i in kept], translator.translate, attempts)
     decoding = time.monotonic() - decoding
+    if lost:
+        reasons |= {kept[place]: reason for place, reason in lost.items()}
+        reasons = dict(sorted(reasons.items()))
+        kept = [i for i in kept if i not in reasons]
     sentences = [
         _sentence(unit.first + i, texts[i], result) for i, result in zip(kept, results, strict=True)
     ]

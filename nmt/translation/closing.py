@@ -18,6 +18,7 @@ from nmt.translation import summary
 from nmt.translation.corpus import InputCorpus
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
+from nmt.translation.verification import verify_manifest
 from nmt.version import __version__
 from nmt.vocabulary import load as load_vocabulary
 
@@ -106,19 +107,36 @@ def close(
     if images and request.heatmap_pages:
         (folder / "heatmaps.pdf").write_bytes(contact_sheet([image for _, image in images]))
     (folder / "index.html").write_text(page.render(report, images))
-    output.finish(
-        {
-            **job,
-            "exit_status": status,
-            "verdict": verdict,
-            "created": report["created"],
-            "counts": counts,
-            "input_files": corpus.inputs,
-            "versions": report["versions"],
-            "files": {name: entry for record in records for name, entry in record["files"].items()},
-        }
-    )
+    manifest = {
+        **job,
+        "exit_status": status,
+        "verdict": verdict,
+        "created": report["created"],
+        "counts": counts,
+        "input_files": corpus.inputs,
+        "versions": report["versions"],
+        "files": {name: entry for record in records for name, entry in record["files"].items()},
+    }
+    _verify(output, manifest)
+    output.finish(manifest)
     return Verdict(status, verdict, report)
+
+
+def _verify(output: Output, manifest: dict[str, Any]) -> None:
+    """Check everything that is stored before the output is said to be whole.
+
+    Raises:
+        JobFailed: there are violations. The units concerned are forgotten, so that the same
+            command translates them again.
+    """
+    found = verify_manifest(output.location, manifest)
+    if found.violations:
+        output.forget(found.damaged)
+        shown = "; ".join(found.violations[:3])
+        raise JobFailed(
+            f"{output.location}: {len(found.violations)} violations ({shown}); jobs/verify.py "
+            "lists them; run the same command again to translate the units concerned anew"
+        )
 
 
 def _quality(

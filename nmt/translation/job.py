@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.evaluation.samples import sample_rows
+from nmt.lease import HeldLease, hold
+from nmt.storage import wait_for_stores
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.closing import Verdict, close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
@@ -45,14 +48,24 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
-    if manifest := output.begin(job, request.overwrite):
-        say(f"{request.output}: already finished; nothing to do")
-        report = (request.output / "report" / "report.json").read_json()
-        return Verdict(manifest["exit_status"], manifest["verdict"], report)
-    _decode(request, job, corpus, units, output)
-    with activity("writing the report"):
-        seconds = time.monotonic() - started
-        return close(request, info, corpus, references, output, job, seconds)
+    if manifest := output.finished(job):
+        return _stored(request, manifest)
+    wait_for_stores()
+    with hold(request.output, request.lease_seconds) as lease:
+        if manifest := output.begin(job, request.overwrite):  # by the job that had the lease
+            return _stored(request, manifest)
+        output.guard = lease.check
+        _decode(request, job, corpus, units, output, lease)
+        with activity("writing the report"):
+            seconds = time.monotonic() - started
+            return close(request, info, corpus, references, output, job, seconds)
+
+
+def _stored(request: TranslateRequest, manifest: dict[str, Any]) -> Verdict:
+    """The verdict of the finished job."""
+    say(f"{request.output}: already finished; nothing to do")
+    report = (request.output / "report" / "report.json").read_json()
+    return Verdict(manifest["exit_status"], manifest["verdict"], report)
 
 
 def _decode(
@@ -61,6 +74,7 @@ def _decode(
     corpus: InputCorpus,
     units: list[Unit],
     output: Output,
+    lease: HeldLease,
 ) -> None:
     """Translate the units that have no record yet."""
     committed = output.records()
@@ -74,6 +88,7 @@ def _decode(
     most = _actors(request, corpus, len(waiting), total)
     threads = max(1, min(total // most[1], largest))
     work = work_of(request, job, corpus, threads)
+    work = replace(work, generation=output.generation, owner=lease.owner)
     pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
     rows = sum(unit.rows for unit in waiting)
     say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
@@ -82,6 +97,7 @@ def _decode(
         done: Iterator[tuple[int, dict[str, Any]]]
         done = stream_units(pool, waiting, title="translating")
         for _, record in done:
+            lease.check()
             count = record["counts"]["rows"]
             rate = (shown.done + count) / (time.monotonic() - started)
             shown.advance(count, f"{rate:,.0f} rows/s")

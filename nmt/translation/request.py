@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nmt import bundle
+from nmt import bundle, lease
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
@@ -43,6 +43,7 @@ class TranslateRequest:
     alignments: bool = False
     max_rejected: float = 0.01
     overwrite: bool = False
+    lease_seconds: float = lease.SECONDS
     address: str | None = None
 
     def resolved(self) -> TranslateRequest:
