@@ -75,6 +75,31 @@ def translate(
     max_rejected: Annotated[
         float, typer.Option(min=0, max=1, help="Share of rejected rows above which status is 3.")
     ] = 0.01,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="OUT2", help="Earlier output, as last night's, to compare with."),
+    ] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Scores and rates by this column too. Repeatable."),
+    ] = None,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate", help="Status 3 if it drifted from the baseline; --set drift.score=0.1 …"
+        ),
+    ] = False,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run in the end, good or bad, with the path of report.json as last argument.",
+        ),
+    ] = None,
+    cost_per_hour: Annotated[
+        float | None,
+        typer.Option(min=0, help="What the cluster costs an hour; then the job's cost is told."),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace what a job with other settings left in OUT."),
@@ -120,6 +145,12 @@ def translate(
         heatmap_pages=heatmap_pages,
         alignments=alignments,
         max_rejected=max_rejected,
+        baseline=Location(baseline) if baseline else None,
+        group_by=tuple(group_by or ()),
+        gate=gate,
+        drift=settings.drift,
+        notify=notify,
+        cost_per_hour=cost_per_hour,
         overwrite=overwrite,
         lease_seconds=lease_seconds,
         address=address,
@@ -127,15 +158,12 @@ def translate(
     verdict = job.translate(request, dry_run=dry_run)
     if verdict is None:
         return
-    for score in verdict.report.get("scores", []):
-        say(f"{score['metric']:5} {score['score']:6.2f}  {score['text']}  {score['signature']}")
-    if found := verdict.report.get("alignment"):
-        say(f"AER of the plain diagonal {found['aer_diagonal']:.3f}")
+    for line in verdict.summary():
+        say(line)
     for name, value in verdict.headline().items():
         result(f"{name} {value}")
     result(f"REPORT {request.output / 'report' / 'index.html'}")
     if verdict.exit_status:
-        say(verdict.reason)
         raise typer.Exit(verdict.exit_status)
 
 

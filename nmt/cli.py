@@ -152,7 +152,7 @@ Config = Annotated[
         is_eager=True,
         callback=_take_options,
         metavar="FILE.yaml",
-        help="YAML file with settings (groups data, model, training, search) and with this "
+        help="YAML file with settings (groups data, model, training, search, drift) and with this "
         "job's options (under the job's name).",
     ),
 ]

@@ -360,13 +360,40 @@ class SearchSettings(_Group):
         )
 
 
+class DriftSettings(_Group):
+    """What is an alarm when a translation is compared with `--baseline`; null is never."""
+
+    score: float | None = Field(
+        0.1, gt=0, description="The mean score is lower by more than so many nats a token."
+    )
+    length_ratio: float | None = Field(
+        0.05, gt=0, description="The length ratio differs by more than this share of it."
+    )
+    unk: float | None = Field(
+        0.01, gt=0, description="The share of unknown tokens is higher by more than this."
+    )
+    rejected: float | None = Field(
+        0.01, gt=0, description="The share of rejected rows is higher by more than this."
+    )
+    attention_entropy: float | None = Field(
+        0.2, gt=0, description="The attention's entropy differs by more than so many nats."
+    )
+    bleu: float | None = Field(
+        1.0,
+        gt=0,
+        description="BLEU is lower by more than so many points; on the same sentences "
+        "significantly, too (p < 0.05).",
+    )
+
+
 class Settings(_Group):
-    """All groups, as ``config.yaml`` holds them."""
+    """All groups of settings."""
 
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
+    drift: DriftSettings = DriftSettings()
 
 
 # Settings that only say how long or on how much hardware: a rerun may change them.

@@ -1,5 +1,6 @@
 """Fixtures that tests of several packages share."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,3 +34,24 @@ def demo_bundle(tiny_model: Any, demo_dataset: "Dataset") -> "Bundle":
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
     info = {"model_id": "random", "data": demo_dataset.settings}
     return Bundle(tiny_model(source.size, target.size), source, target, info)
+
+
+@pytest.fixture(scope="session")
+def saved_models(
+    demo_dataset: "Dataset", tiny_model: Any, tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """Two MODEL folders of other random weights, for the demo dataset's vocabularies."""
+    from nmt import bundle
+    from nmt.storage import Location
+
+    folder = tmp_path_factory.mktemp("models")
+    source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
+    info = {
+        "data": demo_dataset.settings,
+        "direction": {"source": "en", "target": "de"},
+        "validation": {},
+    }
+    for seed in (1, 2):
+        model = tiny_model(source.size, target.size, seed)
+        bundle.save(model, source, target, info, Location(folder / str(seed)))
+    return [folder / "1", folder / "2"]

@@ -10,11 +10,12 @@ from nmt import bundle
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translation.actor import load_translator, translate_unit
-from nmt.translation.closing import Verdict, close
+from nmt.translation.closing import close
 from nmt.translation.corpus import inspect
 from nmt.translation.job import work_of
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.verdict import Verdict
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"

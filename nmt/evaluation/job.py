@@ -20,7 +20,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import rates, samples, suspicion
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
-from nmt.evaluation.lengths import bleu_by_length, source_length
+from nmt.evaluation.lengths import scores_by_length, source_length
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
@@ -111,25 +111,26 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
     listed = {sentence.row: sentence for sentence in sentences}
+    told = _told(output)
     report: dict[str, Any] = {
         "kind": KIND,
         "title": f"Evaluation of {output.location.name}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "model": _model(output),
+        "model": {**told.get("model", {}), "id": manifest["model_id"]},
         "counts": manifest["counts"],
         "rates": rates.rates(manifest["counts"], own.sums) | own.scorer.brevity(),
         "scores": own.scorer.scores(),
         "scored_sentences": len(own.scorer),
-        "samples": [samples.shown(listed[row]) for row in pages if row in listed],
+        "samples": _samples([listed[row] for row in pages if row in listed], told),
         "suspicious": samples.suspicious(own.worst, listed.values()),
         "settings": _settings(request),
         "inputs": manifest["input_files"],
         "versions": _versions(),
     }
     if other is None:
-        report["by_length"] = bleu_by_length(own.lengths, own.scorer)
+        report["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
-        report["by_length"] = bleu_by_length(own.lengths, own.scorer, other.scorer, other.lengths)
+        report["by_length"] = scores_by_length(own.lengths, own.scorer, other.scorer, other.lengths)
         report |= _compared(own, other, material.references)
     if request.gold_alignments or request.alignment_column:
         report["alignment"] = _alignment(request, material)
@@ -246,11 +247,19 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
     (request.output / "report.json").write_json(report)
 
 
-def _model(output: FinishedOutput) -> dict[str, Any]:
-    """What the translation job's own report says of the model; at least its id."""
+def _told(output: FinishedOutput) -> dict[str, Any]:
+    """What the translation job's own report says, for what the rows do not hold."""
     report = output.location / "report" / "report.json"
-    known = report.read_json().get("model", {}) if report.is_file() else {}
-    return {**known, "id": output.manifest["model_id"]}
+    return report.read_json() if report.is_file() else {}
+
+
+def _samples(sentences: list[Sentence], told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Sentences as the page shows them, with the attention that the translation job has kept."""
+    kept = {s["id"]: s["attention"] for s in told.get("samples", []) if "attention" in s}
+    return [
+        {**samples.shown(s), **({"attention": kept[s.id]} if s.id in kept else {})}
+        for s in sentences
+    ]
 
 
 def _settings(request: EvaluateRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""BLEU by source length, the figure of Bahdanau et al. (2015, arXiv 1409.0473, figure 2)."""
+"""Scores by source length, BLEU's as in Bahdanau et al. (2015, arXiv 1409.0473, figure 2)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def source_length(source: str) -> int:
     return max(1, len(source.split()))
 
 
-def bleu_by_length(
+def scores_by_length(
     lengths: Sequence[int],
     scorer: Scorer,
     baseline: Scorer | None = None,
     baseline_lengths: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
-    """BLEU of the sentences of each range of source lengths.
+    """BLEU, chrF and TER of the sentences of each range of source lengths.
 
     Args:
         lengths: of the source of each sentence of `scorer`, as `source_length` counts.
@@ -33,7 +33,7 @@ def bleu_by_length(
 
     Returns:
         For each range that has sentences: ``from``, ``to`` (None for the last, open one),
-        ``sentences`` and ``bleu``, with a baseline also ``baseline``, its BLEU.
+        ``sentences``, ``bleu``, ``chrf`` and ``ter``, with a baseline also ``baseline``, its BLEU.
     """
     groups, others = _groups(lengths), _groups(baseline_lengths)
     result = []
@@ -43,7 +43,7 @@ def bleu_by_length(
             "from": number * WIDTH + 1,
             "to": None if number == LAST // WIDTH else (number + 1) * WIDTH,
             "sentences": len(rows),
-            "bleu": round(scorer.score("BLEU", rows), 4),
+            **scorer.part(rows),
         }
         if baseline is not None:
             rows = np.flatnonzero(others == number)

@@ -27,6 +27,7 @@ class FinishedOutput:
 
     Attributes:
         manifest: its manifest.json.
+        names: of its files of translations, below ``translations/``, in order.
 
     Raises:
         UnusableInput: no output of a translation job, or an unfinished one.
@@ -48,7 +49,7 @@ class FinishedOutput:
                 "again, or use the release that wrote it"
             )
         names = [name for name in self.manifest["files"] if name.startswith("translations/")]
-        self._names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
+        self.names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
 
     @property
     def rows(self) -> int:
@@ -63,7 +64,7 @@ class FinishedOutput:
     @cached_property
     def ids(self) -> pa.ChunkedArray:
         """The ids of the translated rows, in order."""
-        columns = [self.read("translations", name, ["id"]).column("id") for name in self._names]
+        columns = [self.read("translations", name, ["id"]).column("id") for name in self.names]
         chunks = [chunk for column in columns for chunk in column.chunks]
         return pa.chunked_array(chunks, columns[0].type)
 
@@ -76,7 +77,7 @@ class FinishedOutput:
         """
         parts, position, first = [], 0, 0
         numbered = self.manifest["settings"]["id_column"] is None
-        for name in self._names:
+        for name in self.names:
             count = self.manifest["files"][f"translations/{name}"]["rows"]
             if numbered:
                 found = self.ids.slice(position, count).to_numpy()
@@ -101,7 +102,7 @@ class FinishedOutput:
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
-        with (self.location / "translations" / self._names[0]).open() as file:
+        with (self.location / "translations" / self.names[0]).open() as file:
             schema = pq.ParquetFile(file).schema_arrow
         if column not in schema.names:
             raise UnusableInput(

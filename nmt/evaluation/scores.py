@@ -69,6 +69,10 @@ class Scorer:
         found = self.statistics(metric)
         return self._of(metric, found if rows is None else found[rows])
 
+    def part(self, rows: np.ndarray) -> dict[str, float]:
+        """``bleu``, ``chrf`` and ``ter`` of the sentences with the numbers `rows`."""
+        return {name.lower(): round(self.score(name, rows), 4) for name in self._metrics}
+
     def sentence_scores(self, metric: str) -> np.ndarray:
         """The score of each sentence by itself, shape (sentences,)."""
         compute = self._metrics[metric]._compute_score_from_stats

@@ -52,6 +52,7 @@ class Sentence:
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream.
+        others: values of further columns that were asked for.
     """
 
     row: int
@@ -65,6 +66,7 @@ class Sentence:
     coverage: float | None
     flags: list[str]
     references: list[str | None]
+    others: tuple[Any, ...] = ()
 
     @property
     def complete(self) -> list[str] | None:
@@ -104,6 +106,7 @@ def read_sentences(
     parts: Iterable[Part],
     references: References,
     wanted: Iterable[int] | None = None,
+    others: Sequence[str] = (),
 ) -> Iterator[Sentence]:
     """The translated rows in order; one part is in memory at a time.
 
@@ -112,19 +115,22 @@ def read_sentences(
         parts: its files.
         references: where the references are.
         wanted: only the rows of these numbers; parts without one are not read.
+        others: further columns, whose values the sentences are to hold.
     """
     chosen = None if wanted is None else np.fromiter(wanted, np.int64)
     for part in parts:
         kept = np.arange(len(part.rows))
         if chosen is not None and not len(kept := np.flatnonzero(np.isin(part.rows, chosen))):
             continue
-        columns = [*_COLUMNS, *([references.column] if references.column else [])]
-        table = read_table(folder / "translations" / part.name, columns).take(pa.array(kept))
+        columns = {*_COLUMNS, *([references.column] if references.column else []), *others}
+        table = read_table(folder / "translations" / part.name, list(columns)).take(pa.array(kept))
         numbers = part.rows[kept].tolist()
         if references.column:
             found = [[text] for text in texts_of(table.column(references.column))]
         else:
             found = [[stream[row] for stream in references.streams] for row in numbers]
         values = [table.column(name).to_pylist() for name in _COLUMNS]
-        for row, given, *fields in zip(numbers, found, *values, strict=True):
-            yield Sentence(row, *(*fields, given))
+        more = list(zip(*[table.column(name).to_pylist() for name in others], strict=True))
+        more = more or [()] * len(numbers)
+        for row, given, other, *fields in zip(numbers, found, more, *values, strict=True):
+            yield Sentence(row, *(*fields, given, other))

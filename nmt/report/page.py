@@ -5,6 +5,8 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
     title       text
     kind        "evaluation" for one of jobs/evaluate.py
     created     ISO 8601 time
+    verdict     how the job ended; exit_status
+    alarms      [{measure, value, baseline, limit, text}]
     model       id, name, direction ("en → de"), parameters, ...
     counts      rows, translated, rejected, empty, truncated, source_tokens, target_tokens,
                 rejected_by_reason {reason: number}
@@ -13,14 +15,16 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
     throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds,
                 actors
     scores      [{metric, score, confidence [low, high], signature, text, ...}]
-    comparison  baseline, sentences, metrics [{metric, score, confidence, baseline,
-                baseline_confidence, difference, p}]
+    comparison  baseline, baseline_created, paired, changed, sentences, metrics [{metric, score,
+                confidence, baseline, baseline_confidence, difference, p}], rates and throughput
+                {name: {value, baseline, difference}}
+    groups      [{column, values [{value, other, rows, bleu, chrf, ter, baseline, rates}]}]
     alignment   of (whose), aer, aer_diagonal, sentences, aer_same_words, sentences_same_words
-    by_length   [{from, to, sentences, bleu, baseline}]
-    differences [samples with baseline, baseline_chrf, difference]
+    by_length   [{from, to, sentences, bleu, chrf, ter, baseline}]
+    differences [samples with baseline, and baseline_chrf and difference, or similarity]
     suspicious  [samples with reasons]
     samples     [{id, source, translation, reference, score, chrf, coverage, attention_entropy,
-                flags}]
+                flags, attention {source [word], target [word], weights ["0 12 88"]}}]
     settings    nested dictionary
     inputs      [{path, bytes, sha256, rows}]
     versions    {name: version}
@@ -33,6 +37,7 @@ A new section is a function in ``view``, a template of its own and one line in
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -66,8 +71,9 @@ def render(report: Mapping[str, Any], heatmaps: Sequence[tuple[str, bytes]]) -> 
     environment = _environment()
     style = _asset("report.css")
     script = _asset("report.js")
+    shown = view.build(report)
     return environment.get_template("report.html.j2").render(
-        **view.build(report),
+        **{**shown, "attention": _json(_clean(shown["attention"]))},
         heatmaps=[_picture(name, png) for name, png in heatmaps],
         style=style,
         script=script,
@@ -103,6 +109,25 @@ def _asset(name: str) -> Markup:
     assert loader is not None
     text, _, _ = loader.get_source(_environment(), name)
     return Markup(text.strip())
+
+
+def _clean(value: Any) -> Any:
+    """Every text in nested data as `_printable` has it."""
+    if isinstance(value, list):
+        return [_clean(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _clean(entry) for key, entry in value.items()}
+    return _printable(value)
+
+
+def _json(value: Any) -> Markup | None:
+    """Data for the script, in an element that is no script: nothing in it can close that."""
+    if not value:
+        return None
+    text = json.dumps(value)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
 
 
 def _hash(text: str) -> str:

@@ -1,10 +1,10 @@
-"""What the page's section on quality shows: scores, the comparison, lengths, alignments."""
+"""What the page's section on quality shows: scores, lengths, alignments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nmt.report import chart
-from nmt.report.numbers import is_number, number, p_value, percent, plain, signed, words
+from nmt.report.numbers import number, percent, plain, words
 
 
 def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -23,32 +23,8 @@ def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def comparison(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The paired test: the baseline, how many sentences, and a row a metric; None without one."""
-    metrics = comparison.get("metrics") or []
-    if not metrics:
-        return None
-    return {
-        "baseline": comparison.get("baseline"),
-        "sentences": number(comparison.get("sentences")),
-        "rows": [
-            {
-                "metric": entry.get("metric"),
-                "score": number(entry.get("score"), 1),
-                "interval": interval(entry.get("confidence")),
-                "baseline": number(entry.get("baseline"), 1),
-                "baseline_interval": interval(entry.get("baseline_confidence")),
-                "difference": signed(entry.get("difference"), 2),
-                "p": p_value(entry.get("p")),
-                "significant": is_number(entry.get("p")) and entry["p"] < 0.05,
-            }
-            for entry in metrics
-        ],
-    }
-
-
 def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Chart and table of BLEU by source length; None without groups."""
+    """Chart of BLEU and table of scores by source length; None without groups."""
     if not entries:
         return None
     compared = any("baseline" in entry for entry in entries)
@@ -57,11 +33,14 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
             "label": chart.length_label(entry),
             "sentences": number(entry.get("sentences")),
             "bleu": number(entry.get("bleu"), 1),
+            "chrf": number(entry.get("chrf"), 1),
+            "ter": number(entry.get("ter"), 1),
             "baseline": number(entry.get("baseline"), 1),
         }
         for entry in entries
     ]
-    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared}
+    every = any("chrf" in entry for entry in entries)
+    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared, "all": every}
 
 
 def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:

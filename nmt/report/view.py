@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import quality
+from nmt.report import baseline, quality
 from nmt.report.numbers import (
     date,
     is_number,
@@ -33,7 +33,7 @@ _COUNTS = {
     "source_tokens": "Source tokens",
     "target_tokens": "Target tokens",
 }
-_RATES = {  # name, what it means, how it is written
+RATES = {  # name, what it means, how it is written
     "rejected": ("Rejected", "rows that could not be translated", percent),
     "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
@@ -50,16 +50,18 @@ _RATES = {  # name, what it means, how it is written
     "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
-_THROUGHPUT = {
+THROUGHPUT = {
     "sentences_per_second": ("Sentences a second", number),
     "target_tokens_per_second": ("Target tokens a second", number),
     "decode_seconds": ("Time decoding", seconds),
     "total_seconds": ("Time of the last run", seconds),
     "actors": ("Actors", number),
+    "cost": ("Cost of the last run", number),
 }
 _KINDS = {"evaluation": "Evaluation report"}
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_WEIGHTS = re.compile(r"\d{1,3}( \d{1,3})*")
 _FLAG_TONES = {"empty": "quiet"}
 
 
@@ -90,10 +92,14 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "model": _model(model),
         "source_language": source_language,
         "target_language": target_language,
+        "verdict": _verdict(report),
         "tiles": _tiles(report, scores),
         "scores": quality.scores(scores),
         "by_length": quality.by_length(report.get("by_length") or []) if scores else None,
-        "comparison": quality.comparison(report.get("comparison") or {}),
+        "comparison": baseline.comparison(
+            report.get("comparison") or {}, report.get("alarms") or [], RATES, THROUGHPUT
+        ),
+        "groups": baseline.groups(report.get("groups") or [], RATES),
         "alignment": quality.alignment(report.get("alignment") or {}),
         "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "counts": _counts(report["counts"]),
@@ -102,11 +108,28 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
         "suspicious_share": percent((report.get("rates") or {}).get("suspicious")),
         "differences": [_sample(sample) for sample in report.get("differences") or []],
-        "samples": [_sample(sample) for sample in report.get("samples") or []],
+        **_samples(report.get("samples") or []),
         "settings": _flat(report.get("settings") or {}),
         "model_rows": _flat(model),
         "inputs": [_input(entry) for entry in report.get("inputs") or []],
         "versions": _flat(report.get("versions") or {}),
+    }
+
+
+def _verdict(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the job ended, with its alarms; None where the report does not say."""
+    alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
+    text = report.get("verdict")
+    if text is None and not alarms:
+        return None
+    # The alarms have lines of their own.
+    said = str(text or "").partition("; drift alarm: ")[0]
+    if alarms and (not said or said.startswith("drift alarm: ")):
+        said = "A gate says no" if report.get("exit_status") else "Drifted from the baseline"
+    return {
+        "text": said[:1].upper() + said[1:],
+        "alarms": alarms,
+        "warn": bool(alarms) or bool(report.get("exit_status")),
     }
 
 
@@ -187,7 +210,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for key, value in rates.items():
-        name, meaning, written = _RATES.get(key, (words(key), "", number))
+        name, meaning, written = RATES.get(key, (words(key), "", number))
         rows.append((name, meaning, written(value)))
     return rows
 
@@ -195,9 +218,36 @@ def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for key, value in throughput.items():
-        name, written = _THROUGHPUT.get(key, (words(key), number))
+        name, written = THROUGHPUT.get(key, (words(key), number))
         rows.append((name, written(value)))
     return rows
+
+
+def _samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The samples, the flags that they have, and where the words of some looked."""
+    shown: list[dict[str, Any]] = []
+    attention: list[dict[str, Any]] = []
+    for sample in samples:
+        entry = {**_sample(sample), "looked": None}
+        if looked := _looked(sample.get("attention")):
+            entry["looked"] = len(attention)
+            attention.append(looked)
+        shown.append(entry)
+    flags = sorted({str(flag) for entry in shown for flag, _ in entry["flags"]})
+    return {"samples": shown, "sample_flags": flags, "attention": attention}
+
+
+def _looked(attention: Any) -> dict[str, Any] | None:
+    """Words and weights as the script takes them; None where they do not fit together."""
+    if not isinstance(attention, Mapping):
+        return None
+    source, target = ([str(w) for w in attention.get(k) or []] for k in ("source", "target"))
+    weights = [str(row) for row in attention.get("weights") or []]
+    if not source or not target or len(weights) != len(target):
+        return None
+    if not all(_WEIGHTS.fullmatch(row) and row.count(" ") == len(source) - 1 for row in weights):
+        return None
+    return {"source": source, "target": target, "weights": weights}
 
 
 def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,6 +270,7 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": sample.get("baseline"),
         "baseline_chrf": _measure(sample.get("baseline_chrf"), 1),
         "difference": signed(sample["difference"], 1) if "difference" in sample else None,
+        "similarity": _measure(sample.get("similarity"), 1),
         "better": is_number(sample.get("difference")) and sample["difference"] > 0,
     }
 

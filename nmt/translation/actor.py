@@ -17,7 +17,9 @@ from nmt.evaluation.sentences import Sentence
 from nmt.lease import check_owner
 from nmt.settings import SearchSettings
 from nmt.storage import Location, persistently
+from nmt.translation import attention
 from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.metrics import Metrics
 from nmt.translation.output import Output
 from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator, load_model
@@ -48,6 +50,7 @@ class Work:
         heatmap_words: draw it between whole words.
         generation: of the output's files.
         owner: who must have the output's lease when a unit is committed; None asks nobody.
+        page: numbers of the rows that stand on the page, where their attention is looked at.
     """
 
     models: tuple[str, ...]
@@ -66,6 +69,7 @@ class Work:
     heatmap_words: bool = False
     generation: int = 1
     owner: str | None = None
+    page: frozenset[int] = frozenset()
 
 
 class DecodeActor:
@@ -83,10 +87,13 @@ class DecodeActor:
         self._work = work
         self._output = output_of(work)
         self._translator = load_translator(work)
+        self._metrics = Metrics(work.model_id)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
-        return translate_unit(unit, self._work, self._translator, self._output)
+        record = translate_unit(unit, self._work, self._translator, self._output)
+        self._metrics.add(record)
+        return record
 
 
 def output_of(work: Work) -> Output:
@@ -280,7 +287,15 @@ def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> p
 def _draw(
     unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
 ) -> None:
-    """Write the heatmaps of the rows that were sampled; a split sentence's could not be read."""
+    """Write the heatmaps of the rows that were sampled, and where the words of those on the page
+    looked; a split sentence's could not be read."""
+    looked = [
+        {"row": unit.first + i, **found}
+        for i, result in zip(kept, results, strict=True)
+        if unit.first + i in work.page and (found := attention.of(result))
+    ]
+    if looked:
+        output.write_attention(unit.number, looked)
     for i, result in zip(kept, results, strict=True):
         number = unit.first + i
         if number not in work.heatmaps or "split" in result.flags:

@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import datetime
 import platform
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from nmt.errors import JobFailed
-from nmt.evaluation import samples
 from nmt.evaluation.sentences import References
 from nmt.report import page
-from nmt.settings import DataSettings
 from nmt.storage import Location
 from nmt.translation import summary
 from nmt.translation.corpus import InputCorpus
 from nmt.translation.output import Output
+from nmt.translation.reporting import measure
 from nmt.translation.request import TranslateRequest
+from nmt.translation.verdict import Verdict, judge
 from nmt.translation.verification import verify_manifest
 from nmt.version import __version__
-from nmt.vocabulary import load as load_vocabulary
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a job ended: its exit status (0 or 3), why, and its report."""
-
-    exit_status: int
-    reason: str
-    report: dict[str, Any]
-
-    def headline(self) -> dict[str, str]:
-        """BLEU and AER as text, where they are known."""
-        scores = self.report.get("scores", [])
-        lines = {"BLEU": f"{scores[0]['score']:.2f}"} if scores else {}
-        if "alignment" in self.report:
-            lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
-        return lines
 
 
 def close(
@@ -62,6 +43,7 @@ def close(
 
     Raises:
         JobFailed: rows in are not rows translated and rows rejected.
+        UnusableInput: the baseline cannot be read any more.
     """
     records = [record for _, record in sorted(output.records().items())]
     counts = summary.total_counts(records)
@@ -70,27 +52,15 @@ def close(
             f"{request.output}: {corpus.rows:,} rows in, but {counts['translated']:,} translated "
             f"and {counts['rejected']:,} rejected; give another --output"
         )
-    share = counts["rejected"] / corpus.rows
-    status, verdict = 0, "done"
-    if share > request.max_rejected:
-        status = 3
-        verdict = (
-            f"{100 * share:.2f} % of the rows were rejected, more than --max-rejected "
-            f"{100 * request.max_rejected:.2f} %"
-        )
-    quality = _quality(request, info, corpus, references, output, records)
+    measured = measure(request, info, references, output, records, seconds)
+    status, verdict = judge(request, measured)
     report = {
         "title": f"Translation of {Location(request.input).name}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "verdict": verdict,
+        "exit_status": status,
         "model": _model(request, info),
-        "counts": counts,
-        "rates": summary.rates(counts, records) | quality.pop("brevity", {}),
-        **quality,
-        "throughput": {
-            **summary.throughput(counts, records),
-            "total_seconds": round(seconds, 2),
-        },
+        **measured,
         "settings": {**job["settings"], "batch_size": request.batch_size},
         "inputs": corpus.inputs,
         "versions": _versions(),
@@ -137,31 +107,6 @@ def _verify(output: Output, manifest: dict[str, Any]) -> None:
             f"{output.location}: {len(found.violations)} violations ({shown}); jobs/verify.py "
             "lists them; run the same command again to translate the units concerned anew"
         )
-
-
-def _quality(
-    request: TranslateRequest,
-    info: dict[str, Any],
-    corpus: InputCorpus,
-    references: References,
-    output: Output,
-    records: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """Samples, suspicious translations, and where there are references scores and the AER."""
-    drawn = summary.sentences(output, records, references, samples.page_samples(corpus.rows))
-    result: dict[str, Any] = {
-        "samples": [samples.shown(sentence) for sentence in drawn],
-        "suspicious": summary.suspicious(output, records, references),
-    }
-    if references:
-        name = next(name for name in info["files"] if name.startswith("target."))
-        vocabulary = load_vocabulary(info["tokenizer"], (request.models[0] / name).read_bytes())
-        cleaning = DataSettings.model_validate(info["data"])
-        everything = summary.sentences(output, records, references)
-        result |= summary.scores(everything, vocabulary, cleaning)
-    if (aligned := summary.alignment(records)) is not None:
-        result["alignment"] = aligned
-    return result
 
 
 def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,18 @@ from typing import Any
 
 from nmt import bundle, cluster
 from nmt.console import activity, say
-from nmt.evaluation.samples import sample_rows
+from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.lease import HeldLease, hold
 from nmt.storage import wait_for_stores
 from nmt.translation.actor import DecodeActor, Work
-from nmt.translation.closing import Verdict, close
+from nmt.translation.closing import close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
+from nmt.translation.failing import told
+from nmt.translation.notification import notify
 from nmt.translation.output import Output
+from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.verdict import Verdict
 from nmt.units import ActorPool, stream_units
 
 _SMALL = 20_000  # rows; more are worth an actor a core
@@ -48,21 +52,28 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
-    if manifest := output.finished(job):
-        return _stored(request, manifest)
-    wait_for_stores()
-    with hold(request.output, request.lease_seconds) as lease:
-        if manifest := output.begin(job, request.overwrite):  # by the job that had the lease
-            return _stored(request, manifest)
-        output.guard = lease.check
-        _decode(request, job, corpus, units, output, lease)
-        with activity("writing the report"):
-            seconds = time.monotonic() - started
-            return close(request, info, corpus, references, output, job, seconds)
+    verdict = _stored(request, output.finished(job))
+    if verdict is None:
+        wait_for_stores()
+        with hold(request.output, request.lease_seconds) as lease, told(request, output, job):
+            output.guard = lease.check
+            # The job that had the lease may have finished it.
+            verdict = _stored(request, output.begin(job, request.overwrite))
+            if verdict is None:
+                _decode(request, job, corpus, units, output, lease)
+                with activity("writing the report"):
+                    seconds = time.monotonic() - started
+                    verdict = close(request, info, corpus, references, output, job, seconds)
+    if request.notify is not None:
+        report = request.output / "report" / "report.json"
+        notify(request.notify, report, verdict.exit_status, verdict.reason)
+    return verdict
 
 
-def _stored(request: TranslateRequest, manifest: dict[str, Any]) -> Verdict:
-    """The verdict of the finished job."""
+def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdict | None:
+    """The verdict of a finished job; None without its manifest."""
+    if manifest is None:
+        return None
     say(f"{request.output}: already finished; nothing to do")
     report = (request.output / "report" / "report.json").read_json()
     return Verdict(manifest["exit_status"], manifest["verdict"], report)
@@ -92,15 +103,13 @@ def _decode(
     pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
     rows = sum(unit.rows for unit in waiting)
     say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
-    started = time.monotonic()
+    progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
         done: Iterator[tuple[int, dict[str, Any]]]
         done = stream_units(pool, waiting, title="translating")
         for _, record in done:
             lease.check()
-            count = record["counts"]["rows"]
-            rate = (shown.done + count) / (time.monotonic() - started)
-            shown.advance(count, f"{rate:,.0f} rows/s")
+            shown.advance(record["counts"]["rows"], progress.add(record["counts"]))
 
 
 def work_of(
@@ -129,6 +138,7 @@ def work_of(
         alignments=request.alignments,
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
+        page=frozenset(page_samples(corpus.rows)),
     )
 
 

@@ -195,6 +195,15 @@ class Output:
         files = (self.location / "report" / "heatmaps").files(".png")
         return {int(file.name[4:-4]): file.read_bytes() for file in files}
 
+    def write_attention(self, unit: int, looked: list[dict[str, Any]]) -> None:
+        """Store where the words of some rows of a unit looked, each with its ``row``."""
+        (self.location / "report" / "heatmaps" / f"words-{unit:05d}.json").write_json(looked)
+
+    def attention(self) -> dict[int, dict[str, Any]]:
+        """Where the words of rows looked, by row number."""
+        files = (self.location / "report" / "heatmaps").files(".json")
+        return {looked.pop("row"): looked for file in files for looked in file.read_json()}
+
     def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Read one of the job's Parquet files."""
         return read_table(self.location / name, columns)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pyarrow as pa
+
 from nmt import bundle, lease
+from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
+from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.sentences import References
-from nmt.settings import SearchSettings, check_search
+from nmt.settings import DriftSettings, SearchSettings, check_search
 from nmt.storage import Location
+from nmt.translation import notification
 from nmt.translation.corpus import InputCorpus
 from nmt.translation.unknown import read_dictionary
 
@@ -42,6 +47,12 @@ class TranslateRequest:
     heatmap_pages: bool = False
     alignments: bool = False
     max_rejected: float = 0.01
+    baseline: Location | None = None
+    group_by: tuple[str, ...] = ()
+    gate: bool = False
+    drift: DriftSettings = field(default_factory=DriftSettings)
+    notify: str | None = None
+    cost_per_hour: float | None = None
     overwrite: bool = False
     lease_seconds: float = lease.SECONDS
     address: str | None = None
@@ -52,6 +63,13 @@ class TranslateRequest:
             return self
         name = str(Location(self.search.dictionary))
         return replace(self, search=self.search.model_copy(update={"dictionary": name}))
+
+    def costs(self, seconds: float) -> dict[str, float]:
+        """How long the job took and, where that is known, what it cost."""
+        costs = {"total_seconds": round(seconds, 2)}
+        if self.cost_per_hour is not None:
+            costs["cost"] = round(self.cost_per_hour * seconds / 3600, 4)
+        return costs
 
     @property
     def model_names(self) -> str:
@@ -88,6 +106,15 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     ):
         if column:
             _check_text_column(request, corpus, option, column)
+    _check_groups(request, corpus)
+    if request.baseline is not None:
+        read_baseline(request.baseline, request.output)
+    elif request.gate:
+        raise UnusableInput(
+            "--gate needs --baseline, the output to compare with; leave it out on the first night"
+        )
+    if request.notify is not None:
+        notification.check(request.notify)
     own = {*_OWN_COLUMNS, *(["alternatives"] if request.search.n_best > 1 else [])}
     if clash := sorted(set(corpus.columns.names) & own):
         raise UnusableInput(
@@ -112,12 +139,36 @@ def _check_text_column(
         raise UnusableInput(f"{request.input}: column '{column}' for {option} holds {kind}")
 
 
+def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
+    for column in request.group_by:
+        names = corpus.columns.names
+        if column not in names:
+            hint = nearest(column, names) if names else "the input has no other columns"
+            raise UnusableInput(f"{request.input}: no column '{column}' for --group-by; {hint}")
+        kind = corpus.columns.field(column).type
+        if pa.types.is_nested(kind):
+            raise UnusableInput(
+                f"{request.input}: column '{column}' for --group-by holds {kind}; give one of "
+                "texts, numbers or dates"
+            )
+    if len(set(request.group_by)) < len(request.group_by):
+        raise UnusableInput("--group-by: a column is named twice; name each once")
+
+
 def identify(
     request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
 ) -> dict[str, Any]:
     """Everything that decides about the contents of the output."""
     # Left out unless asked for, so that what older releases began is still recognised.
-    drawing = {"heatmap_words": request.heatmap_words, "heatmap_pages": request.heatmap_pages}
+    baseline = request.baseline
+    asked = {
+        "heatmap_words": request.heatmap_words,
+        "heatmap_pages": request.heatmap_pages,
+        "group_by": list(request.group_by),
+        "baseline": None if baseline is None else str(baseline),
+        "drift": request.drift.model_dump() if baseline else None,
+        "gate": request.gate,
+    }
     dictionary = request.search.dictionary
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
     return {
@@ -133,7 +184,7 @@ def identify(
             "text_column": request.text_column,
             "id_column": corpus.id_column,
             "heatmaps": request.heatmaps,
-            **{name: True for name, asked in drawing.items() if asked},
+            **{name: value for name, value in asked.items() if value},
             "alignments": request.alignments,
             "max_rejected": request.max_rejected,
         },

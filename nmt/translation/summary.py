@@ -1,4 +1,4 @@
-"""What the units' records and outputs come to: counts, scores, samples, suspicious sentences."""
+"""What the units' records come to: counts, rates, throughput, suspicious sentences."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nmt.corpus.cleaning import clean
 from nmt.evaluation import samples, suspicion
 from nmt.evaluation.alignment import LinkCounts
-from nmt.evaluation.lengths import bleu_by_length, source_length
 from nmt.evaluation.rates import added
 from nmt.evaluation.rates import rates as rates_of
-from nmt.evaluation.scores import Scorer
-from nmt.evaluation.sentences import Part, References, Sentence, chunks, read_sentences
-from nmt.settings import DataSettings
+from nmt.evaluation.sentences import Part, References, Sentence, read_sentences
 from nmt.translation.output import Output
-from nmt.vocabulary import Vocabulary
-from nmt.vocabulary.special import SPECIALS, UNK
 
 Record = dict[str, Any]
 
@@ -63,9 +57,10 @@ def sentences(
     records: Sequence[Record],
     references: References,
     wanted: Iterable[int] | None = None,
+    others: Sequence[str] = (),
 ) -> Iterator[Sentence]:
     """The translated rows in order, read back from the output; see `read_sentences`."""
-    return read_sentences(output.location, map(_part, records), references, wanted)
+    return read_sentences(output.location, map(_part, records), references, wanted, others)
 
 
 def _part(record: Record) -> Part:
@@ -75,6 +70,16 @@ def _part(record: Record) -> Part:
     return Part(name.removeprefix("translations/"), kept)
 
 
+def values(
+    output: Output, records: Sequence[Record], folder: str, column: str
+) -> Iterator[list[Any]]:
+    """The values of one column, a list a file of ``translations/`` or ``rejected/``."""
+    for record in records:
+        for name in record["files"]:
+            if name.startswith(f"{folder}/"):
+                yield output.read(name, [column]).column(column).to_pylist()
+
+
 def suspicious(
     output: Output, records: Sequence[Record], references: References
 ) -> list[dict[str, Any]]:
@@ -82,39 +87,3 @@ def suspicious(
     worst = suspicion.worst(s for record in records for s in record.get("suspicious", []))
     rows = [suspect["row"] for suspect in worst]
     return samples.suspicious(worst, sentences(output, records, references, rows))
-
-
-def scores(
-    found: Iterable[Sentence], vocabulary: Vocabulary, cleaning: DataSettings
-) -> dict[str, Any]:
-    """sacrebleu scores, brevity and BLEU by source length, over the rows with all references.
-
-    A vocabulary of lower-cased words cannot give raw text back, so its references are brought
-    into the same form, with their own words and never with [UNK], and so are the source words
-    that stand for [UNK] in hypotheses; the raw score stands beside.
-    """
-    raw, standardised, lengths = Scorer(), Scorer(text="standardised"), []
-    for chunk in chunks(sentence for sentence in found if sentence.complete):
-        hypotheses = [sentence.translation for sentence in chunk]
-        references = list(zip(*[sentence.complete or [] for sentence in chunk], strict=True))
-        raw.add(hypotheses, references)
-        lengths += [source_length(sentence.source) for sentence in chunk]
-        if vocabulary.kind == "word":
-            form = [[vocabulary.standardise(clean(t, cleaning)) for t in s] for s in references]
-            standardised.add([_standardised(text, vocabulary) for text in hypotheses], form)
-    scorers = [scorer for scorer in (standardised, raw) if len(scorer)]
-    if not scorers:
-        return {}
-    return {
-        "scores": [score for scorer in scorers for score in scorer.scores()],
-        "scored_sentences": len(raw),
-        "by_length": bleu_by_length(lengths, scorers[0]),
-        "brevity": scorers[0].brevity(),
-    }
-
-
-def _standardised(hypothesis: str, vocabulary: Vocabulary) -> str:
-    """A hypothesis in the vocabulary's form, its [UNK] as they are."""
-    unknown = SPECIALS[UNK]
-    words = hypothesis.split()
-    return " ".join(word if word == unknown else vocabulary.standardise(word) for word in words)

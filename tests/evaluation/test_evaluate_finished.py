@@ -12,7 +12,6 @@ import pytest
 from outputs import SEARCH, translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
 from nmt.evaluation.job import evaluate
@@ -20,35 +19,18 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import Scorer
 from nmt.storage import Location
 
-
-@pytest.fixture(scope="module")
-def models(demo_bundle, demo_dataset, tiny_model, tmp_path_factory) -> list[Path]:
-    """Two models of other random weights."""
-    folder = tmp_path_factory.mktemp("models")
-    source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
-    info = {
-        "data": demo_dataset.settings,
-        "direction": {"source": "en", "target": "de"},
-        "validation": {},
-    }
-    for seed in (1, 2):
-        model = tiny_model(source.size, target.size, seed)
-        bundle.save(model, source, target, info, Location(folder / str(seed)))
-    return [folder / "1", folder / "2"]
-
-
 SOURCES = [b"The dog sleeps.", b"", b"\xffbroken", b"A cat.", b"word " * 200, b"The old dog sees."]
 REFERENCES = ["Der Hund schläft.", "", "kaputt", "Eine Katze.", "zu lang", "Der alte Hund sieht."]
 
 
 @pytest.fixture(scope="module")
-def outputs(models, tmp_path_factory) -> Path:
+def outputs(saved_models, tmp_path_factory) -> Path:
     """A folder with the text in.txt, ref.txt, other.txt, and a translation a model: one, two."""
     folder = tmp_path_factory.mktemp("outputs")
     (folder / "in.txt").write_bytes(b"\n".join(SOURCES))
     (folder / "ref.txt").write_text("\n".join(REFERENCES))
     (folder / "other.txt").write_text("\n".join(text.upper() for text in REFERENCES))
-    for model, name in zip(models, ("one", "two"), strict=True):
+    for model, name in zip(saved_models, ("one", "two"), strict=True):
         translate(model, folder / "in.txt", folder / name, alignments=True, heatmaps=2)
     return folder
 
@@ -83,11 +65,11 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     assert page.count("<img") == 1  # the heatmap of row 0; row 1 is empty
 
 
-def test_an_evaluation_says_what_the_translation_job_said(models, outputs, tmp_path) -> None:
+def test_an_evaluation_says_what_the_translation_job_said(saved_models, outputs, tmp_path) -> None:
     references = (str(outputs / "ref.txt"),)
     out = tmp_path / "out"
     told = translate(
-        models[0], outputs / "in.txt", out, references=references, heatmap_pages=True
+        saved_models[0], outputs / "in.txt", out, references=references, heatmap_pages=True
     ).report
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
     for key in ("scores", "rates", "counts", "by_length", "samples", "suspicious"):
@@ -147,13 +129,13 @@ def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path)
     assert told["sentences"] == told["sentences_same_words"] == sum(map(bool, perfect))
 
 
-def test_rows_with_ids_of_their_own_find_their_lines(models, outputs, tmp_path) -> None:
+def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_path) -> None:
     texts = [None if text.startswith(b"\xff") else text.decode() for text in SOURCES]
     table = pa.table(
         {"id": list("fedcba"), "source": texts, "target": REFERENCES, "gold": [""] * 6}
     )
     pq.write_table(table, tmp_path / "in.parquet")
-    translate(models[0], tmp_path / "in.parquet", tmp_path / "out")
+    translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out")
     out, ref = Location(tmp_path / "out"), str(outputs / "ref.txt")
     by_line = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), (ref,)))
     by_column = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target"))
@@ -197,13 +179,13 @@ def test_what_cannot_be_used_is_named(outputs, tmp_path, options, message) -> No
     assert not (tmp_path / "r").exists()
 
 
-def test_a_baseline_of_another_input_is_refused(models, outputs, tmp_path) -> None:
+def test_a_baseline_of_another_input_is_refused(saved_models, outputs, tmp_path) -> None:
     (tmp_path / "in.txt").write_bytes(b"\n".join([*SOURCES[:3], b"Another cat.", *SOURCES[4:]]))
-    translate(models[1], tmp_path / "in.txt", tmp_path / "out", search=SEARCH)
+    translate(saved_models[1], tmp_path / "in.txt", tmp_path / "out", search=SEARCH)
     with pytest.raises(UnusableInput, match="id 3 is another sentence"):
         evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "out")))
     (tmp_path / "short.txt").write_bytes(b"\n".join(SOURCES[:4]))
-    translate(models[1], tmp_path / "short.txt", tmp_path / "less")
+    translate(saved_models[1], tmp_path / "short.txt", tmp_path / "less")
     with pytest.raises(UnusableInput, match="translates 4 rows"):
         evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "less")))
 

@@ -6,7 +6,7 @@ import pytest
 from sacrebleu.metrics import BLEU
 from test_scores import FIRST, HYPOTHESES, SECOND, scorer
 
-from nmt.evaluation.lengths import bleu_by_length as of_scorer
+from nmt.evaluation.lengths import scores_by_length as of_scorer
 from nmt.evaluation.lengths import source_length
 
 

@@ -27,10 +27,44 @@ def full_report() -> dict[str, Any]:
         }
         for number in range(6)
     ]
+    for sample in samples[:3]:
+        words = sample["translation"].split()
+        weights = [[round(90 / (1 + abs(i - j)) ** 3) for j in range(5)] for i in range(len(words))]
+        sample["attention"] = {
+            "source": sample["source"].split(),
+            "target": words,
+            "weights": [" ".join(map(str, row)) for row in weights],
+        }
+    # The model reads other words than stand there.
+    looked = samples[2]["attention"]
+    looked["source"] = ["a", "man", "number", "two", "walks", "</script>"]
+    looked["weights"] = [f"{row} 0" for row in looked["weights"]]
     samples.append({"id": 99, "source": "Übermorgen schneit es.", "translation": "", "flags": []})
     return {
         "title": "Test set, nightly",
         "created": "2026-01-05T14:03:00+00:00",
+        "verdict": "done; drift alarm: score -0.620 against -0.400 of the baseline",
+        "exit_status": 0,
+        "alarms": [
+            {
+                "measure": "score", "value": -0.62, "baseline": -0.4, "limit": 0.1,
+                "text": "score -0.620 against -0.400 of the baseline",
+            }
+        ],
+        "groups": [
+            {
+                "column": "domain",
+                "values": [
+                    {
+                        "value": value, "other": other, "rows": 300, "rejected": 2,
+                        "sentences": 298, "bleu": 33.3, "chrf": 55.1, "ter": 50.2,
+                        "baseline": 30.1,
+                        "rates": {"score": -0.3, "unk": 0.01, "length_ratio": 1.1, "rejected": 0},
+                    }
+                    for value, other in (("news", False), ("", False), (None, False), (None, True))
+                ],
+            }
+        ],
         "model": {
             "id": "9f8a7b6c5d4e3f2a", "name": "small", "direction": "en → de",
             "parameters": 1234567,
@@ -58,7 +92,17 @@ def full_report() -> dict[str, Any]:
         ],
         "comparison": {
             "baseline": "out/yesterday",
+            "baseline_created": "2026-01-04T14:03:00+00:00",
+            "paired": 999,
+            "changed": 0.253,
             "sentences": 998,
+            "rates": {
+                "score": {"value": -0.62, "baseline": -0.4, "difference": -0.22},
+                "length_ratio": {"value": 1.0, "baseline": 0.9, "difference": 0.1},
+            },
+            "throughput": {
+                "sentences_per_second": {"value": 83.4, "baseline": 80.0, "difference": 3.4}
+            },
             "metrics": [
                 {
                     "metric": "BLEU", "score": 35.1, "confidence": [34.1, 36.1], "baseline": 34.2,
@@ -80,7 +124,8 @@ def full_report() -> dict[str, Any]:
         ],
         "alignment": {"of": "Attention", "aer": 0.12, "aer_diagonal": 0.4, "sentences": 200},
         "by_length": [
-            {"from": 1, "to": 10, "sentences": 312, "bleu": 38.2, "baseline": 39.1},
+            {"from": 1, "to": 10, "sentences": 312, "bleu": 38.2, "chrf": 60.5, "ter": 44.2,
+             "baseline": 39.1},
             {"from": 11, "to": 20, "sentences": 601, "bleu": 34.7, "baseline": 33.0},
             {"from": 21, "to": None, "sentences": 0, "bleu": None},
         ],
@@ -109,8 +154,10 @@ def attacked_report() -> dict[str, Any]:
     """A report in which every text, and one more key of every dictionary, is an attack."""
     report = attacked(full_report())
     report["counts"]["rejected_by_reason"] = {ATTACK: 3}
-    for sample in report["samples"]:
+    for sample, before in zip(report["samples"], full_report()["samples"], strict=True):
         sample["flags"] = [ATTACK, "empty"]
+        if "attention" in sample:  # weights that are none are not shown at all
+            sample["attention"]["weights"] = before["attention"]["weights"]
     return report
 
 

@@ -1,3 +1,4 @@
+import json
 from html.parser import HTMLParser
 
 import pytest
@@ -52,7 +53,9 @@ def test_a_full_report_shows_its_numbers():
         "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
         "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
         "+0.90", "0.012", "33.2 – 35.2", "not significant", "looping", "1.2 % of all", "39.1",
-        "chrF 41.5", "Show 2 more", "Brevity penalty", "Translation report",
+        "chrF 41.5", "Show 2 more", "By domain", "null", "other", "25.3 %", "4 January 2026",
+        "60.5", "Done", "score -0.620 against -0.400 of the baseline", "−0.22", "+0.10", "+3.40",
+        "Brevity penalty", "Translation report",
     ):  # fmt: skip
         assert shown in page.text, shown
 
@@ -71,10 +74,14 @@ def test_hostile_text_is_only_ever_text():
     html.encode("utf-8")
     assert "\x00" not in html
     assert not page.open
-    assert page.count("script") == 1
+    assert page.count("script") == 2
+    assert sum(attributes == {} for tag, attributes in page.elements if tag == "script") == 1
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in clean.elements} | {"em"}
     assert page.count("img") == clean.count("img") == 2
-    assert page.code == clean.code
+    (style, data, script), clean_code = page.code, clean.code
+    assert [style, script] == [clean_code[0], clean_code[2]]
+    assert not set("<>&") & set(data)
+    assert json.loads(data)[0]["target"][0] == ATTACK.translate(dict.fromkeys((0, 0xD800), 0xFFFD))
     known = {name for _, attributes in clean.elements for name in attributes}
     for tag, attributes in page.elements:
         assert set(attributes) <= known, (tag, attributes)
@@ -111,7 +118,7 @@ def test_without_references_the_page_says_why_there_are_no_scores():
     del report["scores"], report["by_length"]
     text = Page(render(report, [])).text
     assert "no references" in text
-    assert "BLEU by source length" not in text
+    assert "Scores by source length" not in text
 
 
 @pytest.mark.parametrize("part", sorted(set(full_report()) - {"title", "counts"}))
@@ -178,3 +185,52 @@ def test_no_mark_crosses_the_value_of_a_bar(baseline, over):
     (bar,) = by_length([{"from": 1, "to": 5, "bleu": 38.0, "baseline": baseline}]).bars
     assert bar.above == (bar.baseline if over else bar.y)
     assert not bar.above - 20 < bar.baseline < bar.above
+
+
+@pytest.mark.parametrize(
+    ("verdict", "alarms", "status", "shown"),
+    [
+        ("done", [], 0, "Done"),
+        ("done; drift alarm: x", [{"text": "x"}], 0, "Done x"),
+        ("drift alarm: x; drift alarm: y", [{"text": "x"}, {"text": "y"}], 3, "A gate says no x y"),
+        ("2 % rejected; drift alarm: x", [{"text": "x"}], 3, "2 % rejected x"),
+    ],
+)
+def test_a_verdict_is_told_once(verdict, alarms, status, shown):
+    report = {**full_report(), "verdict": verdict, "alarms": alarms, "exit_status": status}
+    html = render(report, [])
+    assert shown in Page(html).text
+    assert ('class="card verdict warn"' in html) is bool(alarms or status)
+
+
+def test_without_references_the_likeness_of_changed_sentences_is_shown():
+    report = full_report()
+    report["differences"] = [
+        {"id": 4, "source": "A", "translation": "B", "baseline": "C", "similarity": 12.34}
+    ]
+    text = Page(render(report, [])).text
+    assert "least in common" in text
+    assert "12.3" in text
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        "text",
+        {"source": [], "target": [], "weights": []},
+        {"source": ["a"], "target": ["b"], "weights": ["1 2"]},
+        {"source": ["a"], "target": ["b"], "weights": ["alert(1)"]},
+        {"source": ["a"], "target": ["b", "c"], "weights": ["1"]},
+    ],
+)
+def test_attention_that_does_not_fit_is_left_out(attention):
+    samples = [{"source": "a", "translation": "b", "attention": attention}]
+    assert Page(render({**full_report(), "samples": samples}, [])).count("script") == 1
+
+
+def test_every_table_has_a_caption_and_heads():
+    page = Page(render(full_report(), []))
+    assert page.count("caption") == page.count("table")
+    for tag, attributes in page.elements:
+        if tag == "th":
+            assert attributes.get("scope") in ("col", "row")

@@ -13,9 +13,10 @@ from browser import (
 )
 from PIL import Image
 from reports import ATTACK, attacked_report, full_report, pictures
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from nmt.report.page import render
 
@@ -37,6 +38,35 @@ def opened(browser, tmp_path: Path):
     return open_report
 
 
+def words(browser, card, side="target"):
+    cards = browser.find_elements(By.CSS_SELECTOR, "[data-looked]")
+    return cards[card].find_elements(By.CSS_SELECTOR, f".looked.{side} .word")
+
+
+def tap(browser, element):
+    """Touch the middle of an element with a finger."""
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    place = browser.execute_script(
+        "const r = arguments[0].getBoundingClientRect();"
+        "return {x: r.x + r.width / 2, y: r.y + r.height / 2}",
+        element,
+    )
+    for kind, points in (("touchStart", [place]), ("touchEnd", [])):
+        touch = {"type": kind, "touchPoints": points}
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", touch)
+
+
+def weighted(browser, card):
+    """The source words that are marked, heaviest first."""
+    found = [
+        (word.get_attribute("style"), word.text)
+        for word in words(browser, card, "source")
+        if word.get_attribute("data-weight") is not None
+    ]
+    weights = [(int(style.split(":")[1].strip(" %;")), text) for style, text in found]
+    return [text for _, text in sorted(weights, reverse=True)]
+
+
 def visible_samples(browser):
     items = browser.find_elements(By.CSS_SELECTOR, "#sample-list > li")
     return [i.find_element(By.CSS_SELECTOR, ".id .text").text for i in items if i.is_displayed()]
@@ -51,7 +81,7 @@ def test_the_page_fits_the_screen_and_is_quiet(opened, tmp_path, size, dark):
     assert overflowing(browser) == []
     assert console_complaints(browser) == []
     assert requests_made(browser) == []
-    assert len(browser.find_elements(By.TAG_NAME, "table")) >= 9
+    assert len(browser.find_elements(By.TAG_NAME, "table")) >= 11
     screenshot = browser.get_screenshot_as_png()
     (tmp_path / "page.png").write_bytes(screenshot)
     pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"))
@@ -64,10 +94,12 @@ def test_hostile_data_do_nothing(opened, size):
     browser = opened(attacked_report(), names=(ATTACK, ATTACK), size=size)
     browser.execute_script("document.querySelector('details').open = true")
     browser.find_element(By.ID, "sample-search").send_keys("<script>")
-    browser.find_element(By.CSS_SELECTOR, "button.picture").send_keys(Keys.ENTER)
     # An alert would make any of these calls fail.
+    browser.execute_script("arguments[0].click()", words(browser, 0)[0])
+    assert "<script>" in browser.find_element(By.ID, "look-weights").text
+    browser.find_element(By.CSS_SELECTOR, "button.picture").send_keys(Keys.ENTER)
     assert "<script>" in browser.find_element(By.ID, "viewer-name").text
-    assert len(browser.find_elements(By.TAG_NAME, "script")) == 1
+    assert len(browser.find_elements(By.TAG_NAME, "script")) == 2
     assert len(browser.find_elements(By.CSS_SELECTOR, "img[onerror], [onmouseover]")) == 0
     assert overflowing(browser) == []
     assert console_complaints(browser) == []
@@ -136,3 +168,91 @@ def test_printed_pages_hold_what_was_folded_away(opened):
     assert browser.execute_script("return document.querySelector('details').open")
     browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
     assert not browser.execute_script("return document.querySelector('details').open")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_word_shows_where_it_looked(opened, size):
+    browser = opened(full_report(), size=size)
+    told = browser.find_element(By.ID, "look-weights")
+    assert not told.is_displayed()
+    source, target = (words(browser, 0, side) for side in ("source", "target"))
+    assert [word.text for word in source] == ["A", "man", "number", "0", "walks."]
+    assert [word.text for word in target] == ["Ein", "Mann", "Nummer", "0", "geht."]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", target[1])
+    if size == PHONE:
+        tap(browser, target[1])
+        WebDriverWait(browser, 30).until(lambda _: told.is_displayed())
+    else:
+        ActionChains(browser).move_to_element(target[1]).perform()
+    assert weighted(browser, 0)[0] == "man"
+    assert told.text == "Mann ← man 90 %, A 11 %, number 11 %"
+    assert overflowing(browser) == []
+    if size == DESKTOP:
+        ActionChains(browser).move_to_element(
+            browser.find_element(By.ID, "samples-title")
+        ).perform()
+        assert weighted(browser, 0) == []
+        assert not told.is_displayed()
+
+
+def test_words_are_chosen_by_keyboard_alone(opened):
+    browser = opened(full_report())
+    browser.find_element(By.ID, "sample-sort").send_keys(Keys.TAB, Keys.NULL)
+    for _ in range(5):
+        active = browser.switch_to.active_element
+        if active.get_attribute("role") == "listbox":
+            break
+        active.send_keys(Keys.TAB)
+    assert active.get_attribute("role") == "listbox"
+    assert (
+        browser.execute_script("return getComputedStyle(arguments[0]).outlineStyle", active)
+        == "solid"
+    )
+    active.send_keys(Keys.ARROW_RIGHT)
+    assert weighted(browser, 0)[0] == "man"
+    chosen = browser.find_element(By.ID, active.get_attribute("aria-activedescendant"))
+    assert (chosen.text, chosen.get_attribute("aria-selected")) == ("Mann", "true")
+    active.send_keys(Keys.END)
+    assert weighted(browser, 0)[0] == "walks."
+    active.send_keys(Keys.ARROW_RIGHT, Keys.HOME)
+    assert weighted(browser, 0)[0] == "A"
+    active.send_keys(Keys.ESCAPE)
+    assert weighted(browser, 0) == []
+
+
+def test_words_that_the_model_reads_otherwise_are_shown(opened):
+    browser = opened(full_report())
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", words(browser, 2)[0])
+    words(browser, 2)[3].click()
+    assert weighted(browser, 2)[0] == "two"
+    line = browser.find_elements(By.CSS_SELECTOR, "[data-looked] .source dd")[2].text
+    assert line.splitlines()[0] == "A man number 2 walks."
+
+
+def test_samples_are_chosen_by_flag(opened):
+    browser = opened(full_report())
+    flag = Select(browser.find_element(By.ID, "sample-flag"))
+    assert [option.text for option in flag.options] == ["any or none", "truncated"]
+    flag.select_by_visible_text("truncated")
+    assert visible_samples(browser) == ["2"]
+    flag.select_by_visible_text("any or none")
+    assert len(visible_samples(browser)) == 7
+
+
+def test_colours_are_chosen_and_kept(opened):
+    browser = opened(full_report())
+    back = "return getComputedStyle(document.body).backgroundColor"
+    light = browser.execute_script(back)
+    button = browser.find_element(By.ID, "theme")
+    assert button.text == "Colours: automatic"
+    button.click()
+    assert browser.execute_script(back) == light
+    button.send_keys(Keys.ENTER)
+    assert button.text == "Colours: dark"
+    dark = browser.execute_script(back)
+    assert dark != light
+    browser.refresh()
+    assert browser.execute_script(back) == dark
+    browser.find_element(By.ID, "theme").click()
+    assert browser.execute_script(back) == light
+    assert console_complaints(browser) == []

@@ -8,7 +8,9 @@
     const items = [...list.children].map((element) => ({
       element,
       text: fold([...element.querySelectorAll(".text")].map((e) => e.textContent).join("\n")),
+      flags: [...element.querySelectorAll(".flag")].map((e) => e.textContent),
     }));
+    const flag = byId("sample-flag");
     const search = byId("sample-search");
     const sort = byId("sample-sort");
 
@@ -19,7 +21,8 @@
       const words = fold(search.value).split(/\s+/).filter(Boolean);
       let shown = 0;
       for (const item of items) {
-        const match = words.every((word) => item.text.includes(word));
+        const flagged = !flag?.value || item.flags.includes(flag.value);
+        const match = flagged && words.every((word) => item.text.includes(word));
         item.element.hidden = !match;
         shown += match;
       }
@@ -39,10 +42,127 @@
       list.append(...items.map((item) => item.element));
     }
     search.addEventListener("input", filter);
+    flag?.addEventListener("change", filter);
     sort.addEventListener("change", order);
     byId("sample-controls").addEventListener("submit", (event) => event.preventDefault());
     byId("sample-controls").hidden = false;
     filter();
+  }
+
+  // The words of a translation, and where each of them looked.
+  function looking() {
+    const holder = byId("attention-data");
+    if (!holder) return;
+    const data = JSON.parse(holder.textContent);
+    for (const card of document.querySelectorAll("[data-looked]")) {
+      lookedAt(card, data[Number(card.dataset.looked)]);
+    }
+    byId("look-hint").hidden = false;
+  }
+
+  function lookedAt(card, { source, target, weights }) {
+    const rows = weights.map((row) => row.split(" ").map(Number));
+    const sources = wordsOf(card.querySelector(".source dd"), source, "source");
+    const targets = wordsOf(card.querySelector(".translation dd"), target, "target");
+    const list = targets[0].parentElement;
+    const told = byId("look-weights");
+    let chosen = -1;
+
+    function choose(index) {
+      targets[chosen]?.classList.remove("chosen");
+      targets[chosen]?.setAttribute("aria-selected", "false");
+      chosen = index;
+      sources.forEach((word, place) => {
+        const weight = index < 0 ? 0 : rows[index][place];
+        word.toggleAttribute("data-weight", weight > 0);
+        word.style.setProperty("--weight", `${weight}%`);
+      });
+      told.hidden = index < 0;
+      if (index < 0) return list.removeAttribute("aria-activedescendant");
+      targets[index].classList.add("chosen");
+      targets[index].setAttribute("aria-selected", "true");
+      list.setAttribute("aria-activedescendant", targets[index].id);
+      const rest = 100 - rows[index].reduce((sum, weight) => sum + weight, 0);
+      const seen = rows[index].map((weight, place) => [weight, sources[place].textContent]);
+      if (rest > 0) seen.push([rest, "the end of the sentence"]);
+      const most = seen.sort((a, b) => b[0] - a[0]).filter(([weight]) => weight >= 5).slice(0, 4);
+      const parts = most.map(([weight, word]) => `${word} ${weight} %`);
+      told.textContent = `${targets[index].textContent} ← ${parts.join(", ") || "no single word"}`;
+    }
+    const focused = () => document.activeElement === list;
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Words of the translation; choose one to see where it looked");
+    list.tabIndex = 0;
+    targets.forEach((word, index) => {
+      word.id = `look-${card.dataset.looked}-${index}`;
+      word.setAttribute("role", "option");
+      word.setAttribute("aria-selected", "false");
+      word.addEventListener("mouseenter", () => choose(index));
+      word.addEventListener("click", () => {
+        list.focus();
+        choose(index);
+      });
+    });
+    list.addEventListener("mouseleave", () => focused() || choose(-1));
+    list.addEventListener("focus", () => chosen < 0 && choose(0));
+    list.addEventListener("blur", () => choose(-1));
+    list.addEventListener("keydown", (event) => {
+      const last = targets.length - 1;
+      const places = { ArrowRight: chosen + 1, ArrowLeft: chosen - 1, Home: 0, End: last };
+      if (event.key === "Escape") list.blur();
+      if (!(event.key in places)) return;
+      event.preventDefault();
+      choose(Math.min(Math.max(places[event.key], 0), last));
+    });
+  }
+
+  // Make each word of a line an element; where the model reads other words, show those below it.
+  function wordsOf(line, labels, side) {
+    const looked = document.createElement("span");
+    looked.className = `looked ${side}`;
+    let parts = line.textContent.trim().split(/(\s+)/);
+    if (parts.length !== 2 * labels.length - 1) {
+      parts = labels.flatMap((label, index) => (index ? [" ", label] : [label]));
+      line.append(document.createElement("br"));
+    } else {
+      line.replaceChildren();
+    }
+    line.append(looked);
+    return parts.flatMap((part, index) => {
+      if (index % 2) return looked.append(part) || [];
+      const word = document.createElement("span");
+      word.className = "word";
+      word.textContent = part;
+      looked.append(word);
+      return [word];
+    });
+  }
+
+  function theme() {
+    const button = byId("theme");
+    const choices = ["automatic", "light", "dark"];
+    let chosen = 0;
+    try {
+      chosen = Math.max(choices.indexOf(localStorage.getItem("nmt-colours")), 0);
+    } catch {
+      // Some browsers keep nothing for pages from disk.
+    }
+    function show() {
+      if (chosen) document.documentElement.dataset.theme = choices[chosen];
+      else delete document.documentElement.dataset.theme;
+      button.textContent = `Colours: ${choices[chosen]}`;
+    }
+    button.addEventListener("click", () => {
+      chosen = (chosen + 1) % choices.length;
+      show();
+      try {
+        localStorage.setItem("nmt-colours", choices[chosen]);
+      } catch {
+        // See above.
+      }
+    });
+    button.hidden = false;
+    show();
   }
 
   function gallery() {
@@ -99,7 +219,9 @@
     addEventListener("afterprint", () => closed.forEach((element) => (element.open = false)));
   }
 
+  theme();
   samples();
+  looking();
   gallery();
   printing();
 })();

@@ -1,0 +1,133 @@
+"""The output of an earlier translation, looked up by sentence, to compare a new one with.
+
+Two nights hardly ever translate the very same rows. A sentence is the same in both where its id
+and its source are; whatever has no such partner is left out of what is compared pair by pair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.errors import UnusableInput
+from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.sentences import Sentence
+from nmt.storage import Location
+
+_SAMPLED = 2000  # changed sentences among which those that changed most are looked for
+
+
+def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput, dict[str, Any]]:
+    """The baseline and its report.
+
+    Args:
+        location: what `--baseline` names.
+        output: the OUT folder of the job itself.
+
+    Raises:
+        UnusableInput: it is no finished output, has no report, or is the job's own output.
+    """
+    if location == output:
+        raise UnusableInput(f"--baseline {location}: is the --output itself; give an earlier one")
+    found = FinishedOutput(location, "--baseline")
+    file = location / "report" / "report.json"
+    if not file.is_file():
+        raise UnusableInput(f"{file}: no such file; a baseline needs its report, give another one")
+    for name in found.names:
+        if not (part := location / "translations" / name).is_file():
+            raise UnusableInput(
+                f"{part}: no such file, but its manifest.json names it; give another --baseline"
+            )
+    report = file.read_json()
+    if not isinstance(report.get("rates"), dict):
+        raise UnusableInput(f"{file}: holds no rates to compare with; give another --baseline")
+    return found, report
+
+
+class Baseline:
+    """Finds the baseline's translations of sentences. It holds 16 bytes a row.
+
+    Args:
+        output: the earlier output.
+    """
+
+    def __init__(self, output: FinishedOutput) -> None:
+        self.output = output
+        keys: list[np.ndarray] = []
+        for name in output.names:
+            table = output.read("translations", name, ["id", "source"])
+            pairs = zip(*[table.column(c).to_pylist() for c in ("id", "source")], strict=True)
+            keys.append(np.array([key(*pair) for pair in pairs], np.uint64))
+        together = np.concatenate([np.array([], np.uint64), *keys])
+        self._order = np.argsort(together, kind="stable")
+        self._keys = together[self._order]
+        self._first = np.cumsum([0, *(len(part) for part in keys)])
+        # Parts of both outputs lie in much the same order, so the last few are asked for again.
+        self._column = lru_cache(maxsize=4)(self._read)
+
+    def _read(self, part: int) -> pa.ChunkedArray:
+        name = self.output.names[part]
+        return self.output.read("translations", name, ["translation"]).column("translation")
+
+    def translations(self, sentences: Sequence[Sentence]) -> list[str | None]:
+        """The baseline's translation of each sentence; None where it has no such sentence."""
+        result: list[str | None] = [None] * len(sentences)
+        if not len(self._keys):
+            return result
+        keys = np.array([key(s.id, s.source) for s in sentences], np.uint64)
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        found = np.flatnonzero(self._keys[at] == keys)
+        places = self._order[at[found]]
+        parts = np.searchsorted(self._first, places, side="right") - 1
+        for part in np.unique(parts).tolist():
+            chosen = np.flatnonzero(parts == part)
+            texts = self._column(part).take(pa.array(places[chosen] - self._first[part]))
+            for position, text in zip(found[chosen].tolist(), texts.to_pylist(), strict=True):
+                result[position] = text
+        return result
+
+
+class Changes:
+    """Counts the sentences that are translated otherwise, and draws some of them at random.
+
+    Attributes:
+        paired: sentences that the baseline has, too.
+        changed: those whose translation is another.
+    """
+
+    def __init__(self) -> None:
+        self.paired = self.changed = 0
+        self._drawn: list[tuple[int, int]] = []  # a heap of negated keys, and rows
+
+    def add(self, sentences: Sequence[Sentence], others: Sequence[str | None]) -> None:
+        """Add sentences with what `Baseline.translations` says of them."""
+        for sentence, other in zip(sentences, others, strict=True):
+            if other is None:
+                continue
+            self.paired += 1
+            if other == sentence.translation:
+                continue
+            self.changed += 1
+            # The least of pseudo-random keys: the same sample whatever the order and the batches.
+            item = (-key(sentence.id, sentence.source), sentence.row)
+            if len(self._drawn) < _SAMPLED:
+                heapq.heappush(self._drawn, item)
+            else:
+                heapq.heappushpop(self._drawn, item)
+
+    @property
+    def rows(self) -> list[int]:
+        """Numbers of the rows drawn, ascending."""
+        return sorted(row for _, row in self._drawn)
+
+
+def key(identifier: Any, source: str) -> int:
+    """64 bits that stand for an id and its source."""
+    text = f"{identifier}\0{source}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

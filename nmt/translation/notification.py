@@ -1,0 +1,71 @@
+"""The hook that is told when a job has ended."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+from nmt.console import say
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+
+_PATIENCE = 60.0  # seconds that a hook may take
+
+
+def check(command: str) -> None:
+    """Refuse a command that cannot be run.
+
+    Raises:
+        UnusableInput: it is empty, has an open quote, or names no program.
+    """
+    words = _words(command)
+    if not words:
+        raise UnusableInput("--notify: an empty command; name a program")
+    if shutil.which(words[0]) is None:
+        raise UnusableInput(
+            f"--notify: no program '{words[0]}' on this machine; give its path, and make it "
+            "executable"
+        )
+
+
+def notify(command: str, report: Location, exit_status: int, reason: str) -> bool:
+    """Run the hook; whatever becomes of it, the job ends as it would.
+
+    Args:
+        command: words as in a shell, but no shell runs: no variables, pipes or redirections.
+        report: its last argument: the path of report.json, or its URI on an object store.
+        exit_status: of the job; the hook finds it in NMT_EXIT_STATUS.
+        reason: the job's verdict; the hook finds it in NMT_VERDICT.
+
+    Returns:
+        Whether the hook ended well. What it prints goes to standard error.
+    """
+    told = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": reason.replace("\0", "")}
+    sys.stderr.flush()
+    try:
+        done = subprocess.run(
+            [*_words(command), str(report)],
+            env={**os.environ, **told},
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        say(f"warning: --notify: the command did not end within {_PATIENCE:g} s and was stopped")
+        return False
+    except OSError as error:
+        say(f"warning: --notify: the command cannot be run: {error.strerror}")
+        return False
+    if done.returncode:
+        say(f"warning: --notify: the command ended with status {done.returncode}")
+    return done.returncode == 0
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise UnusableInput(f"--notify: {str(error).lower()}; mend the quotes") from None

@@ -1,0 +1,93 @@
+"""What a finished translation is measured by: the numbers and sentences of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nmt.evaluation import samples
+from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.groups import Grouping, ValueCounts
+from nmt.evaluation.sentences import References, Sentence
+from nmt.settings import DataSettings
+from nmt.translation import attention, comparing, summary
+from nmt.translation.output import Output
+from nmt.translation.request import TranslateRequest
+from nmt.translation.scoring import Scoring
+from nmt.translation.summary import Record
+from nmt.vocabulary import load as load_vocabulary
+
+
+def measure(
+    request: TranslateRequest,
+    info: dict[str, Any],
+    references: References,
+    output: Output,
+    records: list[Record],
+    seconds: float,
+) -> dict[str, Any]:
+    """Counts, rates, throughput and samples; with references scores; by groups; and beside the
+    baseline.
+
+    Args:
+        request: what was asked for.
+        info: the content of model.json.
+        references: where the references are.
+        output: the OUT folder, all units committed.
+        records: those of its units, in order.
+        seconds: what the job took so far.
+
+    Raises:
+        UnusableInput: the baseline cannot be read any more.
+    """
+
+    def read(rows: Iterable[int]) -> Iterator[Sentence]:
+        return summary.sentences(output, records, references, rows)
+
+    counts = summary.total_counts(records)
+    drawn = list(read(samples.page_samples(counts["rows"])))
+    shown = [samples.shown(sentence) for sentence in drawn]
+    report: dict[str, Any] = {
+        "counts": counts,
+        "rates": summary.rates(counts, records),
+        "throughput": summary.throughput(counts, records) | request.costs(seconds),
+        "samples": attention.added(shown, [sentence.row for sentence in drawn], output.attention()),
+        "suspicious": summary.suspicious(output, records, references),
+    }
+    vocabulary, baseline = None, None
+    earlier: dict[str, Any] = {}
+    if references:
+        name = next(name for name in info["files"] if name.startswith("target."))
+        vocabulary = load_vocabulary(info["tokenizer"], (request.models[0] / name).read_bytes())
+    if request.baseline is not None:
+        found, earlier = read_baseline(request.baseline, request.output)
+        baseline = Baseline(found)
+    columns = [_grouping(output, records, column) for column in request.group_by]
+    cleaning = DataSettings.model_validate(info["data"])
+    scoring = Scoring(vocabulary, cleaning, columns, baseline)
+    if references or columns or baseline:
+        everything = summary.sentences(output, records, references, others=request.group_by)
+        scoring.read(everything)
+    scores = scoring.scores()
+    report["rates"] |= scores.pop("brevity", {})
+    report |= scores
+    if columns:
+        report["groups"] = scoring.groups()
+    if baseline is not None:
+        report |= comparing.compared(report, earlier, baseline, scoring, request.drift)
+        report["differences"] = comparing.differences(baseline, scoring, read)
+    if (aligned := summary.alignment(records)) is not None:
+        report["alignment"] = aligned
+    return report
+
+
+def _grouping(output: Output, records: list[Record], column: str) -> Grouping:
+    """The groups of one column, which values are named and how many rows were rejected."""
+    counts = ValueCounts()
+    for folder in ("translations", "rejected"):
+        for values in summary.values(output, records, folder, column):
+            counts.add(values)
+    grouping = Grouping(column, counts.named())
+    for values in summary.values(output, records, "rejected", column):
+        grouping.reject(values)
+    return grouping

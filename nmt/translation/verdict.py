@@ -1,0 +1,111 @@
+"""How a translation job ended, and what of it fits on one screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nmt.report.numbers import number, p_value, percent, signed
+from nmt.report.numbers import seconds as duration
+from nmt.translation.request import TranslateRequest
+
+_GATE = 3  # exit status: everything is written, but a gate says no
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a job ended: its exit status (0 or 3), why, and its report."""
+
+    exit_status: int
+    reason: str
+    report: dict[str, Any]
+
+    def headline(self) -> dict[str, str]:
+        """BLEU and AER as text, where they are known."""
+        scores = self.report.get("scores", [])
+        lines = {"BLEU": f"{scores[0]['score']:.2f}"} if scores else {}
+        if "alignment" in self.report:
+            lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
+        return lines
+
+    def summary(self) -> list[str]:
+        """The job on one screen: counts, rates, speed, scores, the baseline, alarms."""
+        report = self.report
+        lines = [
+            ("rows", _counts(report["counts"])),
+            ("rates", _rates(report["rates"])),
+            ("speed", _speed(report["throughput"])),
+        ]
+        for score in report.get("scores", []):
+            text = f"{score['score']:6.2f}  {score['text']}  {score['signature']}"
+            lines.append((score["metric"], text))
+        if found := report.get("alignment"):
+            text = f"{found['aer']:.3f}, of the plain diagonal {found['aer_diagonal']:.3f}"
+            lines.append(("AER", text))
+        if found := report.get("comparison"):
+            lines.append(("baseline", found["baseline"]))
+            lines.append(("", _comparison(found)))
+        lines += [("ALARM", alarm["text"]) for alarm in report.get("alarms") or []]
+        if self.exit_status:
+            lines.append(("status", f"{self.exit_status}: {self.reason}"))
+        return [f"{name:9} {text}".rstrip() for name, text in lines if text]
+
+
+def judge(request: TranslateRequest, report: dict[str, Any]) -> tuple[int, str]:
+    """The exit status of a translation, and why in one line.
+
+    Args:
+        request: the gates that were asked for.
+        report: holds counts, and where there is a baseline alarms.
+
+    Returns:
+        Alarms are told in any case, but only with `--gate` do they change the status.
+    """
+    counts, said, status = report["counts"], [], 0
+    share = counts["rejected"] / max(counts["rows"], 1)
+    if share > request.max_rejected:
+        status = _GATE
+        said.append(
+            f"{100 * share:.2f} % of the rows were rejected, more than --max-rejected "
+            f"{100 * request.max_rejected:.2f} %"
+        )
+    alarms = [f"drift alarm: {alarm['text']}" for alarm in report.get("alarms") or []]
+    if alarms and request.gate:
+        status = _GATE
+    if not status:
+        said.append("done")
+    return status, "; ".join(said + alarms)
+
+
+def _counts(counts: dict[str, Any]) -> str:
+    text = f"{number(counts['rows'])} read, {number(counts['translated'])} translated"
+    text += f", {number(counts['rejected'])} rejected"
+    reasons = sorted(counts.get("rejected_by_reason", {}).items())
+    if reasons:
+        text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
+    return text
+
+
+def _rates(rates: dict[str, float]) -> str:
+    shown = [f"score {number(rates['score'], 3)}", f"length ratio {number(rates['length_ratio'])}"]
+    shown += [f"unknown tokens {percent(rates['unk'])}", f"rejected {percent(rates['rejected'])}"]
+    if "attention_entropy" in rates:
+        shown.append(f"entropy {number(rates['attention_entropy'])}")
+    return ", ".join(shown)
+
+
+def _speed(throughput: dict[str, float]) -> str:
+    text = f"{number(throughput['sentences_per_second'])} sentences/s an actor, "
+    text += f"{number(throughput['target_tokens_per_second'])} tokens/s; in all "
+    text += duration(throughput["total_seconds"])
+    return text + (f", cost {throughput['cost']:.2f}" if "cost" in throughput else "")
+
+
+def _comparison(found: dict[str, Any]) -> str:
+    if not found["paired"]:
+        return "has no sentence in common with this translation"
+    text = f"{percent(found['changed'])} of {number(found['paired'])} common sentences changed"
+    for entry in found["metrics"]:
+        text += f"; {entry['metric']} {signed(entry['difference'], 2)}"
+        text += f" (p {p_value(entry['p'])})"
+    return text

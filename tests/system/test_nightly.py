@@ -1,0 +1,120 @@
+"""Two nights as docs/nightly.sh runs them: compared, grouped, gated, announced and measured."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from commands import ROOT
+from ray_head import RayHead, environment
+
+pytestmark = pytest.mark.system
+
+HOOK = """import os, sys
+open(sys.argv[1], "a").write(f"{os.environ['NMT_EXIT_STATUS']} {sys.argv[2]}\\n")
+"""
+
+
+def write_night(dataset: Path, folder: Path) -> None:
+    """The test part with a column to group by."""
+    table = pq.read_table(dataset / "test", columns=["id", "source", "target"])
+    domains = [[None, "news", "law"][number % 3] for number in range(table.num_rows)]
+    folder.mkdir(parents=True)
+    pq.write_table(table.append_column("domain", pa.array(domains)), folder / "in.parquet")
+
+
+def run_night(settings: Path, date: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "docs/nightly.sh", settings, date],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+
+
+class Exporters(threading.Thread):
+    """Asks Ray's exporters for this product's metrics, again and again."""
+
+    def __init__(self, head: RayHead) -> None:
+        super().__init__(daemon=True)
+        self._address, self._enough = f"{head.dashboard}/api/prometheus/sd", threading.Event()
+        self.found: dict[str, float] = {}
+
+    def run(self) -> None:
+        while not self._enough.wait(1.0):
+            try:
+                nodes = json.loads(self._get(self._address))
+                for target in {target for node in nodes for target in node["targets"]}:
+                    text = self._get(f"http://{target}/metrics")
+                    for name, value in re.findall(r"^(ray_nmt_\w+)\{.*\} (\S+)$", text, re.M):
+                        self.found[name] = max(self.found.get(name, 0), float(value))
+            except OSError:
+                continue
+
+    def _get(self, address: str) -> str:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return answer.read().decode()
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join()
+
+
+def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
+    for date in ("2026-01-04", "2026-01-05"):
+        write_night(trained / "dataset", tmp_path / "in" / date)
+    hook, told, settings = (tmp_path / name for name in ("hook.py", "told", "nightly.env"))
+    hook.write_text(HOOK)
+    options = f"--reference-column target --group-by domain --config {tmp_path}/nmt.yaml"
+    lines = [f"MODEL={trained}/run/model", f"INPUT={tmp_path}/in", f"OUTPUT={tmp_path}/out"]
+    lines.append(f'OPTIONS="{options}"')
+    settings.write_text("\n".join([*lines, f"RAY_ADDRESS={ray_head.address}"]))
+    command = f"{sys.executable} {hook} {told}"
+    (tmp_path / "nmt.yaml").write_text(f"translate: {{notify: '{command}', cost-per-hour: 9}}\n")
+
+    exporters = Exporters(ray_head)
+    exporters.start()
+    done = run_night(settings, "2026-01-04")
+    exporters.stop()
+    assert done.returncode == 0, done.stderr
+    first = tmp_path / "out/2026-01-04"
+    report = json.loads((first / "report/report.json").read_text())
+    assert "comparison" not in report
+    assert [entry["rows"] for entry in report["groups"][0]["values"]] == pytest.approx(
+        [report["counts"]["rows"] / 3] * 3, abs=1
+    )
+    for part in ("rows ", "rates ", "speed ", "BLEU ", "cost "):
+        assert part in done.stderr
+    assert exporters.found["ray_nmt_rows_total"] == report["counts"]["rows"]
+    assert exporters.found["ray_nmt_target_tokens_total"] == report["counts"]["target_tokens"]
+    assert exporters.found["ray_nmt_unit_seconds_sum"] > 0
+
+    # The next night every translation is cut short.
+    (tmp_path / "nmt.yaml").write_text(
+        f"translate: {{notify: '{command}', cost-per-hour: 9}}\n"
+        "search: {max_length_ratio: 0.1, max_length_extra: 2}\n"
+    )
+    done = run_night(settings, "2026-01-05")
+    assert done.returncode == 3, done.stderr
+    second = tmp_path / "out/2026-01-05"
+    report = json.loads((second / "report/report.json").read_text())
+    assert report["comparison"]["baseline"] == str(first)
+    assert report["comparison"]["paired"] == report["counts"]["translated"]
+    assert "length_ratio" in [alarm["measure"] for alarm in report["alarms"]]
+    assert all(alarm["text"] in done.stderr for alarm in report["alarms"])
+    assert (second / "_SUCCESS").exists()
+    assert "attempt" not in done.stderr
+
+    # The verdict is stored: the same night once more, as a job submitted to the cluster.
+    settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
+    stored = (second / "manifest.json").read_bytes()
+    done = run_night(settings, "2026-01-05")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert (second / "manifest.json").read_bytes() == stored
+    told_of = [line.split() for line in told.read_text().splitlines()]
+    reports = [("0", first), ("3", second), ("3", second)]
+    assert told_of == [[status, f"{night}/report/report.json"] for status, night in reports]

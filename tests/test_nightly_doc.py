@@ -1,0 +1,103 @@
+"""What docs/nightly.md shows can be run as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from outputs import translate
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt.settings import DriftSettings, SearchSettings
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/nightly.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
+
+
+def bash(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **variables},
+    )  # fmt: skip
+
+
+def test_every_block_can_be_read_by_what_it_is_for() -> None:
+    for kind, text in BLOCKS:
+        if kind == "json":
+            json.loads(text)
+        if kind == "bash":
+            done = subprocess.run(["bash", "-n", "-c", text], capture_output=True, text=True)
+            assert done.returncode == 0, (text, done.stderr)
+    assert {"json", "bash"} <= {kind for kind, _ in BLOCKS}
+
+
+def test_every_option_and_setting_is_one() -> None:
+    # The options of the job, as its own help names them.
+    done = bash("python jobs/translate.py --help", COLUMNS="200")
+    known = set(re.findall(r"--[a-z][a-z-]+", done.stdout))
+    told = set(re.findall(r"`(--[a-z][a-z-]+)", PAGE))
+    known |= {"--lease-seconds", "--memory"}
+    assert told <= known, told - known
+    rows = re.findall(r"^\| `drift\.(\w+)` \| ([0-9.]+) \|", PAGE, re.MULTILINE)
+    assert {name: float(value) for name, value in rows} == DriftSettings().model_dump()
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+    heads = [re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-")
+             for head in re.findall(r"^## (.*)$", PAGE, re.MULTILINE)]  # fmt: skip
+    for anchor in re.findall(r"\]\(#([^)]+)\)", PAGE):
+        assert anchor in heads, anchor
+
+
+def test_the_state_of_a_night_is_told_from_its_files(saved_models, tmp_path) -> None:
+    state, reasons = (text for kind, text in BLOCKS if text.startswith('python - "$OUT"'))
+    out = tmp_path / "out"
+    assert "never begun" in bash(state, OUT=str(out)).stdout
+    (tmp_path / "in.txt").write_bytes(b"The dog sleeps.\n\xff\n")
+    translate(saved_models[0], tmp_path / "in.txt", out, search=SearchSettings())
+    told = bash(state, OUT=str(out))
+    assert "finished, status 3: 50.00 % of the rows were rejected" in told.stdout, told.stderr
+    assert bash(reasons, OUT=str(out)).stdout.split() == ["1", "broken_utf8"]
+    (out / "_SUCCESS").unlink()
+    assert "begun: 1 units, 2 rows are done" in bash(state, OUT=str(out)).stdout
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "calls"),
+    [(["0"], 0, 1), (["1", "0"], 0, 2), (["1", "1"], 1, 2), (["2"], 2, 1), (["3"], 3, 1)],
+)
+def test_the_script_tries_again_only_what_failed(tmp_path, ends, status, calls) -> None:
+    """The job is a stand-in here: only what the script makes of its status is looked at."""
+    (tmp_path / "bin").mkdir()
+    stand_in = tmp_path / "bin/python"
+    stand_in.write_text(
+        f'#!/bin/sh\nif [ "$1" = - ]; then exec {sys.executable} "$@"; fi\n'
+        f'echo "$@" >> {tmp_path}/calls\nread -r first < {tmp_path}/ends\n'
+        f"sed -i 1d {tmp_path}/ends\nexit $first\n"
+    )
+    stand_in.chmod(0o755)
+    (tmp_path / "ends").write_text("".join(f"{end}\n" for end in ends))
+    night = tmp_path / "out/2026-01-02"
+    night.mkdir(parents=True)
+    (night / "_SUCCESS").touch()
+    (night / "manifest.json").write_text('{"exit_status": 3}')
+    settings = tmp_path / "env"
+    settings.write_text(
+        f"MODEL=/m\nINPUT=/in\nOUTPUT={tmp_path}/out\nOPTIONS='--beam-size 5'\n"
+        f"PATH={tmp_path}/bin:$PATH\n"
+    )
+    done = bash(f"docs/nightly.sh {settings} 2026-01-05")
+    assert done.returncode == status, done.stderr
+    said = (tmp_path / "calls").read_text().splitlines()
+    assert len(said) == calls
+    assert set(said) == {
+        "jobs/translate.py --model /m --input /in/2026-01-05 "
+        f"--output {tmp_path}/out/2026-01-05 --baseline {night} --gate --beam-size 5"
+    }

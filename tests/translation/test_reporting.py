@@ -1,0 +1,250 @@
+"""What a report says beside the scores: the baseline, the groups, the verdict, the attention."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from outputs import SEARCH, translate
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
+from nmt.errors import UnusableInput
+from nmt.evaluation.job import evaluate
+from nmt.evaluation.request import EvaluateRequest
+from nmt.settings import DriftSettings
+from nmt.storage import Location
+from nmt.translation.corpus import inspect
+from nmt.translation.request import TranslateRequest, check, identify
+
+SOURCES = [
+    *("The dog sleeps.", "A cat sees the old house.", None, "", "The old dog sees a small cat."),
+    *("We play.", "The man reads a book in the garden.", "A dog.", "The cat sleeps in the house."),
+]
+TARGETS = [
+    *("Der Hund schläft.", "Eine Katze sieht das alte Haus.", "null", "", "Der alte Hund sieht."),
+    *("Wir spielen.", "Der Mann liest ein Buch im Garten.", None, "Die Katze schläft im Haus."),
+]
+DOMAINS = ["news", "news", "news", None, "law", "law", "news", "law", ""]
+QUIET = DriftSettings(**dict.fromkeys(DriftSettings.model_fields))
+
+
+def write(path: Path, ids: list, sources: list = SOURCES) -> Path:
+    columns = {"id": ids, "source": sources, "target": TARGETS, "domain": DOMAINS}
+    pq.write_table(pa.table({**columns, "tags": [["x"]] * len(ids)}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def night(saved_models, tmp_path_factory) -> Path:
+    """A folder with in.parquet and its translation by the second model, ``before``."""
+    folder = tmp_path_factory.mktemp("night")
+    write(folder / "in.parquet", list(range(9)))
+    options = {"reference_column": "target", "max_rejected": 1}
+    translate(saved_models[1], folder / "in.parquet", folder / "before", **options)
+    return folder
+
+
+def rows(output: Path) -> dict:
+    return {row["id"]: row for row in pq.read_table(output / "translations").to_pylist()}
+
+
+def test_the_same_output_is_no_change(saved_models, night, tmp_path) -> None:
+    verdict = translate(
+        saved_models[1], night / "in.parquet", tmp_path / "out", reference_column="target",
+        baseline=Location(night / "before"), gate=True, max_rejected=1,
+    )  # fmt: skip
+    found = verdict.report["comparison"]
+    assert (found["paired"], found["changed"], found["sentences"]) == (8, 0, 7)
+    assert [entry["p"] for entry in found["metrics"]] == [1, 1, 1]
+    assert {entry["difference"] for entry in found["rates"].values()} == {0}
+    assert verdict.report["differences"] == verdict.report["alarms"] == []
+    assert (verdict.exit_status, verdict.reason) == (0, "done")
+    assert "0.0 % of 8 common sentences changed; BLEU 0.00" in "\n".join(verdict.summary())
+
+
+def test_a_comparison_says_what_an_evaluation_says(saved_models, night, tmp_path) -> None:
+    told = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out", reference_column="target",
+        baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
+    ).report  # fmt: skip
+    out, before = Location(tmp_path / "out"), Location(night / "before")
+    report = evaluate(
+        EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target", baseline=before)
+    )
+    assert told["comparison"]["metrics"] == report["comparison"]["metrics"]
+    for key in ("differences", "by_length", "samples", "scores", "rates"):
+        assert told[key] == report[key], key
+    assert told["differences"]
+    page = (tmp_path / "out/report/index.html").read_text()
+    assert "Where the two systems differ most" in page
+
+
+def test_without_references_what_changed_is_counted(saved_models, night, tmp_path) -> None:
+    verdict = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out",
+        baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
+    )  # fmt: skip
+    own, other = rows(tmp_path / "out"), rows(night / "before")
+    changed = [n for n in own if own[n]["translation"] != other[n]["translation"]]
+    assert changed
+    found = verdict.report["comparison"]
+    assert found["changed"] == pytest.approx(len(changed) / len(own), abs=1e-6)
+    assert (found["metrics"], found["sentences"]) == ([], 0)
+    listed = verdict.report["differences"]
+    assert sorted(entry["id"] for entry in listed) == changed
+    assert [e["similarity"] for e in listed] == sorted(e["similarity"] for e in listed)
+    for entry in listed:
+        assert entry["baseline"] == other[entry["id"]]["translation"]
+    before = json.loads((night / "before/report/report.json").read_text())
+    for name, entry in found["rates"].items():
+        assert entry["value"] == verdict.report["rates"][name]
+        assert entry["baseline"] == before["rates"][name]
+    assert set(found["throughput"]) == {"sentences_per_second", "target_tokens_per_second"}
+
+
+def test_only_the_same_ids_with_the_same_sources_are_pairs(saved_models, night, tmp_path) -> None:
+    sources = [*SOURCES[:4], "Another dog sees a small cat.", *SOURCES[5:]]
+    write(tmp_path / "in.parquet", [3, 1, 2, 0, 4, 5, 60, 7, 8], sources)
+    verdict = translate(
+        saved_models[0], tmp_path / "in.parquet", tmp_path / "out", reference_column="target",
+        baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
+    )  # fmt: skip
+    found = verdict.report["comparison"]
+    assert found["paired"] == 4  # 1, 5, 7 and 8: of 0 and 3 the sources are swapped
+    assert found["sentences"] == 3  # 7 has no reference
+    assert all("baseline" not in entry for entry in verdict.report["by_length"])
+    assert {entry["id"] for entry in verdict.report["differences"]} <= {1, 5, 8}
+
+
+def test_nothing_in_common_still_compares_the_rates(saved_models, night, tmp_path) -> None:
+    write(tmp_path / "in.parquet", list("abcdefghi"))
+    verdict = translate(
+        saved_models[0], tmp_path / "in.parquet", tmp_path / "out", reference_column="target",
+        baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
+    )  # fmt: skip
+    found = verdict.report["comparison"]
+    assert (found["paired"], found["changed"], found["metrics"]) == (0, None, [])
+    assert found["rates"]["score"]["difference"] != 0
+    assert "no sentence in common" in "\n".join(verdict.summary())
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_an_alarm_is_told_always_but_a_gate_only_if_asked(
+    saved_models, night, tmp_path, gate
+) -> None:
+    verdict = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out", max_rejected=1, gate=gate,
+        baseline=Location(night / "before"), drift=QUIET.model_copy(update={"score": 1e-9,
+        "attention_entropy": 1e-9}),
+    )  # fmt: skip
+    alarms = verdict.report["alarms"]
+    assert alarms
+    assert verdict.exit_status == (3 if gate else 0)
+    for alarm in alarms:
+        assert f"drift alarm: {alarm['text']}" in verdict.reason
+        assert f"ALARM     {alarm['text']}" in verdict.summary()
+        for number in (alarm["value"], alarm["baseline"]):
+            assert f"{number:.3f}" in alarm["text"]
+    assert verdict.reason.startswith("drift" if gate else "done; drift")
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert (manifest["exit_status"], manifest["verdict"]) == (verdict.exit_status, verdict.reason)
+    stored = json.loads((tmp_path / "out/report/report.json").read_text())
+    assert stored["verdict"] == verdict.reason
+    assert stored["exit_status"] == verdict.exit_status
+    assert alarms[0]["text"] in (tmp_path / "out/report/index.html").read_text()
+
+
+def test_both_gates_are_told(saved_models, night, tmp_path) -> None:
+    verdict = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out", max_rejected=0, gate=True,
+        baseline=Location(night / "before"),
+        drift=QUIET.model_copy(update={"attention_entropy": 1e-9}),
+    )  # fmt: skip
+    assert verdict.exit_status == 3
+    assert "more than --max-rejected 0.00 %; drift alarm: attention entropy" in verdict.reason
+
+
+def test_groups_account_for_every_row(saved_models, night, tmp_path) -> None:
+    verdict = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out", reference_column="target",
+        group_by=("domain", "target"), max_rejected=1, baseline=Location(night / "before"),
+        drift=QUIET,
+    )  # fmt: skip
+    domains, targets = verdict.report["groups"]
+    assert (domains["column"], targets["column"]) == ("domain", "target")
+    found = {entry["value"]: entry for entry in domains["values"]}
+    counted = {value: DOMAINS.count(value) for value in set(DOMAINS)}
+    assert {value: entry["rows"] for value, entry in found.items()} == counted
+    assert found["news"]["rejected"] == 1
+    assert found["law"]["sentences"] == 2
+    assert found["law"]["baseline"] >= 0
+    assert sum(entry["rows"] for entry in targets["values"]) == len(SOURCES)
+    assert "By domain" in (tmp_path / "out/report/index.html").read_text()
+
+
+def test_the_page_says_where_words_looked(saved_models, night, tmp_path) -> None:
+    report = translate(
+        saved_models[0], night / "in.parquet", tmp_path / "out", max_rejected=1
+    ).report
+    looked = [sample for sample in report["samples"] if "attention" in sample]
+    assert len(looked) >= 5
+    for sample in looked:
+        found = sample["attention"]
+        assert found["target"] == sample["translation"].split()
+        assert found["source"] == sample["source"].split()
+        assert len(found["weights"]) == len(found["target"])
+        for line in found["weights"]:
+            weights = [int(text) for text in line.split(" ")]
+            assert len(weights) == len(found["source"])
+            assert 0 <= sum(weights) <= 100 + len(weights) // 2 + 1
+
+
+def test_an_output_of_before_is_still_recognised(saved_models, night) -> None:
+    """What is not asked for leaves no trace in what identifies a job."""
+    corpus = inspect(str(night / "in.parquet"), "source")
+    models, name = (Location(saved_models[0]),), str(night / "in.parquet")
+    request = TranslateRequest(models, name, Location("/o"), search=SEARCH)
+    found = identify(request, bundle.check_all(request.models), corpus)
+    begun = json.loads((night / "before/_job.json").read_text())
+    assert set(found["settings"]) == set(begun["settings"])
+    assert not {"baseline", "group_by", "gate", "drift"} & set(found["settings"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"baseline": "{tmp}/none"}, "no output of jobs/translate.py; check --baseline"),
+        ({"baseline": "{tmp}/begun"}, "not finished"),
+        ({"baseline": "{tmp}/o"}, "is the --output itself"),
+        ({"baseline": "{tmp}/bare"}, "a baseline needs its report"),
+        ({"baseline": "{tmp}/lost"}, "its manifest.json names it"),
+        ({"gate": True}, "--gate needs --baseline"),
+        ({"group_by": ("domian",)}, "did you mean 'domain'"),
+        ({"group_by": ("source",)}, "no column 'source' for --group-by"),
+        ({"group_by": ("tags",)}, "give one of texts, numbers or dates"),
+        ({"group_by": ("domain", "domain")}, "named twice"),
+        ({"notify": "no-such-program"}, "no program 'no-such-program'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_the_start(
+    saved_models, night, tmp_path, options, message
+) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/_job.json").write_text("{}")
+    shutil.copytree(night / "before", tmp_path / "bare")
+    (tmp_path / "bare/report/report.json").unlink()
+    shutil.copytree(night / "before", tmp_path / "lost")
+    for part in (tmp_path / "lost/translations").iterdir():
+        part.unlink()
+    if "baseline" in options:
+        options = {"baseline": Location(options["baseline"].replace("{tmp}", str(tmp_path)))}
+    request = TranslateRequest((Location(saved_models[0]),), str(night / "in.parquet"),
+                               Location(tmp_path / "o"), search=SEARCH,
+                               **options)  # fmt: skip
+    corpus = inspect(request.input, "source")
+    with pytest.raises(UnusableInput, match=message) as caught:
+        check(request, bundle.check_all(request.models), corpus)
+    assert "\n" not in str(caught.value)
