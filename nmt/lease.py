@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from nmt.console import say
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import JobFailed, StoreAway, UnusableInput
 from nmt.exchange import Exchange, exchange_at
 from nmt.storage import Location, format_json
 
@@ -110,10 +110,14 @@ class HeldLease:
         self._take()
         self._thread.start()
 
-    def release(self) -> None:
-        """Give it back. Where that fails, it runs out."""
+    def stop(self) -> None:
+        """Keep it no longer; it runs out."""
         self._end.set()
         self._thread.join(self._seconds)
+
+    def release(self) -> None:
+        """Give it back."""
+        self.stop()
         if self._lost is None:
             with contextlib.suppress(JobFailed, UnusableInput):
                 data, version = self._exchange.read()
@@ -122,8 +126,8 @@ class HeldLease:
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds / _BEATS):
-            # An error of the store passes, or it ends the job elsewhere.
-            with contextlib.suppress(JobFailed, UnusableInput):
+            # Whatever the store's error is: it passes, or it ends the job elsewhere.
+            with contextlib.suppress(Exception):
                 self._renew()
             if self._lost is not None:
                 return
@@ -161,8 +165,13 @@ def hold(output: Location, seconds: float = SECONDS) -> Iterator[HeldLease]:
     lease.start()
     try:
         yield lease
-    finally:
+    except StoreAway:  # nor would it answer now
+        lease.stop()
+        raise
+    except BaseException:
         lease.release()
+        raise
+    lease.release()
 
 
 def check_owner(output: Location, owner: str) -> None:

@@ -46,9 +46,9 @@ class Work:
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
-        page: numbers of the rows that stand on the page, where their attention is looked at.
         generation: of the output's files.
         owner: who must have the output's lease when a unit is committed; None asks nobody.
+        page: numbers of the rows that stand on the page, where their attention is looked at.
     """
 
     models: tuple[str, ...]
@@ -65,10 +65,10 @@ class Work:
     alignments: bool
     heatmaps: frozenset[int]
     heatmap_words: bool = False
-    page: frozenset[int] = frozenset()
-    gpus: float = 0.0
     generation: int = 1
     owner: str | None = None
+    page: frozenset[int] = frozenset()
+    gpus: float = 0.0
 
 
 class DecodeActor:

@@ -11,7 +11,6 @@ from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
-from nmt.evaluation.sentences import References
 from nmt.lease import HeldLease, hold
 from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
@@ -57,42 +56,28 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}")
         return None
-    manifest = output.finished(job)
-    if manifest is not None:
-        verdict = _stored(request, manifest)
-    else:
-        verdict = _do(request, info, job, corpus, references, units, output, started)
+    verdict = _stored(request, output.finished(job))
+    if verdict is None:
+        wait_for_stores()
+        with hold(request.output, request.lease_seconds) as lease, told(request, output, job):
+            output.guard = lease.check
+            # The job that had the lease may have finished it.
+            verdict = _stored(request, output.begin(job, request.overwrite))
+            if verdict is None:
+                _decode(request, info, job, corpus, units, output, lease)
+                with activity("writing the report"):
+                    seconds = time.monotonic() - started
+                    verdict = close(request, info, corpus, references, output, job, seconds)
     if request.notify is not None:
         report = request.output / "report" / "report.json"
         notify(request.notify, report, verdict.exit_status, verdict.reason)
     return verdict
 
 
-def _do(
-    request: TranslateRequest,
-    info: dict[str, Any],
-    job: dict[str, Any],
-    corpus: InputCorpus,
-    references: References,
-    units: list[Unit],
-    output: Output,
-    started: float,
-) -> Verdict:
-    """Translate and report, as the only job that writes to this output."""
-    wait_for_stores()
-    with hold(request.output, request.lease_seconds) as lease:
-        if manifest := output.begin(job, request.overwrite):  # by the job that had the lease
-            return _stored(request, manifest)
-        output.guard = lease.check
-        with told(request, output, job):
-            _decode(request, info, job, corpus, units, output, lease)
-            with activity("writing the report"):
-                seconds = time.monotonic() - started
-                return close(request, info, corpus, references, output, job, seconds)
-
-
-def _stored(request: TranslateRequest, manifest: dict[str, Any]) -> Verdict:
-    """The verdict of the finished job."""
+def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdict | None:
+    """The verdict of a finished job; None without its manifest."""
+    if manifest is None:
+        return None
     say(f"{request.output}: already finished; nothing to do")
     report = (request.output / "report" / "report.json").read_json()
     return Verdict(manifest["exit_status"], manifest["verdict"], report)
