@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from s3 import CREDENTIALS
 
 _PATIENCE = 180  # seconds
 
@@ -46,7 +47,8 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    """The head, with two CPUs and a dashboard; stopped by its own process id."""
+    """The head, with two CPUs, a dashboard and the credentials of the S3 server, whose address
+    must stand in the URI; stopped by its own process id."""
     # Ray's sockets need a short path.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     port, dashboard = (_free_port() for _ in range(2))
@@ -58,7 +60,7 @@ def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
     log_file = tmp_path_factory.mktemp("ray") / "log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=environment(), start_new_session=True
+            command, stdout=log, stderr=log, env=environment(**CREDENTIALS), start_new_session=True
         )
     head = RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", process.pid)
     try:

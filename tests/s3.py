@@ -15,6 +15,11 @@ from pathlib import Path
 import pytest
 
 ACCESS, SECRET = "test-access-key", "test-secret-key-0123456789"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": ACCESS,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 _PATIENCE = 120  # seconds until it must be ready, on a loaded machine
 
 
@@ -53,12 +58,15 @@ class S3Server:
     def environment(self) -> dict[str, str]:
         """The variables by which a process reaches it."""
         return {
-            "AWS_ACCESS_KEY_ID": ACCESS,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def uri(self, path: str) -> str:
+        """A URI that says itself where the server is, for processes without its variables."""
+        address = self.endpoint.removeprefix("http://")
+        return f"s3://nmt/{path}?endpoint_override={address}&scheme=http&region=us-east-1"
 
     def start(self, wait: bool = True) -> None:
         """Start its process, and wait until it answers."""

@@ -89,9 +89,14 @@ def site(tmp_path_factory, ray_head: RayHead, demo_bundle, demo_dataset) -> Iter
     found = Site(store, ray_head, folder / "model", folder / "in.txt")
     try:
         start = time.monotonic()
-        run("translate", *found.options("s3://nmt/undisturbed"), head=ray_head, **store.environment)
+        run(
+            "translate",
+            *found.options(store.uri("undisturbed")),
+            head=ray_head,
+            **store.environment,
+        )
         found.seconds = time.monotonic() - start
-        found.undisturbed = rows_of("s3://nmt/undisturbed")
+        found.undisturbed = rows_of(store.uri("undisturbed"))
         yield found
     finally:
         store.stop()
@@ -155,7 +160,7 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
         f"{site.seconds:.0f} s")  # fmt: skip
     for number in range(count):
         chance = random.Random(1000 * seed + number)
-        victim, output = VICTIMS[number % len(VICTIMS)], f"s3://nmt/{seed}-{number}"
+        victim, output = VICTIMS[number % len(VICTIMS)], site.store.uri(f"{seed}-{number}")
         start, history = time.monotonic(), []
         moment = chance.uniform(0.1, 1.0) * site.seconds
         while True:
@@ -165,7 +170,7 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
                     job.wait(moment)
                     history.append("nothing, for it was done")
                 except subprocess.TimeoutExpired:
-                    committed = len(Location(f"{output}/_units").files(".json"))
+                    committed = len((Location(output) / "_units").files(".json"))
                     history.append(kill(site, victim, job, chance))
                     history[-1] += f" after {moment:.1f} s with {committed} units"
             _, errors = job.communicate(timeout=_PATIENCE)
@@ -193,7 +198,7 @@ def test_twenty_kills(site: Site, capsys: pytest.CaptureFixture) -> None:
 
 
 def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
-    output = "s3://nmt/two"
+    output = site.store.uri("two")
     jobs = [site.start(output) for _ in range(2)]
     ends = [job.communicate(timeout=_PATIENCE)[1].strip().splitlines()[-1] for job in jobs]
     assert sorted(job.returncode for job in jobs) == [0, 1], ends

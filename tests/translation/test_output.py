@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
 from nmt.translation.corpus import Slice, Unit
 from nmt.translation.output import Output
@@ -144,6 +144,19 @@ def test_overwriting_what_was_never_finished(tmp_path, killed_after) -> None:
     assert verify(Location(tmp_path)).violations == []
     assert len(list((tmp_path / "translations").iterdir())) == 3
     assert len(list((tmp_path / "_units").iterdir())) == 3
+
+
+def test_an_input_that_changed_is_refused_by_its_name(tmp_path) -> None:
+    inputs = {"s3://b/day 1.txt": "sha256 aa", "s3://b/day 2.txt": "sha256 bb"}
+    out = Output(Location(tmp_path))
+    out.begin({**job(1), "inputs": inputs}, overwrite=False)
+    for changed in ({**inputs, "s3://b/day 2.txt": "sha256 cc"}, {"s3://b/day 1.txt": "sha256 aa"}):
+        with pytest.raises(
+            UnusableInput, match=r"inputs\.s3://b/day 2\.txt: sha256 bb → "
+        ) as caught:
+            out.check({**job(1), "inputs": changed}, overwrite=False)
+        assert "day 1" not in str(caught.value)
+        assert "--overwrite" in str(caught.value)
 
 
 def test_who_may_no_longer_write_commits_nothing(tmp_path) -> None:

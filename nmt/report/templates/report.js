@@ -124,6 +124,7 @@
     if (parts.length !== 2 * labels.length - 1) {
       parts = labels.flatMap((label, index) => (index ? [" ", label] : [label]));
       line.append(document.createElement("br"));
+      looked.classList.add("read");
     } else {
       line.replaceChildren();
     }
