@@ -51,11 +51,28 @@ def translate(
         float | None,
         typer.Option(min=0, help="α of Wu et al. 2016, beam search only.  [default: 1.0]"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences decoded together.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Sentences decoded together.  [default: about 2,048 tokens of like length]",
+        ),
+    ] = None,
     actors: Annotated[
         str | None,
         typer.Option(
             metavar="N|MIN:MAX", help="Decoding actors.  [default: one, a core each if large]"
+        ),
+    ] = None,
+    gpus_per_actor: Annotated[
+        float,
+        typer.Option(min=0, help="GPUs of an actor; 0.5 lets two share one, 0 decodes on CPUs."),
+    ] = 0.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Translation memory: what lies there is not decoded again, nothing twice.",
         ),
     ] = None,
     heatmaps: Annotated[int, typer.Option(min=0, help="Sampled attention heatmaps.")] = 16,
@@ -140,6 +157,8 @@ def translate(
         id_column=id_column,
         batch_size=batch_size,
         actors=cli.parse_range(actors) if actors else None,
+        gpus_per_actor=gpus_per_actor,
+        memory=Location(memory) if memory else None,
         heatmaps=heatmaps,
         heatmap_words=heatmap_words,
         heatmap_pages=heatmap_pages,

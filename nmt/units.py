@@ -61,6 +61,7 @@ class ActorPool:
         least: actors to begin with.
         most: actors at most.
         cpus: cores of each.
+        gpus: GPUs of each; less than 1 where actors share one.
     """
 
     make: Callable[..., Callable[[Any], Any]]
@@ -68,6 +69,7 @@ class ActorPool:
     least: int
     most: int
     cpus: int
+    gpus: float = 0.0
 
 
 def stream_units(
@@ -99,6 +101,7 @@ def stream_units(
             fn_constructor_args=(work.make, work.arguments),
             compute=ActorPoolStrategy(min_size=work.least, max_size=work.most),
             num_cpus=work.cpus,
+            **({"num_gpus": work.gpus} if work.gpus else {}),
         )
     else:
         dataset = dataset.map(lambda row: _answer(work, row))

@@ -61,7 +61,11 @@ def close(
         "exit_status": status,
         "model": _model(request, info),
         **measured,
-        "settings": {**job["settings"], "batch_size": request.batch_size},
+        "settings": {
+            **job["settings"],
+            "batch_size": request.batch_size,
+            "memory": None if request.memory is None else str(request.memory),
+        },
         "inputs": corpus.inputs,
         "versions": _versions(),
     }
@@ -89,6 +93,7 @@ def close(
     }
     _verify(output, manifest)
     output.finish(manifest)
+    output.scratch.delete()
     return Verdict(status, verdict, report)
 
 

@@ -18,6 +18,7 @@ from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import detect, open_text
 from nmt.errors import UnusableInput
 from nmt.storage import Location
+from nmt.translation.gzip_lines import read_lines
 from nmt.translation.input_files import expand
 from nmt.translation.parquet_input import inspect_schema, plain_ids, read_rows
 
@@ -235,8 +236,8 @@ class Rows:
 def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
     """Read a unit's rows.
 
-    What a unit of a .gz file begins with is found by unpacking the file from its start, for gzip
-    knows no other way: plain text or several smaller files are read faster.
+    A .gz file of several units is unpacked by each process that reads some of them, once if it
+    reads them in order: plain text or smaller files are read faster.
 
     Args:
         unit: one of `InputCorpus.units`.
@@ -262,12 +263,13 @@ def _numbers(unit: Unit) -> list[int]:
 
 
 def _read_lines(part: Slice) -> Iterator[bytes]:
-    with open_text(Location(part.file), "text" if part.kind == "text" else part.kind) as stream:
-        skip = part.start
-        if part.kind == "text":
+    if part.kind == "gzip":
+        lines = read_lines(part.file, part.start, part.rows)
+    else:
+        with open_text(Location(part.file), part.kind) as stream:
             stream.seek(part.offset)
-            skip = 0
-        for number, line in enumerate(islice(stream, skip, skip + part.rows), part.start):
-            if number == 0:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            yield line.rstrip(b"\n").removesuffix(b"\r")
+            lines = list(islice(stream, part.rows))
+    for number, line in enumerate(lines, part.start):
+        if number == 0:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        yield line.rstrip(b"\n").removesuffix(b"\r")

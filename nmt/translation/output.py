@@ -3,6 +3,7 @@
     _lease.json         which job may write here now
     _job.json           what this output is for: model, inputs, settings
     _units/00000.json   the record of a committed unit, written after its files
+    _scratch/           of a job with a memory, until it has ended
     manifest.json       names the files that count
     _SUCCESS            written last
 
@@ -87,6 +88,16 @@ class Output:
             self.generation += 1
             self._marker.write_json({**job, **self._named_generation})
         return None
+
+    @property
+    def scratch(self) -> Location:
+        """The folder of what is needed only while the job runs."""
+        return self.location / "_scratch"
+
+    def efforts(self) -> list[dict[str, Any]]:
+        """What was decoded for a memory, record by record; see `nmt.translation.effort`."""
+        files = self.scratch.files(".json")
+        return [file.read_json() for file in files if file.name.startswith("decoded-")]
 
     @property
     def _marker(self) -> Location:

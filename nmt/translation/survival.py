@@ -10,7 +10,8 @@ attempts, too; that costs time, and only where it strikes the same row twice a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nmt.errors import JobFailed, UnusableInput
@@ -72,6 +73,15 @@ class Attempts:
     def clear(self) -> None:
         """Forget them: the unit is done."""
         self._file.delete()
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Around an attempt: it is forgiven where it raises."""
+        try:
+            yield
+        except Exception:
+            self.forgive()
+            raise
 
     def _write(self) -> None:
         self._file.write_json({"begun": self.begun, "spans": self._spans})

@@ -14,7 +14,7 @@ from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import texts_of
 from nmt.errors import UnusableInput
 from nmt.storage import Location
-from nmt.translation import input_files, parquet_input
+from nmt.translation import gzip_lines, input_files, parquet_input
 from nmt.translation.corpus import InputCorpus, inspect, read_unit
 
 
@@ -426,3 +426,26 @@ def test_a_gz_is_one_unit_unless_it_is_huge(tmp_path) -> None:
     assert shares["c.gz"] == [8192]
     assert shares["d.gz"] == [8192, 8192, 616]
     assert sum(shares["b.txt"]) == 600
+
+
+def test_units_of_a_gz_are_the_same_in_any_order(tmp_path, monkeypatch) -> None:
+    opened = []
+    real = gzip_lines.open_text
+
+    def counting(*args: object):
+        opened.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(gzip_lines, "open_text", counting)
+    rows = [f"\ufeffline {i}".encode() for i in range(60_000)]
+    file = text(tmp_path / "a.gz", rows)
+    units = look(file).units()
+    assert len(units) == 8
+    found = [read_unit(unit, "source", None).texts for unit in units]
+    assert [line for some in found for line in some] == [b"line 0", *rows[1:]]
+    assert len(opened) == 1
+    for number in (5, 5, 2, 7, 0, 1):
+        assert read_unit(units[number], "source", None).texts == found[number]
+    assert len(opened) == 5
+    text(file, rows[::-1])
+    assert read_unit(units[3], "source", None).texts == rows[::-1][3 * 8192 : 4 * 8192]
