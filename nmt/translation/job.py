@@ -9,6 +9,7 @@ from typing import Any
 from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.evaluation.samples import sample_rows
+from nmt.probe import check_writable
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.closing import Verdict, close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
@@ -43,7 +44,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     if dry_run:
         say(f"model     {request.model_names}: {info['parameters']:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
-        say(f"output    {request.output}")
+        say(f"output    {request.output}: {check_writable(request.output)}")
         return None
     if manifest := output.begin(job, request.overwrite):
         say(f"{request.output}: already finished; nothing to do")
