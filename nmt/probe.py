@@ -5,7 +5,6 @@ Used by dry runs: that an output cannot be written should not be learnt after ho
 
 from __future__ import annotations
 
-import contextlib
 import os
 import urllib.parse
 import uuid
@@ -37,8 +36,7 @@ def check_writable(folder: Location) -> str:
     if folder.is_local:
         return _check_rights(folder)
     if folder.uri.startswith("s3://"):
-        with contextlib.suppress(ImportError):
-            return _ask_s3(folder)
+        return _ask_s3(folder)
     probe = folder / f"probe-{uuid.uuid4().hex}"
     probe.write_bytes(b"")
     probe.delete()
