@@ -1,7 +1,7 @@
 """What a training step costs on many replicas: a model from shapes, bandwidths and latencies.
 
 A step is made of three parts. *Compute*: the model's operations at the speed that one replica
-reaches, and what a step takes whatever the size of its batch. *All-reduce*: the gradients of all
+reaches, and what a batch takes whatever its size. *All-reduce*: the gradients of all
 replicas are summed in a ring, which sends 2 (n - 1) / n of their bytes over every link in
 2 (n - 1) hops (Patarasuk and Yuan 2009); it begins when the gradients are there, so nothing
 overlaps. *Input*: every worker makes the whole global batch ahead of time and takes its slice, so
@@ -23,7 +23,7 @@ class Machine:
     Attributes:
         name: for people.
         operations: floating-point operations a second that one replica reaches in training.
-        overhead: seconds of a step that do not depend on its batch: launches, update.
+        overhead: seconds of each batch that do not depend on its size: launches of kernels.
         node: replicas of a machine.
         inside: bytes a second, each way, between two replicas of a machine.
         network: bytes a second, each way, between two machines.
@@ -99,8 +99,8 @@ def ring_seconds(replicas: int, size: float, bandwidth: float, latency: float) -
 
 def cost(job: Job, machine: Machine, replicas: int) -> Cost:
     """The cost of an update on so many replicas, each with `Job.tokens` tokens a batch."""
-    one = job.operations * job.tokens / machine.operations
-    compute = job.accumulate * one + machine.overhead
+    one = job.operations * job.tokens / machine.operations + machine.overhead
+    compute = job.accumulate * one
     # One ring through all machines: its slowest link is the one between two of them.
     bandwidth = machine.inside if replicas <= machine.node else machine.network
     exchange = ring_seconds(replicas, _FLOAT * job.parameters, bandwidth, machine.latency)
