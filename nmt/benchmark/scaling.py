@@ -21,7 +21,6 @@ class Machine:
     """What the model assumes of the machines.
 
     Attributes:
-        name: for people.
         operations: floating-point operations a second that one replica reaches in training.
         overhead: seconds of each batch that do not depend on its size: launches of kernels.
         node: replicas of a machine.
@@ -31,7 +30,6 @@ class Machine:
         rows: sentence pairs a second that a worker reads and pads.
     """
 
-    name: str
     operations: float
     overhead: float
     node: int

@@ -13,6 +13,7 @@ from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 
 _FLOAT = 4  # bytes
+_WORKING = 1.25  # what the operations themselves hold for a while; see docs/distributed.md
 
 
 def strategy_name(workers: int, devices: int) -> str:
@@ -57,9 +58,9 @@ def preview(
     state = state_bytes(parameters, training)
     batch = max(batch_bytes(settings.model, shape, sizes[1], replicas) for shape in shapes)
     yield (
-        f"memory    about {_gigabytes(state + batch)} a replica, besides TensorFlow itself: "
+        f"memory    about {_gigabytes(_WORKING * (state + batch))} a replica, TensorFlow apart: "
         f"{_gigabytes(state)} for weights, gradients and optimizer, {_gigabytes(batch)} for the "
-        "largest batch"
+        "largest batch, and working space"
     )
 
 

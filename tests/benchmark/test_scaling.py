@@ -1,12 +1,14 @@
 """The cost model: what must hold of it whatever the machines are."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from nmt.benchmark.scaling import Job, Machine, cost, ring_seconds
 
-MACHINE = Machine("test", 1e12, 0.001, 4, 1e11, 1e9, 1e-5, 1e9)
+MACHINE = Machine(1e12, 0.001, 4, 1e11, 1e9, 1e-5, 1e9)
 JOB = Job(10_000_000, 1e8, 4000, 20)
 
 
@@ -54,3 +56,10 @@ def test_input_is_waited_for_only_where_it_is_slower_than_the_rest() -> None:
     assert found.limit == "input"
     assert found.step == pytest.approx(64 * 4000 / 20 / 10_000)
     assert found.tokens_per_second == pytest.approx(20 * 10_000)
+
+
+def test_the_tables_of_the_docs_are_those_of_the_model() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "distributed.md").read_text("utf-8")
+    for title, text in runpy.run_path(str(docs / "scaling_model.py"))["tables"]([]).items():
+        assert f"**{title}**\n\n{text}\n" in page, title
