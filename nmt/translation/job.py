@@ -12,6 +12,7 @@ from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.lease import HeldLease, hold
+from nmt.probe import check_writable
 from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
 from nmt.translation.actor import DecodeActor, Work
@@ -54,7 +55,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     if dry_run:
         say(f"model     {request.model_names}: {info['parameters']:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
-        say(f"output    {request.output}")
+        say(f"output    {request.output}: {check_writable(request.output)}")
         return None
     verdict = _stored(request, output.finished(job))
     if verdict is None:
