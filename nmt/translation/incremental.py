@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from nmt.console import activity, say
 from nmt.memory.generation import depends_on, open_generation
 from nmt.settings import SearchSettings
@@ -17,6 +19,7 @@ from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.screening import Screen, cleaning_of
 from nmt.translation.stages import (
+    STRIPES,
     Drawing,
     Missing,
     MissingRows,
@@ -24,6 +27,7 @@ from nmt.translation.stages import (
     find_missing,
     hash_group,
     look_up,
+    stripes,
     write_group,
 )
 from nmt.vocabulary import load as load_vocabulary
@@ -81,12 +85,18 @@ def translate_units(
     with activity("looking into the memory", total=len(partitions)) as shown:
         shared_screen = tasks.share(screen)
         hashed = [
-            tasks.submit_parts(2, hash_group, shared, shared_screen, group) for group in groups
+            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_screen, group)
+            for group in groups
         ]
-        sentences, rows = [part[0] for part in hashed], [part[1] for part in hashed]
+        owner = np.searchsorted(stripes(plan.memory.partitions), partitions, "right") - 1
+        sentences = [[parts[stripe] for parts in hashed] for stripe in owner.tolist()]
+        rows = [parts[-1] for parts in hashed]
         counts = {}
         for number, count in tasks.results(
-            [tasks.submit(_numbered, p, find_missing, shared, p, *sentences) for p in partitions],
+            [
+                tasks.submit(_numbered, p, find_missing, shared, p, *sentences[p])
+                for p in partitions
+            ],
             "looking into the memory",
         ):
             counts[number] = count
@@ -107,7 +117,7 @@ def translate_units(
                 shown.advance(record["sentences"], progress.add(counted))
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
         found = [
-            tasks.submit_parts(len(groups), look_up, shared, p, *sentences) for p in partitions
+            tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
         ]
         written = [
             tasks.submit(write_group, shared, group, waiting, rows[g], *[part[g] for part in found])

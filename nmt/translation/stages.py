@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,10 +31,13 @@ from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode, peak_bytes
+from nmt.translation.parquet_input import read_rows
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screen, Screened
 from nmt.translation.survival import Attempts, surviving
 
+STRIPES = 8  # a task of one partition is handed so small a part of all sentences
+ROW_GROUP = 4096  # rows of missing sentences that are read together
 _LOST = pa.schema({"key": KEY, "reason": pa.string()})
 _REUSED, _FIRST, _AGAIN = 0, 1, 2  # where the result of a group's sentence comes from
 
@@ -71,22 +75,30 @@ class Plan:
 
 
 class Sentences(NamedTuple):
-    """The different sentences of a group, partition by partition.
+    """The different sentences of a group in some partitions, one partition after another.
 
     Attributes:
         keys: one each.
         texts: what the key was made of.
-        bounds: where each partition begins, and where the last one ends.
+        first: the first of the partitions.
+        bounds: where each of them begins, and where the last one ends.
     """
 
     keys: pa.Array
     texts: pa.Array
+    first: int
     bounds: np.ndarray
 
     def part(self, partition: int) -> tuple[pa.Array, pa.Array]:
         """Keys and texts of one partition."""
-        start, stop = self.bounds[partition : partition + 2].tolist()
+        place = partition - self.first
+        start, stop = self.bounds[place : place + 2].tolist()
         return self.keys.slice(start, stop - start), self.texts.slice(start, stop - start)
+
+
+def stripes(partitions: int) -> list[int]:
+    """Where each stripe of partitions begins, and where the last one ends."""
+    return [partitions * stripe // STRIPES for stripe in range(STRIPES + 1)]
 
 
 class UnitRows(NamedTuple):
@@ -104,7 +116,7 @@ class UnitRows(NamedTuple):
 
 
 def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[Any]:
-    """Yields the group's `Sentences`, and the `UnitRows` of each of its units."""
+    """Yields the group's `Sentences`, `STRIPES` times, and the `UnitRows` of each of its units."""
     work, found, texts = plan.work, [], []
     for unit in units:
         screened = screen(_read(unit, work).texts)
@@ -113,9 +125,12 @@ def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[
     keys, first, numbers = distinct(keys_of(texts))
     owners = partitions_of(keys, plan.memory.partitions)
     order = np.argsort(owners, kind="stable")
-    bounds = np.searchsorted(owners[order], np.arange(plan.memory.partitions + 1))
-    chosen = [texts[i] for i in first[order].tolist()]
-    yield Sentences(keys.take(pa.array(order)), pa.array(chosen, pa.string()), bounds)
+    owners = owners[order]
+    for begin, end in pairwise(stripes(plan.memory.partitions)):
+        bounds = np.searchsorted(owners, np.arange(begin, end + 1))
+        own = order[bounds[0] : bounds[-1]]
+        chosen = pa.array([texts[i] for i in first[own].tolist()], pa.string())
+        yield Sentences(keys.take(pa.array(own)), chosen, begin, bounds - bounds[0])
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order))
     rows, start = [], 0
@@ -141,7 +156,7 @@ def find_missing(plan: Plan, partition: int, *groups: Sentences) -> int:
             "key": keys.take(pa.array(missing)),
             "text": texts.take(pa.array(first[missing])),
         }
-        plan.missing(partition).write_table(pa.table(columns))
+        plan.missing(partition).write_table(pa.table(columns), ROW_GROUP)
     return len(missing)
 
 
@@ -198,9 +213,7 @@ def _told(effort: dict[str, Any], rows: int) -> dict[str, Any]:
 
 def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
     """Translate sentences and put them into the memory; returns the record of what it cost."""
-    tables = [
-        read_table(plan.missing(part.partition)).slice(part.start, part.rows) for part in item.parts
-    ]
+    tables = [read_rows(plan.missing(p.partition), p.start, p.rows) for p in item.parts]
     whole = pa.concat_tables(tables)
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
@@ -209,12 +222,12 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
     rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):
-        places = range(start, start + part.rows)
+        span = range(start, start + part.rows)
         keys, own = table.column("key").combine_chunks(), rows.slice(start, part.rows)
-        done = pa.array([place not in lost for place in places])
+        done = pa.array([place not in lost for place in span])
         own = own.combine_chunks().add_column(0, "key", keys)
         if len(lost):
-            reasons = pa.array([lost.get(place) for place in places], pa.string())
+            reasons = pa.array([lost.get(place) for place in span], pa.string())
             bad = pa.Table.from_arrays([keys, reasons], schema=_LOST).filter(pc.invert(done))
             if len(bad):
                 (plan.scratch / f"lost-{part.partition:03d}-{name}.parquet").write_table(bad)
