@@ -21,7 +21,7 @@ SEARCH = SearchSettings(
 )
 
 
-def translate(model: Path, name: Path, output: Path, **options: Any) -> Verdict:
+def translate(model: Path, name: Path, output: Path | str, **options: Any) -> Verdict:
     """Do what jobs/translate.py does, here."""
     options.setdefault("search", SEARCH)
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
