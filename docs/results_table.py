@@ -11,7 +11,7 @@ def table(results: list[dict]) -> str:
     """The Markdown table of scores."""
     rows = [("what", "metric", "value", "minutes", "parameters", "how it was scored")]
     for item in results:
-        if item["metric"] == "ratio":
+        if "goal" in item:
             continue
         parameters = f"{item['parameters'] / 1e6:.1f} M" if item["parameters"] else ""
         minutes = "" if item["minutes"] is None else f"{item['minutes']:.0f}"
@@ -22,14 +22,17 @@ def table(results: list[dict]) -> str:
 
 
 def speed(results: list[dict]) -> str:
-    """The Markdown table of speeds, each as a ratio of two that were measured side by side."""
-    rows = [("what", "ratio", "goal", "ours : theirs", "unit")]
+    """The Markdown table of goals of speed, most of them ratios of two measured side by side."""
+    rows = [("what", "found", "goal", "ours : theirs", "unit", "command")]
     for item in results:
-        if item["metric"] == "ratio":
-            both = f"{item['ours']:,.4g} : {item['theirs']:,.4g}"
-            goal = f"{item['goal']:g} ×" if item["goal"] else ""
-            rows.append((item["name"], f"{item['value']:.2f} ×", goal, both, item["unit"]))
-    return _markdown(rows, "---|---:|---:|---|---")
+        if "goal" not in item:
+            continue
+        unit = "×" if item["metric"] == "ratio" else "s"
+        both = f"{item['ours']:,.4g} : {item['theirs']:,.4g}" if "ours" in item else ""
+        value, goal = f"{item['value']:.2f} {unit}", f"{item['goal']:g} {unit}"
+        command = f"`{item['command']}`"
+        rows.append((item["name"], value, goal, both, item["unit"], command))
+    return _markdown(rows, "---|---:|---:|---|---|---")
 
 
 def _markdown(rows: list[tuple[str, ...]], alignment: str) -> str:

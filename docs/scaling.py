@@ -1,8 +1,10 @@
 """Training speed of workers × devices on this machine, without Ray, in turn.
 
 Each device gets one core and the same share of the global batch: `--batch-tokens` a device. "1 × 1,
-2 threads" is one device with two cores and the batch of two. Prints target tokens a second of wall
-time, and the ratio to the mean of the runs of one device before and after.
+2 threads" is one device with two cores and the batch of two; "apart" are two workers that exchange
+nothing. Prints target tokens a second of wall time, the milliseconds of a step, and the ratio to
+the mean of the runs of one device before and after; then the time of an all-reduce of the model's
+gradients alone, and what the model of docs/distributed.md makes of the two for 2 × 1.
 
     python docs/scaling.py DATASET [group.key=value …]
 """
@@ -16,24 +18,37 @@ import subprocess
 import sys
 import time
 from itertools import islice
+from typing import Any, NamedTuple
 
-# Workers, devices a worker, threads of a worker, batches in one.
-LAYOUTS = [(1, 1, 1, 1), (2, 1, 1, 2), (1, 1, 1, 1), (1, 1, 2, 2), (1, 2, 2, 2), (1, 1, 1, 1)]
-_WARM_UP, _STEPS = 14, 40
+_WARM_UP, _STEPS, _EXCHANGES = 14, 40, 20
 
 
-def measure(
-    data: str,
-    assignments: list[str],
-    rank: int,
-    workers: int,
-    devices: int,
-    threads: int,
-    size: int,
-) -> None:
-    """One worker's process; the first prints its speed."""
+class Layout(NamedTuple):
+    """Processes and what each has; `size` is the global batch in batches of one device."""
+
+    workers: int
+    devices: int
+    threads: int
+    size: int
+    apart: bool = False
+
+    def __str__(self) -> str:
+        apart = ", apart" if self.apart else ""
+        return f"{self.workers} × {self.devices}, {self.threads} thread(s){apart}"
+
+
+ONE = Layout(1, 1, 1, 1)
+TWO, APART = Layout(2, 1, 1, 2), Layout(2, 1, 1, 2, apart=True)
+LAYOUTS = [ONE, TWO, APART, ONE, Layout(1, 1, 2, 2), Layout(1, 2, 2, 2), ONE]
+
+
+def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dict[str, float]:
+    """One worker's process: tokens and seconds of a step, and the model's parameters."""
     from nmt.training.strategy import Replicas, set_up_devices
 
+    workers, devices, threads, size, apart = layout
+    if apart:
+        rank, workers, size = 0, 1, 1
     set_up_devices(threads, devices, False)
     replicas = Replicas(workers, rank, devices)
     from nmt.configuration import resolve
@@ -61,48 +76,92 @@ def measure(
         float(step([batch], (1, 1), False).loss)
     start = time.monotonic()
     tokens = sum(float(step([batch], (1, 1), False).tokens) for batch in islice(batches, _STEPS))
-    if rank == 0:
-        print(json.dumps(tokens / (time.monotonic() - start)))
+    seconds = time.monotonic() - start
+    parameters = float(model.count_params())
+    return {"tokens": tokens / _STEPS, "seconds": seconds / _STEPS, "parameters": parameters}
 
 
-def run(data: str, assignments: list[str], layout: tuple[int, int, int, int]) -> float:
-    """Start the workers of a layout; returns target tokens a second."""
+def exchange(rank: int, parameters: int) -> float:
+    """One of two processes: seconds of an all-reduce of so many gradients, median."""
+    from nmt.training.strategy import Replicas, set_up_devices
+
+    set_up_devices(1, 1, False)
+    replicas = Replicas(2, rank, 1)
+    import tensorflow as tf
+
+    pieces = [tf.ones([parameters // 16]) for _ in range(16)]
+
+    @tf.function
+    def reduce() -> Any:
+        return replicas.strategy.run(
+            lambda: tf.distribute.get_replica_context().all_reduce("SUM", pieces)
+        )
+
+    times = []
+    for _ in range(_EXCHANGES):
+        start = time.monotonic()
+        float(reduce()[0][0])
+        times.append(time.monotonic() - start)
+    return sorted(times)[len(times) // 2]
+
+
+def run(work: list[Any], processes: int, joined: bool) -> list[Any]:
+    """Start the processes of a measurement; returns what each of them found."""
     ports = []
-    for _ in range(layout[0]):
+    for _ in range(processes):
         with socket.create_server(("127.0.0.1", 0)) as server:
             ports.append(server.getsockname()[1])
     addresses = [f"127.0.0.1:{port}" for port in ports]
-    processes = []
-    for rank in range(layout[0]):
-        environment = dict(os.environ)
-        if layout[0] > 1:
+    started = []
+    for rank in range(processes):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        if joined and processes > 1:
             task = {"type": "worker", "index": rank}
             environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        place = json.dumps([data, assignments, rank, *layout])
-        command = [sys.executable, __file__, "--worker", place]
-        processes.append(
+        command = [sys.executable, __file__, "--worker", json.dumps([rank, *work])]
+        started.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         )
-    printed = [process.communicate()[0] for process in processes]
-    return float(json.loads(printed[0].strip().splitlines()[-1]))
+    return [json.loads(process.communicate()[0].strip().splitlines()[-1]) for process in started]
+
+
+def work_of(rank: int, kind: str, *rest: Any) -> Any:
+    """What a process started by `run` does."""
+    if kind == "exchange":
+        return exchange(rank, *rest)
+    data, assignments, layout = rest
+    return measure(data, assignments, rank, Layout(*layout))
 
 
 def main() -> None:
     """Measure the layouts one after the other."""
     if sys.argv[1] == "--worker":
-        measure(*json.loads(sys.argv[2]))
+        print(json.dumps(work_of(*json.loads(sys.argv[2]))))
         return
     data, assignments = sys.argv[1], sys.argv[2:]
-    speeds = []
+    speeds, steps, one = [], {}, {}
     for layout in LAYOUTS:
-        speeds.append(run(data, assignments, layout))
-        print(f"{layout[0]} × {layout[1]}, {layout[2]} thread(s): {speeds[-1]:,.0f}", flush=True)
+        found = run(["train", data, assignments, layout], layout.workers, not layout.apart)
+        one = found[0]
+        # Workers that are joined all count the tokens of the global batch.
+        counted = found if layout.apart else found[:1]
+        speeds.append(sum(worker["tokens"] / worker["seconds"] for worker in counted))
+        steps[layout] = one["seconds"]
+        print(f"{layout}: {speeds[-1]:,.0f} tokens/s, {1000 * steps[layout]:,.0f} ms", flush=True)
     for i, layout in enumerate(LAYOUTS):
-        if layout[3] > 1:
-            before = max(k for k in range(i) if LAYOUTS[k][3] == 1)
-            after = min(k for k in range(i, len(LAYOUTS)) if LAYOUTS[k][3] == 1)
+        if layout != ONE:
+            before = max(k for k in range(i) if LAYOUTS[k] == ONE)
+            after = min(k for k in range(i, len(LAYOUTS)) if LAYOUTS[k] == ONE)
             ratio = 2 * speeds[i] / (speeds[before] + speeds[after])
-            print(f"{layout[0]} × {layout[1]}, {layout[2]} thread(s): {ratio:.2f} × one")
+            print(f"{layout}: {ratio:.2f} × one")
+    parameters = int(one["parameters"])
+    alone = max(run(["exchange", parameters], 2, True))
+    expected = steps[APART] + alone
+    print(
+        f"all-reduce of {4 * parameters / 1e6:.0f} MB: {1000 * alone:,.0f} ms alone, "
+        f"{4 * parameters / alone / 1e9:.2f} GB/s; a step of 2 × 1 should take "
+        f"{1000 * expected:,.0f} ms and takes {1000 * steps[TWO]:,.0f}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nmt import cli
+from nmt import cli, lease
 from nmt.configuration import resolve
 from nmt.console import result, say
 from nmt.storage import Location
@@ -51,11 +51,28 @@ def translate(
         float | None,
         typer.Option(min=0, help="α of Wu et al. 2016, beam search only.  [default: 1.0]"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences decoded together.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Sentences decoded together.  [default: about 2,048 tokens of like length]",
+        ),
+    ] = None,
     actors: Annotated[
         str | None,
         typer.Option(
             metavar="N|MIN:MAX", help="Decoding actors.  [default: one, a core each if large]"
+        ),
+    ] = None,
+    gpus_per_actor: Annotated[
+        float,
+        typer.Option(min=0, help="GPUs of an actor; 0.5 lets two share one, 0 decodes on CPUs."),
+    ] = 0.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Translation memory: what lies there is not decoded again, nothing twice.",
         ),
     ] = None,
     heatmaps: Annotated[int, typer.Option(min=0, help="Sampled attention heatmaps.")] = 16,
@@ -104,6 +121,14 @@ def translate(
         bool,
         typer.Option("--overwrite", help="Replace what a job with other settings left in OUT."),
     ] = False,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="Seconds after which a job on the same OUT that gives no sign of life (it was "
+            "killed) is taken for dead, and this one continues its work.",
+        ),
+    ] = lease.SECONDS,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say it, do nothing.")
     ] = False,
@@ -132,6 +157,8 @@ def translate(
         id_column=id_column,
         batch_size=batch_size,
         actors=cli.parse_range(actors) if actors else None,
+        gpus_per_actor=gpus_per_actor,
+        memory=Location(memory) if memory else None,
         heatmaps=heatmaps,
         heatmap_words=heatmap_words,
         heatmap_pages=heatmap_pages,
@@ -144,6 +171,7 @@ def translate(
         notify=notify,
         cost_per_hour=cost_per_hour,
         overwrite=overwrite,
+        lease_seconds=lease_seconds,
         address=address,
     )
     verdict = job.translate(request, dry_run=dry_run)

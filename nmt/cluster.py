@@ -29,15 +29,18 @@ _RAY_ENVIRONMENT = {
     # Ray Data's actor pools make its core print an error line about a thing that is no error.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
+# TensorFlow frees and takes tens of megabytes at every step. glibc would give them back to the
+# kernel each time and fetch them again page by page; see docs/performance.md.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+}
 _WORKER_ENVIRONMENT = {
     **_RAY_ENVIRONMENT,
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "KERAS_BACKEND": "tensorflow",
-    # TensorFlow frees and takes tens of megabytes at every step. glibc would give them back to the
-    # kernel each time and fetch them again page by page; see docs/performance.md.
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    **MALLOC,
 }
 
 

@@ -19,3 +19,7 @@ class JobFailed(Exception):
 
 class Diverged(JobFailed):
     """Training came to numbers that are none; trying again would come to them again."""
+
+
+class StoreAway(JobFailed):
+    """A store failed in a way that may pass: it does not answer, or says that it is too busy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import StoreAway, UnusableInput
 from nmt.uris import credentials_hint
 
 _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits, dots and hyphens"
@@ -24,8 +24,8 @@ _S3 = (
         "SIGNATURE_DOES_NOT_MATCH|SignatureDoesNotMatch",
         "wrong secret; check AWS_SECRET_ACCESS_KEY",
     ),
-    ("NETWORK_CONNECTION", "no answer; check AWS_ENDPOINT_URL and the network"),
 )
+_NO_ANSWER = re.compile("NETWORK_CONNECTION|Could not connect to the endpoint")
 _OTHERS = (
     (
         "PERMISSION_DENIED|UNAUTHENTICATED|AuthenticationFailed|AuthorizationFailure",
@@ -36,16 +36,19 @@ _OTHERS = (
 _BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9./-][^/]*|[^/]{1,2}|[^/]{64,})(?:/|$)")
 
 
-def explain(uri: str, scheme: str, error: Exception) -> UnusableInput | JobFailed:
+def explain(
+    uri: str, scheme: str, error: Exception, answered: bool = False
+) -> UnusableInput | StoreAway:
     """What to raise in the place of a remote store's error.
 
     Args:
         uri: the name that was asked for.
         scheme: its scheme.
-        error: what pyarrow raised.
+        error: what pyarrow or boto3 raised.
+        answered: whether the store has answered before: then its address is right.
 
     Returns:
-        UnusableInput where the user can mend it, otherwise JobFailed: it may pass.
+        UnusableInput where the user can mend it, otherwise StoreAway: it may pass.
     """
     reason = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
@@ -53,10 +56,12 @@ def explain(uri: str, scheme: str, error: Exception) -> UnusableInput | JobFaile
     for pattern, hint in _S3 if scheme == "s3" else _OTHERS:
         if re.search(pattern, reason):
             return UnusableInput(f"{uri}: {hint.format(credentials=credentials_hint(scheme))}")
+    if _NO_ANSWER.search(reason) and not answered:
+        return UnusableInput(f"{uri}: no answer; check AWS_ENDPOINT_URL and the network")
     if isinstance(error, PermissionError):
         return UnusableInput(f"{uri}: permission denied; {credentials_hint(scheme)}")
     if _BAD_BUCKET.match(uri):  # a store's answer to HEAD has no words
         return UnusableInput(f"{uri}: {_BUCKET}")
     if isinstance(error, ValueError):  # ArrowInvalid: no such thing in that store
         return UnusableInput(f"{uri}: {reason[:300]}; check the URI")
-    return JobFailed(f"{uri}: the store failed ({reason[:300]}); run the same command again")
+    return StoreAway(f"{uri}: the store failed ({reason[:300]}); run the same command again")

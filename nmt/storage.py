@@ -7,6 +7,8 @@ exception closes would publish what it has so far as if it were complete.
 
 Credentials come from the environment alone. A Location is sent to workers as its URI, never
 as a pickled filesystem, which would carry the secret.
+
+A store that is away for a moment ends no job that has begun: see `wait_for_stores`.
 """
 
 from __future__ import annotations
@@ -16,18 +18,51 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from threading import get_ident
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.errors import UnusableInput
+from nmt.errors import StoreAway, UnusableInput
 from nmt.refusals import explain
 from nmt.uris import local_path, quote, refuse_secrets, scheme_of, split_options, unquote
 
+T = TypeVar("T")
+
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
+_PAUSES = (0.5, 5.0)  # seconds between two attempts, at first and at most
+_patience = 0.0
+
+
+def wait_for_stores(seconds: float = 120.0) -> None:
+    """From now on this process waits so long for a remote store that fails in a way that may pass.
+
+    For jobs that have begun: before that, a store that does not answer has a wrong address.
+    """
+    global _patience
+    _patience = seconds
+
+
+def persistently(action: Callable[[], T]) -> T:
+    """Do what may be done twice; where a store is away again, as long as `wait_for_stores` says.
+
+    Raises:
+        StoreAway: it was away for longer.
+    """
+    deadline, pause = time.monotonic() + _patience, _PAUSES[0]
+    while True:
+        try:
+            return action()
+        except StoreAway:
+            if time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _PAUSES[1])
 
 
 class Location:
@@ -125,10 +160,15 @@ class Location:
                 try:
                     self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
                 except OSError as error:  # the region of a bucket is asked for at once
-                    raise explain(self.uri, scheme_of(self.uri), error) from None
+                    raise self._explanation(error) from None
                 except (pa.ArrowException, ValueError) as error:
                     raise UnusableInput(f"{self}: not a usable URI: {error}") from None
         return self.__dict__["_resolved"]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The filesystem's options that stand in the URI."""
+        return dict(urllib.parse.parse_qsl(self._query))
 
     # Looking -----------------------------------------------------------------------------
 
@@ -137,10 +177,9 @@ class Location:
 
         Raises:
             UnusableInput: the store cannot be reached or refuses the credentials.
-            JobFailed: the store failed in another way.
+            StoreAway: the store failed in another way.
         """
-        with self.explained():
-            return self.filesystem.get_file_info(self.path)
+        return self._ask(lambda: self.filesystem.get_file_info(self.path))
 
     def exists(self) -> bool:
         """Whether a file or folder lies here."""
@@ -155,9 +194,11 @@ class Location:
 
         What a killed process left half written (see `write_bytes`) is none.
         """
-        with self.explained():
-            selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-            infos = self.filesystem.get_file_info(selector)
+        infos = self._ask(
+            lambda: self.filesystem.get_file_info(
+                pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+            )
+        )
         base = self.path.rstrip("/")
         names = [
             info.path[len(base) :].lstrip("/")
@@ -172,13 +213,16 @@ class Location:
 
     def open(self) -> pa.NativeFile:
         """A random-access reader of the file's bytes."""
-        with self.explained():
-            return self.filesystem.open_input_file(self.path)
+        return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
     def read_bytes(self) -> bytes:
         """The whole file."""
-        with self.explained(), self.open() as file:
-            return file.read()
+
+        def read() -> bytes:
+            with self.open() as file:
+                return file.read()
+
+        return self._ask(read)
 
     def read_text(self) -> str:
         """The whole file as UTF-8."""
@@ -190,27 +234,33 @@ class Location:
 
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
-        with self.explained(), self.open() as file:
-            return hash_stream(file)
+
+        def read() -> str:
+            with self.open() as file:
+                return hash_stream(file)
+
+        return self._ask(read)
 
     # Writing -----------------------------------------------------------------------------
 
     def write_bytes(self, data: bytes) -> None:
         """Store the whole file at once: readers see the old one or the new one, never a part."""
-        with self.explained():
-            if self.is_local:
-                target = Path(self.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-                try:
-                    temporary.write_bytes(data)
-                    os.replace(temporary, target)
-                finally:
-                    temporary.unlink(missing_ok=True)
-            else:
-                stream = self.filesystem.open_output_stream(self.path)
-                stream.write(data)
-                stream.close()
+        self._ask(lambda: self._store(data))
+
+    def _store(self, data: bytes) -> None:
+        if self.is_local:
+            target = Path(self.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.tmp")
+            try:
+                temporary.write_bytes(data)
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        else:
+            stream = self.filesystem.open_output_stream(self.path)
+            stream.write(data)
+            stream.close()
 
     def write_text(self, text: str) -> None:
         """Store the whole file as UTF-8."""
@@ -249,12 +299,27 @@ class Location:
 
     def delete(self) -> None:
         """Remove the file, or the folder with all in it; nothing happens where nothing lies."""
-        with self.explained():
-            kind = self.info().type
+
+        def delete() -> None:
+            kind = self.filesystem.get_file_info(self.path).type
             if kind == pafs.FileType.File:
                 self.filesystem.delete_file(self.path)
             elif kind == pafs.FileType.Directory:
                 self.filesystem.delete_dir(self.path)
+
+        self._ask(delete)
+
+    def _ask(self, action: Callable[[], T]) -> T:
+        """Ask the store for something that may be asked for twice; see `explained`."""
+
+        def once() -> T:
+            with self.explained():
+                return action()
+
+        return persistently(once)
+
+    def _explanation(self, error: Exception) -> Exception:
+        return explain(self.uri, scheme_of(self.uri), error, answered=_patience > 0)
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
@@ -262,7 +327,7 @@ class Location:
 
         Raises:
             UnusableInput: the user can mend it: no such file or bucket, no right to it, ….
-            JobFailed: a remote store failed in another way, which may pass.
+            StoreAway: a remote store failed in another way, which may pass.
         """
         try:
             yield
@@ -270,7 +335,7 @@ class Location:
             raise UnusableInput(f"{self}: no such file; check the path") from None
         except (OSError, pa.ArrowInvalid) as error:
             if not self.is_local:
-                raise explain(self.uri, scheme_of(self.uri), error) from None
+                raise self._explanation(error) from None
             if isinstance(error, PermissionError):
                 raise UnusableInput(f"{self}: permission denied; check its rights") from None
             if isinstance(error, NotADirectoryError | FileExistsError):

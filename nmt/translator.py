@@ -13,13 +13,15 @@ from pydantic import ValidationError
 from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest
-from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
-from nmt.settings import DataSettings, SearchSettings
+from nmt.settings import SearchSettings
 from nmt.storage import Location
+from nmt.translation.packing import BatchTuning, Packing, pack
 from nmt.translation.pieces import Piece, cut, join
 from nmt.translation.rendering import Part, Renderer
 from nmt.translation.result import EMPTY, Score, Translation, different
+from nmt.translation.screening import Screen, cleaning_of, most_tokens
+from nmt.translation.survival import lacks_memory
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK
 
@@ -32,19 +34,24 @@ class Translator:
     Args:
         bundle: the model with its vocabularies.
         search: default settings of the search.
-        batch_size: sentences decoded together. Texts are sorted by length for that, and the
-            results put back in order.
+        batch_size: sentences decoded together; None goes by tokens, see `pack`. Texts are
+            sorted by length for that, and the results put back in order.
+
+    Attributes:
+        screen: says which texts can be translated.
+        packing: how well the batches so far were filled.
+        tuning: how many tokens a batch has, without `batch_size`.
     """
 
     def __init__(
-        self, bundle: Bundle, search: SearchSettings | None = None, batch_size: int = 64
+        self, bundle: Bundle, search: SearchSettings | None = None, batch_size: int | None = None
     ) -> None:
         self.bundle = bundle
         self.search_settings = search or SearchSettings()
         self.batch_size = batch_size
-        cleaning = bundle.info.get("data") or {}
-        known = {key: cleaning[key] for key in DataSettings.model_fields if key in cleaning}
-        self._cleaning = DataSettings.model_validate(known)
+        self.packing, self.tuning = Packing(), BatchTuning()
+        cleaning = cleaning_of(bundle.info)
+        self.screen = Screen(bundle.source_vocabulary, cleaning, self.search_settings)
         self._searchers: dict[SearchSettings, object] = {}
         self._renderer = Renderer(bundle, self.clean)
 
@@ -55,14 +62,7 @@ class Translator:
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
-        return clean(text, self._cleaning)
-
-    def too_long(self, text: str) -> bool:
-        """Whether a cleaned text has more tokens than are translated, split or not."""
-        limit = _most_tokens(self.search_settings)
-        if len(text) <= limit:  # a token has at least one character
-            return False
-        return len(self.bundle.source_vocabulary.encode_ids([text])[0]) > limit
+        return self.screen.clean(text)
 
     def translate(self, texts: Sequence[str], **options: Any) -> list[Translation]:
         """Translate sentences, in order.
@@ -84,8 +84,8 @@ class Translator:
         pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
         flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
         parts: list[Translation | None] = [None] * len(flat)
-        for rows, source in self._batches([piece.segment for _, piece in flat]):
-            found = searcher.search(source)
+        batches = self._batches([piece.segment for _, piece in flat], settings.beam_size)
+        for rows, found in (one for batch in batches for one in _searched(searcher, *batch)):
             best = [value.numpy() for value in found[:5]]
             others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
             for i, place in enumerate(rows):
@@ -225,7 +225,7 @@ class Translator:
 
     def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Piece]:
         """The pieces of a cleaned text, mostly one; none where it holds nothing."""
-        limit = _most_tokens(settings)
+        limit = most_tokens(settings)
         vocabulary = self.bundle.source_vocabulary
         segment = vocabulary.encode(text)
         if len(segment.ids) <= settings.max_source_length:
@@ -238,12 +238,19 @@ class Translator:
             )
         return cut(text, vocabulary, settings.max_source_length)
 
-    def _batches(self, segments: Sequence[Segmented]) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Batches of sentences of like length: their places and their ids with EOS."""
-        order = sorted(range(len(segments)), key=lambda row: len(segments[row].ids))
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            yield rows, _padded([[*segments[row].ids, EOS] for row in rows])
+    def _batches(
+        self, segments: Sequence[Segmented], beam_size: int = 1
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Batches of sentences of like length: their places and their ids with EOS.
+
+        With a beam each sentence is as much work as several, and has fewer beside it.
+        """
+        tokens = self.tuning.tokens // -(-beam_size // 2)
+        lengths = [len(segment.ids) + 1 for segment in segments]
+        for rows in pack(lengths, self.batch_size, tokens):
+            ids = _padded([[*segments[row].ids, EOS] for row in rows])
+            self.packing.add(sum(lengths[row] for row in rows), ids)
+            yield rows, ids
 
     def _forced(
         self, texts: Sequence[str], references: Sequence[str]
@@ -283,11 +290,19 @@ def _draw(text: str, result: Translation, words: bool, caption: str = "") -> byt
     return attention_heatmap(*result.heatmap(words), title=text, caption=caption)
 
 
-def _most_tokens(settings: SearchSettings) -> int:
-    """Most tokens of a source that is translated, split or not."""
-    if settings.too_long == "reject":
-        return settings.max_source_length
-    return max(settings.max_source_length, settings.max_split_length)
+def _searched(
+    searcher: Any, rows: list[int], source: np.ndarray
+) -> Iterator[tuple[list[int], Any]]:
+    """What is found for a batch; in halves where it does not fit in memory."""
+    try:
+        found = searcher.search(source)
+    except Exception as error:
+        if len(rows) == 1 or not lacks_memory(error):
+            raise
+        for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
+            yield from _searched(searcher, rows[part], source[part])
+    else:
+        yield rows, found
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
@@ -300,7 +315,7 @@ def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
 def load_model(
     uri: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     search: SearchSettings | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
 ) -> Translator:
     """Load a MODEL folder for use from Python, or several as an ensemble.
 
@@ -308,7 +323,7 @@ def load_model(
         uri: path or URI of the folder, e.g. ``runs/x/model``; or a list of them, models of the
             same vocabularies, whose mean probabilities are searched.
         search: default settings of the search.
-        batch_size: sentences decoded together.
+        batch_size: sentences decoded together; None goes by tokens.
 
     Raises:
         UnusableInput: no model, another version, changed contents, or models that do not go

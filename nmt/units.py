@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from nmt import cluster
 from nmt.console import activity
 from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import wait_for_stores
 
 U = TypeVar("U")
 R = TypeVar("R")
@@ -60,6 +61,7 @@ class ActorPool:
         least: actors to begin with.
         most: actors at most.
         cpus: cores of each.
+        gpus: GPUs of each; less than 1 where actors share one.
     """
 
     make: Callable[..., Callable[[Any], Any]]
@@ -67,6 +69,7 @@ class ActorPool:
     least: int
     most: int
     cpus: int
+    gpus: float = 0.0
 
 
 def stream_units(
@@ -98,6 +101,7 @@ def stream_units(
             fn_constructor_args=(work.make, work.arguments),
             compute=ActorPoolStrategy(min_size=work.least, max_size=work.most),
             num_cpus=work.cpus,
+            **({"num_gpus": work.gpus} if work.gpus else {}),
         )
     else:
         dataset = dataset.map(lambda row: _answer(work, row))
@@ -120,6 +124,7 @@ class _Actor:
     """What an actor of the pool runs."""
 
     def __init__(self, make: Callable[..., Callable[[Any], Any]], arguments: tuple) -> None:
+        wait_for_stores()
         self._function = make(*arguments)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +132,7 @@ class _Actor:
 
 
 def _answer(function: Callable[[Any], Any], row: dict[str, Any]) -> dict[str, Any]:
+    wait_for_stores()
     try:
         answer = (True, function(pickle.loads(row["unit"])))
     except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition

@@ -2,36 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nmt import bundle
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.actor import load_translator, translate_unit
+from nmt.tasks import Tasks
+from nmt.translation.actor import Work, load_translator, translate_unit
 from nmt.translation.closing import close
 from nmt.translation.corpus import inspect
+from nmt.translation.incremental import make_plan, translate_units
 from nmt.translation.job import work_of
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.stages import Drawing, Plan, draw_rows, translate_missing
 from nmt.translation.verdict import Verdict
+from nmt.translator import Translator
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"
 )
 
 
-def translate(model: Path, name: Path, output: Path | str, **options: Any) -> Verdict:
-    """Do what jobs/translate.py does, here."""
+_translators: dict[Any, Translator] = {}
+
+
+def loaded(work: Work) -> Translator:
+    """The job's model, loaded once in a test session."""
+    key = work.models, work.model_id, work.search, work.batch_size
+    if key not in _translators:
+        _translators[key] = load_translator(work)
+    return _translators[key]
+
+
+def translate(
+    model: Path,
+    name: Path,
+    output: Path | str,
+    tasks: Tasks | None = None,
+    interrupt: Callable[[int], None] = lambda number: None,
+    **options: Any,
+) -> Verdict:
+    """Do what jobs/translate.py does, here.
+
+    Args:
+        model: the MODEL folder.
+        name: the input.
+        output: OUT.
+        tasks: does the steps of a job with a memory.
+        interrupt: called after each piece of decoding with its number; may raise.
+        options: of the request.
+    """
     options.setdefault("search", SEARCH)
+    if "memory" in options:
+        options["memory"] = Location(options["memory"])
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
     info = bundle.check_all(request.models)
     corpus = inspect(request.input, request.text_column, request.id_column)
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
-    work = work_of(request, job, corpus, threads=1)
-    translator = load_translator(work)
-    for unit in corpus.units():
-        translate_unit(unit, work, translator, out)
+    work = replace(work_of(request, job, corpus), generation=out.generation)
+    waiting = [unit for unit in corpus.units() if unit.number not in out.records()]
+    if request.memory is None:
+        translator = loaded(work)
+        for unit in waiting:
+            translate_unit(unit, work, translator, out)
+        return close(request, info, corpus, references, out, job, 1.0)
+
+    def pool(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        translator = loaded(work)
+        for number, item in enumerate(items):
+            if isinstance(item, Drawing):
+                draw_rows(item.units, plan, translator)
+                yield number, {"sentences": 0, "target_tokens": 0}
+            else:
+                yield number, translate_missing(item, plan, translator)
+            interrupt(number)
+
+    plan, screen = make_plan(request.memory, work, info, job)
+    numbers = frozenset(unit.number for unit in waiting)
+    translate_units(plan, screen, corpus.units(), numbers, tasks or Tasks(None), pool)
     return close(request, info, corpus, references, out, job, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from s3 import S3Server
 
 _PATIENCE = 180  # seconds
 
@@ -29,10 +31,21 @@ QUIET = {
 
 @dataclass(frozen=True)
 class RayHead:
-    """A running head: where drivers and where ``ray job submit`` reach it."""
+    """A running head.
+
+    Attributes:
+        address: where drivers reach it.
+        dashboard: where ``ray job submit`` does.
+        metrics: where Prometheus does.
+        folder: its session, with all logs.
+        pid: its process.
+    """
 
     address: str
     dashboard: str
+    metrics: str
+    folder: Path
+    pid: int
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -44,22 +57,40 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def ray_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    """The head, with two CPUs and a dashboard; stopped by its own process id."""
+def ray_head(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[RayHead]:
+    """The head, with two CPUs and a dashboard, and the rights to the S3 server."""
+    log = tmp_path_factory.mktemp("ray") / "log"
+    # Its page of metrics is renewed more often than every ten seconds.
+    more = {**s3_server.environment, "RAY_metrics_report_interval_ms": "1000"}
+    with started(log, "--num-cpus=2", **more) as head:
+        yield head
+
+
+@contextlib.contextmanager
+def started(log_file: Path, *options: str, port: int = 0, **variables: str) -> Iterator[RayHead]:
+    """A head with a dashboard, on loopback; stopped by its own process id.
+
+    Args:
+        log_file: what it prints.
+        options: of ``ray start --head``.
+        port: where drivers reach it; 0 is any.
+        variables: of its environment, which its workers inherit.
+    """
     # Ray's sockets need a short path.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    port, dashboard = (_free_port() for _ in range(2))
+    port = port or free_port()
+    dashboard, metrics = free_port(), free_port()
     command = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block"]
-    command += ["--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
+    command += ["--node-ip-address=127.0.0.1", f"--port={port}", *options]
     command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
-    command += ["--dashboard-agent-listen-port=0", f"--temp-dir={folder}"]
-    command += ["--disable-usage-stats"]
-    log_file = tmp_path_factory.mktemp("ray") / "log"
+    command += ["--dashboard-agent-listen-port=0", f"--metrics-export-port={metrics}"]
+    command += [f"--temp-dir={folder}", "--disable-usage-stats"]
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=environment(), start_new_session=True
+            command, stdout=log, stderr=log, env=environment(**variables), start_new_session=True
         )
-    head = RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
+    addresses = f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}"
+    head = RayHead(*addresses, folder, process.pid)
     try:
         _wait(head, process, log_file)
         yield head
@@ -94,7 +125,8 @@ def _wait(head: RayHead, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

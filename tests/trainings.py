@@ -29,12 +29,16 @@ class MemoryHooks:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.lines, self.shown, self.reports = folder, [], [], []
+        self.measured: list[tuple[int, dict[str, float]]] = []
 
     def show(self, done: int, total: int, detail: str) -> None:
         self.shown.append((done, total))
 
     def say(self, line: str) -> None:
         self.lines.append(line)
+
+    def measure(self, step: int, values: dict[str, float]) -> None:
+        self.measured.append((step, values))
 
     def report(self, metrics: dict[str, Any], save) -> None:
         self.reports.append(metrics)
@@ -63,6 +67,14 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 def validations_of(folder: Path) -> list[dict[str, str]]:
     header, *rest = (folder / "run/validations.tsv").read_text().splitlines()
     return [dict(zip(header.split("\t"), row.split("\t"), strict=True)) for row in rest]
+
+
+def events_of(folder: Path, name: str) -> dict[int, float]:
+    """A series of the TensorBoard events, by step."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "run/tensorboard")).Reload().Tensors(name)
+    return {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
 
 
 def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nmt.evaluation import rates
+from nmt.evaluation.measures import Measures
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence
 
@@ -98,7 +99,7 @@ class Grouping:
             counts["translated"] += len(found)
             counts["truncated"] += sum("truncated" in sentence.flags for sentence in found)
             counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in found)
-            self._sums[code] = rates.added([self._sums[code], rates.sums(found)])
+            self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(found))])
 
     def table(self, scorer: Scorer, baseline: Scorer | None = None) -> list[dict[str, Any]]:
         """A row a group that has sentences: ``value`` (None for a null), ``other`` (whether it is

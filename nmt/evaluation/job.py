@@ -21,6 +21,7 @@ from nmt.evaluation import rates, samples, suspicion
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.lengths import scores_by_length, source_length
+from nmt.evaluation.measures import Measures
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
@@ -89,8 +90,10 @@ class _System:
         """Read the output."""
         place = 0
         for chunk in chunks(self.output.sentences(references)):
-            self.sums = rates.added([self.sums, rates.sums(chunk)])
-            self.worst = suspicion.worst(chain(self.worst, suspicion.suspects(chunk)))
+            measures = Measures.of(chunk)
+            self.sums = rates.added([self.sums, rates.sums(measures)])
+            found = suspicion.suspects(measures, [sentence.row for sentence in chunk])
+            self.worst = suspicion.worst(chain(self.worst, found))
             for position, sentence in enumerate(chunk, place):
                 if sentence.complete:
                     self.places.append(position)

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nmt.evaluation.sentences import Sentence
-from nmt.evaluation.suspicion import reasons, repeats
-from nmt.vocabulary.special import SPECIALS, UNK
+import numpy as np
+
+from nmt.evaluation.measures import Measures
+from nmt.evaluation.suspicion import reasons
 
 
-def sums(sentences: Iterable[Sentence]) -> dict[str, float]:
+def sums(measures: Measures) -> dict[str, float]:
     """Sums over sentences, from which `rates` makes shares and means."""
-    names = ("score", "attended", "attention_entropy", "coverage", "unk", "source_words")
-    total = dict.fromkeys((*names, "target_words", "repetition", "suspicious"), 0.0)
-    for sentence in sentences:
-        total["score"] += sentence.score
-        total["attended"] += sentence.coverage is not None
-        total["attention_entropy"] += sentence.attention_entropy or 0.0
-        total["coverage"] += sentence.coverage or 0.0
-        total["unk"] += sentence.target_tokens.count(SPECIALS[UNK])
-        total["source_words"] += len(sentence.source.split())
-        total["target_words"] += len(sentence.translation.split())
-        total["repetition"] += repeats(sentence.target_tokens)
-        total["suspicious"] += bool(reasons(sentence))
-    return total
+    return {
+        "score": float(measures.score.sum()),
+        "attended": float(np.count_nonzero(~np.isnan(measures.coverage))),
+        "attention_entropy": float(np.nansum(measures.attention_entropy)),
+        "coverage": float(np.nansum(measures.coverage)),
+        "unk": float(measures.unknown.sum()),
+        "source_words": float(measures.source_words.sum()),
+        "target_words": float(measures.target_words.sum()),
+        "repetition": float(np.count_nonzero(measures.looping)),
+        "suspicious": float(np.count_nonzero(np.any(list(reasons(measures).values()), axis=0))),
+    }
 
 
 def rates(counts: dict[str, Any], sums: dict[str, Any]) -> dict[str, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nmt.evaluation.sentences import Sentence
+import numpy as np
+
+from nmt.evaluation.measures import Measures
 
 LISTED = 50  # suspicious translations that a report shows
 LOW_SCORE = -1.0  # nats a token: each word was on average less probable than one in three
@@ -15,41 +17,35 @@ LOW_COVERAGE = 0.5  # half of the source got no attention
 Suspect = dict[str, Any]
 
 
-def repeats(tokens: list[str]) -> bool:
-    """Whether a run of two to four tokens occurs three times in a row, or one token four times:
-    the decoder loops."""
-    if len(tokens) - len(set(tokens)) < 3:  # most sentences: too few come again
-        return False
-    for size in (1, 2, 3, 4):
-        needed, run = (3 if size == 1 else 2) * size, 0
-        for token, later in zip(tokens, tokens[size:], strict=False):
-            run = run + 1 if token == later else 0
-            if run == needed:
-                return True
-    return False
-
-
-def reasons(sentence: Sentence) -> list[str]:
-    """Why a translation is suspicious; [] if it is not.
+def reasons(measures: Measures) -> dict[str, np.ndarray]:
+    """For each reason the sentences that are suspicious for it, bool, shape (sentences,).
 
     ``looping``: the same words again and again. ``truncated``: cut off at the length limit.
     ``low score``: below `LOW_SCORE`. ``low coverage``: below `LOW_COVERAGE`.
     """
-    found = {
-        "looping": repeats(sentence.target_tokens),
-        "truncated": "truncated" in sentence.flags,
-        "low score": sentence.score < LOW_SCORE,
-        "low coverage": sentence.coverage is not None and sentence.coverage < LOW_COVERAGE,
+    return {
+        "looping": measures.looping,
+        "truncated": measures.truncated,
+        "low score": measures.score < LOW_SCORE,
+        "low coverage": measures.coverage < LOW_COVERAGE,  # of NaN it is false
     }
-    return [name for name, holds in found.items() if holds]
 
 
-def suspects(sentences: Iterable[Sentence]) -> list[Suspect]:
-    """The suspicious ones among the sentences: ``row``, ``reasons`` and ``score`` of each."""
+def suspects(measures: Measures, rows: np.ndarray | Sequence[int]) -> list[Suspect]:
+    """The suspicious ones among the sentences: ``row``, ``reasons`` and ``score`` of each.
+
+    Args:
+        measures: of the sentences.
+        rows: the number of each in the input.
+    """
+    found = reasons(measures)
     return [
-        {"row": sentence.row, "reasons": why, "score": round(sentence.score, 4)}
-        for sentence in sentences
-        if (why := reasons(sentence))
+        {
+            "row": int(rows[i]),
+            "reasons": [name for name, holds in found.items() if holds[i]],
+            "score": round(float(measures.score[i]), 4),
+        }
+        for i in np.flatnonzero(np.any(list(found.values()), axis=0)).tolist()
     ]
 
 

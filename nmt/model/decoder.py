@@ -81,7 +81,7 @@ class AttentionDecoder(keras.layers.Layer):
         return states
 
     def kernels(self) -> Any:
-        """The weights as the steps use them; made once a batch."""
+        """The weights of the recurrence."""
         recurrent = tf.convert_to_tensor(self.recurrent_kernel)
         bias = tf.convert_to_tensor(self.bias)[1]
         if self.attention is None:
@@ -94,6 +94,10 @@ class AttentionDecoder(keras.layers.Layer):
             tf.convert_to_tensor(self.attention.v_a)[:, 0],
         )
 
+    def prepared(self) -> Any:
+        """The same as `step` uses them; made once a batch."""
+        return self.kernels().prepared()
+
     def step(
         self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Any
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -104,7 +108,7 @@ class AttentionDecoder(keras.layers.Layer):
                 (batch · beams, 3 · units).
             state: s_{i-1}, shape (batch · beams, units).
             memory: of the batch's sentences; the beams of one sentence stand together.
-            kernels: `kernels()`.
+            kernels: `prepared()`.
 
         Returns:
             s_i, shape (batch · beams, units); the contexts, shape (batch · beams, memory_dim),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.dropout import dropped
+from nmt.model.products import Matrix
 
 
 class Gates(NamedTuple):
@@ -95,10 +96,11 @@ def gru(
     units, kind = kernel.shape[0], projected.dtype
     shape = tf.shape(projected)
     steps, first = shape[0], tf.zeros([shape[1], units], kind)
+    matrix = Matrix(kernel)
     inputs, masks = unstack(projected), unstack(mask)
 
     def forward(i, state, arrays):
-        recurrent = tf.matmul(dropped(state, noise), kernel) + bias
+        recurrent = matrix(dropped(state, noise)) + bias
         after, gates = gru_step(inputs.read(i), recurrent, state)
         after = state + masks.read(i) * (after - state)
         return i + 1, after, write(arrays, i, (after, *gates))
@@ -113,7 +115,7 @@ def gru(
 
     def gradients(g_states, g_last):
         before = tf.concat([first[tf.newaxis], states[:-1]], 0)
-        transposed = tf.transpose(kernel)
+        transposed = Matrix(tf.transpose(kernel))
         reads = [unstack(value) for value in (g_states, before, *saved)]
 
         def backward(i, gradient, arrays):
@@ -121,7 +123,7 @@ def gru(
             gradient += g_state
             real = masks.read(i) * gradient
             g_projected, g_recurrent, g_before = gru_step_gradient(real, Gates(*gates), state)
-            g_before += gradient - real + dropped(tf.matmul(g_recurrent, transposed), noise)
+            g_before += gradient - real + dropped(transposed(g_recurrent), noise)
             return i - 1, g_before, write(arrays, i, (g_projected, g_recurrent))
 
         _, _, arrays = tf.while_loop(

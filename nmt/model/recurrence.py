@@ -23,6 +23,7 @@ from nmt.model.gru import (
     unstack,
     write,
 )
+from nmt.model.products import Matrix
 
 
 class Kernels(NamedTuple):
@@ -39,6 +40,19 @@ class Kernels(NamedTuple):
     state: tf.Tensor
     bias: tf.Tensor
     context: tf.Tensor
+    v_a: tf.Tensor
+
+    def prepared(self) -> Prepared:
+        """What `decoder_step` takes; to be made outside its loop."""
+        return Prepared(Matrix(self.state), self.bias, Matrix(self.context), self.v_a)
+
+
+class Prepared(NamedTuple):
+    """`Kernels` for products at many steps."""
+
+    state: Matrix
+    bias: tf.Tensor
+    context: Matrix
     v_a: tf.Tensor
 
 
@@ -67,7 +81,7 @@ def decoder_step(
     outputs: tf.Tensor,
     keys: tf.Tensor,
     mask: tf.Tensor,
-    kernels: Kernels,
+    kernels: Prepared,
     noise: tf.Tensor | None = None,
 ) -> Step:
     """c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]).
@@ -82,12 +96,12 @@ def decoder_step(
         kernels: the decoder's weights.
         noise: of `nmt.model.dropout.state_noise`, shape (batch, units or 0), in training.
     """
-    units = state.shape[-1]
-    product = tf.matmul(state if noise is None else dropped(state, noise), kernels.state)
-    query, recurrent = product[:, 3 * units :], product[:, : 3 * units] + kernels.bias
+    gates = 3 * state.shape[-1]
+    product = kernels.state.wide(state if noise is None else dropped(state, noise))
+    query, recurrent = product[:, gates : kernels.state.columns], product[:, :gates] + kernels.bias
     if keys.shape[-1]:
         context, weights = attend(query, outputs, keys, mask, kernels.v_a)
-        projected += tf.matmul(context, kernels.context)
+        projected += kernels.context(context)
     else:
         context = state[:, :0]
         batch = tf.shape(mask)[0]
@@ -122,11 +136,11 @@ def teacher_forced(
     state_kernel, _, context_kernel, v_a = Kernels(*kernels)
     units, attends = state.shape[-1], keys.shape[-1] > 0
     steps, kind = tf.shape(projected)[0], projected.dtype
-    inputs = unstack(projected)
+    inputs, prepared = unstack(projected), Kernels(*kernels).prepared()
 
     def forward(i, before, arrays):
         projected = inputs.read(i)
-        step = decoder_step(projected, before, outputs, keys, mask, Kernels(*kernels), noise)
+        step = decoder_step(projected, before, outputs, keys, mask, prepared, noise)
         values = (step.state, step.context, step.weights[:, 0], step.query, *step.gates)
         return i + 1, step.state, write(arrays, i, values)
 
@@ -140,8 +154,8 @@ def teacher_forced(
 
     def gradients(g_states, g_contexts, g_weights):
         before = tf.concat([state[tf.newaxis], states[:-1]], 0)
-        back_from_state = tf.transpose(state_kernel)
-        back_from_context = tf.transpose(context_kernel)
+        back_from_state = Matrix(tf.transpose(state_kernel))
+        back_from_context = Matrix(tf.transpose(context_kernel))
         given = (g_states, g_contexts, g_weights, before, weights, queries, *gates)
         reads = [unstack(value) for value in given]
 
@@ -154,13 +168,13 @@ def teacher_forced(
             )
             g_product = g_recurrent
             if attends:
-                g_context += tf.matmul(g_gates, back_from_context)
+                g_context += back_from_context(g_gates)
                 g_query, g_key, g_v_step = attend_gradient(
                     g_context, g_weight, weight, query, outputs, keys, v_a
                 )
                 g_keys, g_v = g_keys + g_key, g_v + g_v_step
                 g_product = tf.concat([g_recurrent, g_query], -1)
-            g_before += dropped(tf.matmul(g_product, back_from_state), noise)
+            g_before += dropped(back_from_state(g_product), noise)
             arrays = write(arrays, i, (g_gates, g_product, g_context))
             return i - 1, g_before, g_keys, g_v, arrays
 

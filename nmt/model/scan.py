@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from nmt.model.gru import gather_product, stack, unstack, write
 from nmt.model.layer_norm import Normal, layer_norm, normalise, normalise_gradient
+from nmt.model.products import Matrix
 
 
 class Linear(NamedTuple):
@@ -32,10 +33,19 @@ class Linear(NamedTuple):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """The product of (…, inputs), outside `scan`."""
-        product = tf.matmul(x, self.kernel)
-        if self.gain is not None:
-            product = layer_norm(product, self.gain)
-        return product if self.bias is None else product + self.bias
+        return self.prepared()(x)
+
+    def prepared(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The same, for a loop that is not `scan`."""
+        matrix = Matrix(self.kernel)
+
+        def product(x: tf.Tensor) -> tf.Tensor:
+            value = matrix(x)
+            if self.gain is not None:
+                value = layer_norm(value, self.gain)
+            return value if self.bias is None else value + self.bias
+
+        return product
 
 
 Multiply = Callable[[tf.Tensor, str], tf.Tensor]
@@ -48,13 +58,13 @@ Step = Callable[
 class _Forward:
     """Computes products, and keeps of each what its gradient needs."""
 
-    def __init__(self, linears: Mapping[str, Linear]) -> None:
-        self._linears = linears
+    def __init__(self, linears: Mapping[str, Linear], matrices: Mapping[str, Matrix]) -> None:
+        self._linears, self._matrices = linears, matrices
         self.saved: dict[str, tuple[tf.Tensor, ...]] = {}
 
     def __call__(self, x: tf.Tensor, name: str) -> tf.Tensor:
         linear = self._linears[name]
-        product = tf.matmul(x, linear.kernel)
+        product = self._matrices[name](x)
         if linear.gain is None:
             self.saved[name] = (product,)
         else:
@@ -73,7 +83,7 @@ class _Replay:
     def __init__(
         self,
         linears: Mapping[str, Linear],
-        transposed: Mapping[str, tf.Tensor],
+        transposed: Mapping[str, Matrix],
         saved: Mapping[str, tuple[tf.Tensor, ...]],
     ) -> None:
         self._linears, self._transposed, self._saved = linears, transposed, saved
@@ -94,7 +104,7 @@ class _Replay:
                     pull = normalise_gradient(outer * linear.gain, normal)
                     pull = tf.reshape(pull, [-1, linear.kernel.shape[-1]])
                 self.pairs[name] = x, pull
-                return tf.matmul(pull, self._transposed[name])
+                return self._transposed[name](pull)
 
             return _finish(linear, saved), gradient
 
@@ -145,9 +155,10 @@ def scan(
     @tf.custom_gradient
     def run(*_: tf.Tensor) -> Any:
         given = [unstack(value) for value in (*inputs, *guides)]
+        matrices = {name: Matrix(linear.kernel) for name, linear in linears.items()}
 
         def forward(i, before, results, saved):
-            multiply = _Forward(linears)
+            multiply = _Forward(linears, matrices)
             after, further = step(multiply, [x.read(i) for x in given], before, constants)
             saved = {name: write(saved[name], i, multiply.saved[name]) for name in linears}
             return i + 1, after, write(results, i, (after, *further)), saved
@@ -165,7 +176,8 @@ def scan(
             before = unstack(tf.concat([state[tf.newaxis], values[0][:-1]], 0))
             pulled = [unstack(pull) for pull in pulls]
             transposed = {
-                name: tf.linalg.matrix_transpose(linear.kernel) for name, linear in linears.items()
+                name: Matrix(tf.linalg.matrix_transpose(linear.kernel))
+                for name, linear in linears.items()
             }
 
             def backward(i, gradient, sums, own, pairs):

@@ -232,7 +232,7 @@ class Seq2Seq(keras.Model):
             matrix = tf.convert_to_tensor(self.output_kernel)
             matrix = matrix if shortlist is None else tf.gather(matrix, words, axis=1)
         matrix = tf.cast(matrix, state.dtype)
-        return Decoding(memory, allowed, self.decoder.kernels(), words, matrix, bias), state
+        return Decoding(memory, allowed, self.decoder.prepared(), words, matrix, bias), state
 
     def step(
         self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -96,7 +96,7 @@ class StackedDecoder(AttentionDecoder):
         return tf.reshape(projected, [*tf.unstack(shape), projected.shape[-1]])
 
     def kernels(self) -> dict[str, Linear]:
-        """The weights of the products in a step; made once a batch."""
+        """The weights of the products in a step."""
         fed = ["fed"] if self.fed_units else []
         if self.second is None:
             context = ["context"] if self.attention is not None else []
@@ -111,6 +111,10 @@ class StackedDecoder(AttentionDecoder):
             linears["readout"] = self.readout.linear()
         return linears
 
+    def prepared(self) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
+        """The same as `step` uses them; see `AttentionDecoder.prepared`."""
+        return {name: linear.prepared() for name, linear in self.kernels().items()}
+
     def output(self, states: tf.Tensor) -> tf.Tensor:
         """The top layer's output: with residual connections, the sum of all layers' states."""
         layers = tf.split(states[..., : self.state_size - self.fed_units], len(self.upper) + 1, -1)
@@ -121,13 +125,17 @@ class StackedDecoder(AttentionDecoder):
         return states[..., -self.fed_units :]
 
     def step(
-        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Mapping[str, Linear]
+        self,
+        projected: tf.Tensor,
+        state: tf.Tensor,
+        memory: Memory,
+        kernels: Mapping[str, Callable[[tf.Tensor], tf.Tensor]],
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence; see `AttentionDecoder.step`."""
-        linears = {**kernels, "memory": Linear(memory.outputs)}
+        products = {**kernels, "memory": Linear(memory.outputs).prepared()}
         noise = [state[:, :0]] * self._parts
         state, (context, weights) = self._step(
-            lambda x, name: linears[name](x), [projected], state, self._constants(memory),
+            lambda x, name: products[name](x), [projected], state, self._constants(memory),
             memory.mask, noise,
         )  # fmt: skip
         return state, context, weights

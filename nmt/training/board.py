@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from nmt.console import Activity, say
+from nmt.training.observers import Observer
 
 
 class Board:
@@ -15,8 +16,8 @@ class Board:
         self._messages: list[tuple[str, tuple]] = []
 
     def put(self, kind: str, *values: Any) -> None:
-        """Leave a message: ``say`` with a line, ``fail`` with a reason, or ``show`` with done,
-        total and detail."""
+        """Leave a message: ``say`` with a line, ``fail`` with a reason, ``show`` with done, total
+        and detail, or ``measure`` with a step and values."""
         self._messages.append((kind, values))
 
     def take(self) -> list[tuple[str, tuple]]:
@@ -32,10 +33,11 @@ class Watcher:
         ray: the ray module.
         board: handle of the `Board` actor.
         shown: the progress display.
+        observer: is told of metrics.
     """
 
-    def __init__(self, ray: Any, board: Any, shown: Activity) -> None:
-        self._ray, self._board, self._shown = ray, board, shown
+    def __init__(self, ray: Any, board: Any, shown: Activity, observer: Observer) -> None:
+        self._ray, self._board, self._shown, self._observer = ray, board, shown, observer
         self._closed = threading.Event()
         self.failure = ""  # why a worker gave up for good
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -55,6 +57,8 @@ class Watcher:
                 say(*values)
             elif kind == "fail":
                 self.failure = values[0]
+            elif kind == "measure":
+                self._observer.measure(*values)
             else:
                 done, total, detail = values
                 self._shown.update(done, detail, total)

@@ -11,6 +11,7 @@ from nmt import bundle, cluster
 from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
+from nmt.probe import check_writable
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
@@ -183,11 +184,22 @@ def _finished(request: TrainRequest) -> str:
 
 
 def _tell(request: TrainRequest, dataset: Dataset) -> None:
-    """What a dry run says."""
-    probe = "exists" if request.output.exists() else "will be made"
-    say(f"data      {request.data}: {dataset.rows('train'):,} training pairs")
-    say(f"output    {request.output} ({probe})")
-    say(f"workers   {_count(request.workers)} with {request.devices} device(s) each")
+    """What a dry run says. It needs no Ray, and leaves nothing anywhere."""
+    pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
+    say(f"data      {request.data}: {pairs}")
+    if finished := _finished(request):
+        say(f"output    {request.output}: already ended ({finished}); nothing would be done")
+        return
+    begun = (request.output / "config.yaml").is_file()
+    state = "would be continued from its last checkpoint" if begun else "would be made"
+    say(f"output    {request.output}: {state}; {check_writable(request.output)}")
+    place = "a local Ray of its own" if cluster.is_own(request.address) else request.address
+    kind = "GPU" if request.use_gpu else "CPU"
+    say(f"workers   {_count(request.workers)} with {request.devices} {kind}(s) each, on {place}")
+    from nmt.training.preview import preview
+
+    for line in preview(dataset, request.settings, request.workers, request.devices):
+        say(line)
     say(yaml.safe_dump(request.settings.model_dump(), sort_keys=False).rstrip())
 
 

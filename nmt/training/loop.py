@@ -26,7 +26,7 @@ from nmt.training.interval import Interval
 from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy
 from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
-from nmt.training.run_folder import RunFolder
+from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.schedule import learning_rate
 from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas
@@ -43,6 +43,9 @@ class Hooks(Protocol):
 
     def say(self, line: str) -> None:
         """Show a line."""
+
+    def measure(self, step: int, values: dict[str, float]) -> None:
+        """Hand out a line of metrics.jsonl or a validation, by the names in TensorBoard."""
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """Keep a checkpoint that `save` writes into a folder; called by every worker."""
@@ -99,6 +102,7 @@ class Training:
         self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)
         self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
         self.progress, self._rate = Progress(), math.nan
+        self._latest: dict[str, Any] = {}  # of all that is reported
         if training.precision == "float16":
             self.progress.loss_scale = FIRST_LOSS_SCALE
         self._description = {
@@ -211,7 +215,9 @@ class Training:
             "learning_rate": self._rate,
             "minutes": round(self._elapsed(), 3),
         }
+        self._latest |= line
         self._folder.add_metrics(line)
+        self.hooks.measure(progress.step, training_scalars(line))
         if self.replicas.rank == 0:
             self._folder.write_metrics()
         detail = f"loss {line['loss']:.3f}  {line['tokens_per_second']:,.0f} tokens/s"
@@ -239,7 +245,7 @@ class Training:
     def _checkpoint(self) -> None:
         """Agree on where training stands, and keep it."""
         progress = self.progress = self.hooks.agree(self.progress)
-        metrics = {"step": progress.step, "bleu": progress.bleu}
+        metrics = {**self._latest, "step": progress.step, "bleu": progress.bleu}
         self.hooks.report(
             metrics,
             lambda folder: checkpoint.save(folder, self.model, self.optimizer, progress),
@@ -261,7 +267,9 @@ class Training:
             "seconds": outcome.seconds,
             "best": best,
         }
+        self._latest |= line
         self._folder.add_validation(line)
+        self.hooks.measure(progress.step, validation_scalars(line))
         for number, image in enumerate(self.validator.heatmaps(training.heatmaps), 1):
             self._folder.add_heatmap(progress.step, number, image)
         if best and outcome.bleu > progress.average_bleu:

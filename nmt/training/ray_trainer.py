@@ -16,6 +16,7 @@ from nmt.console import activity, say
 from nmt.errors import JobFailed, UnusableInput
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
+from nmt.training.observers import Observers
 from nmt.training.worker import train_worker
 
 # By name, for Ray keeps these errors to itself.
@@ -36,14 +37,17 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
     """
     board = ray.remote(num_cpus=0)(Board).remote()
     trainer = _trainer(request, share, board)
+    observers, succeeded = Observers(request), False
     with activity("training") as shown:
-        watcher = Watcher(ray, board, shown)
+        watcher = Watcher(ray, board, shown, observers)
         try:
             trainer.fit()
+            succeeded = True
         except TrainingFailedError as error:
             raise _explained(error, ray, share) from None
         finally:
             watcher.close()
+            observers.close(succeeded and not watcher.failure)
         if watcher.failure:
             raise JobFailed(watcher.failure)
 

@@ -42,19 +42,19 @@ class RunFolder:
     def add_metrics(self, line: dict[str, Any]) -> None:
         """Take one report of the training loop: step, epoch, loss and so on."""
         self._metrics.append(line)
-        with self._events.as_default(step=line["step"]):
-            for name, value in line.items():
-                if name not in ("step", "epoch"):
-                    tf.summary.scalar(f"training/{name}", value)
+        self._add_events(line["step"], training_scalars(line))
 
     def add_validation(self, line: dict[str, Any]) -> None:
         """Take one validation; the best so far is marked, earlier ones lose the mark."""
         if line["best"]:
             self.validations = [{**earlier, "best": False} for earlier in self.validations]
         self.validations.append(line)
-        with self._events.as_default(step=line["step"]):
-            for name in ("valid_loss", "accuracy", "bleu", "chrf"):
-                tf.summary.scalar(f"validation/{name}", line[name])
+        self._add_events(line["step"], validation_scalars(line))
+
+    def _add_events(self, step: int, values: dict[str, float]) -> None:
+        with self._events.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
 
     def add_heatmap(self, step: int, number: int, image: bytes) -> None:
         """Store the attention on one validation sentence."""
@@ -82,6 +82,17 @@ class RunFolder:
         (self.location / "plots" / "learning.png").write_bytes(plot)
         self._events.flush()
         (self.location / "tensorboard").upload(Path(self._scratch.name))
+
+
+def training_scalars(line: dict[str, Any]) -> dict[str, float]:
+    """A line of metrics.jsonl by its names in TensorBoard."""
+    return {f"training/{name}": line[name] for name in line if name not in ("step", "epoch")}
+
+
+def validation_scalars(line: dict[str, Any]) -> dict[str, float]:
+    """A validation by its names in TensorBoard."""
+    names = ("valid_loss", "accuracy", "bleu", "chrf")
+    return {f"validation/{name}": line[name] for name in names}
 
 
 def _format(value: Any) -> str:

@@ -86,6 +86,11 @@ class RayHooks:
         if self._rank == 0:
             self._board.put.remote("say", line)
 
+    def measure(self, step: int, values: dict[str, float]) -> None:
+        """See `Hooks.measure`."""
+        if self._rank == 0:
+            self._board.put.remote("measure", step, values)
+
     def fail(self, reason: str) -> None:
         """Let the driver end with this reason."""
         if self._rank == 0:

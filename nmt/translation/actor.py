@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-import pyarrow as pa
 
 from nmt.corpus.columns import texts_of
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation import rates, suspicion
-from nmt.evaluation.alignment import LinkCounts, diagonal, format_pharaoh, parse_gold
-from nmt.evaluation.sentences import Sentence
+from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
+from nmt.lease import check_owner
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation import attention
+from nmt.storage import Location, persistently
+from nmt.translation import attention, device
+from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.effort import decode
 from nmt.translation.metrics import Metrics
 from nmt.translation.output import Output
+from nmt.translation.results import result_schema, tabulate
+from nmt.translation.screening import Screened
+from nmt.translation.survival import Attempts
 from nmt.translator import Translation, Translator, load_model
-
-_ALTERNATIVES = pa.list_(
-    pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
-)
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,14 @@ class Work:
         id_column: the Parquet column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
         alignment_column: the column of the gold alignments; or None.
-        batch_size: sentences decoded together.
+        batch_size: sentences decoded together; None goes by tokens.
         threads: cores of the actor.
+        gpus: GPUs of the actor; less than 1 is a share of one.
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
+        generation: of the output's files.
+        owner: who must have the output's lease when a unit is committed; None asks nobody.
         page: numbers of the rows that stand on the page, where their attention is looked at.
     """
 
@@ -57,29 +60,26 @@ class Work:
     id_column: str | None
     reference_column: str | None
     alignment_column: str | None
-    batch_size: int
+    batch_size: int | None
     threads: int
     alignments: bool
     heatmaps: frozenset[int]
     heatmap_words: bool = False
+    generation: int = 1
+    owner: str | None = None
     page: frozenset[int] = frozenset()
+    gpus: float = 0.0
 
 
 class DecodeActor:
     """Loads the model once and translates the units it is handed."""
 
     def __init__(self, work: Work) -> None:
-        import nmt.model  # noqa: F401  (quiets TensorFlow before it is imported)
-
-        import tensorflow as tf  # isort: skip
-
-        tf.config.threading.set_intra_op_parallelism_threads(work.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(work.threads)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+        device.set_up(work.threads, work.gpus)
         self._work = work
-        self._output = Output(Location(work.output))
+        self._output = output_of(work)
         self._translator = load_translator(work)
+        self._translator.tuning.settled = not work.gpus
         self._metrics = Metrics(work.model_id)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
@@ -87,6 +87,14 @@ class DecodeActor:
         record = translate_unit(unit, self._work, self._translator, self._output)
         self._metrics.add(record)
         return record
+
+
+def output_of(work: Work) -> Output:
+    """Where an actor writes, as long as its job has the lease."""
+    location = Location(work.output)
+    if work.owner is None:
+        return Output(location, work.generation)
+    return Output(location, work.generation, partial(check_owner, location, work.owner))
 
 
 def load_translator(work: Work) -> Translator:
@@ -125,133 +133,38 @@ def translate_unit(
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
-    rows = read_unit(unit, work.text_column, work.id_column)
-    reasons: dict[int, str] = {}
-    texts: dict[int, str] = {}
-    for i, raw in enumerate(rows.texts):
-        try:
-            texts[i] = _decode(raw)
-        except ValueError as error:
-            reasons[i] = str(error)
-            continue
-        if translator.too_long(translator.clean(texts[i])):
-            reasons[i] = "too_long"
-            del texts[i]
-    kept = list(texts)
-    decoding = time.monotonic()
-    results = translator.translate([texts[i] for i in kept])
-    decoding = time.monotonic() - decoding
-    sentences = [
-        _sentence(unit.first + i, texts[i], result) for i, result in zip(kept, results, strict=True)
-    ]
-    alternatives = [result.alternatives for result in results] if work.search.n_best > 1 else None
-    files = {f"translations/{unit.part}": _translations(rows, kept, sentences, alternatives)}
-    if reasons:
-        files[f"rejected/{unit.part}"] = _rejected(rows, reasons)
-    if work.alignments:
-        pharaoh = pa.array([format_pharaoh(r.alignment) for r in results], pa.string())
-        columns = {"id": rows.ids.take(pa.array(kept, pa.int64())), "alignment": pharaoh}
-        files[f"alignments/{unit.part}"] = pa.table(columns)
-    _draw(unit, work, kept, results, output)
-    record = {
-        "unit": unit.number,
-        "first": unit.first,
-        "rejected_rows": [unit.first + i for i in reasons],
-        "counts": _counts(rows, results, reasons),
-        "sums": rates.sums(sentences),
-        "suspicious": suspicion.worst(suspicion.suspects(sentences)),
-        "alignment": _alignment_counts(rows, kept, texts, results, work, translator),
-        "decode_seconds": decoding,
-    }
-    return output.commit(unit, files, {**record, "seconds": time.monotonic() - start})
+    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    with attempts.made():
+        rows = persistently(lambda: read_unit(unit, work.text_column, work.id_column))
+        screened = translator.screen(rows.texts)
+        (results, lost), effort = decode(translator, screened.texts, attempts)
+        screened = screened.without(lost)
+        table = tabulate(results, result_schema(work.search.n_best, work.alignments))
+        files = compose_files(unit, rows, screened, table, work.alignments)
+        draw(unit, screened.kept, results, work, output)
+        record = compose_record(unit, rows, screened, table)
+        record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
+        record["alignment"] = _alignment_counts(rows, screened, results, work, translator)
+        record["decoding"] = effort
+        record["seconds"] = time.monotonic() - start
+        record = output.commit(unit, files, record)
+    attempts.clear()
+    return record
 
 
-def _decode(raw: Any) -> str:
-    """The text of a row.
-
-    Raises:
-        ValueError: with the reason to reject it.
-    """
-    if raw is None:
-        raise ValueError("null")
-    if isinstance(raw, str):
-        return raw
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError("broken_utf8") from None
-
-
-def _shown(raw: Any) -> str | None:
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-
-
-def _sentence(row: int, source: str, result: Translation) -> Sentence:
-    """A translated row as it will be read back, without id and references."""
-    return Sentence(
-        row=row,
-        id=None,
-        source=source,
-        translation=result.text,
-        score=result.score,
-        source_tokens=result.source_tokens,
-        target_tokens=result.tokens,
-        attention_entropy=result.attention_entropy,
-        coverage=result.coverage,
-        flags=list(result.flags),
-        references=[],
-    )
-
-
-def _translations(
-    rows: Rows,
-    kept: list[int],
-    sentences: list[Sentence],
-    alternatives: list[tuple[Translation, ...]] | None,
-) -> pa.Table:
-    taken = pa.array(kept, pa.int64())
-    strings = pa.list_(pa.string())
-    columns = {
-        "id": rows.ids.take(taken),
-        "source": pa.array([s.source for s in sentences], pa.string()),
-        "translation": pa.array([s.translation for s in sentences], pa.string()),
-        "score": pa.array([s.score for s in sentences], pa.float64()),
-        "source_tokens": pa.array([s.source_tokens for s in sentences], strings),
-        "target_tokens": pa.array([s.target_tokens for s in sentences], strings),
-        "attention_entropy": pa.array([s.attention_entropy for s in sentences], pa.float64()),
-        "coverage": pa.array([s.coverage for s in sentences], pa.float64()),
-        "flags": pa.array([s.flags for s in sentences], strings),
-    }
-    if alternatives is not None:
-        lists = [[_alternative(one) for one in several] for several in alternatives]
-        columns["alternatives"] = pa.array(lists, _ALTERNATIVES)
-    return _with_others(columns, rows, taken)
-
-
-def _alternative(result: Translation) -> dict[str, Any]:
-    return {"translation": result.text, "score": result.score, "ranking": result.ranking}
-
-
-def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
-    taken = pa.array(list(reasons), pa.int64())
-    columns = {
-        "id": rows.ids.take(taken),
-        "reason": pa.array(list(reasons.values()), pa.string()),
-        "source": pa.array([_shown(rows.texts[i]) for i in reasons], pa.string()),
-    }
-    return _with_others(columns, rows, taken)
-
-
-def _with_others(columns: dict[str, pa.Array], rows: Rows, taken: pa.Array) -> pa.Table:
-    others = {name: rows.others.column(name).take(taken) for name in rows.others.column_names}
-    return pa.table({**columns, **others})
-
-
-def _draw(
-    unit: Unit, work: Work, kept: list[int], results: list[Translation], output: Output
+def draw(
+    unit: Unit, kept: list[int], results: Sequence[Translation], work: Work, output: Output
 ) -> None:
     """Write the heatmaps of the rows that were sampled, and where the words of those on the page
-    looked; a split sentence's could not be read."""
+    looked; a split sentence's could not be read.
+
+    Args:
+        unit: whose rows they are.
+        kept: positions of the rows that were translated.
+        results: what became of each of them.
+        work: says which rows are sampled.
+        output: where the heatmaps go.
+    """
     looked = [
         {"row": unit.first + i, **found}
         for i, result in zip(kept, results, strict=True)
@@ -270,29 +183,9 @@ def _draw(
             output.write_heatmap(number, attention_heatmap(*drawn, title=result.text))
 
 
-def _counts(rows: Rows, results: list[Translation], reasons: dict[int, str]) -> dict[str, Any]:
-    by_reason: dict[str, int] = {}
-    for reason in reasons.values():
-        by_reason[reason] = by_reason.get(reason, 0) + 1
-    flags = [flag for result in results for flag in result.flags]
-    return {
-        "rows": len(rows.texts),
-        "translated": len(results),
-        "rejected": len(reasons),
-        "empty": flags.count("empty"),
-        "truncated": flags.count("truncated"),
-        "split": flags.count("split"),
-        "unk_replaced": flags.count("unk_replaced"),
-        "source_tokens": sum(len(result.source_tokens) for result in results),
-        "target_tokens": sum(len(result.tokens) for result in results),
-        "rejected_by_reason": by_reason,
-    }
-
-
 def _alignment_counts(
     rows: Rows,
-    kept: list[int],
-    texts: dict[int, str],
+    screened: Screened,
     results: list[Translation],
     work: Work,
     translator: Translator,
@@ -303,17 +196,21 @@ def _alignment_counts(
         return None
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
-    whole = [i for i, result in zip(kept, results, strict=True) if "split" not in result.flags]
-    chosen = [(i, gold[i] or "", references[i] or "") for i in whole if gold[i] and references[i]]
-    forced = translator.force([texts[i] for i, _, _ in chosen], [text for _, _, text in chosen])
+    whole = [
+        (i, text)
+        for i, text, result in zip(screened.kept, screened.texts, results, strict=True)
+        if "split" not in result.flags and gold[i] and references[i]
+    ]
+    chosen = [(text, gold[i] or "", references[i] or "") for i, text in whole]
+    forced = translator.force([text for text, _, _ in chosen], [text for _, _, text in chosen])
     attention, plain, malformed = LinkCounts(), LinkCounts(), 0
-    for (i, pharaoh, reference), result in zip(chosen, forced, strict=True):
+    for (source, pharaoh, reference), result in zip(chosen, forced, strict=True):
         try:
             links = parse_gold(pharaoh)
         except UnusableInput:  # one bad cell is no reason to lose the translation
             malformed += 1
             continue
-        straight = diagonal(len(texts[i].split()), len(reference.split()))
+        straight = diagonal(len(source.split()), len(reference.split()))
         attention = attention.plus(LinkCounts.of(result.alignment, links))
         plain = plain.plus(LinkCounts.of(straight, links))
     return {

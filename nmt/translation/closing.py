@@ -17,6 +17,7 @@ from nmt.translation.output import Output
 from nmt.translation.reporting import measure
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verdict import Verdict, judge
+from nmt.translation.verification import verify_manifest
 from nmt.version import __version__
 
 
@@ -60,7 +61,11 @@ def close(
         "exit_status": status,
         "model": _model(request, info),
         **measured,
-        "settings": {**job["settings"], "batch_size": request.batch_size},
+        "settings": {
+            **job["settings"],
+            "batch_size": request.batch_size,
+            "memory": None if request.memory is None else str(request.memory),
+        },
         "inputs": corpus.inputs,
         "versions": _versions(),
     }
@@ -76,19 +81,37 @@ def close(
     if images and request.heatmap_pages:
         (folder / "heatmaps.pdf").write_bytes(contact_sheet([image for _, image in images]))
     (folder / "index.html").write_text(page.render(report, images))
-    output.finish(
-        {
-            **job,
-            "exit_status": status,
-            "verdict": verdict,
-            "created": report["created"],
-            "counts": counts,
-            "input_files": corpus.inputs,
-            "versions": report["versions"],
-            "files": {name: entry for record in records for name, entry in record["files"].items()},
-        }
-    )
+    manifest = {
+        **job,
+        "exit_status": status,
+        "verdict": verdict,
+        "created": report["created"],
+        "counts": counts,
+        "input_files": corpus.inputs,
+        "versions": report["versions"],
+        "files": {name: entry for record in records for name, entry in record["files"].items()},
+    }
+    _verify(output, manifest)
+    output.finish(manifest)
+    output.scratch.delete()
     return Verdict(status, verdict, report)
+
+
+def _verify(output: Output, manifest: dict[str, Any]) -> None:
+    """Check everything that is stored before the output is said to be whole.
+
+    Raises:
+        JobFailed: there are violations. The units concerned are forgotten, so that the same
+            command translates them again.
+    """
+    found = verify_manifest(output.location, manifest)
+    if found.violations:
+        output.forget(found.damaged)
+        shown = "; ".join(found.violations[:3])
+        raise JobFailed(
+            f"{output.location}: {len(found.violations)} violations ({shown}); jobs/verify.py "
+            "lists them; run the same command again to translate the units concerned anew"
+        )
 
 
 def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:

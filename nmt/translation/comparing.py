@@ -32,7 +32,8 @@ def compared(
         scoring: has read the translation, and what the baseline has of it.
         settings: of the alarms.
     """
-    speeds = {name: report["throughput"][name] for name in _SPEEDS}
+    found = report["throughput"]
+    speeds = {name: found[name] for name in _SPEEDS if found[name]}  # 0: nothing was decoded
     comparison = {
         "baseline": str(baseline.output.location),
         "baseline_model_id": baseline.output.manifest["model_id"],
@@ -42,8 +43,8 @@ def compared(
         "throughput": _beside(speeds, earlier.get("throughput") or {}),
     }
     bleu = _bleu(comparison["metrics"]) or _whole_bleu(report, earlier)
-    found = drift.alarms(report["rates"], earlier["rates"], bleu, settings)
-    return {"comparison": comparison, "alarms": found}
+    alarms = drift.alarms(report["rates"], earlier["rates"], bleu, settings)
+    return {"comparison": comparison, "alarms": alarms}
 
 
 def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -17,12 +18,14 @@ from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import detect, open_text
 from nmt.errors import UnusableInput
 from nmt.storage import Location
+from nmt.translation.gzip_lines import read_lines
 from nmt.translation.input_files import expand
 from nmt.translation.parquet_input import inspect_schema, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
 _UNITS_AIMED_AT = 64
+_LOOKERS = 16  # files looked at together
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,11 @@ class InputCorpus:
         ]
 
     def units(self) -> list[Unit]:
-        """Cut the corpus into about 64 units of at most 8,192 rows, the same every time."""
+        """Cut the corpus into about 64 units of at most 8,192 rows, the same every time.
+
+        Small files share a unit. A .gz file is cut only where it has more rows than a unit may
+        have, for what a later unit begins with is found by unpacking all that stands before.
+        """
         grains = -(-self.rows // (_UNITS_AIMED_AT * _GRAIN))
         size = min(_LARGEST_UNIT, max(1, grains) * _GRAIN)
         units: list[Unit] = []
@@ -118,6 +125,11 @@ class InputCorpus:
         for file in self._files:
             start = 0
             while start < file.rows:
+                if file.kind == "gzip" and room < (needed := min(file.rows - start, _LARGEST_UNIT)):
+                    if waiting:
+                        units.append(Unit(len(units), tuple(waiting)))
+                        waiting = []
+                    room = max(size, needed)
                 # A cut inside a text file must fall on a remembered offset.
                 rows = min(room, file.rows - start)
                 if rows < file.rows - start and (start + rows) % _GRAIN:
@@ -127,7 +139,7 @@ class InputCorpus:
                     name = str(file.location)
                     waiting.append(Slice(name, file.kind, start, rows, offset, first))
                     start, first, room = start + rows, first + rows, room - rows
-                if room == 0 or start < file.rows:
+                if room == 0 or (start < file.rows and file.kind != "gzip"):
                     units.append(Unit(len(units), tuple(waiting)))
                     waiting, room = [], size
         if waiting:
@@ -151,21 +163,14 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
     """
     locations = expand(name)
     single = len(locations) == 1
-    files = [
-        _File(location, detect(location))
-        for location in locations
-        if single or (location.info().size or 0) > 0
-    ]
+    with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
+        looked = list(pool.map(lambda location: _look(location, single), locations))
+    files = [file for file in looked if file is not None]
     if not files:
         raise UnusableInput(f"{name}: all its files are empty; give sentences to translate")
     kinds = {"parquet" if file.kind == "parquet" else "text" for file in files}
     if len(kinds) > 1:
         raise UnusableInput(f"{name}: holds text and Parquet files; give one kind at a time")
-    for file in files:
-        if file.kind == "zip":
-            raise UnusableInput(f"{file.location}: a zip archive; give text, .gz or Parquet")
-        file.bytes = file.location.info().size or 0
-        file.sha256 = file.location.sha256()
     if kinds == {"parquet"}:
         corpus = _inspect_parquet(files, text_column, id_column)
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
@@ -173,12 +178,24 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
         )
     else:
-        for file in files:
-            _count_lines(file)
         corpus = InputCorpus(files, pa.schema([]), None, pa.int64())
     if not corpus.rows:
         raise UnusableInput(f"{name}: holds no row; give sentences to translate")
     return corpus
+
+
+def _look(location: Location, single: bool) -> _File | None:
+    """What can be known of a file by itself; None for an empty one among others."""
+    size = location.info().size or 0
+    if not single and not size:
+        return None
+    file = _File(location, detect(location), bytes=size)
+    if file.kind == "zip":
+        raise UnusableInput(f"{location}: a zip archive; give text, .gz or Parquet")
+    file.sha256 = location.sha256()
+    if file.kind != "parquet":
+        _count_lines(file)
+    return file
 
 
 def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
@@ -219,8 +236,8 @@ class Rows:
 def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
     """Read a unit's rows.
 
-    What a unit of a .gz file begins with is found by unpacking the file from its start, for gzip
-    knows no other way: plain text or several smaller files are read faster.
+    A .gz file of several units is unpacked by each process that reads some of them, once if it
+    reads them in order: plain text or smaller files are read faster.
 
     Args:
         unit: one of `InputCorpus.units`.
@@ -246,12 +263,13 @@ def _numbers(unit: Unit) -> list[int]:
 
 
 def _read_lines(part: Slice) -> Iterator[bytes]:
-    with open_text(Location(part.file), "text" if part.kind == "text" else part.kind) as stream:
-        skip = part.start
-        if part.kind == "text":
+    if part.kind == "gzip":
+        lines = read_lines(part.file, part.start, part.rows)
+    else:
+        with open_text(Location(part.file), part.kind) as stream:
             stream.seek(part.offset)
-            skip = 0
-        for number, line in enumerate(islice(stream, skip, skip + part.rows), part.start):
-            if number == 0:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            yield line.rstrip(b"\n").removesuffix(b"\r")
+            lines = list(islice(stream, part.rows))
+    for number, line in enumerate(lines, part.start):
+        if number == 0:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        yield line.rstrip(b"\n").removesuffix(b"\r")

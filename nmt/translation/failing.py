@@ -39,6 +39,7 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
         reason = f"failed: {text}"
         file = request.output / "report" / "report.json"
         try:
+            output.guard()
             file.write_json(_report(request, output, job, status, reason))
         except Exception as second:  # perhaps the very reason of the failure
             say(f"warning: {file}: cannot be written: {' '.join(str(second).split())[:300]}")

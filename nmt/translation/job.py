@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nmt import bundle, cluster
 from nmt.console import activity, say
+from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
+from nmt.lease import HeldLease, hold
+from nmt.probe import check_writable
+from nmt.storage import wait_for_stores
+from nmt.tasks import Tasks
 from nmt.translation.actor import DecodeActor, Work
 from nmt.translation.closing import close
 from nmt.translation.corpus import InputCorpus, Unit, inspect
 from nmt.translation.failing import told
+from nmt.translation.incremental import make_plan, translate_units
 from nmt.translation.notification import notify
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.stages import MemoryActor, Plan
 from nmt.translation.verdict import Verdict
 from nmt.units import ActorPool, stream_units
 
@@ -47,24 +55,28 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     if dry_run:
         say(f"model     {request.model_names}: {info['parameters']:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
-        say(f"output    {request.output}")
+        say(f"output    {request.output}: {check_writable(request.output)}")
         return None
-    verdict = _finished(request, output, job)
+    verdict = _stored(request, output.finished(job))
     if verdict is None:
-        with told(request, output, job):
-            _decode(request, job, corpus, units, output)
-            with activity("writing the report"):
-                seconds = time.monotonic() - started
-                verdict = close(request, info, corpus, references, output, job, seconds)
+        wait_for_stores()
+        with hold(request.output, request.lease_seconds) as lease, told(request, output, job):
+            output.guard = lease.check
+            # The job that had the lease may have finished it.
+            verdict = _stored(request, output.begin(job, request.overwrite))
+            if verdict is None:
+                _decode(request, info, job, corpus, units, output, lease)
+                with activity("writing the report"):
+                    seconds = time.monotonic() - started
+                    verdict = close(request, info, corpus, references, output, job, seconds)
     if request.notify is not None:
         report = request.output / "report" / "report.json"
         notify(request.notify, report, verdict.exit_status, verdict.reason)
     return verdict
 
 
-def _finished(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Verdict | None:
-    """Claim the output; returns the stored verdict if the job is finished already."""
-    manifest = output.begin(job, request.overwrite)
+def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdict | None:
+    """The verdict of a finished job; None without its manifest."""
     if manifest is None:
         return None
     say(f"{request.output}: already finished; nothing to do")
@@ -74,10 +86,12 @@ def _finished(request: TranslateRequest, output: Output, job: dict[str, Any]) ->
 
 def _decode(
     request: TranslateRequest,
+    info: dict[str, Any],
     job: dict[str, Any],
     corpus: InputCorpus,
     units: list[Unit],
     output: Output,
+    lease: HeldLease,
 ) -> None:
     """Translate the units that have no record yet."""
     committed = output.records()
@@ -87,23 +101,24 @@ def _decode(
     if not waiting:
         return
     ray = cluster.connect(request.address)
-    total, largest = cluster.cpus(ray)
-    most = _actors(request, corpus, len(waiting), total)
-    threads = max(1, min(total // most[1], largest))
-    work = work_of(request, job, corpus, threads)
-    pool = ActorPool(DecodeActor, (work,), most[0], most[1], threads)
+    work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
+    if request.memory is not None:
+        numbers = frozenset(unit.number for unit in waiting)
+        _recall(request, work, info, job, units, numbers, ray, lease)
+        return
+    pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
     rows = sum(unit.rows for unit in waiting)
-    say(f"{rows:,} rows on {most[1]} actor(s) of {threads} core(s)")
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
         done: Iterator[tuple[int, dict[str, Any]]]
         done = stream_units(pool, waiting, title="translating")
         for _, record in done:
+            lease.check()
             shown.advance(record["counts"]["rows"], progress.add(record["counts"]))
 
 
 def work_of(
-    request: TranslateRequest, job: dict[str, Any], corpus: InputCorpus, threads: int
+    request: TranslateRequest, job: dict[str, Any], corpus: InputCorpus, threads: int = 1
 ) -> Work:
     """What every actor needs to know.
 
@@ -129,15 +144,58 @@ def work_of(
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
         page=frozenset(page_samples(corpus.rows)),
+        gpus=request.gpus_per_actor,
     )
 
 
-def _actors(
-    request: TranslateRequest, corpus: InputCorpus, units: int, cpus: int
-) -> tuple[int, int]:
-    """Least and most actors: as asked; else one, or one a core for a large corpus."""
+def _recall(
+    request: TranslateRequest,
+    work: Work,
+    info: dict[str, Any],
+    job: dict[str, Any],
+    units: list[Unit],
+    waiting: frozenset[int],
+    ray: Any,
+    lease: HeldLease,
+) -> None:
+    """Translate units with the memory; an actor is started only where something is missing."""
+    assert request.memory is not None
+    plan, screen = make_plan(request.memory, work, info, job)
+
+    def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
+        pool = _pool(request, work, MemoryActor, (plan,), rows, len(items), ray)
+        done: Iterator[tuple[int, dict[str, Any]]]
+        done = stream_units(pool, items, title="translating")
+        for answer in done:
+            lease.check()
+            yield answer
+
+    translate_units(plan, screen, units, waiting, Tasks(ray), decode, request.cost_per_hour)
+
+
+def _pool(
+    request: TranslateRequest,
+    work: Work,
+    actor: type[DecodeActor],
+    arguments: tuple[Any, ...],
+    rows: int,
+    items: int,
+    ray: Any,
+) -> ActorPool:
+    """Actors on the cluster: as many as asked; else one, or one a core for many rows."""
+    total, largest = cluster.cpus(ray)
+    gpus = request.gpus_per_actor
+    if cluster.is_own(request.address) and gpus > ray.cluster_resources().get("GPU", 0):
+        raise UnusableInput(
+            f"--gpus-per-actor {gpus:g}: this machine has no such GPUs for Ray; leave the option "
+            "out, or name a cluster with --address"
+        )
     if request.actors is not None:
         least, most = request.actors
     else:
-        least = most = cpus if corpus.rows > _SMALL else 1
-    return min(least, units), min(most, units)
+        least = most = total if rows > _SMALL else 1
+    least, most = min(least, items), min(most, items)
+    threads = max(1, min(total // most, largest))
+    say(f"{rows:,} rows on {most} actor(s) of {threads} core(s)")
+    given = (replace(work, threads=threads), *arguments)
+    return ActorPool(actor, given, least, most, threads, gpus)

@@ -1,25 +1,38 @@
 """OUT: where translations lie, and what makes a job on it resumable.
 
+    _lease.json         which job may write here now
     _job.json           what this output is for: model, inputs, settings
     _units/00000.json   the record of a committed unit, written after its files
+    _scratch/           of a job with a memory, until it has ended
     manifest.json       names the files that count
     _SUCCESS            written last
 
 A unit's files have fixed names and are stored whole; its record comes after them. So a unit
 without a record is simply translated again, to the same files.
+
+A job that overwrites another's output is its next generation and has names of its own
+(``part-g2-00000.parquet``), so that the old manifest's files stay as they are until the new
+manifest takes their place; only then are they deleted. Stopped at any point, the same command
+goes on there.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
 
+from nmt import lease
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.storage import Location
 from nmt.translation.corpus import Unit
+
+FOLDERS = ("translations", "rejected", "alignments")
+_OURS = re.compile(r"(?:part-)?(?:g\d+-)?\d+\.(?:parquet|json|attempts)")
 
 
 class Output:
@@ -27,17 +40,35 @@ class Output:
 
     Args:
         location: the folder.
+        generation: of its files; `begin` sets it.
+        guard: called before a unit is committed and before the output is finished; raises if
+            this job may no longer write here.
     """
 
-    def __init__(self, location: Location) -> None:
-        self.location = location
+    def __init__(
+        self,
+        location: Location,
+        generation: int = 1,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.location, self.generation, self.guard = location, generation, guard
+
+    def finished(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """The manifest if this very job is finished, else None. Writes nothing.
+
+        Args:
+            job: everything that decides about the contents.
+        """
+        if self._differences(job) or not (self.location / "_SUCCESS").is_file():
+            return None
+        return (self.location / "manifest.json").read_json()
 
     def begin(self, job: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
         """Claim the folder for a job, or recognise the job as begun or finished.
 
         Args:
             job: everything that decides about the contents.
-            overwrite: remove what a job with other settings left.
+            overwrite: take the place of a job with other settings.
 
         Returns:
             The manifest if this very job is finished, else None.
@@ -46,37 +77,55 @@ class Output:
             UnusableInput: the folder holds something else, or was begun with other settings.
         """
         self.check(job, overwrite)
-        if self._marker.is_file() and changed(self._marker.read_json(), job):
-            self._clear()
-        if (self.location / "_SUCCESS").is_file():
-            return (self.location / "manifest.json").read_json()
-        if not self._marker.is_file():
-            self._marker.write_json(job)
+        if manifest := self.finished(job):
+            return manifest
+        before = self._marker.read_json() if self._marker.is_file() else {"generation": 0}
+        self.generation = before.pop("generation", 1)
+        if changed(before, job):
+            # First what says that it is whole; the manifest's files stay until the next one.
+            (self.location / "_SUCCESS").delete()
+            (self.location / "report" / "heatmaps").delete()
+            self.generation += 1
+            self._marker.write_json({**job, **self._named_generation})
         return None
+
+    @property
+    def scratch(self) -> Location:
+        """The folder of what is needed only while the job runs."""
+        return self.location / "_scratch"
+
+    def efforts(self) -> list[dict[str, Any]]:
+        """What was decoded for a memory, record by record; see `nmt.translation.effort`."""
+        files = self.scratch.files(".json")
+        return [file.read_json() for file in files if file.name.startswith("decoded-")]
 
     @property
     def _marker(self) -> Location:
         return self.location / "_job.json"
 
-    def _clear(self) -> None:
-        """Remove another job's files: first what says that they are whole, last what says
-        whose they are, so that an interrupted removal can be continued."""
-        (self.location / "_SUCCESS").delete()
-        (self.location / "manifest.json").delete()
-        for file in self.location.files(recursive=True):
-            if file != self._marker:
-                file.delete()
-        self._marker.delete()
+    @property
+    def _named_generation(self) -> dict[str, int]:
+        return {"generation": self.generation} if self.generation > 1 else {}
+
+    def _differences(self, job: dict[str, Any]) -> list[str] | None:
+        """How the job of this folder differs from another; None if nothing was begun here."""
+        if not self._marker.is_file():
+            return None
+        before = self._marker.read_json()
+        before.pop("generation", None)
+        return changed(before, job)
 
     def check(self, job: dict[str, Any], overwrite: bool) -> None:
         """Refuse a folder in other use; see `begin`. Writes nothing."""
-        if not self._marker.is_file():
-            if self.location.is_file() or self.location.files(recursive=True):
+        differences = None if self.location.is_file() else self._differences(job)
+        if differences is None:
+            found = self.location.is_file() or self.location.files(recursive=True)
+            if found and found != [self.location / lease.NAME]:
                 raise UnusableInput(
                     f"{self.location}: holds something that is no translation; give another "
                     "--output"
                 )
-        elif not overwrite and (differences := changed(self._marker.read_json(), job)):
+        elif differences and not overwrite:
             raise UnusableInput(
                 f"{self.location}: in use with other settings or inputs "
                 f"({'; '.join(differences[:4])}); give another --output, or --overwrite"
@@ -85,21 +134,68 @@ class Output:
     def commit(
         self, unit: Unit, files: dict[str, pa.Table], record: dict[str, Any]
     ) -> dict[str, Any]:
-        """Store a unit's files, then its record; returns the record."""
-        written = {name: (self.location / name).write_table(table) for name, table in files.items()}
+        """Store a unit's files, then its record; returns the record.
+
+        Raises:
+            JobFailed: this job may no longer write here.
+        """
+        self.guard()
+        written = {}
+        for name, table in files.items():
+            name = name.replace("/part-", f"/part-{self._prefix}")
+            written[name] = (self.location / name).write_table(table)
         record = {**record, "files": written}
-        (self.location / "_units" / f"{unit.number:05d}.json").write_json(record)
+        self._record(unit.number).write_json(record)
         return record
 
+    @property
+    def _prefix(self) -> str:
+        """What stands before the number of a unit in the names of its files."""
+        return f"g{self.generation}-" if self.generation > 1 else ""
+
+    def _record(self, number: int, suffix: str = ".json") -> Location:
+        return self.location / "_units" / f"{self._prefix}{number:05d}{suffix}"
+
+    def attempts(self, unit: Unit) -> Location:
+        """Where the attempts at a unit are counted."""
+        return self._record(unit.number, ".attempts")
+
+    def forget(self, units: Iterable[int]) -> None:
+        """Remove units' records, so that they are translated again."""
+        for number in units:
+            self._record(number).delete()
+
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Store the manifest, and the mark that everything it names is there."""
-        (self.location / "manifest.json").write_json(manifest)
+        """Store the manifest, remove what it has replaced, and mark the output as whole.
+
+        Raises:
+            JobFailed: this job may no longer write here.
+        """
+        self.guard()
+        (self.location / "manifest.json").write_json({**manifest, **self._named_generation})
+        if self.generation > 1:
+            self._sweep(manifest)
         (self.location / "_SUCCESS").write_bytes(b"")
+
+    def _sweep(self, manifest: dict[str, Any]) -> None:
+        """Remove the files of other generations."""
+        for folder in (*FOLDERS, "_units"):
+            for file in (self.location / folder).files():
+                name = file.name
+                kept = name.startswith(self._prefix) or f"{folder}/{name}" in manifest["files"]
+                if _OURS.fullmatch(name) and not kept:
+                    file.delete()
 
     def records(self) -> dict[int, dict[str, Any]]:
         """The records of all committed units, by number."""
+        records = [file.read_json() for file in self.record_files()]
+        return {record["unit"]: record for record in records}
+
+    def record_files(self) -> list[Location]:
+        """Where these records are."""
+        pattern = re.compile(rf"{self._prefix}\d+\.json")
         files = (self.location / "_units").files(".json")
-        return {record["unit"]: record for record in (file.read_json() for file in files)}
+        return [file for file in files if pattern.fullmatch(file.name)]
 
     def write_heatmap(self, row: int, image: bytes) -> None:
         """Store a row's heatmap."""

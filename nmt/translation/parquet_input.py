@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.corpus.columns import is_text, plain_type
 from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
 from nmt.storage import Location
+from nmt.translation.unique_ids import check_ids
 
 _BATCH = 8192  # rows decoded at once
 
@@ -33,7 +36,6 @@ def inspect_schema(
     """
     schema: pa.Schema | None = None
     counts: list[int] = []
-    ids: list[pa.Array] = []
     for location in locations:
         with readable(location), location.open() as handle:
             parquet = pq.ParquetFile(handle)
@@ -47,13 +49,18 @@ def inspect_schema(
                     f"{location}: its columns differ from those of {locations[0]}; give files "
                     "with the same columns"
                 )
-            if id_column is not None:
-                column = parquet.read(columns=[id_column]).column(0)
-                ids += plain_ids(column.cast(schema.field(id_column).type)).chunks
     assert schema is not None
     if id_column is not None:
-        _check_ids(pa.chunked_array(ids, plain_type(schema.field(id_column).type)))
+        check_ids(partial(_ids, locations, schema.field(id_column)))
     return schema, id_column, counts
+
+
+def _ids(locations: list[Location], column: pa.Field) -> Iterator[pa.Array]:
+    """The ids of all files, some at a time."""
+    for location in locations:
+        with readable(location), location.open() as handle:
+            for batch in pq.ParquetFile(handle).iter_batches(_BATCH, columns=[column.name]):
+                yield from plain_ids(pa.chunked_array([batch.column(0).cast(column.type)])).chunks
 
 
 def _check_columns(
@@ -87,34 +94,6 @@ def _check_columns(
             f"{location}: column '{id_column}' holds the sentences; name another with --id-column"
         )
     return id_column
-
-
-def _check_ids(ids: pa.ChunkedArray) -> None:
-    if ids.null_count:
-        raise UnusableInput(f"{ids.null_count} rows have no id; fill the id column")
-    if ids.type in (pa.string(), pa.large_string()):
-        try:
-            ids.cast(pa.large_binary()).cast(pa.large_string())
-        except pa.ArrowInvalid:
-            raise UnusableInput(
-                "the id column holds bytes that are no UTF-8; mend them, or name another column "
-                "with --id-column"
-            ) from None
-    try:
-        distinct = pc.count_distinct(ids).as_py()
-    except pa.ArrowNotImplementedError:
-        raise UnusableInput(
-            f"the id column holds {ids.type}; ids are numbers or text: name another with "
-            "--id-column"
-        ) from None
-    if distinct == len(ids):
-        return
-    counts = pc.value_counts(ids.combine_chunks())
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    raise UnusableInput(
-        f"id {twice[0].as_py()!r} is given more than once ({len(twice)} such ids); ids must "
-        "be unique: mend them, or name another column with --id-column"
-    )
 
 
 def _without_views(schema: pa.Schema) -> pa.Schema:

@@ -11,6 +11,7 @@ from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.sentences import References, Sentence
 from nmt.settings import DataSettings
 from nmt.translation import attention, comparing, summary
+from nmt.translation.effort import peak_bytes, throughput
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.scoring import Scoring
@@ -50,7 +51,11 @@ def measure(
     report: dict[str, Any] = {
         "counts": counts,
         "rates": summary.rates(counts, records),
-        "throughput": summary.throughput(counts, records) | request.costs(seconds),
+        "throughput": {
+            **throughput(records, output.efforts()),
+            **request.costs(seconds),
+            "driver_peak_bytes": peak_bytes(),
+        },
         "samples": attention.added(shown, [sentence.row for sentence in drawn], output.attention()),
         "suspicious": summary.suspicious(output, records, references),
     }

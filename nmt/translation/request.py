@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt import bundle
+from nmt import bundle, lease
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
@@ -40,8 +40,10 @@ class TranslateRequest:
     alignment_column: str | None = None
     text_column: str = "source"
     id_column: str | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     actors: tuple[int, int] | None = None
+    gpus_per_actor: float = 0.0
+    memory: Location | None = None
     heatmaps: int = 16
     heatmap_words: bool = False
     heatmap_pages: bool = False
@@ -54,6 +56,7 @@ class TranslateRequest:
     notify: str | None = None
     cost_per_hour: float | None = None
     overwrite: bool = False
+    lease_seconds: float = lease.SECONDS
     address: str | None = None
 
     def resolved(self) -> TranslateRequest:
@@ -105,6 +108,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     ):
         if column:
             _check_text_column(request, corpus, option, column)
+    _check_memory(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
         read_baseline(request.baseline, request.output)
@@ -123,6 +127,27 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         read_dictionary(Location(request.search.dictionary))
     streams = [read_aligned(name, corpus.rows) for name in request.references]
     return References(streams, request.reference_column)
+
+
+def _check_memory(request: TranslateRequest) -> None:
+    if request.memory is None:
+        return
+    if request.search.temperature:
+        raise UnusableInput(
+            "--memory keeps the one translation of a sentence, and search.temperature draws "
+            "others at random; leave one of them out"
+        )
+    if request.alignment_column:
+        raise UnusableInput(
+            "--memory holds no attention along references, so --alignment-column cannot be had "
+            "with it; leave one of them out"
+        )
+    inside = f"{request.output.uri.rstrip('/')}/"
+    if f"{request.memory.uri.rstrip('/')}/".startswith(inside):
+        raise UnusableInput(
+            f"{request.memory}: lies in --output, which --overwrite would empty; give the memory "
+            "a folder of its own"
+        )
 
 
 def _check_text_column(

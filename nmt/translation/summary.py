@@ -27,17 +27,6 @@ def rates(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]
     return rates_of(counts, added(record["sums"] for record in records))
 
 
-def throughput(counts: dict[str, Any], records: Sequence[Record]) -> dict[str, float]:
-    """Sentences and tokens a second of one actor's decoding time, over all units."""
-    seconds = sum(record["decode_seconds"] for record in records)
-    divisor = max(seconds, 1e-9)
-    return {
-        "sentences_per_second": round(counts["translated"] / divisor, 2),
-        "target_tokens_per_second": round(counts["target_tokens"] / divisor, 2),
-        "decode_seconds": round(seconds, 2),
-    }
-
-
 def alignment(records: Sequence[Record]) -> dict[str, Any] | None:
     """AER of attention and diagonal over all units; None without gold alignments."""
     parts = [record["alignment"] for record in records if record["alignment"]]

@@ -83,6 +83,8 @@ def _counts(counts: dict[str, Any]) -> str:
     reasons = sorted(counts.get("rejected_by_reason", {}).items())
     if reasons:
         text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
+    if reused := counts.get("reused", 0) + counts.get("repeated", 0):
+        text += f"; {number(counts['decoded'])} decoded, {number(reused)} from the memory"
     return text
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from nmt.evaluation import groups, rates
 from nmt.evaluation.groups import NAMED, Grouping, ValueCounts, label
+from nmt.evaluation.measures import Measures
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence
 
@@ -80,7 +81,7 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
         assert entry[metric.lower()] == pytest.approx(alone.score(metric), abs=1e-4)
     counts = {"rows": 3, "translated": 2, "rejected": 1, "truncated": 0, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
-    assert entry["rates"] == rates.rates(counts, rates.sums(law))
+    assert entry["rates"] == rates.rates(counts, rates.sums(Measures.of(law)))
 
 
 def test_a_group_without_translations_has_no_scores() -> None:

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from nmt.evaluation.comparison import LISTED, most_different, paired
+from nmt.evaluation.measures import Measures, repeats
 from nmt.evaluation.rates import added, rates, sums
 from nmt.evaluation.sentences import Sentence, chunks
-from nmt.evaluation.suspicion import reasons, repeats, suspects, worst
+from nmt.evaluation.suspicion import Suspect, reasons, suspects, worst
 
 
 def sentence(row: int = 0, **changes: Any) -> Sentence:
@@ -19,6 +20,10 @@ def sentence(row: int = 0, **changes: Any) -> Sentence:
         "attention_entropy": 0.5, "coverage": 0.9, "flags": [], "references": [],
     }  # fmt: skip
     return Sentence(**{**values, **changes})
+
+
+def suspected(sentences: list[Sentence]) -> list[Suspect]:
+    return suspects(Measures.of(sentences), [s.row for s in sentences])
 
 
 @pytest.mark.parametrize(
@@ -66,33 +71,35 @@ def test_loops_are_those_of_the_definition() -> None:
     ],
 )
 def test_reasons(changes, expected) -> None:
-    assert reasons(sentence(**changes)) == expected
+    found = reasons(Measures.of([sentence(), sentence(**changes)]))
+    assert [name for name, holds in found.items() if holds[1]] == expected
+    assert not any(holds[0] for holds in found.values())
 
 
 def test_the_worst_come_first_in_whatever_order_they_are_found() -> None:
     found = [
         sentence(n, score=-1.0 - n / 100, coverage=0.9 - 0.5 * (n % 7 == 0)) for n in range(99)
     ]
-    whole = worst(suspects(found))
-    parts = [worst(suspects(part)) for part in (found[50:], found[:50])]
+    whole = worst(suspected(found))
+    parts = [worst(suspected(part)) for part in (found[50:], found[:50])]
     assert worst([*parts[0], *parts[1]]) == whole
     assert len(whole) == 50
     keys = [(-len(suspect["reasons"]), suspect["score"]) for suspect in whole]
     assert keys == sorted(keys)
-    assert suspects([sentence()]) == []
+    assert suspected([sentence()]) == []
 
 
 def test_rates_do_not_depend_on_how_the_rows_are_cut() -> None:
     rows = [sentence(n, score=-n / 10, target_tokens=["[UNK]", "a"]) for n in range(1, 20)]
     rows.append(sentence(20, coverage=None, attention_entropy=None, translation=""))
     counts = {"rows": 25, "translated": 20, "rejected": 5, "truncated": 2, "target_tokens": 40}
-    whole = rates(counts, sums(rows))
-    assert rates(counts, added(map(sums, chunks(rows, 3)))) == whole
+    whole = rates(counts, sums(Measures.of(rows)))
+    assert rates(counts, added(sums(Measures.of(part)) for part in chunks(rows, 3))) == whole
     assert whole["rejected"] == 0.2
     assert whole["unk"] == 19 / 40
     assert whole["coverage"] == 0.9
     assert whole["suspicious"] == 9 / 20
-    assert "coverage" not in rates(counts, sums(rows[-1:]))
+    assert "coverage" not in rates(counts, sums(Measures.of(rows[-1:])))
 
 
 def test_differences_are_the_largest_in_either_direction() -> None:

@@ -72,7 +72,7 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
         for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
     memory = decoder.remember(outputs, tf.ones([3, 4]))
-    after, context, _ = decoder.step(decoder.project(embedded), state, memory, decoder.kernels())
+    after, context, _ = decoder.step(decoder.project(embedded), state, memory, decoder.prepared())
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
     np.testing.assert_allclose(after, expected, atol=1e-5)
 

@@ -1,70 +1,142 @@
 """The product's main way in: ``ray job submit`` on a running cluster."""
 
 import json
+import re
+import shlex
+import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 from commands import ROOT, TINY, run
 from ray_head import RayHead, environment
+from s3 import SECRET, S3Server
+
+from nmt.storage import Location
 
 pytestmark = pytest.mark.system
 
+README = (ROOT / "README.md").read_text("utf-8")
+PATIENCE = 900  # seconds; a generous limit for a loaded machine
+RAY = str(Path(sys.executable).parent / "ray")
 
-def submit(head: RayHead, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """``ray job submit`` with this checkout as the working directory, waiting for the end."""
-    ray = str(Path(sys.executable).parent / "ray")
-    runtime = {
-        "working_dir": str(ROOT),
-        "excludes": [".venv", ".git", "/demo", "/runs", "tests"],
-        "env_vars": variables,
-    }
-    command = [ray, "job", "submit", "--address", head.dashboard]
-    command += ["--runtime-env-json", json.dumps(runtime), "--", *map(str, words)]
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a fresh clone holds, so that ``--working-dir .`` is as small as there."""
+    folder = tmp_path_factory.mktemp("clone") / "nmt"
+    away = (".venv", ".git", "demo", "runs", "data", "build", "*cache*", "tests")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*away))
+    return folder
+
+
+def submit(
+    head: RayHead, folder: Path, *words: str | Path, options: tuple[str, ...] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """``ray job submit --working-dir .`` in a folder, waiting for the end."""
+    if variables:
+        options += ("--runtime-env-json", json.dumps({"env_vars": variables}))
+    command = [RAY, "job", "submit", "--address", head.dashboard, "--working-dir", "."]
+    command += [*options, "--", *map(str, words)]
     return subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=900, cwd=ROOT
+        command, env=environment(), capture_output=True, text=True, timeout=PATIENCE, cwd=folder
     )
 
 
-def test_three_commands_as_submitted_jobs(ray_head: RayHead, tmp_path: Path) -> None:
-    data, out = tmp_path / "dataset", tmp_path / "out"
-    parts = ["--valid-fraction", "0.1", "--test-fraction", "0.1"]
-    done = submit(ray_head, "python", "jobs/prepare.py", "--demo", "400", "--output", data, *parts)
+def ask(head: RayHead, question: str, job: str) -> str:
+    """``ray job status`` or ``ray job logs``."""
+    command = [RAY, "job", question, "--address", head.dashboard, job]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    return done.stdout + done.stderr
+
+
+def readme_command() -> list[str]:
+    """The words of the README's command after ``--``."""
+    (text,) = re.findall(r"^ray job submit --working-dir \. -- (python jobs/train\.py .*?)\n```",
+                         README, re.DOTALL | re.MULTILINE)  # fmt: skip
+    return shlex.split(text.replace("\\\n", " "))
+
+
+def test_three_commands_as_submitted_jobs(
+    ray_head: RayHead, s3: S3Server, checkout: Path, tmp_path: Path
+) -> None:
+    """The README's own, on a store to which the nodes have the rights and the jobs name none."""
+    done = submit(ray_head, checkout, "python", "jobs/prepare.py", "--demo", "400", "--output",
+                  "s3://nmt/m30k", "--valid-fraction", "0.1", "--test-fraction", "0.1")  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    # As it stands, but for a bucket that is here, two CPUs, and a model for them.
+    words = " ".join(readme_command())
+    for there, here in (
+        ("s3://bucket/", "s3://nmt/"),
+        ("--preset base", ""),
+        ("--workers 4 --use-gpu", "--workers 2"),
+    ):
+        assert there in words
+        words = words.replace(there, here)
+    train = [*shlex.split(words), *TINY, "--set", "training.epochs=1"]
+    done = submit(ray_head, checkout, *train, options=("--submission-id", "train-1"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = ask(ray_head, "logs", "train-1")
+    for line in ("joining the Ray cluster", "2 replica(s)", "MODEL s3://nmt/runs/m30k/model"):
+        assert line in log
+        assert line in done.stdout + done.stderr
+    assert "succeeded" in ask(ray_head, "status", "train-1")
+    assert Location("s3://nmt/runs/m30k/model/model.json").is_file()
+    # The same id is refused before anything is done; another one finds the training finished.
+    done = submit(ray_head, checkout, *train, options=("--submission-id", "train-1"))
+    assert done.returncode != 0
+    assert "train-1 already exists" in done.stdout + done.stderr
+    done = submit(ray_head, checkout, *train, options=("--submission-id", "train-2"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "already ended" in done.stdout + done.stderr
     # The bare command: everything stands in the file that NMT_CONFIG names.
     config = tmp_path / "nmt.yaml"
-    settings = dict(text.split("=") for text in TINY[1::2])
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "train": {"data": str(data), "output": str(tmp_path / "run"), "workers": 1},
-                "translate": {
-                    "model": str(tmp_path / "run/model"),
-                    "input": str(data / "test"),
-                    "output": str(out),
-                    "reference-column": "target",
-                },
-                "model": {k[6:]: int(v) for k, v in settings.items() if k.startswith("model.")},
-                "training": {"epochs": 1},
-            }
-        )
-    )
-    done = submit(ray_head, "python", "jobs/train.py", NMT_CONFIG=str(config))
+    options = {"model": "s3://nmt/runs/m30k/model", "input": "s3://nmt/m30k/test"}
+    options |= {"output": "s3://nmt/out", "reference-column": "target"}
+    config.write_text(yaml.safe_dump({"translate": options}))
+    done = submit(ray_head, checkout, "python", "jobs/translate.py", NMT_CONFIG=str(config))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "joining the Ray cluster" in done.stdout + done.stderr
-    assert (tmp_path / "run/model/model.json").exists()
-    done = submit(ray_head, "python", "jobs/translate.py", NMT_CONFIG=str(config))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (out / "_SUCCESS").exists()
     assert "BLEU" in done.stdout
+    assert Location("s3://nmt/out/_SUCCESS").is_file()
+    for path in ray_head.folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert SECRET.encode() not in path.read_bytes(), f"{path} holds the secret"
 
 
-def test_relative_path_in_a_submitted_job_is_refused(ray_head: RayHead) -> None:
-    done = submit(ray_head, "python", "jobs/prepare.py", "--demo", "10", "--output", "dataset")
-    assert done.returncode != 0
-    assert "use an absolute path or a URI" in done.stdout + done.stderr
+def test_a_job_that_fails_says_so(ray_head: RayHead, checkout: Path) -> None:
+    words = ["python", "jobs/prepare.py", "--demo", "10", "--output", "dataset"]
+    done = submit(ray_head, checkout, *words, options=("--submission-id", "failing-1"))
+    assert done.returncode == 1
+    assert "failed" in ask(ray_head, "status", "failing-1")
+    assert "use an absolute path or a URI" in ask(ray_head, "logs", "failing-1")
+
+
+def test_prometheus_finds_the_metrics_of_a_training(
+    trained: Path, ray_head: RayHead, tmp_path: Path
+) -> None:
+    """While it runs, on the page that each node offers."""
+    command = [sys.executable, "jobs/train.py", "--data", str(trained / "dataset"), *TINY]
+    command += ["--output", str(tmp_path / "scraped"), "--address", ray_head.address]
+    command += ["--set", "training.epochs=100", "--set", "training.validate_every=5"]
+    wanted = {"loss", "tokens_per_second", "data_wait_share", "learning_rate"}
+    names = {f"ray_nmt_training_{name}" for name in wanted} | {"ray_nmt_validation_bleu"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+    try:
+        found: set[str] = set()
+        while not names <= found:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            with urllib.request.urlopen(f"{ray_head.metrics}/metrics", timeout=60) as page:
+                lines = page.read().decode().splitlines()
+            found = {line.split("{")[0] for line in lines if 'run="scraped"' in line}
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def test_unreachable_cluster_fails_instead_of_running_locally(tmp_path: Path) -> None:

@@ -1,55 +1,135 @@
-"""The three commands with everything on a real S3 server."""
+"""Everything on a real S3 server: with the right credentials, with wrong ones, and none told."""
 
 import json
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import TINY, run
-from s3 import SECRET, S3Server
+from s3 import READER_SECRET, SECRET, S3Server
 
+from nmt.errors import UnusableInput
+from nmt.probe import check_writable
 from nmt.storage import Location
 
 pytestmark = pytest.mark.system
 
+BASE = "s3://nmt/pipeline"
 
-def test_three_commands_on_s3(s3: S3Server) -> None:
+
+@pytest.fixture(scope="module")
+def prepared(s3_server: S3Server) -> S3Server:
+    """A dataset on the server, made by the real command."""
+    run("prepare", "--demo", "400", "--output", f"{BASE}/dataset", 
+        "--valid-fraction", "0.1", "--test-fraction", "0.1", **s3_server.environment)  # fmt: skip
+    return s3_server
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """Where the jobs' own Rays keep their sessions; their sockets need a short path."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def names_below(uri: str) -> set[str]:
+    """Every object below a folder, by its name there."""
+    files = Location(uri).files(recursive=True)
+    return {file.uri.removeprefix(f"{uri}/") for file in files}
+
+
+def test_three_commands_on_s3_and_no_secret_anywhere(
+    prepared: S3Server, s3: S3Server, scratch: Path
+) -> None:
     """In a local Ray of the job's own, whose workers inherit the credentials."""
-    base = "s3://nmt/pipeline"
-    run("prepare", "--demo", "400", "--output", f"{base}/dataset", 
-        "--valid-fraction", "0.1", "--test-fraction", "0.1", **s3.environment)  # fmt: skip
-    run("train", "--data", f"{base}/dataset", "--output", f"{base}/run", *TINY,
-        "--set", "training.epochs=4", "--set", "training.keep_best=2",
-        "--set", "training.ema_decay=0.9", "--set", "training.accumulate=2",
-        **s3.environment)  # fmt: skip
-    names = {
-        file.uri.removeprefix(f"{base}/run/")
-        for file in Location(f"{base}/run").files(recursive=True)
-    }
+    told = []
+    variables = {**s3.environment, "RAY_TMPDIR": str(scratch)}
+    train = ["--data", f"{BASE}/dataset", "--output", f"{BASE}/run", *TINY]
+    train += ["--set", "training.keep_best=2", "--set", "training.ema_decay=0.9"]
+    train += ["--set", "training.accumulate=2"]
+    told.append(run("train", *train, "--set", "training.epochs=3", **variables))
+    lines = Location(f"{BASE}/run/metrics.jsonl").read_text().splitlines()
+    told.append(run("train", *train, "--set", "training.epochs=4", **variables))
+    assert "continuing from step" in told[-1].stderr
+    after = Location(f"{BASE}/run/metrics.jsonl").read_text().splitlines()
+    assert after[: len(lines)] == lines
+    assert len(after) > len(lines)
+    names = names_below(f"{BASE}/run")
     assert {"config.yaml", "metrics.jsonl", "validations.tsv", "model/model.json"} <= names
     assert any(name.startswith("checkpoint_") for name in names)
+    # One whole file of events an attempt.
+    assert len([name for name in names if name.startswith("tensorboard/events")]) == 2
     best = [name for name in names if name.startswith("best/")]
     assert len([name for name in best if name.endswith("/model.json")]) == 2
     assert len(best) == 2 * 5  # weights, vocabularies, lexicon; nothing of the others
-    options = ["--model", f"{base}/run/model", "--input", f"{base}/dataset/test"]
-    options += ["--output", f"{base}/out", "--reference-column", "target"]
-    done = run("translate", *options, **s3.environment)
-    assert f"REPORT {base}/out/report/index.html" in done.stdout
-    manifest = Location(f"{base}/out/manifest.json").read_json()
-    listed = {
-        file.uri.removeprefix(f"{base}/out/")
-        for file in Location(f"{base}/out").files(recursive=True)
-    }
-    assert {*manifest["files"], "report/index.html", "_SUCCESS"} <= listed
-    for file in Location(base).files(recursive=True):
+    options = ["--model", f"{BASE}/run/model", "--input", f"{BASE}/dataset/test"]
+    options += ["--output", f"{BASE}/out", "--reference-column", "target"]
+    told.append(run("translate", *options, **variables))
+    assert f"REPORT {BASE}/out/report/index.html" in told[-1].stdout
+    manifest = Location(f"{BASE}/out/manifest.json").read_json()
+    assert {*manifest["files"], "report/index.html", "_SUCCESS"} <= names_below(f"{BASE}/out")
+    for file in Location(BASE).files(recursive=True):
         assert SECRET.encode() not in file.read_bytes(), f"{file} holds the secret"
+    for done in told:
+        assert SECRET not in done.stdout + done.stderr
+    logs = [path for path in scratch.rglob("*") if stat.S_ISREG(path.lstat().st_mode)]
+    assert len(logs) > 20
+    for path in logs:
+        assert SECRET.encode() not in path.read_bytes(), f"{path} holds the secret"
 
 
-def test_wrong_secret_is_one_clear_line(s3: S3Server, tmp_path: Path) -> None:
-    wrong = {**s3.environment, "AWS_SECRET_ACCESS_KEY": "wrong-secret-wrong-secret"}
-    done = run("prepare", "--demo", "10", "--output", "s3://nmt/refused", status=2, **wrong)
+def jobs(base: str) -> dict[str, list[str]]:
+    """Each job with outputs that are not there."""
+    return {
+        "prepare": ["--demo", "10", "--output", f"{base}/refused"],
+        "train": ["--data", f"{base}/dataset", "--output", f"{base}/refused", *TINY],
+        "translate": ["--model", f"{base}/run/model", "--input", f"{base}/dataset/test",
+                      "--output", f"{base}/refused"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("job", ["prepare", "train", "translate"])
+def test_wrong_credentials_are_one_clear_line(prepared: S3Server, job: str) -> None:
+    wrong = {**prepared.environment, "AWS_SECRET_ACCESS_KEY": "wrong-secret-wrong-secret"}
+    done = run(job, *jobs(BASE)[job], status=2, **wrong)
     assert len(done.stderr.splitlines()) == 1
     assert "AWS_SECRET_ACCESS_KEY" in done.stderr
     assert "wrong-secret" not in done.stderr
+
+
+def test_a_store_that_does_not_answer_is_one_clear_line(prepared: S3Server) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        variables = {**prepared.environment}
+        variables["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        done = run("train", *jobs(BASE)["train"], status=2, **variables)
+    assert len(done.stderr.splitlines()) == 1
+    assert "AWS_ENDPOINT_URL" in done.stderr
+
+
+def test_a_dry_run_writes_nothing_and_finds_what_may_not_be_written(
+    prepared: S3Server, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = names_below("s3://nmt")
+    done = run("train", *jobs(BASE)["train"], "--dry-run", **s3.environment)
+    assert "a conditional write was authorised, nothing was written" in done.stderr
+    assert names_below("s3://nmt") == before
+    assert not Location(f"{BASE}/refused").exists()
+    query = f"endpoint_override={s3.endpoint.removeprefix('http://')}&scheme=http&region=x"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert "nothing was written" in check_writable(Location(f"{BASE}/refused?{query}"))
+    done = run("train", *jobs(BASE)["train"], "--dry-run", status=2, **s3.reader)
+    assert "access denied" in done.stderr
+    assert READER_SECRET not in done.stderr
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UnusableInput, match="no such bucket"):
+        check_writable(Location("s3://nothere/x"))
 
 
 def test_secret_in_the_uri_is_refused(s3: S3Server) -> None:

@@ -13,6 +13,7 @@ from corpora import rows
 from trainings import (
     FAST,
     assert_same,
+    events_of,
     instant,
     lines_of,
     scripted,
@@ -285,6 +286,34 @@ def test_every_step_is_validated_at_most_once_and_the_last_one_always(
     last = work.run().step
     steps = [int(line["step"]) for line in validations_of(tmp_path)]
     assert steps == sorted({*range(every, last + 1, every), last})
+
+
+def test_what_is_reported_is_what_the_files_say(dataset, tmp_path) -> None:
+    """To Ray with every checkpoint, and line by line to whoever listens."""
+    work = training(dataset, tmp_path, epochs=3)
+    instant(work, [1.0, 3.0, 2.0])
+    work.run()
+    lines, validations = lines_of(tmp_path), validations_of(tmp_path)
+    told = [(step, values) for step, values in work.hooks.measured if "training/loss" in values]
+    assert [step for step, _ in told] == [line["step"] for line in lines]
+    for (_, values), line in zip(told, lines, strict=True):
+        assert values == {f"training/{k}": line[k] for k in line if k not in ("step", "epoch")}
+    scores = [values for _, values in work.hooks.measured if "validation/bleu" in values]
+    assert [values["validation/bleu"] for values in scores] == [1.0, 3.0, 2.0]
+    assert len(validations) == 3
+    names = {"step", "epoch", "loss", "tokens_per_second", "data_wait_share", "bleu", "chrf"}
+    for report, line in zip(work.hooks.reports, validations, strict=True):
+        assert names <= set(report)
+        assert (report["step"], report["bleu"]) == (int(line["step"]), float(line["bleu"]))
+
+
+def test_events_are_whole_files_beside_the_metrics(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=2)
+    instant(work, [1.0, 3.0])
+    work.run()
+    losses = {line["step"]: line["loss"] for line in lines_of(tmp_path)}
+    assert events_of(tmp_path, "training/loss") == pytest.approx(losses, rel=1e-6)
+    assert list(events_of(tmp_path, "validation/bleu").values()) == [1.0, 3.0]
 
 
 def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:

@@ -182,12 +182,12 @@ def test_an_output_belongs_to_one_job(tmp_path) -> None:
         with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
             attempt(other, False)
         assert "\n" not in str(caught.value)
-    (out.location / "translations/part-00000.parquet").write_bytes(b"x")
-    (out.location / "manifest.json").write_json({"counts": 3})
-    (out.location / "_SUCCESS").write_bytes(b"")
-    assert out.begin(JOB, overwrite=False) == {"counts": 3}  # finished: its verdict
+    out.finish({"counts": 3, "files": {}})
+    for overwrite in (False, True):  # finished: its verdict
+        assert out.begin(JOB, overwrite) == out.finished(JOB) == {"counts": 3, "files": {}}
     assert out.begin(other, overwrite=True) is None
-    assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["_job.json"]
+    assert out.finished(other) is None
+    assert not (tmp_path / "out/_SUCCESS").exists()
     with pytest.raises(UnusableInput, match="in use with other settings"):
         out.begin(JOB, overwrite=False)
 

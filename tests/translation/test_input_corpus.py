@@ -1,6 +1,7 @@
 """The corpus to translate: every row in exactly one unit, with its own number."""
 
 import gzip
+import random
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import texts_of
 from nmt.errors import UnusableInput
 from nmt.storage import Location
-from nmt.translation import input_files, parquet_input
+from nmt.translation import gzip_lines, input_files, parquet_input
 from nmt.translation.corpus import InputCorpus, inspect, read_unit
 
 
@@ -387,3 +388,64 @@ def test_inputs_are_described_for_the_manifest(tmp_path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "rows": 3,
     }
+
+
+def test_rows_are_the_same_however_they_are_spread_over_files(tmp_path) -> None:
+    """Rows in = rows out, ids the numbers of the lines, over random splits of the same rows."""
+    rows = lines(21_000)
+    for seed in range(6):
+        chance = random.Random(seed)
+        cuts = sorted(chance.sample(range(1, len(rows)), chance.choice([0, 1, 7, 60, 900])))
+        folder = tmp_path / f"{seed}"
+        folder.mkdir()
+        for number, (start, stop) in enumerate(pairwise([0, *cuts, len(rows)])):
+            kind = chance.choice(["txt", "txt", "gz"])
+            text(folder / f"{number:05d}.{kind}", rows[start:stop], chance.choice([b"\n", b"\r\n"]))
+        corpus = look(folder)
+        assert read(corpus) == list(enumerate(rows))
+        assert len(corpus.units()) <= 64 + len(rows) // 256
+        assert corpus.units() == look(folder).units()
+
+
+def test_small_files_share_units(tmp_path) -> None:
+    for number in range(1000):
+        text(tmp_path / f"{number:04d}.{'gz' if number % 3 else 'txt'}", lines(9, 9 * number))
+    corpus = look(tmp_path)
+    assert len(corpus.units()) < 45
+    assert read(corpus) == list(enumerate(lines(9000)))
+
+
+def test_a_gz_is_one_unit_unless_it_is_huge(tmp_path) -> None:
+    for name, count in (("a.gz", 5000), ("b.txt", 600), ("c.gz", 8192), ("d.gz", 17_000)):
+        text(tmp_path / name, lines(count))
+    shares: dict[str, list[int]] = {}
+    for unit in look(tmp_path).units():
+        for part in unit.slices:
+            shares.setdefault(Path(part.file).name, []).append(part.rows)
+    assert shares["a.gz"] == [5000]
+    assert shares["c.gz"] == [8192]
+    assert shares["d.gz"] == [8192, 8192, 616]
+    assert sum(shares["b.txt"]) == 600
+
+
+def test_units_of_a_gz_are_the_same_in_any_order(tmp_path, monkeypatch) -> None:
+    opened = []
+    real = gzip_lines.open_text
+
+    def counting(*args: object):
+        opened.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(gzip_lines, "open_text", counting)
+    rows = [f"\ufeffline {i}".encode() for i in range(60_000)]
+    file = text(tmp_path / "a.gz", rows)
+    units = look(file).units()
+    assert len(units) == 8
+    found = [read_unit(unit, "source", None).texts for unit in units]
+    assert [line for some in found for line in some] == [b"line 0", *rows[1:]]
+    assert len(opened) == 1
+    for number in (5, 5, 2, 7, 0, 1):
+        assert read_unit(units[number], "source", None).texts == found[number]
+    assert len(opened) == 5
+    text(file, rows[::-1])
+    assert read_unit(units[3], "source", None).texts == rows[::-1][3 * 8192 : 4 * 8192]

@@ -1,0 +1,36 @@
+"""Products with one matrix, over and over, as the steps of a recurrence make them.
+
+Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
+caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
+speed of 512 × 2,064 (`docs/performance.md`). So such a matrix gets surplus columns of zeros.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_STRIDE = 256  # columns of float32 in 1 KiB
+_SURPLUS = 16
+
+
+class Matrix:
+    """The right side of many products; to be made outside their loop.
+
+    Args:
+        values: shape (inputs, columns), or one matrix a sentence, (batch, inputs, columns).
+    """
+
+    def __init__(self, values: tf.Tensor) -> None:
+        self.columns = values.shape[-1]
+        self._values = values
+        if len(values.shape) == 2 and self.columns > _STRIDE and self.columns % _STRIDE == 0:
+            self._values = tf.pad(values, [[0, 0], [0, _SURPLUS]])
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """The product: (…, inputs) → (…, columns)."""
+        product = self.wide(x)
+        return product if product.shape[-1] == self.columns else product[..., : self.columns]
+
+    def wide(self, x: tf.Tensor) -> tf.Tensor:
+        """The same without the copy that cuts surplus columns off: they stand behind the others."""
+        return tf.matmul(x, self._values)

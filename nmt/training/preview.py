@@ -1,0 +1,96 @@
+"""What a training would do: how much of what, on which strategy; for ``--dry-run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nmt.model  # noqa: F401  (first: it quiets TensorFlow)
+
+# isort: split
+from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import ModelSettings, Settings, TrainingSettings
+from nmt.shards.batches import Shape, choose_shapes, count_batches
+from nmt.shards.dataset import Dataset
+
+_FLOAT = 4  # bytes
+_WORKING = 1.25  # what the operations themselves hold for a while; see docs/distributed.md
+
+
+def strategy_name(workers: int, devices: int) -> str:
+    """The TensorFlow strategy for so many workers with so many devices each."""
+    if workers > 1:
+        return "MultiWorkerMirroredStrategy"
+    return "MirroredStrategy" if devices > 1 else "no strategy"
+
+
+def preview(
+    dataset: Dataset, settings: Settings, workers: tuple[int, int], devices: int
+) -> Iterator[str]:
+    """The lines that tell of strategy, model, batches, steps and memory.
+
+    Args:
+        dataset: the prepared corpus.
+        settings: all settings.
+        workers: least and most workers.
+        devices: replicas a worker.
+    """
+    training = settings.training
+    for count in sorted(set(workers)):
+        replicas = count * devices
+        yield (
+            f"strategy  {strategy_name(count, devices)} with {count} worker(s) of {devices} "
+            f"device(s): {replicas} replica(s)"
+        )
+    sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
+    parameters = Seq2Seq(settings.model, *sizes).count_params()
+    yield f"model     {parameters:,} parameters"
+    # The global batch is the same for any number of replicas, up to rows that fill it up.
+    replicas = workers[0] * devices
+    widths = dataset.widths()
+    shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas)
+    yield "batches   " + ", ".join(f"{shape.rows}×{shape.width}" for shape in shapes)
+    steps = -(-count_batches(widths, shapes) // training.accumulate)
+    limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
+    yield (
+        f"steps     {steps:,} an epoch, {steps * training.epochs:,} in "
+        f"{training.epochs} epoch(s){limit}"
+    )
+    state = state_bytes(parameters, training)
+    batch = max(batch_bytes(settings.model, shape, sizes[1], replicas) for shape in shapes)
+    yield (
+        f"memory    about {_gigabytes(_WORKING * (state + batch))} a replica, TensorFlow apart: "
+        f"{_gigabytes(state)} for weights, gradients and optimizer, {_gigabytes(batch)} for the "
+        "largest batch, and working space"
+    )
+
+
+def state_bytes(parameters: int, training: TrainingSettings) -> int:
+    """Memory of what a replica keeps from step to step, and of the gradients."""
+    # Weights, gradients, Adam's two moments; the average; sums of gradients over batches.
+    copies = 4 + bool(training.ema_decay) + (training.accumulate > 1)
+    return copies * parameters * _FLOAT
+
+
+def batch_bytes(model: ModelSettings, shape: Shape, target_size: int, replicas: int) -> int:
+    """Memory of what a replica keeps of its share of a batch for the gradients; an estimate.
+
+    It counts the arrays of a plain training step in float32: logits, their softmax and their
+    gradient; of each recurrent layer its inputs, three gates and states; of the attention
+    memory, keys and weights. Half precision needs less.
+    """
+    rows = -(-shape.rows // replicas)
+    cells = rows * shape.width
+    memory = 2 * model.encoder_units
+    encoder = model.embedding_dim + model.encoder_layers * 7 * memory
+    decoder = model.embedding_dim + model.decoder_layers * 7 * model.decoder_units
+    if model.decoder == "conditional":
+        decoder += 7 * model.decoder_units
+    if model.attention != "none":
+        encoder += 2 * model.attention_units
+        decoder += 2 * memory + 2 * shape.width
+    readout = 2 * model.readout_units + 3 * target_size
+    return cells * (encoder + decoder + readout) * _FLOAT
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.2g} GB"

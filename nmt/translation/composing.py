@@ -1,0 +1,84 @@
+"""A unit's files and record, from its rows and their results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.evaluation import rates, suspicion
+from nmt.translation import results as tables
+from nmt.translation.corpus import Rows, Unit
+from nmt.translation.screening import Screened
+
+
+def compose_files(
+    unit: Unit, rows: Rows, screened: Screened, results: pa.Table, alignments: bool
+) -> dict[str, pa.Table]:
+    """The files of a unit by their names below OUT.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        screened: which of them were translated.
+        results: what became of each of these; see `nmt.translation.results`.
+        alignments: whether ``alignments/`` is wanted.
+    """
+    kept = pa.array(screened.kept, pa.int64())
+    ids = rows.ids.take(kept)
+    columns = {
+        "id": ids,
+        "source": pa.array(screened.texts, pa.string()),
+        **tables.shown(results),
+    }
+    files = {f"translations/{unit.part}": _with_others(columns, rows, kept)}
+    if screened.reasons:
+        files[f"rejected/{unit.part}"] = _rejected(rows, screened.reasons)
+    if alignments:
+        links = {"id": ids, "alignment": results.column("alignment")}
+        files[f"alignments/{unit.part}"] = pa.table(links)
+    return files
+
+
+def compose_record(unit: Unit, rows: Rows, screened: Screened, results: pa.Table) -> dict[str, Any]:
+    """What a unit's record says of its rows, with counts and sums for the report; the arguments
+    are those of `compose_files`."""
+    measured = tables.measures(results, screened.texts)
+    numbers = unit.first + np.asarray(screened.kept, np.int64)
+    return {
+        "unit": unit.number,
+        "first": unit.first,
+        "rejected_rows": [unit.first + i for i in screened.reasons],
+        "counts": {
+            "rows": len(rows.texts),
+            "translated": len(screened.kept),
+            "rejected": len(screened.reasons),
+            **tables.counts(results),
+            "rejected_by_reason": dict(Counter(screened.reasons.values())),
+        },
+        "sums": rates.sums(measured),
+        "suspicious": suspicion.worst(suspicion.suspects(measured, numbers)),
+    }
+
+
+def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
+    taken = pa.array(list(reasons), pa.int64())
+    columns = {
+        "id": rows.ids.take(taken),
+        "reason": pa.array(list(reasons.values()), pa.string()),
+        "source": pa.array([_shown(rows.texts[i]) for i in reasons], pa.string()),
+    }
+    return _with_others(columns, rows, taken)
+
+
+def _shown(raw: Any) -> str | None:
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+
+
+def _with_others(
+    columns: dict[str, pa.Array | pa.ChunkedArray], rows: Rows, taken: pa.Array
+) -> pa.Table:
+    others = {name: rows.others.column(name).take(taken) for name in rows.others.column_names}
+    return pa.table({**columns, **others})

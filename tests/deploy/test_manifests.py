@@ -1,0 +1,164 @@
+"""What deploys the project: the manifests of KubeRay, the image, the cluster of `ray up`."""
+
+import copy
+import re
+import shlex
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay_v1_6_2.yaml").read_text("utf-8"))
+MANIFESTS = sorted((ROOT / "deploy").glob("*.yaml"))
+CLUSTER = ROOT / "cluster.yaml"
+
+
+def read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def job_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    spec = manifest["spec"]
+    return spec["jobTemplate"] if manifest["kind"] == "RayCronJob" else spec
+
+
+def check(manifest: dict[str, Any]) -> None:
+    schema = {"definitions": SCHEMA["definitions"], **SCHEMA[manifest["kind"]]}
+    jsonschema.validate(manifest, schema)
+
+
+def options_of(entrypoint: str) -> dict[str, str]:
+    words = shlex.split(entrypoint)
+    return {
+        word: words[i + 1] if i + 1 < len(words) else "" for i, word in enumerate(words) if i > 1
+    }
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_manifests_have_only_fields_of_kuberay(path) -> None:
+    manifest = read(path)
+    check(manifest)
+    # And the check does notice what is no field.
+    for place in ("spec", "metadata"):
+        wrong = copy.deepcopy(manifest)
+        wrong[place]["concurrencyPolicy"] = "Forbid"
+        with pytest.raises(jsonschema.ValidationError):
+            check(wrong)
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_manifests_end_what_they_begin_and_hold_no_secret(path) -> None:
+    job = job_of(read(path))
+    assert job["shutdownAfterJobFinishes"] is True
+    assert 0 < job["activeDeadlineSeconds"] <= 2 * 86400
+    assert job["backoffLimit"] >= 1
+    cluster = job["rayClusterSpec"]
+    assert cluster["rayVersion"] == version("ray")
+    # A cluster without work costs nothing but its head, which runs no tasks.
+    assert cluster["enableInTreeAutoscaling"] is True
+    head, *workers = cluster["headGroupSpec"], *cluster["workerGroupSpecs"]
+    assert head["rayStartParams"]["num-cpus"] == "0"
+    assert all(group["minReplicas"] == group["replicas"] == 0 for group in workers)
+    containers = [group["template"]["spec"]["containers"][0] for group in (head, *workers)]
+    assert len({container["image"] for container in containers}) == 1
+    for group in (head, *workers):
+        spec = group["template"]["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        # A head that a spot market takes away takes the job with it.
+        spot = any("spot" in str(t).lower() for t in spec.get("tolerations", []))
+        assert spot is (group is not head)
+    for container in containers:
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+        for variable in container["env"]:
+            secret = re.search("KEY|SECRET|TOKEN|PASSWORD", variable["name"])
+            assert ("secretKeyRef" in variable.get("valueFrom", {})) or not secret
+    assert "AWS_" not in job["entrypoint"] + job.get("runtimeEnvYAML", "")
+
+
+def test_train_asks_for_what_its_groups_have() -> None:
+    job = job_of(read(ROOT / "deploy/rayjob-train.yaml"))
+    options = options_of(job["entrypoint"])
+    (group,) = job["rayClusterSpec"]["workerGroupSpecs"]
+    assert int(options["--workers"]) <= group["maxReplicas"]
+    limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert "--use-gpu" in options
+    assert int(limits["nvidia.com/gpu"]) >= int(options.get("--devices-per-worker", 1))
+
+
+def test_no_night_meets_the_next_one() -> None:
+    manifest = read(ROOT / "deploy/raycronjob-translate.yaml")
+    minute, hour, *days = manifest["spec"]["schedule"].split()
+    assert days == ["*", "*", "*"]
+    begins = 3600 * int(hour) + 60 * int(minute)
+    job = job_of(manifest)
+    # Attempts and all, it is over on the day whose date it has.
+    assert begins + job["activeDeadlineSeconds"] < 86400
+    options = options_of(job["entrypoint"])
+    assert "$(date -u +%F)" in options["--output"]
+    (group,) = job["rayClusterSpec"]["workerGroupSpecs"]
+    assert int(options["--actors"]) <= group["maxReplicas"]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_entrypoints_are_commands_of_the_image(path) -> None:
+    python, script, *words = shlex.split(job_of(read(path))["entrypoint"])
+    assert python == "python"
+    assert script.startswith("/app/")
+    source = (ROOT / script.removeprefix("/app/")).read_text("utf-8")
+    for word in words:
+        if word.startswith("--"):
+            assert word[2:].replace("-", "_") in source, word
+
+
+def test_the_image_is_made_of_what_is_here() -> None:
+    text = (ROOT / "deploy/Dockerfile").read_text("utf-8")
+    lines = [line for line in text.replace("\\\n", " ").splitlines() if line and line[0] != "#"]
+    arguments = dict(line.split()[1].split("=") for line in lines if line.startswith("ARG"))
+    copied = [
+        re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], source)
+        for line in lines
+        if line.startswith("COPY")
+        for source in line.split()[1:-1]
+    ]
+    kept = [
+        line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").split() if line[0] == "!"
+    ]
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert name.removeprefix("./") in kept, name
+    assert set(kept) - {"requirements.lock"} == {name.removeprefix("./") for name in copied}
+    assert any("--require-hashes" in line for line in lines)
+    assert lines[-1] == "USER ray"
+
+
+def test_ray_up_takes_the_cluster() -> None:
+    """Its schema, its own checks, and its own defaults for what is left out."""
+    config = prepare_config(read(CLUSTER))
+    validate_config(config)
+    head = config["available_node_types"][config["head_node_type"]]
+    worker = config["available_node_types"]["gpu_worker"]
+    assert head["max_workers"] == 0
+    assert "GPU" not in head["resources"]
+    assert worker["resources"]["GPU"] == 1
+    assert worker["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot"
+    assert worker["min_workers"] == 0
+    assert worker["max_workers"] <= config["max_workers"]
+    for commands in (config["head_setup_commands"], config["worker_setup_commands"]):
+        text = "\n".join(commands)
+        assert commands[0].startswith("sudo apt-get")  # the common ones come first
+        (target,) = re.findall(r"make (setup\S*)", text)
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_every_field_of_the_cluster_is_explained() -> None:
+    """By a comment above it, or above the field of a machine or of a list that it belongs to."""
+    lines = CLUSTER.read_text("utf-8").splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        deep = len(line) - len(line.lstrip()) > 6
+        if re.match(r" *\w+:", line) and not deep:
+            assert before.lstrip().startswith("#"), line

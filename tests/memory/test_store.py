@@ -1,0 +1,174 @@
+"""A memory gives back what was put into it, whoever else is at work on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from nmt.errors import UnusableInput
+from nmt.memory.generation import depends_on, generations, open_generation, unused
+from nmt.memory.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
+from nmt.memory.store import Memory
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+
+SCHEMA = pa.schema({"translation": pa.string()})
+
+
+def rows(*texts: str) -> pa.Table:
+    return pa.table({"key": keys_of(texts), "translation": pa.array([t.upper() for t in texts])})
+
+
+def content(memory: Memory, partition: int = 0) -> dict[bytes, str]:
+    table, _ = memory.read(partition, SCHEMA, "")
+    keys, values = (table.column(name).to_pylist() for name in ("key", "translation"))
+    found = dict(zip(keys, values, strict=True))
+    assert set(memory.keys(partition).to_pylist()) == set(keys)
+    return found
+
+
+def expected(*texts: str) -> dict[bytes, str]:
+    return dict(zip(keys_of(texts).to_pylist(), [t.upper() for t in texts], strict=True))
+
+
+def test_keys_are_spread_evenly_and_tell_texts_apart() -> None:
+    texts = [f"sentence {n}" for n in range(20_000)] + ["", "Ü", "漢字"]
+    keys = keys_of(texts)
+    assert keys.type == KEY
+    assert len(set(keys.to_pylist())) == len(texts)
+    for count in (1, 7, 64):
+        owners = partitions_of(keys, count)
+        sizes = np.bincount(owners, minlength=count)
+        assert len(sizes) == count
+        mean = len(texts) / count
+        assert (np.abs(sizes - mean) <= 6 * np.sqrt(mean)).all()
+        part = keys.slice(500, 300)
+        assert (partitions_of(part, count) == owners[500:800]).all()
+    assert bytes_of(keys.slice(3, 2)).tobytes() == b"".join(keys.to_pylist()[3:5])
+
+
+def test_distinct_and_places_are_those_of_a_dictionary() -> None:
+    random = np.random.default_rng(1)
+    texts = [str(n) for n in random.integers(0, 60, 300)]
+    keys = keys_of(texts)
+    different, first, numbers = distinct(keys)
+    assert [texts[i] for i in first] == list(dict.fromkeys(texts))
+    assert different.take(pa.array(numbers)).equals(keys)
+    among = keys_of([str(n) for n in range(30)] * 2)
+    told = [int(t) if int(t) < 30 else -1 for t in texts]
+    assert places(keys, among).tolist() == told
+    empty = keys_of([])
+    assert places(keys, empty).tolist() == [-1] * 300
+    assert [len(part) for part in distinct(empty)] == [0, 0, 0]
+
+
+def test_a_partition_holds_what_was_added(tmp_path) -> None:
+    memory = Memory(Location(tmp_path), 4)
+    assert content(memory) == {}
+    memory.add(0, "a", rows("x", "y"))
+    memory.add(0, "a", rows("x", "y"))  # again: the same file
+    memory.add(0, "b", rows("y", "z"))
+    memory.add(3, "b", rows("q"))
+    assert content(memory) == expected("x", "y", "z")
+    assert content(memory, 3) == expected("q")
+    assert len(list(tmp_path.rglob("*.parquet"))) == 3
+    table, own = memory.read(0, SCHEMA, "b")
+    found = zip(table.column("translation").to_pylist(), own.tolist(), strict=True)
+    assert sorted(found) == [("X", False), ("Y", False), ("Y", True), ("Z", True)]
+
+
+def age(folder: Path, days: float) -> None:
+    for file in folder.rglob("*"):
+        then = file.stat().st_mtime - days * 86400
+        os.utime(file, (then, then))
+
+
+def test_many_small_files_become_one(tmp_path) -> None:
+    memory = Memory(Location(tmp_path), 1)
+    for night in range(20):
+        memory.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(3)), "same"))
+    before = content(memory)
+    memory.merge(0)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 20  # too young
+    age(tmp_path, 2)
+    memory.add(0, "tonight", rows("new"))
+    memory.merge(0)
+    names = sorted(file.name.split("-")[0] for file in tmp_path.rglob("*.parquet"))
+    assert names == ["merged", "tonight"]
+    assert content(memory) == {**before, **expected("new")}
+    age(tmp_path, 2)
+    memory.merge(0, many=2)
+    memory.merge(0, many=1)  # of one file the same is made, and it stays
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+    assert content(memory) == {**before, **expected("new")}
+
+
+def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatch) -> None:
+    memory = Memory(Location(tmp_path), 1)
+    for n in range(3):
+        memory.add(0, f"n{n}", rows(str(n)))
+    age(tmp_path, 2)
+    listed = memory._files(0)
+    answers = [listed]
+    monkeypatch.setattr(
+        Memory, "_files", lambda self, p: answers.pop() if answers else self._folder(p).files()
+    )
+    Memory(Location(tmp_path), 1).merge(0, many=2)
+    answers.append(listed)
+    assert len(memory.keys(0)) == 3
+    assert not answers
+
+
+def test_a_damaged_file_is_named(tmp_path) -> None:
+    memory = Memory(Location(tmp_path), 1)
+    memory.add(0, "a", rows("x"))
+    (file,) = tmp_path.rglob("*.parquet")
+    file.write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(UnusableInput, match=file.name):
+        memory.keys(0)
+
+
+def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
+    location = Location(tmp_path / "memory")
+    with pytest.raises(UnusableInput, match="no translation memory"):
+        generations(location)
+    search = SearchSettings()
+    old, new = (depends_on(model, search, None, raw=False) for model in ("old", "new"))
+    open_generation(location, old).add(0, "a", rows("x"))
+    age(tmp_path, 40)
+    memory = open_generation(location, new)
+    memory.add(0, "a", rows("x"))
+    memory.add(9, "a", rows("y"))
+    assert open_generation(location, new).partitions == memory.partitions
+    found = generations(location)
+    assert [g.description["model_id"] for g in found] == ["new", "old"]
+    assert [g.files for g in found] == [2, 1]
+    assert all(g.bytes > 100 for g in found)
+    assert unused(found, 30) == found[1:]
+    open_generation(location, old)  # used again
+    assert unused(generations(location), 30) == []
+    found[1].delete()
+    assert [g.description["model_id"] for g in generations(location)] == ["new"]
+
+
+def test_what_changes_no_translation_makes_no_new_generation() -> None:
+    def same(raw: bool = False, **changes) -> bool:
+        base = {"beam_size": changes.get("beam_size", 1), "shortlist": changes.get("shortlist", 0)}
+        one = depends_on("m", SearchSettings.model_validate(base), "hash", raw)
+        return one == depends_on("m", SearchSettings.model_validate(base | changes), "hash", raw)
+
+    assert same(length_penalty=0.2)
+    assert not same(length_penalty=0.2, beam_size=2)
+    assert same(shortlist_common=7)
+    assert not same(shortlist_common=7, shortlist=9)
+    assert same(replace_unknown=False)
+    assert not same(replace_unknown=False, raw=True)
+    assert same(dictionary="elsewhere", raw=True)  # its contents count
+    search = SearchSettings()
+    assert depends_on("m", search, "a", True) != depends_on("m", search, "b", True)
+    for name, value in (("max_length_ratio", 1.5), ("too_long", "reject"), ("min_length", 3)):
+        assert not same(**{name: value})

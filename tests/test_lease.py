@@ -1,0 +1,156 @@
+"""Of several jobs one may write, and it goes on after another that was killed."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from nmt import exchange, lease
+from nmt.errors import JobFailed
+from nmt.exchange import exchange_at
+from nmt.lease import check_owner, hold
+from nmt.storage import Location
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.system), "settled"])
+def place(request, tmp_path, monkeypatch) -> Location:
+    """An output on each kind of store; the last one knows no conditions."""
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return Location(f"s3://nmt/lease {tmp_path.name}")
+    if request.param == "settled":
+        monkeypatch.setattr(exchange, "_SETTLE_SECONDS", 0.2)
+        monkeypatch.setattr(exchange, "exchange_at", exchange._SettledExchange)
+        monkeypatch.setattr(lease, "exchange_at", exchange._SettledExchange)
+    return Location(tmp_path / "out")
+
+
+def test_of_many_one_replaces_a_version(place) -> None:
+    for _ in range(2):
+        barrier = threading.Barrier(6)
+
+        def attempt(number: int, barrier: threading.Barrier = barrier) -> bool:
+            own = exchange.exchange_at(place / "x.json")
+            _, version = own.read()
+            barrier.wait()
+            return own.replace(f"{number} {time.time_ns()}".encode(), version)
+
+        with ThreadPoolExecutor(6) as pool:
+            assert sum(pool.map(attempt, range(6))) == 1
+
+
+def test_a_version_that_is_gone_is_not_replaced(place) -> None:
+    one, other = exchange.exchange_at(place / "x"), exchange.exchange_at(place / "x")
+    assert one.read() == (None, None)
+    assert one.replace(b"a", None)
+    assert not other.replace(b"b", None)
+    data, version = one.read()
+    assert data == b"a"
+    assert other.replace(b"c", version)
+    assert not one.replace(b"d", version)
+    assert one.read()[0] == b"c"
+
+
+def test_a_lease_is_held_by_one_and_given_back(place) -> None:
+    with hold(place, 3.0) as held:
+        held.check()
+        check_owner(place, held.owner)
+        with (
+            pytest.raises(JobFailed, match=r"another job writes to it: process \d+ on .+ until"),
+            hold(place, 3.0),
+        ):
+            pass
+        held.check()
+    with hold(place, 3.0) as again:  # at once
+        assert again.owner != held.owner
+        with pytest.raises(JobFailed, match="lost its lease"):
+            check_owner(place, held.owner)
+
+
+def killed(place: Location, seconds: float) -> None:
+    """Leave what a killed job leaves: a lease that nobody renews."""
+    now = time.time()
+    left = lease.Lease("gone", "process 1 on elsewhere", now, now + seconds)
+    (place / lease.NAME).write_json(left.__dict__)
+
+
+def test_a_lease_of_a_killed_job_is_taken_over_after_its_time(place) -> None:
+    killed(place, 1.5)
+    expires = time.time() + 1.5
+    with hold(place, 3.0) as held:
+        assert time.time() > expires - 0.2
+        held.check()
+        check_owner(place, held.owner)
+        with pytest.raises(JobFailed, match="lost its lease"):
+            check_owner(place, "gone")
+
+
+def test_a_job_that_lost_its_lease_stops(tmp_path) -> None:
+    place = Location(tmp_path)
+    with hold(place, 0.5) as held:
+        # Paused for too long, it was taken for dead.
+        file = tmp_path / lease.NAME
+        other = {**json.loads(file.read_text()), "owner": "other", "holder": "process 7 on b"}
+        Location(file).write_json({**other, "expires": time.time() + 60})
+        held._thread.join(30)  # it has seen that
+        with pytest.raises(JobFailed, match="process 7 on b has taken over") as caught:
+            held.check()
+        assert "\n" not in str(caught.value)
+    assert json.loads(file.read_text())["owner"] == "other"  # and is not given back by us
+
+
+def test_a_lease_is_renewed_while_it_is_held(tmp_path) -> None:
+    with hold(Location(tmp_path), 1.0):
+        first = json.loads((tmp_path / lease.NAME).read_text())
+        time.sleep(2.0)
+        later = json.loads((tmp_path / lease.NAME).read_text())
+    assert later["owner"] == first["owner"]
+    assert later["expires"] > first["expires"]
+
+
+def test_what_is_no_lease_is_replaced(tmp_path) -> None:
+    (tmp_path / lease.NAME).write_text("nonsense")
+    with hold(Location(tmp_path), 1.0) as held:
+        check_owner(Location(tmp_path), held.owner)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("answer", ["ignores", "refuses"])
+def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer) -> None:
+    """It takes every PUT, or none with a condition; then the last writer wins."""
+    from botocore.exceptions import ClientError
+
+    monkeypatch.setattr(exchange, "_SETTLE_SECONDS", 0.2)
+    own = exchange_at(Location(f"s3://nmt/no conditions/{answer}"))
+    put = own._client.put_object
+
+    def without(**given: object) -> object:
+        conditions = {given.pop(name, None) for name in ("IfNoneMatch", "IfMatch")} - {None}
+        if conditions and answer == "refuses":
+            raise ClientError({"Error": {"Code": "NotImplemented"}}, "PutObject")
+        return put(**given)
+
+    monkeypatch.setattr(own._client, "put_object", without)
+    for data in (b"one", b"two"):
+        assert own.replace(data, own.read()[1])
+        assert own.read()[0] == data
+    assert own._settled is not None
+    other = exchange_at(Location(f"s3://nmt/no conditions/{answer}"))
+    version = own.read()[1]
+    assert other.replace(b"three", other.read()[1])
+    assert not own.replace(b"four", version)
+
+
+def test_a_secret_never_shows(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "public-part")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-hidden")
+    place = Location("s3://bucket/x?region=us-east-1&endpoint_override=127.0.0.1:9&scheme=http")
+    own = exchange_at(place)
+    assert own._client.meta.endpoint_url == "http://127.0.0.1:9"
+    assert own._client.meta.region_name == "us-east-1"
+    with pytest.raises(JobFailed) as caught:
+        own.read()
+    assert "very-hidden" not in str(caught.value) + repr(vars(own))
+    assert "\n" not in str(caught.value)

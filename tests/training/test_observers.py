@@ -1,0 +1,96 @@
+"""Who is told of a training's metrics, and that none of them can harm it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nmt.settings import Settings
+from nmt.storage import Location
+from nmt.training import observers
+from nmt.training.job import TrainRequest
+from nmt.training.observers import GAUGES, MlflowRun, Observers
+
+
+class Listener:
+    """Remembers what it hears; fails when told to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.heard, self.ended, self.fails = [], None, fails
+
+    def measure(self, step, values) -> None:
+        if self.fails:
+            raise ConnectionError("http://user:SECRET@server is away")
+        self.heard.append((step, dict(values)))
+
+    def close(self, succeeded) -> None:
+        self.ended = succeeded
+
+
+def request(folder: Path) -> TrainRequest:
+    return TrainRequest(Location(folder / "data"), Location(folder / "run"), Settings(), (2, 4), 1)
+
+
+def test_one_that_fails_is_dropped_and_the_others_go_on(monkeypatch, tmp_path, capsys) -> None:
+    good, bad = Listener(), Listener(fails=True)
+    monkeypatch.setattr(observers, "Gauges", lambda run: bad)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    all_of_them = Observers(request(tmp_path))
+    all_of_them._present.append(good)
+    for step in (1, 2):
+        all_of_them.measure(step, {"training/loss": 1.0})
+    all_of_them.close(True)
+    assert [step for step, _ in good.heard] == [1, 2]
+    assert good.ended is True
+    told = capsys.readouterr().err
+    assert told.count("warning") == 1
+    assert "ConnectionError" in told
+    assert "SECRET" not in told
+
+
+def test_gauges_have_names_that_prometheus_takes() -> None:
+    for name in GAUGES:
+        assert name.replace("/", "_").isidentifier()
+
+
+def test_mlflow_that_is_not_installed_is_said(monkeypatch, tmp_path, capsys) -> None:
+    monkeypatch.setattr(observers, "Gauges", lambda run: Listener())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:SECRET@127.0.0.1:1")
+    monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
+    Observers(request(tmp_path)).close(True)
+    told = capsys.readouterr().err
+    assert "pip install 'nmt-on-ray[mlflow]'" in told
+    assert "SECRET" not in told
+
+
+def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monkeypatch) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "tests")
+    if os.environ.get("NMT_MLFLOW_STORE") == "file":  # where only mlflow-skinny is installed
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    asked = request(tmp_path)
+    parameters = observers._parameters(asked)
+    run = MlflowRun(mlflow, asked.output, parameters)
+    run.measure(5, {"training/loss": 2.5, "training/tokens_per_second": 100.0})
+    run.close(False)
+    # The training goes on: the same run.
+    again = MlflowRun(mlflow, asked.output, parameters)
+    again.measure(10, {"training/loss": 1.5, "validation/bleu": 7.0})
+    again.close(True)
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("tests")
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.status == "FINISHED"
+    assert found.data.params["training.learning_rate"] == "0.001"
+    assert found.data.params["workers"] == "2:4"
+    assert len(found.data.params) == len(parameters)
+    assert found.data.metrics == {
+        "training/loss": 1.5,
+        "training/tokens_per_second": 100.0,
+        "validation/bleu": 7.0,
+    }
+    history = client.get_metric_history(found.info.run_id, "training/loss")
+    assert sorted((point.step, point.value) for point in history) == [(5, 2.5), (10, 1.5)]
+    assert found.data.tags["nmt.model"] == str(asked.output / "model")

@@ -1,0 +1,86 @@
+"""A dry run says what the training itself would say, and leaves nothing behind."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import os
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from models import TINY
+from trainings import FAST, SIZES, training
+
+from nmt import cluster
+from nmt.settings import ModelSettings, Settings
+from nmt.shards.batches import Shape
+from nmt.storage import Location
+from nmt.training.job import TrainRequest, train
+from nmt.training.preview import batch_bytes, preview, state_bytes, strategy_name
+
+
+def everything_in(folder: Path) -> dict[str, int]:
+    """Every file and folder, and when it was changed."""
+    return {str(path): path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+def test_it_says_what_the_training_would_say(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, accumulate=2, epochs=3)
+    lines = "\n".join(preview(dataset, work.settings, (1, 1), 1))
+    assert f"{work.model.count_params():,} parameters" in lines
+    assert f"{work.steps_per_epoch:,} an epoch, {3 * work.steps_per_epoch:,} in 3 epoch(s)" in lines
+    assert ", ".join(f"{shape.rows}×{shape.width}" for shape in work.shapes) in lines
+    assert "no strategy with 1 worker(s) of 1 device(s): 1 replica(s)" in lines
+
+
+def test_strategies_are_those_of_the_workers() -> None:
+    for name, kind in (
+        (strategy_name(1, 2), tf.distribute.MirroredStrategy),
+        (strategy_name(2, 1), tf.distribute.MultiWorkerMirroredStrategy),
+        (strategy_name(2, 2), tf.distribute.MultiWorkerMirroredStrategy),
+    ):
+        assert getattr(tf.distribute, name) is kind
+
+
+def test_an_elastic_training_shows_both_ends(dataset, tmp_path) -> None:
+    settings = Settings.model_validate({"model": SIZES, "training": FAST})
+    lines = [line for line in preview(dataset, settings, (2, 8), 2) if "strategy" in line]
+    assert len(lines) == 2
+    assert "2 worker(s) of 2 device(s): 4 replica(s)" in lines[0]
+    assert "8 worker(s) of 2 device(s): 16 replica(s)" in lines[1]
+
+
+def test_memory_goes_with_what_is_kept() -> None:
+    training = Settings().training
+    more = training.model_copy(update={"ema_decay": 0.9, "accumulate": 2})
+    assert state_bytes(1000, training) == 16_000
+    assert state_bytes(1000, more) == 24_000
+    model = ModelSettings()
+    whole = batch_bytes(model, Shape(64, 20), 8000, 1)
+    assert batch_bytes(model, Shape(64, 20), 8000, 4) == whole / 4
+    assert whole > 3 * 64 * 20 * 8000 * 4  # logits, softmax, gradient
+    assert batch_bytes(model, Shape(65, 20), 8000, 4) > whole / 4
+
+
+@pytest.mark.parametrize("workers", [(1, 1), (2, 4)])
+def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, workers) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    settings = Settings.model_validate({"model": TINY})
+    output = tmp_path / "runs" / "one"
+    request = TrainRequest(demo_dataset.location, Location(output), settings, workers)
+    before = everything_in(tmp_path)
+    train(request, dry_run=True)
+    assert everything_in(tmp_path) == before
+    told = capsys.readouterr().err
+    assert f"{output}: would be made; the rights of {tmp_path} allow it" in told
+    for word in ("training pairs", "workers ", "strategy", "parameters", "steps ", "memory"):
+        assert word in told
+    assert "learning_rate: 0.001" in told
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_dry_run_finds_what_cannot_be_written(demo_dataset, tmp_path) -> None:
+    tmp_path.chmod(0o500)
+    request = TrainRequest(demo_dataset.location, Location(tmp_path / "run"), Settings())
+    with pytest.raises(Exception, match="no right to write"):
+        train(request, dry_run=True)

@@ -1,0 +1,178 @@
+"""An output that takes another's place: never a mixture, wherever it is interrupted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import Location
+from nmt.translation.corpus import Slice, Unit
+from nmt.translation.output import Output
+from nmt.translation.verification import verify
+
+UNITS = [Unit(n, (Slice("in.txt", "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
+
+
+def job(beam: int) -> dict:
+    settings = {"search": {"beam_size": beam, "n_best": 1}, "id_column": None, "max_rejected": 1.0}
+    return {"format_version": 1, "model_id": "m", "settings": settings}
+
+
+def run(folder: Path, beam: int) -> None:
+    """What a job does to its output, decoding apart; the translations say which job it was."""
+    out = Output(Location(folder))
+    if out.begin(job(beam), overwrite=True):
+        return
+    done = out.records()
+    for unit in UNITS:
+        if unit.number not in done:
+            count = 2
+            columns = {
+                "id": [unit.first, unit.first + 1],
+                "source": ["s"] * count,
+                "translation": [f"by {beam}"] * count,
+                "score": [-1.0] * count,
+                "source_tokens": [["s"]] * count,
+                "target_tokens": [["t"]] * count,
+                "attention_entropy": pa.nulls(count, pa.float64()),
+                "coverage": pa.nulls(count, pa.float64()),
+                "flags": pa.array([[]] * count, pa.list_(pa.string())),
+            }
+            record = {"unit": unit.number, "first": unit.first, "counts": counts(count)}
+            out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
+    out.write_heatmap(beam, b"image")
+    records = out.records().values()
+    (folder / "report").mkdir(exist_ok=True)
+    (out.location / "report/index.html").write_text("<html>")
+    (out.location / "report/report.json").write_json({"counts": counts(6)})
+    files = {name: entry for record in records for name, entry in record["files"].items()}
+    manifest = {**job(beam), "exit_status": 0, "counts": counts(6), "files": files}
+    out.finish({**manifest, "input_files": [{"path": "in.txt", "rows": 6}]})
+
+
+def counts(rows: int) -> dict[str, int]:
+    return {"rows": rows, "translated": rows, "rejected": 0}
+
+
+def read(folder: Path) -> list[str]:
+    """The translations as a reader finds them who goes by the manifest."""
+    files = (Location(folder) / "manifest.json").read_json()["files"]
+    return [
+        text for f in sorted(files) for text in pq.read_table(folder / f)["translation"].to_pylist()
+    ]
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "_job.json"
+    )
+
+
+class Stop(BaseException):
+    """The process is killed."""
+
+
+@pytest.fixture
+def killed_after(monkeypatch) -> Iterator:
+    """A function that kills whoever changes a store for the n-th time."""
+    real_store, real_delete = Location._store, Location.delete
+
+    def arm(changes: float) -> None:
+        left = [changes]
+
+        def counted(real):
+            def change(self: Location, *data: bytes) -> None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Stop
+                real(self, *data)
+
+            return change
+
+        monkeypatch.setattr(Location, "_store", counted(real_store))
+        monkeypatch.setattr(Location, "delete", counted(real_delete))
+
+    return arm
+
+
+def test_overwriting_can_be_interrupted_anywhere(tmp_path, killed_after) -> None:
+    texts = {beam: [f"by {beam}"] * 6 for beam in (1, 2)}
+    interruptions = 0
+    for changes in range(100):
+        folder = tmp_path / f"{changes}"
+        killed_after(float("inf"))
+        run(folder, 1)
+        assert read(folder) == texts[1]
+        killed_after(changes)
+        try:
+            run(folder, 2)
+            break
+        except Stop:
+            interruptions += 1
+        killed_after(float("inf"))
+        assert read(folder) in texts.values()  # one or the other, never both
+        assert not (folder / "_SUCCESS").exists() or changes == 0
+        assert verify(Location(folder)).violations == []
+        run(folder, 2)
+        assert read(folder) == texts[2]
+        assert verify(Location(folder)).violations == []
+        assert verify(Location(folder)).notes == []
+    assert interruptions > 15
+    assert everything(tmp_path / "0") == everything(folder)
+    assert [name for name in everything(folder) if "part" in name] == [
+        f"translations/part-g2-{number:05d}.parquet" for number in range(3)
+    ]
+    assert [path.name for path in (folder / "report/heatmaps").iterdir()] == ["row-000000002.png"]
+
+
+def test_overwriting_what_was_never_finished(tmp_path, killed_after) -> None:
+    killed_after(8)
+    with pytest.raises(Stop):
+        run(tmp_path, 1)
+    for beam in (2, 3, 2):
+        killed_after(6)
+        with pytest.raises(Stop):
+            run(tmp_path, beam)
+    killed_after(float("inf"))
+    run(tmp_path, 2)
+    assert read(tmp_path) == ["by 2"] * 6
+    assert verify(Location(tmp_path)).violations == []
+    assert len(list((tmp_path / "translations").iterdir())) == 3
+    assert len(list((tmp_path / "_units").iterdir())) == 3
+
+
+def test_an_input_that_changed_is_refused_by_its_name(tmp_path) -> None:
+    inputs = {"s3://b/day 1.txt": "sha256 aa", "s3://b/day 2.txt": "sha256 bb"}
+    out = Output(Location(tmp_path))
+    out.begin({**job(1), "inputs": inputs}, overwrite=False)
+    for changed in ({**inputs, "s3://b/day 2.txt": "sha256 cc"}, {"s3://b/day 1.txt": "sha256 aa"}):
+        with pytest.raises(
+            UnusableInput, match=r"inputs\.s3://b/day 2\.txt: sha256 bb → "
+        ) as caught:
+            out.check({**job(1), "inputs": changed}, overwrite=False)
+        assert "day 1" not in str(caught.value)
+        assert "--overwrite" in str(caught.value)
+
+
+def test_who_may_no_longer_write_commits_nothing(tmp_path) -> None:
+    def guard() -> None:
+        raise JobFailed("lost")
+
+    out = Output(Location(tmp_path), guard=guard)
+    with pytest.raises(JobFailed, match="lost"):
+        out.commit(UNITS[0], {"translations/part-00000.parquet": pa.table({"a": [1]})}, {})
+    with pytest.raises(JobFailed, match="lost"):
+        out.finish({"files": {}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_forgotten_units_are_done_again(tmp_path) -> None:
+    run(tmp_path, 1)
+    out = Output(Location(tmp_path))
+    out.forget({1})
+    assert sorted(out.records()) == [0, 2]

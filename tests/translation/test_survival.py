@@ -1,0 +1,211 @@
+"""Rows that kill, or do not fit in memory, are found and set aside; no other is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt.errors import JobFailed
+from nmt.settings import SearchSettings
+from nmt.storage import Location
+from nmt.translation import survival
+from nmt.translation.actor import translate_unit
+from nmt.translation.corpus import inspect
+from nmt.translation.output import Output
+from nmt.translation.survival import Attempts, surviving
+from nmt.translator import Translator
+
+# A process that translates texts, some of which kill it.
+PROGRAM = """
+import json, os, signal, sys
+from nmt.storage import Location
+from nmt.translation.survival import Attempts, surviving
+
+def translate(texts):
+    for text in texts:
+        if "kill" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return [text.upper() for text in texts]
+
+file, texts = sys.argv[1], json.loads(sys.argv[2])
+attempts = Attempts(Location(file), "unit 0")
+print(json.dumps(surviving(texts, translate, attempts)))
+attempts.clear()
+"""
+
+
+def lives(file: Path, texts: list[str]) -> tuple[int, list[str], dict[str, str]]:
+    """Start it as often as it is killed, as Ray does; returns how often, and what it says."""
+    for count in range(100):
+        command = [sys.executable, "-c", PROGRAM, str(file), json.dumps(texts)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode == 0:
+            return (count, *json.loads(done.stdout))
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    raise AssertionError("it never ends")
+
+
+def test_rows_that_kill_their_process_are_found_in_the_end(tmp_path) -> None:
+    texts = [f"text {i}" for i in range(150)]
+    texts[7], texts[70], texts[71] = "kill a", "kill b", "kill c"
+    deaths, results, lost = lives(tmp_path / "attempts", texts)
+    assert lost == {"7": "crashed", "70": "crashed", "71": "crashed"}
+    assert results == [text.upper() for text in texts if "kill" not in text]
+    assert deaths == survival.UNIT_ATTEMPTS + 2 * 2 + 3 * 2  # the unit, its batches, its rows
+    assert not (tmp_path / "attempts").exists()
+
+
+def test_who_dies_of_something_else_loses_no_row(tmp_path) -> None:
+    """Killed in the middle of every batch once, which is what a node that goes away does."""
+    texts = [f"text {i}" for i in range(300)]
+    file = Location(tmp_path / "attempts")
+    for _ in range(survival.UNIT_ATTEMPTS):
+        Attempts(file)
+    for start in range(0, 300, 64):
+        attempts = Attempts(file)
+
+        def until(some: list[str], start: int = start) -> list[str]:
+            if some[0] == f"text {start}":
+                raise KeyboardInterrupt
+            return some
+
+        with pytest.raises(KeyboardInterrupt):
+            surviving(texts, until, attempts)
+    assert surviving(texts, list, Attempts(file)) == (texts, {})
+
+
+def test_a_unit_that_kills_whatever_is_done_ends_the_job(tmp_path) -> None:
+    file = Location(tmp_path / "attempts")
+    for _ in range(60):
+        Attempts(file, "rows 0–9")
+    with pytest.raises(JobFailed, match="rows 0–9: its process died 60 times"):
+        Attempts(file, "rows 0–9")
+
+
+def test_a_failure_that_is_seen_is_no_death(tmp_path) -> None:
+    file = Location(tmp_path / "attempts")
+    for _ in range(10):
+        Attempts(file).forgive()
+    assert Attempts(file).begun == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(MemoryError(), "out_of_memory"), (ValueError("odd"), "failed")]
+)
+def test_rows_that_raise_are_found_by_halves(tmp_path, error, reason) -> None:
+    texts = [f"text {i}" for i in range(100)]
+    calls = []
+
+    def translate(some: list[str]) -> list[str]:
+        calls.append(len(some))
+        if {"text 3", "text 98"} & set(some):
+            raise error
+        return some
+
+    results, lost = surviving(texts, translate, Attempts(Location(tmp_path / "a")))
+    assert lost == {3: reason, 98: reason}
+    assert results == [text for i, text in enumerate(texts) if i not in lost]
+    assert len(calls) < 40
+
+
+def test_where_every_row_fails_the_job_does(tmp_path) -> None:
+    def translate(some: list[str]) -> list[str]:
+        raise ValueError("no such GPU")
+
+    with pytest.raises(JobFailed, match=r"no row can be translated \(ValueError: no such GPU\)"):
+        surviving(["a"] * 500, translate, Attempts(Location(tmp_path / "a")))
+
+
+class Cramped:
+    """A searcher with room for few source tokens at a time."""
+
+    def __init__(self, real, places: int) -> None:
+        self._real, self._places, self.sizes = real, places, []
+
+    def search(self, source):
+        import tensorflow as tf
+
+        self.sizes.append(source.shape)
+        if source.size > self._places:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return self._real.search(source)
+
+
+SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
+TEXTS = ["The dog sleeps.", "A cat.", "The old dog sees a bird.", "", "A bird sleeps."] * 3
+
+
+def test_a_batch_that_does_not_fit_is_halved(demo_bundle) -> None:
+    plain = Translator(demo_bundle, SEARCH, batch_size=8)
+    expected = plain.translate(TEXTS)
+    translator = Translator(demo_bundle, SEARCH, batch_size=8)
+    cramped = Cramped(plain._searcher(SEARCH), places=40)
+    translator._searchers[SEARCH] = cramped
+    found = translator.translate(TEXTS)
+    assert max(rows * columns for rows, columns in cramped.sizes) > 40  # it was too much
+    assert [result.text for result in found] == [result.text for result in expected]
+    assert [r.score for r in found] == pytest.approx([r.score for r in expected], abs=1e-4)
+
+
+def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle) -> None:
+    from test_actor import work
+
+    long = "The dog sees the cat and the bird and the old farmer and the queen."
+    (tmp_path / "in.txt").write_text("\n".join([*TEXTS, long, *TEXTS]))
+    plain = Translator(demo_bundle, SEARCH, batch_size=8)
+    longest = max(len(result.source_tokens) for result in plain.translate(TEXTS)) + 1
+    translator = Translator(demo_bundle, SEARCH, batch_size=8)
+    translator._searchers[SEARCH] = Cramped(plain._searcher(SEARCH), places=longest)
+    (unit,) = inspect(str(tmp_path / "in.txt"), "source").units()
+    out = Output(Location(tmp_path / "out"))
+    record = translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
+    assert record["counts"]["rejected_by_reason"] == {"out_of_memory": 1}
+    assert record["rejected_rows"] == [len(TEXTS)]
+    done = out.read("translations/part-00000.parquet").to_pylist()
+    assert [row["source"] for row in done] == [*TEXTS, *TEXTS]
+    assert [row["id"] for row in done] == [i for i in range(31) if i != len(TEXTS)]
+    assert not list((tmp_path / "out/_units").glob("*.attempts"))
+
+
+ODD = {
+    "null": None,
+    "broken_utf8": b"caf\xe9 \xff",
+    "too_long": b"x" * 1_000_000,
+    "controls": b"A \x00\x01\x07\x1b dog.",
+    "only controls": b"\x01\x02",
+    "blank": " \u3000\t\u00a0".encode(),
+    "Chinese": "狗在睡觉。".encode(),
+    "Arabic": "الكلب نائم".encode(),
+    "emoji": "🐕‍🦺 💤".encode(),
+    "combining": ("a" + "\u0301" * 30).encode(),
+    "separators": "a\u2028b\u2029c\x85d".encode(),
+    "specials": b"<s> </s> [UNK] <unk> \xe2\x96\x81",
+    "html": b"<script>alert(1)</script>",
+}
+
+
+def test_no_odd_row_costs_another(tmp_path, demo_bundle) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from test_actor import work
+
+    rows = [value for odd in ODD.values() for value in (odd, b"The dog sleeps.")]
+    column = pa.array(rows, pa.binary())
+    pq.write_table(pa.table({"source": column, "n": range(len(rows))}), tmp_path / "in.parquet")
+    translator = Translator(demo_bundle, SEARCH, batch_size=8)
+    (unit,) = inspect(str(tmp_path / "in.parquet"), "source").units()
+    out = Output(Location(tmp_path / "out"))
+    translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
+    done = {row["n"]: row for row in out.read("translations/part-00000.parquet").to_pylist()}
+    bad = {row["n"]: row["reason"] for row in out.read("rejected/part-00000.parquet").to_pylist()}
+    assert bad == {2 * i: name for i, name in enumerate(list(ODD)[:3])}
+    assert sorted([*done, *bad]) == list(range(len(rows)))
+    good = translator.translate(["The dog sleeps."])[0].text
+    assert all(done[n]["translation"] == good for n in range(1, len(rows), 2))
+    empty = [list(ODD)[n // 2] for n, row in sorted(done.items()) if "empty" in row["flags"]]
+    assert empty == ["only controls", "blank"]
+    assert all((row["translation"] == "") == ("empty" in row["flags"]) for row in done.values())

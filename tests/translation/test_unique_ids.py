@@ -1,0 +1,47 @@
+"""Ids that are given twice are found, however they lie and however many there are."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from nmt.errors import UnusableInput
+from nmt.translation import unique_ids
+from nmt.translation.unique_ids import check_ids
+
+
+def pieces(values: list, kind: pa.DataType, size: int):
+    array = pa.array(values, kind)
+    return lambda: (array.slice(start, size) for start in range(0, len(array), size))
+
+
+@pytest.mark.parametrize("at_once", [7, 1000])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.string(), pa.float64(), pa.timestamp("us")])
+def test_an_id_given_twice_is_found(kind, at_once, monkeypatch) -> None:
+    monkeypatch.setattr(unique_ids, "_AT_ONCE", at_once)
+    random = np.random.default_rng(2)
+    values = random.permutation(200).tolist()
+    if kind == pa.string():
+        values = [f"id {value}" for value in values]
+    for given in (values, sorted(values)):
+        check_ids(pieces(given, kind, 13))
+        for place in (0, 12, 13, 199):
+            again = [*given[:place], given[(place + 57) % 200], *given[place:]]
+            with pytest.raises(UnusableInput, match="given more than once"):
+                check_ids(pieces(again, kind, 13))
+    with pytest.raises(UnusableInput, match="2 rows have no id"):
+        check_ids(pieces([*values[:20], None, *values[20:], None], kind, 13))
+
+
+def test_ascending_ids_are_read_once() -> None:
+    read = []
+
+    def ids():
+        read.append(1)
+        return pieces(list(range(100)), pa.int64(), 9)()
+
+    check_ids(ids)
+    assert len(read) == 1
+
+
+def test_no_ids_at_all_are_unique() -> None:
+    check_ids(pieces([], pa.int64(), 5))

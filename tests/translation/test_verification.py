@@ -1,0 +1,272 @@
+"""An output is checked from what is stored; every kind of damage is found and named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+from nmt.translation import identities
+from nmt.translation.identities import Identities
+from nmt.translation.output import Output
+from nmt.translation.verification import verify, verify_manifest
+
+ROWS = 6  # of a unit
+SETTINGS = {"id_column": None, "alignments": True, "max_rejected": 1.0, "search": {"n_best": 1}}
+
+
+def unit(number: int, ids: list, good: int, files: dict[str, dict], out: Location) -> dict:
+    """Store a unit of which some rows are translated; returns its counts."""
+    kept, bad = ids[:good], ids[good:]
+    tables = {
+        "translations": {
+            "id": kept,
+            "source": [f"s{i}" for i in kept],
+            "translation": [f"t{i}" for i in kept],
+            "score": [-0.5] * good,
+            "source_tokens": [["s"]] * good,
+            "target_tokens": [["t"]] * good,
+            "attention_entropy": [0.1] * good,
+            "coverage": [1.0] * good,
+            "flags": pa.array([[]] * good, pa.list_(pa.string())),
+            "n": ids[:good],
+        },
+        "rejected": {"id": bad, "reason": ["null"] * len(bad), "source": ["x"] * len(bad)}
+        | {"n": bad},
+        "alignments": {"id": kept, "alignment": ["0-0 1-1"] * good},
+    }
+    for folder, columns in tables.items():
+        if len(columns["id"]):
+            name = f"{folder}/part-{number:05d}.parquet"
+            files[name] = (out / name).write_table(pa.table(columns))
+    return {"rows": len(ids), "translated": good, "rejected": len(bad)}
+
+
+def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Location:
+    """An output of three units."""
+    out = Location(folder)
+    settings = {**SETTINGS, "id_column": "id" if text_ids else None}
+    job = {"format_version": 1, "model_id": "m", "settings": settings}
+    (out / "_job.json").write_json(job)
+    files: dict[str, dict] = {}
+    total = {"rows": 0, "translated": 0, "rejected": 0}
+    for number in range(3):
+        ids: list[Any] = list(range(number * ROWS, (number + 1) * ROWS))
+        if text_ids:
+            ids = [f"id-{i}" for i in ids]
+        own: dict[str, dict] = {}
+        counts = unit(number, ids, ROWS - number, own, out)
+        record = {"unit": number, "first": number * ROWS, "counts": counts, "files": own}
+        (out / f"_units/{number:05d}.json").write_json(record)
+        files |= own
+        total = {name: total[name] + counts[name] for name in total}
+    if finished:
+        manifest = {**job, "exit_status": 0, "counts": total, "files": files}
+        manifest["input_files"] = [{"path": "in.txt", "rows": 3 * ROWS}]
+        (out / "report/report.json").write_json({"counts": total})
+        (out / "report/index.html").write_text("<html>")
+        Output(out).finish(manifest)
+    return out
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("text_ids", [True, False])
+def test_a_sound_output_has_no_violation(tmp_path, finished, text_ids) -> None:
+    found = verify(output(tmp_path, finished, text_ids))
+    assert found.violations == []
+    assert found.rows == 3 * ROWS
+    assert found.notes == ([] if finished else ["not finished; 3 units are committed: 0-2"])
+
+
+def rewrite(path: Path, change, consistent: bool = True) -> None:
+    """Change the table of a part, and with it what the manifest says of it."""
+    table = change(pq.read_table(path))
+    pq.write_table(table, path)
+    if consistent:
+        manifest_path = path.parents[1] / "manifest.json"
+        manifest = json.loads(manifest_path.read_text())
+        name = f"{path.parent.name}/{path.name}"
+        manifest["files"][name] |= {
+            "rows": table.num_rows,
+            "bytes": path.stat().st_size,
+            "sha256": Location(path).sha256(),
+        }
+        manifest_path.write_text(json.dumps(manifest))
+
+
+def column(name: str, value, row: int = 0):
+    """A change of one value."""
+
+    def change(table: pa.Table) -> pa.Table:
+        values = table.column(name).to_pylist()
+        values[row] = value
+        place = table.column_names.index(name)
+        return table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+
+    return change
+
+
+T0, T1 = "translations/part-00000.parquet", "translations/part-00001.parquet"
+A1, R2 = "alignments/part-00001.parquet", "rejected/part-00002.parquet"
+VALUES = [
+    (T0, column("score", float("nan")), "'score' has 1 values that are no numbers"),
+    (T0, column("score", 0.5), "outside of -inf to 0"),
+    (T0, column("score", None), "'score' has 1 nulls"),
+    (T0, column("coverage", 1.5), "outside of 0 to 1"),
+    (T0, column("attention_entropy", float("inf")), "no numbers"),
+    (T0, column("translation", None), "'translation' has 1 nulls"),
+    (T0, column("flags", ["nonsense"]), "unknown flag 'nonsense'"),
+    (T0, column("flags", ["empty"]), "flagged as empty, but have a translation"),
+    (T0, column("id", 1), f"id 1 stands there 2 times: {T0}, {T0}"),
+    (T0, column("id", 7), f"id 7 stands there 2 times: {T0}, {T1}"),
+    (T0, column("id", 99), "id 99 is none of the 18 rows"),
+    (T0, column("id", 99), "id 0 is missing"),
+    (T0, lambda t: t.slice(2), "id 0 to 1 is missing"),
+    (T0, lambda t: t.drop_columns(["flags"]), "has no column 'flags'"),
+    (T0, lambda t: t.drop_columns(["n"]), "other columns than in other parts (n: int64)"),
+    (T0, lambda t: t.append_column("alternatives", [[1] * 6]), "search.n_best"),
+    (A1, column("alignment", "0-0 1_1"), "not of the form"),
+    (A1, column("id", 8), "its ids are not those of translations/part-00001.parquet"),
+    (R2, column("reason", None), "'reason' has 1 nulls"),
+    (R2, lambda t: t.slice(0, 0), "holds no row"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), VALUES)
+def test_wrong_values_are_violations(tmp_path, name, change, message) -> None:
+    out = output(tmp_path)
+    rewrite(tmp_path / name, change)
+    assert any(message in line for line in verify(out).violations)
+
+
+def test_every_violation_is_listed(tmp_path) -> None:
+    out = output(tmp_path)
+    rewrite(tmp_path / T0, column("score", float("nan")))
+    rewrite(tmp_path / T1, column("score", float("nan")))
+    (tmp_path / R2).unlink()
+    said: list[str] = []
+    found = verify(out, said.append)
+    assert said == found.violations
+    assert sum("no numbers" in line for line in found.violations) == 2
+    assert f"{R2}: is missing" in found.violations
+    assert "id 16 to 17 is missing" in found.violations
+    assert found.damaged == {0, 1, 2}
+
+
+def remove(*names: str):
+    return lambda folder: [(folder / name).unlink() for name in names]
+
+
+def edit(name: str, **values):
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+    return change
+
+
+FILES = [
+    (lambda f: (f / T0).write_bytes(b"PAR1"), f"{T0}: has 4 bytes"),
+    (lambda f: (f / T0).write_bytes(b"PAR1"), f"{T0}: no Parquet file"),
+    (
+        lambda f: (f / T0).write_bytes((f / T0).read_bytes().replace(b"t0", b"t9")),
+        "its SHA-256 differs",
+    ),
+    (lambda f: rewrite(f / T0, lambda t: t.slice(1), False), "has 5 rows, not the 6"),
+    (remove("manifest.json"), "manifest.json: is missing, but _SUCCESS is there"),
+    (remove("report/report.json"), "report/report.json: is missing"),
+    (remove("report/index.html"), "report/index.html: is missing"),
+    (remove(A1), f"{A1}: is missing"),
+    (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: no JSON"),
+    (lambda f: (f / "_SUCCESS").write_text("x"), "_SUCCESS: is not empty"),
+    (edit("manifest.json", exit_status=1), "the exit status of a finished job"),
+    (edit("manifest.json", model_id="other"), "another job than _job.json"),
+    (edit("manifest.json", input_files=[{"rows": 17}]), "18 rows, but the input had 17"),
+    (
+        edit("manifest.json", counts={"rows": 18, "translated": 16, "rejected": 3}),
+        "18 rows are not 16 translated and 3 rejected",
+    ),
+    (
+        edit("manifest.json", settings={**SETTINGS, "max_rejected": 0.01}),
+        "more than --max-rejected",
+    ),
+    (edit("manifest.json", files={}), "translations/: 0 rows, but the manifest has 15"),
+    (edit("report/report.json", counts={}), "its counts are not those of the manifest"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), FILES)
+def test_damaged_files_are_violations(tmp_path, damage, message) -> None:
+    out = output(tmp_path)
+    damage(tmp_path)
+    found = verify(out)
+    assert any(message in line for line in found.violations), found.violations
+    assert all("\n" not in line for line in found.violations)
+
+
+def test_units_of_an_unfinished_output_are_checked(tmp_path) -> None:
+    out = output(tmp_path, finished=False)
+    (tmp_path / "_units/00001.json").unlink()
+    rewrite(tmp_path / T0, column("id", 70), consistent=False)
+    found = verify(out)
+    assert f"{T0}: ids 1 to 70, but its unit has 0 to 5" in found.violations
+    assert any("that were written" in line for line in found.violations)
+    assert "not finished; 2 units are committed: 0, 2" in found.notes
+    assert f"{T1}: is not named, so it does not count" in found.notes
+    assert found.damaged == {0}
+
+
+def test_files_that_are_not_named_do_not_count(tmp_path) -> None:
+    out = output(tmp_path)
+    (tmp_path / "translations/part-99999.parquet").write_bytes(b"stray")
+    found = verify(out)
+    assert found.violations == []
+    assert found.notes == ["translations/part-99999.parquet: is not named, so it does not count"]
+
+
+def test_what_is_no_output_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("x")
+    for name in (tmp_path, tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(UnusableInput, match=r"no output of jobs/translate\.py"):
+            verify(Location(name))
+
+
+def test_the_end_of_a_job_is_checked_before_it_is_written(tmp_path) -> None:
+    out = output(tmp_path)
+    manifest = (out / "manifest.json").read_json()
+    assert verify_manifest(out, manifest).violations == []
+    (tmp_path / T1).unlink()
+    found = verify_manifest(out, manifest)
+    assert found.damaged == {1}
+
+
+@pytest.mark.parametrize("kind", ["numbers", "int64", "string"])
+def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
+    """Random ids, some of them twice, others missing, against a set of them all."""
+    monkeypatch.setattr(identities, "_KEYS", 64)
+    random = np.random.default_rng(3)
+    rows = 1000
+    ids = np.arange(rows) if kind == "numbers" else random.integers(-(2**62), 2**62, rows)
+    ids = random.permutation(ids)
+    twice, gone = ids[:7], ids[-5:]
+    stored = random.permutation(np.concatenate([ids[:-5], twice]))
+    values = [f"k{i}" for i in stored] if kind == "string" else stored.tolist()
+    parts = {f"p{k}": pa.chunked_array([pa.array(values[k::9])]) for k in range(9)}
+    with Identities(rows, kind == "numbers") as found:
+        for name, column in parts.items():
+            found.add(name, column)
+        lines = list(found.violations(parts.__getitem__))
+    shown = [f"k{i}" if kind == "string" else int(i) for i in twice]
+    repeated = [line for line in lines if "stands there 2 times" in line]
+    assert sorted(line.split(" stands")[0] for line in repeated) == sorted(
+        f"id {i!r}" for i in shown
+    )
+    missing = [line.split()[1:-2] for line in lines if line.endswith("missing")]
+    covered = {i for low, *high in missing for i in range(int(low), int((high or [low])[-1]) + 1)}
+    assert covered == (set(gone.tolist()) if kind == "numbers" else set())
+    assert len(lines) == len(repeated) + len(missing)
