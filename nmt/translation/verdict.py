@@ -83,8 +83,9 @@ def _counts(counts: dict[str, Any]) -> str:
     reasons = sorted(counts.get("rejected_by_reason", {}).items())
     if reasons:
         text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
-    if reused := counts.get("reused", 0) + counts.get("repeated", 0):
-        text += f"; {number(counts['decoded'])} decoded, {number(reused)} from the memory"
+    if counts.get("reused") or counts.get("repeated"):
+        names = ("decoded", "reused", "repeated")
+        text += "; " + ", ".join(f"{number(counts[name])} {name}" for name in names)
     return text
 
 

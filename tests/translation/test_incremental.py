@@ -16,6 +16,7 @@ from outputs import SEARCH, translate
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import JobFailed, UnusableInput
+from nmt.memory import generation
 from nmt.memory.generation import generations
 from nmt.settings import SearchSettings
 from nmt.storage import Location
@@ -130,7 +131,8 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
     assert not (tmp_path / "first/_scratch").exists()
 
 
-def test_only_new_sentences_are_decoded(models, corpus, tmp_path) -> None:
+def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(generation, "PARTITIONS", 3)
     memory = tmp_path / "memory"
     translate(models[0], corpus, tmp_path / "first", memory=memory)
     new = [b"The new dog %d ." % (n % 7) for n in range(20)]
@@ -283,7 +285,7 @@ def test_a_sentence_that_cannot_be_translated_is_rejected(
     translate(models[0], corpus, tmp_path / "plain2", **options)
     done = translate(models[0], corpus, tmp_path / "out2", memory=memory, **options)
     assert_same(tmp_path / "plain2", tmp_path / "out2")
-    assert origins(done)[0] > 50
+    assert origins(done)[0] > 20
 
 
 def test_what_makes_no_sense_is_refused(models, corpus, tmp_path) -> None:
