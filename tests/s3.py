@@ -91,6 +91,7 @@ class S3Server:
         """Let it end at once."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
     @property
     def reader(self) -> dict[str, str]:
         """The same for one who may not write."""
