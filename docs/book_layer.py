@@ -114,7 +114,7 @@ def main() -> None:
     our_step = make_train_step(ours, optimizer, Replicas(), training.clip_norm)
     steps = {
         "book": book_step(book, keras.optimizers.Adam(training.learning_rate, global_clipnorm=1.0)),
-        "ours": lambda batch: float(our_step([batch], (1, 1), False).tokens),
+        "ours": lambda batch: float(our_step([batch], (1, 1)).tokens),
     }
     shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
     batches = epoch_batches(dataset, shapes, training.seed, 0, training.window)

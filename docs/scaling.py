@@ -68,14 +68,12 @@ def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dic
         optimizer = SummedAdam.of(training)
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, training.clip_norm)
-    shapes = choose_shapes(
-        dataset.widths(), training.buckets, size * training.batch_tokens, replicas.count
-    )
+    shapes = choose_shapes(dataset.widths(), training.buckets, size * training.batch_tokens)
     batches = epoch_batches(dataset, shapes, training.seed, 0, training.window)
     for batch in islice(batches, _WARM_UP):
-        float(step([batch], (1, 1), False).loss)
+        float(step([batch], (1, 1)).loss)
     start = time.monotonic()
-    tokens = sum(float(step([batch], (1, 1), False).tokens) for batch in islice(batches, _STEPS))
+    tokens = sum(float(step([batch], (1, 1)).tokens) for batch in islice(batches, _STEPS))
     seconds = time.monotonic() - start
     parameters = float(model.count_params())
     return {"tokens": tokens / _STEPS, "seconds": seconds / _STEPS, "parameters": parameters}

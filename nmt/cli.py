@@ -13,7 +13,7 @@ import yaml
 
 from nmt.configuration import nearest, parse_yaml
 from nmt.console import say
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.settings import Settings
 from nmt.storage import Location
 
@@ -34,6 +34,9 @@ def run(command: Callable[..., None]) -> None:
         status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
         say("error: " + " ".join(str(error).split()))
+        sys.exit(error.exit_status)
+    except Interrupted as error:
+        say(str(error))
         sys.exit(error.exit_status)
     except _UsageError as error:
         say(f"error: {error.format_message()} (see --help)")

@@ -44,6 +44,17 @@ _WORKER_ENVIRONMENT = {
 }
 
 
+def on_this_node(ray: Any) -> dict[str, Any]:
+    """Options of an actor that must live as long as this process: on its node, for no CPU."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    node = ray.get_runtime_context().get_node_id()
+    return {
+        "num_cpus": 0,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+    }
+
+
 def is_own(address: str | None) -> bool:
     """Whether `connect` starts a Ray of the job's own for this address."""
     return address in (None, "", "local")

@@ -1,4 +1,4 @@
-"""The two ways in which a job ends badly, and the exit status of each."""
+"""The ways in which a job ends badly or early, and the exit status of each."""
 
 
 class UnusableInput(Exception):
@@ -17,9 +17,34 @@ class JobFailed(Exception):
     exit_status = 1
 
 
-class Diverged(JobFailed):
-    """Training came to numbers that are none; trying again would come to them again."""
+class Final(JobFailed):
+    """Trying again at once would come to the same."""
+
+
+class Diverged(Final):
+    """Training came to numbers that are none."""
 
 
 class StoreAway(JobFailed):
     """A store failed in a way that may pass: it does not answer, or says that it is too busy."""
+
+
+class NotStored(Final):
+    """A store failed, again and again."""
+
+
+class AllDamaged(Final):
+    """There are checkpoints, and none of them is whole."""
+
+
+class Interrupted(Exception):
+    """A signal ended the work in good order; the same command continues it.
+
+    Args:
+        message: one line.
+        signal: its number; the exit status is 128 more, as shells have it.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + signal

@@ -235,7 +235,27 @@ class TrainingSettings(_Group):
     report_every: int = Field(
         50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
     )
-    checkpoints: int = Field(2, ge=1, description="Checkpoints kept to resume from.")
+    checkpoints: int = Field(
+        2,
+        ge=1,
+        description="Checkpoints kept: the last one, and those before in case of damage.",
+    )
+    checkpoint_minutes: float = Field(
+        10.0,
+        ge=0,
+        description="Minutes between checkpoints amid training; 0 is at validations alone.",
+    )
+    stall_seconds: float = Field(
+        600.0,
+        ge=5,
+        description="A worker that does not answer for so long is replaced, and half a minute "
+        "later one that does, but makes no step.",
+    )
+    on_nan: Literal["stop", "skip"] = Field(
+        "stop",
+        description="Whether training stops at a batch whose loss or gradients are no finite "
+        "numbers, or leaves it out; either way its ids are reported.",
+    )
     keep_best: int = Field(
         0, ge=0, description="So many models of the best validations are kept in RUN/best."
     )
@@ -396,8 +416,14 @@ class Settings(_Group):
     drift: DriftSettings = DriftSettings()
 
 
-# Settings that only say how long or on how much hardware: a rerun may change them.
-FREE_TRAINING_KEYS = frozenset({"epochs", "max_minutes", "report_every", "checkpoints"})
+# Settings that only say how long or on how much hardware, or what faults do: a rerun may change
+# them.
+FREE_TRAINING_KEYS = frozenset(
+    {
+        *("epochs", "max_minutes", "report_every", "checkpoints", "checkpoint_minutes"),
+        *("stall_seconds", "on_nan"),
+    }
+)
 
 
 def check_sizes(settings: ModelSettings) -> None:

@@ -41,7 +41,7 @@ def loaded(work: Work) -> Translator:
 def translate(
     model: Path,
     name: Path,
-    output: Path,
+    output: Path | str,
     tasks: Tasks | None = None,
     interrupt: Callable[[int], None] = lambda number: None,
     **options: Any,

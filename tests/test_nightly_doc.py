@@ -41,7 +41,6 @@ def test_every_option_and_setting_is_one() -> None:
     done = bash("python jobs/translate.py --help", COLUMNS="200")
     known = set(re.findall(r"--[a-z][a-z-]+", done.stdout))
     told = set(re.findall(r"`(--[a-z][a-z-]+)", PAGE))
-    known |= {"--lease-seconds", "--memory"}
     assert told <= known, told - known
     rows = re.findall(r"^\| `drift\.(\w+)` \| ([0-9.]+) \|", PAGE, re.MULTILINE)
     assert {name: float(value) for name, value in rows} == DriftSettings().model_dump()

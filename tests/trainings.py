@@ -30,6 +30,7 @@ class MemoryHooks:
     def __init__(self, folder: Path) -> None:
         self.folder, self.lines, self.shown, self.reports = folder, [], [], []
         self.measured: list[tuple[int, dict[str, float]]] = []
+        self.beats, self.stop_after = [], None
 
     def show(self, done: int, total: int, detail: str) -> None:
         self.shown.append((done, total))
@@ -48,6 +49,15 @@ class MemoryHooks:
 
     def agree(self, progress):
         return progress
+
+    def beat(self, step: int) -> None:
+        self.beats.append(step)
+
+    def rest(self) -> None:
+        pass
+
+    def wants_stop(self) -> bool:
+        return self.stop_after is not None and self.beats[-1] >= self.stop_after - 1
 
 
 def training(
@@ -92,10 +102,10 @@ def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
 def instant(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
     """`scripted`, and steps that train nothing but move the weights, without any compiling."""
 
-    def step(batches, seed, vote, scale) -> Outcome:
+    def step(batches, seed, wishes, scale) -> Outcome:
         work.model.output_bias.assign_add(tf.ones_like(work.model.output_bias))
         tokens = float(sum((batch.target_outputs != 0).sum() for batch in batches))
-        return Outcome(2.5 * tokens, tokens, float(vote))
+        return Outcome(2.5 * tokens, tokens, wishes)
 
     work._step = step
     return scripted(work, scores)

@@ -107,14 +107,14 @@ class Meter:
         )
         flops = Flops.of(settings.model, target.size)
         batches = self._batches()
-        float(step([next(batches)], (1, 0), False).loss)
+        float(step([next(batches)], (1, 0)).loss)
         first = time.monotonic() - start
         for number, batch in enumerate(islice(batches, _WARM_UP)):
-            float(step([batch], (2, number), False).loss)
+            float(step([batch], (2, number)).loss)
         tokens = operations = 0.0
         start, processor = time.monotonic(), time.process_time()
         for number, batch in enumerate(islice(batches, self._work.steps)):
-            tokens += float(step([batch], (3, number), False).tokens)
+            tokens += float(step([batch], (3, number)).tokens)
             operations += flops.training(batch)
         seconds = time.monotonic() - start
         return {

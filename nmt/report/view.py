@@ -178,6 +178,11 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
             note = f"p = {p_value(entry.get('p'))}, paired bootstrap"
             value = signed(entry.get("difference"), 2)
             shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
+    compared = report.get("comparison") or {}
+    if is_number(compared.get("changed")):
+        note = f"of {number(compared.get('paired'))} sentences of the baseline"
+        changed = percent(compared["changed"])
+        shown.append({"label": "Translated otherwise", "value": changed, "note": note})
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
     if "translated" in counts:

@@ -49,17 +49,14 @@ class TrainingShards(Protocol):
         """The split's Parquet files in order."""
 
 
-def choose_shapes(
-    widths: Mapping[int, int], buckets: int, batch_tokens: int, multiple: int = 1
-) -> list[Shape]:
-    """Choose the bucket widths that pad least.
+def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) -> list[Shape]:
+    """Choose the bucket widths that pad least; they do not depend on the number of replicas.
 
     Args:
         widths: number of pairs by width, where a pair's width is that of its longer side with
             EOS.
         buckets: most shapes.
         batch_tokens: tokens of a batch, padding included.
-        multiple: rows are a multiple of this (the number of replicas).
 
     Returns:
         The shapes, narrow to wide. The widest holds the longest pair.
@@ -83,10 +80,7 @@ def choose_shapes(
         if j > 0:
             chosen.append(lengths[j - 1])
             j = int(cut[k, j])
-    return [
-        Shape(max(1, batch_tokens // width // multiple) * multiple, width)
-        for width in sorted(set(chosen))
-    ]
+    return [Shape(max(1, batch_tokens // width), width) for width in sorted(set(chosen))]
 
 
 def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:
@@ -125,14 +119,27 @@ class Ragged(NamedTuple):
 
 def make_batch(source: Ragged, target: Ragged, rows: np.ndarray, shape: Shape) -> Batch:
     """Pad the given rows to a shape and add BOS and EOS."""
-    size, used = (shape.rows, shape.width), np.arange(len(rows))
+    size, used = (len(rows), shape.width), np.arange(len(rows))
     sources = source.padded(rows, size)
     sources[used, source.lengths[rows]] = EOS
-    sources[len(rows) :, 0] = EOS
     inputs = target.padded(rows, size, first=1)
     inputs[:, 0] = BOS
     outputs = target.padded(rows, size)
     outputs[used, target.lengths[rows]] = EOS
+    return fill_up(Batch(sources, inputs, outputs), shape.rows)
+
+
+def fill_up(batch: Batch, rows: int) -> Batch:
+    """The batch with so many rows; those that are missing have an EOS as source and no target.
+
+    They count for nothing in loss and gradients, and an encoder that must not see a row without
+    a token (cuDNN's) sees one.
+    """
+    missing = rows - len(batch.source)
+    if missing <= 0:
+        return batch
+    sources, inputs, outputs = (np.pad(a, [(0, missing), (0, 0)]) for a in batch)
+    sources[-missing:, 0], inputs[-missing:, 0] = EOS, BOS
     return Batch(sources, inputs, outputs)
 
 
@@ -156,6 +163,44 @@ def epoch_batches(
         skip: batches already used, when training continues in mid-epoch.
         split: which part of the dataset.
     """
+    columns = ["source_ids", "target_ids"]
+    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
+        source, target = (Ragged.of(table[name]) for name in columns)
+        for rows, shape in plan:
+            yield make_batch(source, target, rows, shape)
+
+
+def batch_ids(
+    dataset: TrainingShards,
+    shapes: Sequence[Shape],
+    seed: int,
+    epoch: int,
+    window: int,
+    skip: int = 0,
+    split: str = "train",
+) -> Iterator[list[int]]:
+    """The ids of the pairs in the batches of `epoch_batches`, which has the same arguments.
+
+    Training itself needs none, so they are only read when a batch is to be named.
+    """
+    columns = ["source_ids", "target_ids", "id"]
+    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
+        ids = table["id"].to_numpy()
+        for rows, _ in plan:
+            yield ids[rows].tolist()
+
+
+def _epoch_plan(
+    dataset: TrainingShards,
+    shapes: Sequence[Shape],
+    seed: int,
+    epoch: int,
+    window: int,
+    skip: int,
+    split: str,
+    columns: list[str],
+) -> Iterator[tuple[pa.Table, list[tuple[np.ndarray, Shape]]]]:
+    """The windows of an epoch, each with its batches but those that are skipped."""
     random = np.random.default_rng([seed, epoch])
     groups = [
         (file, group)
@@ -163,19 +208,17 @@ def epoch_batches(
         for group in range(_metadata(file).num_row_groups)
     ]
     order = [groups[i] for i in random.permutation(len(groups))]
-    for table in _windows(order, window):
-        source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
-        plan = list(_window_plan(source, target, shapes, random))
-        for rows, shape in plan[skip:]:
-            yield make_batch(source, target, rows, shape)
+    for table in _windows(order, window, columns):
+        lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
+        plan = _window_plan(np.maximum(*lengths) + 1, shapes, random)
+        yield table, plan[skip:]
         skip = max(0, skip - len(plan))
 
 
 def _window_plan(
-    source: Ragged, target: Ragged, shapes: Sequence[Shape], random: np.random.Generator
+    widths: np.ndarray, shapes: Sequence[Shape], random: np.random.Generator
 ) -> list[tuple[np.ndarray, Shape]]:
     """Cut a window into batches: row numbers and shape of each, in shuffled order."""
-    widths = np.maximum(source.lengths, target.lengths) + 1
     bucket = np.searchsorted([shape.width for shape in shapes], widths)
     shuffled = random.permutation(len(widths))
     batches = [
@@ -187,12 +230,14 @@ def _window_plan(
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def _windows(groups: Iterable[tuple[Location, int]], window: int) -> Iterator[pa.Table]:
+def _windows(
+    groups: Iterable[tuple[Location, int]], window: int, columns: list[str]
+) -> Iterator[pa.Table]:
     tables: list[pa.Table] = []
     for file, group in groups:
         with file.open() as handle:
             reader = pq.ParquetFile(handle)
-            tables.append(reader.read_row_group(group, columns=["source_ids", "target_ids"]))
+            tables.append(reader.read_row_group(group, columns=columns))
         if sum(table.num_rows for table in tables) >= window:
             yield pa.concat_tables(tables)
             tables = []

@@ -1,4 +1,4 @@
-"""What a training worker tells the person who watches the driver."""
+"""What training workers and driver tell each other."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from nmt.training.observers import Observer
 
 
 class Board:
-    """A mailbox between the first worker and the driver; run as a Ray actor."""
+    """A mailbox between workers and driver; run as a Ray actor."""
 
     def __init__(self) -> None:
         self._messages: list[tuple[str, tuple]] = []
+        self._stop = False
+
+    def stop(self) -> None:
+        """Ask the workers to end this attempt."""
+        self._stop = True
+
+    def asks_to_stop(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop
 
     def put(self, kind: str, *values: Any) -> None:
         """Leave a message: ``say`` with a line, ``fail`` with a reason, ``show`` with done, total

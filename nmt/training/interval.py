@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ class Interval:
         tokens: target tokens.
         cells: target tokens and padding.
         steps: updates.
+        norms: norms of their gradients.
+        skipped: updates that were left out.
         waited: seconds that training waited for data.
         start: when the interval began.
     """
@@ -25,15 +28,21 @@ class Interval:
     tokens: float = 0.0
     cells: int = 0
     steps: int = 0
+    norms: float = 0.0
+    skipped: int = 0
     waited: float = 0.0
     start: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome, cells: int) -> None:
         """Take one update, with its target tokens and padding."""
-        self.loss += float(outcome.loss)
-        self.tokens += float(outcome.tokens)
-        self.cells += cells
         self.steps += 1
+        self.skipped += outcome.skipped
+        if math.isfinite(outcome.loss):
+            self.loss += outcome.loss
+            self.tokens += outcome.tokens
+            self.cells += cells
+        if not outcome.skipped:
+            self.norms += outcome.norm
 
     def metrics(self) -> dict[str, float]:
         """Means over the interval, as metrics.jsonl holds them."""
@@ -43,4 +52,6 @@ class Interval:
             "tokens_per_second": round(self.tokens / seconds, 1),
             "padding_share": round(1.0 - self.tokens / max(self.cells, 1), 4),
             "data_wait_share": round(self.waited / seconds, 4),
+            "gradient_norm": round(self.norms / max(self.steps - self.skipped, 1), 5),
+            "skipped_updates": self.skipped,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,8 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     share = _share(ray, request)
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
+    # The devices are the workers'; TensorFlow in this process must not take their memory.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     with activity("loading Ray Train and TensorFlow"):
         from nmt.training.ray_trainer import fit
 

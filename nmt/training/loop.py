@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -19,16 +20,17 @@ from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
-from nmt.training import checkpoint
+from nmt.training import checkpoint, spoiled
 from nmt.training.best import BestModels
 from nmt.training.candidate import Candidate
+from nmt.training.insistence import STORE_ERRORS, insist
 from nmt.training.interval import Interval
 from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy
 from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.schedule import learning_rate
-from nmt.training.step import make_train_step
+from nmt.training.step import Outcome, Wishes, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
 from nmt.translator import Translator
@@ -46,6 +48,15 @@ class Hooks(Protocol):
 
     def measure(self, step: int, values: dict[str, float]) -> None:
         """Hand out a line of metrics.jsonl or a validation, by the names in TensorBoard."""
+
+    def beat(self, step: int) -> None:
+        """Learn that a step is done, or work on the next begins; must be fast."""
+
+    def rest(self) -> None:
+        """Learn that what comes now takes as long as it takes, until the next `beat`."""
+
+    def wants_stop(self) -> bool:
+        """Whether this attempt should end now, to be continued later; must be fast."""
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """Keep a checkpoint that `save` writes into a folder; called by every worker."""
@@ -95,11 +106,12 @@ class Training:
             training.clip_norm,
             training.label_smoothing,
             training.accumulate,
+            skip_nan=training.on_nan == "skip",
         )
         widths = dataset.widths()
         if not widths:
             raise UnusableInput(f"{dataset.location}: its train split is empty")
-        self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas.count)
+        self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
         self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
         self.progress, self._rate = Progress(), math.nan
         self._latest: dict[str, Any] = {}  # of all that is reported
@@ -126,10 +138,12 @@ class Training:
         self._rate = math.nan
 
     def run(self) -> Progress:
-        """Train until a limit is reached; returns where training stands then."""
+        """Train until a limit is reached, or asked to stop; returns where training stands then."""
         training, progress = self.settings.training, self.progress
         if not progress.finished:
             progress.epochs, progress.max_minutes = training.epochs, training.max_minutes
+        self._stopped = False
+        self._kept = time.monotonic()
         self._folder = RunFolder(self.output, progress.step)
         if self.replicas.rank == 0:
             self._mend_model()
@@ -140,6 +154,9 @@ class Training:
         while not progress.finished and progress.epoch < training.epochs:
             self._epoch(total)
             progress = self.progress
+            if self._stopped:
+                self._checkpoint()
+                return self.progress
             if progress.finished:
                 break
             progress.epoch, progress.batch = progress.epoch + 1, 0
@@ -166,37 +183,64 @@ class Training:
             before = time.monotonic()
             group = list(islice(batches, training.accumulate))
             interval.waited += time.monotonic() - before
+            self.hooks.beat(progress.step)
             if not group:
                 if interval.steps:
                     self._report(interval, total)
                 return
             self._set_learning_rate(total)
             seed = (training.seed, progress.step * self.replicas.count)
-            outcome = self._step(group, seed, self._time_is_up(), progress.loss_scale)
+            outcome = self._step(group, seed, self._wishes(), progress.loss_scale)
             progress.step, progress.batch = progress.step + 1, progress.batch + len(group)
             interval.add(outcome, sum(batch.target_outputs.size for batch in group))
-            if training.precision == "float16":
-                progress.rescale(bool(outcome.overflowed))
-            if math.isnan(float(outcome.loss)) or progress.loss_scale < LEAST_LOSS_SCALE:
-                raise Diverged(
-                    f"loss or gradients are no numbers at step {progress.step}; lower "
-                    "training.learning_rate or training.clip_norm, or set "
-                    "training.precision=float32"
-                )
-            ends = float(outcome.votes) > 0
-            if ends or progress.step % training.report_every == 0:
+            self._judge(outcome, len(group))
+            ends, stops, keeps = outcome.wishes
+            if ends or stops or progress.step % training.report_every == 0:
                 self._report(interval, total)
                 interval = Interval()
             if ends:
                 progress.finished = "max_minutes"
                 return
+            if stops:
+                self._stopped = True
+                return
+            before = time.monotonic()
             if training.validate_every and progress.step % training.validate_every == 0:
-                before = time.monotonic()
                 self._validate()
-                progress = self.progress
-                interval.start += time.monotonic() - before
-                if progress.finished:
-                    return
+            elif keeps:
+                self._checkpoint()
+            progress = self.progress
+            interval.start += time.monotonic() - before
+            if progress.finished:
+                return
+
+    def _wishes(self) -> Wishes:
+        every = self.settings.training.checkpoint_minutes * 60
+        due = self.replicas.rank == 0 and every and time.monotonic() - self._kept >= every
+        return Wishes(end=self._time_is_up(), stop=self.hooks.wants_stop(), keep=bool(due))
+
+    def _judge(self, outcome: Outcome, batches: int) -> None:
+        """See that the last update had numbers that are some."""
+        training, progress = self.settings.training, self.progress
+        if training.precision == "float16":
+            progress.rescale(outcome.skipped)
+        hopeless = progress.loss_scale < LEAST_LOSS_SCALE
+        if not hopeless and not spoiled.is_spoiled(outcome, training.precision):
+            progress.spoiled = 0
+            return
+        progress.spoiled += 1
+        happened = f"gradients are no numbers at step {progress.step}"
+        if self.replicas.rank == 0:
+            place = self.output / "spoiled"
+            happened = spoiled.record(self.dataset, self.shapes, training, progress, batches, place)
+        skips = training.on_nan == "skip"
+        if hopeless or not skips or progress.spoiled > spoiled.MOST_IN_A_ROW:
+            raise Diverged(
+                f"{happened}; lower training.learning_rate or training.clip_norm"
+                + ("" if training.precision == "float32" else ", set training.precision=float32")
+                + ("" if skips else ", or leave such batches out with training.on_nan=skip")
+            )
+        self.hooks.say(f"warning: {happened}; left out")
 
     def _set_learning_rate(self, total: int) -> None:
         """That of the next update."""
@@ -219,7 +263,8 @@ class Training:
         self._folder.add_metrics(line)
         self.hooks.measure(progress.step, training_scalars(line))
         if self.replicas.rank == 0:
-            self._folder.write_metrics()
+            with contextlib.suppress(*STORE_ERRORS):  # they are all written again, the next time
+                self._folder.write_metrics()
         detail = f"loss {line['loss']:.3f}  {line['tokens_per_second']:,.0f} tokens/s"
         if progress.best_bleu >= 0:
             detail += f"  best BLEU {progress.best_bleu:.1f}"
@@ -238,18 +283,25 @@ class Training:
 
     def _validate(self) -> None:
         """Validate, keep the best model, and checkpoint; the first worker does the work."""
+        self.hooks.rest()
         if self.replicas.rank == 0:
             self._validate_here()
         self._checkpoint()
 
     def _checkpoint(self) -> None:
         """Agree on where training stands, and keep it."""
+        self.hooks.rest()
+        if self.replicas.rank == 0:
+            self.progress.minutes = self._elapsed()
+            self._store("metrics.jsonl", self._folder.write_lines)
         progress = self.progress = self.hooks.agree(self.progress)
         metrics = {**self._latest, "step": progress.step, "bleu": progress.bleu}
         self.hooks.report(
             metrics,
             lambda folder: checkpoint.save(folder, self.model, self.optimizer, progress),
         )
+        self._kept = time.monotonic()
+        self.hooks.beat(progress.step)
 
     def _validate_here(self) -> None:
         progress, training = self.progress, self.settings.training
@@ -271,14 +323,15 @@ class Training:
         self._folder.add_validation(line)
         self.hooks.measure(progress.step, validation_scalars(line))
         for number, image in enumerate(self.validator.heatmaps(training.heatmaps), 1):
-            self._folder.add_heatmap(progress.step, number, image)
+            write = partial(self._folder.add_heatmap, progress.step, number, image)
+            self._store("a heatmap", write)
         if best and outcome.bleu > progress.average_bleu:
             self._save_model(line, self.output / "model")
         if progress.step in self._best.steps(self._folder.validations):
             self._save_model(line, self._best.place(progress.step))
             self._best.tidy(self._folder.validations)
         progress.minutes = self._elapsed()
-        self._folder.write()
+        self._store("metrics and plots", self._folder.write)
         self._last_validation = time.monotonic() - start
         self.hooks.say(
             f"step {progress.step}: validation loss {outcome.loss:.3f}, BLEU {outcome.bleu:.2f}, "
@@ -288,6 +341,7 @@ class Training:
 
     def _average_best(self) -> None:
         """Make the mean of the best models MODEL, if it is better than each of them."""
+        self.hooks.rest()
         progress = self.progress
         progress.averaged = progress.step
         models = self._best.present(self._folder.validations) if self.replicas.rank == 0 else {}
@@ -314,13 +368,14 @@ class Training:
         between the two leaves a whole model, newer than the checkpoint: training redoes those
         steps and writes it again, or ends otherwise and has one at least as good as its own
         best. A crash amid the writing leaves none (model.json goes first and comes last):
-        then the best is what the checkpoint holds, or else what the next validation finds.
+        then the best is what the checkpoint holds, if it was made right after that validation, or
+        else what the next one finds.
         """
         progress = self.progress
         if progress.best_bleu < 0 or (self.output / "model" / "model.json").is_file():
             return
         progress.average_bleu = -1.0
-        if progress.stale == 0:
+        if progress.stale == 0 and progress.validated == progress.step:
             self.candidate.refresh()
             self._save_model(self._folder.validations[-1], self.output / "model")
         else:
@@ -332,7 +387,8 @@ class Training:
 
     def _save_model(self, line: dict[str, Any], location: Location, **more: Any) -> None:
         scores = {key: line[key] for key in ("step", "valid_loss", "accuracy", "bleu", "chrf")}
-        bundles.save(
+        save = partial(
+            bundles.save,
             self.candidate.model,
             self.dataset.source_vocabulary,
             self.dataset.target_vocabulary,
@@ -340,3 +396,7 @@ class Training:
             location,
             self._lexicon,
         )
+        self._store(f"the model of step {line['step']}", save)
+
+    def _store(self, what: str, write: Callable[[], Any]) -> None:
+        insist(what, write, self.hooks.say)

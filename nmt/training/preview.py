@@ -44,10 +44,9 @@ def preview(
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     parameters = Seq2Seq(settings.model, *sizes).count_params()
     yield f"model     {parameters:,} parameters"
-    # The global batch is the same for any number of replicas, up to rows that fill it up.
     replicas = workers[0] * devices
     widths = dataset.widths()
-    shapes = choose_shapes(widths, training.buckets, training.batch_tokens, replicas)
+    shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
     yield "batches   " + ", ".join(f"{shape.rows}×{shape.width}" for shape in shapes)
     steps = -(-count_batches(widths, shapes) // training.accumulate)
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""

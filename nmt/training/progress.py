@@ -24,7 +24,9 @@ class Progress:
         loss_scale: factor on the loss; 1 but for float16.
         clean: updates without an overflow since it was changed.
         minutes: minutes of training so far, over all attempts.
+        spoiled: updates in a row that were left out for numbers that are none.
         best_bleu: the best validation BLEU; -1 before the first.
+        best_step: the step of that validation, whose model is MODEL; -1 before the first.
         bleu: that of the last validation.
         stale: validations since the best; 0 where the last one was the best.
         reductions: how often the schedule ``plateau`` has cut the learning rate.
@@ -43,7 +45,9 @@ class Progress:
     loss_scale: float = 1.0
     clean: int = 0
     minutes: float = 0.0
+    spoiled: int = 0
     best_bleu: float = -1.0
+    best_step: int = -1
     bleu: float = 0.0
     stale: int = 0
     reductions: int = 0
@@ -72,7 +76,7 @@ class Progress:
         """Take a validation's BLEU: the best one? If not, patience and plateau count it."""
         self.validated, self.bleu = self.step, bleu
         if bleu > self.best_bleu:
-            self.best_bleu, self.stale, self.level = bleu, 0, 0
+            self.best_bleu, self.best_step, self.stale, self.level = bleu, self.step, 0, 0
             return True
         self.stale, self.level = self.stale + 1, self.level + 1
         if self.level >= training.plateau_patience:

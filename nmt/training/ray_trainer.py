@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import nmt.model  # noqa: F401  (first: it quiets TensorFlow, which Ray's trainer imports)
 
 # isort: split
-from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.tensorflow import TensorflowTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
 from nmt import cluster
 from nmt.console import activity, say
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
+from nmt.training.losses import LossReporter
 from nmt.training.observers import Observers
-from nmt.training.worker import train_worker
+from nmt.training.signals import Signals, in_thread
+from nmt.training.worker import STOPPED, train_worker
 
 # By name, for Ray keeps these errors to itself.
 _NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
@@ -34,22 +37,57 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
     Raises:
         UnusableInput: as a worker raised it.
         JobFailed: more failed attempts than ``max_failures``, or no room for the workers.
+        Interrupted: SIGTERM or SIGINT came; there is a checkpoint to continue from.
     """
-    board = ray.remote(num_cpus=0)(Board).remote()
-    trainer = _trainer(request, share, board)
+    os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(
+        request.settings.training.stall_seconds
+    )
+    board = ray.remote(**cluster.on_this_node(ray))(Board).remote()
     observers, succeeded = Observers(request), False
-    with activity("training") as shown:
+    with activity("training") as shown, Signals() as signals:
         watcher = Watcher(ray, board, shown, observers)
         try:
-            trainer.fit()
+            while _attempt(ray, request, share, board, watcher, signals) == STOPPED:
+                if signals.received:
+                    raise Interrupted(
+                        f"stopped by {signals.received.name}, with a checkpoint; run the same "
+                        "command again to continue",
+                        signals.received,
+                    )
+                say("a node is being taken away; training goes on without it")
             succeeded = True
-        except TrainingFailedError as error:
-            raise _explained(error, ray, share) from None
         finally:
             watcher.close()
             observers.close(succeeded and not watcher.failure)
         if watcher.failure:
             raise JobFailed(watcher.failure)
+
+
+def _attempt(
+    ray: Any,
+    request: TrainRequest,
+    share: cluster.Share,
+    board: Any,
+    watcher: Watcher,
+    signals: Signals,
+) -> str:
+    """Let Ray Train work until it ends; returns what the workers said in the end."""
+    trainer, asked = _trainer(request, share, board), False
+    # In a thread: Ray Train would otherwise take SIGINT for itself, and end at once.
+    for result in in_thread(trainer.fit):
+        if watcher.failure:  # what else the workers do is of no use
+            raise JobFailed(watcher.failure)
+        if signals.received and not asked:
+            asked = True
+            say(f"{signals.received.name}: ending after this step, with a checkpoint")
+            ray.get(board.stop.remote())
+        if isinstance(result, TrainingFailedError):
+            raise _explained(result, ray, share) from None
+        if isinstance(result, BaseException):
+            raise result
+        if result is not None:
+            return result.return_value
+    raise AssertionError("it ends with a result")
 
 
 def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> TensorflowTrainer:
@@ -61,8 +99,10 @@ def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> Tensorf
         "max_failures": request.max_failures,
         "controller_failure_limit": request.max_failures,
     }
+    worker: Any = train_worker  # Ray's types know no return value
+    callbacks: Any = [LossReporter(board, request.max_failures)]
     return TensorflowTrainer(
-        train_worker,
+        worker,
         train_loop_config={
             "data": str(request.data),
             "output": str(request.output),
@@ -80,12 +120,8 @@ def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> Tensorf
             name=request.output.name,
             storage_path=parent.path,
             storage_filesystem=None if parent.is_local else parent.filesystem,
-            checkpoint_config=CheckpointConfig(
-                num_to_keep=request.settings.training.checkpoints,
-                checkpoint_score_attribute="bleu",
-                checkpoint_score_order="max",
-            ),
             failure_config=FailureConfig(**failures),
+            callbacks=callbacks,
         ),
     )
 

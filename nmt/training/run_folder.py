@@ -64,16 +64,17 @@ class RunFolder:
     def write_metrics(self) -> None:
         """Store metrics.jsonl as it is now, unless that was done a moment ago."""
         if time.monotonic() - self._written >= _PAUSE:
-            self._write_metrics()
+            self.write_lines()
 
-    def _write_metrics(self) -> None:
+    def write_lines(self) -> None:
+        """Store metrics.jsonl as it is now."""
         lines = "".join(json.dumps(line) + "\n" for line in self._metrics)
         (self.location / "metrics.jsonl").write_text(lines)
         self._written = time.monotonic()
 
     def write(self) -> None:
         """Store everything as it is now."""
-        self._write_metrics()
+        self.write_lines()
         rows = ["\t".join(_COLUMNS)]
         rows += ["\t".join(_format(line[name]) for name in _COLUMNS) for line in self.validations]
         (self.location / "validations.tsv").write_text("\n".join(rows) + "\n")

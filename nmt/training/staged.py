@@ -2,8 +2,8 @@
 
 The gradients of a replica are summed up where they arise; one all-reduce brings those of all
 replicas together. Then come, in this order, the division by factor and tokens, the look for
-overflows, clipping, and the update, so that a replica with an overflow makes all of them skip
-it, and the update of n batches is that of one with the tokens of all.
+numbers that are none, clipping, and the update, so that a replica with an overflow makes all of
+them skip it, and the update of n batches is that of one with the tokens of all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Gathered:
         optimizer: applies the update.
         replicas: all that take part.
         clip_norm: bound of the gradient's global norm.
-        scaled: whether the loss has a factor, so that an overflow is possible.
+        checked: whether an update is forbidden whose loss or gradients are not finite.
     """
 
     def __init__(
@@ -34,33 +34,36 @@ class Gathered:
         optimizer: SummedAdam,
         replicas: Replicas,
         clip_norm: float,
-        scaled: bool,
+        checked: bool,
     ) -> None:
         self._variables, self._optimizer = variables, optimizer
-        self._replicas, self._clip_norm, self._scaled = replicas, clip_norm, scaled
+        self._replicas, self._clip_norm, self._checked = replicas, clip_norm, checked
         with replicas.strategy.scope():
-            self._sums = [_local(variable.shape) for variable in variables] + [_local([])]
+            # Behind the gradients loss, tokens and three wishes.
+            self._sums = [_local(variable.shape) for variable in variables] + [_local([5])]
         scalar = tf.TensorSpec([], tf.float32)
-        self.update: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+        self.update: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
             self._update, input_signature=[scalar]
         )
 
-    def add(self, gradients: list[tf.Tensor], tokens: tf.Tensor) -> None:
+    def add(self, gradients: list[tf.Tensor], sums: tf.Tensor) -> None:
         """Take one replica's sums over a batch; called on a replica."""
-        for total, value in zip(self._sums, [*gradients, tokens], strict=True):
+        for total, value in zip(self._sums, [*gradients, sums], strict=True):
             total.assign_add(value)
 
-    def _update(self, scale: tf.Tensor) -> tf.Tensor:
-        """Update the weights; returns whether an overflow forbade it."""
+    def _update(self, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Update the weights; returns the sums and the norm, and whether it was forbidden."""
         strategy = self._replicas.strategy
-        gradients, overflows = strategy.run(self._reduce, (scale,))
-        if not self._scaled:
+        gradients, sums = strategy.run(self._reduce, (scale,))
+        told = strategy.experimental_local_results(sums)[0]
+        skipped = tf.constant(False)
+        if self._checked:  # agreed upon, so that no replica ever updates alone
+            finite = tf.cast(tf.reduce_all(tf.math.is_finite(told)), tf.float32)
+            votes = strategy.run(lambda: 1.0 - finite)
+            skipped = strategy.reduce("SUM", votes, axis=None) > 0
+        if not skipped:
             strategy.run(self._apply, (gradients,))
-            return tf.constant(False)
-        overflowed = strategy.reduce("SUM", overflows, axis=None) > 0
-        if not overflowed:
-            strategy.run(self._apply, (gradients,))
-        return overflowed
+        return told, skipped
 
     def _reduce(self, scale: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         sums = [tf.identity(total.read_value()) for total in self._sums]
@@ -68,11 +71,12 @@ class Gathered:
             total.assign(tf.zeros(total.shape))
         if self._replicas.count > 1:
             sums = tf.distribute.get_replica_context().all_reduce("SUM", sums)
-        *gradients, tokens = sums
-        gradients = [gradient / (scale * tf.maximum(tokens, 1.0)) for gradient in gradients]
+        *gradients, counts = sums
+        tokens = tf.maximum(counts[1], 1.0)
+        gradients = [gradient / (scale * tokens) for gradient in gradients]
         norm = tf.linalg.global_norm(gradients)
         gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
-        return gradients, tf.cast(~tf.math.is_finite(norm), tf.float32)
+        return gradients, tf.concat([counts, [norm]], 0)
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))

@@ -16,9 +16,24 @@ from nmt.training.staged import Gathered
 from nmt.training.strategy import Replicas
 
 _IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
-_INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _SCALAR]
+_WISHES = tf.TensorSpec([3], tf.float32)
+_INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _WISHES]
 
 Seed = tuple[int, int]
+
+
+class Wishes(NamedTuple):
+    """What a worker wants after an update; any one's wish is everyone's.
+
+    Attributes:
+        end: training ends, its time is up.
+        stop: this attempt ends, to be continued later.
+        keep: a checkpoint.
+    """
+
+    end: bool = False
+    stop: bool = False
+    keep: bool = False
 
 
 class Outcome(NamedTuple):
@@ -27,14 +42,22 @@ class Outcome(NamedTuple):
     Attributes:
         loss: cross-entropy in nats, not smoothed, summed over the target tokens.
         tokens: target tokens, EOS included, padding not.
-        votes: number of replicas that want training to end.
-        overflowed: whether an overflow forbade the update.
+        wishes: what any worker wants.
+        norm: of the gradient, before it was clipped.
+        skipped: whether numbers that are none forbade the update.
     """
 
-    loss: tf.Tensor | float
-    tokens: tf.Tensor | float
-    votes: tf.Tensor | float
-    overflowed: tf.Tensor | bool = False
+    loss: float
+    tokens: float
+    wishes: Wishes = Wishes()
+    norm: float = 0.0
+    skipped: bool = False
+
+    @classmethod
+    def of(cls, sums: tf.Tensor, skipped: bool = False) -> Outcome:
+        """Read what the replicas have summed: loss, tokens, wishes, and the norm behind."""
+        loss, tokens, *wishes, norm = (float(value) for value in sums.numpy())
+        return cls(loss, tokens, Wishes(*(wish > 0 for wish in wishes)), norm, skipped)
 
 
 def make_train_step(
@@ -44,12 +67,14 @@ def make_train_step(
     clip_norm: float,
     label_smoothing: float = 0.0,
     accumulate: int = 1,
+    skip_nan: bool = False,
 ) -> Callable[..., Outcome]:
     """Compile the step; it is traced once, whatever the shapes of its batches.
 
     The gradients of all replicas are summed, divided by the number of target tokens over all
     replicas and batches, then clipped by their global norm, so any number of replicas gives the
-    same update, and several batches that of one as large as all of them.
+    same update, and several batches that of one as large as all of them. One all-reduce carries
+    gradients, loss, tokens and wishes.
 
     Args:
         model: in training; its dtype policy decides about the precision.
@@ -58,16 +83,17 @@ def make_train_step(
         clip_norm: bound of the gradient's global norm.
         label_smoothing: ε of `nmt.training.loss`.
         accumulate: most batches of one update.
+        skip_nan: forbid an update whose loss or gradients are no finite numbers.
 
     Returns:
         A function of the global batches of one update, a seed for the dropout, this worker's
-        wish to end and, for float16, the factor on the loss.
+        wishes and, for float16, the factor on the loss.
     """
     features_of, variables = make_features(model), model.trainable_variables
     scaled = model.compute_dtype == "float16"
 
-    def gradients_of(source, target_inputs, target_outputs, seed, scale=None):
-        """Sums over one replica's part of a batch: gradients, loss, tokens."""
+    def gradients_of(source, target_inputs, target_outputs, seed, wishes, scale=None):
+        """Sums over one replica's part of a batch: gradients; loss, tokens and wishes."""
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
@@ -75,63 +101,64 @@ def make_train_step(
             minimised, loss, tokens = objective(model, features, target_outputs, label_smoothing)
             if scale is not None:
                 minimised *= scale
+        # Dense, for Adam moves every row anyway (see docs/faults.md).
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(minimised, variables)]
-        return gradients, loss, tokens
+        return gradients, tf.concat([[loss, tokens], wishes], 0)
 
-    def replica_update(source, target_inputs, target_outputs, seed, vote):
-        gradients, loss, tokens = gradients_of(source, target_inputs, target_outputs, seed)
-        everywhere = tokens
+    def replica_update(source, target_inputs, target_outputs, seed, wishes):
+        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, wishes)
         if replicas.count > 1:
             context = tf.distribute.get_replica_context()
-            *gradients, everywhere = context.all_reduce("SUM", [*gradients, tokens])
-        everywhere = tf.maximum(everywhere, 1.0)
+            *gradients, sums = context.all_reduce("SUM", [*gradients, sums])
+        everywhere = tf.maximum(sums[1], 1.0)
         gradients = [gradient / everywhere for gradient in gradients]
-        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+        gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        # A copy on each replica: the same tensor from all of them could not be summed.
-        return loss, tokens, tf.identity(vote)
+        return tf.concat([sums, [norm]], 0)
 
-    if accumulate == 1 and not scaled:
+    if accumulate == 1 and not scaled and not skip_nan:
         update = _compile(replica_update, replicas, _INPUTS)
 
-        def run(batches: Sequence[Batch], seed: Seed, vote: bool, scale: float = 1.0) -> Outcome:
+        def run(
+            batches: Sequence[Batch], seed: Seed, wishes: Wishes = Wishes(), scale: float = 1.0
+        ) -> Outcome:
             (batch,) = batches
-            inputs = (*replicas.distribute(batch), tf.constant(seed), tf.constant(float(vote)))
-            return Outcome(*update(*inputs))
+            return Outcome.of(update(*replicas.distribute(batch), *_constants(seed, wishes)))
 
         return run
 
-    gathered = Gathered(variables, optimizer, replicas, clip_norm, scaled)
+    gathered = Gathered(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
 
-    def replica_add(source, target_inputs, target_outputs, seed, vote, scale):
-        gradients, loss, tokens = gradients_of(
-            source, target_inputs, target_outputs, seed, scale if scaled else None
+    def replica_add(source, target_inputs, target_outputs, seed, wishes, scale):
+        gradients, sums = gradients_of(
+            source, target_inputs, target_outputs, seed, wishes, scale if scaled else None
         )
-        gathered.add(gradients, tokens)
-        return loss, tokens, tf.identity(vote)
+        gathered.add(gradients, sums)
+        return sums
 
     add = _compile(replica_add, replicas, [*_INPUTS, _SCALAR])
 
     def run_in_stages(
-        batches: Sequence[Batch], seed: Seed, vote: bool, scale: float = 1.0
+        batches: Sequence[Batch], seed: Seed, wishes: Wishes = Wishes(), scale: float = 1.0
     ) -> Outcome:
         first, second = seed[0], seed[1] * accumulate
-        loss = tokens = votes = 0.0
+        factor = tf.constant(scale)
         for number, batch in enumerate(batches):
-            place = tf.constant((first, second + number * replicas.count))
-            rest = (place, tf.constant(float(vote)), tf.constant(scale))
-            found = [float(value) for value in add(*replicas.distribute(batch), *rest)]
-            loss, tokens, votes = loss + found[0], tokens + found[1], found[2]
-        return Outcome(loss, tokens, votes, bool(gathered.update(tf.constant(scale))))
+            place = _constants((first, second + number * replicas.count), wishes)
+            add(*replicas.distribute(batch), *place, factor)
+        sums, skipped = gathered.update(factor)
+        return Outcome.of(sums, bool(skipped))
 
     return run_in_stages
 
 
+def _constants(seed: Seed, wishes: Wishes) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.constant(seed), tf.constant([float(wish) for wish in wishes])
+
+
 def _compile(
-    function: Callable[..., tuple[tf.Tensor, ...]],
-    replicas: Replicas,
-    signature: list[tf.TensorSpec],
-) -> Callable[..., tuple[tf.Tensor, ...]]:
+    function: Callable[..., tf.Tensor], replicas: Replicas, signature: list[tf.TensorSpec]
+) -> Callable[..., tf.Tensor]:
     """A function of the replicas, traced once where one device is fed with plain tensors."""
 
     def step(*arguments):

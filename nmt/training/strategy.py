@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
-from nmt.shards.batches import Batch
+from nmt.shards.batches import Batch, fill_up
 
 
 def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
@@ -42,6 +42,9 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
+_PACK = 32 * 2**20  # bytes of gradients that are exchanged at once
+
+
 class Replicas:
     """The replicas of the model over all workers, and this worker's part in them.
 
@@ -60,20 +63,34 @@ class Replicas:
     ) -> None:
         self.rank, self.devices, self.count = rank, devices, workers * devices
         kind = "GPU" if use_gpu else "CPU"
+        self._description = f"{workers} worker(s) × {devices} {kind}(s): "
         if workers > 1:
-            self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
+            exchange = "NCCL" if use_gpu else "RING"
+            options = tf.distribute.experimental.CommunicationOptions(
+                bytes_per_pack=_PACK,
+                implementation=tf.distribute.experimental.CommunicationImplementation[exchange],
+            )
+            self.strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+            self._description += f"MultiWorkerMirroredStrategy, {exchange} all-reduce"
         elif devices > 1:
             self.strategy = tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
+            self._description += "MirroredStrategy"
         else:
             self.strategy = tf.distribute.get_strategy()
+            self._description += "no strategy"
 
     def describe(self) -> str:
-        """The strategy in words."""
-        return f"{type(self.strategy).__name__}, {self.count} replica(s)"
+        """Workers, devices and strategy in words."""
+        return self._description
 
     def share(self, batch: Batch, replica: int) -> Batch:
-        """The rows of a global batch that are one replica's: every count-th row."""
-        return Batch(*(np.ascontiguousarray(array[replica :: self.count]) for array in batch))
+        """The rows of a global batch that are one replica's: every count-th row.
+
+        Every replica has as many; a row that is missing for that counts for nothing.
+        """
+        rows = -(-len(batch.source) // self.count)
+        part = (np.ascontiguousarray(array[replica :: self.count]) for array in batch)
+        return fill_up(Batch(*part), rows)
 
     def distribute(self, batch: Batch) -> tuple[Any, ...]:
         """This worker's part of a global batch, as `strategy.run` takes it."""
@@ -88,9 +105,7 @@ class Replicas:
             for k in range(len(batch))
         )
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function on every replica; its outputs are summed over all of them."""
+    def run(self, function: Callable[..., tf.Tensor], *arguments: Any) -> tf.Tensor:
+        """Run a function on every replica; returns the output of this worker's first one."""
         outputs = self.strategy.run(function, arguments)
-        return tf.nest.map_structure(
-            lambda value: self.strategy.reduce("SUM", value, axis=None), outputs
-        )
+        return self.strategy.experimental_local_results(outputs)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +13,25 @@ import ray
 import ray.train
 from ray.train.collective import broadcast_from_rank_zero
 
-from nmt.errors import Diverged
+from nmt.errors import Diverged, Final
 from nmt.settings import Settings
 from nmt.storage import Location
+from nmt.training.checkpoint_store import CheckpointStore
+from nmt.training.pulse import Pulse
+
+STOPPED = "stopped"
+_GRACE = 30.0  # seconds that Ray Train has to replace a worker that does not answer at all
 
 
-def train_worker(config: dict[str, Any]) -> None:
+def train_worker(config: dict[str, Any]) -> str:
     """Train in this process; what Ray Train calls on every worker.
 
     Args:
         config: ``data`` and ``output`` (URIs), ``settings``, ``threads``, ``devices``,
             ``use_gpu``, ``init_from`` (URI or None), ``board`` (actor handle).
+
+    Returns:
+        Why training ended for good, or `STOPPED`: it was asked to, and can be continued.
     """
     from nmt.training.strategy import Replicas, set_up_devices
 
@@ -35,34 +44,31 @@ def train_worker(config: dict[str, Any]) -> None:
     from nmt.shards.dataset import Dataset
     from nmt.training.loop import Training
 
-    hooks = RayHooks(config["board"], replicas.rank)
     output = Location(config["output"])
+    settings = Settings.model_validate(config["settings"])
+    hooks = RayHooks(config["board"], replicas.rank, output, settings)
     init_from = Location(config["init_from"]) if config["init_from"] else None
-    training = Training(
-        Dataset.open(Location(config["data"])),
-        Settings.model_validate(config["settings"]),
-        output,
-        replicas,
-        hooks,
-        init_from,
-    )
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is not None:
-        with checkpoint.as_directory() as folder:
-            training.restore(Path(folder))
-        hooks.say(f"continuing from step {training.progress.step}")
-    hooks.say(
-        f"{replicas.describe()}; {training.model.count_params():,} parameters; "
-        f"{training.steps_per_epoch:,} steps an epoch; batches "
-        + ", ".join(f"{shape.rows}×{shape.width}" for shape in training.shapes)
-    )
+    data = Dataset.open(Location(config["data"]))
+    training = Training(data, settings, output, replicas, hooks, init_from)
     try:
+        if hooks.restore(training.restore):
+            hooks.say(f"continuing from step {training.progress.step}")
+        hooks.say(
+            f"{replicas.describe()}; {training.model.count_params():,} parameters; "
+            f"{training.steps_per_epoch:,} steps an epoch; batches "
+            + ", ".join(f"{shape.rows}×{shape.width}" for shape in training.shapes)
+        )
         progress = training.run()
-    except Diverged as error:  # on every worker at once; Ray would only try it again
+    except Final as error:
         hooks.fail(str(error))
-        return
-    if replicas.rank == 0:
+        if isinstance(error, Diverged):  # on every worker at once
+            return "diverged"
+        raise
+    finally:
+        hooks.close()
+    if progress.finished and replicas.rank == 0:
         (output / "status.json").write_json(dataclasses.asdict(progress))
+    return progress.finished or STOPPED
 
 
 class RayHooks:
@@ -71,10 +77,38 @@ class RayHooks:
     Args:
         board: handle of the driver's `Board`.
         rank: this worker's number; only the first one is shown.
+        output: the RUN folder.
+        settings: all settings.
     """
 
-    def __init__(self, board: Any, rank: int) -> None:
+    def __init__(self, board: Any, rank: int, output: Location, settings: Settings) -> None:
         self._board, self._rank = board, rank
+        training = settings.training
+        self._store = CheckpointStore(output, training.checkpoints, self.say)
+        self._pulse = Pulse(self._asked, training.stall_seconds + _GRACE, self._last_words)
+
+    def _asked(self) -> bool:
+        return _is_preempted() or ray.get(self._board.asks_to_stop.remote(), timeout=10)
+
+    def _last_words(self, reason: str) -> None:
+        line = f"worker {self._rank} on {socket.gethostname()} {reason}"
+        ray.wait([self._board.put.remote("say", line)], timeout=5)
+
+    def beat(self, step: int) -> None:
+        """See `Hooks.beat`."""
+        self._pulse.beat(step)
+
+    def rest(self) -> None:
+        """See `Hooks.rest`."""
+        self._pulse.rest()
+
+    def wants_stop(self) -> bool:
+        """See `Hooks.wants_stop`."""
+        return self._pulse.stop
+
+    def close(self) -> None:
+        """End what runs beside the training."""
+        self._pulse.close()
 
     def show(self, done: int, total: int, detail: str) -> None:
         """See `Hooks.show`."""
@@ -98,15 +132,36 @@ class RayHooks:
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""
-        if self._rank != 0:
-            ray.train.report(metrics)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            save(Path(folder))
-            checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report(metrics, checkpoint=checkpoint)
+        if self._rank == 0:
+            self._store.keep(metrics["step"], save)
+        ray.train.report(metrics)
+
+    def restore(self, load: Callable[[Path], None]) -> bool:
+        """Let every worker load the newest whole checkpoint; returns whether there is one."""
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            name = self._store.fetch_newest(folder) if self._rank == 0 else None
+            name = broadcast_from_rank_zero(name)
+            if name is None:
+                return False
+            if self._rank != 0:
+                self._store.fetch(name, folder)
+            load(folder)
+        return True
 
     def agree(self, progress: Any) -> Any:
         """See `Hooks.agree`."""
         values = dataclasses.asdict(progress) if self._rank == 0 else None
         return type(progress)(**broadcast_from_rank_zero(values))
+
+
+def _is_preempted() -> bool:
+    """Whether a node of this training is about to be taken away.
+
+    ``ray.train.get_preemption_info`` says so as well, but only to all workers at once, and they
+    would have to meet for it at every step. This is what each of them knows by itself; the
+    workers then agree on it in the sums of a step.
+    """
+    from ray.train.v2._internal.execution.context import get_train_context
+
+    return get_train_context().preemption_context.preemption_info is not None

@@ -53,7 +53,7 @@ def test_a_full_report_shows_its_numbers():
         "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
         "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
         "+0.90", "0.012", "33.2 – 35.2", "not significant", "looping", "1.2 % of all", "39.1",
-        "chrF 41.5", "Show 2 more", "By domain", "null", "other", "25.3 %", "4 January 2026",
+        "chrF 41.5", "Show 2 more", "By domain", "null", "other", "25.3 % of 999", "4 January 2026",
         "60.5", "Done", "score -0.620 against -0.400 of the baseline", "−0.22", "+0.10", "+3.40",
         "Brevity penalty", "Translation report",
     ):  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from nmt.shards.batches import (
     Batch,
     Shape,
+    batch_ids,
     choose_shapes,
     count_batches,
     epoch_batches,
@@ -47,7 +48,8 @@ def shards(pairs, tmp_path_factory) -> SimpleNamespace:
     files = []
     for number, (start, stop) in enumerate([(0, 200), (200, 201), (201, ROWS)]):
         columns = [pa.array(side, kind) for side in zip(*pairs[start:stop], strict=True)]
-        table = pa.table({"source_ids": columns[0], "target_ids": columns[1]})
+        ids = pa.array([7 * n for n in range(start, stop)], pa.int64())
+        table = pa.table({"source_ids": columns[0], "target_ids": columns[1], "id": ids})
         pq.write_table(table, folder / f"{number}.parquet", row_group_size=64)
         files.append(Location(folder / f"{number}.parquet"))
     return SimpleNamespace(files=lambda split: files if split == "train" else [])
@@ -93,6 +95,15 @@ def test_the_order_follows_from_seed_and_epoch(shards, shapes) -> None:
 
 
 @pytest.mark.parametrize("window", [100, 10_000])
+def test_the_ids_of_a_batch_can_be_named(shards, shapes, window) -> None:
+    batches = list(epoch_batches(shards, shapes, 5, 2, window))
+    for skip in (0, 3, len(batches)):
+        found = batch_ids(shards, shapes, 5, 2, window, skip)
+        for batch, ids in zip(batches[skip:], found, strict=True):
+            assert ids == [7 * number for number in numbers(batch)]
+
+
+@pytest.mark.parametrize("window", [100, 10_000])
 def test_an_epoch_can_be_continued_anywhere(shards, shapes, window) -> None:
     everything = list(epoch_batches(shards, shapes, 5, 2, window))
     for skip in (0, 1, 7, len(everything) // 2, len(everything) - 1, len(everything)):
@@ -109,7 +120,7 @@ def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
     sizes = []
     plan = module._window_plan
     monkeypatch.setattr(
-        module, "_window_plan", lambda s, *rest: sizes.append(len(s.lengths)) or plan(s, *rest)
+        module, "_window_plan", lambda w, *rest: sizes.append(len(w)) or plan(w, *rest)
     )
     list(epoch_batches(shards, shapes, 1, 0, 100))
     assert sum(sizes) == ROWS
@@ -169,11 +180,7 @@ def test_no_other_widths_pad_less() -> None:
             assert padded(widths, found) == least
 
 
-def test_rows_can_be_shared_among_replicas(widths) -> None:
-    for multiple in (1, 2, 3, 8):
-        for shape in choose_shapes(widths, 4, 120, multiple):
-            assert shape.rows % multiple == 0
-            assert shape.rows >= multiple
+def test_a_batch_holds_one_row_at_least() -> None:
     assert choose_shapes({500: 1}, 3, 100) == [Shape(1, 500)]
     assert choose_shapes({5: 0, 7: 3}, 3, 70) == [Shape(10, 7)]
 

@@ -12,7 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import ROOT
+from outputs import translate
 from ray_head import RayHead, environment
+from s3 import SECRET, S3Server
+
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+from nmt.translation.notification import notify
 
 pytestmark = pytest.mark.system
 
@@ -118,3 +124,24 @@ def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
     told_of = [line.split() for line in told.read_text().splitlines()]
     reports = [("0", first), ("3", second), ("3", second)]
     assert told_of == [[status, f"{night}/report/report.json"] for status, night in reports]
+
+
+def test_a_night_on_object_storage_is_compared(s3: S3Server, saved_models, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("The dog sleeps.\nWe play.\n")
+    before, now = "s3://nmt/nights/before", "s3://nmt/nights/now"
+    translate(saved_models[0], tmp_path / "in.txt", before)
+    verdict = translate(saved_models[1], tmp_path / "in.txt", now, baseline=Location(before))
+    found = Location(f"{now}/report/report.json").read_json()
+    assert found["comparison"]["baseline"] == before
+    assert found["comparison"]["paired"] == 2
+    assert found["verdict"] == verdict.reason
+    assert found["samples"][0]["attention"]["weights"]
+    assert SECRET not in Location(f"{now}/report/index.html").read_text()
+    # The hook is handed the URI.
+    (tmp_path / "hook.py").write_text("import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    hook = f"{sys.executable} {tmp_path / 'hook.py'} {tmp_path / 'told'}"
+    assert notify(hook, Location(now) / "report" / "report.json", 0, "done")
+    assert (tmp_path / "told").read_text() == f"{now}/report/report.json"
+    Location(f"{before}/_SUCCESS").delete()
+    with pytest.raises(UnusableInput, match="not finished"):
+        translate(saved_models[1], tmp_path / "in.txt", now + "2", baseline=Location(before))

@@ -326,7 +326,7 @@ def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
 def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3)
     instant(work, [])
-    work._step = lambda *_: Outcome(float("nan"), 1.0, 0.0)
+    work._step = lambda *_: Outcome(float("nan"), 1.0)
     with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
         work.run()
 

@@ -20,7 +20,7 @@ from nmt.shards.batches import Batch
 from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy, make_features
 from nmt.training.progress import CLEAN_UPDATES, Progress
-from nmt.training.step import make_train_step
+from nmt.training.step import Wishes, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
 
@@ -67,10 +67,14 @@ def test_batches_of_one_update_are_one_batch() -> None:
     one, several = Work(), Work(accumulate=3)
     for parts in ([batch(4, 1), batch(1, 2), batch(3, 3)], [batch(2, 4), batch(5, 5)]):
         whole = Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-        found, expected = several.step(parts, (1, 0), True), one.step([whole], (1, 0), True)
+        found, expected = (
+            several.step(parts, (1, 0), Wishes(keep=True)),
+            one.step([whole], (1, 0), Wishes(keep=True)),
+        )
         assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-5)
         assert float(found.tokens) == float(expected.tokens)
-        assert float(found.votes) == float(expected.votes) == 1
+        assert found.wishes == expected.wishes == Wishes(keep=True)
+        assert found.norm == pytest.approx(expected.norm, rel=1e-4)
         for left, right in zip(several.state(), one.state(), strict=True):
             np.testing.assert_allclose(left, right, atol=2e-5)
 
@@ -100,7 +104,7 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
     for variable in half.model.trainable_variables:
         assert variable.dtype == "float32"
     losses = [
-        [float(work.step([batch(8, 7)], (1, 0), False, scale).loss) for _ in range(12)]
+        [float(work.step([batch(8, 7)], (1, 0), Wishes(), scale).loss) for _ in range(12)]
         for work, scale in ((exact, 1.0), (half, 64.0 if precision == "float16" else 1.0))
     ]
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
@@ -122,13 +126,13 @@ def test_the_precision_is_what_products_are_computed_in(precision) -> None:
 
 def test_an_overflow_changes_nothing_but_the_scale() -> None:
     work = Work("float16")
-    assert not work.step([batch(4, 1)], (1, 0), False, 64.0).overflowed
+    assert not work.step([batch(4, 1)], (1, 0), Wishes(), 64.0).skipped
     before = work.state()
-    outcome = work.step([batch(4, 1)], (1, 0), False, 2.0**40)
-    assert outcome.overflowed
+    outcome = work.step([batch(4, 1)], (1, 0), Wishes(), 2.0**40)
+    assert outcome.skipped
     assert np.isfinite(float(outcome.loss))
     assert_same(work.state(), before)
-    assert not work.step([batch(4, 1)], (1, 0), False, 64.0).overflowed  # nothing is left of it
+    assert not work.step([batch(4, 1)], (1, 0), Wishes(), 64.0).skipped  # nothing is left of it
     assert all(np.isfinite(values).all() for values in work.state())
 
 
@@ -157,7 +161,7 @@ TWO_DEVICES = """
     from nmt.shards.batches import Batch
     from nmt.training.optimizer import SummedAdam
     from nmt.training.precision import dtype_policy
-    from nmt.training.step import make_train_step
+    from nmt.training.step import Wishes, make_train_step
 
     def work(devices, precision, accumulate):
         keras.utils.set_random_seed(3)
@@ -181,21 +185,21 @@ TWO_DEVICES = """
         model, optimizer, step = work(devices, "float32", 2)
         for number in range(3):
             parts = [case.batch(4, 2 * number), case.batch(2, 2 * number + 1)]
-            told = step(parts, (1, 2 * number), True)
+            told = step(parts, (1, 2 * number), Wishes(end=True))
         states.append(state(model, optimizer))
-        found[f"votes-{devices}"] = told.votes
+        found[f"ends-{devices}"] = told.wishes.end
     found["apart"] = apart(*states)
 
     # Only the second replica has words at all, so only it can overflow.
     model, optimizer, step = work(2, "float16", 1)
     batch = case.batch(4, 1)
     batch.target_outputs[::2] = 0
-    found["fine"] = [bool(step([batch], (1, 0), False, 64.0).overflowed)]
+    found["fine"] = [bool(step([batch], (1, 0), Wishes(), 64.0).skipped)]
     before = state(model, optimizer)
-    found["overflowed"] = bool(step([batch], (1, 0), False, 2.0**40).overflowed)
+    found["overflowed"] = bool(step([batch], (1, 0), Wishes(), 2.0**40).skipped)
     found["moved"] = apart(before, state(model, optimizer))
     found["steps"] = int(optimizer.iterations.numpy())
-    found["fine"].append(bool(step([batch], (1, 0), False, 64.0).overflowed))
+    found["fine"].append(bool(step([batch], (1, 0), Wishes(), 64.0).skipped))
     found["moved_then"] = apart(before, state(model, optimizer))
     print(json.dumps(found))
 """
@@ -206,7 +210,7 @@ def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     here = os.path.dirname(__file__)
     found = answer_of(TWO_DEVICES, [here, os.path.dirname(here)])
     assert found["apart"] < 2e-5
-    assert (found["votes-1"], found["votes-2"]) == (1, 2)
+    assert found["ends-1"] is found["ends-2"] is True
     assert found["fine"] == [False, False]
     assert found["overflowed"] is True
     assert found["moved"] == 0

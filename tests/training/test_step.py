@@ -10,7 +10,7 @@ from processes import answer_of
 
 from nmt.shards.batches import Batch
 from nmt.training.loss import cross_entropy
-from nmt.training.step import make_train_step
+from nmt.training.step import Wishes, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -75,7 +75,7 @@ class Recorder:
     def gradients(self, batch: Batch, clip: float = 1e9) -> np.ndarray:
         """What an optimizer is handed for a batch, as one vector."""
         self.clip.assign(clip)
-        self._step([batch], (1, 0), False)
+        self._step([batch], (1, 0))
         return np.concatenate([np.ravel(variable) for variable in self._kept])
 
 
@@ -111,19 +111,33 @@ def test_a_batch_without_targets_has_no_gradient(recorder) -> None:
     assert (recorder.gradients(nothing) == 0).all()
 
 
-def test_tokens_and_votes_are_counted_whatever_the_padding(recorder) -> None:
+def test_tokens_are_counted_and_wishes_come_back_whatever_the_padding(recorder) -> None:
     for number, (rows, columns) in enumerate([(0, 0), (2, 0), (0, 3), (4, 4)]):
-        outcome = recorder._step([padded(BATCH, rows, columns)], (1, number), number == 3)
-        assert float(outcome.tokens) == 13
-        assert float(outcome.votes) == (number == 3)
+        wishes = Wishes(*(number == place for place in (1, 2, 3)))
+        outcome = recorder._step([padded(BATCH, rows, columns)], (1, number), wishes)
+        assert outcome.tokens == 13
+        assert outcome.wishes == wishes
 
 
-def test_replicas_share_every_row_once() -> None:
+def test_the_norm_is_that_of_the_gradient_before_clipping(recorder) -> None:
+    norm = np.linalg.norm(recorder.gradients(BATCH))
+    recorder.clip.assign(norm / 3)
+    assert recorder._step([BATCH], (1, 0)).norm == pytest.approx(norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+def test_replicas_share_every_row_once_in_slices_of_one_size(count) -> None:
+    """With more replicas than rows, too: then some have a row that counts for nothing."""
     replicas = Replicas()
-    replicas.count = 2
-    shares = [replicas.share(BATCH, replica).source for replica in range(2)]
-    assert sorted(np.concatenate(shares).tolist()) == sorted(BATCH.source.tolist())
-    assert len(shares[0]) == len(shares[1]) == 2
+    replicas.count = count
+    shares = [replicas.share(BATCH, replica) for replica in range(count)]
+    assert len({share.source.shape for share in shares}) == 1
+    assert all((share.source[:, 0] != PAD).all() for share in shares)  # no row is empty
+    together = Batch(*(np.concatenate(arrays) for arrays in zip(*shares, strict=True)))
+    real = together.target_outputs[:, 0] != PAD
+    for found, given in zip(together, BATCH, strict=True):
+        assert sorted(found[real].tolist()) == sorted(given.tolist())
+    assert (together.source[~real] == [EOS, PAD, PAD, PAD]).all()
 
 
 TWO_DEVICES = """
@@ -137,13 +151,13 @@ TWO_DEVICES = """
     from nmt.settings import ModelSettings
     from nmt.shards.batches import Batch
     from nmt.training.optimizer import SummedAdam
-    from nmt.training.step import make_train_step
+    from nmt.training.step import Wishes, make_train_step
 
     random = np.random.default_rng(1)
     batches = []
     for _ in range(6):
-        arrays = np.zeros((3, 6, 8), np.int32)
-        for row in range(6):
+        arrays = np.zeros((3, 7, 8), np.int32)  # not to be divided by two
+        for row in range(7):
             n, m = random.integers(1, 8, 2)
             if row == 5: m = 0  # a row that only fills up
             source, target = random.integers(4, 30, n), random.integers(4, 25, m)
@@ -165,7 +179,9 @@ TWO_DEVICES = """
         model.set_weights([0.4 * weights.standard_normal(w.shape) for w in model.get_weights()])
         start = model.get_weights()
         step = make_train_step(model, optimizer, replicas, 0.5)
-        outcomes = [step([batch], (1, 2 * i), i == 5) for i, batch in enumerate(batches)]
+        outcomes = [
+            step([batch], (1, 2 * i), Wishes(i == 5)) for i, batch in enumerate(batches)
+        ]
         results.append((start, model.get_weights(), outcomes))
     (start, one, told), (same_start, two, told_by_two) = results
     print(json.dumps({
@@ -174,7 +190,7 @@ TWO_DEVICES = """
         "apart": max(float(np.abs(a - b).max()) for a, b in zip(one, two)),
         "loss": [[float(o.loss) for o in told], [float(o.loss) for o in told_by_two]],
         "tokens": [[float(o.tokens) for o in told], [float(o.tokens) for o in told_by_two]],
-        "votes": [[float(o.votes) for o in told], [float(o.votes) for o in told_by_two]],
+        "ends": [[o.wishes.end for o in told], [o.wishes.end for o in told_by_two]],
     }))
 """
 
@@ -189,4 +205,4 @@ def test_two_devices_train_as_one_does() -> None:
     assert found["apart"] < 2e-5
     np.testing.assert_allclose(found["loss"][0], found["loss"][1], rtol=1e-4)
     assert found["tokens"][0] == found["tokens"][1]
-    assert found["votes"] == [[0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 2]]
+    assert found["ends"] == [[False] * 5 + [True]] * 2

@@ -1,0 +1,97 @@
+"""What runs beside a worker's training, and what a driver does with signals."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from nmt.training import pulse as module
+from nmt.training.losses import describe
+from nmt.training.pulse import Pulse
+from nmt.training.signals import Signals, in_thread
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SECONDS", 0.01)
+
+
+class Ends:
+    """What a pulse does to its process."""
+
+    def __init__(self) -> None:
+        self.words, self.status = [], threading.Event()
+
+    def pulse(self, asked: Callable[[], bool], patience: float) -> Pulse:
+        return Pulse(asked, patience, self.words.append, lambda _: self.status.set())
+
+
+def test_a_worker_that_makes_no_step_ends_and_says_why() -> None:
+    ends = Ends()
+    pulse = ends.pulse(lambda: False, 0.1)
+    pulse.beat(41)
+    assert ends.status.wait(30)
+    pulse.close()
+    assert "made no step" in ends.words[0]
+    assert "after step 41 (training.stall_seconds)" in ends.words[0]
+
+
+def test_it_may_rest_as_long_as_it_likes() -> None:
+    ends = Ends()
+    pulse = ends.pulse(lambda: False, 0.05)  # resting until the first step
+    time.sleep(0.3)
+    pulse.rest()
+    time.sleep(0.3)
+    pulse.close()
+    assert not ends.status.is_set()
+
+
+def test_it_hears_that_it_should_stop_though_asking_fails_at_times() -> None:
+    answers = iter([OSError(), False, OSError(), True])
+
+    def asked() -> bool:
+        answer = next(answers, False)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    pulse = Ends().pulse(asked, 60)
+    deadline = time.monotonic() + 30
+    while not pulse.stop and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert pulse.stop  # and it stays
+    pulse.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_is_noted_and_the_second_ends(number) -> None:
+    before = signal.getsignal(number)
+    with Signals() as signals:
+        assert signals.received is None
+        os.kill(os.getpid(), number)
+        assert signals.received == number
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_work_in_a_thread_is_waited_for() -> None:
+    def fail() -> None:
+        raise ValueError("x")
+
+    *waiting, last = in_thread(lambda: time.sleep(0.7) or 5)
+    assert (set(waiting), last) == ({None}, 5)
+    *_, last = in_thread(fail)
+    assert isinstance(last, ValueError)
+
+
+def test_the_cause_of_a_failure_is_named_before_its_consequences() -> None:
+    silent = type("WorkerHealthCheckTimeoutError", (Exception,), {})()
+    dead = type("WorkerHealthCheckFailedError", (Exception,), {})()
+    assert describe({0: ValueError("peer\nis gone"), 1: dead}) == "worker 1 was lost"
+    assert describe({0: dead, 2: silent}) == "worker 2 does not answer"
+    assert describe({0: ValueError("peer\nis gone")}) == "worker 0 failed (peer is gone)"
