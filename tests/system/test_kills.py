@@ -141,7 +141,8 @@ def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Ran
         site.store.start()
         return f"the S3 server, away for {away:.1f} s and its start"
     below = descendants(site.head.pid)
-    workers = {pid: title for pid, title in below.items() if title.startswith("ray::")}
+    # Not Ray's own agents: without them the whole node ends.
+    workers = {pid: t for pid, t in below.items() if t.startswith("ray::") and "Agent" not in t}
     if victim == "actor":
         workers = {pid: title for pid, title in workers.items() if "MapWorker" in title}
     if not workers:
@@ -154,6 +155,20 @@ def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Ran
     return f"the {victim} {workers[pid].split('(')[0]}"
 
 
+def wait(site: Site, job: subprocess.Popen[str], output: Location, chance: random.Random) -> str:
+    """Wait for a random moment, in every other round one at which units are being committed."""
+    start = time.monotonic()
+    until = chance.uniform(0.1, 1.0) * site.seconds
+    if chance.random() < 0.5:
+        while job.poll() is None and not (output / "_units").files(".json"):
+            time.sleep(0.2)
+        until = time.monotonic() - start + chance.uniform(0.0, 0.15) * site.seconds
+    while job.poll() is None and time.monotonic() - start < until:
+        time.sleep(0.05)
+    units = len((output / "_units").files(".json"))
+    return f"after {time.monotonic() - start:.1f} s with {units} units"
+
+
 def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> None:
     """Run the same command with a kill at a random moment, again until it is done."""
     say(f"{count} rounds, seed {seed}; undisturbed: {len(site.undisturbed)} rows of files in "
@@ -162,17 +177,12 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
         chance = random.Random(1000 * seed + number)
         victim, output = VICTIMS[number % len(VICTIMS)], site.store.uri(f"{seed}-{number}")
         start, history = time.monotonic(), []
-        moment = chance.uniform(0.1, 1.0) * site.seconds
         while True:
             job = site.start(output)
             if not history:
-                try:
-                    job.wait(moment)
-                    history.append("nothing, for it was done")
-                except subprocess.TimeoutExpired:
-                    committed = len((Location(output) / "_units").files(".json"))
-                    history.append(kill(site, victim, job, chance))
-                    history[-1] += f" after {moment:.1f} s with {committed} units"
+                moment = wait(site, job, Location(output), chance)
+                killed = kill(site, victim, job, chance) if job.poll() is None else "nothing"
+                history.append(f"{killed} {moment}")
             _, errors = job.communicate(timeout=_PATIENCE)
             if job.returncode == 0:
                 break
