@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 _PLAIN_SECONDS = 10.0  # between two plain lines of one activity
 
+_ROOM = 100  # columns of a terminal that hold all there is to show
+
 _console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -60,9 +62,12 @@ def activity(title: str, total: int | None = None) -> Iterator[Activity]:
     """Show work under way, with a bar where standard error is a terminal."""
     start = time.monotonic()
     if sys.stderr.isatty():
+        # Where there is little room the count gives way, for the bar tells it, too.
+        count = [TextColumn("{task.completed:,.0f}")] if _console.width >= _ROOM else []
         columns = (
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=20),
+            *count,
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[detail]}", markup=False),

@@ -131,6 +131,8 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     # The alarms have lines of their own.
     said = str(text or "").partition("; drift alarm: ")[0]
+    if alarms and said == "done":
+        said = "Done, but with drift alarms"
     if alarms and (not said or said.startswith("drift alarm: ")):
         said = "A gate says no" if report.get("exit_status") else "Drifted from the baseline"
     return {

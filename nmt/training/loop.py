@@ -176,7 +176,12 @@ class Training:
         return epoch_batches(self.dataset, self.shapes, training.seed, epoch, training.window, skip)
 
     def _epoch(self, total: int) -> None:
-        training, progress = self.settings.training, self.progress
+        training = self.settings.training
+        if self._is_due() and self.progress.validated != self.progress.step:
+            self._validate()  # it was stopped before it came to that
+        progress = self.progress
+        if progress.finished:
+            return
         batches = prefetch(self._plan(progress.epoch, progress.batch))
         interval = Interval()
         while True:
@@ -205,7 +210,7 @@ class Training:
                 self._stopped = True
                 return
             before = time.monotonic()
-            if training.validate_every and progress.step % training.validate_every == 0:
+            if self._is_due():
                 self._validate()
             elif keeps:
                 self._checkpoint()
@@ -213,6 +218,11 @@ class Training:
             interval.start += time.monotonic() - before
             if progress.finished:
                 return
+
+    def _is_due(self) -> bool:
+        """Whether this step's weights are to be validated amid the epoch."""
+        every = self.settings.training.validate_every
+        return every > 0 and self.progress.step > 0 and self.progress.step % every == 0
 
     def _wishes(self) -> Wishes:
         every = self.settings.training.checkpoint_minutes * 60

@@ -39,9 +39,11 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
         JobFailed: more failed attempts than ``max_failures``, or no room for the workers.
         Interrupted: SIGTERM or SIGINT came; there is a checkpoint to continue from.
     """
-    os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(
-        request.settings.training.stall_seconds
-    )
+    stall = request.settings.training.stall_seconds
+    os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(stall)
+    if request.workers[0] < request.workers[1]:
+        # Ray's view of the room is some seconds old, and counts nodes that are on their way out.
+        os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "30"
     board = ray.remote(**cluster.on_this_node(ray))(Board).remote()
     observers, succeeded = Observers(request), False
     with activity("training") as shown, Signals() as signals:
@@ -94,10 +96,11 @@ def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> Tensorf
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
     parent = request.output.parent
-    # Without the second, starts that find no room (each waits for minutes) are tried for ever.
+    # Without the second, starts that find no room (each waits for five minutes, or for half a
+    # minute where fewer workers will do) are tried for ever.
     failures: dict[str, Any] = {
         "max_failures": request.max_failures,
-        "controller_failure_limit": request.max_failures,
+        "controller_failure_limit": request.max_failures * (1 if least == most else 10),
     }
     worker: Any = train_worker  # Ray's types know no return value
     callbacks: Any = [LossReporter(board, request.max_failures)]

@@ -38,7 +38,9 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
             f"--use-gpu: TensorFlow finds {len(gpus)} GPU(s) for a worker that wants {devices}; "
             "install its GPU build (make setup-gpu) and check the driver, or leave out --use-gpu"
         )
-    for gpu in gpus:
+    # MultiWorkerMirroredStrategy takes all that it sees.
+    tf.config.set_visible_devices(gpus[:devices], "GPU")
+    for gpu in gpus[:devices]:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 

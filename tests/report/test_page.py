@@ -191,7 +191,7 @@ def test_no_mark_crosses_the_value_of_a_bar(baseline, over):
     ("verdict", "alarms", "status", "shown"),
     [
         ("done", [], 0, "Done"),
-        ("done; drift alarm: x", [{"text": "x"}], 0, "Done x"),
+        ("done; drift alarm: x", [{"text": "x"}], 0, "Done, but with drift alarms x"),
         ("drift alarm: x; drift alarm: y", [{"text": "x"}, {"text": "y"}], 3, "A gate says no x y"),
         ("2 % rejected; drift alarm: x", [{"text": "x"}], 3, "2 % rejected x"),
     ],

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -122,7 +123,8 @@ def test_prometheus_finds_the_metrics_of_a_training(
     """While it runs, on the page that each node offers."""
     command = [sys.executable, "jobs/train.py", "--data", str(trained / "dataset"), *TINY]
     command += ["--output", str(tmp_path / "scraped"), "--address", ray_head.address]
-    command += ["--set", "training.epochs=100", "--set", "training.validate_every=5"]
+    command += ["--set", "training.epochs=1000", "--set", "training.validate_every=5"]
+    command += ["--set", "training.patience=1000"]
     wanted = {"loss", "tokens_per_second", "data_wait_share", "learning_rate"}
     names = {f"ray_nmt_training_{name}" for name in wanted} | {"ray_nmt_validation_bleu"}
     with (tmp_path / "log").open("wb") as log:
@@ -131,6 +133,7 @@ def test_prometheus_finds_the_metrics_of_a_training(
         found: set[str] = set()
         while not names <= found:
             assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(1)
             with urllib.request.urlopen(f"{ray_head.metrics}/metrics", timeout=60) as page:
                 lines = page.read().decode().splitlines()
             found = {line.split("{")[0] for line in lines if 'run="scraped"' in line}

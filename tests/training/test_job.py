@@ -4,6 +4,8 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
 import dataclasses
+import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,6 +87,17 @@ def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monk
     with pytest.raises(UnusableInput, match=r"2 GPU\(s\) each asked for, this machine has 0"):
         train(request)
     assert not request.output.exists()
+
+
+def test_the_driver_leaves_the_gpus_to_the_workers(demo_dataset, tmp_path, monkeypatch) -> None:
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0, "GPU": 1.0}}])
+    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    seen = []
+    trainer = SimpleNamespace(fit=lambda *_: seen.append(os.environ["CUDA_VISIBLE_DEVICES"]))
+    monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
+    train(asked(demo_dataset, tmp_path / "run", use_gpu=True))
+    assert seen == ["-1"]
 
 
 def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsys) -> None:

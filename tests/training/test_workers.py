@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nmt.shards.dataset import Dataset
@@ -19,14 +20,23 @@ _PATIENCE = 400  # seconds; a generous limit for a loaded machine
 
 # What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
 WORKER = """
-    import dataclasses, json, sys, time
+    import dataclasses, json, os, signal, sys, time
     from pathlib import Path
     import nmt.model
     from nmt.training.strategy import Replicas, set_up_devices
     place = json.loads(sys.argv[1])
     rank, folder = place["rank"], Path(place["folder"])
-    set_up_devices(1, 1, False)
-    replicas = Replicas(place["workers"], rank)
+    workers, devices = place["workers"], place["devices"]
+    set_up_devices(1, devices, False)
+    if workers > 1 and devices > 1:  # with CPUs this strategy sees one device a worker
+        from tensorflow.python.distribute.collective_all_reduce_strategy import (
+            CollectiveAllReduceExtended as Extended,
+        )
+        Extended._initialize_local_devices = lambda self, resolver, worker: (
+            tuple(f"{worker}/device:CPU:{i}" for i in range(devices)), "CPU"
+        )
+    replicas = Replicas(workers, rank, devices)
+    assert replicas.strategy.num_replicas_in_sync == workers * devices
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage import Location
@@ -38,6 +48,11 @@ WORKER = """
         def show(self, *rest): pass
         def say(self, line): pass
         def measure(self, step, values): pass
+        def beat(self, step):
+            if rank == workers - 1 and step == place["dies_at"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        def rest(self): pass
+        def wants_stop(self): return False
 
         def agree(self, progress):
             Hooks.told += 1
@@ -65,6 +80,8 @@ WORKER = """
     if place["scale"]:
         work.progress.loss_scale = place["scale"]
     progress = work.run()
+    import numpy as np
+    np.savez(folder / f"weights-{rank}.npz", *work.model.get_weights())
     print(json.dumps({
         "strategy": type(replicas.strategy).__name__,
         "weights": [float(abs(w).sum()) for w in work.model.get_weights()],
@@ -80,8 +97,8 @@ WORKER = """
 
 SIZES = {"embedding_dim": 24, "encoder_units": 16, "decoder_units": 32, "attention_units": 16}
 SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
-# One shape with an even number of rows, so that the batches are the same for one and for two.
-TRAINING = {"buckets": 1, "batch_tokens": 216, "dropout": 0.0, "learning_rate": 0.01}
+# Rows that cannot be divided by two.
+TRAINING = {"buckets": 2, "batch_tokens": 75, "dropout": 0.0, "learning_rate": 0.01}
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
 
 
@@ -109,18 +126,24 @@ def train(
     folder: Path,
     workers: int,
     *,
+    devices: int = 1,
+    dies_at: int | None = None,
     epochs: int = 1,
     restore: Path | None = None,
     init_from: Path | None = None,
     scale: float | None = None,
     **settings: Any,
 ) -> list[dict]:
-    """Train with so many workers at once; returns what each of them says in the end."""
+    """Train with so many workers at once; returns what each of them says in the end.
+
+    With `dies_at` the last worker kills itself after that step, and nobody says anything.
+    """
     addresses = [f"127.0.0.1:{port}" for port in _ports(workers)]
     place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
     place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
-    place |= {"name": f"{epochs}", "scale": scale}
+    place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
+    place |= {"devices": devices, "dies_at": dies_at}
     folder.mkdir(exist_ok=True)
     with _processes() as running:
         for rank in range(workers):
@@ -147,9 +170,59 @@ def train(
         said = []
         for process in running:
             out, err = process.communicate(timeout=_PATIENCE)
-            assert process.returncode == 0, err[-3000:]
+            assert (process.returncode == 0) == (dies_at is None), err[-3000:]
+            if dies_at is not None:
+                continue
             said.append(json.loads(out.splitlines()[-1]))
     return said
+
+
+def weights_of(folder: Path, rank: int = 0) -> list[np.ndarray]:
+    with np.load(folder / f"weights-{rank}.npz") as file:
+        return [file[name] for name in file.files]
+
+
+def apart(folder: Path, other: Path) -> float:
+    """The largest difference between the weights of two trainings."""
+    pairs = zip(weights_of(folder), weights_of(other), strict=True)
+    return max(float(np.abs(one - two).max()) for one, two in pairs)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_any_layout_of_workers_and_devices_trains_the_same_weights(
+    dataset, tmp_path, accumulate
+) -> None:
+    """Workers × devices, with the same global batches, of which three are one update or one is."""
+    more = {"epochs": 2, "accumulate": accumulate, "learning_rate": 0.003, "validate_every": 0}
+    layouts = [(1, 1), (1, 2), (2, 1), (2, 2)] if accumulate == 1 else [(1, 1), (2, 2)]
+    steps = set()
+    for workers, devices in layouts:
+        folder = tmp_path / f"{workers}x{devices}"
+        said = train(dataset, folder, workers, devices=devices, **more)
+        steps |= {each["step"] for each in said}
+        for rank in range(1, workers):
+            for one, other in zip(weights_of(folder), weights_of(folder, rank), strict=True):
+                np.testing.assert_array_equal(one, other)
+        assert apart(folder, tmp_path / "1x1") < 2e-4, (workers, devices)
+    assert len(steps) == 1
+    assert steps.pop() > 10 // accumulate
+
+
+def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(dataset, tmp_path) -> None:
+    more = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2, "report_every": 1}
+    more |= {"checkpoint_minutes": 1e-9}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    (said, _) = train(dataset, whole, 2, **more)
+    assert train(dataset, cut, 2, dies_at=7, **more) == []
+    kept = max(cut.glob("kept-*"), key=lambda folder: int(folder.name[5:]))
+    assert kept.name in ("kept-6", "kept-7")
+    (again, _) = train(dataset, cut, 2, restore=kept, **more)
+    assert again["step"] == said["step"] > 10
+    for rank in (0, 1):
+        for one, other in zip(weights_of(cut, rank), weights_of(whole, rank), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert again["averages"] == said["averages"]
+    assert again["bleu"] == said["bleu"]
 
 
 def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
@@ -167,7 +240,7 @@ def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
         {path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*")}
         for name in ("one", "two")
     ]
-    for unlike in ("events.out", "agreed-"):
+    for unlike in ("events.out", "agreed-", "weights-"):
         names = [{name for name in each if unlike not in name} for each in names]
     assert names[0] == names[1]
 

@@ -1,0 +1,266 @@
+"""Trainings on a real cluster whose processes and machines are really taken away.
+
+Each ends with the very weights of one that nothing happened to; with fewer workers, with the
+same but for rounding.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import ROOT, TINY, command, run
+from ray_head import QUIET, environment
+
+pytestmark = pytest.mark.system
+
+_PATIENCE = 600  # seconds; a generous limit for a loaded machine
+_MARK = "NMT_FAULTS"  # in the environment of the processes of this cluster
+
+TRAINING = [
+    *TINY,
+    *("--set", "training.epochs=30", "--set", "training.batch_tokens=300"),
+    *("--set", "training.dropout=0", "--set", "training.patience=99"),
+    *("--set", "training.validate_every=400", "--set", "training.valid_sentences=4"),
+    *("--set", "training.heatmaps=0", "--set", "training.checkpoint_minutes=0.02"),
+    *("--set", "training.stall_seconds=20", "--max-failures", "5"),
+]
+
+
+class Machines:
+    """A cluster of a head that does no work and nodes of one CPU each."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        quiet = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
+        self._quiet: dict[str, Any] = quiet
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
+        self.address = self.cluster.address
+        self.nodes = [self.add() for _ in range(2)]
+
+    def add(self) -> Any:
+        return self.cluster.add_node(num_cpus=1, **self._quiet)
+
+    def mend(self) -> None:
+        """Have two nodes again."""
+        while len(self.nodes) < 2:
+            self.nodes.append(self.add())
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**QUIET, _MARK: str(os.getpid()), "PYTHONPATH": str(ROOT)}.items():
+            patch.setenv(name, value)
+        found = Machines()
+        yield found
+        found.cluster.shutdown()
+
+
+class Running:
+    """A training in a process of its own; killed at the end of a test."""
+
+    def __init__(self, machines: Machines, data: Path, output: Path, workers: str = "2") -> None:
+        self.output, self.log = output, output.with_suffix(".log")
+        words = ["--data", data, "--output", output, *TRAINING, "--workers", workers]
+        words += ["--address", machines.address]
+        self._start = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command("train", *words), cwd=ROOT, env=environment(), stdout=log, stderr=log
+            )
+
+    def said(self) -> str:
+        """What this process has shown so far."""
+        return self.log.read_bytes()[self._start :].decode()
+
+    def wait_for(self, what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not what():
+            assert self.process.poll() is None, f"it ended too early:\n{self.said()}"
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
+    def wait_for_checkpoint(self, beyond: int = 0) -> int:
+        """Wait until it stands between two checkpoints, after step `beyond`; returns the step."""
+        self.wait_for(lambda: newest(self.output) > beyond)
+        return newest(self.output)
+
+    def wait_for_words(self, words: str) -> None:
+        self.wait_for(lambda: words in self.said())
+
+    def end(self, status: int = 0) -> str:
+        """Wait for its end, and check its exit status."""
+        assert self.process.wait(timeout=_PATIENCE) == status, self.said()
+        return self.said()
+
+
+@pytest.fixture
+def start(machines: Machines, data: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts (or continues) a training in the test's own RUN."""
+    machines.mend()
+    started: list[Running] = []
+
+    def begin(workers: str = "2") -> Running:
+        started.append(Running(machines, data, tmp_path / "run", workers))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faults") / "dataset"
+    run("prepare", "--demo", "1000", "--output", folder, "--valid-fraction", "0.05",
+        "--test-fraction", "0")  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(machines: Machines, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The RUN of a training that nothing happened to."""
+    output = tmp_path_factory.mktemp("undisturbed") / "run"
+    said = Running(machines, data, output).end()
+    assert "2 worker(s) × 1 CPU(s): MultiWorkerMirroredStrategy, RING all-reduce" in said
+    return output
+
+
+def checkpoints(output: Path) -> list[Path]:
+    """Complete ones, oldest first."""
+    return sorted(file.parent for file in output.glob("checkpoint_*/checkpoint.json"))
+
+
+def newest(output: Path) -> int:
+    """Step of the newest checkpoint; 0 where there is none."""
+    found = checkpoints(output)
+    return int(found[-1].name.removeprefix("checkpoint_").split("-")[0]) if found else 0
+
+
+def state(output: Path) -> dict[str, np.ndarray]:
+    """Weights and optimizer in the last checkpoint."""
+    import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+    # isort: split
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(checkpoints(output)[-1] / "state"))
+    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def assert_same(output: Path, expected: Path, tolerance: float = 0.0) -> None:
+    found, wanted = state(output), state(expected)
+    assert found.keys() == wanted.keys()
+    assert len(found) > 20
+    for name in found:
+        np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=tolerance)
+    assert newest(output) == newest(expected)
+
+
+def workers() -> list[int]:
+    """The processes of the workers on this cluster; Linux tells of them in /proc."""
+    found, mark = [], f"{_MARK}={os.getpid()}".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if not (place / "cmdline").read_bytes().startswith(b"ray::RayTrainWorker"):
+                continue
+            # A worker's title is written over its environment; its raylet still has its own.
+            lines = (place / "status").read_text().splitlines()
+            parent = next(line.split()[1] for line in lines if line.startswith("PPid:"))
+            if mark in (Path("/proc") / parent / "environ").read_bytes().split(b"\0"):
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def test_workers_that_die_or_stall_are_replaced(start, undisturbed) -> None:
+    job = start()
+    step = job.wait_for_checkpoint()
+    os.kill(workers()[1], signal.SIGKILL)
+    job.wait_for_words("failure 1 (--max-failures 5): training goes on from the last checkpoint")
+    job.wait_for_words("continuing from step")
+    job.wait_for_checkpoint(beyond=step + 20)
+    os.kill(workers()[0], signal.SIGSTOP)
+    job.wait_for_words("failure 2 (--max-failures 5): training goes on from the last checkpoint")
+    said = job.end()
+    assert "was lost; failure 1" in said
+    assert "does not answer; failure 2" in said
+    assert_same(job.output, undisturbed)
+
+
+def test_the_driver_can_be_killed_or_asked_to_end(start, undisturbed) -> None:
+    job = start()
+    step = job.wait_for_checkpoint()
+    job.process.kill()
+    job.end(-signal.SIGKILL)
+    time.sleep(5)  # Ray ends the actors of a driver that is gone
+
+    job = start()
+    job.wait_for_words("continuing from step")
+    job.wait_for_checkpoint(beyond=step + 20)
+    before = newest(job.output)
+    job.process.terminate()
+    said = job.end(128 + signal.SIGTERM)
+    assert "stopped by SIGTERM, with a checkpoint; run the same command again" in said
+    stopped = newest(job.output)
+    assert stopped >= before
+
+    said = start().end()
+    assert f"continuing from step {stopped}" in said
+    assert_same(job.output, undisturbed)
+
+
+def test_a_node_may_leave_and_come_back(start, machines, undisturbed) -> None:
+    job = start()
+    job.wait_for_checkpoint()
+    machines.cluster.remove_node(machines.nodes.pop())
+    job.wait_for_words("failure 1 (--max-failures 5)")
+    time.sleep(3)
+    machines.mend()
+    said = job.end()
+    assert said.count("continuing from step") == 1
+    assert_same(job.output, undisturbed)
+
+
+def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undisturbed) -> None:
+    job = start("1:2")
+    job.wait_for_checkpoint()
+    machines.cluster.remove_node(machines.nodes.pop())
+    said = job.end()
+    assert "2 worker(s) × 1 CPU(s)" in said
+    assert said.rindex("1 worker(s) × 1 CPU(s): no strategy") > said.index("failure 1")
+    assert_same(job.output, undisturbed, tolerance=2e-3)
+
+
+def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undisturbed) -> None:
+    """By Ray's notice of a preemption; what follows is no failure."""
+    job = start("1:2")
+    job.wait_for_checkpoint()
+    node = machines.nodes[-1]
+    drain = ["--node-id", node.node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
+    drain += ["--reason-message", "spot", "--deadline-remaining-seconds", "300"]
+    ray = Path(sys.executable).parent / "ray"
+    subprocess.run(
+        [str(ray), "drain-node", "--address", machines.address, *drain],
+        env=environment(), check=True, capture_output=True,
+    )  # fmt: skip
+    job.wait_for_words("a node is being taken away; training goes on without it")
+    step = newest(job.output)
+    machines.cluster.remove_node(machines.nodes.pop())
+    said = job.end()
+    assert f"continuing from step {step}" in said
+    assert "failure" not in said
+    assert_same(job.output, undisturbed, tolerance=2e-3)
