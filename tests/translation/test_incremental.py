@@ -152,7 +152,6 @@ def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_p
     for number, (model, changes, new) in enumerate(
         [
             (models[1], {}, True),
-            (models[0], {"beam_size": 2}, True),
             (models[0], {"max_length_extra": 3}, True),
             (models[0], {"length_penalty": 0.3, "seed": 7}, False),  # not in greedy search
         ]
