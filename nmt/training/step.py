@@ -102,7 +102,12 @@ def make_train_step(
             if scale is not None:
                 minimised *= scale
         # Dense, for Adam moves every row anyway (see docs/faults.md).
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(minimised, variables)]
+        gradients = [
+            tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)  # known, to be packed
+            for gradient, variable in zip(
+                tape.gradient(minimised, variables), variables, strict=True
+            )
+        ]
         return gradients, tf.concat([[loss, tokens], wishes], 0)
 
     def replica_update(source, target_inputs, target_outputs, seed, wishes):

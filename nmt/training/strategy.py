@@ -102,7 +102,10 @@ class Replicas:
         shares = [self.share(batch, first + i) for i in range(self.devices)]
         return tuple(
             self.strategy.experimental_distribute_values_from_function(
-                lambda context, k=k: tf.constant(shares[context.replica_id_in_sync_group][k])
+                # Ids count over all workers.
+                lambda context, k=k: tf.constant(
+                    shares[context.replica_id_in_sync_group - first][k]
+                )
             )
             for k in range(len(batch))
         )

@@ -41,9 +41,9 @@ class Machines:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        quiet = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
-        self._quiet: dict[str, Any] = quiet
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
+        self._quiet: dict[str, Any] = {"include_dashboard": False}
+        head = {"num_cpus": 0, **self._quiet}
+        self.cluster = Cluster(initialize_head=True, head_node_args=head)
         self.address = self.cluster.address
         self.nodes = [self.add() for _ in range(2)]
 

@@ -167,14 +167,10 @@ def train(
                     },
                 )
             )
-        said = []
+        told = [process.communicate(timeout=_PATIENCE) for process in running]
         for process in running:
-            out, err = process.communicate(timeout=_PATIENCE)
-            assert (process.returncode == 0) == (dies_at is None), err[-3000:]
-            if dies_at is not None:
-                continue
-            said.append(json.loads(out.splitlines()[-1]))
-    return said
+            assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
+    return [json.loads(out.splitlines()[-1]) for out, _ in told if dies_at is None]
 
 
 def weights_of(folder: Path, rank: int = 0) -> list[np.ndarray]:
