@@ -39,7 +39,7 @@ bench: setup
 		--config docs/demo.yaml --output $(DEMO)/benchmark.json
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-system: setup
 	$(BIN)/python -m pytest -m "system and not slow"
