@@ -97,7 +97,7 @@ def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> 
         thread.join()
         assert process.returncode == 0, told
         assert "waiting up to 15 minutes for room for 2 worker(s) with 1 CPU each" in told
-        assert "2 replica(s)" in told
+        assert "2 worker(s) × 1 CPU(s)" in told
         assert 1 in sizes
         assert max(sizes) == 3
         assert (tmp_path / "run/model/model.json").is_file()

@@ -83,7 +83,11 @@ def test_three_commands_as_submitted_jobs(
     done = submit(ray_head, checkout, *train, options=("--submission-id", "train-1"))
     assert done.returncode == 0, done.stdout + done.stderr
     log = ask(ray_head, "logs", "train-1")
-    for line in ("joining the Ray cluster", "2 replica(s)", "MODEL s3://nmt/runs/m30k/model"):
+    for line in (
+        "joining the Ray cluster",
+        "2 worker(s) × 1 CPU(s)",
+        "MODEL s3://nmt/runs/m30k/model",
+    ):
         assert line in log
         assert line in done.stdout + done.stderr
     assert "succeeded" in ask(ray_head, "status", "train-1")
