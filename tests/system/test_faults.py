@@ -20,7 +20,8 @@ import pytest
 from commands import ROOT, TINY, command, run
 from ray_head import QUIET, environment
 
-pytestmark = pytest.mark.system
+# Some minutes each, most of it until a cluster of three nodes stands.
+pytestmark = pytest.mark.slow
 
 _PATIENCE = 600  # seconds; a generous limit for a loaded machine
 _MARK = "NMT_FAULTS"  # in the environment of the processes of this cluster
