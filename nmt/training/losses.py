@@ -15,6 +15,8 @@ _SILENT, _DEAD = "WorkerHealthCheckTimeoutError", "WorkerHealthCheckFailedError"
 
 # What TensorFlow's workers say of one that they miss.
 _UNHEALTHY = re.compile(r"stopped sending heartbeats\):?\s*((?:/job:worker\S*\s*)+)")
+_LEADER = "RPC: /tensorflow.CoordinationService/Heartbeat"  # of the first worker, by the others
+_ABORTED = re.compile(r"Collective ops is aborted by: ([^\n]*)")
 
 
 class LossReporter(UserCallback):
@@ -52,8 +54,11 @@ def describe(failures: dict[int, Exception]) -> str:
             dead.add(rank)
         elif peers := _UNHEALTHY.search(str(error)):
             silent |= {int(number) for number in re.findall(r"task:(\d+)", peers[1])}
+        elif _LEADER in str(error):
+            silent.add(0)
         else:
-            failed[rank] = " ".join(str(error).split())[:200]
+            cause = _ABORTED.search(str(error))
+            failed[rank] = " ".join((cause[1] if cause else str(error)).split())[:200]
     # A worker that TensorFlow misses may be one that is known to be dead.
     if dead:
         return f"worker {_listed(dead)} was lost"

@@ -100,4 +100,11 @@ def test_the_cause_of_a_failure_is_named_before_its_consequences() -> None:
     )
     assert describe({0: missed, 2: missed}) == "worker 1, 3 does not answer"
     assert describe({0: missed, 1: dead}) == "worker 1 was lost"
+    aborted = "Graph execution error:\n\nCollective ops is aborted by: "
+    missed = ValueError(
+        f"{aborted}Deadline Exceeded\n\nRPC: /tensorflow.CoordinationService/Heartbeat"
+    )
+    assert describe({1: missed}) == "worker 0 does not answer"
+    reset = ValueError(f"{aborted}Connection reset by peer\nAdditional …")
+    assert describe({1: reset}) == "worker 1 failed (Connection reset by peer)"
     assert describe({0: ValueError("peer\nis gone")}) == "worker 0 failed (peer is gone)"
