@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from ray.exceptions import RayActorError
@@ -9,6 +11,12 @@ from ray.train import UserCallback
 
 # By name, for Ray keeps these errors to itself.
 _SILENT, _DEAD = "WorkerHealthCheckTimeoutError", "WorkerHealthCheckFailedError"
+
+
+# What TensorFlow's workers say of one that they miss.
+_UNHEALTHY = re.compile(r"stopped sending heartbeats\):?\s*((?:/job:worker\S*\s*)+)")
+_LEADER = "RPC: /tensorflow.CoordinationService/Heartbeat"  # of the first worker, by the others
+_ABORTED = re.compile(r"Collective ops is aborted by: ([^\n]*)")
 
 
 class LossReporter(UserCallback):
@@ -36,21 +44,28 @@ class LossReporter(UserCallback):
 
 
 def describe(failures: dict[int, Exception]) -> str:
-    """Which workers were lost and how, those first that are the cause and not the consequence."""
-    kinds = {"does not answer": [], "was lost": [], "failed": []}  # type: dict[str, list[int]]
+    """Which workers were lost and how, as the cause and not as its consequences."""
+    silent, dead, failed = set(), set(), {}
     for rank, error in failures.items():
         name = type(error).__name__
         if name == _SILENT:
-            kinds["does not answer"].append(rank)
+            silent.add(rank)
         elif name == _DEAD or isinstance(error, RayActorError):
-            kinds["was lost"].append(rank)
+            dead.add(rank)
+        elif peers := _UNHEALTHY.search(str(error)):
+            silent |= {int(number) for number in re.findall(r"task:(\d+)", peers[1])}
+        elif _LEADER in str(error):
+            silent.add(0)
         else:
-            kinds["failed"].append(rank)
-    for kind, ranks in kinds.items():
-        if ranks:
-            numbers = ", ".join(str(rank) for rank in ranks)
-            reason = ""
-            if kind == "failed":
-                reason = " (" + " ".join(str(failures[ranks[0]]).split())[:200] + ")"
-            return f"worker {numbers} {kind}{reason}"
-    return "a worker failed"
+            cause = _ABORTED.search(str(error))
+            failed[rank] = " ".join((cause[1] if cause else str(error)).split())[:200]
+    # A worker that TensorFlow misses may be one that is known to be dead.
+    if dead:
+        return f"worker {_listed(dead)} was lost"
+    if silent:
+        return f"worker {_listed(silent)} does not answer"
+    return f"worker {_listed(failed)} failed ({next(iter(failed.values()), 'for no known reason')})"
+
+
+def _listed(ranks: Iterable[int]) -> str:
+    return ", ".join(str(rank) for rank in sorted(ranks))

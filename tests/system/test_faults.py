@@ -28,10 +28,10 @@ _MARK = "NMT_FAULTS"  # in the environment of the processes of this cluster
 
 TRAINING = [
     *TINY,
-    *("--set", "training.epochs=30", "--set", "training.batch_tokens=300"),
+    *("--set", "training.epochs=10", "--set", "training.batch_tokens=300"),
     *("--set", "training.dropout=0", "--set", "training.patience=99"),
-    *("--set", "training.validate_every=400", "--set", "training.valid_sentences=4"),
-    *("--set", "training.heatmaps=0", "--set", "training.checkpoint_minutes=0.02"),
+    *("--set", "training.validate_every=200", "--set", "training.valid_sentences=4"),
+    *("--set", "training.heatmaps=0", "--set", "training.checkpoint_minutes=0.03"),
     *("--set", "training.stall_seconds=20", "--max-failures", "5"),
 ]
 

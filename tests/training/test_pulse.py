@@ -93,5 +93,18 @@ def test_the_cause_of_a_failure_is_named_before_its_consequences() -> None:
     silent = type("WorkerHealthCheckTimeoutError", (Exception,), {})()
     dead = type("WorkerHealthCheckFailedError", (Exception,), {})()
     assert describe({0: ValueError("peer\nis gone"), 1: dead}) == "worker 1 was lost"
-    assert describe({0: dead, 2: silent}) == "worker 2 does not answer"
+    assert describe({0: ValueError("x"), 2: silent}) == "worker 2 does not answer"
+    missed = ValueError(
+        "Collective ops is aborted by: The following tasks are unhealthy (stopped sending "
+        "heartbeats):\n/job:worker/replica:0/task:1\n/job:worker/replica:0/task:3\nThe tasks"
+    )
+    assert describe({0: missed, 2: missed}) == "worker 1, 3 does not answer"
+    assert describe({0: missed, 1: dead}) == "worker 1 was lost"
+    aborted = "Graph execution error:\n\nCollective ops is aborted by: "
+    missed = ValueError(
+        f"{aborted}Deadline Exceeded\n\nRPC: /tensorflow.CoordinationService/Heartbeat"
+    )
+    assert describe({1: missed}) == "worker 0 does not answer"
+    reset = ValueError(f"{aborted}Connection reset by peer\nAdditional …")
+    assert describe({1: reset}) == "worker 1 failed (Connection reset by peer)"
     assert describe({0: ValueError("peer\nis gone")}) == "worker 0 failed (peer is gone)"
