@@ -253,16 +253,28 @@ def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
 
 
 def test_two_workers_average_accumulate_and_scale_as_one_does(dataset, tmp_path) -> None:
-    """In float16, with a first factor on the loss that overflows, so updates are skipped."""
+    """In float16, with a factor on the loss that nothing overflows with."""
     more = {"ema_decay": 0.9, "accumulate": 2, "precision": "float16", "keep_best": 2}
     more |= {"schedule": "plateau", "plateau_patience": 1, "validate_every": 2}
-    more |= {"buckets": 1, "batch_tokens": 216}  # large batches: rounding weighs less
-    (alone,) = train(dataset, tmp_path / "one", 1, epochs=2, scale=2.0**20, **more)
-    first, second = train(dataset, tmp_path / "two", 2, epochs=2, scale=2.0**20, **more)
+    (alone,) = train(dataset, tmp_path / "one", 1, epochs=2, scale=2.0**8, **more)
+    first, second = train(dataset, tmp_path / "two", 2, epochs=2, scale=2.0**8, **more)
     for name in ("weights", "averages"):
         assert first[name] == second[name]
         assert first[name] == pytest.approx(alone[name], rel=1e-2)
-    assert first["scale"] == second["scale"] == alone["scale"] < 2.0**20
+    assert first["scale"] == second["scale"] == alone["scale"] == 2.0**8
     assert first["step"] == second["step"] == alone["step"]
     assert first["bleu"] == second["bleu"]
     assert len(list((tmp_path / "two" / "run" / "best").iterdir())) == 2
+
+
+def test_two_workers_skip_the_same_updates(dataset, tmp_path) -> None:
+    """The factor on the loss begins too large for float16.
+
+    Which factor is the first to fit may depend on the layout: a sum over a whole batch can
+    overflow where the sums over its halves do not. The workers of one run agree in any case.
+    """
+    first, second = train(dataset, tmp_path, 2, epochs=2, scale=2.0**20, precision="float16")
+    assert first["weights"] == second["weights"] != first["begun"]
+    assert np.isfinite(first["weights"]).all()
+    assert first["scale"] == second["scale"] < 2.0**20
+    assert first["step"] == second["step"]
