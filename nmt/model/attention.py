@@ -125,5 +125,5 @@ def attention_weights_gradient(
     g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
     g_energy = tf.cast(g_energy, hidden.dtype)
     g_v = tf.tensordot(g_energy, hidden, [[0, 1], [0, 1]])
-    g_keys = g_energy[..., tf.newaxis] * (v_a - v_a * hidden * hidden)
+    g_keys = tf.raw_ops.TanhGrad(y=hidden, dy=g_energy[..., tf.newaxis] * v_a)
     return tf.reduce_sum(g_keys, 1), g_keys, g_v
