@@ -99,8 +99,8 @@ def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> 
         assert "waiting up to 15 minutes for room for 2 worker(s) with 1 CPU each" in told
         assert "2 worker(s) × 1 CPU(s)" in told
         assert 1 in sizes
-        # The group that waits for room is followed by Ray Train's own; the autoscaler, whose view is
-        # some seconds old, may count both for a moment and start a machine too many.
+        # The group that waits for room is followed by Ray Train's own; the autoscaler's view is
+        # some seconds old, so it may count both for a moment and start a machine too many.
         assert 3 <= max(sizes) <= 5
         assert (tmp_path / "run/model/model.json").is_file()
         deadline = time.monotonic() + PATIENCE
