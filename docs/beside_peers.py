@@ -5,7 +5,6 @@ corpus as `jobs/prepare.py --joint-vocabulary` prepares it; MODEL one of ours on
 name of one of OpenNMT-py's in PEERS/runs. Each prints target tokens, or sentences, a CPU-second.
 
     python docs/beside_peers.py training PEERS DATASET [group.key=value …]
-    python docs/beside_peers.py joeynmt PEERS DATASET [group.key=value …]
     python docs/beside_peers.py decoding PEERS DATASET MODEL RUN
 """
 
@@ -22,10 +21,6 @@ from nmt.cluster import MALLOC
 
 _CORE, _BATCH, _BEAMS, _STEPS = "1", 64, (1, 5), 60
 _SHORTLIST = 20  # of each source token
-_TRAINING = {
-    "OpenNMT-py": ("scripts/onmt.sh", "throughput", str(_BATCH), "1", str(_STEPS)),
-    "joeynmt": ("scripts/joey.sh", "throughput", str(_BATCH)),
-}
 _PEER = {"PEERS_CLOCK": "cpu", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -63,16 +58,19 @@ def peer(place: Path, name: str, pattern: str, *command: str) -> float:
     return _show(name, float(found.group(1)))
 
 
-def training(place: Path, names: tuple[str, ...], data: str, *assignments: str) -> None:
-    """Ours, a peer, ours, another peer, ours: each peer against the mean of its neighbours."""
+def training(place: Path, data: str, *assignments: str) -> None:
+    """Ours, OpenNMT-py, ours, joeynmt, ours: each peer against the mean of its neighbours."""
 
     def own() -> float:
         return ours("training", data, "", *assignments)
 
     speeds = [own()]
-    for name in names:
+    for name, script, arguments in (
+        ("OpenNMT-py", "scripts/onmt.sh", (str(_BATCH), "1", str(_STEPS))),
+        ("joeynmt", "scripts/joey.sh", (str(_BATCH),)),
+    ):
         median = r"median (?:tgt )?tok/s (\d+)"
-        theirs = peer(place, name, median, *_TRAINING[name])
+        theirs = peer(place, name, median, script, "throughput", *arguments)
         speeds.append(own())
         _ratio(f"training vs {name}", (speeds[-2] + speeds[-1]) / 2, theirs)
 
@@ -111,8 +109,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "--ours":
         print(measure(*sys.argv[2:]))
     elif sys.argv[1] == "training":
-        training(Path(sys.argv[2]), tuple(_TRAINING), *sys.argv[3:])
-    elif sys.argv[1] == "joeynmt":
-        training(Path(sys.argv[2]), ("joeynmt",), *sys.argv[3:])
+        training(Path(sys.argv[2]), *sys.argv[3:])
     else:
         decoding(Path(sys.argv[2]), *sys.argv[3:6])

@@ -58,9 +58,8 @@ def smoothed_cross_entropy(
     """Cross-entropy against (1 - ε) · one-hot + ε · uniform (Szegedy et al. 2016, section 7).
 
     With z the logits and w the word it is the plain cross-entropy plus ε (z_w - mean z), for
-    the normaliser cancels. Value and gradient are written out in single passes over the logits,
-    each of which uses the CPU's vectors: half the time of TensorFlow's one kernel for the plain
-    loss (`docs/performance.md`), and no pass more than it for the smoothed one but the mean.
+    the normaliser cancels. Value and gradient are written out in passes over the logits that use
+    the CPU's vectors, which TensorFlow's kernel does not (`docs/performance.md`).
 
     Args:
         logits: float32, shape (tokens, vocabulary).

@@ -17,7 +17,7 @@ from nmt.console import activity, say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
-from nmt.training.losses import LossReporter
+from nmt.training.lost_workers import LossReporter
 from nmt.training.observers import Observers
 from nmt.training.signals import Signals, in_thread
 from nmt.training.worker import STOPPED, train_worker

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from nmt.training import pulse as module
-from nmt.training.losses import describe
+from nmt.training.lost_workers import describe
 from nmt.training.pulse import Pulse
 from nmt.training.signals import Signals, in_thread
 

@@ -273,7 +273,9 @@ def test_two_workers_skip_the_same_updates(dataset, tmp_path) -> None:
     Which factor is the first to fit may depend on the layout: a sum over a whole batch can
     overflow where the sums over its halves do not. The workers of one run agree in any case.
     """
-    first, second = train(dataset, tmp_path, 2, epochs=2, scale=2.0**20, precision="float16")
+    more = {"ema_decay": 0.9, "accumulate": 2, "precision": "float16"}
+    first, second = train(dataset, tmp_path, 2, epochs=2, scale=2.0**20, **more)
+    assert first["averages"] == second["averages"]
     assert first["weights"] == second["weights"] != first["begun"]
     assert np.isfinite(first["weights"]).all()
     assert first["scale"] == second["scale"] < 2.0**20
