@@ -227,7 +227,9 @@ def describe(nodes: Sequence[Mapping[str, Any]]) -> str:
 def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
     """Wait until a cluster can hold so many workers at once; a cluster that can will grow.
 
-    Ray Train itself would wait for them without end and without a word.
+    Ray Train itself would wait for them without end and without a word. Its own group must not
+    follow at once: an autoscaler that still sees this one's room as taken would start as many
+    machines again. Importing Ray Train takes longer than that.
 
     Raises:
         JobFailed: there was no room within `seconds`.
