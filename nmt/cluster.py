@@ -94,7 +94,8 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
             reason = str(error).strip().splitlines()[0]
             raise JobFailed(
                 f"cannot join the Ray cluster at {address} ({reason}); check --address or "
-                "RAY_ADDRESS, or leave it out to run on this machine alone"
+                "RAY_ADDRESS, set RAY_AUTH_MODE=token if the cluster asks for a token, or leave "
+                "the address out to run on this machine alone"
             ) from None
     else:
         say("starting a local Ray of this job's own (name a cluster with --address)")
