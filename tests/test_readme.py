@@ -75,14 +75,13 @@ def test_every_function_of_the_book_has_its_place() -> None:
 
 def test_the_settings_of_the_docs_are_settings() -> None:
     """And their sizes fit."""
-    pages = [
-        (ROOT / "docs/model.md").read_text("utf-8"),
-        (ROOT / "docs/demo.yaml").read_text("utf-8"),
-    ]
-    blocks = [*re.findall(r"```yaml\n(.*?)```", pages[0], re.DOTALL), pages[1]]
-    assert len(blocks) == 2
-    for block in blocks:
-        check_sizes(resolve(config=parse_yaml(block)).model)
+    page = (ROOT / "docs/model.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 1
+    for text in [*blocks, *(file.read_text("utf-8") for file in (ROOT / "docs").glob("*.yaml"))]:
+        config = parse_yaml(text)
+        preset = config.get("train", {}).get("preset")
+        check_sizes(resolve(preset=preset, config=config).model)
 
 
 def test_the_model_page_tells_of_every_option() -> None:
