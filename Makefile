@@ -38,8 +38,9 @@ bench: setup
 	@$(BIN)/python jobs/benchmark.py --model $(DEMO)/run/model --data $(DEMO)/dataset \
 		--config docs/demo.yaml --output $(DEMO)/benchmark.json
 
+# When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 test-system: setup
 	$(BIN)/python -m pytest -m "system and not slow"

@@ -33,4 +33,8 @@ class Matrix:
 
     def wide(self, x: tf.Tensor) -> tf.Tensor:
         """The same without the copy that cuts surplus columns off: they stand behind the others."""
+        if self._values.shape[-2] == 0:
+            # A product over nothing with a bias behind it: TensorFlow makes one operation of the
+            # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
+            return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
         return tf.matmul(x, self._values)

@@ -29,3 +29,10 @@ def test_surplus_columns_stand_behind_the_others():
     assert matrix.columns == 512
     assert wide.shape[-1] > 512
     assert not wide[:, 512:].numpy().any()
+
+
+def test_a_product_over_nothing_is_zero_and_takes_a_bias():
+    """A decoder without attention has a context of size 0; oneDNN aborts on it on some CPUs."""
+    bias = tf.Variable(tf.range(12, dtype=tf.float32))
+    add = tf.function(lambda x: tf.tanh(Matrix(tf.zeros([0, 12]))(x) + bias))
+    np.testing.assert_array_equal(add(tf.zeros([5, 0])), tf.tanh(tf.ones([5, 1]) * bias))
