@@ -6,6 +6,7 @@
 # SETTINGS is a file of shell variables (docs/nightly.md has one): MODEL; INPUT and OUTPUT, folders
 # in which every night has one of its own, named by DATE (today, in UTC); ADDRESS, the dashboard of
 # a Ray cluster to submit the job to, or empty to run it here; OPTIONS, more options of the job.
+# What stands in the environment already need not stand there; /dev/null is a file for none.
 # The exit status is the job's: 0 done, 1 failed, 2 unusable, 3 a gate says no.
 set -euo pipefail
 
@@ -13,15 +14,25 @@ set -a; . "$1"; set +a
 date=${2:-$(date -u +%F)}
 cd "$(dirname "$0")/.."
 
-# Of a night: its exit status if it is finished, or nothing.
-status() {
+# Whether a night is finished.
+finished() {
     python - "$1" <<'END'
 import sys
 from nmt.storage import Location
 
-night = Location(sys.argv[1])
-if (night / "_SUCCESS").is_file():
-    print((night / "manifest.json").read_json()["exit_status"])
+sys.exit(not (Location(sys.argv[1]) / "_SUCCESS").is_file())
+END
+}
+
+# Of a submitted job: its own exit status, as far as it is one; `ray job submit` ends with 0 or 1.
+submitted() {
+    python - "$ADDRESS" "$1" <<'END' || echo 1
+import sys
+from ray.job_submission import JobSubmissionClient
+
+address, name = sys.argv[1:]
+code = JobSubmissionClient(address).get_job_info(name).driver_exit_code
+print(code if code in (2, 3) else 1)
 END
 }
 
@@ -37,7 +48,7 @@ END
 for days in 1 2 3 4 5 6 7; do
     if [ -z "$baseline" ]; then
         night=$OUTPUT/$(date -u -d "$date - $days days" +%F)
-        if [ -n "$(status "$night")" ]; then baseline=$night; fi
+        if finished "$night"; then baseline=$night; fi
     fi
 done
 
@@ -50,12 +61,10 @@ for attempt in 1 2; do
     code=0
     if [ -n "${ADDRESS:-}" ]; then
         # An id of its own for each attempt: Ray refuses one that it has seen.
-        ray job submit --address "$ADDRESS" --submission-id "nightly-$date-$(date -u +%H%M%S)" \
+        id=nightly-$date-$(date -u +%H%M%S)
+        ray job submit --address "$ADDRESS" --submission-id "$id" \
             --runtime-env-json '{"working_dir": ".", "excludes": [".venv", ".git", "demo", "runs"]}' \
-            -- "${command[@]}" || code=$?
-        # What Ray hands back is 0 or 1; the night's own status lies with it.
-        stored=$(status "$OUTPUT/$date")
-        code=${stored:-$code}
+            -- "${command[@]}" || code=$(submitted "$id")
     else
         "${command[@]}" || code=$?
     fi

@@ -1,6 +1,7 @@
 """What deploys the project: the manifests of KubeRay, the image, the cluster of `ray up`."""
 
 import copy
+import itertools
 import re
 import shlex
 from importlib.metadata import version
@@ -32,11 +33,15 @@ def check(manifest: dict[str, Any]) -> None:
     jsonschema.validate(manifest, schema)
 
 
-def options_of(entrypoint: str) -> dict[str, str]:
-    words = shlex.split(entrypoint)
-    return {
-        word: words[i + 1] if i + 1 < len(words) else "" for i, word in enumerate(words) if i > 1
-    }
+def options_of(command: str) -> dict[str, str]:
+    words = shlex.split(command)
+    return {word: next(iter(words[i + 1 :]), "") for i, word in enumerate(words)}
+
+
+def variables_of(entrypoint: str) -> dict[str, str]:
+    """What stands before a command, as a shell takes it."""
+    words = itertools.takewhile(re.compile(r"\w+=").match, shlex.split(entrypoint))
+    return dict(word.split("=", 1) for word in words)
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
@@ -98,18 +103,23 @@ def test_no_night_meets_the_next_one() -> None:
     job = job_of(manifest)
     # Attempts and all, it is over on the day whose date it has.
     assert begins + job["activeDeadlineSeconds"] < 86400
-    options = options_of(job["entrypoint"])
-    assert "$(date -u +%F)" in options["--output"]
     (group,) = job["rayClusterSpec"]["workerGroupSpecs"]
-    assert int(options["--actors"]) <= group["maxReplicas"]
+    options = options_of(variables_of(job["entrypoint"])["OPTIONS"])
+    assert int(options["--actors"].partition(":")[2]) <= group["maxReplicas"]
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
 def test_entrypoints_are_commands_of_the_image(path) -> None:
-    python, script, *words = shlex.split(job_of(read(path))["entrypoint"])
-    assert python == "python"
+    entrypoint = job_of(read(path))["entrypoint"]
+    variables = variables_of(entrypoint)
+    program, script, *words = shlex.split(entrypoint)[len(variables) :]
     assert script.startswith("/app/")
     source = (ROOT / script.removeprefix("/app/")).read_text("utf-8")
+    if program == "bash":
+        assert all(f"${name}" in source or f"${{{name}" in source for name in variables)
+        words, source = shlex.split(variables["OPTIONS"]), (ROOT / "jobs/translate.py").read_text()
+    else:
+        assert program == "python"
     for word in words:
         if word.startswith("--"):
             assert word[2:].replace("-", "_") in source, word

@@ -22,6 +22,8 @@ from nmt.translation.notification import notify
 
 pytestmark = pytest.mark.system
 
+NIGHTS = "s3://nmt/nightly/out"
+
 HOOK = """import os, sys
 open(sys.argv[1], "a").write(f"{os.environ['NMT_EXIT_STATUS']} {sys.argv[2]}\\n")
 """
@@ -84,13 +86,14 @@ class Exporters(threading.Thread):
         self.join()
 
 
-def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
+def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Path) -> None:
+    """The first from here on a cluster, the second submitted to it, both to object storage."""
     for date in ("2026-01-04", "2026-01-05"):
         write_night(trained / "dataset", tmp_path / "in" / date)
     hook, told, settings = (tmp_path / name for name in ("hook.py", "told", "nightly.env"))
     hook.write_text(HOOK)
     options = f"--reference-column target --group-by domain --config {tmp_path}/nmt.yaml"
-    lines = [f"MODEL={trained}/run/model", f"INPUT={tmp_path}/in", f"OUTPUT={tmp_path}/out"]
+    lines = [f"MODEL={trained}/run/model", f"INPUT={tmp_path}/in", f"OUTPUT={NIGHTS}"]
     lines.append(f'OPTIONS="{options}"')
     settings.write_text("\n".join([*lines, f"RAY_ADDRESS={ray_head.address}"]))
     command = f"{sys.executable} {hook} {told}"
@@ -101,8 +104,8 @@ def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
     done = run_night(settings, "2026-01-04")
     exporters.stop()
     assert done.returncode == 0, done.stderr
-    first = tmp_path / "out/2026-01-04"
-    report = json.loads((first / "report/report.json").read_text())
+    first = Location(f"{NIGHTS}/2026-01-04")
+    report = (first / "report/report.json").read_json()
     assert "comparison" not in report
     assert [entry["rows"] for entry in report["groups"][0]["values"]] == pytest.approx(
         [report["counts"]["rows"] / 3] * 3, abs=1
@@ -113,24 +116,24 @@ def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
     assert exporters.found("ray_nmt_target_tokens_total") == report["counts"]["target_tokens"]
     assert exporters.found("ray_nmt_unit_seconds_sum") > 0
 
-    # The next night every translation is cut short.
+    # The next night, submitted to the cluster, every translation is cut short.
+    settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
     (tmp_path / "nmt.yaml").write_text(
         f"translate: {{notify: '{command}', cost-per-hour: 9}}\n"
         "search: {max_length_ratio: 0.1, max_length_extra: 2}\n"
     )
     done = run_night(settings, "2026-01-05")
-    assert done.returncode == 3, done.stderr
-    second = tmp_path / "out/2026-01-05"
-    report = json.loads((second / "report/report.json").read_text())
+    assert done.returncode == 3, done.stdout + done.stderr
+    second = Location(f"{NIGHTS}/2026-01-05")
+    report = (second / "report/report.json").read_json()
     assert report["comparison"]["baseline"] == str(first)
     assert report["comparison"]["paired"] == report["counts"]["translated"]
     assert "length_ratio" in [alarm["measure"] for alarm in report["alarms"]]
-    assert all(alarm["text"] in done.stderr for alarm in report["alarms"])
-    assert (second / "_SUCCESS").exists()
+    assert all(alarm["text"] in done.stdout + done.stderr for alarm in report["alarms"])
+    assert (second / "_SUCCESS").is_file()
     assert "attempt" not in done.stderr
 
-    # The verdict is stored: the same night once more, as a job submitted to the cluster.
-    settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
+    # The verdict is stored.
     stored = (second / "manifest.json").read_bytes()
     done = run_night(settings, "2026-01-05")
     assert done.returncode == 3, done.stdout + done.stderr
@@ -138,6 +141,14 @@ def test_two_nights(trained: Path, ray_head: RayHead, tmp_path: Path) -> None:
     told_of = [line.split() for line in told.read_text().splitlines()]
     reports = [("0", first), ("3", second), ("3", second)]
     assert told_of == [[status, f"{night}/report/report.json"] for status, night in reports]
+
+    # But it is no verdict on what was asked for otherwise: that is refused, and not tried again.
+    settings.write_text(settings.read_text().replace("--group-by", "--beam-size 2 --group-by"))
+    done = run_night(settings, "2026-01-05")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "in use with other settings" in done.stdout + done.stderr
+    assert "attempt" not in done.stderr
+    assert (second / "manifest.json").read_bytes() == stored
 
 
 def test_a_night_on_object_storage_is_compared(s3: S3Server, saved_models, tmp_path: Path) -> None:
