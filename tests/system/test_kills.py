@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -50,12 +51,12 @@ class Site:
     undisturbed: dict[str, dict] = None  # type: ignore[assignment]
     seconds: float = 0.0
 
-    def options(self, output: str) -> list[str | Path]:
-        return ["--model", self.model, "--input", self.corpus, "--output", output, *OPTIONS]
+    def options(self, output: str, *more: str) -> list[str | Path]:
+        return ["--model", self.model, "--input", self.corpus, "--output", output, *OPTIONS, *more]
 
-    def start(self, output: str) -> subprocess.Popen[str]:
+    def start(self, output: str, *more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            command("translate", *self.options(output), head=self.head),
+            command("translate", *self.options(output, *more), head=self.head),
             cwd=ROOT,
             env=environment(**self.store.environment),
             start_new_session=True,
@@ -119,7 +120,11 @@ def assert_undisturbed(site: Site, output: str) -> None:
     found = verify(Location(output))
     assert found.violations == []
     assert found.rows == ROWS
-    rows, expected = rows_of(output), site.undisturbed
+    assert_same(rows_of(output), site.undisturbed)
+
+
+def assert_same(rows: dict[str, dict], expected: dict[str, dict]) -> None:
+    """The same rows and texts, scores to 1e-4."""
     assert rows.keys() == expected.keys()
     inexact = ("score", "attention_entropy", "coverage")
     for name, row in rows.items():
@@ -129,8 +134,10 @@ def assert_undisturbed(site: Site, output: str) -> None:
             assert row[column] == value, (name, column)
 
 
-def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Random) -> str:
-    """Kill something, and bring the store back; returns what it was."""
+def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Random) -> str | None:
+    """Kill something, and bring the store back; returns what it was, or None if nothing was."""
+    if job.poll() is not None:
+        return None
     if victim == "driver":
         os.killpg(job.pid, signal.SIGKILL)
         return "the driver"
@@ -142,23 +149,27 @@ def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Ran
         return f"the S3 server, away for {away:.1f} s and its start"
     below = descendants(site.head.pid)
     # Not Ray's own agents: without them the whole node ends.
-    workers = {pid: t for pid, t in below.items() if t.startswith("ray::") and "Agent" not in t}
+    workers = {
+        pid: title
+        for pid, title in below.items()
+        if title.startswith("ray::") and not re.search("Agent|IDLE", title)
+    }
     if victim == "actor":
         workers = {pid: title for pid, title in workers.items() if "MapWorker" in title}
     if not workers:
-        return f"no {victim}, for there was none"
+        return None
     pid = chance.choice(sorted(workers))
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
-        return f"no {victim}, for it ended by itself"
+        return None
     return f"the {victim} {workers[pid].split('(')[0]}"
 
 
 def wait(site: Site, job: subprocess.Popen[str], output: Location, chance: random.Random) -> str:
     """Wait for a random moment, in every other round one at which units are being committed."""
     start = time.monotonic()
-    until = chance.uniform(0.1, 1.0) * site.seconds
+    until = chance.uniform(0.1, 0.8) * site.seconds
     if chance.random() < 0.5:
         while job.poll() is None and not (output / "_units").files(".json"):
             time.sleep(0.2)
@@ -170,28 +181,38 @@ def wait(site: Site, job: subprocess.Popen[str], output: Location, chance: rando
 
 
 def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> None:
-    """Run the same command with a kill at a random moment, again until it is done."""
-    say(f"{count} rounds, seed {seed}; undisturbed: {len(site.undisturbed)} rows of files in "
+    """Run the same command with a kill at a random moment, again until it is done.
+
+    So many kills; a round in which the job was done before, or its victim not there, is none. Half
+    of the jobs have a translation memory of their own.
+    """
+    say(f"{count} kills, seed {seed}; undisturbed: {len(site.undisturbed)} rows of files in "
         f"{site.seconds:.0f} s")  # fmt: skip
-    for number in range(count):
-        chance = random.Random(1000 * seed + number)
-        victim, output = VICTIMS[number % len(VICTIMS)], site.store.uri(f"{seed}-{number}")
-        start, history = time.monotonic(), []
-        while True:
-            job = site.start(output)
-            if not history:
-                moment = wait(site, job, Location(output), chance)
-                killed = kill(site, victim, job, chance) if job.poll() is None else "nothing"
-                history.append(f"{killed} {moment}")
-            _, errors = job.communicate(timeout=_PATIENCE)
-            if job.returncode == 0:
-                break
-            last = (errors.strip().splitlines() or [""])[-1]
-            history.append(f"status {job.returncode} ({last[-110:]})")
+    kills = missed = 0
+    while kills < count:
+        chance = random.Random(1000 * seed + kills + 100 * missed)
+        victim, output = VICTIMS[kills % len(VICTIMS)], site.store.uri(f"{seed}-{kills}-{missed}")
+        memory = ["--memory", site.store.uri(f"memory-{seed}-{kills}-{missed}")]
+        memory *= kills // len(VICTIMS) % 2
+        start = time.monotonic()
+        job = site.start(output, *memory)
+        moment = wait(site, job, Location(output), chance)
+        killed = kill(site, victim, job, chance)
+        history = [f"{killed} {moment}"]
+        while job.communicate(timeout=_PATIENCE) and job.returncode:
+            history.append(f"status {job.returncode}")
             assert len(history) <= _RUNS, history
+            job = site.start(output, *memory)
         assert_undisturbed(site, output)
-        say(f"round {number + 1:2}: killed {'; '.join(history)}; then done; the same output, no "
+        if killed is None:
+            missed += 1
+            assert missed <= 2 * count
+            continue
+        kills += 1
+        with_memory = " (with a memory)" if memory else ""
+        say(f"kill {kills:2}{with_memory}: {'; '.join(history)}; then done; the same output, no "
             f"violation; {time.monotonic() - start:.0f} s")  # fmt: skip
+    say(f"{missed} more rounds in which nothing was there to be killed")
 
 
 def test_after_any_kill_the_output_is_that_of_an_undisturbed_run(site: Site) -> None:
@@ -248,6 +269,54 @@ def begin(self, *arguments, begin=job.Output.begin):
 job.DecodeActor, job.Output.begin = DeadlyActor, begin
 runpy.run_path("jobs/translate.py", run_name="__main__")
 """
+
+
+def test_an_overwritten_output_is_one_or_the_other(site: Site) -> None:
+    """A driver that is killed at it leaves the old one whole; then all of the old one is gone."""
+    uri = site.store.uri("overwritten")
+    output, variables = Location(uri), site.store.environment
+    run("translate", *site.options(uri), head=site.head, **variables)
+    other = ["--set", "search.max_length_extra=5"]
+    refused = run("translate", *site.options(uri, *other), head=site.head, status=2, **variables)
+    assert "search.max_length_extra" in refused.stderr.splitlines()[-1]
+    assert_undisturbed(site, uri)
+
+    job = site.start(uri, *other, "--overwrite")
+    while job.poll() is None and not any("g2-" in f.name for f in (output / "_units").files()):
+        time.sleep(0.05)
+    assert job.poll() is None
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    assert not (output / "_SUCCESS").is_file()
+    assert rows_of(uri) == site.undisturbed  # what a reader finds by the manifest
+
+    run("translate", *site.options(uri, *other, "--overwrite"), head=site.head, **variables)
+    assert verify(output).violations == []
+    fresh = site.store.uri("fresh")
+    run("translate", *site.options(fresh, *other), head=site.head, **variables)
+    assert_same(rows_of(uri), rows_of(fresh))
+    parts = [file.name for file in output.files(recursive=True) if "part-" in file.name]
+    assert parts
+    assert all(name.startswith("part-g2-") for name in parts)
+
+
+def test_another_input_is_refused_and_damage_is_listed(site: Site, tmp_path: Path) -> None:
+    corpus, uri = tmp_path / "in.txt", site.store.uri("damaged")
+    corpus.write_bytes(b"".join(site.corpus.read_bytes().splitlines(keepends=True)[:600]))
+    options = ["--model", site.model, "--input", corpus, "--output", uri, *OPTIONS]
+    variables = site.store.environment
+    run("translate", *options, head=site.head, **variables)
+    corpus.write_bytes(corpus.read_bytes().replace(b"number 7 ", b"number 8 "))
+    refused = run("translate", *options, head=site.head, status=2, **variables).stderr
+    assert str(corpus) in refused.splitlines()[-1]
+    assert "--overwrite" in refused.splitlines()[-1]
+
+    names = [n for n in (Location(uri) / "manifest.json").read_json()["files"] if "translat" in n]
+    (Location(uri) / names[0]).delete()
+    (Location(uri) / names[1]).write_bytes(b"PAR1 and nothing else")
+    listed = run("verify", "--output", uri, status=1, **variables).stdout.splitlines()
+    for name in names[:2]:
+        assert any(name in line for line in listed), listed
 
 
 def test_a_row_that_kills_its_actor_is_rejected(site: Site, tmp_path: Path) -> None:
