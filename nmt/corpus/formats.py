@@ -32,8 +32,6 @@ _MAGIC = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"%PDF-", "pdf"),
-    (b"\xff\xfe", "utf16"),
-    (b"\xfe\xff", "utf16"),
 )
 _WORDS = {
     "text": "plain text",
@@ -84,6 +82,7 @@ def detect(location: Location) -> str:
 
 
 _CONTROLS = bytes([*range(9), *range(14, 27)])  # those that no text has, not even as separators
+_FEW = 4  # of them do not make a file binary, however small it is
 
 
 def _sniff(head: bytes) -> str:
@@ -92,9 +91,35 @@ def _sniff(head: bytes) -> str:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    # Some control characters are bad rows, which cleaning mends; many are no text.
-    controls = len(head) - len(head.translate(None, _CONTROLS))
-    return "binary" if 100 * controls > len(head) else "text"
+    if _is_utf16(head):
+        return "utf16"
+    return "binary" if _is_binary(head) else "text"
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Whether a byte order mark is followed by what UTF-16 has: NULs in the places of high bytes.
+
+    The mark alone may as well begin a broken row.
+    """
+    places = {b"\xff\xfe": 1, b"\xfe\xff": 0}
+    if head[:2] not in places:
+        return False
+    high = head[2:][places[head[:2]] :: 2]
+    return high.count(0) > max(1, len(high) // 50)  # where each letter has one, line ends do
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether control characters are all over it: a few, or those of a few rows, are bad rows."""
+    if not _has_controls(head, max(len(head) // 100, min(_FEW, -(-len(head) // 2)))):
+        return False
+    rows = [row for row in head.split(b"\n") if row]
+    bad = sum(_has_controls(row) for row in rows)
+    return bad > max(1, len(rows) // 20) or 2 * bad > len(rows)
+
+
+def _has_controls(data: bytes, most: int = 0) -> bool:
+    """Whether there are more than so many control characters."""
+    return len(data) - len(data.translate(None, _CONTROLS)) > most
 
 
 @contextlib.contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.formats import readable
+from nmt.corpus.formats import detect, readable
 from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
@@ -168,6 +171,52 @@ def test_one_nul_is_a_bad_row_and_many_are_no_text(tmp_path: Path) -> None:
     assert rows[-1].source == b"x\0"
     with pytest.raises(UnusableInput, match="binary"):
         open_pairs(put(tmp_path / "many.tsv", b"\0\1\2" * 100))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"A \x01 cat.\n",
+        b"\x07",
+        b"A cat.\nA \0\x01\x07\x1b dog.\n",
+        b"A cat.\n" + b"\0" * 40 + b"\nA dog.\n",  # one row, however bad
+        b"\xff\xfe A cat.\nA dog.\n",
+        b"\xfe\xff\n",
+        b"\xff\xfe A \0cat.\n",
+    ],
+)
+def test_a_bad_row_makes_no_small_file_unusable(tmp_path: Path, data: bytes) -> None:
+    assert detect(put(tmp_path / "small.txt", data)) == "text"
+
+
+def arrays(save: Callable[..., None], *values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    save(file, *values)
+    return file.getvalue()
+
+
+PIXEL = (  # of an image of 67 bytes
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
+    "3a7e9b550000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (bytes.fromhex(PIXEL), "binary data"),
+        (arrays(np.save, np.arange(3)), "binary data"),
+        (arrays(np.save, np.linspace(0, 1, 9)), "binary data"),
+        (arrays(np.savez, np.arange(3)), "a zip archive"),
+        ("Der Hund schläft.\n".encode("utf-16-le"), "binary data"),
+        *((bom + text.encode(f"utf-16-{order}"), "UTF-16 text")
+          for text in ("a\n", "Hallo", "狗在睡觉。\n" * 3, "Собака спит.\n")
+          for bom, order in ((b"\xff\xfe", "le"), (b"\xfe\xff", "be"))),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_is_found_out_however_small(tmp_path: Path, data, said) -> None:
+    with pytest.raises(UnusableInput, match=f"holds {said}"):
+        detect(put(tmp_path / "small.txt", data))
 
 
 def test_a_column_given_twice_is_refused(tmp_path: Path) -> None:
