@@ -42,9 +42,11 @@ def close(
         seconds: what the job took so far.
 
     Raises:
-        JobFailed: rows in are not rows translated and rows rejected.
+        JobFailed: rows in are not rows translated and rows rejected, or the input has changed
+            meanwhile.
         UnusableInput: the baseline cannot be read any more.
     """
+    _refuse_changed(corpus, output)
     records = [record for _, record in sorted(output.records().items())]
     counts = summary.total_counts(records)
     if counts["rows"] != corpus.rows or counts["translated"] + counts["rejected"] != corpus.rows:
@@ -95,6 +97,25 @@ def close(
     output.finish(manifest)
     output.scratch.delete()
     return Verdict(status, verdict, report)
+
+
+def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
+    """Make sure that what was translated is what was looked through.
+
+    Raises:
+        JobFailed: it may be something else. The units concerned are forgotten, for the file may
+            be put back as it was, and the same command would go on with them.
+    """
+    if changed := corpus.changed():
+        files = frozenset(changed)
+        units = [u for u in corpus.units() if any(part.file in files for part in u.slices)]
+        output.forget(unit.number for unit in units)
+        others = f" and {len(changed) - 1} other files" if len(changed) > 1 else ""
+        raise JobFailed(
+            f"{changed[0]}{others}: changed or removed while the job ran, and what was translated "
+            "of it is discarded; put it back as it was and run the same command again, or "
+            "translate it as it is now with --overwrite"
+        )
 
 
 def _verify(output: Output, manifest: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -72,12 +73,24 @@ class Unit:
         return f"part-{self.number:05d}.parquet"
 
 
+class _Stamp(NamedTuple):
+    """What tells cheaply whether a file is still the same; None for what a store does not say."""
+
+    size: int | None
+    changed: int | None
+
+    @classmethod
+    def of(cls, location: Location) -> _Stamp:
+        info = location.info()
+        return cls(info.size, info.mtime_ns)
+
+
 @dataclass
 class _File:
     location: Location
     kind: str
+    stamp: _Stamp
     rows: int = 0
-    bytes: int = 0
     sha256: str = ""
     offsets: list[int] = field(default_factory=list)
 
@@ -104,7 +117,7 @@ class InputCorpus:
         self.inputs = [
             {
                 "path": str(file.location),
-                "bytes": file.bytes,
+                "bytes": file.stamp.size or 0,
                 "sha256": file.sha256,
                 "rows": file.rows,
             }
@@ -146,6 +159,14 @@ class InputCorpus:
             units.append(Unit(len(units), tuple(waiting)))
         return units
 
+    def changed(self) -> list[str]:
+        """The files that have changed since they were looked through, or are gone: what was read
+        of them need not be what `inputs` says."""
+        with ThreadPoolExecutor(_LOOKERS) as pool:
+            stamps = pool.map(lambda file: _Stamp.of(file.location), self._files)
+            pairs = zip(self._files, stamps, strict=True)
+            return [str(file.location) for file, stamp in pairs if stamp != file.stamp]
+
 
 def inspect(name: str, text_column: str, id_column: str | None = None) -> InputCorpus:
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
@@ -186,10 +207,10 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
 
 def _look(location: Location, single: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one among others."""
-    size = location.info().size or 0
-    if not single and not size:
+    stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
+    if not single and not stamp.size:
         return None
-    file = _File(location, detect(location), bytes=size)
+    file = _File(location, detect(location), stamp)
     if file.kind == "zip":
         raise UnusableInput(f"{location}: a zip archive; give text, .gz or Parquet")
     file.sha256 = location.sha256()

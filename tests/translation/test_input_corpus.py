@@ -390,6 +390,19 @@ def test_inputs_are_described_for_the_manifest(tmp_path) -> None:
     }
 
 
+def test_files_that_change_or_go_are_found(tmp_path) -> None:
+    for name in "abcde":
+        text(tmp_path / f"{name}.txt", lines(3))
+    corpus = look(tmp_path)
+    assert corpus.changed() == []
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "b.txt").write_bytes(b"longer\n" * 9)
+    rows = (tmp_path / "c.txt").read_bytes()
+    (tmp_path / "c.txt").write_bytes(rows[::-1])  # as long
+    text(tmp_path / "f.txt", lines(3))  # is none of the corpus
+    assert corpus.changed() == [str(tmp_path / f"{name}.txt") for name in "abc"]
+
+
 def test_rows_are_the_same_however_they_are_spread_over_files(tmp_path) -> None:
     """Rows in = rows out, ids the numbers of the lines, over random splits of the same rows."""
     rows = lines(21_000)
