@@ -42,8 +42,8 @@ def close(
         seconds: what the job took so far.
 
     Raises:
-        JobFailed: rows in are not rows translated and rows rejected, or the input has changed
-            meanwhile.
+        JobFailed: rows in are not rows translated and rows rejected, the input has changed
+            meanwhile, or this job may no longer write to the output.
         UnusableInput: the baseline cannot be read any more.
     """
     _refuse_changed(corpus, output)
@@ -75,6 +75,7 @@ def close(
     from nmt.report.length_plot import length_plot
     from nmt.report.sheet import contact_sheet
 
+    output.guard()
     folder = request.output / "report"
     (folder / "report.json").write_json(report)
     if plot := length_plot(report.get("by_length", []), [report["title"]]):

@@ -27,7 +27,7 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
 
     Args:
         request: what was asked for.
-        output: the OUT folder, which the job may use.
+        output: the OUT folder, which the job has begun: another's is not to be written to.
         job: what identifies the job.
     """
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from nmt import bundle, cluster
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
-from nmt.lease import HeldLease, hold
+from nmt.lease import HeldLease, check_owner, hold
 from nmt.probe import check_writable
 from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
@@ -60,15 +61,17 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     verdict = _stored(request, output.finished(job))
     if verdict is None:
         wait_for_stores()
-        with hold(request.output, request.lease_seconds) as lease, told(request, output, job):
-            output.guard = lease.check
-            # The job that had the lease may have finished it.
+        with hold(request.output, request.lease_seconds) as lease:
+            # It reads the object: a job that was paused has not heard yet that it lost its lease.
+            output.guard = partial(check_owner, request.output, lease.owner)
+            # The job that had the lease may have finished it, or it may be another's output now.
             verdict = _stored(request, output.begin(job, request.overwrite))
             if verdict is None:
-                _decode(request, info, job, corpus, units, output, lease)
-                with activity("writing the report"):
-                    seconds = time.monotonic() - started
-                    verdict = close(request, info, corpus, references, output, job, seconds)
+                with told(request, output, job):
+                    _decode(request, info, job, corpus, units, output, lease)
+                    with activity("writing the report"):
+                        seconds = time.monotonic() - started
+                        verdict = close(request, info, corpus, references, output, job, seconds)
     if request.notify is not None:
         report = request.output / "report" / "report.json"
         notify(request.notify, report, verdict.exit_status, verdict.reason)

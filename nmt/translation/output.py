@@ -41,8 +41,8 @@ class Output:
     Args:
         location: the folder.
         generation: of its files; `begin` sets it.
-        guard: called before a unit is committed and before the output is finished; raises if
-            this job may no longer write here.
+        guard: called before a unit is committed, before units are forgotten, and before the
+            output is finished; raises if this job may no longer write here.
     """
 
     def __init__(
@@ -161,7 +161,12 @@ class Output:
         return self._record(unit.number, ".attempts")
 
     def forget(self, units: Iterable[int]) -> None:
-        """Remove units' records, so that they are translated again."""
+        """Remove units' records, so that they are translated again.
+
+        Raises:
+            JobFailed: this job may no longer write here.
+        """
+        self.guard()
         for number in units:
             self._record(number).delete()
 

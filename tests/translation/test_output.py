@@ -167,6 +167,8 @@ def test_who_may_no_longer_write_commits_nothing(tmp_path) -> None:
     with pytest.raises(JobFailed, match="lost"):
         out.commit(UNITS[0], {"translations/part-00000.parquet": pa.table({"a": [1]})}, {})
     with pytest.raises(JobFailed, match="lost"):
+        out.forget({0})
+    with pytest.raises(JobFailed, match="lost"):
         out.finish({"files": {}})
     assert list(tmp_path.iterdir()) == []
 

@@ -71,6 +71,7 @@ class Night:
 def night(tmp_path, saved_models, monkeypatch) -> Night:
     found = Night(tmp_path, saved_models[0])
     monkeypatch.setattr(job, "_decode", found.decode)
+    monkeypatch.setattr(job, "wait_for_stores", lambda: None)  # for the rest of the process
     return found
 
 
@@ -105,3 +106,49 @@ def test_an_input_that_changes_under_the_job_is_never_in_a_manifest(night) -> No
     night.write("b", "A dog.")
     night.translate(overwrite=True)
     assert written(night) == given(night)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files but the lease, which says who was there last."""
+    files = [p for p in folder.rglob("*") if p.is_file() and "_lease" not in p.name]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_job_that_slept_writes_nothing_over_the_one_that_took_over(night, monkeypatch) -> None:
+    """Paused before its report, and before its manifest; the other finishes and leaves."""
+    output = night.folder / "out"
+    for paused, stopped in ((job, "close"), (Output, "finish")):
+        night.translate(overwrite=True, search=SEARCH.model_copy(update={"beam_size": 2}))
+        found: dict[str, bytes] = {}
+        real = getattr(paused, stopped)
+
+        def taken_over(*arguments: Any, real=real, found=found) -> Any:
+            lease = Location(output / "_lease.json")
+            lease.write_json({**lease.read_json(), "owner": "other", "released": True})
+            found |= content(output)
+            return real(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(paused, stopped, taken_over)
+            # It hears nothing of that by itself.
+            with pytest.raises(JobFailed, match="this job lost its lease"):
+                night.translate(overwrite=True, lease_seconds=300.0)
+        assert found
+        assert content(output) == found
+
+
+def test_a_job_that_is_refused_at_the_last_moment_changes_nothing(night, monkeypatch) -> None:
+    """Another job with other settings has begun and ended since this one has looked."""
+    real, found = Output.check, {}
+
+    def raced(self: Output, *arguments: Any) -> None:
+        monkeypatch.setattr(Output, "check", real)
+        real(self, *arguments)
+        night.translate(search=SEARCH.model_copy(update={"beam_size": 2}))
+        found.update(content(night.folder / "out"))
+
+    monkeypatch.setattr(Output, "check", raced)
+    with pytest.raises(UnusableInput, match="in use with other settings"):
+        night.translate()
+    assert "_SUCCESS" in found
+    assert content(night.folder / "out") == found
