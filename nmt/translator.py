@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,7 +85,11 @@ class Translator:
         flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
         parts: list[Translation | None] = [None] * len(flat)
         batches = self._batches([piece.segment for _, piece in flat], settings.beam_size)
-        for rows, found in (one for batch in batches for one in _searched(searcher, *batch)):
+
+        def search(_: list[int], source: np.ndarray) -> Any:
+            return searcher.search(source)
+
+        for rows, found in (one for batch in batches for one in _halved(search, *batch)):
             best = [value.numpy() for value in found[:5]]
             others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
             for i, place in enumerate(rows):
@@ -117,6 +121,9 @@ class Translator:
 
         Returns:
             The references as translations with the model's attention and score.
+
+        Raises:
+            UnusableInput: as `score` does.
         """
         results = [EMPTY] * len(texts)
         for row, source, target, likely, weights in self._forced(texts, references):
@@ -140,8 +147,8 @@ class Translator:
             references: a translation for each.
 
         Raises:
-            UnusableInput: as many references as texts are needed, and none of more tokens than
-                ``search.max_source_length``.
+            UnusableInput: as many references as texts are needed, and no text or reference of
+                more tokens than ``search.max_source_length``.
         """
         vocabulary = self.bundle.target_vocabulary
         results = [
@@ -152,6 +159,13 @@ class Translator:
             tokens = [*target.tokens, *vocabulary.tokens([EOS])]
             results[row] = Score(float(likely.mean()), tokens, likely.tolist())
         return results
+
+    def can_force(self, reference: str) -> bool:
+        """Whether a reference is short enough for `force` and `score`."""
+        cleaned, limit = self.clean(reference), self.search_settings.max_source_length
+        if len(cleaned) <= limit:  # a token has at least one character
+            return True
+        return len(self.bundle.target_vocabulary.encode_ids([cleaned])[0]) <= limit
 
     def plot_attention(
         self,
@@ -268,10 +282,20 @@ class Translator:
             for piece in self._cut(row, self.clean(text), settings)
         ]
         targets = {row: vocabulary.encode(self.clean(references[row])) for row, _ in sources}
-        for places, source in self._batches([segment for _, segment in sources]):
+        for row, target in targets.items():
+            if len(target.ids) > settings.max_source_length:
+                raise UnusableInput(
+                    f"reference {row} has {len(target.ids)} tokens, more than "
+                    f"search.max_source_length={settings.max_source_length}; leave it out or raise "
+                    "the limit"
+                )
+
+        def force(places: list[int], source: np.ndarray) -> Any:
             rows = [sources[place][0] for place in places]
-            ids = _padded([[*targets[row].ids, EOS] for row in rows])
-            found = searcher.force(source, ids)
+            return searcher.force(source, _padded([[*targets[row].ids, EOS] for row in rows]))
+
+        batches = self._batches([segment for _, segment in sources])
+        for places, found in (one for batch in batches for one in _halved(force, *batch)):
             likely, weights = found.log_probabilities.numpy(), found.attention.numpy()
             for i, place in enumerate(places):
                 row, segment = sources[place]
@@ -290,17 +314,17 @@ def _draw(text: str, result: Translation, words: bool, caption: str = "") -> byt
     return attention_heatmap(*result.heatmap(words), title=text, caption=caption)
 
 
-def _searched(
-    searcher: Any, rows: list[int], source: np.ndarray
+def _halved(
+    decode: Callable[[list[int], np.ndarray], Any], rows: list[int], source: np.ndarray
 ) -> Iterator[tuple[list[int], Any]]:
     """What is found for a batch; in halves where it does not fit in memory."""
     try:
-        found = searcher.search(source)
+        found = decode(rows, source)
     except Exception as error:
         if len(rows) == 1 or not lacks_memory(error):
             raise
         for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
-            yield from _searched(searcher, rows[part], source[part])
+            yield from _halved(decode, rows[part], source[part])
     else:
         yield rows, found
 

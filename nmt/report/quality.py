@@ -52,6 +52,7 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
         "aer_same_words": ("AER where the words are those of a reference", percent),
         "sentences_same_words": ("Such sentences", number),
         "malformed": ("Malformed gold alignments", number),
+        "left_out": ("References left out (too long, or too much for memory)", number),
     }
     return [
         (named[key][0], named[key][1](value)) if key in named else (words(key), number(value))

@@ -22,7 +22,7 @@ from nmt.translation.metrics import Metrics
 from nmt.translation.output import Output
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screened
-from nmt.translation.survival import Attempts
+from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator, load_model
 
 
@@ -144,7 +144,7 @@ def translate_unit(
         draw(unit, screened.kept, results, work, output)
         record = compose_record(unit, rows, screened, table)
         record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
-        record["alignment"] = _alignment_counts(rows, screened, results, work, translator)
+        record["alignment"] = _alignment_counts(rows, screened, results, work, translator, attempts)
         record["decoding"] = effort
         record["seconds"] = time.monotonic() - start
         record = output.commit(unit, files, record)
@@ -189,20 +189,27 @@ def _alignment_counts(
     results: list[Translation],
     work: Work,
     translator: Translator,
+    attempts: Attempts,
 ) -> dict[str, Any] | None:
     """Links of attention and of the plain diagonal along the references, against gold; of
-    sentences that were translated whole."""
+    sentences that were translated whole. A reference that is too long, or that its process does
+    not survive, costs its own count only."""
     if work.alignment_column is None or work.reference_column is None:
         return None
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
     whole = [
-        (i, text)
+        (text, pharaoh, reference)
         for i, text, result in zip(screened.kept, screened.texts, results, strict=True)
-        if "split" not in result.flags and gold[i] and references[i]
+        if "split" not in result.flags and (pharaoh := gold[i]) and (reference := references[i])
     ]
-    chosen = [(text, gold[i] or "", references[i] or "") for i, text in whole]
-    forced = translator.force([text for text, _, _ in chosen], [text for _, _, text in chosen])
+    chosen = [one for one in whole if translator.can_force(one[2])]
+
+    def force(some: Sequence[tuple[str, str, str]]) -> list[Translation]:
+        return translator.force([text for text, _, _ in some], [text for _, _, text in some])
+
+    forced, lost = surviving(chosen, force, attempts, "references ")
+    chosen = [one for place, one in enumerate(chosen) if place not in lost]
     attention, plain, malformed = LinkCounts(), LinkCounts(), 0
     for (source, pharaoh, reference), result in zip(chosen, forced, strict=True):
         try:
@@ -217,4 +224,5 @@ def _alignment_counts(
         "attention": attention._asdict(),
         "diagonal": plain._asdict(),
         "malformed": malformed,
+        "left_out": len(whole) - len(chosen),
     }

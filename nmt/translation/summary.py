@@ -38,6 +38,7 @@ def alignment(records: Sequence[Record]) -> dict[str, Any] | None:
         "aer_diagonal": round(LinkCounts(**sums["diagonal"]).error_rate, 6),
         "sentences": sums["attention"]["sentences"],
         "malformed": sums["malformed"],
+        "left_out": sums.get("left_out", 0),  # units of an earlier version do not say
     }
 
 

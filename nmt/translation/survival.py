@@ -24,6 +24,7 @@ _MOST_ATTEMPTS = 60  # at a unit in all
 _HOPELESS = 20  # rows of which each fails alone, and none succeeds: they are not to blame
 _BATCH = 64
 
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -50,19 +51,18 @@ class Attempts:
             )
         self._write()
 
-    def spent(self, start: int, stop: int) -> bool:
+    def spent(self, span: str) -> bool:
         """Whether these rows were begun as often as they may be."""
-        return self._spans.get(f"{start}-{stop}", 0) >= _SPAN_ATTEMPTS
+        return self._spans.get(span, 0) >= _SPAN_ATTEMPTS
 
-    def begin(self, start: int, stop: int) -> None:
+    def begin(self, span: str) -> None:
         """Write down that these rows are begun."""
-        name = f"{start}-{stop}"
-        self._spans[name] = self._spans.get(name, 0) + 1
+        self._spans[span] = self._spans.get(span, 0) + 1
         self._write()
 
-    def end(self, start: int, stop: int) -> None:
+    def end(self, span: str) -> None:
         """Write down that they are done: they kill nothing."""
-        del self._spans[f"{start}-{stop}"]
+        del self._spans[span]
         self._write()
 
     def forgive(self) -> None:
@@ -88,7 +88,10 @@ class Attempts:
 
 
 def surviving(
-    texts: Sequence[str], translate: Callable[[Sequence[str]], Sequence[R]], attempts: Attempts
+    texts: Sequence[T],
+    translate: Callable[[Sequence[T]], Sequence[R]],
+    attempts: Attempts,
+    step: str = "",
 ) -> tuple[list[R], dict[int, str]]:
     """Translate the texts that can be translated.
 
@@ -96,6 +99,7 @@ def surviving(
         texts: of one unit.
         translate: gives a result for each.
         attempts: at the unit, this one included.
+        step: sets its rows apart in `attempts` where a unit is gone through more than once.
 
     Returns:
         The results of all texts but some, in order; and for the positions of these why not.
@@ -109,28 +113,29 @@ def surviving(
         search.halve(0, len(texts))
     else:
         for start in range(0, len(texts), _BATCH):
-            _carefully(search, attempts, start, min(start + _BATCH, len(texts)))
+            _carefully(search, attempts, step, start, min(start + _BATCH, len(texts)))
     return [search.results[i] for i in sorted(search.results)], search.lost
 
 
-def _carefully(search: _Search, attempts: Attempts, start: int, stop: int) -> None:
+def _carefully(search: _Search, attempts: Attempts, step: str, start: int, stop: int) -> None:
     """Do some rows, written down beforehand; one by one where they were begun too often."""
-    if not attempts.spent(start, stop):
-        attempts.begin(start, stop)
+    span = f"{step}{start}-{stop}"
+    if not attempts.spent(span):
+        attempts.begin(span)
         search.halve(start, stop)
-        attempts.end(start, stop)
+        attempts.end(span)
     elif stop - start == 1:
         search.lost[start] = CRASHED
     else:
         for row in range(start, stop):
-            _carefully(search, attempts, row, row + 1)
+            _carefully(search, attempts, step, row, row + 1)
 
 
 class _Search:
     """For the rows that raise exceptions, by halves."""
 
     def __init__(
-        self, texts: Sequence[str], translate: Callable[[Sequence[str]], Sequence[Any]]
+        self, texts: Sequence[Any], translate: Callable[[Sequence[Any]], Sequence[Any]]
     ) -> None:
         self._texts, self._translate = texts, translate
         self.results: dict[int, Any] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translation import survival
@@ -121,18 +121,25 @@ def test_where_every_row_fails_the_job_does(tmp_path) -> None:
 
 
 class Cramped:
-    """A searcher with room for few source tokens at a time."""
+    """A searcher with room for few tokens at a time."""
 
     def __init__(self, real, places: int) -> None:
         self._real, self._places, self.sizes = real, places, []
 
     def search(self, source):
+        self._take(source)
+        return self._real.search(source)
+
+    def force(self, source, target):
+        self._take(target)
+        return self._real.force(source, target)
+
+    def _take(self, ids) -> None:
         import tensorflow as tf
 
-        self.sizes.append(source.shape)
-        if source.size > self._places:
+        self.sizes.append(ids.shape)
+        if ids.size > self._places:
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-        return self._real.search(source)
 
 
 SEARCH = SearchSettings(max_length_ratio=0.5, max_length_extra=4, max_source_length=60)
@@ -169,6 +176,59 @@ def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle)
     assert [row["source"] for row in done] == [*TEXTS, *TEXTS]
     assert [row["id"] for row in done] == [i for i in range(31) if i != len(TEXTS)]
     assert not list((tmp_path / "out/_units").glob("*.attempts"))
+
+
+def forced(folder: Path, translator: Translator, references: list[str]) -> dict:
+    """What is counted of a unit whose references are looked along."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from test_actor import work
+
+    columns = {"source": TEXTS, "target": references, "gold": ["0-0"] * len(TEXTS)}
+    pq.write_table(pa.table(columns), folder / "in.parquet")
+    (unit,) = inspect(str(folder / "in.parquet"), "source").units()
+    wanted = work(folder / "out", search=SEARCH, reference_column="target", alignment_column="gold")
+    record = translate_unit(unit, wanted, translator, Output(Location(folder / "out")))
+    assert record["counts"]["translated"] == len(TEXTS)
+    assert not list((folder / "out/_units").glob("*.attempts"))
+    return record["alignment"]
+
+
+def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
+    """One of more tokens than are decoded, one that does not fit in memory, one that kills."""
+    plain = Translator(demo_bundle, SEARCH, batch_size=8)
+    references = ["Der Hund schläft."] * len(TEXTS)
+    expected = forced(tmp_path, plain, references)
+    assert (expected["attention"]["sentences"], expected["left_out"]) == (len(TEXTS), 0)
+    references[1] = "Der Hund schläft. " * 10_000
+    references[4] = "Der Hund schläft. " * 5
+    references[7] = "Der Tod."
+    cramped = Cramped(plain._searcher(SEARCH), places=28)
+    cramped.search = plain._searcher(SEARCH).search  # only forced decoding lacks memory
+    translator = Translator(demo_bundle, SEARCH, batch_size=8)
+    translator._searchers[SEARCH] = cramped
+    lengths = [len(demo_bundle.target_vocabulary.encode(r).ids) + 1 for r in references]
+    assert 2 * lengths[0] < 28 < lengths[4] < SEARCH.max_source_length < lengths[1]
+    real = translator.force
+
+    def force(texts: list[str], given: list[str]) -> list:
+        if references[7] in given:
+            raise KeyboardInterrupt  # as good as killed
+        return real(texts, given)
+
+    translator.force = force
+    deaths = 0
+    while True:
+        try:
+            found = forced(tmp_path, translator, references)
+            break
+        except KeyboardInterrupt:
+            deaths += 1
+    assert deaths == survival.UNIT_ATTEMPTS + 2 + 2  # the unit, its batch, its row
+    assert found["left_out"] == 3
+    assert found["attention"]["sentences"] == len(TEXTS) - 3
+    with pytest.raises(UnusableInput, match=r"reference 1 has \d+ tokens, more than search"):
+        plain.force(TEXTS, references)
 
 
 ODD = {
