@@ -1,4 +1,8 @@
-"""The files of one generation of a translation memory, partition by partition."""
+"""The files of one generation of a translation memory, partition by partition.
+
+A damaged file is set aside (``….parquet.damaged``) by whoever meets it: what it held is translated
+again, for a memory is no more than translations that need not be made twice.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nmt.corpus.formats import readable
 from nmt.errors import JobFailed, UnusableInput
 from nmt.memory.keys import KEY, digest_of, distinct
-from nmt.storage import Location, persistently
+from nmt.storage import Location
 
 _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
-_MERGED = "merged"
+_MERGED, _DAMAGED = "merged", ".damaged"
+_UNREADABLE = (OSError, pa.ArrowException)
 T = TypeVar("T")
 
 
@@ -114,6 +118,10 @@ class Memory:
             if file != merged:
                 _delete(file)
 
+    def damaged(self) -> list[Location]:
+        """The files that were set aside, by this job or others."""
+        return self.location.files(_DAMAGED, recursive=True)
+
     def _folder(self, partition: int) -> Location:
         return self.location / f"{partition:03d}"
 
@@ -121,11 +129,15 @@ class Memory:
         return self._folder(partition).files(".parquet")
 
     def _with_files(self, partition: int, read: Callable[[list[Location]], T]) -> T:
-        """Read a partition; again if another job has just merged its files."""
-        for _ in range(_ATTEMPTS):
+        """Read a partition; again if another job has just merged its files, or one is damaged."""
+        attempts = 0
+        while attempts < _ATTEMPTS:
             try:
                 return read(self._files(partition))
+            except _Damaged as damaged:
+                damaged.set_aside()
             except FileNotFoundError:
+                attempts += 1
                 time.sleep(0.5)
         raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
 
@@ -149,21 +161,38 @@ def _delete(file: Location) -> None:
             raise
 
 
+class _Damaged(Exception):
+    """A file cannot be read, although its store gives it."""
+
+    def __init__(self, file: Location, data: bytes) -> None:
+        super().__init__(str(file))
+        self._file, self._data = file, data
+
+    def set_aside(self) -> None:
+        """Give it another name."""
+        (self._file.parent / f"{self._file.name}{_DAMAGED}").write_bytes(self._data)
+        _delete(self._file)
+
+
 def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
     """Read a file.
 
     Raises:
         FileNotFoundError: it has gone.
-        UnusableInput: it is damaged.
+        _Damaged: it is damaged.
     """
-
-    def read() -> pa.Table:
-        with readable(file), file.open() as stream:
-            return pq.ParquetFile(stream).read(columns=columns)
-
     try:
-        return persistently(read)
+        with file.open() as stream:
+            try:
+                return pq.ParquetFile(stream).read(columns=columns)
+            except _UNREADABLE:
+                pass  # by its contents, or by its store
+        data = file.read_bytes()
     except UnusableInput:
         if file.is_file():
             raise
         raise FileNotFoundError(str(file)) from None
+    try:
+        return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
+    except _UNREADABLE:
+        raise _Damaged(file, data) from None

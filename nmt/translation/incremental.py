@@ -10,6 +10,7 @@ import numpy as np
 
 from nmt.console import activity, say
 from nmt.memory.generation import depends_on, open_generation
+from nmt.memory.store import Memory
 from nmt.settings import SearchSettings
 from nmt.storage import Location, hash_json
 from nmt.tasks import Tasks
@@ -101,6 +102,7 @@ def translate_units(
         ):
             counts[number] = count
             shown.advance()
+    _tell_of_damaged(plan.memory)
     total = sum(counts.values())
     say(f"{total:,} sentences are not in the memory")
     shown_units = [
@@ -127,6 +129,15 @@ def translate_units(
         del hashed, sentences, rows, found  # what no task waits for any more can go
         for count in tasks.results(written, "writing"):
             shown.advance(count)
+
+
+def _tell_of_damaged(memory: Memory) -> None:
+    if damaged := memory.damaged():
+        others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
+        say(
+            f"warning: {damaged[0]}{others}: damaged and set aside; what it held is translated "
+            "again; delete it, or the whole generation with jobs/memory.py --prune-unused"
+        )
 
 
 def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:

@@ -123,13 +123,56 @@ def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatc
     assert not answers
 
 
-def test_a_damaged_file_is_named(tmp_path) -> None:
+def damages(whole: bytes) -> dict[str, bytes]:
+    """What may become of a file."""
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    return {
+        "empty": b"",
+        "cut off": whole[: len(whole) // 2],
+        "no Parquet": b"PAR1 no PAR1",
+        "footer": whole[:-footer] + b"\xff" * (footer - 8) + whole[-8:],
+        "pages": b"PAR1" + b"\0" * (len(whole) - footer - 4) + whole[-footer:],
+    }
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut off", "no Parquet", "footer", "pages"])
+@pytest.mark.parametrize("first", ["keys", "read", "merge"])
+def test_a_damaged_file_costs_its_rows_only(tmp_path, damage, first) -> None:
     memory = Memory(Location(tmp_path), 1)
     memory.add(0, "a", rows("x"))
     (file,) = tmp_path.rglob("*.parquet")
-    file.write_bytes(b"PAR1 no PAR1")
-    with pytest.raises(UnusableInput, match=file.name):
+    bad = damages(file.read_bytes())[damage]
+    file.write_bytes(bad)
+    memory.add(0, "b", rows("y"))
+    memory.add(0, "b", rows("z"))
+    assert memory.damaged() == []
+    age(tmp_path, 2)
+    {
+        "keys": lambda: memory.keys(0),
+        "read": lambda: memory.read(0, SCHEMA, ""),
+        "merge": lambda: memory.merge(0, many=2),
+    }[first]()
+    (aside,) = memory.damaged()
+    assert aside.name == f"{file.name}.damaged"
+    assert aside.read_bytes() == bad
+    assert content(memory) == expected("y", "z")
+    memory.add(0, "c", rows("x"))  # translated again
+    age(tmp_path, 2)
+    memory.merge(0, many=2)
+    assert content(memory) == expected("x", "y", "z")
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch) -> None:
+    memory = Memory(Location(tmp_path), 1)
+    memory.add(0, "a", rows("x"))
+
+    def refuse(self: Location) -> None:
+        raise UnusableInput("permission denied")
+
+    monkeypatch.setattr(Location, "open", refuse)
+    with pytest.raises(UnusableInput, match="permission denied"):
         memory.keys(0)
+    assert memory.damaged() == []
 
 
 def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:

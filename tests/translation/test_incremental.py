@@ -310,3 +310,38 @@ def test_a_memory_that_lost_rows_while_the_job_ran_is_said(models, corpus, tmp_p
     with pytest.raises(JobFailed, match="have gone from the memory; run it again"):
         translate(models[0], corpus, tmp_path / "out", None, lose, memory=memory)
     translate(models[0], corpus, tmp_path / "out", memory=memory)
+
+
+def test_a_damaged_memory_is_said_and_costs_its_sentences(models, corpus, tmp_path, capsys) -> None:
+    memory = tmp_path / "memory"
+    first = translate(models[0], corpus, tmp_path / "first", memory=memory)
+    files = sorted(memory.rglob("*.parquet"))
+    lost = sum(pq.read_metadata(file).num_rows for file in files[:2])
+    for file in files[:2]:
+        file.write_bytes(file.read_bytes()[:-20])
+    capsys.readouterr()
+    second = translate(models[0], corpus, tmp_path / "second", memory=memory)
+    assert origins(second)[0] == lost > 0
+    assert_same(tmp_path / "first", tmp_path / "second")
+    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert f"{files[0]}.damaged and 1 other files: damaged and set aside" in warning
+    third = translate(models[0], corpus, tmp_path / "third", memory=memory)
+    assert origins(third) == (0, sum(origins(first)), 0)
+
+
+def test_damage_that_is_seen_late_costs_one_attempt(models, corpus, tmp_path) -> None:
+    """The keys of a file can be read, and its results cannot."""
+    memory = tmp_path / "memory"
+    translate(models[0], corpus, tmp_path / "first", memory=memory)
+    file = max(memory.rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    pages = pq.read_metadata(file).row_group(0)
+    columns = [pages.column(i) for i in range(pages.num_columns)]
+    (found,) = [column for column in columns if column.path_in_schema == "translation"]
+    data = bytearray(file.read_bytes())
+    start, size = found.data_page_offset, found.total_compressed_size
+    data[start : start + size - 1] = b"\xff" * (size - 1)
+    file.write_bytes(data)
+    with pytest.raises(JobFailed, match="gone from the memory; run it again"):
+        translate(models[0], corpus, tmp_path / "second", memory=memory)
+    translate(models[0], corpus, tmp_path / "second", memory=memory)
+    assert_same(tmp_path / "first", tmp_path / "second")
