@@ -18,7 +18,7 @@ from nmt.translation import attention, device
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode
-from nmt.translation.metrics import Metrics
+from nmt.translation.metrics import metrics
 from nmt.translation.output import Output
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screened
@@ -80,12 +80,13 @@ class DecodeActor:
         self._output = output_of(work)
         self._translator = load_translator(work)
         self._translator.tuning.settled = not work.gpus
-        self._metrics = Metrics(work.model_id)
+        self._metrics = metrics(work.model_id)
 
     def __call__(self, unit: Unit) -> dict[str, Any]:
         """Translate and commit a unit; returns its record."""
         record = translate_unit(unit, self._work, self._translator, self._output)
-        self._metrics.add(record)
+        self._metrics.count(record["counts"])
+        self._metrics.observe(record["seconds"])
         return record
 
 

@@ -1,17 +1,17 @@
-"""What an actor tells Prometheus, through Ray's own exporter on each node.
+"""What actors and tasks tell Prometheus, through Ray's own exporter on each node.
 
 Ray puts ``ray_`` before the names and ``_total`` after those of counters.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 _SECONDS = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0]
 
 
 class Metrics:
-    """Counts the units of one actor.
+    """What one process counts; made once in each, by `metrics`.
 
     Args:
         model_id: of the model; its first 12 characters are the tag ``model``.
@@ -30,9 +30,18 @@ class Metrics:
         for metric in (*self._counters.values(), self._seconds):
             metric.set_default_tags(tags)
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Count a unit that is committed."""
+    def count(self, counts: dict[str, int]) -> None:
+        """Count the rows of a unit that is committed."""
         for name, counter in self._counters.items():
-            if record["counts"][name]:  # Ray refuses to count by 0
-                counter.inc(record["counts"][name])
-        self._seconds.observe(record["seconds"])
+            if counts[name]:  # Ray refuses to count by 0
+                counter.inc(counts[name])
+
+    def observe(self, seconds: float) -> None:
+        """Say how long a unit took, or what is decoded in one go for a memory."""
+        self._seconds.observe(seconds)
+
+
+@cache
+def metrics(model_id: str) -> Metrics:
+    """This process's metrics."""
+    return Metrics(model_id)

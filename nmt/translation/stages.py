@@ -31,6 +31,7 @@ from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode, peak_bytes
+from nmt.translation.metrics import metrics
 from nmt.translation.parquet_input import read_rows
 from nmt.translation.results import result_schema, tabulate
 from nmt.translation.screening import Screen, Screened
@@ -200,15 +201,8 @@ class MemoryActor(DecodeActor):
             draw_rows(item.units, self._plan, self._translator)
             return {"sentences": 0, "target_tokens": 0}
         effort = translate_missing(item, self._plan, self._translator)
-        self._metrics.add(_told(effort, item.rows))
+        self._metrics.observe(effort["seconds"])
         return effort
-
-
-def _told(effort: dict[str, Any], rows: int) -> dict[str, Any]:
-    """What metrics are told of sentences for the memory, as if they were a unit."""
-    lost = rows - effort["sentences"]
-    counts = {"rows": rows, "rejected": lost, "target_tokens": effort["target_tokens"]}
-    return {"counts": counts, "seconds": effort["seconds"]}
 
 
 def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
@@ -358,6 +352,7 @@ def _write_unit(
         record["counts"][name] = int(np.count_nonzero(origins == kind))
     record |= {"alignment": None, "peak_bytes": peak_bytes()}
     output_of(work).commit(unit, files, record)
+    metrics(work.model_id).count(record["counts"])
 
 
 def _read(unit: Unit, work: Work) -> Rows:

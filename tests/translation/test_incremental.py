@@ -23,6 +23,7 @@ from nmt.storage import Location
 from nmt.tasks import Tasks
 from nmt.translation import incremental
 from nmt.translation.closing import Verdict
+from nmt.translation.metrics import Metrics
 from nmt.translator import Translator
 from nmt.vocabulary.words import build_words
 
@@ -144,6 +145,17 @@ def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -
     assert reused == night.report["counts"]["translated"] - 20
     translate(models[0], corpus, tmp_path / "plain")
     assert_same(tmp_path / "plain", tmp_path / "night")
+
+
+def test_each_night_counts_all_its_rows(models, corpus, tmp_path, monkeypatch) -> None:
+    """What Prometheus is told of a night is what its report counts, decoded or not."""
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(Metrics, "count", lambda self, counts: told.append(counts))
+    for output in ("first", "second"):
+        told.clear()
+        night = translate(models[0], corpus, tmp_path / output, memory=tmp_path / "memory")
+        for name in ("rows", "rejected", "target_tokens"):
+            assert sum(counts[name] for counts in told) == night.report["counts"][name] > 0
 
 
 def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_path) -> None:
