@@ -197,6 +197,12 @@ def _pool(
         least, most = request.actors
     else:
         least = most = total if rows > _SMALL else 1
+        useful = min(rows // _SMALL, items)
+        if total < useful and not cluster.is_own(request.address):
+            say(
+                f"the cluster has {total} CPU(s) now, and so many actors it gets; if it can grow, "
+                f"--actors {total}:{useful} lets the pool grow with it"
+            )
     least, most = min(least, items), min(most, items)
     threads = max(1, min(total // most, largest))
     say(f"{rows:,} rows on {most} actor(s) of {threads} core(s)")

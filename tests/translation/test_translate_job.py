@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
 from nmt.translation import job
-from nmt.translation.actor import translate_unit
+from nmt.translation.actor import DecodeActor, Work, translate_unit
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verdict import Verdict
@@ -152,3 +152,39 @@ def test_a_job_that_is_refused_at_the_last_moment_changes_nothing(night, monkeyp
         night.translate()
     assert "_SUCCESS" in found
     assert content(night.folder / "out") == found
+
+
+class Cluster:
+    """What Ray says of a cluster of so many CPUs on one node."""
+
+    def __init__(self, cpus: int) -> None:
+        self._resources = {"CPU": cpus} if cpus else {}
+
+    def cluster_resources(self) -> dict[str, int]:
+        return self._resources
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Resources": self._resources}]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "rows", "options", "hint"),
+    [
+        (0, 200_000, {"address": "head:6379"}, "--actors 1:10 "),
+        (4, 900_000, {"address": "head:6379"}, "--actors 4:25 "),
+        (64, 900_000, {"address": "head:6379"}, None),
+        (1, 9_000, {"address": "head:6379"}, None),
+        (1, 900_000, {"address": "head:6379", "actors": (1, 2)}, None),
+        (1, 900_000, {}, None),
+    ],
+)
+def test_a_pool_that_cannot_grow_is_said_where_it_matters(
+    capsys, cpus: int, rows: int, options: dict[str, Any], hint: str | None
+) -> None:
+    request = TranslateRequest((), "in", Location("out"), search=SEARCH, **options)
+    work: Any = Work(*(None,) * len(fields(Work)))
+    pool = job._pool(request, work, DecodeActor, (), rows, 25, Cluster(cpus))
+    said = capsys.readouterr().err
+    assert (hint or "") in said
+    assert ("can grow" in said) == (hint is not None)
+    assert (pool.least, pool.most) == options.get("actors", (pool.most, pool.most))
