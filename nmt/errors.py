@@ -25,6 +25,10 @@ class Diverged(Final):
     """Training came to numbers that are none."""
 
 
+class LeaseLost(Final):
+    """Another job writes to the output now."""
+
+
 class StoreAway(JobFailed):
     """A store failed in a way that may pass: it does not answer, or says that it is too busy."""
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from nmt.console import say
-from nmt.errors import JobFailed, StoreAway, UnusableInput
+from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.exchange import Exchange, exchange_at
 from nmt.storage import Location, format_json
 
@@ -74,7 +74,7 @@ class HeldLease:
         """Go on only if the lease is still held.
 
         Raises:
-            JobFailed: another job has it.
+            LeaseLost: another job has it.
         """
         if self._lost is not None:
             raise _lost(self._output, self._lost)
@@ -178,7 +178,7 @@ def check_owner(output: Location, owner: str) -> None:
     """Go on only if an output's lease still has this owner; for other processes of a job.
 
     Raises:
-        JobFailed: another job has it.
+        LeaseLost: another job has it.
     """
     file = output / NAME
     found = _parse(file.read_bytes()) if file.is_file() else None
@@ -201,8 +201,8 @@ def _held(output: Location, lease: Lease) -> JobFailed:
     )
 
 
-def _lost(output: Location, lease: Lease) -> JobFailed:
-    return JobFailed(
+def _lost(output: Location, lease: Lease) -> LeaseLost:
+    return LeaseLost(
         f"{output}: this job lost its lease (paused for too long?); {lease.holder} has taken over "
         "and goes on; nothing more was written here"
     )

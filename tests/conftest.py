@@ -1,5 +1,6 @@
 """Fixtures that tests of several packages share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from nmt.shards.dataset import Dataset
 
 __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
+
+
+@pytest.fixture(autouse=True)
+def _impatient_again() -> Iterator[None]:
+    """A job that began in one test's process leaves the next one no patience with stores."""
+    from nmt.storage import wait_for_stores
+
+    yield
+    wait_for_stores(0.0)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,6 @@ from nmt.lease import hold
 from nmt.storage import Location, persistently, wait_for_stores
 
 
-@pytest.fixture(autouse=True)
-def _impatient_again() -> Iterator[None]:
-    yield
-    wait_for_stores(0.0)
-
-
 def test_what_passes_is_tried_again() -> None:
     tries = []
 

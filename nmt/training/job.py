@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from nmt import bundle, cluster
+from nmt import bundle, cluster, lease
 from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.probe import check_writable
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage import Location, wait_for_stores
 from nmt.training.progress import Progress
 
 
@@ -56,7 +56,8 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     Raises:
         UnusableInput: data, settings or output that do not go together, or more than this
             machine has.
-        JobFailed: the cluster has no room, or training failed more often than allowed.
+        JobFailed: the cluster has no room, another job trains into this output, or training
+            failed more often than allowed.
     """
     dataset = Dataset.open(request.data)
     _check(request, dataset)
@@ -65,12 +66,28 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     if dry_run:
         _tell(request, dataset)
         return
-    finished = _finished(request)
-    if finished:
-        say(f"{request.output}: training already ended ({finished}); nothing to do")
+    if _is_finished(request):
         return
     ray = cluster.connect(request.address)
     share = _share(ray, request)
+    wait_for_stores()  # it answered just now
+    with lease.hold(request.output) as held:
+        # The job that had the lease may have begun it, or finished it.
+        _check_output(request, config)
+        if not _is_finished(request):
+            _fit(ray, request, share, config, held)
+
+
+def _fit(
+    ray: Any,
+    request: TrainRequest,
+    share: cluster.Share,
+    config: dict[str, Any],
+    held: lease.HeldLease,
+) -> None:
+    """Train, as the only job that writes to the output."""
+    if not cluster.is_own(request.address):
+        cluster.wait_for_room(ray, share, request.workers[0])
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
     # The devices are the workers'; TensorFlow in this process must not take their memory.
@@ -78,7 +95,7 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     with activity("loading Ray Train and TensorFlow"):
         from nmt.training.ray_trainer import fit
 
-    fit(ray, request, share)
+    fit(ray, request, share, held)
 
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
@@ -131,8 +148,6 @@ def _share(ray: Any, request: TrainRequest) -> cluster.Share:
     say(f"training on {asked}; {place} has {cluster.describe(nodes)}")
     if share.cpus < 1:
         say("warning: more workers than cores; they share them, and fewer would be as fast")
-    if not own:
-        cluster.wait_for_room(ray, share, request.workers[0])
     return share
 
 
@@ -152,7 +167,9 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
     output = request.output
     file = output / "config.yaml"
     if not file.is_file():
-        if output.is_file() or output.files(recursive=True):
+        files = output.files(recursive=True)
+        # A job may have been killed before it wrote more than its lease.
+        if output.is_file() or (files and files != [output / lease.NAME]):
             raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
         return
     before = yaml.safe_load(file.read_text())
@@ -170,6 +187,14 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
             f"{output}: was begun with other settings ({'; '.join(differences[:5])}); give "
             "another --output or the same settings"
         )
+
+
+def _is_finished(request: TrainRequest) -> bool:
+    """Whether there is nothing to do; tells why."""
+    finished = _finished(request)
+    if finished:
+        say(f"{request.output}: training already ended ({finished}); nothing to do")
+    return bool(finished)
 
 
 def _finished(request: TrainRequest) -> str:

@@ -15,6 +15,7 @@ from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 from nmt import cluster
 from nmt.console import activity, say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
+from nmt.lease import HeldLease
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
 from nmt.training.lost_workers import LossReporter
@@ -26,17 +27,19 @@ from nmt.training.worker import STOPPED, train_worker
 _NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
 
 
-def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
+def fit(ray: Any, request: TrainRequest, share: cluster.Share, lease: HeldLease) -> None:
     """Train on the connected cluster; continues where an earlier attempt left a checkpoint.
 
     Args:
         ray: the connected ray module.
         request: what was asked for, already checked.
         share: what each worker gets.
+        lease: the right to write to the output.
 
     Raises:
         UnusableInput: as a worker raised it.
         JobFailed: more failed attempts than ``max_failures``, or no room for the workers.
+        LeaseLost: another job has taken over the output.
         Interrupted: SIGTERM or SIGINT came; there is a checkpoint to continue from.
     """
     stall = request.settings.training.stall_seconds
@@ -49,7 +52,7 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share) -> None:
     with activity("training") as shown, Signals() as signals:
         watcher = Watcher(ray, board, shown, observers)
         try:
-            while _attempt(ray, request, share, board, watcher, signals) == STOPPED:
+            while _attempt(ray, request, share, lease, board, watcher, signals) == STOPPED:
                 if signals.received:
                     raise Interrupted(
                         f"stopped by {signals.received.name}, with a checkpoint; run the same "
@@ -69,14 +72,16 @@ def _attempt(
     ray: Any,
     request: TrainRequest,
     share: cluster.Share,
+    lease: HeldLease,
     board: Any,
     watcher: Watcher,
     signals: Signals,
 ) -> str:
     """Let Ray Train work until it ends; returns what the workers said in the end."""
-    trainer, asked = _trainer(request, share, board), False
+    trainer, asked = _trainer(request, share, board, lease.owner), False
     # In a thread: Ray Train would otherwise take SIGINT for itself, and end at once.
     for result in in_thread(trainer.fit):
+        lease.check()
         if watcher.failure:  # what else the workers do is of no use
             raise JobFailed(watcher.failure)
         if signals.received and not asked:
@@ -92,7 +97,9 @@ def _attempt(
     raise AssertionError("it ends with a result")
 
 
-def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> TensorflowTrainer:
+def _trainer(
+    request: TrainRequest, share: cluster.Share, board: Any, owner: str
+) -> TensorflowTrainer:
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
     parent = request.output.parent
@@ -115,6 +122,7 @@ def _trainer(request: TrainRequest, share: cluster.Share, board: Any) -> Tensorf
             "use_gpu": request.use_gpu,
             "init_from": str(request.init_from) if request.init_from else None,
             "board": board,
+            "owner": owner,
         },
         scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=request.use_gpu, resources_per_worker=share.resources

@@ -14,6 +14,7 @@ import ray.train
 from ray.train.collective import broadcast_from_rank_zero
 
 from nmt.errors import Diverged, Final
+from nmt.lease import check_owner
 from nmt.settings import Settings
 from nmt.storage import Location
 from nmt.training.checkpoint_store import CheckpointStore
@@ -28,7 +29,8 @@ def train_worker(config: dict[str, Any]) -> str:
 
     Args:
         config: ``data`` and ``output`` (URIs), ``settings``, ``threads``, ``devices``,
-            ``use_gpu``, ``init_from`` (URI or None), ``board`` (actor handle).
+            ``use_gpu``, ``init_from`` (URI or None), ``board`` (actor handle), ``owner`` (of the
+            output's lease).
 
     Returns:
         Why training ended for good, or `STOPPED`: it was asked to, and can be continued.
@@ -46,7 +48,7 @@ def train_worker(config: dict[str, Any]) -> str:
 
     output = Location(config["output"])
     settings = Settings.model_validate(config["settings"])
-    hooks = RayHooks(config["board"], replicas.rank, output, settings)
+    hooks = RayHooks(config["board"], replicas.rank, output, settings, config["owner"])
     init_from = Location(config["init_from"]) if config["init_from"] else None
     data = Dataset.open(Location(config["data"]))
     training = Training(data, settings, output, replicas, hooks, init_from)
@@ -79,10 +81,14 @@ class RayHooks:
         rank: this worker's number; only the first one is shown.
         output: the RUN folder.
         settings: all settings.
+        owner: who must have the output's lease when a checkpoint is stored.
     """
 
-    def __init__(self, board: Any, rank: int, output: Location, settings: Settings) -> None:
+    def __init__(
+        self, board: Any, rank: int, output: Location, settings: Settings, owner: str
+    ) -> None:
         self._board, self._rank = board, rank
+        self._output, self._owner = output, owner
         training = settings.training
         self._store = CheckpointStore(output, training.checkpoints, self.say)
         self._pulse = Pulse(self._asked, training.stall_seconds + _GRACE, self._last_words)
@@ -133,6 +139,8 @@ class RayHooks:
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""
         if self._rank == 0:
+            # Ray ends the workers of a driver that is gone, but not at once.
+            check_owner(self._output, self._owner)
             self._store.keep(metrics["step"], save)
         ray.train.report(metrics)
 

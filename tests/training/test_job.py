@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import dataclasses
 import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from corpora import make
 from models import TINY
 
-from nmt import bundle, cluster
-from nmt.errors import UnusableInput
+from nmt import bundle, cluster, lease
+from nmt.errors import JobFailed, UnusableInput
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
@@ -98,6 +99,62 @@ def test_the_driver_leaves_the_gpus_to_the_workers(demo_dataset, tmp_path, monke
     monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
     train(asked(demo_dataset, tmp_path / "run", use_gpu=True))
     assert seen == ["-1"]
+
+
+@pytest.fixture
+def fitted(monkeypatch) -> list[Any]:
+    """The leases under which trainings took place; they take no time and need no Ray."""
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    found: list[Any] = []
+    trainer = SimpleNamespace(fit=lambda *arguments: found.append(arguments[-1]))
+    monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
+    return found
+
+
+def test_of_two_jobs_on_one_output_the_second_ends(demo_dataset, tmp_path, fitted) -> None:
+    request = asked(demo_dataset, tmp_path / "run")
+    with lease.hold(request.output, 1.0) as held:
+        with pytest.raises(JobFailed, match=r"run: another job writes to it: process \d+ on"):
+            train(request)
+        held.check()
+        assert fitted == []
+        assert not (request.output / "config.yaml").exists()
+        train(request, dry_run=True)
+    train(request)  # which has ended now
+    assert len(fitted) == 1
+    train(request)
+    assert len(fitted) == 2
+
+
+def test_after_a_killed_job_the_next_one_takes_over(demo_dataset, tmp_path, fitted) -> None:
+    """Even where all that it left is its lease."""
+    request, now = asked(demo_dataset, tmp_path / "run"), time.time()
+    left = lease.Lease("gone", "process 1 on elsewhere", now, now + 1.5)
+    (request.output / lease.NAME).write_json(dataclasses.asdict(left))
+    train(request)
+    assert time.time() > left.expires - 0.2
+    (held,) = fitted
+    assert held.owner != "gone"
+
+
+def test_what_another_job_finished_in_the_meantime_is_done(
+    demo_dataset, tmp_path, fitted, monkeypatch, capsys
+) -> None:
+    request = asked(demo_dataset, tmp_path / "run", training={"epochs": 2})
+    ray = cluster.connect(None)
+
+    def finish(_: str | None) -> Any:
+        config = job.yaml.safe_dump(job._config(request, demo_dataset))
+        (request.output / "config.yaml").write_text(config)
+        progress = Progress(epoch=2, finished="epochs", epochs=2)
+        (request.output / "status.json").write_json(dataclasses.asdict(progress))
+        return ray
+
+    monkeypatch.setattr(cluster, "connect", finish)
+    train(request)
+    assert fitted == []
+    assert "already ended (2 epochs)" in capsys.readouterr().err
 
 
 def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsys) -> None:

@@ -1,0 +1,73 @@
+"""What a worker does at the seam to Ray Train, without Ray."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import ray.train
+
+from nmt import lease
+from nmt.errors import LeaseLost
+from nmt.settings import Settings
+from nmt.storage import Location
+from nmt.training import ray_trainer
+from nmt.training.signals import Signals
+from nmt.training.worker import RayHooks
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Location:
+    return Location(tmp_path / "run")
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray.train, "report", found.append)
+    return found
+
+
+@pytest.fixture
+def held(run: Location) -> Iterator[lease.HeldLease]:
+    with lease.hold(run) as found:
+        yield found
+
+
+def test_a_worker_whose_job_lost_the_output_stores_nothing(run, held, reported) -> None:
+    """As that of a driver that is gone, before Ray ends it."""
+
+    def save(folder: Path) -> None:
+        (folder / "state").write_text("weights")
+
+    hooks = RayHooks(None, 0, run, Settings(), held.owner)
+    try:
+        hooks.report({"step": 5}, save)
+        assert (run / "checkpoint_0000005" / "checkpoint.json").is_file()
+        now = time.time()
+        other = lease.Lease("other", "process 7 on b", now, now + 60)
+        (run / lease.NAME).write_json(other.__dict__)
+        with pytest.raises(LeaseLost, match="process 7 on b has taken over"):
+            hooks.report({"step": 6}, save)
+        assert [report["step"] for report in reported] == [5]
+        assert not (run / "checkpoint_0000006").exists()
+    finally:
+        hooks.close()
+
+
+def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
+    def check() -> None:
+        raise LeaseLost("another job has taken over")
+
+    trainer = SimpleNamespace(fit=lambda: time.sleep(30))
+    monkeypatch.setattr(ray_trainer, "_trainer", lambda *_: trainer)
+    lost: Any = SimpleNamespace(owner="x", check=check)
+    start, nothing = time.monotonic(), SimpleNamespace(failure="")
+    with pytest.raises(LeaseLost):
+        ray_trainer._attempt(nothing, *([nothing] * 2), lost, *([nothing] * 2), Signals())
+    assert time.monotonic() - start < 10
