@@ -80,10 +80,11 @@ def validations_of(folder: Path) -> list[dict[str, str]]:
 
 
 def events_of(folder: Path, name: str) -> dict[int, float]:
-    """A series of the TensorBoard events, by step."""
+    """A series of the TensorBoard events of all attempts, by step."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(folder / "run/tensorboard")).Reload().Tensors(name)
+    found = EventAccumulator(str(folder / "run/tensorboard"), size_guidance={"tensors": 0})
+    events = found.Reload().Tensors(name)
     return {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
 
 

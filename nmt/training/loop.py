@@ -303,7 +303,9 @@ class Training:
         self.hooks.rest()
         if self.replicas.rank == 0:
             self.progress.minutes = self._elapsed()
+            # A training that goes on from here cannot make them again.
             self._store("metrics.jsonl", self._folder.write_lines)
+            self._store("TensorBoard events", self._folder.write_events)
         progress = self.progress = self.hooks.agree(self.progress)
         metrics = {**self._latest, "step": progress.step, "bleu": progress.bleu}
         self.hooks.report(
@@ -341,7 +343,7 @@ class Training:
             self._save_model(line, self._best.place(progress.step))
             self._best.tidy(self._folder.validations)
         progress.minutes = self._elapsed()
-        self._store("metrics and plots", self._folder.write)
+        self._store("validations and plots", self._folder.write_validations)
         self._last_validation = time.monotonic() - start
         self.hooks.say(
             f"step {progress.step}: validation loss {outcome.loss:.3f}, BLEU {outcome.bleu:.2f}, "

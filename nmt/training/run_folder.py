@@ -72,17 +72,19 @@ class RunFolder:
         (self.location / "metrics.jsonl").write_text(lines)
         self._written = time.monotonic()
 
-    def write(self) -> None:
-        """Store everything as it is now."""
-        self.write_lines()
+    def write_events(self) -> None:
+        """Store the TensorBoard events of this attempt as they are now."""
+        self._events.flush()
+        (self.location / "tensorboard").upload(Path(self._scratch.name))
+
+    def write_validations(self) -> None:
+        """Store validations.tsv and the learning curve as they are now."""
         rows = ["\t".join(_COLUMNS)]
         rows += ["\t".join(_format(line[name]) for name in _COLUMNS) for line in self.validations]
         (self.location / "validations.tsv").write_text("\n".join(rows) + "\n")
         losses = [(line["step"], line["loss"]) for line in self._metrics]
         plot = learning_curve(losses, self.validations)
         (self.location / "plots" / "learning.png").write_bytes(plot)
-        self._events.flush()
-        (self.location / "tensorboard").upload(Path(self._scratch.name))
 
 
 def training_scalars(line: dict[str, Any]) -> dict[str, float]:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from corpora import rows
-from trainings import MemoryHooks, assert_same, instant, lines_of, scripted, training
+from trainings import (
+    MemoryHooks,
+    assert_same,
+    events_of,
+    instant,
+    lines_of,
+    scripted,
+    training,
+)
 
 from nmt import bundle
 from nmt.errors import Diverged, NotStored
@@ -84,6 +92,33 @@ def test_asked_to_stop_it_keeps_a_checkpoint_and_goes_on_later(dataset, tmp_path
     scripted(again, [1.0, 2.0])
     assert again.run().step == last
     assert_same(weights(again), weights(whole))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_tensorboard_has_every_step_that_metrics_jsonl_has(dataset, tmp_path, killed) -> None:
+    """Of a training that was asked to stop amid an epoch, or killed after a checkpoint there."""
+    more: dict[str, Any] = {"epochs": 1, "report_every": 1, **(EVERY_STEP if killed else {})}
+    work = training(dataset, tmp_path, **more)
+    instant(work, [])
+    if killed:
+
+        def die(step: int) -> None:
+            if step == 3:
+                raise MemoryError
+
+        work.hooks.beat = die
+        with pytest.raises(MemoryError):
+            work.run()
+    else:
+        work.hooks.stop_after = 3
+        work.run()
+    again = training(dataset, tmp_path, **more)
+    again.restore(tmp_path / "kept" / "checkpoint-3")
+    instant(again, [1.0])
+    last = again.run().step
+    steps = list(range(1, last + 1))
+    assert [line["step"] for line in lines_of(tmp_path)] == steps
+    assert sorted(events_of(tmp_path, "training/loss")) == steps
 
 
 def test_stopped_at_the_end_of_an_epoch_it_makes_up_for_the_validation(dataset, tmp_path) -> None:
