@@ -215,14 +215,18 @@ class Location:
         """A random-access reader of the file's bytes."""
         return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
-    def read_bytes(self) -> bytes:
-        """The whole file."""
+    def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
+        """What `parse` makes of the open file; where the store fails amid that, of another one."""
 
-        def read() -> bytes:
+        def read() -> T:
             with self.open() as file:
-                return file.read()
+                return parse(file)
 
         return self._ask(read)
+
+    def read_bytes(self) -> bytes:
+        """The whole file."""
+        return self.read(lambda file: file.read())
 
     def read_text(self) -> str:
         """The whole file as UTF-8."""
@@ -234,12 +238,7 @@ class Location:
 
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
-
-        def read() -> str:
-            with self.open() as file:
-                return hash_stream(file)
-
-        return self._ask(read)
+        return self.read(hash_stream)
 
     # Writing -----------------------------------------------------------------------------
 

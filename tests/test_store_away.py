@@ -3,13 +3,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from s3 import S3Server
 
 from nmt import lease, storage
 from nmt.errors import JobFailed, StoreAway, UnusableInput
 from nmt.lease import hold
+from nmt.shards.batches import Batch, Shape, epoch_batches
 from nmt.storage import Location, persistently, wait_for_stores
 
 
@@ -38,6 +43,36 @@ def test_what_the_user_can_mend_is_not(monkeypatch) -> None:
 
     with pytest.raises(UnusableInput):
         persistently(action)
+
+
+def batches(file: Location) -> Iterator[Batch]:
+    """An epoch of the pairs in a file of many row groups, of which each is a window."""
+    dataset = SimpleNamespace(files=lambda split: [file])
+    return epoch_batches(dataset, [Shape(10, 4)], seed=1, epoch=0, window=1)
+
+
+def pairs(count: int = 200) -> pa.Table:
+    lists = pa.array([[4 + i, 5] for i in range(count)], pa.list_(pa.int32()))
+    return pa.table({"source_ids": lists, "target_ids": lists})
+
+
+def test_what_fails_amid_reading_is_read_again(tmp_path, monkeypatch) -> None:
+    """A store that is away while a row group is read, not only when its file is opened."""
+    file = Location(tmp_path / "part.parquet")
+    file.write_table(pairs(), row_group_size=10)
+    expected = list(batches(file))
+    wait_for_stores(60)
+    monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
+    failures, read = iter([True, True, False] * 20), pq.ParquetFile.read_row_group
+
+    def failing(*arguments, **more):
+        if next(failures):
+            raise StoreAway("s3://b/x: the store failed")
+        return read(*arguments, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", failing)
+    for found, batch in zip(batches(file), expected, strict=True):
+        np.testing.assert_array_equal(found.source, batch.source)
 
 
 @pytest.fixture
@@ -76,3 +111,21 @@ def test_a_killed_store_that_comes_back_loses_nothing(store) -> None:
         time.sleep(2)
         held.check()
         assert lease._parse((place / lease.NAME).read_bytes()).owner == held.owner
+
+
+@pytest.mark.system
+def test_training_reads_on_when_a_killed_store_is_back(store) -> None:
+    file = Location("s3://nmt/data/part.parquet")
+    file.write_table(pairs(), row_group_size=10)
+    expected = list(batches(file))
+    wait_for_stores(120)
+    found = batches(file)
+    first = next(found)
+    store.kill()
+    back = threading.Timer(3, store.start)
+    back.start()
+    again = [first, *found]
+    back.join()
+    assert len(again) == len(expected) == 20
+    for one, other in zip(again, expected, strict=True):
+        np.testing.assert_array_equal(one.source, other.source)

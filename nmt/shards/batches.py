@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from nmt.shards.row_groups import count_row_groups, read_row_group
 from nmt.storage import Location
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -203,9 +203,7 @@ def _epoch_plan(
     """The windows of an epoch, each with its batches but those that are skipped."""
     random = np.random.default_rng([seed, epoch])
     groups = [
-        (file, group)
-        for file in dataset.files(split)
-        for group in range(_metadata(file).num_row_groups)
+        (file, group) for file in dataset.files(split) for group in range(count_row_groups(file))
     ]
     order = [groups[i] for i in random.permutation(len(groups))]
     for table in _windows(order, window, columns):
@@ -235,19 +233,12 @@ def _windows(
 ) -> Iterator[pa.Table]:
     tables: list[pa.Table] = []
     for file, group in groups:
-        with file.open() as handle:
-            reader = pq.ParquetFile(handle)
-            tables.append(reader.read_row_group(group, columns=columns))
+        tables.append(read_row_group(file, group, columns))
         if sum(table.num_rows for table in tables) >= window:
             yield pa.concat_tables(tables)
             tables = []
     if tables:
         yield pa.concat_tables(tables)
-
-
-def _metadata(file: Location) -> pq.FileMetaData:
-    with file.open() as handle:
-        return pq.read_metadata(handle)
 
 
 _Item = TypeVar("_Item")

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
+from nmt.shards.row_groups import count_row_groups, read_row_group
 from nmt.storage import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
 from nmt.vocabulary.lexicon import CELLS, Lexicon
@@ -93,12 +93,9 @@ class Dataset:
             split: ``train``, ``valid``, ``test`` or ``rejected``.
             columns: the columns wanted; None is all.
         """
-        wanted = None if columns is None else list(columns)
-        for location in self.files(split):
-            with location.open() as file:
-                parquet = pq.ParquetFile(file)
-                for number in range(parquet.num_row_groups):
-                    yield parquet.read_row_group(number, columns=wanted)
+        for file in self.files(split):
+            for number in range(count_row_groups(file)):
+                yield read_row_group(file, number, columns)
 
     def lexicon(self) -> Lexicon:
         """Learn a lexicon from the training pairs, or from an even sample of so many as fit."""

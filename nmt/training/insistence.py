@@ -9,6 +9,7 @@ from collections.abc import Callable
 from nmt.errors import JobFailed, NotStored, UnusableInput
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between attempts; a minute together
+_LONG = 60.0  # seconds after which there is no other attempt
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 STORE_ERRORS = (OSError, JobFailed, UnusableInput)
@@ -17,7 +18,8 @@ STORE_ERRORS = (OSError, JobFailed, UnusableInput)
 def insist(what: str, action: Callable[[], object], say: Callable[[str], None]) -> None:
     """Do something with a store, again after a pause where it fails.
 
-    Refusals are tried again, too: credentials are renewed, disks are cleared.
+    Refusals are tried again, too: credentials are renewed, disks are cleared. For a remote store
+    that is away an attempt itself waits (`nmt.storage.wait_for_stores`), and there is one only.
 
     Args:
         what: is being stored, for messages.
@@ -25,7 +27,7 @@ def insist(what: str, action: Callable[[], object], say: Callable[[str], None]) 
         say: is told of the first failure.
 
     Raises:
-        NotStored: it failed every time.
+        NotStored: it failed every time, or for long.
     """
     start = time.monotonic()
     for attempt, pause in enumerate([*PAUSES, None], 1):
@@ -34,9 +36,9 @@ def insist(what: str, action: Callable[[], object], say: Callable[[str], None]) 
             return
         except STORE_ERRORS as error:
             reason = _reason(error)
-            if pause is None:
+            if pause is None or time.monotonic() - start > _LONG:
                 raise NotStored(
-                    f"{what} could not be stored in {attempt} attempts within "
+                    f"{what} could not be stored in {attempt} attempt(s) within "
                     f"{time.monotonic() - start:.0f} s: {reason}; what was stored before is whole: "
                     "mend the store and run the same command again"
                 ) from None

@@ -16,7 +16,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from nmt.errors import Diverged, Final
 from nmt.lease import check_owner
 from nmt.settings import Settings
-from nmt.storage import Location
+from nmt.storage import Location, wait_for_stores
 from nmt.training.checkpoint_store import CheckpointStore
 from nmt.training.pulse import Pulse
 
@@ -37,6 +37,7 @@ def train_worker(config: dict[str, Any]) -> str:
     """
     from nmt.training.strategy import Replicas, set_up_devices
 
+    wait_for_stores()  # the driver has begun to use them
     context = ray.train.get_context()
     set_up_devices(config["threads"], config["devices"], config["use_gpu"])
     replicas = Replicas(

@@ -172,7 +172,7 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path) -> None:
     )
     assert done.returncode == 0, done.stderr
     failure, warning, before, after = done.stdout.splitlines()
-    assert "the checkpoint of step 7 could not be stored in 3 attempts" in failure
+    assert "the checkpoint of step 7 could not be stored in 3 attempt" in failure
     assert "no space is left" in failure
     assert "run the same command again" in failure
     assert "trying again" in warning
@@ -233,7 +233,7 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(
 
     stored.store._say = stored.said.append
     line.cut = True
-    with pytest.raises(NotStored, match="step 9 could not be stored in 4 attempts"):
+    with pytest.raises(NotStored, match="step 9 could not be stored in 4 attempt"):
         stored.keep(9)
     line.cut = False
     assert stored.newest(tmp_path / "x") == ("checkpoint_0000007", "weights of 7")

@@ -262,7 +262,7 @@ def test_a_store_that_fails_for_good_ends_training_with_one_line(
         work.hooks.beat = lambda _: None
 
     work.hooks.beat = spoil
-    with pytest.raises(NotStored, match="could not be stored in 3 attempts") as caught:
+    with pytest.raises(NotStored, match="could not be stored in 3 attempt") as caught:
         work.run()
     assert "\n" not in str(caught.value)
     assert "trying again" in work.hooks.lines[0]

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import ray.train
 
-from nmt import lease
+from nmt import lease, storage
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
 from nmt.storage import Location
 from nmt.training import ray_trainer
 from nmt.training.signals import Signals
-from nmt.training.worker import RayHooks
+from nmt.training.worker import RayHooks, train_worker
 
 
 @pytest.fixture
@@ -71,3 +71,14 @@ def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
     with pytest.raises(LeaseLost):
         ray_trainer._attempt(nothing, *([nothing] * 2), lost, *([nothing] * 2), Signals())
     assert time.monotonic() - start < 10
+
+
+def test_a_worker_waits_for_stores_from_the_beginning(monkeypatch) -> None:
+    def context() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray.train, "get_context", context)
+    assert storage._patience == 0
+    with pytest.raises(KeyboardInterrupt):
+        train_worker({})
+    assert storage._patience > 60
