@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from nmt.storage import Location
+from nmt.training.insistence import STORE_ERRORS
 
 
 class BestModels:
@@ -32,11 +34,12 @@ class BestModels:
         return [line["step"] for line in ranked[: self.count]]
 
     def tidy(self, validations: list[dict[str, Any]]) -> None:
-        """Remove the models that are none of the best."""
+        """Remove the models that are none of the best, as far as the store lets it."""
         wanted = {self.place(step).name for step in self.steps(validations)}
-        files = self.location.files(recursive=True)
-        for name in {file.parts_below(self.location)[0] for file in files} - wanted:
-            (self.location / name).delete()
+        with contextlib.suppress(*STORE_ERRORS):  # the next one removes them as well
+            files = self.location.files(recursive=True)
+            for name in {file.parts_below(self.location)[0] for file in files} - wanted:
+                (self.location / name).delete()
 
     def present(self, validations: list[dict[str, Any]]) -> dict[int, Location]:
         """Where the models lie, by step, best first.

@@ -241,8 +241,16 @@ class Training:
         progress.spoiled += 1
         happened = f"gradients are no numbers at step {progress.step}"
         if self.replicas.rank == 0:
-            place = self.output / "spoiled"
-            happened = spoiled.record(self.dataset, self.shapes, training, progress, batches, place)
+            self.hooks.rest()
+            happened = spoiled.record(
+                self.dataset,
+                self.shapes,
+                training,
+                progress,
+                batches,
+                self.output / "spoiled",
+                self.hooks.say,
+            )
         skips = training.on_nan == "skip"
         if hopeless or not skips or progress.spoiled > spoiled.MOST_IN_A_ROW:
             raise Diverged(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
+from typing import Any
 
 from nmt.settings import TrainingSettings
 from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
+from nmt.training.insistence import STORE_ERRORS, insist
 from nmt.training.progress import Progress
 from nmt.training.step import Outcome
 
@@ -31,8 +34,9 @@ def record(
     progress: Progress,
     batches: int,
     folder: Location,
+    say: Callable[[str], None],
 ) -> str:
-    """Write down which pairs the last update had.
+    """Write down which pairs the last update had, as far as the stores let it.
 
     Args:
         dataset: in training.
@@ -41,6 +45,7 @@ def record(
         progress: after the update.
         batches: how many of them it had.
         folder: where ``step-0000012.json`` goes, with the ids of all.
+        say: is told of a store that fails.
 
     Returns:
         What happened, in words, with the first ids.
@@ -49,14 +54,17 @@ def record(
     plan = batch_ids(
         dataset, shapes, training.seed, progress.epoch, training.window, progress.batch - batches
     )
-    ids = list(chain.from_iterable(islice(plan, batches)))
     file = folder / f"step-{progress.step:07d}.json"
     numbers = list(range(first + 1, progress.batch + 1))
-    file.write_json(
-        {"step": progress.step, "epoch": progress.epoch + 1, "batches": numbers, "ids": ids}
-    )
-    shown = ", ".join(str(number) for number in ids[:_SHOWN]) + (", …" if ids[_SHOWN:] else "")
+    line: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "batches": numbers}
+    pairs = "its pairs could not be read"
+    with contextlib.suppress(*STORE_ERRORS):  # what happened is said in any case
+        line["ids"] = ids = list(chain.from_iterable(islice(plan, batches)))
+        shown = ", ".join(str(number) for number in ids[:_SHOWN]) + (", …" if ids[_SHOWN:] else "")
+        pairs = f"ids {shown} of the training split"
+        insist("the ids of a batch", lambda: file.write_json(line), say)
+        pairs += f", all in {file}"
     return (
         f"loss or gradients are no numbers at step {progress.step} (epoch {progress.epoch + 1}, "
-        f"batch {', '.join(map(str, numbers))}; ids {shown} of the training split, all in {file})"
+        f"batch {', '.join(map(str, numbers))}; {pairs})"
     )

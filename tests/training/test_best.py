@@ -12,6 +12,7 @@ import pytest
 from trainings import assert_same, instant, lines_of, training, validations_of
 
 from nmt import bundle
+from nmt.errors import StoreAway
 from nmt.storage import Location
 from nmt.training.best import BestModels
 from nmt.training.loop import Training
@@ -111,6 +112,25 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     best = 9.5 if wins else 9.2
     assert bundle.check(Location(tmp_path / "run/model"))["validation"]["bleu"] == best
     assert kept(tmp_path) == [2 * steps, 4 * steps, 6 * steps]
+
+
+def test_a_store_that_removes_nothing_ends_no_training(dataset, tmp_path, monkeypatch) -> None:
+    delete = Location.delete
+
+    def away(place: Location) -> None:
+        if place.name.startswith("step-"):
+            raise StoreAway("s3://b/x: the store failed")
+        delete(place)
+
+    work = training(dataset, tmp_path, epochs=3, keep_best=2, average_best=False)
+    instant(work, [1.0, 2.0, 3.0])
+    with monkeypatch.context() as patch:
+        patch.setattr(Location, "delete", away)
+        assert work.run().finished == "epochs"
+    steps = work.steps_per_epoch
+    assert kept(tmp_path) == [steps, 2 * steps, 3 * steps]
+    work._best.tidy(work._folder.validations)  # as the next validation does
+    assert kept(tmp_path) == [2 * steps, 3 * steps]
 
 
 def test_the_mean_is_made_once(dataset, tmp_path) -> None:

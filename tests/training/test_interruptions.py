@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from trainings import (
 )
 
 from nmt import bundle
-from nmt.errors import Diverged, NotStored
+from nmt.errors import Diverged, NotStored, StoreAway
 from nmt.shards.batches import batch_ids
 from nmt.storage import Location
-from nmt.training import insistence
+from nmt.training import insistence, spoiled
 from nmt.training.loop import Training
 
 EVERY_STEP = {"checkpoint_minutes": 1e-9}
@@ -219,6 +220,33 @@ def test_numbers_that_are_none_stop_training_and_name_the_batch(
     assert f"at step {step} (epoch 1, batch {', '.join(map(str, record['batches']))};" in line
     assert str(record["ids"][0]) in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("part", ["spoiled", "data"])
+def test_a_store_that_fails_hides_no_numbers_that_are_none(
+    dataset, tmp_path, monkeypatch, part
+) -> None:
+    """Neither where the ids are to be stored nor where they are to be read."""
+    monkeypatch.setattr(insistence, "PAUSES", (0.01, 0.01))
+    work = training(dataset, tmp_path, epochs=1)
+    instant(work, [])
+    step = work._step
+    work._step = lambda *arguments: step(*arguments)._replace(loss=np.nan)
+    if part == "spoiled":
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "spoiled").write_text("no folder")
+        expected = r"batch 1; ids \d+, .* of the training split\); lower training\.learning_rate"
+    else:
+
+        def away(*_: Any) -> Iterator[list[int]]:
+            raise StoreAway("s3://b/x: the store failed")
+            yield
+
+        monkeypatch.setattr(spoiled, "batch_ids", away)
+        expected = r"batch 1; its pairs could not be read\); lower training\.learning_rate"
+    with pytest.raises(Diverged, match=expected):
+        work.run()
+    assert bool(work.hooks.lines) == (part == "spoiled")
 
 
 @pytest.mark.parametrize("more", [{}, {"precision": "float16"}, {"accumulate": 2}])
