@@ -59,13 +59,21 @@ def fit(ray: Any, request: TrainRequest, share: cluster.Share, lease: HeldLease)
                         "command again to continue",
                         signals.received,
                     )
-                say("a node is being taken away; training goes on without it")
+                say(f"a node is being taken away; {_resumption(request.workers)}")
             succeeded = True
         finally:
             watcher.close()
             observers.close(succeeded and not watcher.failure)
         if watcher.failure:
             raise JobFailed(watcher.failure)
+
+
+def _resumption(workers: tuple[int, int]) -> str:
+    """How a training goes on that loses a node, in words."""
+    least, most = workers
+    if least < most:
+        return "training goes on without it"
+    return f"training goes on as soon as there is room for {most} worker(s) elsewhere"
 
 
 def _attempt(

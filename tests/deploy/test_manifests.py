@@ -11,7 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from ray._private import ray_constants
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.dashboard.modules.job.job_supervisor import JobSupervisor
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay_v1_6_2.yaml").read_text("utf-8"))
@@ -93,6 +95,28 @@ def test_train_asks_for_what_its_groups_have() -> None:
     limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert "--use-gpu" in options
     assert int(limits["nvidia.com/gpu"]) >= int(options.get("--devices-per-worker", 1))
+
+
+def environment_of(group: dict[str, Any]) -> dict[str, str]:
+    """The variables of a group's container, but for those that are secrets."""
+    (container,) = group["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def test_there_is_time_for_a_checkpoint_when_a_pod_or_the_job_must_go() -> None:
+    """Ray itself has the names, and would end a job after 3 seconds and a pod's work after 30."""
+    assert ray_constants.RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S == 30
+    assert JobSupervisor.DEFAULT_RAY_JOB_STOP_WAIT_TIME_S == 3
+    cluster = job_of(read(ROOT / "deploy/rayjob-train.yaml"))["rayClusterSpec"]
+    (group,) = cluster["workerGroupSpecs"]
+    drain = float(environment_of(group)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"])
+    grace = group["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace - 20 < drain < grace
+    wait = int(environment_of(cluster["headGroupSpec"])["RAY_JOB_STOP_WAIT_TIME_S"])
+    assert wait >= 60
+    # A variable that stands before the command that reads it.
+    command = read(CLUSTER)["head_start_ray_commands"][-1]
+    assert re.search(rf"RAY_JOB_STOP_WAIT_TIME_S={wait} ray start --head", command)
 
 
 def test_no_night_meets_the_next_one() -> None:

@@ -13,12 +13,14 @@ import pytest
 import ray.train
 
 from nmt import lease, storage
+from nmt.cluster import Share
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
 from nmt.storage import Location
 from nmt.training import ray_trainer
+from nmt.training.job import TrainRequest
 from nmt.training.signals import Signals
-from nmt.training.worker import RayHooks, train_worker
+from nmt.training.worker import STOPPED, RayHooks, train_worker
 
 
 @pytest.fixture
@@ -71,6 +73,30 @@ def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
     with pytest.raises(LeaseLost):
         ray_trainer._attempt(nothing, *([nothing] * 2), lost, *([nothing] * 2), Signals())
     assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [((1, 4), "without it"), ((4, 4), "as soon as there is room for 4 worker(s) elsewhere")],
+)
+def test_what_is_said_of_a_node_that_goes_is_what_comes(
+    tmp_path, monkeypatch, capsys, workers, words
+) -> None:
+    """A fixed number of workers waits for a place for all of them, an elastic one does not."""
+    answers = iter([STOPPED, "epochs"])
+    monkeypatch.setattr(ray_trainer, "_attempt", lambda *_: next(answers))
+    monkeypatch.setattr(ray_trainer.cluster, "on_this_node", lambda _: {})
+    monkeypatch.setattr(ray_trainer, "Observers", lambda _: SimpleNamespace(close=lambda _: None))
+    watcher = SimpleNamespace(failure="", close=lambda: None)
+    monkeypatch.setattr(ray_trainer, "Watcher", lambda *_: watcher)
+    actor = SimpleNamespace(remote=lambda: None)
+    fake: Any = SimpleNamespace(remote=lambda **_: lambda _: actor)
+    for name in ("WORKER_HEALTH_CHECK_TIMEOUT_S", "WORKER_GROUP_START_TIMEOUT_S"):
+        monkeypatch.setenv(f"RAY_TRAIN_{name}", "300")
+    place = Location(tmp_path)
+    request = TrainRequest(place, place / "run", Settings(), workers)
+    ray_trainer.fit(fake, request, Share(1.0), fake)
+    assert f"a node is being taken away; training goes on {words}\n" in capsys.readouterr().err
 
 
 def test_a_worker_waits_for_stores_from_the_beginning(monkeypatch) -> None:
