@@ -100,6 +100,12 @@ def _fit(
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
     check_sizes(request.settings.model)
+    if request.workers[1] > 1 and request.devices > 1 and not request.use_gpu:
+        # MultiWorkerMirroredStrategy sees one CPU a worker, however many logical ones it has.
+        raise UnusableInput(
+            f"--devices-per-worker {request.devices}: several devices in each of several workers "
+            "must be GPUs; add --use-gpu, or give --devices-per-worker 1 and more --workers"
+        )
     for split in ("train", "valid"):
         if not dataset.rows(split):
             raise UnusableInput(

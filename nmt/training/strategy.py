@@ -58,6 +58,9 @@ class Replicas:
         rank: this worker's number.
         devices: replicas a worker.
         use_gpu: whether the replicas are GPUs.
+
+    Raises:
+        UnusableInput: TensorFlow makes another number of replicas of them.
     """
 
     def __init__(
@@ -80,6 +83,14 @@ class Replicas:
         else:
             self.strategy = tf.distribute.get_strategy()
             self._description += "no strategy"
+        # A replica too few, and its slices of the batches would never be trained.
+        found = self.strategy.num_replicas_in_sync
+        if found != self.count:
+            raise UnusableInput(
+                f"{self._description}: {found} replica(s) instead of {self.count}; set "
+                "--devices-per-worker to the devices that each worker has (without --use-gpu one, "
+                "where there are several workers)"
+            )
 
     def describe(self) -> str:
         """Workers, devices and strategy in words."""

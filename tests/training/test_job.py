@@ -90,6 +90,18 @@ def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monk
     assert not request.output.exists()
 
 
+@pytest.mark.parametrize("workers", [(2, 2), (1, 2)])
+def test_several_cpus_in_each_of_several_workers_are_refused(
+    demo_dataset, tmp_path, monkeypatch, workers
+) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    line = refused(asked(demo_dataset, tmp_path / "run", workers=workers, devices=2))
+    assert line.startswith("--devices-per-worker 2: ")
+    assert "add --use-gpu, or give --devices-per-worker 1" in line
+    for fitting in ({"workers": (1, 1)}, {"workers": workers, "use_gpu": True}):
+        train(asked(demo_dataset, tmp_path / "run", devices=2, **fitting), dry_run=True)
+
+
 def test_the_driver_leaves_the_gpus_to_the_workers(demo_dataset, tmp_path, monkeypatch) -> None:
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0, "GPU": 1.0}}])
     monkeypatch.setattr(cluster, "connect", lambda _: ray)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,18 @@ WORKER = """
     }))
 """
 
+UNSEEN = """
+    import json, sys
+    import nmt.model
+    from nmt.errors import UnusableInput
+    from nmt.training.strategy import Replicas, set_up_devices
+    set_up_devices(1, 2, False)
+    try:
+        Replicas(2, json.loads(sys.argv[1])["rank"], 2)
+    except UnusableInput as error:
+        print(error)
+"""
+
 SIZES = {"embedding_dim": 24, "encoder_units": 16, "decoder_units": 32, "attention_units": 16}
 SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # Rows that cannot be divided by two.
@@ -119,6 +131,25 @@ def _ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def _started(
+    code: str, rank: int, addresses: list[str], place: Mapping[str, Any] | None = None
+) -> subprocess.Popen:
+    """A worker's process, which learns of the others from TF_CONFIG as Ray Train sets it."""
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), json.dumps({**(place or {}), "rank": rank})],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "",
+            **({"TF_CONFIG": json.dumps(config)} if len(addresses) > 1 else {}),
+        },
+    )
 
 
 def train(
@@ -147,26 +178,7 @@ def train(
     folder.mkdir(exist_ok=True)
     with _processes() as running:
         for rank in range(workers):
-            cluster = {"worker": addresses}
-            config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
-            more = {"TF_CONFIG": json.dumps(config)} if workers > 1 else {}
-            running.append(
-                subprocess.Popen(
-                    [
-                        *(sys.executable, "-c", textwrap.dedent(WORKER)),
-                        json.dumps({**place, "rank": rank}),
-                    ],
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    env={
-                        **os.environ,
-                        "TF_CPP_MIN_LOG_LEVEL": "3",
-                        "CUDA_VISIBLE_DEVICES": "",
-                        **more,
-                    },
-                )
-            )
+            running.append(_started(WORKER, rank, addresses, place))
         told = [process.communicate(timeout=_PATIENCE) for process in running]
         for process in running:
             assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
@@ -202,6 +214,17 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
         assert apart(folder, tmp_path / "1x1") < 2e-4, (workers, devices)
     assert len(steps) == 1
     assert steps.pop() > 10 // accumulate
+
+
+def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
+    """Without the patch TensorFlow takes one CPU of each worker; half the rows would be lost."""
+    addresses = [f"127.0.0.1:{port}" for port in _ports(2)]
+    with _processes() as running:
+        for rank in (0, 1):
+            running.append(_started(UNSEEN, rank, addresses))
+        told = [process.communicate(timeout=_PATIENCE) for process in running]
+    for out, err in told:
+        assert "2 replica(s) instead of 4; set --devices-per-worker" in out, err[-3000:]
 
 
 def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(dataset, tmp_path) -> None:
