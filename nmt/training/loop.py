@@ -53,7 +53,7 @@ class Hooks(Protocol):
         """Learn that a step is done, or work on the next begins; must be fast."""
 
     def rest(self) -> None:
-        """Learn that what comes now takes as long as it takes, until the next `beat`."""
+        """Learn that what comes now may take much longer than a step, until the next `beat`."""
 
     def wants_stop(self) -> bool:
         """Whether this attempt should end now, to be continued later; must be fast."""

@@ -18,7 +18,7 @@ from nmt.lease import check_owner
 from nmt.settings import Settings
 from nmt.storage import Location, wait_for_stores
 from nmt.training.checkpoint_store import CheckpointStore
-from nmt.training.pulse import Pulse
+from nmt.training.pulse import Pulse, rest_seconds
 
 STOPPED = "stopped"
 _GRACE = 30.0  # seconds that Ray Train has to replace a worker that does not answer at all
@@ -39,21 +39,21 @@ def train_worker(config: dict[str, Any]) -> str:
 
     wait_for_stores()  # the driver has begun to use them
     context = ray.train.get_context()
-    set_up_devices(config["threads"], config["devices"], config["use_gpu"])
-    replicas = Replicas(
-        context.get_world_size(), context.get_world_rank(), config["devices"], config["use_gpu"]
-    )
-    # Only now: these modules create tensors, which settles the devices.
-    from nmt.shards.dataset import Dataset
-    from nmt.training.loop import Training
-
     output = Location(config["output"])
     settings = Settings.model_validate(config["settings"])
-    hooks = RayHooks(config["board"], replicas.rank, output, settings, config["owner"])
-    init_from = Location(config["init_from"]) if config["init_from"] else None
-    data = Dataset.open(Location(config["data"]))
-    training = Training(data, settings, output, replicas, hooks, init_from)
+    # First: the workers already wait for each other where the strategy is made.
+    rank = context.get_world_rank()
+    hooks = RayHooks(config["board"], rank, output, settings, config["owner"])
     try:
+        set_up_devices(config["threads"], config["devices"], config["use_gpu"])
+        replicas = Replicas(context.get_world_size(), rank, config["devices"], config["use_gpu"])
+        # Only now: these modules create tensors, which settles the devices.
+        from nmt.shards.dataset import Dataset
+        from nmt.training.loop import Training
+
+        init_from = Location(config["init_from"]) if config["init_from"] else None
+        data = Dataset.open(Location(config["data"]))
+        training = Training(data, settings, output, replicas, hooks, init_from)
         if hooks.restore(training.restore):
             hooks.say(f"continuing from step {training.progress.step}")
         hooks.say(
@@ -92,7 +92,8 @@ class RayHooks:
         self._output, self._owner = output, owner
         training = settings.training
         self._store = CheckpointStore(output, training.checkpoints, self.say)
-        self._pulse = Pulse(self._asked, training.stall_seconds + _GRACE, self._last_words)
+        stall = training.stall_seconds
+        self._pulse = Pulse(self._asked, stall + _GRACE, rest_seconds(stall), self._last_words)
 
     def _asked(self) -> bool:
         return _is_preempted() or ray.get(self._board.asks_to_stop.remote(), timeout=10)

@@ -10,7 +10,7 @@ import pytest
 
 from nmt.training import pulse as module
 from nmt.training.lost_workers import describe
-from nmt.training.pulse import Pulse
+from nmt.training.pulse import Pulse, rest_seconds
 from nmt.training.signals import Signals, in_thread
 
 
@@ -25,8 +25,8 @@ class Ends:
     def __init__(self) -> None:
         self.words, self.status = [], threading.Event()
 
-    def pulse(self, asked: Callable[[], bool], patience: float) -> Pulse:
-        return Pulse(asked, patience, self.words.append, lambda _: self.status.set())
+    def pulse(self, asked: Callable[[], bool], patience: float, rest: float = 60) -> Pulse:
+        return Pulse(asked, patience, rest, self.words.append, lambda _: self.status.set())
 
 
 def test_a_worker_that_makes_no_step_ends_and_says_why() -> None:
@@ -39,7 +39,37 @@ def test_a_worker_that_makes_no_step_ends_and_says_why() -> None:
     assert "after step 41 (training.stall_seconds)" in ends.words[0]
 
 
-def test_it_may_rest_as_long_as_it_likes() -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_rest_without_an_end_ends_too(begun) -> None:
+    """Of the start-up, and of a validation or checkpoint."""
+    ends = Ends()
+    pulse = ends.pulse(lambda: False, 0.05, rest=0.4)
+    if begun:
+        pulse.beat(7)
+        pulse.rest()
+    assert ends.status.wait(30)
+    pulse.close()
+    assert "was not done with starting, validating or storing" in ends.words[0]
+    assert f"after step {7 if begun else 0} (at most 2 hours, or 12 times" in ends.words[0]
+
+
+def test_each_rest_has_the_whole_time() -> None:
+    ends = Ends()
+    pulse = ends.pulse(lambda: False, 60, rest=3)
+    for _ in range(8):
+        pulse.rest()
+        time.sleep(0.5)
+    pulse.close()
+    assert not ends.status.is_set()
+
+
+def test_a_rest_may_take_hours() -> None:
+    """However soon a step that stalls is to be noticed."""
+    assert rest_seconds(5) == 2 * 3600
+    assert rest_seconds(3600) == 12 * 3600
+
+
+def test_a_rest_may_take_longer_than_a_step() -> None:
     ends = Ends()
     pulse = ends.pulse(lambda: False, 0.05)  # resting until the first step
     time.sleep(0.3)
