@@ -15,6 +15,7 @@ from nmt import cluster
 from nmt.settings import ModelSettings, Settings
 from nmt.shards.batches import Shape
 from nmt.storage import Location
+from nmt.training import step
 from nmt.training.job import TrainRequest, train
 from nmt.training.preview import batch_bytes, preview, state_bytes, strategy_name
 
@@ -60,6 +61,23 @@ def test_memory_goes_with_what_is_kept() -> None:
     assert batch_bytes(model, Shape(64, 20), 8000, 4) == whole / 4
     assert whole > 3 * 64 * 20 * 8000 * 4  # logits, softmax, gradient
     assert batch_bytes(model, Shape(65, 20), 8000, 4) > whole / 4
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({}, {"precision": "bfloat16"}, {"accumulate": 2}),
+        *({"precision": "float16"}, {"on_nan": "skip"}, {"on_nan": "skip", "accumulate": 3}),
+    ],
+)
+def test_memory_has_sums_of_gradients_where_a_step_keeps_them(
+    dataset, tmp_path, monkeypatch, more
+) -> None:
+    kept = []
+    monkeypatch.setattr(step, "Gathered", lambda *arguments: kept.append(arguments))
+    monkeypatch.setattr(step, "_compile", lambda *_: None)
+    work = training(dataset, tmp_path, **more)
+    assert state_bytes(1000, work.settings.training) == 16_000 + 4_000 * len(kept)
 
 
 @pytest.mark.parametrize("workers", [(1, 1), (2, 4)])
