@@ -186,7 +186,7 @@ def share(
         return Share(threads_per_worker(nodes, min(places, most), gpus), gpus)
     if not own:
         return Share(1, gpus)
-    have = int(_total(nodes, "GPU"))
+    have = count_gpus(nodes)
     if least * gpus > have:
         raise UnusableInput(
             f"{least} worker(s) with {gpus} GPU(s) each asked for, this machine has {have}; lower "
@@ -216,6 +216,11 @@ def count_places(nodes: Sequence[Mapping[str, Any]], share: Share) -> int:
         )
         for node in _live(nodes)
     )
+
+
+def count_gpus(nodes: Sequence[Mapping[str, Any]]) -> int:
+    """GPUs of the live nodes."""
+    return int(_total(nodes, "GPU"))
 
 
 def describe(nodes: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,10 +103,46 @@ def test_several_cpus_in_each_of_several_workers_are_refused(
         train(asked(demo_dataset, tmp_path / "run", devices=2, **fitting), dry_run=True)
 
 
-def test_the_driver_leaves_the_gpus_to_the_workers(demo_dataset, tmp_path, monkeypatch) -> None:
-    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0, "GPU": 1.0}}])
-    monkeypatch.setattr(cluster, "connect", lambda _: ray)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+@pytest.fixture
+def machine(monkeypatch) -> Callable[[int], None]:
+    """Makes Ray a machine with so many GPUs, where training takes no time."""
+
+    def have(gpus: int) -> None:
+        resources = {"CPU": 8.0, "GPU": float(gpus)}
+        ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": resources}])
+        monkeypatch.setattr(cluster, "connect", lambda _: ray)
+        trainer = SimpleNamespace(fit=lambda *_: None)
+        monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("gpus", "request_", "told"),
+    [
+        (4, {}, "uses 0; --use-gpu would use them"),
+        (4, {"use_gpu": True}, "uses 1; more --workers or --devices-per-worker would use them"),
+        (4, {"use_gpu": True, "workers": (1, 2)}, "has 4 GPU(s), and training uses 2; more"),
+        (4, {"use_gpu": True, "devices": 4}, ""),
+        (4, {"use_gpu": True, "workers": (1, 8)}, ""),
+        (0, {}, ""),
+    ],
+)
+def test_gpus_that_nobody_uses_are_told_of(
+    demo_dataset, tmp_path, machine, capsys, gpus, request_, told
+) -> None:
+    machine(gpus)
+    train(asked(demo_dataset, tmp_path / "run", **request_))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == bool(told)
+    assert told in "".join(warnings)
+
+
+def test_the_driver_leaves_the_gpus_to_the_workers(
+    demo_dataset, tmp_path, machine, monkeypatch
+) -> None:
+    machine(1)
     seen = []
     trainer = SimpleNamespace(fit=lambda *_: seen.append(os.environ["CUDA_VISIBLE_DEVICES"]))
     monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
