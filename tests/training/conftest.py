@@ -1,12 +1,22 @@
 """Fixtures of the tests of training."""
 
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from corpora import make
 
 if TYPE_CHECKING:
     from nmt.shards.dataset import Dataset
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """A job hides the GPUs from its own process, and a later test may need them."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

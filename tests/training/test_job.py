@@ -139,6 +139,17 @@ def test_gpus_that_nobody_uses_are_told_of(
     assert told in "".join(warnings)
 
 
+def test_a_dry_run_leaves_the_gpus_alone(demo_dataset, tmp_path, machine, monkeypatch) -> None:
+    """TensorFlow would take their memory where the model is counted."""
+    machine(1)
+    seen = []
+    module = SimpleNamespace(preview=lambda *_: [os.environ["CUDA_VISIBLE_DEVICES"]])
+    monkeypatch.setitem(sys.modules, "nmt.training.preview", module)
+    monkeypatch.setattr(job, "say", seen.append)
+    train(asked(demo_dataset, tmp_path / "run", use_gpu=True), dry_run=True)
+    assert "-1" in seen
+
+
 def test_the_driver_leaves_the_gpus_to_the_workers(
     demo_dataset, tmp_path, machine, monkeypatch
 ) -> None:
