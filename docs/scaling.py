@@ -69,7 +69,8 @@ def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dic
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, training.clip_norm)
     shapes = choose_shapes(dataset.widths(), training.buckets, size * training.batch_tokens)
-    batches = epoch_batches(dataset, shapes, training.seed, 0, training.window)
+    place = {"rank": rank, "workers": workers}
+    batches = epoch_batches(dataset, shapes, training.seed, 0, training.window, **place)
     for batch in islice(batches, _WARM_UP):
         float(step([batch], (1, 1)).loss)
     start = time.monotonic()

@@ -4,12 +4,14 @@ A step is made of three parts. *Compute*: the model's operations at the speed th
 reaches, and what a batch takes whatever its size. *All-reduce*: the gradients of all
 replicas are summed in a ring, which sends 2 (n - 1) / n of their bytes over every link in
 2 (n - 1) hops (Patarasuk and Yuan 2009); it begins when the gradients are there, so nothing
-overlaps. *Input*: every worker makes the whole global batch ahead of time and takes its slice, so
-training waits only where that takes longer than the other two.
+overlaps. *Input*: each machine has one worker, which reads and plans the whole global batch and
+pads its own part of it; ahead of time, so training waits only where that takes longer than the
+other two.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +29,8 @@ class Machine:
         inside: bytes a second, each way, between two replicas of a machine.
         network: bytes a second, each way, between two machines.
         latency: seconds of a hop of the ring.
-        rows: sentence pairs a second that a worker reads and pads.
+        reads: sentence pairs a second that a worker reads, and plans the batches of.
+        pads: sentence pairs a second that a worker pads.
     """
 
     operations: float
@@ -36,7 +39,8 @@ class Machine:
     inside: float
     network: float
     latency: float
-    rows: float
+    reads: float
+    pads: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def cost(job: Job, machine: Machine, replicas: int) -> Cost:
     bandwidth = machine.inside if replicas <= machine.node else machine.network
     exchange = ring_seconds(replicas, _FLOAT * job.parameters, bandwidth, machine.latency)
     tokens = job.accumulate * job.tokens * replicas
-    reading = tokens / job.row / machine.rows
+    pairs, workers = tokens / job.row, math.ceil(replicas / machine.node)
+    reading = pairs / machine.reads + pairs / workers / machine.pads
     wait = max(0.0, reading - compute - exchange)
     step = compute + exchange + wait
     return Cost(compute, exchange, wait, tokens / step, compute / step)

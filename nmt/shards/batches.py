@@ -3,7 +3,7 @@
 An epoch's row groups are shuffled and read in windows; inside a window the pairs are
 shuffled, put into buckets by length, and cut into batches of one shape a bucket. So every
 pair is used exactly once an epoch, padding stays small, nothing is compiled twice, and every
-replica of a distributed training can take its slice of the same plan.
+worker of a distributed training can make its part of the same plan, and nothing else.
 """
 
 from __future__ import annotations
@@ -151,8 +151,13 @@ def epoch_batches(
     window: int,
     skip: int = 0,
     split: str = "train",
+    rank: int = 0,
+    workers: int = 1,
 ) -> Iterator[Batch]:
-    """The global batches of one epoch.
+    """A worker's part of the global batches of one epoch: every workers-th row of each.
+
+    All workers' parts have one shape, as wide as the global batch; a row that is missing for that
+    counts for nothing. A single worker's part is the whole batch.
 
     Args:
         dataset: where the shards lie.
@@ -162,12 +167,15 @@ def epoch_batches(
         window: pairs shuffled together.
         skip: batches already used, when training continues in mid-epoch.
         split: which part of the dataset.
+        rank: the worker's number.
+        workers: number of workers.
     """
     columns = ["source_ids", "target_ids"]
     for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
         source, target = (Ragged.of(table[name]) for name in columns)
         for rows, shape in plan:
-            yield make_batch(source, target, rows, shape)
+            part = Shape(-(-shape.rows // workers), shape.width)
+            yield make_batch(source, target, rows[rank::workers], part)
 
 
 def batch_ids(
@@ -179,7 +187,7 @@ def batch_ids(
     skip: int = 0,
     split: str = "train",
 ) -> Iterator[list[int]]:
-    """The ids of the pairs in the batches of `epoch_batches`, which has the same arguments.
+    """The ids of the pairs in the global batches of `epoch_batches`, with its arguments.
 
     Training itself needs none, so they are only read when a batch is to be named.
     """

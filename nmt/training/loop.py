@@ -172,8 +172,18 @@ class Training:
         return self.progress
 
     def _plan(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
-        training = self.settings.training
-        return epoch_batches(self.dataset, self.shapes, training.seed, epoch, training.window, skip)
+        """This worker's part of the rest of an epoch's batches."""
+        training, replicas = self.settings.training, self.replicas
+        return epoch_batches(
+            self.dataset,
+            self.shapes,
+            training.seed,
+            epoch,
+            training.window,
+            skip,
+            rank=replicas.rank,
+            workers=replicas.workers,
+        )
 
     def _epoch(self, total: int) -> None:
         training = self.settings.training
@@ -197,7 +207,8 @@ class Training:
             seed = (training.seed, progress.step * self.replicas.count)
             outcome = self._step(group, seed, self._wishes(), progress.loss_scale)
             progress.step, progress.batch = progress.step + 1, progress.batch + len(group)
-            interval.add(outcome, sum(batch.target_outputs.size for batch in group))
+            cells = self.replicas.workers * sum(batch.target_outputs.size for batch in group)
+            interval.add(outcome, cells)
             self._judge(outcome, len(group))
             ends, stops, keeps = outcome.wishes
             if ends or stops or progress.step % training.report_every == 0:

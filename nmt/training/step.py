@@ -86,8 +86,8 @@ def make_train_step(
         skip_nan: forbid an update whose loss or gradients are no finite numbers.
 
     Returns:
-        A function of the global batches of one update, a seed for the dropout, this worker's
-        wishes and, for float16, the factor on the loss.
+        A function of this worker's parts of the global batches of one update, a seed for the
+        dropout, this worker's wishes and, for float16, the factor on the loss.
     """
     features_of, variables = make_features(model), model.trainable_variables
     scaled = model.compute_dtype == "float16"

@@ -66,7 +66,8 @@ class Replicas:
     def __init__(
         self, workers: int = 1, rank: int = 0, devices: int = 1, use_gpu: bool = False
     ) -> None:
-        self.rank, self.devices, self.count = rank, devices, workers * devices
+        self.workers, self.rank, self.devices = workers, rank, devices
+        self.count = workers * devices
         kind = "GPU" if use_gpu else "CPU"
         self._description = f"{workers} worker(s) × {devices} {kind}(s): "
         if workers > 1:
@@ -96,21 +97,21 @@ class Replicas:
         """Workers, devices and strategy in words."""
         return self._description
 
-    def share(self, batch: Batch, replica: int) -> Batch:
-        """The rows of a global batch that are one replica's: every count-th row.
+    def share(self, batch: Batch, device: int) -> Batch:
+        """The rows of this worker's part of a batch that are one device's: every devices-th row.
 
-        Every replica has as many; a row that is missing for that counts for nothing.
+        Every device has as many; a row that is missing for that counts for nothing.
         """
-        rows = -(-len(batch.source) // self.count)
-        part = (np.ascontiguousarray(array[replica :: self.count]) for array in batch)
+        rows = -(-len(batch.source) // self.devices)
+        part = (np.ascontiguousarray(array[device :: self.devices]) for array in batch)
         return fill_up(Batch(*part), rows)
 
     def distribute(self, batch: Batch) -> tuple[Any, ...]:
         """This worker's part of a global batch, as `strategy.run` takes it."""
-        first = self.rank * self.devices
         if self.devices == 1:
-            return tuple(tf.constant(array) for array in self.share(batch, first))
-        shares = [self.share(batch, first + i) for i in range(self.devices)]
+            return tuple(tf.constant(array) for array in batch)
+        first = self.rank * self.devices
+        shares = [self.share(batch, device) for device in range(self.devices)]
         return tuple(
             self.strategy.experimental_distribute_values_from_function(
                 # Ids count over all workers.

@@ -8,7 +8,7 @@ import pytest
 
 from nmt.benchmark.scaling import Job, Machine, cost, ring_seconds
 
-MACHINE = Machine(1e12, 0.001, 4, 1e11, 1e9, 1e-5, 1e9)
+MACHINE = Machine(1e12, 0.001, 4, 1e11, 1e9, 1e-5, 1e9, 1e9)
 JOB = Job(10_000_000, 1e8, 4000, 20)
 
 
@@ -51,11 +51,19 @@ def test_accumulation_exchanges_less_often() -> None:
 
 def test_input_is_waited_for_only_where_it_is_slower_than_the_rest() -> None:
     assert cost(JOB, MACHINE, 64).wait == 0
-    slow = replace(MACHINE, rows=10_000)
+    slow = replace(MACHINE, reads=10_000)
     found = cost(JOB, slow, 64)
     assert found.limit == "input"
-    assert found.step == pytest.approx(64 * 4000 / 20 / 10_000)
-    assert found.tokens_per_second == pytest.approx(20 * 10_000)
+    assert found.step == pytest.approx(64 * 4000 / 20 / 10_000, rel=1e-3)
+    assert found.tokens_per_second == pytest.approx(20 * 10_000, rel=1e-3)
+
+
+def test_all_workers_read_everything_and_share_the_padding() -> None:
+    """So more of them, with a batch that grows with them, pad each as much as before."""
+    padding = replace(MACHINE, pads=1000)
+    assert cost(JOB, padding, 64).step == pytest.approx(cost(JOB, padding, 4).step, rel=1e-3)
+    reading = replace(MACHINE, reads=1000)
+    assert cost(JOB, reading, 64).step == pytest.approx(16 * cost(JOB, reading, 4).step, rel=1e-3)
 
 
 def test_the_tables_of_the_docs_are_those_of_the_model() -> None:

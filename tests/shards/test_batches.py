@@ -114,6 +114,27 @@ def test_an_epoch_can_be_continued_anywhere(shards, shapes, window) -> None:
                 np.testing.assert_array_equal(array, other)
 
 
+@pytest.mark.parametrize("workers", [2, 3, 50])
+def test_workers_make_every_row_once_in_parts_of_one_shape(shards, shapes, workers) -> None:
+    """In the order and the width of the whole batches, which each of them never makes."""
+    whole = list(epoch_batches(shards, shapes, 5, 2, 200))
+    parts = [
+        list(epoch_batches(shards, shapes, 5, 2, 200, rank=rank, workers=workers))
+        for rank in range(workers)
+    ]
+    for batch, *its in zip(whole, *parts, strict=True):
+        rows, width = batch.source.shape
+        assert {part.source.shape for part in its} == {(-(-rows // workers), width)}
+        assert all((part.source[:, 0] != PAD).all() for part in its)  # no row is empty
+        for k, array in enumerate(batch):
+            for rank, part in enumerate(its):
+                mine = array[rank::workers]
+                np.testing.assert_array_equal(part[k][: len(mine)], mine)
+        for part in its:
+            missing = part.target_outputs[:, 0] == PAD
+            assert (part.source[missing, 0] == EOS).all()
+
+
 def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
     from nmt.shards import batches as module
 

@@ -161,13 +161,15 @@ def test_every_sentence_is_used_once_an_epoch_by_any_number_of_replicas(dataset,
     pairs = rows(dataset, "train")
     expected = Counter((*pair["source_ids"], -1, *pair["target_ids"]) for pair in pairs)
     assert len(pairs) % 2 == 1 or len(pairs) % 3
-    for count in (1, 2, 3, 7):
-        work.replicas.count = count
+    replicas = work.replicas
+    for workers, devices in ((1, 1), (1, 3), (2, 1), (3, 1), (2, 2), (7, 2)):
+        replicas.workers, replicas.devices = workers, devices
         for epoch in (0, 1):
             used: Counter[tuple[int, ...]] = Counter()
-            for batch in work._plan(epoch):
-                for replica in range(count):
-                    share = work.replicas.share(batch, replica)
+            for rank in range(workers):
+                replicas.rank = rank
+                parts = list(work._plan(epoch))
+                for share in (replicas.share(part, i) for part in parts for i in range(devices)):
                     for source, target in zip(share.source, share.target_outputs, strict=True):
                         if target[0]:
                             used[(*source[source > 3], -1, *target[target > 3])] += 1
@@ -177,7 +179,6 @@ def test_every_sentence_is_used_once_an_epoch_by_any_number_of_replicas(dataset,
                 for pair, n in expected.items()
             })  # fmt: skip
             assert used == plain
-    work.replicas.count = 1
     plan = (dataset, work.shapes, work.settings.training.seed, 0, work.settings.training.window)
     ids = list(chain.from_iterable(batch_ids(*plan)))
     assert sorted(ids) == sorted(pair["id"] for pair in pairs)

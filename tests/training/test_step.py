@@ -126,11 +126,11 @@ def test_the_norm_is_that_of_the_gradient_before_clipping(recorder) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
-def test_replicas_share_every_row_once_in_slices_of_one_size(count) -> None:
-    """With more replicas than rows, too: then some have a row that counts for nothing."""
+def test_devices_share_every_row_once_in_slices_of_one_size(count) -> None:
+    """With more devices than rows, too: then some have a row that counts for nothing."""
     replicas = Replicas()
-    replicas.count = count
-    shares = [replicas.share(BATCH, replica) for replica in range(count)]
+    replicas.devices = count
+    shares = [replicas.share(BATCH, device) for device in range(count)]
     assert len({share.source.shape for share in shares}) == 1
     assert all((share.source[:, 0] != PAD).all() for share in shares)  # no row is empty
     together = Batch(*(np.concatenate(arrays) for arrays in zip(*shares, strict=True)))
