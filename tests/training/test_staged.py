@@ -12,14 +12,15 @@ import pytest
 import tensorflow as tf
 from models import TINY
 from processes import answer_of
-from trainings import assert_same, training
+from trainings import assert_same, scripted, training
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
+from nmt.training import progress as module
 from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy, make_features
-from nmt.training.progress import CLEAN_UPDATES, Progress
+from nmt.training.progress import CLEAN_UPDATES, FIRST_LOSS_SCALE, Progress
 from nmt.training.step import Wishes, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
@@ -93,6 +94,26 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path) -> No
     resumed.restore(tmp_path / "whole" / "kept" / "checkpoint-6")
     assert 0 < resumed.progress.batch < batches
     assert resumed.run().step == last
+    assert_same(resumed.model.get_weights(), whole.model.get_weights())
+
+
+def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, monkeypatch) -> None:
+    """Amid an epoch and between two changes of the factor on the loss: it goes on as it would."""
+    monkeypatch.setattr(module, "CLEAN_UPDATES", 4)
+    settings = {"dropout": 0.3, "epochs": 2, "precision": "float16", "checkpoint_minutes": 1e-9}
+    whole = training(dataset, tmp_path / "whole", **settings)
+    scripted(whole, [1.0, 2.0])
+    end = whole.run()
+    resumed = training(dataset, tmp_path / "resumed", **settings)
+    scripted(resumed, [2.0])
+    resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{whole.steps_per_epoch + 2}")
+    begun = resumed.progress
+    assert 0 < begun.batch < whole.steps_per_epoch
+    assert begun.clean > 0
+    assert begun.loss_scale != FIRST_LOSS_SCALE
+    progress = resumed.run()
+    assert progress.step == end.step
+    assert (progress.loss_scale, progress.clean) == (end.loss_scale, end.clean)
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
 
 

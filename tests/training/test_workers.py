@@ -196,12 +196,19 @@ def apart(folder: Path, other: Path) -> float:
     return max(float(np.abs(one - two).max()) for one, two in pairs)
 
 
+def told_of(folder: Path, name: str) -> list[float]:
+    """A series of metrics.jsonl."""
+    lines = (folder / "run" / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)[name] for line in lines]
+
+
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_any_layout_of_workers_and_devices_trains_the_same_weights(
     dataset, tmp_path, accumulate
 ) -> None:
     """Workers × devices, with the same global batches, of which three are one update or one is."""
     more = {"epochs": 2, "accumulate": accumulate, "learning_rate": 0.003, "validate_every": 0}
+    more |= {"report_every": 1}
     layouts = [(1, 1), (1, 2), (2, 1), (2, 2)] if accumulate == 1 else [(1, 1), (2, 2)]
     steps = set()
     for workers, devices in layouts:
@@ -212,6 +219,10 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
             for one, other in zip(weights_of(folder), weights_of(folder, rank), strict=True):
                 np.testing.assert_array_equal(one, other)
         assert apart(folder, tmp_path / "1x1") < 2e-4, (workers, devices)
+        # Adam hides a constant factor on the gradients, but their norm shows it.
+        for name in ("loss", "gradient_norm"):
+            told, alone = (told_of(place, name) for place in (folder, tmp_path / "1x1"))
+            np.testing.assert_allclose(told, alone, rtol=2e-3, err_msg=f"{name} {folder.name}")
     assert len(steps) == 1
     assert steps.pop() > 10 // accumulate
 
