@@ -146,13 +146,12 @@ def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) 
 def _share(ray: Any, request: TrainRequest) -> cluster.Share:
     """What each worker gets; tells what is asked for and what there is."""
     nodes, gpus = ray.nodes(), request.devices if request.use_gpu else 0
-    least, most = request.workers
     own = cluster.is_own(request.address)
     share = cluster.share(nodes, request.workers, gpus, own=own)
     place = "this machine" if own else "the cluster"
     asked = f"{_count(request.workers)} worker(s) with {share.describe()} each"
     say(f"training on {asked}; {place} has {cluster.describe(nodes)}")
-    used, there = most * gpus, cluster.count_gpus(nodes)
+    used, there = request.workers[1] * gpus, cluster.count_gpus(nodes)
     if there > used:
         more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
         say(f"warning: {place} has {there} GPU(s), and training uses {used}; {more} would use them")
