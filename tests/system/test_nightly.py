@@ -116,16 +116,21 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     assert exporters.found("ray_nmt_target_tokens_total") == report["counts"]["target_tokens"]
     assert exporters.found("ray_nmt_unit_seconds_sum") > 0
 
-    # The next night, submitted to the cluster, every translation is cut short.
+    # The next night, submitted to the cluster and with a memory, every translation is cut short.
+    lines[-1] = f'OPTIONS="{options} --memory s3://nmt/nightly/memory"'
     settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
     (tmp_path / "nmt.yaml").write_text(
         f"translate: {{notify: '{command}', cost-per-hour: 9}}\n"
         "search: {max_length_ratio: 0.1, max_length_extra: 2}\n"
     )
+    exporters = Exporters(ray_head)
+    exporters.start()
     done = run_night(settings, "2026-01-05")
+    exporters.stop()
     assert done.returncode == 3, done.stdout + done.stderr
     second = Location(f"{NIGHTS}/2026-01-05")
     report = (second / "report/report.json").read_json()
+    assert exporters.found("ray_nmt_rows_total") == report["counts"]["rows"]
     assert report["comparison"]["baseline"] == str(first)
     assert report["comparison"]["paired"] == report["counts"]["translated"]
     assert "length_ratio" in [alarm["measure"] for alarm in report["alarms"]]
