@@ -8,7 +8,8 @@ and the ratio of the times. What a job of a few rows takes is start-up, and subt
     python docs/nightly_scale.py FOLDER --rows 1000000 [--model MODEL] [--new 0.02] [option …]
 
 Without a MODEL one of the preset `book` is trained for --minutes. Other options go to
-jobs/translate.py. Run again after an interruption, it goes on.
+jobs/translate.py. Run again after an interruption, it goes on; the time of a night that was
+interrupted is then that of its last part, and said to be.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def night(folder: Path, name: str, lines: list[bytes], options: list[str]) -> fl
     """Translate lines; returns the seconds it took, kept for when it is run again."""
     told = folder / f"{name}.json"
     if not told.exists():
+        if (folder / name).exists():
+            print(f"{name}: begun earlier; only what is left of it is timed")
         (folder / f"{name}.txt").write_bytes(b"\n".join(lines) + b"\n")
         seconds = run("translate", "--input", str(folder / f"{name}.txt"),
                       "--output", str(folder / name), *options)  # fmt: skip
