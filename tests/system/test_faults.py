@@ -6,6 +6,7 @@ same but for rounding.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -52,9 +53,10 @@ class Machines:
         return self.cluster.add_node(num_cpus=1, **self._quiet)
 
     def mend(self) -> None:
-        """Have two nodes again."""
-        while len(self.nodes) < 2:
+        """Have two nodes again, and Ray's autoscaling coordinator know it: it looks every 20 s."""
+        if len(self.nodes) < 2:
             self.nodes.append(self.add())
+            time.sleep(25)
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +163,38 @@ def state(output: Path) -> dict[str, np.ndarray]:
     return {name: reader.get_tensor(name) for name in names}
 
 
-def assert_same(output: Path, expected: Path, tolerance: float = 0.0) -> None:
+def assert_same(output: Path, expected: Path) -> None:
+    """The same weights and optimizer, bit for bit."""
     found, wanted = state(output), state(expected)
     assert found.keys() == wanted.keys()
     assert len(found) > 20
     for name in found:
-        np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=tolerance)
+        np.testing.assert_array_equal(found[name], wanted[name], name)
+    assert newest(output) == newest(expected)
+
+
+def losses(output: Path) -> dict[int, float]:
+    lines = map(json.loads, (output / "metrics.jsonl").read_text().splitlines())
+    return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+
+def assert_same_but_for_rounding(output: Path, expected: Path) -> None:
+    """As after other numbers of workers, whose sums have another order.
+
+    Adam makes whole steps of the smallest gradients, so that after hundreds of updates single
+    weights of rare words differ; all weights together, and the losses on the way, do not.
+    """
+    found, wanted = losses(output), losses(expected)
+    assert found.keys() >= wanted.keys()
+    # The first one after a checkpoint is a mean over fewer updates.
+    off = [step for step in wanted if found[step] != pytest.approx(wanted[step], rel=1e-3)]
+    assert len(off) <= 1, off
+    weights = {n: value for n, value in state(expected).items() if n.startswith("model/")}
+    assert len(weights) > 5
+    reached = state(output)
+    for name, value in weights.items():
+        difference = np.linalg.norm(reached[name] - value) / np.linalg.norm(value)
+        assert difference < 0.01, (name, difference)  # 50 updates are 0.03 to 0.11
     assert newest(output) == newest(expected)
 
 
@@ -243,7 +271,7 @@ def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undistu
     said = job.end()
     assert "2 worker(s) × 1 CPU(s)" in said
     assert said.rindex("1 worker(s) × 1 CPU(s): no strategy") > said.index("failure 1")
-    assert_same(job.output, undisturbed, tolerance=2e-3)
+    assert_same_but_for_rounding(job.output, undisturbed)
 
 
 def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undisturbed) -> None:
@@ -264,4 +292,4 @@ def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undis
     said = job.end()
     assert f"continuing from step {step}" in said
     assert "failure" not in said
-    assert_same(job.output, undisturbed, tolerance=2e-3)
+    assert_same_but_for_rounding(job.output, undisturbed)
