@@ -1,7 +1,7 @@
-"""Trainings on a real cluster whose processes and machines are really taken away.
+"""Jobs on a real cluster whose processes and machines are really taken away.
 
-Each ends with the very weights of one that nothing happened to; with fewer workers, with the
-same but for rounding.
+Each training ends with the very weights of one that nothing happened to; with fewer workers, with
+the same but for rounding. A translation ends with every row.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ import pytest
 from commands import ROOT, TINY, command, run
 from ray_head import QUIET, environment
 
+from nmt.storage import Location
+from nmt.translation.verification import verify
+
 # Some minutes each, most of it until a cluster of three nodes stands.
 pytestmark = pytest.mark.slow
 
 _PATIENCE = 600  # seconds; a generous limit for a loaded machine
+ROWS = 100_000  # to translate
 _MARK = "NMT_FAULTS"  # in the environment of the processes of this cluster
 
 TRAINING = [
@@ -198,12 +202,12 @@ def assert_same_but_for_rounding(output: Path, expected: Path) -> None:
     assert newest(output) == newest(expected)
 
 
-def workers() -> list[int]:
+def workers(title: str = "ray::RayTrainWorker") -> list[int]:
     """The processes of the workers on this cluster; Linux tells of them in /proc."""
     found, mark = [], f"{_MARK}={os.getpid()}".encode()
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            if not (place / "cmdline").read_bytes().startswith(b"ray::RayTrainWorker"):
+            if not (place / "cmdline").read_bytes().startswith(title.encode()):
                 continue
             # A worker's title is written over its environment; its raylet still has its own.
             lines = (place / "status").read_text().splitlines()
@@ -293,3 +297,31 @@ def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undis
     assert f"continuing from step {step}" in said
     assert "failure" not in said
     assert_same_but_for_rounding(job.output, undisturbed)
+
+
+def test_a_translation_takes_more_actors_and_outlives_a_node(
+    machines, saved_models, tmp_path
+) -> None:
+    machines.mend()
+    lines = [f"The dog number {i} sees {i % 97} cats." for i in range(ROWS)]
+    (tmp_path / "in.txt").write_text("\n".join(lines))
+    output = Location(tmp_path / "out")
+    options = ["--model", saved_models[0], "--input", tmp_path / "in.txt", "--output", output]
+    options += ["--actors", "1:2", "--set", "search.max_length_ratio=0.5"]
+    words = [*command("translate", *options), "--address", machines.address]
+    job = subprocess.Popen(words, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        deadline, actors = time.monotonic() + _PATIENCE, {0}
+        while actors != {0, 1, 2} or not (output / "_units").files(".json"):
+            assert job.poll() is None, (actors, job.communicate()[1])
+            assert time.monotonic() < deadline
+            actors.add(len(workers("ray::MapWorker")))
+            time.sleep(0.2)
+        machines.cluster.remove_node(machines.nodes.pop())
+        errors = job.communicate(timeout=_PATIENCE)[1]
+    finally:
+        job.kill()
+    assert job.returncode == 0, errors
+    found = verify(output)
+    assert found.violations == []
+    assert found.rows == ROWS
