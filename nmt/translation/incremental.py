@@ -33,9 +33,7 @@ from nmt.translation.stages import (
 )
 from nmt.vocabulary import load as load_vocabulary
 
-# Rows whose sentences travel together: at least, and in a large corpus. What a task has found for a
-# small group is less than 100 KB, which Ray keeps in the driver instead of the object store.
-_GROUP, _LARGE_GROUP, _GROUPS = 65_536, 262_144, 16
+_GROUP = 65_536  # rows whose sentences travel together
 _LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
 _PIECES = 16  # so many goes at least, if there are enough sentences
 Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
@@ -146,13 +144,12 @@ def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tup
     return number, function(*arguments)
 
 
-def _groups(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
-    """Neighbouring units, about as many rows together."""
-    size = max(_GROUP, min(_LARGE_GROUP, sum(unit.rows for unit in units) // _GROUPS))
+def _groups(units: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:
+    """Neighbouring units, about `_GROUP` rows together."""
     group: list[Unit] = []
     for unit in units:
         group.append(unit)
-        if sum(one.rows for one in group) >= size:
+        if sum(one.rows for one in group) >= _GROUP:
             yield tuple(group)
             group = []
     if group:
