@@ -16,6 +16,25 @@ from nmt.storage import Location
 _SUBJECTS = ("dog", "cat", "bird", "Child", "old man", "farmer", "queen")
 _VERBS = ("sees", "likes", "hears", "buys", "finds")
 
+# Lines of all odd kinds by name. The first ones cannot be translated, for these reasons.
+REJECTED_LINES = ["broken_utf8", "too_long", "too_long"]
+ODD_LINES = {
+    "broken UTF-8": b"caf\xe9 \xff",
+    "no blank": b"x" * 1_000_000,
+    "words": b"word " * 200_000,
+    "controls": b"A \x00\x01\x07\x1b dog.",
+    "only controls": b"\x01\x02",
+    "blank": " \u3000\t\u00a0".encode(),
+    "empty": b"",
+    "Chinese": "狗在睡觉。".encode(),
+    "Arabic": "الكلب نائم".encode(),
+    "emoji": "🐕‍🦺 💤".encode(),
+    "combining": ("a" + "\u0301" * 30).encode(),
+    "separators": "a\u2028b\u2029c\x85d".encode(),
+    "specials": b"<s> </s> [UNK] <unk> \xe2\x96\x81",
+    "html": b"<script>alert(1)</script>",
+}
+
 
 def pair_lines(count: int, seed: int = 1) -> list[bytes]:
     """Lines ``source<TAB>target`` in which sources come back, as in real corpora."""

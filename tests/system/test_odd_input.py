@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import run
+from corpora import ODD_LINES, REJECTED_LINES
 from ray_head import RayHead
 from s3 import S3Server
 
@@ -15,27 +16,8 @@ from nmt.storage import Location
 pytestmark = pytest.mark.system
 
 BASE = "s3://nmt/odd"
-REJECTED = {
-    "broken_utf8": b"caf\xe9 \xff",
-    "too_long": b"x" * 1_000_000,
-    "too_long ": b"word " * 200_000,
-}
-ODD = {
-    **REJECTED,
-    "controls": b"A \x00\x01\x07\x1b dog.",
-    "only controls": b"\x01\x02",
-    "blank": " \u3000\t\u00a0".encode(),
-    "empty": b"",
-    "Chinese": "狗在睡觉。".encode(),
-    "Arabic": "الكلب نائم".encode(),
-    "emoji": "🐕‍🦺 💤".encode(),
-    "combining": ("a" + "\u0301" * 30).encode(),
-    "separators": "a\u2028b\u2029c\x85d".encode(),
-    "specials": b"<s> </s> [UNK] <unk> \xe2\x96\x81",
-    "html": b"<script>alert(1)</script>",
-}
 GOOD = b"The dog sleeps."
-LINES = [line for odd in ODD.values() for line in (odd, GOOD)]
+LINES = [line for odd in ODD_LINES.values() for line in (odd, GOOD)]
 
 
 def translated(trained: Path, given: str, output: str, *more: str, head: RayHead) -> dict:
@@ -54,10 +36,9 @@ def translated(trained: Path, given: str, output: str, *more: str, head: RayHead
 def check(rows: dict, ids: list) -> None:
     """Every row is there, the odd ones cost no other, and what is rejected has its reason."""
     assert set(rows) == set(ids)
-    reasons = [rows[number].get("reason") for number in ids[: 2 * len(ODD) : 2]]
-    assert reasons[: len(REJECTED)] == [name.strip() for name in REJECTED]
-    assert not any(reasons[len(REJECTED) :])
-    assert len({rows[number]["translation"] for number in ids[1 : 2 * len(ODD) : 2]}) == 1
+    reasons = [rows[number].get("reason") for number in ids[: 2 * len(ODD_LINES) : 2]]
+    assert reasons == [*REJECTED_LINES, *[None] * (len(ODD_LINES) - len(REJECTED_LINES))]
+    assert len({rows[number]["translation"] for number in ids[1 : 2 * len(ODD_LINES) : 2]}) == 1
 
 
 def test_odd_lines_of_many_files(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from corpora import ODD_LINES, REJECTED_LINES
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
@@ -231,21 +232,7 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
         plain.force(TEXTS, references)
 
 
-ODD = {
-    "null": None,
-    "broken_utf8": b"caf\xe9 \xff",
-    "too_long": b"x" * 1_000_000,
-    "controls": b"A \x00\x01\x07\x1b dog.",
-    "only controls": b"\x01\x02",
-    "blank": " \u3000\t\u00a0".encode(),
-    "Chinese": "狗在睡觉。".encode(),
-    "Arabic": "الكلب نائم".encode(),
-    "emoji": "🐕‍🦺 💤".encode(),
-    "combining": ("a" + "\u0301" * 30).encode(),
-    "separators": "a\u2028b\u2029c\x85d".encode(),
-    "specials": b"<s> </s> [UNK] <unk> \xe2\x96\x81",
-    "html": b"<script>alert(1)</script>",
-}
+ODD = {"null": None, **ODD_LINES}
 
 
 def test_no_odd_row_costs_another(tmp_path, demo_bundle) -> None:
@@ -262,10 +249,10 @@ def test_no_odd_row_costs_another(tmp_path, demo_bundle) -> None:
     translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
     done = {row["n"]: row for row in out.read("translations/part-00000.parquet").to_pylist()}
     bad = {row["n"]: row["reason"] for row in out.read("rejected/part-00000.parquet").to_pylist()}
-    assert bad == {2 * i: name for i, name in enumerate(list(ODD)[:3])}
+    assert bad == {2 * i: reason for i, reason in enumerate(["null", *REJECTED_LINES])}
     assert sorted([*done, *bad]) == list(range(len(rows)))
     good = translator.translate(["The dog sleeps."])[0].text
     assert all(done[n]["translation"] == good for n in range(1, len(rows), 2))
     empty = [list(ODD)[n // 2] for n, row in sorted(done.items()) if "empty" in row["flags"]]
-    assert empty == ["only controls", "blank"]
+    assert empty == ["only controls", "blank", "empty"]
     assert all((row["translation"] == "") == ("empty" in row["flags"]) for row in done.values())
