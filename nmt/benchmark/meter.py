@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
+from nmt.process import peak_bytes
 from nmt.settings import Settings
 from nmt.storage import Location
 
@@ -149,8 +148,7 @@ class Meter:
 
     def memory(self) -> int:
         """The most memory this process has held, in bytes."""
-        unit = 1 if sys.platform == "darwin" else 1024
-        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak_bytes()
 
     def _batches(self) -> Iterator[Any]:
         """Training batches, epoch after epoch."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nmt.process import peak_bytes
 from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator
 
@@ -67,9 +66,3 @@ def throughput(
         "padding": round(1.0 - total["source_tokens"] / places, 6) if places else 0.0,
         **{name: peak for name, peak in peaks.items() if peak},
     }
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has had (resident set)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

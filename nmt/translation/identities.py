@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-_KEYS = 1 << 22  # in one file, at most if they are spread evenly
+_KEYS = 1 << 18  # in one file, at most if they are spread evenly
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
 
 

@@ -9,9 +9,10 @@ from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.sentences import References, Sentence
+from nmt.process import peak_bytes
 from nmt.settings import DataSettings
 from nmt.translation import attention, comparing, summary
-from nmt.translation.effort import peak_bytes, throughput
+from nmt.translation.effort import throughput
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.scoring import Scoring

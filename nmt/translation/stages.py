@@ -26,11 +26,12 @@ from nmt.errors import JobFailed
 from nmt.evaluation.sentences import read_table
 from nmt.memory.keys import KEY, digest_of, distinct, keys_of, partitions_of, places
 from nmt.memory.store import Memory
+from nmt.process import peak_bytes
 from nmt.storage import Location, persistently
 from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
 from nmt.translation.corpus import Rows, Unit, read_unit
-from nmt.translation.effort import decode, peak_bytes
+from nmt.translation.effort import decode
 from nmt.translation.metrics import metrics
 from nmt.translation.parquet_input import read_rows
 from nmt.translation.results import result_schema, tabulate
