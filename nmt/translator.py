@@ -318,15 +318,25 @@ def _halved(
     decode: Callable[[list[int], np.ndarray], Any], rows: list[int], source: np.ndarray
 ) -> Iterator[tuple[list[int], Any]]:
     """What is found for a batch; in halves where it does not fit in memory."""
+    found = _fitting(decode, rows, source)
+    if found is not None:
+        yield rows, found
+        return
+    # Not within the handler of the error, whose frames hold the tensors of the whole batch.
+    for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
+        yield from _halved(decode, rows[part], source[part])
+
+
+def _fitting(
+    decode: Callable[[list[int], np.ndarray], Any], rows: list[int], source: np.ndarray
+) -> Any | None:
+    """What is found for a batch; None if it does not fit in memory and can be halved."""
     try:
-        found = decode(rows, source)
+        return decode(rows, source)
     except Exception as error:
         if len(rows) == 1 or not lacks_memory(error):
             raise
-        for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
-            yield from _halved(decode, rows[part], source[part])
-    else:
-        yield rows, found
+        return None
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

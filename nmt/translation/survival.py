@@ -142,16 +142,21 @@ class _Search:
         self.lost: dict[int, str] = {}
 
     def halve(self, start: int, stop: int) -> None:
+        # Only once the error is gone: its frames hold what was too much for the memory.
+        if not self._done(start, stop):
+            middle = (start + stop) // 2
+            self.halve(start, middle)
+            self.halve(middle, stop)
+
+    def _done(self, start: int, stop: int) -> bool:
+        """Do rows at once; False if they have to be halved."""
         try:
             found = self._translate(self._texts[start:stop])
         except (UnusableInput, JobFailed):
             raise
         except Exception as error:
             if stop - start > 1:
-                middle = (start + stop) // 2
-                self.halve(start, middle)
-                self.halve(middle, stop)
-                return
+                return False
             self.lost[start] = OUT_OF_MEMORY if lacks_memory(error) else FAILED
             if len(self.lost) >= min(_HOPELESS, len(self._texts)) > 1 and not self.results:
                 raise JobFailed(
@@ -159,6 +164,7 @@ class _Search:
                 ) from error
         else:
             self.results.update(enumerate(found, start))
+        return True
 
 
 def lacks_memory(error: Exception) -> bool:

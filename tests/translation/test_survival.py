@@ -4,8 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpora import ODD_LINES, REJECTED_LINES
 
@@ -113,6 +115,24 @@ def test_rows_that_raise_are_found_by_halves(tmp_path, error, reason) -> None:
     assert len(calls) < 40
 
 
+def test_what_was_too_much_is_let_go_before_the_halves_are_tried(tmp_path) -> None:
+    class Batch:
+        """What takes room while a batch is translated."""
+
+    held: list[weakref.ref] = []
+
+    def translate(some: list[str]) -> list[str]:
+        assert not any(batch() for batch in held)
+        batch = Batch()
+        held.append(weakref.ref(batch))
+        if len(some) > 2:
+            raise MemoryError
+        return some
+
+    results, lost = surviving(["a"] * 20, translate, Attempts(Location(tmp_path / "a")))
+    assert (len(results), lost, len(held)) == (20, {}, 23)
+
+
 def test_where_every_row_fails_the_job_does(tmp_path) -> None:
     def translate(some: list[str]) -> list[str]:
         raise ValueError("no such GPU")
@@ -126,6 +146,7 @@ class Cramped:
 
     def __init__(self, real, places: int) -> None:
         self._real, self._places, self.sizes = real, places, []
+        self._held: list[weakref.ref] = []
 
     def search(self, source):
         self._take(source)
@@ -138,8 +159,11 @@ class Cramped:
     def _take(self, ids) -> None:
         import tensorflow as tf
 
+        assert not any(ids() is not None for ids in self._held)  # what was too much is let go
         self.sizes.append(ids.shape)
         if ids.size > self._places:
+            room = np.zeros(ids.shape)
+            self._held.append(weakref.ref(room))
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 
