@@ -24,8 +24,8 @@ from ray_head import QUIET, environment
 from nmt.storage import Location
 from nmt.translation.verification import verify
 
-# Some minutes each, most of it until a cluster of three nodes stands.
-pytestmark = pytest.mark.slow
+
+pytestmark = pytest.mark.system
 
 _PATIENCE = 600  # seconds; a generous limit for a loaded machine
 ROWS = 100_000  # to translate
