@@ -24,7 +24,6 @@ from ray_head import QUIET, environment
 from nmt.storage import Location
 from nmt.translation.verification import verify
 
-
 pytestmark = pytest.mark.system
 
 _PATIENCE = 600  # seconds; a generous limit for a loaded machine
