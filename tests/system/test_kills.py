@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from commands import ROOT, command, run
+from commands import ROOT, command, hook, run
 from processes import descendants
 from ray_head import RayHead, environment
 from s3 import S3Server
@@ -30,10 +30,6 @@ ROWS = 6000
 OPTIONS = ["--alignments", "--heatmaps", "2", "--lease-seconds", "3", "--max-rejected", "1"]
 OPTIONS += ["--set", "search.max_length_ratio=0.5", "--set", "search.max_length_extra=4"]
 OPTIONS += ["--actors", "2"]
-HOOK = """import os, sys
-with open(sys.argv[1], "a") as file:
-    print(os.environ["NMT_EXIT_STATUS"], sys.argv[2], os.environ["NMT_VERDICT"], file=file)
-"""
 VICTIMS = ("actor", "worker", "driver", "store")
 _PATIENCE = 600  # seconds for one run of the job
 _RUNS = 6  # of one command until it must be done
@@ -329,27 +325,29 @@ def test_a_job_that_fails_says_so_in_its_report_and_tells_its_hook(
     """Its input is replaced while it runs; the store and Ray are real, as in all tests here."""
     corpus, uri = tmp_path / "in.txt", site.store.uri("failing")
     corpus.write_bytes(site.corpus.read_bytes())
-    (tmp_path / "hook.py").write_text(HOOK)
-    hook = f"{sys.executable} {tmp_path}/hook.py {tmp_path}/told"
+    told_by, told = hook(tmp_path)
     options = ["--model", site.model, "--input", corpus, "--output", uri, *OPTIONS]
     job = subprocess.Popen(
-        command("translate", *options, "--notify", hook, head=site.head),
+        command("translate", *options, "--notify", told_by, head=site.head),
         cwd=ROOT,
         env=environment(**site.store.environment),
         stderr=subprocess.PIPE,
         text=True,
     )
     output = Location(uri)
-    while not (output / "_units").files(".json"):
-        assert job.poll() is None, job.communicate()[1]
-        time.sleep(0.2)
-    corpus.write_bytes(corpus.read_bytes().replace(b"number 7 ", b"number 8 "))
-    said = job.communicate(timeout=_PATIENCE)[1]
+    try:
+        while not (output / "_units").files(".json"):
+            assert job.poll() is None, job.communicate()[1]
+            time.sleep(0.2)
+        corpus.write_bytes(corpus.read_bytes().replace(b"number 7 ", b"number 8 "))
+        said = job.communicate(timeout=_PATIENCE)[1]
+    finally:
+        job.kill()
     assert job.returncode == 1, said
     report = output / "report" / "report.json"
     verdict = report.read_json()["verdict"]
     assert verdict.startswith(f"failed: {corpus}: changed or removed while the job ran")
-    assert (tmp_path / "told").read_text().splitlines() == [f"1 {report} {verdict}"]
+    assert told.read_text() == f"1 {report} {verdict}\n"
     assert not (output / "_SUCCESS").is_file()
     # Put back as it was, the same command finishes the work.
     corpus.write_bytes(site.corpus.read_bytes())

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import threading
 import urllib.request
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commands import ROOT
+from commands import ROOT, hook
 from outputs import translate
 from ray_head import RayHead, environment
 from s3 import SECRET, S3Server
@@ -23,10 +22,6 @@ from nmt.translation.notification import notify
 pytestmark = pytest.mark.system
 
 NIGHTS = "s3://nmt/nightly/out"
-
-HOOK = """import os, sys
-open(sys.argv[1], "a").write(f"{os.environ['NMT_EXIT_STATUS']} {sys.argv[2]}\\n")
-"""
 
 
 def write_night(dataset: Path, folder: Path) -> None:
@@ -90,14 +85,12 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     """The first from here on a cluster, the second submitted to it, both to object storage."""
     for date in ("2026-01-04", "2026-01-05"):
         write_night(trained / "dataset", tmp_path / "in" / date)
-    hook, told, settings = (tmp_path / name for name in ("hook.py", "told", "nightly.env"))
-    hook.write_text(HOOK)
+    settings, (told_by, told) = tmp_path / "nightly.env", hook(tmp_path)
     options = f"--reference-column target --group-by domain --config {tmp_path}/nmt.yaml"
     lines = [f"MODEL={trained}/run/model", f"INPUT={tmp_path}/in", f"OUTPUT={NIGHTS}"]
     lines.append(f'OPTIONS="{options}"')
     settings.write_text("\n".join([*lines, f"RAY_ADDRESS={ray_head.address}"]))
-    command = f"{sys.executable} {hook} {told}"
-    (tmp_path / "nmt.yaml").write_text(f"translate: {{notify: '{command}', cost-per-hour: 9}}\n")
+    (tmp_path / "nmt.yaml").write_text(f"translate: {{notify: '{told_by}', cost-per-hour: 9}}\n")
 
     exporters = Exporters(ray_head)
     exporters.start()
@@ -120,7 +113,7 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     lines[-1] = f'OPTIONS="{options} --memory s3://nmt/nightly/memory"'
     settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
     (tmp_path / "nmt.yaml").write_text(
-        f"translate: {{notify: '{command}', cost-per-hour: 9}}\n"
+        f"translate: {{notify: '{told_by}', cost-per-hour: 9}}\n"
         "search: {max_length_ratio: 0.1, max_length_extra: 2}\n"
     )
     exporters = Exporters(ray_head)
@@ -143,7 +136,7 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     done = run_night(settings, "2026-01-05")
     assert done.returncode == 3, done.stdout + done.stderr
     assert (second / "manifest.json").read_bytes() == stored
-    told_of = [line.split() for line in told.read_text().splitlines()]
+    told_of = [line.split()[:2] for line in told.read_text().splitlines()]
     reports = [("0", first), ("3", second), ("3", second)]
     assert told_of == [[status, f"{night}/report/report.json"] for status, night in reports]
 
@@ -168,10 +161,9 @@ def test_a_night_on_object_storage_is_compared(s3: S3Server, saved_models, tmp_p
     assert found["samples"][0]["attention"]["weights"]
     assert SECRET not in Location(f"{now}/report/index.html").read_text()
     # The hook is handed the URI.
-    (tmp_path / "hook.py").write_text("import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
-    hook = f"{sys.executable} {tmp_path / 'hook.py'} {tmp_path / 'told'}"
-    assert notify(hook, Location(now) / "report" / "report.json", 0, "done")
-    assert (tmp_path / "told").read_text() == f"{now}/report/report.json"
+    told_by, told = hook(tmp_path)
+    assert notify(told_by, Location(now) / "report" / "report.json", 0, "done")
+    assert told.read_text() == f"0 {now}/report/report.json done\n"
     Location(f"{before}/_SUCCESS").delete()
     with pytest.raises(UnusableInput, match="not finished"):
         translate(saved_models[1], tmp_path / "in.txt", now + "2", baseline=Location(before))
