@@ -147,6 +147,7 @@ def test_samples_are_searched_and_sorted(opened):
 
 def test_heatmaps_are_enlarged_by_keyboard_alone(opened):
     browser = opened(full_report())
+    wait_until = WebDriverWait(browser, 30).until
     viewer = browser.find_element(By.ID, "viewer")
     buttons = browser.find_elements(By.CSS_SELECTOR, "button.picture")
     assert not viewer.is_displayed()
@@ -154,12 +155,14 @@ def test_heatmaps_are_enlarged_by_keyboard_alone(opened):
     name = browser.find_element(By.ID, "viewer-name")
     assert viewer.is_displayed()
     assert name.text == "Sentence 1"
-    assert browser.execute_script("return document.querySelector('.stage img').naturalWidth") > 100
+    picture = "return document.querySelector('.stage img').naturalWidth"
+    wait_until(lambda _: browser.execute_script(picture) > 100)
     browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     assert name.text == "Sentence 2"
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not viewer.is_displayed()
-    assert browser.switch_to.active_element == buttons[2]
+    # A closed dialog says so in an event of its own, which comes after the key's.
+    wait_until(lambda _: browser.switch_to.active_element == buttons[2])
 
 
 def test_printed_pages_hold_what_was_folded_away(opened):
