@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from nmt.model.attention import BahdanauAttention
 from nmt.model.dropout import state_noise
+from nmt.model.products import Columns, ahead
 from nmt.model.recurrence import Kernels, decoder_step, teacher_forced
 
 
@@ -16,12 +18,13 @@ class Memory(NamedTuple):
     """What the decoder looks at; computed once a sentence.
 
     Attributes:
-        outputs: encoder outputs, shape (batch, source, memory_dim).
+        values: what the contexts are sums of, shape (batch, source, width): the encoder outputs,
+            of `memory_dim`, or what `AttentionDecoder.look_ahead` makes of them.
         keys: their projection for the attention, shape (batch, source, attention_units).
         mask: 1 for real positions, 0 for padding, float, shape (batch, source).
     """
 
-    outputs: tf.Tensor
+    values: tf.Tensor
     keys: tf.Tensor
     mask: tf.Tensor
 
@@ -94,9 +97,29 @@ class AttentionDecoder(keras.layers.Layer):
             tf.convert_to_tensor(self.attention.v_a)[:, 0],
         )
 
-    def prepared(self) -> Any:
-        """The same as `step` uses them; made once a batch."""
-        return self.kernels().prepared()
+    def look_ahead(
+        self, memory: Memory, further: Sequence[tf.Tensor] = ()
+    ) -> tuple[Memory, Any, list[Columns]]:
+        """Prepare `step`; to be called once a batch, outside its loop.
+
+        A product with a context, (Σ α_j h_j) W, is Σ α_j (h_j W). So the encoder outputs are
+        multiplied beforehand with all that the contexts would meet at every step in every beam,
+        and the contexts become these products, side by side.
+
+        Args:
+            memory: of `remember`.
+            further: matrices that the contexts meet outside the decoder, shape
+                (memory_dim, columns) each.
+
+        Returns:
+            The memory and the kernels for `step`, and where the products with `further` stand in
+            its contexts. Without attention there are no contexts and no such places.
+        """
+        kernels = self.kernels()
+        if self.attention is None:
+            return memory, kernels.prepared(), []
+        values, (own, *places) = ahead(memory.values, [kernels.context, *further])
+        return memory._replace(values=values), kernels.prepared(own), places
 
     def step(
         self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Any
@@ -107,11 +130,11 @@ class AttentionDecoder(keras.layers.Layer):
             projected: `project` of the embeddings of the words before, shape
                 (batch · beams, 3 · units).
             state: s_{i-1}, shape (batch · beams, units).
-            memory: of the batch's sentences; the beams of one sentence stand together.
-            kernels: `prepared()`.
+            memory: of `look_ahead`; the beams of one sentence stand together.
+            kernels: of `look_ahead`, too.
 
         Returns:
-            s_i, shape (batch · beams, units); the contexts, shape (batch · beams, memory_dim),
+            s_i, shape (batch · beams, units); the contexts, shape (batch · beams, width),
             without attention (batch · beams, 0); the attention weights, shape
             (batch, beams, source), without attention (batch, beams, 0).
         """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from nmt.model.probabilities import log_normaliser
 from nmt.model.seq2seq import Decoding, Seq2Seq
 from nmt.model.shortlist import Shortlist
 
@@ -50,7 +51,7 @@ class Ensemble:
         for i, model in enumerate(self.models):
             fields = {name: getattr(decoding, name)[i] for name in _OWN}
             logits, new, weights = model.step(words, states[i], decoding._replace(**fields))
-            logarithms.append(logits - tf.reduce_logsumexp(logits, -1, keepdims=True))
+            logarithms.append(logits - log_normaliser(logits))
             after.append(new)
             if model.attends:
                 looked.append(weights)

@@ -7,6 +7,9 @@ speed of 512 × 2,064 (`docs/performance.md`). So such a matrix gets surplus col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import tensorflow as tf
 
 _STRIDE = 256  # columns of float32 in 1 KiB
@@ -38,3 +41,32 @@ class Matrix:
             # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
             return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
         return tf.matmul(x, self._values)
+
+
+class Columns:
+    """In the place of a `Matrix` whose product is made already; see `ahead`.
+
+    Args:
+        first: its first column.
+        columns: how many it has.
+    """
+
+    def __init__(self, first: int, columns: int) -> None:
+        self._first, self._columns = first, columns
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Its columns: (…, all columns) → (…, columns)."""
+        return x[..., self._first : self._first + self._columns]
+
+
+def ahead(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[Columns]]:
+    """Products with several matrices, side by side, and where each of them stands.
+
+    Args:
+        x: shape (…, inputs).
+        matrices: at least one, shape (inputs, columns) each.
+    """
+    widths = [matrix.shape[-1] for matrix in matrices]
+    ends = accumulate(widths)
+    places = [Columns(last - n, n) for last, n in zip(ends, widths, strict=True)]
+    return tf.tensordot(x, tf.concat(matrices, 1), 1), places

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
+from nmt.model.products import Columns
 from nmt.model.scan import Linear
 
 
@@ -25,21 +28,39 @@ class Readout(keras.layers.Dense):
 
     def build(self, output_dim: int, context_dim: int, embedding_dim: int) -> None:
         """Create the weights for inputs of these sizes."""
-        self.own = output_dim + (context_dim if self.deep else 0)
-        super().build((None, self.own + (embedding_dim if self.deep else 0)))
+        self.sizes = [output_dim, *([context_dim, embedding_dim] if self.deep else [0, 0])]
+        super().build((None, sum(self.sizes)))
 
     def read(self, output: tf.Tensor, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
         """All of it: (…, output_dim) and so on → (…, units)."""
         return self(tf.concat([output, context, embedded], -1) if self.deep else output)
 
-    def linear(self) -> Linear:
-        """The weights of what only a step knows: output, and when deep context."""
-        return Linear(
-            tf.convert_to_tensor(self.kernel)[: self.own], tf.convert_to_tensor(self.bias)
-        )
+    def linears(self) -> tuple[Linear, Linear, Linear]:
+        """Its weights in parts: of the output, of the context and of the embedding.
 
-    def project(self, embedded: tf.Tensor) -> tf.Tensor:
-        """The embeddings' part: (rows, embedding_dim) → (rows, units), or (rows, 0)."""
-        if not self.deep:
-            return embedded[:, :0]
-        return tf.matmul(embedded, tf.convert_to_tensor(self.kernel)[self.own :])
+        What it does not see has no rows; it is the activation of the sum of the others' products.
+        """
+        output, context, embedding = tf.split(tf.convert_to_tensor(self.kernel), self.sizes)
+        bias = tf.convert_to_tensor(self.bias)
+        return Linear(output, bias), Linear(context), Linear(embedding)
+
+    def ahead(
+        self, place: Columns | None
+    ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+        """`read` for the steps of a search; to be called outside their loop.
+
+        Args:
+            place: where its product with the context stands in the context that it is given; see
+                `nmt.model.decoder.AttentionDecoder.look_ahead`. None without attention.
+        """
+        of_output, _, of_embedding = (linear.prepared() for linear in self.linears())
+
+        def read(output: tf.Tensor, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
+            value = of_output(output)
+            if self.deep:
+                value += of_embedding(embedded)
+            if place is not None:
+                value += place(context)
+            return self.activation(value)
+
+        return read

@@ -23,7 +23,7 @@ from nmt.model.gru import (
     unstack,
     write,
 )
-from nmt.model.products import Matrix
+from nmt.model.products import Columns, Matrix
 
 
 class Kernels(NamedTuple):
@@ -42,9 +42,13 @@ class Kernels(NamedTuple):
     context: tf.Tensor
     v_a: tf.Tensor
 
-    def prepared(self) -> Prepared:
-        """What `decoder_step` takes; to be made outside its loop."""
-        return Prepared(Matrix(self.state), self.bias, Matrix(self.context), self.v_a)
+    def prepared(self, context: Columns | None = None) -> Prepared:
+        """What `decoder_step` takes; to be made outside its loop.
+
+        Args:
+            context: where the context's product stands, if `decoder_step` is given products.
+        """
+        return Prepared(Matrix(self.state), self.bias, context or Matrix(self.context), self.v_a)
 
 
 class Prepared(NamedTuple):
@@ -52,7 +56,7 @@ class Prepared(NamedTuple):
 
     state: Matrix
     bias: tf.Tensor
-    context: Matrix
+    context: Matrix | Columns
     v_a: tf.Tensor
 
 
@@ -61,7 +65,7 @@ class Step(NamedTuple):
 
     Attributes:
         state: shape (rows, units).
-        context: shape (rows, memory_dim), without attention (rows, 0).
+        context: shape (rows, width), without attention (rows, 0).
         weights: of the attention, float32, shape (batch, beams, source), without attention
             (batch, beams, 0).
         query: `W_a` of the state before, shape (rows, attention_units).
@@ -78,7 +82,7 @@ class Step(NamedTuple):
 def decoder_step(
     projected: tf.Tensor,
     state: tf.Tensor,
-    outputs: tf.Tensor,
+    values: tf.Tensor,
     keys: tf.Tensor,
     mask: tf.Tensor,
     kernels: Prepared,
@@ -89,9 +93,10 @@ def decoder_step(
     Args:
         projected: the embeddings' part of the gates, shape (batch · beams, 3 · units).
         state: s_{i-1}, shape (batch · beams, units); the beams of a sentence stand together.
-        outputs: encoder outputs, shape (batch, source, memory_dim).
-        keys: their projection, shape (batch, source, attention_units); a last dimension of 0
-            means no attention.
+        values: encoder outputs or their products, see `nmt.model.decoder.Memory`, shape
+            (batch, source, width).
+        keys: the encoder outputs' projection, shape (batch, source, attention_units); a last
+            dimension of 0 means no attention.
         mask: 1 for real source positions, float, shape (batch, source).
         kernels: the decoder's weights.
         noise: of `nmt.model.dropout.state_noise`, shape (batch, units or 0), in training.
@@ -100,7 +105,7 @@ def decoder_step(
     product = kernels.state.wide(state if noise is None else dropped(state, noise))
     query, recurrent = product[:, gates : kernels.state.columns], product[:, :gates] + kernels.bias
     if keys.shape[-1]:
-        context, weights = attend(query, outputs, keys, mask, kernels.v_a)
+        context, weights = attend(query, values, keys, mask, kernels.v_a)
         projected += kernels.context(context)
     else:
         context = state[:, :0]

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from nmt.model.gru import gather_product, stack, unstack, write
 from nmt.model.layer_norm import Normal, layer_norm, normalise, normalise_gradient
-from nmt.model.products import Matrix
+from nmt.model.products import Columns, Matrix
 
 
 class Linear(NamedTuple):
@@ -35,12 +35,16 @@ class Linear(NamedTuple):
         """The product of (…, inputs), outside `scan`."""
         return self.prepared()(x)
 
-    def prepared(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """The same, for a loop that is not `scan`."""
-        matrix = Matrix(self.kernel)
+    def prepared(self, matrix: Columns | None = None) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The same, for a loop that is not `scan`.
+
+        Args:
+            matrix: where the product stands, if it is not given what to multiply but products.
+        """
+        multiply = matrix or Matrix(self.kernel)
 
         def product(x: tf.Tensor) -> tf.Tensor:
-            value = matrix(x)
+            value = multiply(x)
             if self.gain is not None:
                 value = layer_norm(value, self.gain)
             return value if self.bias is None else value + self.bias

@@ -13,7 +13,7 @@ from nmt.model.dropout import dropout
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.readout import Readout
-from nmt.model.shortlist import NEVER, Shortlist
+from nmt.model.shortlist import BLOCK, NEVER, Shortlist
 from nmt.model.stacked import StackedDecoder, is_plain
 from nmt.settings import DropoutRates, ModelSettings, check_sizes
 
@@ -23,21 +23,24 @@ class Decoding(NamedTuple):
 
     Attributes:
         memory: what the decoder looks at.
-        allowed: 0 for the words that a sentence may use and `NEVER` for others, float32, shape
-            (batch, beams, words); without a shortlist (batch, beams, 0).
         kernels: the decoder's weights.
-        words: the ids whose logits are computed, shape (words,).
+        read: the readout; None where it is a part of the decoder.
+        words: the ids whose logits are computed, shape (words,); a multiple of `BLOCK`, with
+            zeros behind.
         matrix: the output projection to them, shape (readout_units, words). Transposed once: a
             product with a transposed right side is three times slower on a CPU.
-        bias: its bias, float32, shape (words,); `NEVER` for banned words.
+        bias: its bias, float32, shape (words,); `NEVER` for banned words and the zeros behind.
+        allowed: with a shortlist the bias of the words that a sentence may use, and `NEVER` for
+            others, float32, shape (batch, beams, words); without one (batch, beams, 0).
     """
 
     memory: Memory
-    allowed: tf.Tensor
     kernels: Any
+    read: Any
     words: tf.Tensor
     matrix: tf.Tensor
     bias: tf.Tensor
+    allowed: tf.Tensor
 
 
 class Seq2Seq(keras.Model):
@@ -215,24 +218,44 @@ class Seq2Seq(keras.Model):
             (batch, state_size).
         """
         memory, state = self.encode(source)
+        memory, kernels, read = self._look_ahead(memory)
+        offered = self._offer(source, banned, shortlist, beams)
+        return Decoding(memory, kernels, read, *offered), state
+
+    def _look_ahead(self, memory: Memory) -> tuple[Memory, Any, Any]:
+        """`Decoding`'s memory, kernels and readout."""
+        if self.settings.input_feeding:
+            memory, kernels, _ = self.decoder.look_ahead(memory)
+            return memory, kernels, None
+        sees = self.readout.deep and self.attends
+        further = [self.readout.linears()[1].kernel] if sees else []
+        memory, kernels, places = self.decoder.look_ahead(memory, further)
+        return memory, kernels, self.readout.ahead(places[0] if places else None)
+
+    def _offer(
+        self, source: tf.Tensor, banned: tuple[int, ...], shortlist: Shortlist | None, beams: int
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """`Decoding`'s words, with matrix and bias, and which of them are allowed."""
         ban = tf.reduce_sum(
             tf.one_hot(tf.constant(banned, tf.int32), self.target_size, NEVER, 0.0), 0
         )
         bias = tf.cast(self.output_bias, tf.float32) + ban
+        matrix, axis = self.output_kernel, 1
+        if matrix is None:
+            matrix, axis = self.embedding.embeddings, 0
+        matrix = tf.cast(tf.convert_to_tensor(matrix), self.compute_dtype)
         if shortlist is None:
-            words = tf.range(self.target_size)
             allowed = tf.zeros([tf.shape(source)[0], beams, 0])
+            words, behind = tf.range(self.target_size), [0, -self.target_size % BLOCK]
+            if behind[1]:
+                words = tf.pad(words, [behind])
+                bias = tf.pad(bias, [behind], constant_values=NEVER)
+                matrix = tf.pad(matrix, [[0, 0], behind] if axis else [behind, [0, 0]])
         else:
             words, allowed = shortlist.select(source, self.target_size)
             allowed = tf.repeat((allowed + tf.gather(bias, words))[:, tf.newaxis], beams, 1)
-        if self.output_kernel is None:
-            matrix = tf.convert_to_tensor(self.embedding.embeddings)
-            matrix = tf.transpose(matrix if shortlist is None else tf.gather(matrix, words))
-        else:
-            matrix = tf.convert_to_tensor(self.output_kernel)
-            matrix = matrix if shortlist is None else tf.gather(matrix, words, axis=1)
-        matrix = tf.cast(matrix, state.dtype)
-        return Decoding(memory, allowed, self.decoder.prepared(), words, matrix, bias), state
+            matrix = tf.gather(matrix, words, axis=axis)
+        return words, matrix if axis else tf.transpose(matrix), bias, allowed
 
     def step(
         self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding
@@ -253,7 +276,10 @@ class Seq2Seq(keras.Model):
         state, context, weights = self.decoder.step(
             projected, state, decoding.memory, decoding.kernels
         )
-        features = self.read_out(state, context, embedded)
+        if decoding.read is None:
+            features = self.decoder.fed(state)
+        else:
+            features = decoding.read(self.decoder.output(state), context, embedded)
         logits = tf.cast(tf.matmul(features, decoding.matrix), tf.float32)
         if decoding.allowed.shape[-1] == 0:
             return logits + decoding.bias, state, weights

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 NEVER = -1e9  # log-probability of what must not be chosen
-BLOCK = 32  # the lists of a batch are a multiple of so many words
+BLOCK = 64  # the words whose logits a search computes are a multiple of so many
 
 
 class Shortlist(NamedTuple):

@@ -10,6 +10,7 @@ from nmt.model.attention import attention_weights, attention_weights_gradient
 from nmt.model.cell import GRUCell, gates
 from nmt.model.decoder import AttentionDecoder, Memory
 from nmt.model.dropout import dropout, dropped, state_noise
+from nmt.model.products import Columns, ahead
 from nmt.model.readout import Readout
 from nmt.model.scan import Linear, Multiply, scan
 from nmt.settings import DropoutRates, ModelSettings
@@ -91,8 +92,9 @@ class StackedDecoder(AttentionDecoder):
         shape = tf.shape(embedded)[:-1]
         rows = tf.reshape(embedded, [-1, embedded.shape[-1]])
         projected = self.first.linear("embedding")(rows)
-        if self.readout is not None:
-            projected = tf.concat([projected, self.readout.project(rows)], -1)
+        if self.readout is not None and self.readout.deep:
+            *_, embedding = self.readout.linears()
+            projected = tf.concat([projected, embedding(rows)], -1)
         return tf.reshape(projected, [*tf.unstack(shape), projected.shape[-1]])
 
     def kernels(self) -> dict[str, Linear]:
@@ -108,12 +110,24 @@ class StackedDecoder(AttentionDecoder):
         if self.attention is not None:
             linears["query"] = Linear(tf.convert_to_tensor(self.attention.W_a))
         if self.readout is not None:
-            linears["readout"] = self.readout.linear()
+            linears["readout"], of_context, _ = self.readout.linears()
+            if self._reads_contexts:
+                linears["readout/context"] = of_context
         return linears
 
-    def prepared(self) -> dict[str, Callable[[tf.Tensor], tf.Tensor]]:
-        """The same as `step` uses them; see `AttentionDecoder.prepared`."""
-        return {name: linear.prepared() for name, linear in self.kernels().items()}
+    def look_ahead(
+        self, memory: Memory, further: Sequence[tf.Tensor] = ()
+    ) -> tuple[Memory, dict[str, Callable[[tf.Tensor], tf.Tensor]], list[Columns]]:
+        """Prepare `step`; see `AttentionDecoder.look_ahead`."""
+        linears = self.kernels()
+        if self.attention is None:
+            return memory, {name: linear.prepared() for name, linear in linears.items()}, []
+        own = [name for name in linears if name.endswith("/context")]
+        matrices = [linears[name].kernel for name in own]
+        values, places = ahead(memory.values, [*matrices, *further])
+        place = dict(zip(own, places, strict=False))
+        kernels = {name: linear.prepared(place.get(name)) for name, linear in linears.items()}
+        return memory._replace(values=values), kernels, places[len(own) :]
 
     def output(self, states: tf.Tensor) -> tf.Tensor:
         """The top layer's output: with residual connections, the sum of all layers' states."""
@@ -132,7 +146,7 @@ class StackedDecoder(AttentionDecoder):
         kernels: Mapping[str, Callable[[tf.Tensor], tf.Tensor]],
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence; see `AttentionDecoder.step`."""
-        products = {**kernels, "memory": Linear(memory.outputs).prepared()}
+        products = {**kernels, "memory": Linear(memory.values).prepared()}
         noise = [state[:, :0]] * self._parts
         state, (context, weights) = self._step(
             lambda x, name: products[name](x), [projected], state, self._constants(memory),
@@ -163,7 +177,7 @@ class StackedDecoder(AttentionDecoder):
 
         linears = self.kernels()
         if self.attention is not None:
-            linears["memory"] = Linear(memory.outputs)
+            linears["memory"] = Linear(memory.values)
         states, contexts, weights = scan(
             step, inputs, guides, state, self._constants(memory), linears,
             [embedded.dtype, tf.float32],
@@ -175,6 +189,11 @@ class StackedDecoder(AttentionDecoder):
     def _parts(self) -> int:
         """Number of GRU cells."""
         return 1 + self.conditional + len(self.upper)
+
+    @property
+    def _reads_contexts(self) -> bool:
+        """Whether the readout within the decoder sees contexts."""
+        return self.readout is not None and self.readout.deep and self.attention is not None
 
     def _constants(self, memory: Memory) -> list[tf.Tensor]:
         if self.attention is None:
@@ -232,9 +251,9 @@ class StackedDecoder(AttentionDecoder):
             after.append(gates(entering, recurrent, before))
             below += after[-1]
         if self.readout is not None:
-            if self.readout.deep:
-                below = tf.concat([below, context], -1)
             value = multiply(below, "readout")
+            if self._reads_contexts:
+                value += multiply(context, "readout/context")
             if self.readout.deep:
                 value += inputs[0][:, 3 * units :]
             value = self.readout.activation(value)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
+from nmt.model.probabilities import log_normaliser
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.shortlist import BLOCK, NEVER, Shortlist
 from nmt.search.constraints import Constraints
@@ -99,7 +100,7 @@ def beam_search(
     decoding, first_state = model.begin(source, banned, shortlist, beam_size)
     batch, units = tf.shape(source)[0], first_state.shape[-1]
     looks = tf.shape(source)[1] if model.attends else 0
-    beam, width = beam_size, min(2 * beam_size, model.target_size)
+    beam = beam_size
     tokens = tf.cast((source != PAD) & (source != EOS), tf.float32) if beta else ()
 
     def step(i, now, fixed):
@@ -110,20 +111,18 @@ def beam_search(
             tf.reshape(now.state, [-1, units]),
             decoding._replace(memory=memory, allowed=allowed),
         )
-        normaliser = tf.reduce_logsumexp(logits, -1, keepdims=True)
         offered = constraints._replace(least=least).restrict(
             logits,
             decoding.words,
             tf.reshape(now.trail[..., 0], [count * beam, -1]),
             model.target_size,
         )
-        # The best continuations of a sentence are among the best of each of its beams.
-        top, choices = _top_words(offered, width)
-        scores = tf.reshape(top - normaliser, [count, beam, width]) + now.live[:, :, tf.newaxis]
-        scores = tf.reshape(scores, [count, beam * width])
-        scores, flat = tf.math.top_k(scores, min(2 * beam, beam * width))
-        origin = flat // width
-        choices = tf.gather(tf.reshape(choices, [count, -1]), flat, batch_dims=1)
+        scores, origin, choices = _continuations(
+            tf.reshape(offered, [count, beam, -1]),
+            tf.reshape(log_normaliser(logits), [count, beam]),
+            now.live,
+            2 * beam,
+        )
         choices = tf.gather(decoding.words, choices)
         ends, last = choices == EOS, i + 1 >= limits
         counts = (ends | last[:, tf.newaxis]) & ~now.done[:, tf.newaxis]
@@ -199,34 +198,37 @@ def _all(pool: _Pool, attention: tf.Tensor) -> Hypotheses:
     return Hypotheses(pool.trail[..., 0], pool.total, length, looked, pool.score)
 
 
-def _top_words(logits: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """``tf.math.top_k`` over a vocabulary, three times as fast on a CPU.
+def _continuations(
+    logits: tf.Tensor, normaliser: tf.Tensor, live: tf.Tensor, k: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The k best words to go on with in all the beams of each sentence.
 
-    The k best words stand in the k blocks with the best maxima, so only those are searched.
+    They stand in the k blocks of words with the best maxima, so only those are searched: on a CPU
+    ten times as fast as ``tf.math.top_k`` over whole vocabularies.
+
+    Args:
+        logits: of a multiple of `BLOCK` words, shape (batch, beam, words).
+        normaliser: what makes log-probabilities of them, shape (batch, beam).
+        live: log-probabilities of the beams, shape (batch, beam).
+        k: at most as many as `BLOCK` words in each beam.
+
+    Returns:
+        Log-probabilities with the word, best first; the beams; the columns of the words; shape
+        (batch, k) each.
     """
-    size = logits.shape[-1]
-    if size is None:  # of a shortlist
-        block, whole = BLOCK, tf.shape(logits)[1]
-        taken = tf.minimum(k, whole // block)
-    else:
-        block = next((n for n in range(128, 63, -1) if size % n == 0), 100)
-        whole, taken = size // block * block, k
-        if whole // block <= 2 * k:
-            return tf.math.top_k(logits, k)
-    blocks = tf.reshape(logits[:, :whole], [-1, whole // block, block])
-    _, best = tf.math.top_k(tf.reduce_max(blocks, -1), taken)
-    chosen = tf.reshape(tf.gather(blocks, best, batch_dims=1), [-1, taken * block])
-    ids = best[:, :, tf.newaxis] * block + tf.range(block)
-    ids = tf.reshape(ids, [-1, taken * block])
-    if size is None:
-        missing = [[0, 0], [0, tf.maximum(k - taken * block, 0)]]
-        chosen, ids = tf.pad(chosen, missing, constant_values=NEVER), tf.pad(ids, missing)
-    elif whole < size:
-        rest = tf.broadcast_to(tf.range(whole, size), [tf.shape(logits)[0], size - whole])
-        chosen = tf.concat([chosen, logits[:, whole:]], 1)
-        ids = tf.concat([ids, rest], 1)
-    top, places = tf.math.top_k(chosen, k)
-    return top, tf.gather(ids, places, batch_dims=1)
+    batch, beam = tf.shape(logits)[0], logits.shape[1]
+    count = tf.shape(logits)[2] // BLOCK  # blocks of a beam
+    blocks = tf.reshape(logits, [batch, beam * count, BLOCK])
+    best = tf.reshape(tf.reduce_max(blocks, -1), [batch, beam, count])
+    best = (best - normaliser[..., tf.newaxis]) + live[..., tf.newaxis]
+    best = tf.reshape(best, [batch, beam * count])
+    _, best = tf.math.top_k(best, tf.minimum(k, beam * count))
+    chosen, beams = tf.gather(blocks, best, batch_dims=1), best // count
+    chosen -= tf.gather(normaliser, beams, batch_dims=1)[..., tf.newaxis]
+    chosen += tf.gather(live, beams, batch_dims=1)[..., tf.newaxis]
+    scores, places = tf.math.top_k(tf.reshape(chosen, [batch, -1]), k)
+    best = tf.gather(best, places // BLOCK, batch_dims=1)
+    return scores, best // count, best % count * BLOCK + places % BLOCK
 
 
 def _finish(

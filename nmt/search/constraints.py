@@ -44,8 +44,7 @@ class Constraints(NamedTuple):
             logits += tf.where(early[:, tf.newaxis], ends, 0.0)
         if self.no_repeat_ngram:
             repeated = _repeated(history, self.no_repeat_ngram, target_size)
-            short = logits.shape[-1] is None
-            logits += tf.gather(repeated, words, axis=1) if short else repeated
+            logits += tf.gather(repeated, words, axis=1)
         return logits
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
+from nmt.model.probabilities import log_normaliser
 from nmt.model.seq2seq import Seq2Seq
 from nmt.vocabulary.special import BOS, PAD
 
@@ -49,7 +50,7 @@ def force(
     def step(i, state, found, looked):
         logits, state, weights = model.step(inputs[i], state, decoding)
         wanted = tf.gather(logits, ids[i], batch_dims=1)
-        likely = wanted - tf.reduce_logsumexp(logits, -1)
+        likely = wanted - log_normaliser(logits)[:, 0]
         found = found.write(i, tf.where(ids[i] == PAD, 0.0, likely))
         return i + 1, state, found, looked.write(i, weights[:, 0])
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
+from nmt.model.probabilities import log_normaliser
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.shortlist import Shortlist
 from nmt.search.constraints import Constraints
@@ -68,7 +69,7 @@ def greedy_search(
             chosen = tf.argmax(offered, -1, output_type=tf.int32)
         else:
             chosen = sampling.draw(offered, numbers[:, i])
-        best = tf.gather(logits, chosen, batch_dims=1) - tf.reduce_logsumexp(logits, -1)
+        best = tf.gather(logits, chosen, batch_dims=1) - log_normaliser(logits)[:, 0]
         word = tf.where(now.alive, tf.gather(decoding.words, chosen), PAD)
         return _Greedy(
             word=word,

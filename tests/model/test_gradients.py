@@ -44,7 +44,7 @@ def test_the_decoder(attention_units, state_dropout) -> None:
         results, noise = [], state_noise(state, state_dropout, seed, 7)
         for t in range(TARGET):
             projected = decoder.project(embedded[:, t])
-            step = decoder_step(projected, state, *memory, decoder.prepared(), noise)
+            step = decoder_step(projected, state, *memory, decoder.kernels().prepared(), noise)
             state = step.state
             results.append((state, step.context, step.weights[:, 0]))
         return [tf.stack(values, 1) for values in zip(*results, strict=True)]

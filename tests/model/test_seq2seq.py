@@ -17,6 +17,7 @@ from nmt.model.dropout import dropout, state_noise
 from nmt.model.embedding import ScaledEmbedding
 from nmt.model.encoder import Encoder
 from nmt.model.seq2seq import Seq2Seq
+from nmt.model.shortlist import NEVER
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings
 from nmt.vocabulary.special import BOS, EOS, PAD
@@ -72,9 +73,13 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
         for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
     memory = decoder.remember(outputs, tf.ones([3, 4]))
-    after, context, _ = decoder.step(decoder.project(embedded), state, memory, decoder.prepared())
+    further = tf.constant(random.standard_normal((7, 5)), tf.float32)
+    ready, kernels, (place,) = decoder.look_ahead(memory, [further])
+    after, seen, weights = decoder.step(decoder.project(embedded), state, ready, kernels)
+    context = tf.einsum("bs,bsd->bd", weights[:, 0], outputs)
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
     np.testing.assert_allclose(after, expected, atol=1e-5)
+    np.testing.assert_allclose(place(seen), context @ further, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -95,9 +100,9 @@ def test_nothing_depends_on_padding_or_neighbours(tiny_model, settings) -> None:
             assert (looked[:, :, 7:] == 0).all()
     state = model.encode(source)[1]
     np.testing.assert_allclose(model.encode(wider[0])[1], state, atol=1e-5)
-    outputs = model.encode(wider[0])[0].outputs.numpy()[:, :7]
+    outputs = model.encode(wider[0])[0].values.numpy()[:, :7]
     np.testing.assert_allclose(
-        outputs[source != PAD], model.encode(source)[0].outputs.numpy()[source != PAD], atol=1e-5
+        outputs[source != PAD], model.encode(source)[0].values.numpy()[source != PAD], atol=1e-5
     )
 
 
@@ -109,7 +114,9 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
     decoding, state = model.begin(source)
     for t in range(target.shape[1]):
         found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
-        np.testing.assert_allclose(found, logits[:, t], atol=1e-5)
+        words, behind = tf.split(found, [model.target_size, -1], axis=1)
+        np.testing.assert_allclose(words, logits[:, t], atol=1e-5)
+        assert (behind.numpy() <= NEVER / 2).all()
         np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
 
 
@@ -167,7 +174,7 @@ def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) 
     words = tf.constant([5, 6, 7, 8])
     logits, *_ = model.step(words, state, decoding)
     memory = decoding.memory
-    other = decoding._replace(memory=memory._replace(outputs=memory.outputs * 3))
+    other = decoding._replace(memory=memory._replace(values=memory.values * 3))
     np.testing.assert_array_equal(model.step(words, state, other)[0], logits)
     assert np.abs(model.step(words, state[::-1], decoding)[0] - logits).max() > 1e-3
 
@@ -234,7 +241,7 @@ def test_the_mean_bridge_sees_the_mean_of_the_real_outputs(tiny_model) -> None:
     source, _ = batch(np.random.default_rng(6))
     memory, state = model.encode(source)
     for i, length in enumerate((source != PAD).sum(1)):
-        mean = memory.outputs.numpy()[i, :length].mean(0)
+        mean = memory.values.numpy()[i, :length].mean(0)
         np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=1e-5)
 
 

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
+from nmt.model.probabilities import log_normaliser
 from nmt.model.shortlist import BLOCK, NEVER
-from nmt.search.beam import _top_words, beam_search
+from nmt.search.beam import _continuations, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
 from nmt.search.searcher import Searcher
@@ -209,23 +210,28 @@ def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
     assert found.ids.shape[1] <= beam + 1
 
 
-@pytest.mark.parametrize("size", [50, 3000, 8000, 2483, 2017])
-def test_the_best_words_are_those_of_top_k(size) -> None:
-    logits = tf.constant(np.random.default_rng(size).standard_normal((7, size)), tf.float32)
-    for k in (2, 10):
-        for one, other in zip(_top_words(logits, k), tf.math.top_k(logits, k), strict=True):
-            np.testing.assert_array_equal(one, other)
+@pytest.mark.parametrize(("beam", "blocks", "k"), [(1, 1, 2), (3, 1, 6), (5, 40, 10), (4, 9, 50)])
+def test_the_best_continuations_are_those_of_top_k(beam, blocks, k) -> None:
+    random = np.random.default_rng(k)
+    logits = random.standard_normal((7, beam, blocks * BLOCK)).astype(np.float32)
+    normaliser, live = random.standard_normal((2, 7, beam)).astype(np.float32)
+    search = tf.function(
+        lambda x: _continuations(x, normaliser, live, k),
+        input_signature=[tf.TensorSpec([None, beam, None])],
+    )
+    scores, beams, columns = search(logits)
+    all_scores = logits - normaliser[..., np.newaxis] + live[..., np.newaxis]
+    best, places = tf.math.top_k(all_scores.reshape(7, -1), k)
+    np.testing.assert_array_equal(scores, best)
+    np.testing.assert_array_equal(beams * blocks * BLOCK + columns, places)
 
 
-@pytest.mark.parametrize(("blocks", "k"), [(1, 40), (2, 10), (30, 10)])
-def test_so_are_those_of_a_shortlist(blocks, k) -> None:
-    logits = np.random.default_rng(k).standard_normal((7, blocks * BLOCK)).astype(np.float32)
-    search = tf.function(lambda x: _top_words(x, k), input_signature=[tf.TensorSpec([None, None])])
-    top, ids = search(logits)
-    there = min(k, logits.shape[1])
-    for one, other in zip((top, ids), tf.math.top_k(logits, there), strict=True):
-        np.testing.assert_array_equal(one[:, :there], other)
-    assert (top.numpy()[:, there:] == NEVER).all()
+def test_the_normaliser_is_that_of_the_softmax() -> None:
+    logits = np.random.default_rng(1).standard_normal((9, 4000)).astype(np.float32) * 20
+    logits[0] += 500
+    logits[1, 7:] = NEVER
+    expected = tf.reduce_logsumexp(logits.astype(np.float64), -1, keepdims=True)
+    np.testing.assert_allclose(log_normaliser(logits), expected, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("beam", [1, 4])
