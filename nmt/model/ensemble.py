@@ -51,7 +51,7 @@ class Ensemble:
         for i, model in enumerate(self.models):
             fields = {name: getattr(decoding, name)[i] for name in _OWN}
             logits, new, weights = model.step(words, states[i], decoding._replace(**fields))
-            logarithms.append(logits - log_normaliser(logits))
+            logarithms.append(logits - log_normaliser(logits)[:, tf.newaxis])
             after.append(new)
             if model.attends:
                 looked.append(weights)

@@ -3,6 +3,8 @@
 Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
 caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
 speed of 512 × 2,064 (`docs/performance.md`). So such a matrix gets surplus columns of zeros.
+
+And products that need not be made at every step, for they can be made ahead.
 """
 
 from __future__ import annotations
@@ -25,9 +27,7 @@ class Matrix:
 
     def __init__(self, values: tf.Tensor) -> None:
         self.columns = values.shape[-1]
-        self._values = values
-        if len(values.shape) == 2 and self.columns > _STRIDE and self.columns % _STRIDE == 0:
-            self._values = tf.pad(values, [[0, 0], [0, _SURPLUS]])
+        self._values = _spread(values) if len(values.shape) == 2 else values
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """The product: (…, inputs) → (…, columns)."""
@@ -41,6 +41,14 @@ class Matrix:
             # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
             return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
         return tf.matmul(x, self._values)
+
+
+def _spread(matrix: tf.Tensor) -> tf.Tensor:
+    """The matrix, with surplus columns where its rows would collide."""
+    columns = matrix.shape[-1]
+    if columns > _STRIDE and columns % _STRIDE == 0:
+        return tf.pad(matrix, [[0, 0], [0, _SURPLUS]])
+    return matrix
 
 
 class Columns:
@@ -62,6 +70,8 @@ class Columns:
 def ahead(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[Columns]]:
     """Products with several matrices, side by side, and where each of them stands.
 
+    Surplus columns may stand behind them.
+
     Args:
         x: shape (…, inputs).
         matrices: at least one, shape (inputs, columns) each.
@@ -69,4 +79,4 @@ def ahead(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[
     widths = [matrix.shape[-1] for matrix in matrices]
     ends = accumulate(widths)
     places = [Columns(last - n, n) for last, n in zip(ends, widths, strict=True)]
-    return tf.tensordot(x, tf.concat(matrices, 1), 1), places
+    return tf.tensordot(x, _spread(tf.concat(matrices, 1)), 1), places

@@ -28,8 +28,13 @@ class Readout(keras.layers.Dense):
 
     def build(self, output_dim: int, context_dim: int, embedding_dim: int) -> None:
         """Create the weights for inputs of these sizes."""
-        self.sizes = [output_dim, *([context_dim, embedding_dim] if self.deep else [0, 0])]
+        self.sizes = [output_dim, context_dim * self.deep, embedding_dim * self.deep]
         super().build((None, sum(self.sizes)))
+
+    @property
+    def sees_context(self) -> bool:
+        """Whether it is deep, and there is an attention."""
+        return self.sizes[1] > 0
 
     def read(self, output: tf.Tensor, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
         """All of it: (…, output_dim) and so on → (…, units)."""
@@ -44,14 +49,14 @@ class Readout(keras.layers.Dense):
         bias = tf.convert_to_tensor(self.bias)
         return Linear(output, bias), Linear(context), Linear(embedding)
 
-    def ahead(
-        self, place: Columns | None
+    def prepared(
+        self, made: Columns | None
     ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
         """`read` for the steps of a search; to be called outside their loop.
 
         Args:
-            place: where its product with the context stands in the context that it is given; see
-                `nmt.model.decoder.AttentionDecoder.look_ahead`. None without attention.
+            made: where its product with the context stands in the context that it is given; see
+                `nmt.model.decoder.AttentionDecoder.look_ahead`. None if it sees no context.
         """
         of_output, _, of_embedding = (linear.prepared() for linear in self.linears())
 
@@ -59,8 +64,8 @@ class Readout(keras.layers.Dense):
             value = of_output(output)
             if self.deep:
                 value += of_embedding(embedded)
-            if place is not None:
-                value += place(context)
+            if made is not None:
+                value += made(context)
             return self.activation(value)
 
         return read

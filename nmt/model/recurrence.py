@@ -42,13 +42,14 @@ class Kernels(NamedTuple):
     context: tf.Tensor
     v_a: tf.Tensor
 
-    def prepared(self, context: Columns | None = None) -> Prepared:
+    def prepared(self, made: Columns | None = None) -> Prepared:
         """What `decoder_step` takes; to be made outside its loop.
 
         Args:
-            context: where the context's product stands, if `decoder_step` is given products.
+            made: where the context's product stands in what `decoder_step` is given as values,
+                if it is made ahead.
         """
-        return Prepared(Matrix(self.state), self.bias, context or Matrix(self.context), self.v_a)
+        return Prepared(Matrix(self.state), self.bias, made or Matrix(self.context), self.v_a)
 
 
 class Prepared(NamedTuple):
@@ -130,7 +131,8 @@ def teacher_forced(
     Args:
         projected: the embeddings' part of the gates, shape (target, batch, 3 · units).
         state: the first state, shape (batch, units).
-        outputs, keys, mask, noise: see `decoder_step`.
+        outputs: encoder outputs, shape (batch, source, memory_dim).
+        keys, mask, noise: see `decoder_step`.
         kernels: the fields of `Kernels`.
 
     Returns:

@@ -35,13 +35,13 @@ class Linear(NamedTuple):
         """The product of (…, inputs), outside `scan`."""
         return self.prepared()(x)
 
-    def prepared(self, matrix: Columns | None = None) -> Callable[[tf.Tensor], tf.Tensor]:
+    def prepared(self, made: Columns | None = None) -> Callable[[tf.Tensor], tf.Tensor]:
         """The same, for a loop that is not `scan`.
 
         Args:
-            matrix: where the product stands, if it is not given what to multiply but products.
+            made: where the product stands in what it is given, if it is made ahead.
         """
-        multiply = matrix or Matrix(self.kernel)
+        multiply = made or Matrix(self.kernel)
 
         def product(x: tf.Tensor) -> tf.Tensor:
             value = multiply(x)

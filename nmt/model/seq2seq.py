@@ -227,10 +227,9 @@ class Seq2Seq(keras.Model):
         if self.settings.input_feeding:
             memory, kernels, _ = self.decoder.look_ahead(memory)
             return memory, kernels, None
-        sees = self.readout.deep and self.attends
-        further = [self.readout.linears()[1].kernel] if sees else []
+        further = [self.readout.linears()[1].kernel] if self.readout.sees_context else []
         memory, kernels, places = self.decoder.look_ahead(memory, further)
-        return memory, kernels, self.readout.ahead(places[0] if places else None)
+        return memory, kernels, self.readout.prepared(places[0] if places else None)
 
     def _offer(
         self, source: tf.Tensor, banned: tuple[int, ...], shortlist: Shortlist | None, beams: int
@@ -243,7 +242,7 @@ class Seq2Seq(keras.Model):
         matrix, axis = self.output_kernel, 1
         if matrix is None:
             matrix, axis = self.embedding.embeddings, 0
-        matrix = tf.cast(tf.convert_to_tensor(matrix), self.compute_dtype)
+        matrix = tf.convert_to_tensor(matrix)
         if shortlist is None:
             allowed = tf.zeros([tf.shape(source)[0], beams, 0])
             words, behind = tf.range(self.target_size), [0, -self.target_size % BLOCK]
@@ -253,7 +252,8 @@ class Seq2Seq(keras.Model):
                 matrix = tf.pad(matrix, [[0, 0], behind] if axis else [behind, [0, 0]])
         else:
             words, allowed = shortlist.select(source, self.target_size)
-            allowed = tf.repeat((allowed + tf.gather(bias, words))[:, tf.newaxis], beams, 1)
+            bias = tf.gather(bias, words)
+            allowed = tf.repeat((allowed + bias)[:, tf.newaxis], beams, 1)
             matrix = tf.gather(matrix, words, axis=axis)
         return words, matrix if axis else tf.transpose(matrix), bias, allowed
 

@@ -111,7 +111,7 @@ class StackedDecoder(AttentionDecoder):
             linears["query"] = Linear(tf.convert_to_tensor(self.attention.W_a))
         if self.readout is not None:
             linears["readout"], of_context, _ = self.readout.linears()
-            if self._reads_contexts:
+            if self.readout.sees_context:
                 linears["readout/context"] = of_context
         return linears
 
@@ -125,8 +125,8 @@ class StackedDecoder(AttentionDecoder):
         own = [name for name in linears if name.endswith("/context")]
         matrices = [linears[name].kernel for name in own]
         values, places = ahead(memory.values, [*matrices, *further])
-        place = dict(zip(own, places, strict=False))
-        kernels = {name: linear.prepared(place.get(name)) for name, linear in linears.items()}
+        made = dict(zip(own, places, strict=False))
+        kernels = {name: linear.prepared(made.get(name)) for name, linear in linears.items()}
         return memory._replace(values=values), kernels, places[len(own) :]
 
     def output(self, states: tf.Tensor) -> tf.Tensor:
@@ -190,11 +190,6 @@ class StackedDecoder(AttentionDecoder):
         """Number of GRU cells."""
         return 1 + self.conditional + len(self.upper)
 
-    @property
-    def _reads_contexts(self) -> bool:
-        """Whether the readout within the decoder sees contexts."""
-        return self.readout is not None and self.readout.deep and self.attention is not None
-
     def _constants(self, memory: Memory) -> list[tf.Tensor]:
         if self.attention is None:
             return []
@@ -220,7 +215,7 @@ class StackedDecoder(AttentionDecoder):
             noise: of `state_noise` for each cell.
 
         Returns:
-            The state after; contexts, shape (batch · beams, memory_dim or 0), and attention
+            The state after; contexts, shape (batch · beams, width or 0), and attention
             weights, shape (batch, beams, source or 0).
         """
         units = self.units
@@ -252,7 +247,7 @@ class StackedDecoder(AttentionDecoder):
             below += after[-1]
         if self.readout is not None:
             value = multiply(below, "readout")
-            if self._reads_contexts:
+            if self.readout.sees_context:
                 value += multiply(context, "readout/context")
             if self.readout.deep:
                 value += inputs[0][:, 3 * units :]

@@ -50,7 +50,7 @@ def force(
     def step(i, state, found, looked):
         logits, state, weights = model.step(inputs[i], state, decoding)
         wanted = tf.gather(logits, ids[i], batch_dims=1)
-        likely = wanted - log_normaliser(logits)[:, 0]
+        likely = wanted - log_normaliser(logits)
         found = found.write(i, tf.where(ids[i] == PAD, 0.0, likely))
         return i + 1, state, found, looked.write(i, weights[:, 0])
 

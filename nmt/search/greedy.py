@@ -69,7 +69,7 @@ def greedy_search(
             chosen = tf.argmax(offered, -1, output_type=tf.int32)
         else:
             chosen = sampling.draw(offered, numbers[:, i])
-        best = tf.gather(logits, chosen, batch_dims=1) - log_normaliser(logits)[:, 0]
+        best = tf.gather(logits, chosen, batch_dims=1) - log_normaliser(logits)
         word = tf.where(now.alive, tf.gather(decoding.words, chosen), PAD)
         return _Greedy(
             word=word,

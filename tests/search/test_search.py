@@ -10,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
-from nmt.model.probabilities import log_normaliser
-from nmt.model.shortlist import BLOCK, NEVER
+from nmt.model.shortlist import BLOCK
 from nmt.search.beam import _continuations, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
@@ -110,6 +109,21 @@ def test_a_beam_of_one_is_greedy(model, alpha) -> None:
     )
     assert words_of(beam) == words_of(greedy)
     np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [2 * BLOCK, 2 * BLOCK + 2])
+def test_so_it_is_where_words_fill_blocks_and_where_they_do_not(tiny_model, size) -> None:
+    model = biased(tiny_model(target=size, seed=3), EOS, 1.5)
+    limits = tf.constant([14, 9, 3, 1, 12, 13])
+    greedy, wide = (beam_search(model, SOURCE, limits, beam, 0.0) for beam in (1, 4))
+    expected = [plain_greedy(model, *one) for one in zip(SOURCE, limits, strict=True)]
+    assert words_of(greedy) == [words for words, _ in expected]
+    totals = [
+        forced(model, *one)[0] for one in zip(SOURCE, [[w] for w in words_of(wide)], strict=True)
+    ]
+    np.testing.assert_allclose(wide.log_probability, totals, atol=1e-4)
+    assert wide.log_probability.numpy().sum() > sum(total for _, total in expected)
+    assert max(max(words) for words in words_of(wide)) > BLOCK
 
 
 @pytest.mark.parametrize("beam", [1, 4])
@@ -220,18 +234,10 @@ def test_the_best_continuations_are_those_of_top_k(beam, blocks, k) -> None:
         input_signature=[tf.TensorSpec([None, beam, None])],
     )
     scores, beams, columns = search(logits)
-    all_scores = logits - normaliser[..., np.newaxis] + live[..., np.newaxis]
+    all_scores = logits + (live - normaliser)[..., np.newaxis]
     best, places = tf.math.top_k(all_scores.reshape(7, -1), k)
     np.testing.assert_array_equal(scores, best)
     np.testing.assert_array_equal(beams * blocks * BLOCK + columns, places)
-
-
-def test_the_normaliser_is_that_of_the_softmax() -> None:
-    logits = np.random.default_rng(1).standard_normal((9, 4000)).astype(np.float32) * 20
-    logits[0] += 500
-    logits[1, 7:] = NEVER
-    expected = tf.reduce_logsumexp(logits.astype(np.float64), -1, keepdims=True)
-    np.testing.assert_allclose(log_normaliser(logits), expected, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("beam", [1, 4])
