@@ -81,4 +81,4 @@ def benchmark(
 
 
 if __name__ == "__main__":
-    cli.run(benchmark)
+    cli.main(benchmark)

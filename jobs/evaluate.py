@@ -79,4 +79,4 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    cli.run(evaluate)
+    cli.main(evaluate)

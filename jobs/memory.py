@@ -70,4 +70,4 @@ def _line(generation: Generation) -> list[str]:
 
 
 if __name__ == "__main__":
-    cli.run(memory)
+    cli.main(memory)

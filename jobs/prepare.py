@@ -173,4 +173,4 @@ def _both(split: str, source: str | None, target: str | None) -> tuple[Location,
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.main(main)

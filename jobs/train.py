@@ -68,4 +68,4 @@ def train(
 
 
 if __name__ == "__main__":
-    cli.run(train)
+    cli.main(train)

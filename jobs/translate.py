@@ -187,4 +187,4 @@ def translate(
 
 
 if __name__ == "__main__":
-    cli.run(translate)
+    cli.main(translate)

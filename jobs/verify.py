@@ -29,4 +29,4 @@ def check(
 
 
 if __name__ == "__main__":
-    cli.run(check)
+    cli.main(check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Callable
@@ -46,6 +47,21 @@ def run(command: Callable[..., None]) -> None:
     if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
         say("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def main(command: Callable[..., None]) -> None:
+    """`run`, as the last thing that a process does.
+
+    The process ends without the destructors of native libraries, which threads of Ray's and
+    TensorFlow's may outlive: a job that had failed and said so has ended with SIGSEGV there.
+    """
+    try:
+        run(command)
+    except SystemExit as ended:
+        atexit._run_exitfuncs()  # Ray's shutdown among them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 
 def parse_range(text: str) -> tuple[int, int]:

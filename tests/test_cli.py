@@ -267,3 +267,29 @@ def test_importing_the_package_loads_neither_tensorflow_nor_ray() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert not {"tensorflow", "ray", "keras"} & set(json.loads(done.stdout))
+
+
+def test_a_process_ends_with_its_status_after_all_it_had_registered() -> None:
+    script = """
+import atexit, typer
+from nmt import cli
+from nmt.errors import JobFailed
+
+atexit.register(print, "registered", end="")
+
+class Native:
+    def __del__(self):
+        print("destructor")
+
+native = Native()
+
+def job() -> None:
+    print("printed")
+    raise JobFailed("it failed")
+
+cli.main(job)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == "printed\nregistered"
+    assert done.stderr == "error: it failed\n"
