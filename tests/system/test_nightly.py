@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -49,7 +50,14 @@ class Exporters(threading.Thread):
         super().__init__(daemon=True)
         self._address, self._enough = f"{head.dashboard}/api/prometheus/sd", threading.Event()
         self._most: dict[tuple[str, str], float] = {}
-        self._look()
+        deadline = time.monotonic() + 120
+        while True:  # the exporters of a cluster that has just begun are not all there at once
+            try:
+                self._look()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "no exporter answers"
+                time.sleep(0.5)
         self._before = dict(self._most)
 
     def run(self) -> None:
