@@ -59,8 +59,11 @@ def main(command: Callable[..., None]) -> None:
         run(command)
     except SystemExit as ended:
         atexit._run_exitfuncs()  # Ray's shutdown among them
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:  # nobody reads any more, or a full disk: Python's own end tells of it
+            raise ended from None
         os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 

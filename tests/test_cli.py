@@ -271,7 +271,7 @@ def test_importing_the_package_loads_neither_tensorflow_nor_ray() -> None:
 
 def test_a_process_ends_with_its_status_after_all_it_had_registered() -> None:
     script = """
-import atexit, typer
+import atexit
 from nmt import cli
 from nmt.errors import JobFailed
 
