@@ -74,16 +74,26 @@ def fake_cluster(folder: Path) -> Iterator[RayHead]:
 
 def alive(head: RayHead) -> int:
     """How many machines the cluster has now, its head included."""
-    with urllib.request.urlopen(f"{head.dashboard}/nodes?view=summary", timeout=60) as answer:
-        nodes = json.loads(answer.read())["data"]["summary"]
+    nodes = answered(head, "nodes?view=summary")["summary"]
     return sum(node["raylet"]["state"] == "ALIVE" for node in nodes)
+
+
+def asked(head: RayHead) -> int:
+    """For how many workers the job asks now, or has got room."""
+    groups = answered(head, "api/v0/placement_groups?detail=1")["result"]["result"]
+    return sum(len(group["bundles"]) for group in groups if group["state"] != "REMOVED")
+
+
+def answered(head: RayHead, question: str) -> Any:
+    with urllib.request.urlopen(f"{head.dashboard}/{question}", timeout=60) as answer:
+        return json.loads(answer.read())["data"]
 
 
 def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> None:
     run("prepare", "--demo", "400", "--output", tmp_path / "dataset", 
         "--valid-fraction", "0.1", "--test-fraction", "0.1")  # fmt: skip
     with fake_cluster(tmp_path) as head:
-        sizes = []
+        sizes, demands = [], []
         options = ["--data", tmp_path / "dataset", "--output", tmp_path / "run", "--workers", "2"]
         train = command("train", *options, *TINY, "--set", "training.epochs=1", head=head)
         process = subprocess.Popen(train, cwd=ROOT, env=environment(), text=True,
@@ -93,6 +103,7 @@ def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> 
         def watch() -> None:
             while not watching.wait(1):
                 sizes.append(alive(head))
+                demands.append(asked(head))
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -103,7 +114,11 @@ def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> 
         assert "waiting up to 15 minutes for room for 2 worker(s) with 1 CPU each" in told
         assert "2 worker(s) × 1 CPU(s)" in told
         assert 1 in sizes
-        assert max(sizes) == 3
+        assert max(demands) == 2  # never the group that waits for room beside Ray Train's own
+        # Ray tells its autoscaler once a second which groups wait, but at once what nodes have
+        # left: a group whose placing takes that long, on a busy machine, seems to wait beside the
+        # room that it has already taken, and is given as much again.
+        assert 3 <= max(sizes) <= 5
         assert (tmp_path / "run/model/model.json").is_file()
         deadline = time.monotonic() + PATIENCE
         while alive(head) > 1:
