@@ -169,7 +169,9 @@ class TrainingSettings(_Group):
         0.5, gt=0, lt=1, description="What plateau multiplies the learning rate with."
     )
     plateau_patience: int = Field(
-        2, ge=1, description="Validations without a better BLEU before plateau does so."
+        2,
+        ge=1,
+        description="Validations without a better BLEU, after the warm-up, before plateau does so.",
     )
     weight_decay: float = Field(
         0.0,
@@ -226,7 +228,10 @@ class TrainingSettings(_Group):
         0, ge=0, description="Steps between validations; 0 is once an epoch."
     )
     patience: int = Field(
-        5, ge=1, description="Validations without a better BLEU before training stops early."
+        5,
+        ge=1,
+        description="Validations without a better BLEU, after the warm-up, before training stops "
+        "early.",
     )
     valid_sentences: int = Field(
         2000, ge=1, description="At most so many validation sentences are decoded for BLEU."
@@ -374,6 +379,7 @@ class SearchSettings(_Group):
     def greedy(self, max_source_length: int) -> SearchSettings:
         """Greedy search with these limits to a translation's length, and nothing else."""
         return SearchSettings(
+            replace_unknown=False,
             max_length_ratio=self.max_length_ratio,
             max_length_extra=self.max_length_extra,
             max_source_length=max_source_length,

@@ -14,7 +14,7 @@ class Normal(NamedTuple):
 
     Attributes:
         values: shape (…, groups, units).
-        inverse: 1 / σ, shape (…, groups, 1).
+        inverse: 1 / σ, float32, shape (…, groups, 1).
     """
 
     values: tf.Tensor
@@ -22,18 +22,20 @@ class Normal(NamedTuple):
 
 
 def normalise(values: tf.Tensor) -> Normal:
-    """Bring every row of the last dimension to mean 0 and variance 1."""
-    centred = values - tf.reduce_mean(values, -1, keepdims=True)
+    """Bring every row of the last dimension to mean 0 and variance 1; computed in float32."""
+    full = tf.cast(values, tf.float32)
+    centred = full - tf.reduce_mean(full, -1, keepdims=True)
     variance = tf.reduce_mean(centred * centred, -1, keepdims=True)
     inverse = tf.math.rsqrt(variance + _EPSILON)
-    return Normal(centred * inverse, inverse)
+    return Normal(tf.cast(centred * inverse, values.dtype), inverse)
 
 
 def normalise_gradient(gradient: tf.Tensor, normal: Normal) -> tf.Tensor:
     """The gradient of `normalise`, given that of its values."""
-    mean = tf.reduce_mean(gradient, -1, keepdims=True)
-    along = tf.reduce_mean(gradient * normal.values, -1, keepdims=True)
-    return (gradient - mean - normal.values * along) * normal.inverse
+    full, values = tf.cast(gradient, tf.float32), tf.cast(normal.values, tf.float32)
+    mean = tf.reduce_mean(full, -1, keepdims=True)
+    along = tf.reduce_mean(full * values, -1, keepdims=True)
+    return tf.cast((full - mean - values * along) * normal.inverse, gradient.dtype)
 
 
 def layer_norm(values: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,8 @@ class Constraints(NamedTuple):
     """The defaults forbid nothing, and then nothing is added to a search's graph.
 
     A constraint rules words out of the choice. It does not change their probabilities: the
-    score of what is found stays that of the model.
+    score of what is found stays that of the model. Where nothing is left to go on with, the
+    translation ends.
 
     Attributes:
         least: fewest tokens of each translation, EOS not counted, int32, shape (batch,), or ()
@@ -37,15 +38,19 @@ class Constraints(NamedTuple):
             history: the words of each row so far, shape (rows, length).
             target_size: entries of the target vocabulary.
         """
-        if not isinstance(self.least, tuple):
+        limited, offered = not isinstance(self.least, tuple), logits
+        if limited:
             beams = tf.shape(logits)[0] // tf.size(self.least)
             early = tf.repeat(tf.shape(history)[1] < self.least, beams)
             ends = tf.where(words == EOS, NEVER, 0.0)
-            logits += tf.where(early[:, tf.newaxis], ends, 0.0)
+            offered += tf.where(early[:, tf.newaxis], ends, 0.0)
         if self.no_repeat_ngram:
             repeated = _repeated(history, self.no_repeat_ngram, target_size)
-            logits += tf.gather(repeated, words, axis=1)
-        return logits
+            offered += tf.gather(repeated, words, axis=1)
+        if limited and self.no_repeat_ngram:
+            nothing = tf.reduce_max(offered, 1, keepdims=True) < NEVER / 2
+            offered = tf.where(nothing & (words == EOS), logits, offered)
+        return offered
 
 
 def _repeated(history: tf.Tensor, n: int, target_size: int) -> tf.Tensor:

@@ -88,7 +88,8 @@ class Searcher:
         settings = self.settings
         if not settings.min_length and not settings.min_length_ratio:
             return ()
-        least = tf.cast(settings.min_length_ratio * _lengths(source), tf.int32)
+        ratio = settings.min_length_ratio * _lengths(source)
+        least = tf.cast(tf.math.ceil(ratio - 1e-3), tf.int32)  # 0.1 · 30 is a little above 3
         return tf.minimum(tf.maximum(least, settings.min_length), limits - 1)
 
     def search(self, source: tf.Tensor | np.ndarray) -> Hypotheses:

@@ -73,11 +73,16 @@ class Progress:
             self.loss_scale, self.clean = self.loss_scale * 2, 0
 
     def judge(self, bleu: float, training: TrainingSettings) -> bool:
-        """Take a validation's BLEU: the best one? If not, patience and plateau count it."""
+        """Take a validation's BLEU: the best one? If not, patience and plateau count it.
+
+        They do not during the warm-up, when it says little.
+        """
         self.validated, self.bleu = self.step, bleu
         if bleu > self.best_bleu:
             self.best_bleu, self.best_step, self.stale, self.level = bleu, self.step, 0, 0
             return True
+        if self.step < training.warmup_steps:
+            return False
         self.stale, self.level = self.stale + 1, self.level + 1
         if self.level >= training.plateau_patience:
             self.reductions, self.level = self.reductions + 1, 0

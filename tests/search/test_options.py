@@ -206,8 +206,21 @@ def test_translations_are_as_long_as_asked_within_their_limits(tiny_model, beam)
     assert found().max() < 3
     assert (found(min_length=5) >= 5).all()
     assert (found(min_length_ratio=1.0) >= lengths).all()
+    assert (found(min_length_ratio=1.3) >= 1.3 * lengths).all()
     both = found(min_length=50, max_length_ratio=1.0, max_length_extra=2)
     assert (both == lengths + 2).all()
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_translation_that_nothing_may_go_on_ends(tiny_model, beam) -> None:
+    """A minimum length and n-grams together can leave no word."""
+    model = tiny_model()
+    found = searcher(model, beam, min_length=1000, max_length_extra=100, no_repeat_ngram=1)
+    hypotheses = found.search(SOURCE)
+    for row, words in enumerate(words_of(hypotheses)):
+        assert words[-1] == EOS
+        assert sorted(words[:-1]) == [UNK, *range(EOS + 1, model.target_size)]
+        assert -500 < hypotheses.log_probability[row] < 0
 
 
 @pytest.mark.parametrize("beam", [1, 4])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpora import rows
+from corpora import make, rows
 from trainings import (
     FAST,
     assert_same,
@@ -23,7 +23,7 @@ from trainings import (
 
 from nmt import bundle
 from nmt.errors import JobFailed
-from nmt.evaluation.scores import bleu
+from nmt.evaluation.scores import bleu, chrf
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.training.loop import Training
@@ -364,3 +364,26 @@ def test_validation_decodes_for_real(overfitted, dataset) -> None:
     assert found.bleu == pytest.approx(bleu(texts, references))
     assert len(work.validator) == len(pairs)
     assert 0 <= found.accuracy <= 1
+
+
+def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
+    """With source words in their place, BLEU would tell of the corpus and not of the model."""
+    rare = {"tokenizer": "word", "min_frequency": 12, "valid_fraction": 0.1, "test_fraction": 0}
+    dataset = make(tmp_path / "data", rare, demo=56)
+    work = training(dataset, tmp_path, epochs=3)
+    found = work.run() and work.validator.validate()
+    info = {"model_id": "x", "data": dataset.settings}
+    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
+    translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
+    every = rows(dataset, "valid")
+    last = len(every) - 1
+    pairs = [every[i * last // (FAST["valid_sentences"] - 1)] for i in range(4)]
+    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
+
+    def score(replace: bool) -> float:
+        given = translator.translate([row["source"] for row in pairs], replace_unknown=replace)
+        assert any("[UNK]" in result.text for result in given) != replace
+        return chrf([result.text for result in given], references)
+
+    assert score(True) != pytest.approx(score(False))
+    assert found.chrf == pytest.approx(score(False))

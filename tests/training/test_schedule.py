@@ -68,6 +68,19 @@ def test_plateau_cuts_when_bleu_stands_still() -> None:
         cuts.append(progress.reductions)
     assert cuts == [0, 0, 1, 1, 2, 2, 2, 3]
     assert not progress.finished
+
+
+def test_validations_during_the_warm_up_cut_and_end_nothing() -> None:
+    limits = {"warmup_steps": 100, "patience": 3, "plateau_patience": 1}
+    training, progress = TrainingSettings(schedule="plateau", **limits), Progress()
+    for step in range(10, 130, 10):
+        progress.step = step
+        progress.judge(0.0, training)
+        assert progress.reductions == max(0, step - 90) // 10
+        assert progress.finished == ("patience" if step == 120 else "")
+
+
+def test_plateau_multiplies_the_rate_down_to_its_floor() -> None:
     assert rates(1, 3, schedule="plateau", plateau_factor=0.1) == pytest.approx([0.0004])
     floor = {"final_learning_rate_ratio": 0.01, "plateau_factor": 0.1}
     assert rates(1, 3, schedule="plateau", **floor) == pytest.approx([0.004])

@@ -1,0 +1,26 @@
+"""Layer normalisation in half precision."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+import numpy as np
+import tensorflow as tf
+
+from nmt.model.layer_norm import layer_norm
+
+
+def test_half_precision_normalises_in_single() -> None:
+    """The square of 300 is more than float16 can hold."""
+    values = np.array([[300.0, -300.0, 280.0, -120.0]])
+    gain = np.ones([1, 4])
+
+    def both(dtype: tf.DType) -> tuple[np.ndarray, np.ndarray]:
+        given = tf.constant(values, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            found = layer_norm(given, tf.constant(gain, dtype))
+            weighted = tf.reduce_sum(found * tf.constant([[1.0, 2.0, 3.0, 5.0]], dtype))
+        return found.numpy(), 100 * tape.gradient(weighted, given).numpy()
+
+    for half, single in zip(both(tf.float16), both(tf.float32), strict=True):
+        np.testing.assert_allclose(half, single, rtol=0.01, atol=0.01)
