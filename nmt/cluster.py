@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import socket
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from nmt.console import activity, say, silenced
 from nmt.errors import JobFailed, UnusableInput
 
+_HANDING_OVER = 10.0  # seconds that nodes have to tell that a group has left them
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
 _KNOCK_SECONDS = 20
 
@@ -233,9 +235,7 @@ def describe(nodes: Sequence[Mapping[str, Any]]) -> str:
 def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
     """Wait until a cluster can hold so many workers at once; a cluster that can will grow.
 
-    Ray Train itself would wait for them without end and without a word. Its own group must not
-    follow at once: an autoscaler that still sees this one's room as taken would start as many
-    machines again. Importing Ray Train takes longer than that.
+    Ray Train itself would wait for them without end and without a word.
 
     Raises:
         JobFailed: there was no room within `seconds`.
@@ -243,14 +243,27 @@ def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIEN
     asked = f"{workers} worker(s) with {share.describe()} each"
     group = ray.util.placement_group([share.resources] * workers)
     try:
-        if group.wait(1):
-            return
-        say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
-        with activity("waiting for room"):
-            if not group.wait(seconds):
-                raise JobFailed(no_room(ray, asked))
+        if not group.wait(1):
+            say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
+            with activity("waiting for room"):
+                if not group.wait(seconds):
+                    raise JobFailed(no_room(ray, asked))
     finally:
         ray.util.remove_placement_group(group)
+        _wait_until_gone(ray, group.id.hex())
+
+
+def _wait_until_gone(ray: Any, group: str) -> None:
+    """Wait until Ray knows that the room of a placement group is free again.
+
+    An autoscaler that still saw it as taken when the next group is asked for would start as many
+    machines again.
+    """
+    deadline = time.monotonic() + _HANDING_OVER
+    while time.monotonic() < deadline:
+        time.sleep(0.2)  # so late may nodes tell what they have given
+        if not any(group in name for name in ray.available_resources()):
+            break
 
 
 def no_room(ray: Any, asked: str) -> str:

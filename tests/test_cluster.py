@@ -91,10 +91,15 @@ def test_amounts_are_said_plainly() -> None:
 
 
 class Room:
-    """What `wait_for_room` uses of Ray: a placement group that is or is not placed in time."""
+    """What `wait_for_room` uses of Ray: a placement group that is or is not placed in time.
+
+    Nodes tell that it has left only after having been asked a few times.
+    """
+
+    id = bytes([1, 2])
 
     def __init__(self, after: float) -> None:
-        self.after, self.asked, self.removed = after, [], 0
+        self.after, self.asked, self.removed, self.told = after, [], 0, 0
         self.util = SimpleNamespace(placement_group=self._ask, remove_placement_group=self._remove)
 
     def nodes(self) -> list[dict[str, Any]]:
@@ -105,7 +110,12 @@ class Room:
         return self
 
     def _remove(self, _: "Room") -> None:
-        self.removed += 1
+        self.removed, self.told = self.removed + 1, 0
+
+    def available_resources(self) -> dict[str, float]:
+        assert self.removed == len(self.asked)
+        self.told += 1
+        return {"CPU": 2, **({"CPU_group_0_0102": 1} if self.told < 3 else {})}
 
     def wait(self, seconds: float) -> bool:
         return seconds >= self.after
@@ -116,6 +126,7 @@ def test_a_cluster_with_room_is_not_waited_for(capsys) -> None:
     wait_for_room(ray, Share(2, 1), 3)
     assert ray.asked == [[{"CPU": 2, "GPU": 1}] * 3]
     assert ray.removed == 1
+    assert ray.told == 3
     assert capsys.readouterr().err == ""
 
 

@@ -90,8 +90,7 @@ def _fit(
         cluster.wait_for_room(ray, share, request.workers[0])
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
-    _leave_gpus_alone()
-    with activity("loading Ray Train and TensorFlow"):
+    with activity("loading Ray Train"):
         from nmt.training.ray_trainer import fit
 
     fit(ray, request, share, held)
@@ -233,17 +232,13 @@ def _tell(request: TrainRequest, dataset: Dataset) -> None:
     place = "a local Ray of its own" if cluster.is_own(request.address) else request.address
     kind = "GPU" if request.use_gpu else "CPU"
     say(f"workers   {_count(request.workers)} with {request.devices} {kind}(s) each, on {place}")
-    _leave_gpus_alone()
+    # TensorFlow here must not take the memory of GPUs that are the workers', or another job's.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from nmt.training.preview import preview
 
     for line in preview(dataset, request.settings, request.workers, request.devices):
         say(line)
     say(yaml.safe_dump(request.settings.model_dump(), sort_keys=False).rstrip())
-
-
-def _leave_gpus_alone() -> None:
-    """They are the workers', or another job's; TensorFlow here must not take their memory."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 def _count(workers: tuple[int, int]) -> str:

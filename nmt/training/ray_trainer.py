@@ -1,21 +1,19 @@
-"""Ray Train's TensorFlow trainer around the training loop."""
+"""Ray Train around the training loop."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-import nmt.model  # noqa: F401  (first: it quiets TensorFlow, which Ray's trainer imports)
-
-# isort: split
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.tensorflow import TensorflowTrainer
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
 from nmt import cluster
 from nmt.console import activity, say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.lease import HeldLease
+from nmt.training.backend import TensorFlowConfig
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
 from nmt.training.lost_workers import LossReporter
@@ -107,7 +105,7 @@ def _attempt(
 
 def _trainer(
     request: TrainRequest, share: cluster.Share, board: Any, owner: str
-) -> TensorflowTrainer:
+) -> DataParallelTrainer:
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
     parent = request.output.parent
@@ -119,8 +117,9 @@ def _trainer(
     }
     worker: Any = train_worker  # Ray's types know no return value
     callbacks: Any = [LossReporter(board, request.max_failures)]
-    return TensorflowTrainer(
+    return DataParallelTrainer(
         worker,
+        backend_config=TensorFlowConfig(),
         train_loop_config={
             "data": str(request.data),
             "output": str(request.output),
