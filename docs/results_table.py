@@ -1,4 +1,9 @@
-"""Print the README's tables of results from docs/results.json: scores, or with `speed` ratios."""
+"""Print the README's tables of results from docs/results.json.
+
+python docs/results_table.py            # scores
+python docs/results_table.py commands   # their commands
+python docs/results_table.py speed      # goals of speed, most of them ratios
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,34 @@ from pathlib import Path
 
 def table(results: list[dict]) -> str:
     """The Markdown table of scores."""
-    rows = [("what", "metric", "value", "minutes", "parameters", "how it was scored")]
-    for item in results:
-        if "goal" in item:
-            continue
+    header = "what", "metric", "value", "minutes", "parameters", "how it was scored", "command"
+    rows, numbers = [header], _numbers(results)
+    for item in _scores(results):
         parameters = f"{item['parameters'] / 1e6:.1f} M" if item["parameters"] else ""
         minutes = "" if item["minutes"] is None else f"{item['minutes']:.0f}"
         value = f"{item['value']:.{item.get('digits', 1)}f}"
         signature = f"`{item['signature'].replace('|', ' ')}`"
-        rows.append((item["name"], item["metric"], value, minutes, parameters, signature))
-    return _markdown(rows, "---|---|---:|---:|---:|---")
+        number = f"{numbers[item['command']]}"
+        rows.append((item["name"], item["metric"], value, minutes, parameters, signature, number))
+    return _markdown(rows, "---|---|---:|---:|---:|---|---:")
+
+
+def commands(results: list[dict]) -> str:
+    """The commands of the table of scores, by their numbers there."""
+    lines = [
+        f"# {number}\n" + command.replace("; ", "\n")
+        for command, number in _numbers(results).items()
+    ]
+    return "\n".join(["```bash", *lines, "```"])
+
+
+def _scores(results: list[dict]) -> list[dict]:
+    return [item for item in results if "goal" not in item]
+
+
+def _numbers(results: list[dict]) -> dict[str, int]:
+    different = dict.fromkeys(item["command"] for item in _scores(results))
+    return {command: number for number, command in enumerate(different, 1)}
 
 
 def speed(results: list[dict]) -> str:
@@ -42,4 +65,5 @@ def _markdown(rows: list[tuple[str, ...]], alignment: str) -> str:
 
 if __name__ == "__main__":
     found = json.loads((Path(__file__).parent / "results.json").read_text("utf-8"))
-    print(speed(found) if sys.argv[1:] == ["speed"] else table(found))
+    tables = {"": table, "commands": commands, "speed": speed}
+    print(tables["".join(sys.argv[1:])](found))

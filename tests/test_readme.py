@@ -18,6 +18,7 @@ RESULTS = json.loads((ROOT / "docs/results.json").read_text("utf-8"))
 def test_tables_are_those_of_the_results() -> None:
     tables = runpy.run_path(str(ROOT / "docs/results_table.py"))
     assert tables["table"](RESULTS) in README
+    assert tables["commands"](RESULTS) in README
     assert tables["speed"](RESULTS) in README
 
 
