@@ -7,7 +7,8 @@ import math
 import os
 import socket
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +158,11 @@ class Share:
         """The request as Ray takes it."""
         return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
 
+    @property
+    def options(self) -> str:
+        """The options of the command line that ask for less."""
+        return "--workers or --devices-per-worker" if self.gpus > 1 else "--workers"
+
     def describe(self) -> str:
         """The request in words."""
         return _amounts(self.cpus, self.gpus)
@@ -190,8 +196,7 @@ def share(
     if least * gpus > have:
         raise UnusableInput(
             f"{least} worker(s) with {gpus} GPU(s) each asked for, this machine has {have}; lower "
-            "--workers or --devices-per-worker, leave out --use-gpu, or name a cluster with "
-            "--address"
+            f"{Share(1, gpus).options}, leave out --use-gpu, or name a cluster with --address"
         )
     cores = _total(nodes, "CPU")
     # In Ray's unit of 1/10,000, and so little that not even rounding makes it too much.
@@ -230,35 +235,79 @@ def describe(nodes: Sequence[Mapping[str, Any]]) -> str:
     return text if count == 1 else f"{text} on {count} nodes"
 
 
-def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
-    """Wait until a cluster can hold so many workers at once; a cluster that can will grow.
+@contextmanager
+def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> Iterator[Any]:
+    """Reserve room for so many workers at once; a cluster that can will grow for them.
 
-    Ray Train itself would wait for them without end and without a word. Its own group must not
+    Args:
+        ray: the ``ray`` module of a driver.
+        share: what each worker gets.
+        workers: how many.
+        seconds: time to wait for the room.
+
+    Yields:
+        Ray's placement group with a bundle for each worker. It ends with the block, and with it
+        whatever still runs in it.
+
+    Raises:
+        JobFailed: there was no room within `seconds`.
+    """
+    group = ray.util.placement_group([share.resources] * workers)
+    try:
+        if not group.wait(1):
+            asked = f"{workers} worker(s) with {share.describe()} each"
+            say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
+            with activity("waiting for room"):
+                if not group.wait(seconds):
+                    raise JobFailed(no_room(ray, f"{workers} worker(s)", share))
+        yield group
+    finally:
+        ray.util.remove_placement_group(group)
+
+
+def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
+    """Wait until a cluster has `room`, but leave it to Ray Train, which makes its own group.
+
+    Ray Train itself would wait for it without end and without a word. Its own group must not
     follow at once: an autoscaler that still sees this one's room as taken would start as many
     machines again. Importing Ray Train takes longer than that.
 
     Raises:
         JobFailed: there was no room within `seconds`.
     """
-    asked = f"{workers} worker(s) with {share.describe()} each"
-    group = ray.util.placement_group([share.resources] * workers)
-    try:
-        if group.wait(1):
-            return
-        say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
-        with activity("waiting for room"):
-            if not group.wait(seconds):
-                raise JobFailed(no_room(ray, asked))
-    finally:
-        ray.util.remove_placement_group(group)
+    with room(ray, share, workers, seconds):
+        pass
 
 
-def no_room(ray: Any, asked: str) -> str:
-    """The line that tells of a cluster that never had room."""
+def no_room(ray: Any, workers: str, share: Share) -> str:
+    """The line that tells of a cluster that never had room for workers with this share."""
     return (
-        f"the cluster had no room for {asked}; it has {describe(ray.nodes())}; lower --workers or "
-        "--devices-per-worker, free it or let it grow, then run the same command again"
+        f"the cluster had no room for {workers} with {share.describe()} each; it has "
+        f"{describe(ray.nodes())}; lower {share.options}, free it or let it grow, then run the "
+        "same command again"
     )
+
+
+def explained(error: Exception, title: str) -> Exception:
+    """What to raise in the place of an error of Ray's.
+
+    Args:
+        error: a ``RayError``.
+        title: of the work that failed.
+
+    Returns:
+        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with what
+        Ray says last.
+    """
+    from ray.exceptions import RayTaskError
+
+    cause: Any = error
+    while isinstance(cause, RayTaskError):  # in one that others waited for
+        cause = cause.cause
+    if isinstance(cause, UnusableInput | JobFailed):
+        return cause
+    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")
 
 
 def _live(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
