@@ -32,11 +32,11 @@ demo: setup
 	@$(BIN)/python jobs/translate.py --model $(DEMO)/run/model --input $(DEMO)/dataset/test \
 		--output $(DEMO)/translations --reference-column target --alignment-column alignment
 
-# With the demo's model and settings; makes them first where they are not there.
+# With the demo's model and the settings of its training; makes them first where they are not there.
 bench: setup
 	@test -f $(DEMO)/run/model/model.json || $(MAKE) demo
 	@$(BIN)/python jobs/benchmark.py --model $(DEMO)/run/model --data $(DEMO)/dataset \
-		--config docs/demo.yaml --output $(DEMO)/benchmark.json
+		--output $(DEMO)/benchmark.json
 
 # When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup

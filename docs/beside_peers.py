@@ -40,10 +40,11 @@ def measure(what: str, data: str, model: str, *assignments: str) -> float:
     from nmt.configuration import resolve
 
     settings = resolve(preset="small", assignments=assignments)
-    meter = Meter(Work(data, model or None, settings, 1, _STEPS, 1000, _BEAMS, _BATCH))
+    meter = Meter(Work(data, settings, threads=1, steps=_STEPS, sentences=1000, batch_size=_BATCH))
+    meter.start()
     if what == "training":
         return meter.training()["tokens_per_cpu_second"]
-    return meter.decoding(int(what))["sentences_per_cpu_second"]
+    return meter.decoding(model, int(what))["sentences_per_cpu_second"]
 
 
 def peer(place: Path, name: str, pattern: str, *command: str) -> float:

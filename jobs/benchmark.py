@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from nmt import cli
-from nmt.configuration import resolve
 from nmt.console import result
 from nmt.presets import PRESETS
 from nmt.storage import Location
@@ -18,8 +17,8 @@ def benchmark(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Measure decoding with it, and training of its architecture.  [default: training "
-            "of the preset alone]",
+            help="Measure decoding with it, and training of its architecture with the settings "
+            "of its RUN.  [default: training of the preset alone]",
         ),
     ] = None,
     data: Annotated[
@@ -36,6 +35,12 @@ def benchmark(
         str | None, typer.Option(help=f"Sizes and training: {', '.join(PRESETS)}.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Workers that measure at the same time.")] = 1,
+    use_gpu: Annotated[
+        bool | None,
+        typer.Option(
+            "--use-gpu/--no-use-gpu", help="Measure on GPUs, one a worker.  [default: no GPU]"
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps that are timed.")] = 100,
     sentences: Annotated[int, typer.Option(min=1, help="Sentences that are translated.")] = 1000,
     beam_size: Annotated[
@@ -46,8 +51,8 @@ def benchmark(
         str | None,
         typer.Option(
             metavar="ROWS,TOKENS",
-            help="Also estimate time and workers for a corpus of so many rows of so many target "
-            "tokens.",
+            help="Also estimate time and workers, or GPUs, for a corpus of so many rows of so "
+            "many target tokens.",
         ),
     ] = None,
     config: cli.Config = None,
@@ -56,26 +61,33 @@ def benchmark(
 ) -> None:
     """Measure training, decoding, reading and start-up, a worker and together."""
     from nmt.benchmark import job
+    from nmt.benchmark.figures import table
     from nmt.benchmark.plan import Plan
+    from nmt.benchmark.request import BenchmarkRequest, measured_settings
 
+    trained = Location(model) if model else None
+    settings, origin = measured_settings(
+        trained, preset, cli.read_config(config), assignments or []
+    )
     report = job.benchmark(
-        job.BenchmarkRequest(
-            settings=resolve(
-                preset=preset, config=cli.read_config(config), assignments=assignments or []
-            ),
+        BenchmarkRequest(
+            settings=settings,
+            origin=origin,
             data=Location(data) if data else None,
-            model=Location(model) if model else None,
+            model=trained,
+            output=Location(output) if output else None,
             workers=workers,
+            use_gpu=bool(use_gpu),
             steps=steps,
             sentences=sentences,
-            beams=tuple(beam_size or (1, 5)),
+            beams=tuple(sorted(set(beam_size or (1, 5)))),
             batch_size=batch_size,
             plan=Plan.parse(plan) if plan else None,
             address=address,
         )
     )
-    for name, value in job.table(report):
-        result(f"{name:<40}{value}")
+    for line in table(report):
+        result(line)
     if output:
         Location(output).write_json(report)
 

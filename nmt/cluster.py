@@ -8,7 +8,8 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,11 @@ class Share:
         """The request as Ray takes it."""
         return {"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}
 
+    @property
+    def options(self) -> str:
+        """The options of the command line that ask for less."""
+        return "--workers or --devices-per-worker" if self.gpus > 1 else "--workers"
+
     def describe(self) -> str:
         """The request in words."""
         return _amounts(self.cpus, self.gpus)
@@ -192,8 +198,7 @@ def share(
     if least * gpus > have:
         raise UnusableInput(
             f"{least} worker(s) with {gpus} GPU(s) each asked for, this machine has {have}; lower "
-            "--workers or --devices-per-worker, leave out --use-gpu, or name a cluster with "
-            "--address"
+            f"{Share(1, gpus).options}, leave out --use-gpu, or name a cluster with --address"
         )
     cores = _total(nodes, "CPU")
     # In Ray's unit of 1/10,000, and so little that not even rounding makes it too much.
@@ -232,46 +237,84 @@ def describe(nodes: Sequence[Mapping[str, Any]]) -> str:
     return text if count == 1 else f"{text} on {count} nodes"
 
 
-def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
-    """Wait until a cluster can hold so many workers at once; a cluster that can will grow.
+@contextmanager
+def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> Iterator[Any]:
+    """Reserve room for so many workers at once; a cluster that can will grow for them.
 
-    Ray Train itself would wait for them without end and without a word.
+    Args:
+        ray: the ``ray`` module of a driver.
+        share: what each worker gets.
+        workers: how many.
+        seconds: time to wait for the room.
+
+    Yields:
+        Ray's placement group with a bundle for each worker. It ends with the block, and with it
+        whatever still runs in it.
 
     Raises:
         JobFailed: there was no room within `seconds`.
     """
-    asked = f"{workers} worker(s) with {share.describe()} each"
     group = ray.util.placement_group([share.resources] * workers)
     try:
         if not group.wait(1):
+            asked = f"{workers} worker(s) with {share.describe()} each"
             say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
             with activity("waiting for room"):
                 if not group.wait(seconds):
-                    raise JobFailed(no_room(ray, asked))
+                    raise JobFailed(no_room(ray, f"{workers} worker(s)", share))
+        yield group
     finally:
         ray.util.remove_placement_group(group)
-        _wait_until_gone(ray, group.id.hex())
 
 
-def _wait_until_gone(ray: Any, group: str) -> None:
-    """Wait until Ray knows that the room of a placement group is free again.
+def wait_for_room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> None:
+    """Wait until a cluster has `room`, but leave it to Ray Train, which makes its own group.
 
-    An autoscaler that still saw it as taken when the next group is asked for would start as many
-    machines again.
+    Ray Train itself would wait for it without end and without a word.
+
+    Raises:
+        JobFailed: there was no room within `seconds`.
     """
+    with room(ray, share, workers, seconds) as group:
+        pass
+    # An autoscaler that still saw this room as taken when Ray Train asks for its own would start
+    # as many machines again.
     deadline = time.monotonic() + _HANDING_OVER
     while time.monotonic() < deadline:
         time.sleep(0.2)  # so late may nodes tell what they have given
-        if not any(group in name for name in ray.available_resources()):
+        if not any(group.id.hex() in name for name in ray.available_resources()):
             break
 
 
-def no_room(ray: Any, asked: str) -> str:
-    """The line that tells of a cluster that never had room."""
+def no_room(ray: Any, workers: str, share: Share) -> str:
+    """The line that tells of a cluster that never had room for workers with this share."""
     return (
-        f"the cluster had no room for {asked}; it has {describe(ray.nodes())}; lower --workers or "
-        "--devices-per-worker, free it or let it grow, then run the same command again"
+        f"the cluster had no room for {workers} with {share.describe()} each; it has "
+        f"{describe(ray.nodes())}; lower {share.options}, free it or let it grow, then run the "
+        "same command again"
     )
+
+
+def explained(error: Exception, title: str) -> Exception:
+    """What to raise in the place of an error of Ray's.
+
+    Args:
+        error: a ``RayError``.
+        title: of the work that failed.
+
+    Returns:
+        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with what
+        Ray says last.
+    """
+    from ray.exceptions import RayTaskError
+
+    cause: Any = error
+    while isinstance(cause, RayTaskError):  # in one that others waited for
+        cause = cause.cause
+    if isinstance(cause, UnusableInput | JobFailed):
+        return cause
+    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")
 
 
 def _live(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

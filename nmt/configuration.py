@@ -55,6 +55,7 @@ def parse_yaml(text: str) -> Any:
 
 def resolve(
     *,
+    base: Mapping[str, Mapping[str, Any]] | None = None,
     preset: str | None = None,
     config: Mapping[str, Any] | None = None,
     assignments: Iterable[str] = (),
@@ -63,7 +64,8 @@ def resolve(
     """Bring the sources of settings together.
 
     Args:
-        preset: a key of `PRESETS`, or None for the defaults.
+        base: groups of settings in the place of the defaults.
+        preset: a key of `PRESETS`, or None for none.
         config: groups of settings as read from YAML. Other keys are left to the job, and so is
             what stands under a group's name without being a group (``data: /path`` is an option
             of jobs/train.py; `nmt.cli` refuses it where it is none).
@@ -77,7 +79,7 @@ def resolve(
     if preset is not None and preset not in PRESETS:
         raise UnusableInput(f"preset '{preset}' is unknown; {nearest(preset, PRESETS)}")
     groups = list(Settings.model_fields)
-    values: dict[str, dict[str, Any]] = {group: {} for group in groups}
+    values: dict[str, dict[str, Any]] = {group: {**(base or {}).get(group, {})} for group in groups}
     for group, entries in PRESETS.get(preset or "", {}).items():
         values[group] |= entries
     for group in groups:

@@ -1,6 +1,6 @@
-"""Whether a folder can be written, found out without leaving anything there.
+"""Whether a folder or a file can be written, found out without leaving anything there.
 
-Used by dry runs: that an output cannot be written should not be learnt after hours of work.
+Used before long work: that an output cannot be written should not be learnt after hours of work.
 """
 
 from __future__ import annotations
@@ -39,6 +39,18 @@ def check_writable(folder: Location) -> str:
     probe.write_bytes(b"")
     probe.delete()
     return "an empty object was written and deleted"
+
+
+def check_file(file: Location) -> str:
+    """`check_writable` for a file that may be there or not.
+
+    Raises:
+        UnusableInput: it cannot be written.
+        JobFailed: the store failed.
+    """
+    if file.is_local and Path(file.path).is_dir():
+        raise UnusableInput(f"{file}: a folder; name a file")
+    return check_writable(file.parent)
 
 
 def _check_rights(folder: Location) -> str:

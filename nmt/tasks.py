@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from nmt.errors import JobFailed, UnusableInput
+from nmt import cluster
 from nmt.storage import wait_for_stores
 
 Value = Any  # a value, or what stands for it until a task is given it
@@ -60,22 +60,15 @@ class Tasks:
         if self._ray is None:
             yield from waiting
             return
-        from ray.exceptions import RayError, RayTaskError
+        from ray.exceptions import RayError
 
         try:
             while waiting:
                 done, waiting = self._ray.wait(waiting, fetch_local=False)
                 for value in done:
                     yield self._ray.get(value)
-        except RayTaskError as error:
-            cause: Any = error
-            while isinstance(cause, RayTaskError):  # in one that others waited for
-                cause = cause.cause
-            if isinstance(cause, UnusableInput | JobFailed):
-                raise cause from None
-            raise _failed(title, error) from error
         except RayError as error:
-            raise _failed(title, error) from error
+            raise cluster.explained(error, title) from error
 
 
 def _patient(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -95,8 +88,3 @@ def _only(function: Callable[..., Iterable[Any]], *arguments: Any) -> Any:
     wait_for_stores()
     (value,) = function(*arguments)
     return value
-
-
-def _failed(title: str, error: Exception) -> JobFailed:
-    last = str(error).strip().splitlines()[-1]
-    return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")

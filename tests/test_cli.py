@@ -58,6 +58,7 @@ def test_help_names_every_option(name) -> None:
         "--id-column --beam-size --length-penalty --batch-size --actors --heatmaps --alignments "
         "--set --overwrite --dry-run --max-rejected --lease-seconds",
         "verify": "--output --config",
+        "benchmark": "--model --data --output --workers --use-gpu --no-use-gpu --plan",
     }
     for option in contract.get(name, "").split():
         assert option in done.stdout, option

@@ -79,6 +79,8 @@ def test_gpus_cannot_be_shared() -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(UnusableInput, match="this machine has 3"):
         share([node(8, gpus=3)], (2, 2), gpus=2, own=True)
+    with pytest.raises(UnusableInput, match="lower --workers or --devices-per-worker, leave"):
+        share([node(8)], (1, 1), gpus=2, own=True)
     few_cores = share([node(2, gpus=4)], (4, 4), gpus=1, own=True)
     assert few_cores.resources == {"CPU": 0.4999, "GPU": 1}
 
@@ -140,6 +142,17 @@ def test_a_cluster_gets_time_to_grow_but_not_for_ever(capsys) -> None:
     line = str(caught.value)
     assert "no room for 4 worker(s) with 1 CPU each; it has 2 CPUs; lower --workers" in line
     assert "\n" not in line
+
+
+def test_room_is_kept_as_long_as_it_is_used() -> None:
+    ray = Room(after=0)
+    with cluster.room(ray, Share(1), 2) as group:
+        assert group is ray
+        assert ray.removed == 0
+    assert ray.removed == 1
+    with pytest.raises(KeyError), cluster.room(ray, Share(1), 2):
+        raise KeyError
+    assert ray.removed == 2
 
 
 def test_own_is_what_nobody_named() -> None:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.probe import check_writable
+from nmt.probe import check_file, check_writable
 from nmt.storage import Location
 
 
@@ -13,6 +13,17 @@ def test_a_folder_that_may_be_made(tmp_path) -> None:
     told = check_writable(Location(tmp_path / "a" / "b"))
     assert told == f"the rights of {tmp_path} allow it, nothing was written"
     assert not any(tmp_path.iterdir())
+
+
+def test_a_file_that_may_be_made_or_replaced(tmp_path) -> None:
+    (tmp_path / "a").write_text("x")
+    for file in ("a", "b", "c/d"):
+        assert "allow it, nothing was written" in check_file(Location(tmp_path / file))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(UnusableInput, match="a folder; name a file"):
+        check_file(Location(tmp_path))
+    with pytest.raises(UnusableInput, match="a is a file"):
+        check_file(Location(tmp_path / "a" / "b"))
 
 
 def test_a_file_is_in_the_way(tmp_path) -> None:

@@ -30,6 +30,10 @@ def test_later_sources_win() -> None:
     assert found.training.max_minutes is None
     assert found.training.seed == 5
     assert found.model.bridge == "dense"  # still the preset's
+    sources["base"] = {"training": {"epochs": 3, "dropout": 0.5, "clip_norm": 9.0}}
+    found = resolve(**sources)
+    assert (found.training.epochs, found.training.dropout) == (9, 0.2)
+    assert found.training.clip_norm == 9.0
 
 
 def test_assignments_are_yaml() -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Any
 
+import numpy as np
+
+from nmt.benchmark.flops import Flops
 from nmt.process import peak_bytes
 from nmt.settings import Settings
-from nmt.storage import Location
+from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches, prefetch
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location, wait_for_stores
+from nmt.vocabulary.special import EOS, PAD
 
-_MATRIX = 2048  # rows and columns of the product whose speed is called the peak
-_WARM_UP = 3  # steps before the clock starts, one a shape at least
+_READ = 2000  # batches that are read
+_CPU_PRODUCTS = (2048, 1)  # rows and columns, and products in one go
+_GPU_PRODUCTS = (8192, 10)  # what keeps it busy for much longer than it takes to be told
 
 
 @dataclass(frozen=True)
@@ -21,141 +28,206 @@ class Work:
     """What a worker measures.
 
     Attributes:
-        data: URI of the DATASET.
-        model: URI of the MODEL whose decoding is measured; None leaves decoding out.
-        settings: of the search; and architecture and training of the measured steps, without a
-            model.
+        data: URI of the DATASET; or its files by their names in it, where other machines could
+            not read its folder.
+        settings: architecture and training of the measured steps, and the search.
         threads: cores of the worker.
-        steps: training steps that are timed.
+        steps: updates that are timed.
         sentences: sentences of the test split that are translated.
-        beams: beam sizes.
         batch_size: sentences decoded together.
+        use_gpu: whether the worker has a GPU.
     """
 
-    data: str
-    model: str | None
+    data: str | Mapping[str, bytes]
     settings: Settings
     threads: int
     steps: int
     sentences: int
-    beams: tuple[int, ...]
     batch_size: int
+    use_gpu: bool = False
 
 
 class Meter:
-    """Holds a dataset and measures on it; made in a fresh process, for it sets TensorFlow up.
+    """Measures in a process of its own, for it sets TensorFlow up; each method is one measure.
+
+    Whatever is called ``…memory_bytes`` is the most that the process has held until then, of its
+    machine's memory or of its GPU's; so training and decoding belong into different processes.
 
     Args:
         work: what to measure.
     """
 
     def __init__(self, work: Work) -> None:
+        self._work = work
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._dataset: Dataset
+
+    def start(self) -> None:
+        """Load TensorFlow and open the dataset.
+
+        Raises:
+            UnusableInput: the dataset cannot be read from here, or there is no GPU.
+        """
         from nmt.training.strategy import set_up_devices
 
-        set_up_devices(work.threads, 1, False)
-        from nmt.shards.dataset import Dataset
+        wait_for_stores()  # the driver has begun to use them
+        set_up_devices(self._work.threads, 1, self._work.use_gpu)
+        self._dataset = Dataset.open(self._place())
 
-        self._work = work
-        self._dataset = Dataset.open(Location(work.data))
-
-    def ready(self) -> bool:
-        """Answers when the worker has started."""
-        return True
-
-    def peak(self) -> float:
-        """The best speed of a large matrix product, in floating-point operations a second."""
-        import tensorflow as tf
-
-        square = tf.random.normal([_MATRIX, _MATRIX])
-        product = tf.function(lambda: tf.reduce_sum(tf.matmul(square, square)))
-        return max(2 * _MATRIX**3 / _seconds(product) for _ in range(5))
-
-    def reading(self) -> dict[str, float]:
-        """Rows a second that become padded batches, and the padding's share."""
-        batches, rows, start = 0, 0, time.monotonic()
-        real = cells = 0
-        for batch in islice(self._batches(), 2000):
-            batches, rows = batches + 1, rows + int((batch.target_outputs[:, 0] != 0).sum())
-            real += int((batch.target_outputs != 0).sum())
-            cells += batch.target_outputs.size
-        seconds = time.monotonic() - start
-        return {"rows_per_second": rows / seconds, "padding_share": 1 - real / cells}
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def training(self) -> dict[str, float]:
-        """Speed of training steps, and when the first one was done."""
+        """Speed of training as `jobs/train.py` trains with one worker, and its start.
+
+        Returns:
+            ``first_step_seconds``, from loading the model's code to the end of the first update;
+            of the updates that are timed ``tokens_per_second`` and ``tokens_per_cpu_second`` of
+            target tokens without padding, ``step_milliseconds``, and ``operations_per_second``
+            of `Flops.training`; the model's ``parameters``; memory.
+        """
+        start, settings = time.monotonic(), self._work.settings
         import keras
 
-        from nmt.benchmark.flops import Flops
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
         from nmt.training.precision import dtype_policy
         from nmt.training.step import make_train_step
         from nmt.training.strategy import Replicas
 
-        start, settings = time.monotonic(), self._work.settings
-        source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
-        keras.utils.set_random_seed(settings.training.seed)
-        rates = settings.training.dropout_rates
-        with dtype_policy(settings.training.precision):
-            model = Seq2Seq(settings.model, source.size, target.size, rates)
-        optimizer = SummedAdam.of(settings.training)
-        optimizer.build(model.trainable_variables)
         training = settings.training
+        source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
+        keras.utils.set_random_seed(training.seed)
+        with dtype_policy(training.precision):
+            model = Seq2Seq(settings.model, source.size, target.size, training.dropout_rates)
+        optimizer = SummedAdam.of(training)
+        optimizer.build(model.trainable_variables)
         step = make_train_step(
-            model, optimizer, Replicas(), training.clip_norm, training.label_smoothing
+            model,
+            optimizer,
+            Replicas(use_gpu=self._work.use_gpu),
+            training.clip_norm,
+            training.label_smoothing,
+            training.accumulate,
+            skip_nan=training.on_nan == "skip",
         )
         flops = Flops.of(settings.model, target.size)
-        batches = self._batches()
-        float(step([next(batches)], (1, 0)).loss)
+        updates = _grouped(prefetch(self._batches()), training.accumulate)
+        step(next(updates), (1, 0))
         first = time.monotonic() - start
-        for number, batch in enumerate(islice(batches, _WARM_UP)):
-            float(step([batch], (2, number)).loss)
+        for number, shape in enumerate(self._shapes()):
+            step([full_batch(shape)], (2, number))
         tokens = operations = 0.0
         start, processor = time.monotonic(), time.process_time()
-        for number, batch in enumerate(islice(batches, self._work.steps)):
-            tokens += float(step([batch], (3, number)).tokens)
-            operations += flops.training(batch)
-        seconds = time.monotonic() - start
+        for number, update in enumerate(islice(updates, self._work.steps)):
+            tokens += step(update, (3, number)).tokens
+            operations += sum(flops.training(batch) for batch in update)
+        seconds, processor = time.monotonic() - start, time.process_time() - processor
         return {
             "first_step_seconds": first,
             "tokens_per_second": tokens / seconds,
-            "tokens_per_cpu_second": tokens / (time.process_time() - processor),
+            "tokens_per_cpu_second": tokens / processor,
             "step_milliseconds": 1000 * seconds / self._work.steps,
             "operations_per_second": operations / seconds,
-            "parameters": model.count_params(),
+            "parameters": int(model.count_params()),
+            **self._memory(),
         }
 
-    def decoding(self, beam: int) -> dict[str, float]:
-        """Speed of translating sentences of the test split, and when the first one was done."""
+    def reading(self) -> dict[str, float]:
+        """Pairs a second that become padded batches (``rows_per_second``), and the share of
+        padding in them (``source_padding_share``, ``target_padding_share``)."""
+        cells = rows = source = target = 0
+        start = time.monotonic()
+        for batch in islice(self._batches(), _READ):
+            real = batch.target_outputs[:, 0] != PAD  # other rows only fill the batch up
+            cells, rows = cells + batch.source.size, rows + int(np.count_nonzero(real))
+            source += int(np.count_nonzero(batch.source[real] != PAD))
+            target += int(np.count_nonzero(batch.target_outputs != PAD))
+        return {
+            "rows_per_second": rows / (time.monotonic() - start),
+            "source_padding_share": 1 - source / cells,
+            "target_padding_share": 1 - target / cells,
+        }
+
+    def products(self) -> dict[str, float]:
+        """The best speed of large matrix products in the precision of the training: the peak.
+
+        Returns:
+            ``operations_per_second``, and the ``side`` of the square matrices.
+        """
+        import tensorflow as tf
+
+        side, products = _GPU_PRODUCTS if self._work.use_gpu else _CPU_PRODUCTS
+        # So distributed, the numbers stay as large as they are, however many products there are.
+        square = tf.random.normal([side, side], stddev=side**-0.5)
+        square = tf.cast(square, self._work.settings.training.precision)
+
+        @tf.function
+        def multiply() -> tf.Tensor:
+            result = square
+            for _ in range(products):
+                result = tf.matmul(result, square)
+            return result[0, 0]
+
+        def seconds() -> float:
+            start = time.monotonic()
+            float(multiply())
+            return time.monotonic() - start
+
+        operations = 2 * products * side**3
+        best = max(operations / seconds() for _ in range(5))
+        return {"operations_per_second": best, "side": side}
+
+    def decoding(self, model: str, beam: int) -> dict[str, float]:
+        """Speed of translating sentences of the test split, and its start.
+
+        Args:
+            model: URI of the MODEL.
+            beam: beam size.
+
+        Returns:
+            ``first_sentence_seconds``, from loading the model to the first translation; of the
+            sentences that are timed ``sentences_per_second``, ``sentences_per_cpu_second`` and
+            ``tokens_per_second`` of target tokens; memory.
+        """
+        start = time.monotonic()
         from nmt.translator import load_model
 
-        start = time.monotonic()
-        search = self._work.settings.search
-        translator = load_model(self._work.model or "", search, self._work.batch_size)
+        translator = load_model(model, self._work.settings.search, self._work.batch_size)
         texts = self._sentences()
         translator.translate(texts[:1], beam_size=beam)
         first = time.monotonic() - start
         translator.translate(texts[: self._work.batch_size], beam_size=beam)
         start, processor = time.monotonic(), time.process_time()
         results = translator.translate(texts, beam_size=beam)
-        seconds = time.monotonic() - start
+        seconds, processor = time.monotonic() - start, time.process_time() - processor
         return {
             "first_sentence_seconds": first,
             "sentences_per_second": len(texts) / seconds,
-            "sentences_per_cpu_second": len(texts) / (time.process_time() - processor),
+            "sentences_per_cpu_second": len(texts) / processor,
             "tokens_per_second": sum(len(result.tokens) for result in results) / seconds,
+            **self._memory(),
         }
 
-    def memory(self) -> int:
-        """The most memory this process has held, in bytes."""
-        return peak_bytes()
+    def _place(self) -> Location:
+        """Where the dataset lies, as far as this process sees."""
+        data = self._work.data
+        if isinstance(data, str):
+            return Location(data)
+        self._folder = tempfile.TemporaryDirectory(prefix="nmt-benchmark-")
+        for name, content in data.items():
+            (Location(self._folder.name) / name).write_bytes(content)
+        return Location(self._folder.name)
 
-    def _batches(self) -> Iterator[Any]:
+    def _shapes(self) -> list[Shape]:
+        training = self._work.settings.training
+        return choose_shapes(self._dataset.widths(), training.buckets, training.batch_tokens)
+
+    def _batches(self) -> Iterator[Batch]:
         """Training batches, epoch after epoch."""
-        from nmt.shards.batches import choose_shapes, epoch_batches
-
-        training, widths = self._work.settings.training, self._dataset.widths()
-        shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
+        training, shapes = self._work.settings.training, self._shapes()
         for epoch in count():
             yield from epoch_batches(self._dataset, shapes, training.seed, epoch, training.window)
 
@@ -166,8 +238,22 @@ class Meter:
         texts = [text for table in tables for text in table["source"].to_pylist()]
         return [texts[i % len(texts)] for i in range(self._work.sentences)]
 
+    def _memory(self) -> dict[str, int]:
+        if not self._work.use_gpu:
+            return {"memory_bytes": peak_bytes()}
+        import tensorflow as tf
 
-def _seconds(function: Any) -> float:
-    start = time.monotonic()
-    float(function())
-    return time.monotonic() - start
+        gpu = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+        return {"memory_bytes": peak_bytes(), "gpu_memory_bytes": int(gpu)}
+
+
+def full_batch(shape: Shape) -> Batch:
+    """A batch of this shape without padding, to warm up with."""
+    ids = np.full(shape, EOS, np.int32)
+    return Batch(ids, ids, ids)
+
+
+def _grouped(batches: Iterator[Batch], size: int) -> Iterator[Sequence[Batch]]:
+    """So many batches at a time."""
+    while group := list(islice(batches, size)):
+        yield group

@@ -43,7 +43,7 @@ class Plan(NamedTuple):
         slow each other; start-up and the exchange of gradients come on top.
 
         Args:
-            worker: what a worker measured, as the report holds it.
+            worker: what a worker measured, or the mean of several, as the report holds it.
 
         Returns:
             For an epoch of training and for each beam size measured: ``work``, ``hours`` on

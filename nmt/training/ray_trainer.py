@@ -151,7 +151,7 @@ def _explained(error: Exception, ray: Any, share: cluster.Share) -> Exception:
             if isinstance(cause, (UnusableInput, JobFailed)):
                 return cause
     if isinstance(error, ControllerError) and type(error.controller_failure).__name__ in _NO_ROOM:
-        return JobFailed(cluster.no_room(ray, f"workers with {share.describe()} each"))
+        return JobFailed(cluster.no_room(ray, "workers", share))
     say(str(error))
     lines = [line for line in str(error).splitlines() if line.strip()]
     return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

@@ -1,0 +1,148 @@
+"""Workers on a cluster: what they are given, and how their ends are told."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from models import TINY
+from ray.exceptions import ActorDiedError, RayTaskError
+
+from nmt import cluster
+from nmt.benchmark.crew import crew
+from nmt.benchmark.job import benchmark
+from nmt.benchmark.meter import Work
+from nmt.benchmark.request import BenchmarkRequest
+from nmt.cluster import Share
+from nmt.errors import JobFailed, UnusableInput
+from nmt.settings import Settings
+
+WORK = Work("data", Settings(), 1, 1, 1, 1)
+
+
+class Ray:
+    """What a crew uses of Ray, of workers that answer at once.
+
+    Args:
+        answers: of each method; an exception is raised where it is fetched.
+        gpus: of the cluster's only node.
+        room: whether a placement group is placed in time.
+    """
+
+    def __init__(self, answers: dict[str, Any], gpus: int = 0, room: bool = True) -> None:
+        self.answers, self.gpus, self.room = answers, gpus, room
+        self.asked: list[dict[str, Any]] = []
+        self.told: list[tuple[Any, ...]] = []
+        self.killed: list[Any] = []
+        self.util = SimpleNamespace(placement_group=self._group, remove_placement_group=self._end)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": {"CPU": 4.0, "GPU": float(self.gpus)}}]
+
+    def _group(self, bundles: list[Any]) -> Any:
+        return SimpleNamespace(bundle_count=len(bundles), wait=lambda _: self.room)
+
+    def _end(self, _: Any) -> None:
+        self.told.append(("room", "removed"))
+
+    def put(self, value: Any) -> Any:
+        return value
+
+    def remote(self, **resources: Any) -> Any:
+        self.asked.append(resources)
+        return lambda _: SimpleNamespace(options=lambda **more: SimpleNamespace(remote=self._make))
+
+    def _make(self, work: Work) -> Any:
+        return Worker(self)
+
+    def get(self, answers: list[Any]) -> list[Any]:
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def wait(self, answers: list[Any], **_: Any) -> None:
+        self.told.append(("waited", len(answers)))
+
+    def kill(self, worker: Any) -> None:
+        self.killed.append(worker)
+
+
+class Worker:
+    def __init__(self, ray: Ray) -> None:
+        self._ray = ray
+
+    def __getattr__(self, name: str) -> Any:
+        def remote(*arguments: Any) -> Any:
+            self._ray.told.append((name, *arguments))
+            return self._ray.answers.get(name)
+
+        return SimpleNamespace(remote=remote)
+
+
+def room(workers: int) -> Any:
+    return SimpleNamespace(bundle_count=workers)
+
+
+def test_every_worker_measures_the_same_with_its_share() -> None:
+    ray = Ray({"training": 7})
+    with crew(ray, room(3), Share(2, 1), WORK) as ask:
+        assert ask("training", 1, 2) == [7, 7, 7]
+        assert ray.killed == []
+    assert ray.asked == [{"num_cpus": 2, "num_gpus": 1}]
+    assert ray.told[:3] == [("start",)] * 3
+    assert ray.told[3:6] == [("training", 1, 2)] * 3
+    assert ray.told[6:] == [*[("close",)] * 3, ("waited", 3)]
+    assert len(ray.killed) == 3
+
+
+@pytest.mark.parametrize("method", ["start", "training"])
+def test_what_a_worker_refuses_is_said_in_its_words(method) -> None:
+    refusal = RayTaskError("training", "Traceback\n  many lines", UnusableInput("x: no GPU; y"))
+    ray = Ray({method: RayTaskError("outer", "Traceback", refusal).as_instanceof_cause()})
+    with (
+        pytest.raises(UnusableInput, match=r"^x: no GPU; y$"),
+        crew(ray, room(2), Share(1), WORK) as ask,
+    ):
+        ask("training")
+    assert len(ray.killed) == 2  # even so
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ActorDiedError(), "measuring: a task failed on the cluster: The actor died unexpectedly"),
+        (RayTaskError("training", "Traceback\nKeyError: 3", KeyError(3)), "KeyError: 3; run it"),
+    ],
+)
+def test_a_worker_that_dies_is_one_line(error, told) -> None:
+    ray = Ray({"training": error})
+    with pytest.raises(JobFailed) as caught, crew(ray, room(1), Share(1), WORK) as ask:
+        ask("training")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def request_(demo_dataset) -> Any:
+    settings = Settings.model_validate({"model": TINY})
+    return lambda **more: BenchmarkRequest(settings, data=demo_dataset.location, **more)
+
+
+def test_gpus_that_a_machine_lacks_are_refused(request_, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: Ray({}, gpus=1))
+    with pytest.raises(UnusableInput) as caught:
+        benchmark(request_(workers=2, use_gpu=True))
+    assert str(caught.value) == (
+        "2 worker(s) with 1 GPU(s) each asked for, this machine has 1; lower --workers, leave out "
+        "--use-gpu, or name a cluster with --address"
+    )
+
+
+def test_a_cluster_without_room_is_not_waited_for_for_ever(request_, monkeypatch, capsys) -> None:
+    ray = Ray({}, room=False)
+    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    with pytest.raises(JobFailed, match=r"no room for 9 worker\(s\) with 1 CPU and 1 GPU each"):
+        benchmark(request_(workers=9, use_gpu=True, address="somewhere:1"))
+    assert ray.told == [("room", "removed")]
+    assert ray.asked == []
+    assert "waiting up to 15 minutes for room" in capsys.readouterr().err

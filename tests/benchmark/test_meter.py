@@ -1,0 +1,161 @@
+"""What one worker measures, with steps and products that take no time."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import TINY
+
+from nmt.benchmark import job, meter
+from nmt.benchmark.meter import Meter, Work
+from nmt.errors import UnusableInput
+from nmt.settings import Settings
+from nmt.shards.batches import choose_shapes, count_batches
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location
+from nmt.training import step, strategy
+from nmt.training.step import Outcome
+from nmt.translator import Translator
+from nmt.vocabulary.special import PAD
+
+STEPS = 4
+
+
+@pytest.fixture
+def started(demo_dataset, monkeypatch) -> Callable[..., Meter]:
+    """Starts a meter in this process, whose devices are settled."""
+    monkeypatch.setattr(strategy, "set_up_devices", lambda *_: None)
+
+    def start(data: Any = str(demo_dataset.location), **training: Any) -> Meter:
+        settings = Settings.model_validate(
+            {"model": TINY, "training": {"batch_tokens": 150, "buckets": 4, **training}}
+        )
+        found = Meter(Work(data, settings, 1, STEPS, sentences=3, batch_size=2))
+        found.start()
+        return found
+
+    return start
+
+
+@pytest.fixture
+def updates(monkeypatch) -> list[list[Any]]:
+    """The batches of each update of a training that takes no time."""
+    seen: list[list[Any]] = []
+
+    def make_train_step(*arguments: Any, **options: Any) -> Callable[..., Outcome]:
+        seen.append([*arguments[3:], *options.values()])
+
+        def train(batches: Any, seed: Any) -> Outcome:
+            seen.append(batches)
+            return Outcome(1.0, sum(float((b.target_outputs != PAD).sum()) for b in batches))
+
+        return train
+
+    monkeypatch.setattr(step, "make_train_step", make_train_step)
+    return seen
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_training_warms_up_with_each_shape_and_accumulates(started, updates, accumulate) -> None:
+    found = started(accumulate=accumulate, label_smoothing=0.1, on_nan="skip", clip_norm=2.0)
+    measured = found.training()
+    options, first, *rest = updates
+    assert options == [2.0, 0.1, accumulate, True]
+    shapes = found._shapes()
+    assert len(shapes) == 4
+    warm, timed = rest[: len(shapes)], rest[len(shapes) :]
+    assert [[batch.source.shape for batch in update] for update in warm] == [[s] for s in shapes]
+    assert [len(update) for update in (first, *timed)] == [accumulate] * (1 + STEPS)
+    # The training batches, in order, and nothing else.
+    used = [batch for update in (first, *timed) for batch in update]
+    for batch, expected in zip(used, islice(found._batches(), len(used)), strict=True):
+        np.testing.assert_array_equal(batch.source, expected.source)
+    tokens = sum((batch.target_outputs != PAD).sum() for update in timed for batch in update)
+    seconds = measured["step_milliseconds"] * STEPS / 1000
+    assert measured["tokens_per_second"] == pytest.approx(tokens / seconds)
+    assert measured["memory_bytes"] > 2**27
+
+
+def test_reading_counts_pairs_and_padding_of_both_sides(started, monkeypatch) -> None:
+    """Over one epoch: every pair once, and what no pair fills."""
+    found = started()
+    dataset, shapes = found._dataset, found._shapes()
+    batches = count_batches(dataset.widths(), shapes)
+    monkeypatch.setattr(meter, "_READ", batches)
+    whole = list(islice(found._batches(), batches))
+    cells = sum(batch.source.size for batch in whole)
+    tokens = np.sum(
+        [(count * (s + 1), count * (t + 1)) for (s, t), count in dataset.lengths().items()], 0
+    )
+    measured = found.reading()
+    assert measured["source_padding_share"] == pytest.approx(1 - tokens[0] / cells)
+    assert measured["target_padding_share"] == pytest.approx(1 - tokens[1] / cells)
+    clock = iter((0.0, 2.0))
+    monkeypatch.setattr(meter, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert found.reading()["rows_per_second"] == pytest.approx(dataset.rows("train") / 2)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_the_peak_is_that_of_trainings_precision(started, monkeypatch, precision) -> None:
+    seen: list[tf.Tensor] = []
+    multiply = tf.matmul
+    monkeypatch.setattr(tf, "matmul", lambda a, b: seen.append(a) or multiply(a, b))
+    monkeypatch.setattr(meter, "_CPU_PRODUCTS", (32, 2))
+    measured = started(precision=precision).products()
+    assert measured["operations_per_second"] > 0
+    assert measured["side"] == 32
+    assert [(a.dtype.name, a.shape) for a in seen] == [(precision, [32, 32])] * 2
+
+
+def test_the_grammar_travels_to_the_workers(started, monkeypatch) -> None:
+    """And is there for as long as they measure, though the driver keeps no folder."""
+    monkeypatch.setattr(job, "_DEMO", 200)
+    dataset, files = job._demo(Settings())
+    assert not dataset.location.exists()
+    found = started(files)
+    place = Path(found._dataset.location.path)
+    assert found._dataset.hash == dataset.hash
+    assert found.reading()["rows_per_second"] > 0
+    assert found._sentences()
+    found.close()
+    assert not place.exists()
+
+
+def test_decoding_is_measured_with_the_model_and_its_beam(
+    started, saved_models, monkeypatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+    translate = Translator.translate
+
+    def watched(self: Translator, texts: list[str], beam_size: int) -> Any:
+        asked.append((len(texts), beam_size))
+        return translate(self, texts, beam_size=beam_size)
+
+    monkeypatch.setattr(Translator, "translate", watched)
+    measured = started().decoding(str(saved_models[0]), 2)
+    assert asked == [(1, 2), (2, 2), (3, 2)]  # the first, a batch, and those that are timed
+    seconds = 3 / measured["sentences_per_second"]
+    assert 0 < seconds < 60
+    assert measured["tokens_per_second"] * seconds == pytest.approx(
+        round(measured["tokens_per_second"] * seconds)
+    )
+    assert measured["first_sentence_seconds"] > 0
+    assert measured["memory_bytes"] > 2**27
+
+
+def test_shapes_are_those_of_training(started, demo_dataset: Dataset) -> None:
+    widths = demo_dataset.widths()
+    assert started(buckets=2, batch_tokens=90)._shapes() == choose_shapes(widths, 2, 90)
+
+
+def test_a_dataset_that_a_worker_cannot_read_is_refused(started, tmp_path) -> None:
+    with pytest.raises(UnusableInput, match="not a finished dataset"):
+        started(str(Location(tmp_path / "none")))
