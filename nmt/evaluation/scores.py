@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.metrics import BLEU, CHRF
 
 from nmt.evaluation.significance import confidence, paired_p_value, resample
+from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 
 TOKENIZERS = ("13a", "none", "intl", "char", "zh")  # of BLEU; those that need nothing more
 
@@ -33,7 +34,7 @@ class Scorer:
         self._metrics: dict[str, Any] = {
             "BLEU": BLEU(lowercase=lowercase, tokenize=tokenize, force=True),
             "chrF": CHRF(lowercase=lowercase),
-            "TER": TER(case_sensitive=not lowercase),
+            "TER": BoundedTER(case_sensitive=not lowercase),
         }
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
         self._sentences = 0
@@ -79,7 +80,8 @@ class Scorer:
         return np.array([float(compute(row).score) for row in self.statistics(metric).tolist()])
 
     def scores(self, bootstrap: bool = True) -> list[dict[str, Any]]:
-        """For each metric its name, score, 95 % confidence interval, signature and `text`.
+        """For each metric its name, score, 95 % confidence interval, signature and `text`; of a
+        TER with rows too long for shifts also their number, ``rows_without_shifts``.
 
         Args:
             bootstrap: estimate the interval; it is None without, and for a single sentence.
@@ -94,7 +96,7 @@ class Scorer:
                     "metric": name,
                     "score": round(self.score(name), 4),
                     "confidence": interval,
-                    "signature": str(metric.get_signature()),
+                    **self._signed(name, self.statistics(name)),
                     "text": self.text,
                 }
             )
@@ -120,7 +122,8 @@ class Scorer:
 
         Returns:
             For each metric both scores with their intervals, the difference, the two-sided
-            p-value (None for fewer than two sentences) and the signature.
+            p-value (None for fewer than two sentences), the signature, and ``rows_without_shifts``
+            as in `scores`.
         """
         result = []
         for name, metric in self._metrics.items():
@@ -138,10 +141,19 @@ class Scorer:
                     "baseline": round(other, 4),
                     "difference": round(own - other, 4),
                     **found,
-                    "signature": str(metric.get_signature()),
+                    **self._signed(name, *systems),
                 }
             )
         return result
+
+    def _signed(self, metric: str, *systems: np.ndarray) -> dict[str, Any]:
+        """The signature of a metric for these statistics, and what it does not count as usual."""
+        signature = self._metrics[metric].get_signature()
+        found: dict[str, Any] = {}
+        if metric == "TER" and (long := too_long(*systems)):
+            signature.update("shifts", f"upto{LONGEST}words")
+            found["rows_without_shifts"] = long
+        return {"signature": str(signature), **found}
 
     def _of(self, metric: str, statistics: np.ndarray) -> float:
         total = statistics.sum(0, dtype=np.float64)

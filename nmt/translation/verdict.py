@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.evaluation.ter import remark
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
 from nmt.translation.request import TranslateRequest
@@ -38,7 +39,7 @@ class Verdict:
         ]
         for score in report.get("scores", []):
             text = f"{score['score']:6.2f}  {score['text']}  {score['signature']}"
-            lines.append((score["metric"], text))
+            lines.append((score["metric"], text + remark(score)))
         if found := report.get("alignment"):
             text = f"{found['aer']:.3f}, of the plain diagonal {found['aer_diagonal']:.3f}"
             lines.append(("AER", text))
