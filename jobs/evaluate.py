@@ -72,7 +72,8 @@ def evaluate(
             f"{score['signature']}{remark(score)}")  # fmt: skip
     for entry in report.get("comparison", {}).get("metrics", []):
         p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
-        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline, p = {p}")
+        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
+            f"(one-sided p {p})")  # fmt: skip
     result(f"BLEU {report['scores'][0]['score']:.2f}")
     if found := report.get("alignment"):
         result(f"AER {found['aer']:.3f}")

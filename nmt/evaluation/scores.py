@@ -121,9 +121,9 @@ class Scorer:
             baseline_rows: the numbers of the same sentences there.
 
         Returns:
-            For each metric both scores with their intervals, the difference, the two-sided
-            p-value (None for fewer than two sentences), the signature, and ``rows_without_shifts``
-            as in `scores`.
+            For each metric both scores with their intervals, the difference, sacrebleu's
+            (about one-sided) p-value, see `paired_p_value`, None for fewer than two sentences, the
+            signature, and ``rows_without_shifts`` as in `scores`.
         """
         result = []
         for name, metric in self._metrics.items():

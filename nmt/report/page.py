@@ -16,8 +16,8 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
                 actors
     scores      [{metric, score, confidence [low, high], signature, text, rows_without_shifts, ...}]
     comparison  baseline, baseline_created, paired, changed, sentences, metrics [{metric, score,
-                confidence, baseline, baseline_confidence, difference, p}], rates and throughput
-                {name: {value, baseline, difference}}
+                confidence, baseline, baseline_confidence, difference, p (one-sided)}], rates and
+                throughput {name: {value, baseline, difference}}
     groups      [{column, values [{value, other, rows, bleu, chrf, ter, baseline, rates}]}]
     alignment   of (whose), aer, aer_diagonal, sentences, aer_same_words, sentences_same_words
     by_length   [{from, to, sentences, bleu, chrf, ter, baseline}]

@@ -177,7 +177,7 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
     shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
     for entry in (report.get("comparison") or {}).get("metrics") or []:
         if entry.get("metric") == "BLEU":
-            note = f"p = {p_value(entry.get('p'))}, paired bootstrap"
+            note = f"p = {p_value(entry.get('p'))} (one-sided), paired bootstrap"
             value = signed(entry.get("difference"), 2)
             shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
     compared = report.get("comparison") or {}

@@ -111,5 +111,5 @@ def _comparison(found: dict[str, Any]) -> str:
     text = f"{percent(found['changed'])} of {number(found['paired'])} common sentences changed"
     for entry in found["metrics"]:
         text += f"; {entry['metric']} {signed(entry['difference'], 2)}"
-        text += f" (p {p_value(entry['p'])})"
+        text += f" (one-sided p {p_value(entry['p'])})"
     return text

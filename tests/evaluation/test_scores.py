@@ -8,6 +8,7 @@ from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
 from nmt.evaluation.scores import Scorer, bleu, chrf, sentence_chrf
+from nmt.evaluation.significance import paired_p_value
 from nmt.evaluation.ter import LONGEST, edit_distance, remark
 
 HYPOTHESES = ["Der Hund schläft im Garten .", "Sie kauft ein Buch.", "Wir gehen morgen nach Haus"]
@@ -213,6 +214,17 @@ def test_the_paired_test_is_sacrebleus(streams) -> None:
         interval = [system.mean - system.ci, system.mean + system.ci]
         assert entry["confidence"] == pytest.approx(interval, abs=2e-3)
         assert entry["signature"].split("|") == str(signatures[key]).split("|")
+
+
+def test_the_paired_test_is_one_sided_where_it_matters() -> None:
+    """As all that shows it says; sacrebleu's own words for it say nothing of sides."""
+    normal = np.random.default_rng(6).standard_normal(400_000)
+    for errors, one_sided in ((1.645, 0.05), (1.96, 0.025), (2.576, 0.005), (3.09, 0.001)):
+        for difference in (errors, -errors):
+            resampled = np.stack([normal + difference, np.zeros_like(normal)])
+            found = paired_p_value(resampled, difference)
+            assert found == pytest.approx(one_sided, rel=0.12)
+    assert 0.4 < paired_p_value(np.stack([normal, 0 * normal]), 0.0) < 0.5
 
 
 def test_a_system_against_itself_is_no_better() -> None:
