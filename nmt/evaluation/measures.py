@@ -16,13 +16,14 @@ class Measures(NamedTuple):
 
     Attributes:
         score: log-probability, nats a token.
-        attention_entropy: nats a target token; NaN without attention.
+        attention_entropy: nats a target token; NaN without attention or target token.
         coverage: mean attention a source token got in all, at most 1; NaN without attention.
         unknown: target tokens that are unk.
         source_words: words of the source, between blanks.
         target_words: words of the translation.
         looping: whether the translation repeats itself; see `repeats`.
         truncated: whether it was cut off at the length limit.
+        empty: whether the source holds nothing to translate, as a blank line.
     """
 
     score: np.ndarray
@@ -33,6 +34,7 @@ class Measures(NamedTuple):
     target_words: np.ndarray
     looping: np.ndarray
     truncated: np.ndarray
+    empty: np.ndarray
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Measures:
@@ -46,6 +48,7 @@ class Measures(NamedTuple):
             target_words=count_words([s.translation for s in sentences]),
             looping=np.array([repeats(s.target_tokens) for s in sentences], bool),
             truncated=np.array(["truncated" in s.flags for s in sentences], bool),
+            empty=np.array(["empty" in s.flags for s in sentences], bool),
         )
 
 

@@ -35,9 +35,9 @@ def shown(sentence: Sentence) -> dict[str, Any]:
         "score": round(sentence.score, 4),
         "flags": sentence.flags,
     }
-    if sentence.coverage is not None and sentence.attention_entropy is not None:
-        entry["coverage"] = round(sentence.coverage, 4)
-        entry["attention_entropy"] = round(sentence.attention_entropy, 4)
+    for name in ("coverage", "attention_entropy"):
+        if (value := getattr(sentence, name)) is not None:
+            entry[name] = round(value, 4)
     if texts := sentence.complete:
         entry["chrf"] = round(sentence_chrf(sentence.translation, texts), 2)
     return entry

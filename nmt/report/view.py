@@ -41,7 +41,7 @@ RATES = {  # name, what it means, how it is written
     "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
-    "suspicious": ("Suspicious", "looping, truncated, low score or low coverage", percent),
+    "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),
     "score": ("Score", "mean log-probability, nats a target token", number),
     "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
     "reference_ratio": (

@@ -70,8 +70,11 @@ class Translation:
 
     @property
     def coverage(self) -> float | None:
-        """Mean over the source tokens of the attention that each got in all, at most 1."""
-        if self.blocks is None or not (self.tokens and self.source_tokens):
+        """Mean over the source tokens of the attention that each got in all, at most 1.
+
+        It is 0 of an empty translation, and None where there is no attention or no source token.
+        """
+        if self.blocks is None or not self.source_tokens:
             return None
         total = sum(np.minimum(block.sum(0), 1.0).sum() for block in self.blocks)
         return float(total / len(self.source_tokens))

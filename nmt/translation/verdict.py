@@ -91,8 +91,10 @@ def _counts(counts: dict[str, Any]) -> str:
 
 
 def _rates(rates: dict[str, float]) -> str:
-    shown = [f"score {number(rates['score'], 3)}", f"length ratio {number(rates['length_ratio'])}"]
-    shown += [f"unknown tokens {percent(rates['unk'])}", f"rejected {percent(rates['rejected'])}"]
+    shown = [f"score {number(rates.get('score'), 3)}"]
+    shown += [f"length ratio {number(rates.get('length_ratio'))}"]
+    shown += [f"unknown tokens {percent(rates.get('unk'))}"]
+    shown += [f"rejected {percent(rates.get('rejected'))}"]
     if "attention_entropy" in rates:
         shown.append(f"entropy {number(rates['attention_entropy'])}")
     return ", ".join(shown)

@@ -79,7 +79,7 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     alone.add([row.translation for row in law], [[row.references[0] for row in law]])
     for metric in ("BLEU", "chrF", "TER"):
         assert entry[metric.lower()] == pytest.approx(alone.score(metric), abs=1e-4)
-    counts = {"rows": 3, "translated": 2, "rejected": 1, "truncated": 0, "target_tokens": 12}
+    counts = {"rows": 3, "translated": 2, "empty": 0, "rejected": 1, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
     assert entry["rates"] == rates.rates(counts, rates.sums(Measures.of(law)))
 
