@@ -37,7 +37,12 @@ def suspected(sentences: list[Sentence]) -> list[Suspect]:
         ("x a b a b a b y", True),
         ("a b c a b c a b c", True),
         ("a b c d a b c d a b c d", True),
-        ("a b c d e a b c d e a b c d e", False),
+        ("a b c d e a b c d e", False),
+        ("a b c d e a b c d e a b c d", False),
+        ("x a b c d e a b c d e a b c d e y", True),
+        ("a b c d e f " * 20, True),
+        (" ".join(f"w{n}" for n in range(40)) + " x", False),
+        ((" ".join(f"w{n}" for n in range(40)) + " ") * 3, True),
     ],
 )
 def test_loops_are_found(text, loops) -> None:
@@ -48,15 +53,20 @@ def test_loops_are_those_of_the_definition() -> None:
     def defined(tokens: list[str]) -> bool:
         return any(
             tokens[start : start + times * size] == tokens[start : start + size] * times
-            for size, times in ((1, 4), (2, 3), (3, 3), (4, 3))
+            for size, times in ((1, 4), *((size, 3) for size in range(2, len(tokens) // 3 + 1)))
             for start in range(len(tokens) - times * size + 1)
         )
 
     random = np.random.default_rng(5)
     found = [random.choice(list("abc"), random.integers(0, 15)).tolist() for _ in range(2000)]
+    for _ in range(300):  # periods of up to eight tokens, a little more or less than three times
+        cycle = random.choice(list("abcdefgh"), random.integers(3, 9)).tolist()
+        cut = random.integers(2 * len(cycle), 4 * len(cycle))
+        found.append(["x"] * random.integers(0, 3) + (4 * cycle)[:cut])
     told = [repeats(tokens) for tokens in found]
     assert told == [defined(tokens) for tokens in found]
     assert 100 < sum(told) < 1900
+    assert 50 < sum(told[2000:]) < 250
 
 
 @pytest.mark.parametrize(
