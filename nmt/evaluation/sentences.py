@@ -48,7 +48,8 @@ class Sentence:
         score: log-probability, nats a token.
         source_tokens: tokens of the source.
         target_tokens: tokens of the translation.
-        attention_entropy: nats a target token; None without attention.
+        attention_entropy: nats a target token, over source tokens and the end of the source; None
+            without attention or target token.
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream.

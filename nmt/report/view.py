@@ -50,7 +50,11 @@ RATES = {  # name, what it means, how it is written
         number,
     ),
     "brevity_penalty": ("Brevity penalty", "factor of BLEU; 1 is not too short", number),
-    "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
+    "attention_entropy": (
+        "Attention entropy",
+        "nats a target token, end of source included; low is sharp",
+        number,
+    ),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
 THROUGHPUT = {
