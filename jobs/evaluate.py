@@ -69,7 +69,7 @@ def evaluate(
     for score in report["scores"]:
         low, high = score["confidence"] or (score["score"], score["score"])
         say(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
-            f"{score['signature']}{remark(score)}")  # fmt: skip
+            f"{score['text']}  {score['signature']}{remark(score)}")  # fmt: skip
     for entry in report.get("comparison", {}).get("metrics", []):
         p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
         say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "

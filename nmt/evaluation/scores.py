@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
+from nmt.evaluation.forms import RAW, Form
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 
@@ -22,15 +23,13 @@ class Scorer:
     one length), of resamples, and of single sentences.
 
     Args:
-        text: what is compared, for display: ``raw`` or ``standardised``.
+        form: the texts are brought into it before they are compared.
         lowercase: compare without case.
         tokenize: how BLEU finds words, one of `TOKENIZERS`; ``none`` for tokenised text.
     """
 
-    def __init__(
-        self, *, text: str = "raw", lowercase: bool = False, tokenize: str = "13a"
-    ) -> None:
-        self.text = text
+    def __init__(self, form: Form = RAW, *, lowercase: bool = False, tokenize: str = "13a") -> None:
+        self.form = form
         self._metrics: dict[str, Any] = {
             "BLEU": BLEU(lowercase=lowercase, tokenize=tokenize, force=True),
             "chrF": CHRF(lowercase=lowercase),
@@ -53,6 +52,8 @@ class Scorer:
         if not hypotheses:
             return
         self._sentences += len(hypotheses)
+        hypotheses = [self.form.hypothesis(text) for text in hypotheses]
+        references = [[self.form.reference(text) for text in stream] for stream in references]
         for name, metric in self._metrics.items():
             found = np.array(metric._extract_corpus_statistics(hypotheses, references))
             whole = np.issubdtype(found.dtype, np.integer)
@@ -80,8 +81,9 @@ class Scorer:
         return np.array([float(compute(row).score) for row in self.statistics(metric).tolist()])
 
     def scores(self, bootstrap: bool = True) -> list[dict[str, Any]]:
-        """For each metric its name, score, 95 % confidence interval, signature and `text`; of a
-        TER with rows too long for shifts also their number, ``rows_without_shifts``.
+        """For each metric its name, score, 95 % confidence interval, signature and ``text``, the
+        form that was compared; of a TER with rows too long for shifts also ``rows_without_shifts``,
+        their number.
 
         Args:
             bootstrap: estimate the interval; it is None without, and for a single sentence.
@@ -97,7 +99,7 @@ class Scorer:
                     "score": round(self.score(name), 4),
                     "confidence": interval,
                     **self._signed(name, self.statistics(name)),
-                    "text": self.text,
+                    "text": self.form.name,
                 }
             )
         return result

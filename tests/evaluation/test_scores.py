@@ -7,6 +7,7 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
+from nmt.evaluation.forms import Form
 from nmt.evaluation.scores import Scorer, bleu, chrf, sentence_chrf
 from nmt.evaluation.significance import paired_p_value
 from nmt.evaluation.ter import LONGEST, edit_distance, remark
@@ -37,7 +38,9 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
         "chrF": CHRF(lowercase=lowercase),
         "TER": TER(case_sensitive=not lowercase),
     }
-    found = corpus_scores(HYPOTHESES, references, lowercase=lowercase, bootstrap=False, text="x")
+    found = corpus_scores(
+        HYPOTHESES, references, lowercase=lowercase, bootstrap=False, form=Form("x")
+    )
     assert [score["metric"] for score in found] == list(metrics)
     for score, (name, metric) in zip(found, metrics.items(), strict=True):
         expected = metric.corpus_score(HYPOTHESES, references)
