@@ -87,25 +87,25 @@ class _System:
     worst: list[suspicion.Suspect] = field(default_factory=list)
     spaced: int = 0
 
-    def read(self, references: References) -> None:
-        """Read the output."""
+    def read(self, where: References) -> None:
+        """Read the output, with the references that are there."""
         place = 0
-        for chunk in chunks(self.output.sentences(references)):
+        for chunk in chunks(self.output.sentences(where)):
             measures = Measures.of(chunk)
             self.sums = rates.added([self.sums, rates.sums(measures)])
             found = suspicion.suspects(measures, [sentence.row for sentence in chunk])
             self.worst = suspicion.worst(chain(self.worst, found))
+            scored = []
             for position, sentence in enumerate(chunk, place):
-                if sentence.complete:
+                if references := sentence.complete:
+                    scored.append((sentence.translation, references))
                     self.places.append(position)
                     self.rows.append(sentence.row)
                     self.lengths.append(source_length(sentence.source))
                     self.sources.append(zlib.crc32(sentence.source.encode("utf-8")))
                     self.spaced += sentence.translation.endswith(" .")
-            scored = [sentence for sentence in chunk if sentence.complete]
-            streams = list(zip(*[sentence.complete or [] for sentence in scored], strict=True))
             for scorer in self.scorers:
-                scorer.add([sentence.translation for sentence in scored], streams)
+                scorer.add(scored)
             place += len(chunk)
 
     @property

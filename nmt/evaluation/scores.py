@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -37,25 +38,23 @@ class Scorer:
         }
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
         self._sentences = 0
+        self._reference_counts: set[int] = set()  # that sentences have
 
     def __len__(self) -> int:
         """Number of sentences."""
         return self._sentences
 
-    def add(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        """Add sentences.
-
-        Args:
-            hypotheses: one translation a sentence.
-            references: one or more streams of references, each as long as `hypotheses`.
-        """
-        if not hypotheses:
+    def add(self, sentences: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Add sentences: of each the translation, and its references, one or more."""
+        if not sentences:
             return
-        self._sentences += len(hypotheses)
-        hypotheses = [self.form.hypothesis(text) for text in hypotheses]
-        references = [[self.form.reference(text) for text in stream] for stream in references]
+        self._sentences += len(sentences)
+        hypotheses = [self.form.hypothesis(text) for text, _ in sentences]
+        references = [[self.form.reference(text) for text in some] for _, some in sentences]
+        streams = list(zip_longest(*references))  # None where a sentence has fewer
+        self._reference_counts.update(map(len, references))
         for name, metric in self._metrics.items():
-            found = np.array(metric._extract_corpus_statistics(hypotheses, references))
+            found = np.array(metric._extract_corpus_statistics(hypotheses, streams))
             whole = np.issubdtype(found.dtype, np.integer)
             self._parts[name].append(found.astype(np.int32) if whole else found)
 
@@ -150,6 +149,8 @@ class Scorer:
 
     def _signed(self, metric: str, *systems: np.ndarray) -> dict[str, Any]:
         """The signature of a metric for these statistics, and what it does not count as usual."""
+        varying = len(self._reference_counts) != 1
+        self._metrics[metric].num_refs = -1 if varying else min(self._reference_counts)
         signature = self._metrics[metric].get_signature()
         found: dict[str, Any] = {}
         if metric == "TER" and (long := too_long(*systems)):

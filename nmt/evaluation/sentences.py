@@ -71,9 +71,14 @@ class Sentence:
 
     @property
     def complete(self) -> list[str] | None:
-        """The references, if there are any and none is missing."""
+        """What it is scored against: the references, if there are any and none is missing.
+
+        A blank one among others is none: a file of further references has it where it has fewer.
+        """
         texts = [text for text in self.references if text is not None]
-        return texts if texts and len(texts) == len(self.references) else None
+        if not texts or len(texts) < len(self.references):
+            return None
+        return [text for text in texts if text.strip()] or texts
 
 
 def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sentence]]:

@@ -48,18 +48,20 @@ class Scoring:
                 self._changes.add(chunk, others)
             for place, grouping in enumerate(self._groupings):
                 grouping.add(chunk, place)
-            scored = [(s, o) for s, o in zip(chunk, others, strict=True) if s.complete]
-            for sentence, other in scored:
+            own: list[tuple[str, list[str]]] = []
+            theirs: list[tuple[str, list[str]]] = []
+            for sentence, other in zip(chunk, others, strict=True):
+                if not (references := sentence.complete):
+                    continue
                 if other is not None:
                     self._paired.append(len(self._rows))
+                    theirs.append((other, references))
                 self._rows.append(sentence.row)
                 self._lengths.append(source_length(sentence.source))
-            texts = [(s.translation, s.complete or []) for s, _ in scored]
-            pairs = [(other, s.complete or []) for s, other in scored if other is not None]
-            for scorers, found in ((self._scorers, texts), (self._others, pairs)):
+                own.append((sentence.translation, references))
+            for scorers, texts in ((self._scorers, own), (self._others, theirs)):
                 for scorer in scorers:
-                    streams = list(zip(*[references for _, references in found], strict=True))
-                    scorer.add([text for text, _ in found], streams)
+                    scorer.add(texts)
 
     def scores(self) -> dict[str, Any]:
         """sacrebleu scores, brevity, by source length; {} where no row has its references."""

@@ -68,9 +68,10 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     report = evaluate(request(outputs, tmp_path / "r", references=files, lowercase=True))
     found = rows(outputs / "one")
     assert [row["id"] for row in found] == [0, 1, 3, 5]
-    kept = [REFERENCES[row["id"]] for row in found]
     scorer = Scorer(lowercase=True)
-    scorer.add([row["translation"] for row in found], [kept, [text.upper() for text in kept]])
+    for row in found:
+        text = REFERENCES[row["id"]]
+        scorer.add([(row["translation"], [text, text.upper()])])
     assert report["scores"] == scorer.scores()
     assert "nrefs:2" in report["scores"][0]["signature"]
     assert report["counts"]["rows"] == 6
@@ -82,6 +83,25 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     page = (tmp_path / "r/index.html").read_text()
     assert "Evaluation report" in page
     assert page.count("<img") == 1  # the heatmap of row 0; row 1 is empty
+
+
+def test_a_blank_line_of_further_references_is_none(outputs, tmp_path) -> None:
+    """It would be the best reference of an empty translation, and the shortest of any other."""
+    lines = ["", "", "", "  ", "", REFERENCES[5].upper()]
+    (tmp_path / "more.txt").write_text("\n".join(lines) + "\n")
+    files = tuple(map(str, (outputs / "ref.txt", tmp_path / "more.txt")))
+    report = evaluate(request(outputs, tmp_path / "r", references=files))
+    found = {row["id"]: row["translation"] for row in rows(outputs / "one")}
+    references = {0: [REFERENCES[0]], 1: [""], 3: [REFERENCES[3]], 5: [REFERENCES[5], lines[5]]}
+    assert list(found) == list(references)
+    scorer = Scorer()
+    scorer.add(list(zip(found.values(), references.values(), strict=True)))
+    assert [s["score"] for s in report["scores"]] == [s["score"] for s in scorer.scores()]
+    assert "nrefs:var" in report["scores"][0]["signature"]
+    # Whichever file it is in: the row has the other's.
+    swapped = evaluate(request(outputs, tmp_path / "r", references=files[::-1]))
+    assert swapped["scores"] == report["scores"]
+    assert [s["reference"] for s in swapped["samples"]][:3] == [REFERENCES[0], "", REFERENCES[3]]
 
 
 @pytest.mark.parametrize("tokenizer", ["spm", "word"])
@@ -170,8 +190,7 @@ def test_lengths_are_compared_on_the_sentences_that_both_have(
     (entry,) = report["by_length"]
     for name, found in (("bleu", own), ("baseline", other)):
         scorer = Scorer()
-        texts = [found[number]["translation"] for number in both]
-        scorer.add(texts, [[REFERENCES[number] for number in both]])
+        scorer.add([(found[number]["translation"], [REFERENCES[number]]) for number in both])
         assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=1e-4), name
     assert entry["sentences"] == report["comparison"]["sentences"] == len(both)
 

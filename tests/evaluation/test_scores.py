@@ -21,8 +21,7 @@ def scorer(hypotheses, references, pieces: int = 1, **settings) -> Scorer:
     """A scorer to which the sentences were added in so many pieces."""
     found = Scorer(**settings)
     for rows in np.array_split(np.arange(len(hypotheses)), pieces):
-        streams = [[stream[row] for row in rows] for stream in references]
-        found.add([hypotheses[row] for row in rows], streams)
+        found.add([(hypotheses[row], [stream[row] for stream in references]) for row in rows])
     return found
 
 
@@ -72,6 +71,19 @@ def test_perfect_and_hopeless() -> None:
     assert chrf(FIRST, FIRST) == pytest.approx(100)
     assert bleu(["x y z"] * 3, FIRST) < 1
     assert sentence_chrf(FIRST[0], [SECOND[0], FIRST[0]]) == pytest.approx(100)
+
+
+def test_a_sentence_may_have_fewer_references() -> None:
+    fewer = [[text for text in some if text] for some in zip(FIRST, ["", *SECOND[1:]], strict=True)]
+    found = Scorer()
+    for sentence in zip(HYPOTHESES, fewer, strict=True):  # in however many pieces they come
+        found.add([sentence])
+    streams = [FIRST, [None, *SECOND[1:]]]
+    metrics = BLEU(), CHRF(), TER(case_sensitive=True)
+    for score, metric in zip(found.scores(False), metrics, strict=True):
+        expected = metric.corpus_score(HYPOTHESES, streams)
+        assert score["score"] == pytest.approx(expected.score, abs=1e-4)
+        assert "nrefs:var|" in score["signature"]
 
 
 def test_the_confidence_interval_is_sacrebleus() -> None:
