@@ -227,7 +227,8 @@ def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> 
 
 
 def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
-    """AER of the output's alignments and of the plain diagonal.
+    """AER of the output's alignments and of the plain diagonal, of sentences that were translated
+    whole, as a translation job counts it: no piece of a split one looks at another.
 
     Gold alignments are of the references. They fit a translation that has the words of its
     reference; where it has others, some positions mean other words. So the AER of those that
@@ -243,7 +244,7 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         else:
             gold = [material.gold[row] for row in part.rows.tolist()]
         for text, line, sentence in zip(links, gold, sentences, strict=False):
-            if not line or not line.strip():
+            if not line or not line.strip() or "split" in sentence.flags:
                 continue
             drawn = checked_gold(line, f"{output.location}: row {sentence.row}")
             counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
@@ -253,7 +254,9 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
             if any(words == (reference or "").split() for reference in sentence.references):
                 same = same.plus(counts)
     if not found.sentences:
-        raise UnusableInput("no translated row has a gold alignment; check --gold-alignments")
+        raise UnusableInput(
+            "no row that was translated whole has a gold alignment; check --gold-alignments"
+        )
     return {
         "of": "Alignments of the translations",
         "aer": round(found.error_rate, 6),

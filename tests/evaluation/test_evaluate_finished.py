@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
@@ -221,6 +223,27 @@ def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path)
     told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
     assert told["aer"] == told["aer_same_words"] == 0
     assert told["sentences"] == told["sentences_same_words"] == sum(map(bool, perfect))
+
+
+def test_split_sentences_are_left_out_of_aer(saved_models, outputs, tmp_path) -> None:
+    """As they are in the translation job's own."""
+    tokens = {row["id"]: len(row["source_tokens"]) for row in rows(outputs / "one")}
+    search = SEARCH.model_copy(update={"max_source_length": tokens[5] - 1, "too_long": "split"})
+    assert tokens[3] < tokens[5]
+    out = tmp_path / "out"
+    translate(saved_models[0], outputs / "in.txt", out, search=search, alignments=True)
+    (found,) = pq.read_table(out / "alignments").filter(pc.field("id") == 3).to_pylist()
+    asked = replace(
+        request(outputs, tmp_path / "r", gold_alignments=str(tmp_path / "gold.txt")),
+        candidate=Location(out),
+    )
+    (tmp_path / "gold.txt").write_text(" \n\n\n0-0\n\n9-9\n")
+    told = evaluate(asked)["alignment"]
+    counts = LinkCounts.of(parse_pharaoh(found["alignment"]), Gold([(0, 0)]))
+    assert (told["sentences"], told["aer"]) == (1, pytest.approx(counts.error_rate, abs=1e-6))
+    (tmp_path / "gold.txt").write_text("\n\n\n\n\n9-9\n")
+    with pytest.raises(UnusableInput, match="no row that was translated whole"):
+        evaluate(asked)
 
 
 def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_path) -> None:
