@@ -11,6 +11,7 @@ from nmt.console import result, say
 from nmt.evaluation import job
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import TOKENIZERS
+from nmt.evaluation.ter import remark
 from nmt.storage import Location
 
 
@@ -68,10 +69,11 @@ def evaluate(
     for score in report["scores"]:
         low, high = score["confidence"] or (score["score"], score["score"])
         say(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
-            f"{score['signature']}")  # fmt: skip
+            f"{score['text']}  {score['signature']}{remark(score)}")  # fmt: skip
     for entry in report.get("comparison", {}).get("metrics", []):
         p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
-        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline, p = {p}")
+        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
+            f"(one-sided p {p})")  # fmt: skip
     result(f"BLEU {report['scores'][0]['score']:.2f}")
     if found := report.get("alignment"):
         result(f"AER {found['aer']:.3f}")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nmt.settings import DriftSettings
 
-_SIGNIFICANT = 0.05
+_SIGNIFICANT = 0.05  # one-sided, as the alarm is: one in twenty where only chance is at work
 
 
 class _Measure(NamedTuple):
@@ -43,7 +43,8 @@ def alarms(
     Args:
         rates: of the translation, as `nmt.evaluation.rates` makes them.
         baseline: those of the baseline.
-        bleu: ``score``, ``baseline`` and, of the same sentences, ``p``; None where unknown.
+        bleu: ``score``, ``baseline`` and, of the same sentences, ``p`` (one-sided, see
+            `nmt.evaluation.significance.paired_p_value`); None where unknown.
         settings: from which difference on it is an alarm.
 
     Returns:

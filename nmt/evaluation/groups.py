@@ -16,7 +16,7 @@ from nmt.evaluation.sentences import Sentence
 
 NAMED = 20  # values with most rows that a report names
 _COUNTED = 100_000  # values counted at once; beyond it the rarest are forgotten
-_COUNTS = ("rows", "translated", "rejected", "truncated", "target_tokens")
+_COUNTS = ("rows", "translated", "empty", "rejected", "truncated", "target_tokens")
 _LONGEST = 200  # characters of a value that are told apart and shown
 
 
@@ -66,7 +66,7 @@ class Grouping:
         self._codes = {value: code for code, value in enumerate(self._named)}
         groups = range(len(self._named) + 1)
         self._counts = [dict.fromkeys(_COUNTS, 0) for _ in groups]
-        self._sums: list[dict[str, Any]] = [{} for _ in groups]
+        self._sums = [rates.sums(Measures.of([])) for _ in groups]
         self._scored = array("h")
 
     def _code(self, value: Any) -> int:
@@ -97,7 +97,8 @@ class Grouping:
             counts = self._counts[code]
             counts["rows"] += len(found)
             counts["translated"] += len(found)
-            counts["truncated"] += sum("truncated" in sentence.flags for sentence in found)
+            for flag in ("empty", "truncated"):
+                counts[flag] += sum(flag in sentence.flags for sentence in found)
             counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in found)
             self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(found))])
 
@@ -127,8 +128,5 @@ class Grouping:
                 entry |= scorer.part(rows)
                 if baseline is not None:
                     entry["baseline"] = round(baseline.score("BLEU", rows), 4)
-            found = {"rejected": 1.0}
-            if counts["translated"]:
-                found = rates.rates(counts, self._sums[code])
-            result.append({**entry, "rates": found})
+            result.append({**entry, "rates": rates.rates(counts, self._sums[code])})
         return result

@@ -20,7 +20,8 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import rates, samples, suspicion
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
-from nmt.evaluation.lengths import scores_by_length, source_length
+from nmt.evaluation.forms import Form, forms_in
+from nmt.evaluation.lengths import Beside, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
@@ -66,7 +67,7 @@ class _System:
 
     Attributes:
         output: the output.
-        scorer: the sentences that have all references.
+        scorers: the sentences that have all references, in each of the forms that are scored.
         places: their positions among the translated rows.
         rows: their numbers in the input.
         lengths: words of their sources.
@@ -77,7 +78,7 @@ class _System:
     """
 
     output: FinishedOutput
-    scorer: Scorer
+    scorers: list[Scorer]
     places: array[int] = field(default_factory=_numbers)
     rows: array[int] = field(default_factory=_numbers)
     lengths: array[int] = field(default_factory=_numbers)
@@ -86,35 +87,41 @@ class _System:
     worst: list[suspicion.Suspect] = field(default_factory=list)
     spaced: int = 0
 
-    def read(self, references: References) -> None:
-        """Read the output."""
+    def read(self, where: References) -> None:
+        """Read the output, with the references that are there."""
         place = 0
-        for chunk in chunks(self.output.sentences(references)):
+        for chunk in chunks(self.output.sentences(where)):
             measures = Measures.of(chunk)
             self.sums = rates.added([self.sums, rates.sums(measures)])
             found = suspicion.suspects(measures, [sentence.row for sentence in chunk])
             self.worst = suspicion.worst(chain(self.worst, found))
+            scored = []
             for position, sentence in enumerate(chunk, place):
-                if sentence.complete:
+                if references := sentence.complete:
+                    scored.append((sentence.translation, references))
                     self.places.append(position)
                     self.rows.append(sentence.row)
                     self.lengths.append(source_length(sentence.source))
                     self.sources.append(zlib.crc32(sentence.source.encode("utf-8")))
                     self.spaced += sentence.translation.endswith(" .")
-            scored = [sentence for sentence in chunk if sentence.complete]
-            streams = list(zip(*[sentence.complete or [] for sentence in scored], strict=True))
-            self.scorer.add([sentence.translation for sentence in scored], streams)
+            for scorer in self.scorers:
+                scorer.add(scored)
             place += len(chunk)
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer of the form that counts."""
+        return self.scorers[0]
 
 
 def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
-    own = _read(request, material.candidate, material.references)
-    other = _read(request, material.baseline, material.references) if material.baseline else None
+    told = _told(material.candidate)
+    forms = _forms(material.candidate, told)
+    own = _read(request, material.candidate, material.references, forms)
     output, manifest = own.output, own.output.manifest
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
     listed = {sentence.row: sentence for sentence in sentences}
-    told = _told(output)
     report: dict[str, Any] = {
         "kind": KIND,
         "title": f"Evaluation of {output.location.name}",
@@ -122,7 +129,7 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         "model": {**told.get("model", {}), "id": manifest["model_id"]},
         "counts": manifest["counts"],
         "rates": rates.rates(manifest["counts"], own.sums) | own.scorer.brevity(),
-        "scores": own.scorer.scores(),
+        "scores": [score for scorer in own.scorers for score in scorer.scores()],
         "scored_sentences": len(own.scorer),
         "samples": _samples([listed[row] for row in pages if row in listed], told),
         "suspicious": samples.suspicious(own.worst, listed.values()),
@@ -130,18 +137,33 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         "inputs": manifest["input_files"],
         "versions": _versions(),
     }
-    if other is None:
+    if material.baseline is None:
         report["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
-        report["by_length"] = scores_by_length(own.lengths, own.scorer, other.scorer, other.lengths)
+        other = _read(request, material.baseline, material.references, forms)
         report |= _compared(own, other, material.references)
     if request.gold_alignments or request.alignment_column:
         report["alignment"] = _alignment(request, material)
     return report
 
 
-def _read(request: EvaluateRequest, output: FinishedOutput, references: References) -> _System:
-    system = _System(output, Scorer(lowercase=request.lowercase, tokenize=request.tokenize))
+def _forms(output: FinishedOutput, told: dict[str, Any]) -> list[Form]:
+    """The forms in which an output and its baseline are scored, as its own job has done it."""
+    forms = forms_in(output.manifest)
+    known = {form.name for form in forms}
+    if any(score.get("text") not in known for score in told.get("scores", [])):
+        say(
+            f"{output.location}: its job scored standardised text, but was of a release that does "
+            "not record how; raw text alone is scored; translate with this release to have both"
+        )
+    return forms
+
+
+def _read(
+    request: EvaluateRequest, output: FinishedOutput, references: References, forms: list[Form]
+) -> _System:
+    options: dict[str, Any] = {"lowercase": request.lowercase, "tokenize": request.tokenize}
+    system = _System(output, [Scorer(form, **options) for form in forms])
     system.read(references)
     if not len(system.scorer):
         raise UnusableInput(
@@ -157,7 +179,7 @@ def _read(request: EvaluateRequest, output: FinishedOutput, references: Referenc
 
 
 def _compared(own: _System, other: _System, references: References) -> dict[str, Any]:
-    """The paired test, and the sentences that differ most."""
+    """Of the sentences that both have: scores by length, the paired test, and which differ most."""
     ids, other_ids = (
         system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
     )
@@ -173,13 +195,14 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
             f"{other.output.location}: id {ids[int(here[odd[0]])].as_py()!r} is another sentence "
             f"than in {own.output.location}; a baseline must be a translation of the same input"
         )
-    scores = own.scorer.sentence_scores("chrF")[here]
-    baseline = other.scorer.sentence_scores("chrF")[there]
+    scores = own.scorers[-1].sentence_scores("chrF")[here]  # of raw text
+    baseline = other.scorers[-1].sentence_scores("chrF")[there]
     chosen = most_different(scores, baseline)
     pairs = [(own.rows[here[i]], other.rows[there[i]]) for i in chosen.tolist()]
     texts = _by_row(own.output, references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
     return {
+        "by_length": scores_by_length(own.lengths, own.scorer, Beside(other.scorer, here, there)),
         "comparison": {
             "baseline": str(other.output.location),
             "baseline_model_id": other.output.manifest["model_id"],
@@ -204,7 +227,8 @@ def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> 
 
 
 def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
-    """AER of the output's alignments and of the plain diagonal.
+    """AER of the output's alignments and of the plain diagonal, of sentences that were translated
+    whole, as a translation job counts it: no piece of a split one looks at another.
 
     Gold alignments are of the references. They fit a translation that has the words of its
     reference; where it has others, some positions mean other words. So the AER of those that
@@ -220,7 +244,7 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         else:
             gold = [material.gold[row] for row in part.rows.tolist()]
         for text, line, sentence in zip(links, gold, sentences, strict=False):
-            if not line or not line.strip():
+            if not line or not line.strip() or "split" in sentence.flags:
                 continue
             drawn = checked_gold(line, f"{output.location}: row {sentence.row}")
             counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
@@ -230,7 +254,9 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
             if any(words == (reference or "").split() for reference in sentence.references):
                 same = same.plus(counts)
     if not found.sentences:
-        raise UnusableInput("no translated row has a gold alignment; check --gold-alignments")
+        raise UnusableInput(
+            "no row that was translated whole has a gold alignment; check --gold-alignments"
+        )
     return {
         "of": "Alignments of the translations",
         "aer": round(found.error_rate, 6),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,37 +17,48 @@ def source_length(source: str) -> int:
     return max(1, len(source.split()))
 
 
+class Beside(NamedTuple):
+    """Another system, and the sentences that both have.
+
+    Attributes:
+        scorer: holds its translations.
+        here: numbers of the common sentences in the scorer that it stands beside.
+        there: the numbers of the same sentences in `scorer`.
+    """
+
+    scorer: Scorer
+    here: np.ndarray
+    there: np.ndarray
+
+
 def scores_by_length(
-    lengths: Sequence[int],
-    scorer: Scorer,
-    baseline: Scorer | None = None,
-    baseline_lengths: Sequence[int] = (),
+    lengths: Sequence[int], scorer: Scorer, baseline: Beside | None = None
 ) -> list[dict[str, Any]]:
     """BLEU, chrF and TER of the sentences of each range of source lengths.
 
     Args:
         lengths: of the source of each sentence of `scorer`, as `source_length` counts.
         scorer: holds the sentences.
-        baseline: another system's translations of the same corpus.
-        baseline_lengths: of the source of each sentence of `baseline`.
+        baseline: another system; of both only the common sentences are scored then.
 
     Returns:
         For each range that has sentences: ``from``, ``to`` (None for the last, open one),
         ``sentences``, ``bleu``, ``chrf`` and ``ter``, with a baseline also ``baseline``, its BLEU.
     """
-    groups, others = _groups(lengths), _groups(baseline_lengths)
+    here = np.arange(len(scorer)) if baseline is None else baseline.here
+    groups = _groups(lengths)[here]
     result = []
     for number in np.unique(groups).tolist():
-        rows = np.flatnonzero(groups == number)
+        chosen = np.flatnonzero(groups == number)
         entry = {
             "from": number * WIDTH + 1,
             "to": None if number == LAST // WIDTH else (number + 1) * WIDTH,
-            "sentences": len(rows),
-            **scorer.part(rows),
+            "sentences": len(chosen),
+            **scorer.part(here[chosen]),
         }
         if baseline is not None:
-            rows = np.flatnonzero(others == number)
-            entry["baseline"] = round(baseline.score("BLEU", rows), 4) if len(rows) else None
+            score = baseline.scorer.score("BLEU", baseline.there[chosen])
+            entry["baseline"] = round(score, 4)
         result.append(entry)
     return result
 

@@ -16,13 +16,14 @@ class Measures(NamedTuple):
 
     Attributes:
         score: log-probability, nats a token.
-        attention_entropy: nats a target token; NaN without attention.
+        attention_entropy: nats a target token; NaN without attention or target token.
         coverage: mean attention a source token got in all, at most 1; NaN without attention.
         unknown: target tokens that are unk.
         source_words: words of the source, between blanks.
         target_words: words of the translation.
         looping: whether the translation repeats itself; see `repeats`.
         truncated: whether it was cut off at the length limit.
+        empty: whether the source holds nothing to translate, as a blank line.
     """
 
     score: np.ndarray
@@ -33,6 +34,7 @@ class Measures(NamedTuple):
     target_words: np.ndarray
     looping: np.ndarray
     truncated: np.ndarray
+    empty: np.ndarray
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Measures:
@@ -46,6 +48,7 @@ class Measures(NamedTuple):
             target_words=count_words([s.translation for s in sentences]),
             looping=np.array([repeats(s.target_tokens) for s in sentences], bool),
             truncated=np.array(["truncated" in s.flags for s in sentences], bool),
+            empty=np.array(["empty" in s.flags for s in sentences], bool),
         )
 
 
@@ -60,14 +63,26 @@ def unknown(tokens: Sequence[str]) -> int:
 
 
 def repeats(tokens: Sequence[str]) -> bool:
-    """Whether a run of two to four tokens occurs three times in a row, or one token four times:
-    the decoder loops."""
-    if len(tokens) - len(set(tokens)) < 3:  # most sentences: too few come again
+    """Whether the decoder loops: a run of two or more tokens occurs three times in a row, or one
+    token four times.
+
+    Three times are enough for a run of any length, for the longer it is, the less likely people
+    say it three times in a row; twice are not, for sources hold sentences twice.
+    """
+    count = len(tokens)
+    if count - len(set(tokens)) < 3:  # most sentences: too few come again
         return False
-    for size in (1, 2, 3, 4):
-        needed, run = (3 if size == 1 else 2) * size, 0
-        for token, later in zip(tokens, tokens[size:], strict=False):
-            run = run + 1 if token == later else 0
-            if run == needed:
+    for size in range(1, count // 3 + 1):
+        needed = (3 if size == 1 else 2) * size
+        # So many neighbours that come again `size` later cover one of these places.
+        for place in range(needed - 1, count - size, needed):
+            first = last = place
+            while first >= 0 and tokens[first] == tokens[first + size]:
+                first -= 1
+            if first == place:
+                continue
+            while last < count - size and tokens[last] == tokens[last + size]:
+                last += 1
+            if last - first > needed:
                 return True
     return False

@@ -13,9 +13,11 @@ from nmt.evaluation.suspicion import reasons
 
 def sums(measures: Measures) -> dict[str, float]:
     """Sums over sentences, from which `rates` makes shares and means."""
+    attended = ~np.isnan(measures.attention_entropy)  # an empty translation has a coverage only
     return {
         "score": float(measures.score.sum()),
-        "attended": float(np.count_nonzero(~np.isnan(measures.coverage))),
+        "attended": float(np.count_nonzero(attended)),
+        "unattended": float(np.count_nonzero(~attended & ~np.isnan(measures.coverage))),
         "attention_entropy": float(np.nansum(measures.attention_entropy)),
         "coverage": float(np.nansum(measures.coverage)),
         "unk": float(measures.unknown.sum()),
@@ -29,24 +31,26 @@ def sums(measures: Measures) -> dict[str, float]:
 def rates(counts: dict[str, Any], sums: dict[str, Any]) -> dict[str, float]:
     """Shares and means over a whole output; the length ratio is target to source words.
 
+    Lines that hold nothing to translate are no sentences: their score of 0 and their faultlessness
+    would move each mean with their number. What there is nothing to take a mean of is left out.
+
     Args:
-        counts: rows, translated, rejected, truncated, target_tokens.
-        sums: as the function `sums` makes them, added up.
+        counts: rows, translated, empty, rejected, truncated, target_tokens.
+        sums: as the function `sums` makes them, added up; those of an earlier release lack some.
     """
-    sentences, tokens = max(counts["translated"], 1), max(counts["target_tokens"], 1)
-    result = {
-        "rejected": counts["rejected"] / max(counts["rows"], 1),
-        "truncated": counts["truncated"] / sentences,
-        "unk": sums["unk"] / tokens,
-        "repetition": sums["repetition"] / sentences,
-        "suspicious": sums.get("suspicious", 0) / sentences,
-        "score": sums["score"] / sentences,
-        "length_ratio": sums["target_words"] / max(sums["source_words"], 1),
+    sentences, attended = counts["translated"] - counts["empty"], sums["attended"]
+    parts = {
+        "rejected": (counts["rejected"], counts["rows"]),
+        "truncated": (counts["truncated"], sentences),
+        "unk": (sums["unk"], counts["target_tokens"]),
+        "repetition": (sums["repetition"], sentences),
+        "suspicious": (sums.get("suspicious", 0), sentences),
+        "score": (sums["score"], sentences),
+        "length_ratio": (sums["target_words"], sums["source_words"]),
+        "attention_entropy": (sums["attention_entropy"], attended),
+        "coverage": (sums["coverage"], attended + sums.get("unattended", 0)),
     }
-    if attended := sums["attended"]:
-        result["attention_entropy"] = sums["attention_entropy"] / attended
-        result["coverage"] = sums["coverage"] / attended
-    return {name: round(value, 6) for name, value in result.items()}
+    return {name: round(total / number, 6) for name, (total, number) in parts.items() if number}
 
 
 def added(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -27,18 +27,19 @@ def page_samples(rows: int) -> list[int]:
 
 def shown(sentence: Sentence) -> dict[str, Any]:
     """One sentence with what was measured of it; chrF where it has references."""
+    texts = sentence.complete
     entry: dict[str, Any] = {
         "id": sentence.id,
         "source": sentence.source,
         "translation": sentence.translation,
-        "reference": sentence.references[0] if sentence.references else None,
+        "reference": texts[0] if texts else None,
         "score": round(sentence.score, 4),
         "flags": sentence.flags,
     }
-    if sentence.coverage is not None and sentence.attention_entropy is not None:
-        entry["coverage"] = round(sentence.coverage, 4)
-        entry["attention_entropy"] = round(sentence.attention_entropy, 4)
-    if texts := sentence.complete:
+    for name in ("coverage", "attention_entropy"):
+        if (value := getattr(sentence, name)) is not None:
+            entry[name] = round(value, 4)
+    if texts:
         entry["chrf"] = round(sentence_chrf(sentence.translation, texts), 2)
     return entry
 

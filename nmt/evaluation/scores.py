@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.metrics import BLEU, CHRF
 
+from nmt.evaluation.forms import RAW, Form
 from nmt.evaluation.significance import confidence, paired_p_value, resample
+from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 
 TOKENIZERS = ("13a", "none", "intl", "char", "zh")  # of BLEU; those that need nothing more
 
@@ -21,39 +24,37 @@ class Scorer:
     one length), of resamples, and of single sentences.
 
     Args:
-        text: what is compared, for display: ``raw`` or ``standardised``.
+        form: the texts are brought into it before they are compared.
         lowercase: compare without case.
         tokenize: how BLEU finds words, one of `TOKENIZERS`; ``none`` for tokenised text.
     """
 
-    def __init__(
-        self, *, text: str = "raw", lowercase: bool = False, tokenize: str = "13a"
-    ) -> None:
-        self.text = text
+    def __init__(self, form: Form = RAW, *, lowercase: bool = False, tokenize: str = "13a") -> None:
+        self.form = form
         self._metrics: dict[str, Any] = {
             "BLEU": BLEU(lowercase=lowercase, tokenize=tokenize, force=True),
             "chrF": CHRF(lowercase=lowercase),
-            "TER": TER(case_sensitive=not lowercase),
+            "TER": BoundedTER(case_sensitive=not lowercase),
         }
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
         self._sentences = 0
+        self._reference_counts: set[int] = set()  # that sentences have
 
     def __len__(self) -> int:
         """Number of sentences."""
         return self._sentences
 
-    def add(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        """Add sentences.
-
-        Args:
-            hypotheses: one translation a sentence.
-            references: one or more streams of references, each as long as `hypotheses`.
-        """
-        if not hypotheses:
+    def add(self, sentences: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Add sentences: of each the translation, and its references, one or more."""
+        if not sentences:
             return
-        self._sentences += len(hypotheses)
+        self._sentences += len(sentences)
+        hypotheses = [self.form.hypothesis(text) for text, _ in sentences]
+        references = [[self.form.reference(text) for text in some] for _, some in sentences]
+        streams = list(zip_longest(*references))  # None where a sentence has fewer
+        self._reference_counts.update(map(len, references))
         for name, metric in self._metrics.items():
-            found = np.array(metric._extract_corpus_statistics(hypotheses, references))
+            found = np.array(metric._extract_corpus_statistics(hypotheses, streams))
             whole = np.issubdtype(found.dtype, np.integer)
             self._parts[name].append(found.astype(np.int32) if whole else found)
 
@@ -79,7 +80,9 @@ class Scorer:
         return np.array([float(compute(row).score) for row in self.statistics(metric).tolist()])
 
     def scores(self, bootstrap: bool = True) -> list[dict[str, Any]]:
-        """For each metric its name, score, 95 % confidence interval, signature and `text`.
+        """For each metric its name, score, 95 % confidence interval, signature and ``text``, the
+        form that was compared; of a TER with rows too long for shifts also ``rows_without_shifts``,
+        their number.
 
         Args:
             bootstrap: estimate the interval; it is None without, and for a single sentence.
@@ -94,8 +97,8 @@ class Scorer:
                     "metric": name,
                     "score": round(self.score(name), 4),
                     "confidence": interval,
-                    "signature": str(metric.get_signature()),
-                    "text": self.text,
+                    **self._signed(name, self.statistics(name)),
+                    "text": self.form.name,
                 }
             )
         return result
@@ -119,8 +122,9 @@ class Scorer:
             baseline_rows: the numbers of the same sentences there.
 
         Returns:
-            For each metric both scores with their intervals, the difference, the two-sided
-            p-value (None for fewer than two sentences) and the signature.
+            For each metric both scores with their intervals, the difference, sacrebleu's
+            (about one-sided) p-value, see `paired_p_value`, None for fewer than two sentences, the
+            signature, and ``rows_without_shifts`` as in `scores`.
         """
         result = []
         for name, metric in self._metrics.items():
@@ -138,10 +142,21 @@ class Scorer:
                     "baseline": round(other, 4),
                     "difference": round(own - other, 4),
                     **found,
-                    "signature": str(metric.get_signature()),
+                    **self._signed(name, *systems),
                 }
             )
         return result
+
+    def _signed(self, metric: str, *systems: np.ndarray) -> dict[str, Any]:
+        """The signature of a metric for these statistics, and what it does not count as usual."""
+        varying = len(self._reference_counts) != 1
+        self._metrics[metric].num_refs = -1 if varying else min(self._reference_counts)
+        signature = self._metrics[metric].get_signature()
+        found: dict[str, Any] = {}
+        if metric == "TER" and (long := too_long(*systems)):
+            signature.update("shifts", f"upto{LONGEST}words")
+            found["rows_without_shifts"] = long
+        return {"signature": str(signature), **found}
 
     def _of(self, metric: str, statistics: np.ndarray) -> float:
         total = statistics.sum(0, dtype=np.float64)

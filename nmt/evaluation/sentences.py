@@ -48,7 +48,8 @@ class Sentence:
         score: log-probability, nats a token.
         source_tokens: tokens of the source.
         target_tokens: tokens of the translation.
-        attention_entropy: nats a target token; None without attention.
+        attention_entropy: nats a target token, over source tokens and the end of the source; None
+            without attention or target token.
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream.
@@ -70,9 +71,14 @@ class Sentence:
 
     @property
     def complete(self) -> list[str] | None:
-        """The references, if there are any and none is missing."""
+        """What it is scored against: the references, if there are any and none is missing.
+
+        A blank one among others is none: a file of further references has it where it has fewer.
+        """
         texts = [text for text in self.references if text is not None]
-        return texts if texts and len(texts) == len(self.references) else None
+        if not texts or len(texts) < len(self.references):
+            return None
+        return [text for text in texts if text.strip()] or texts
 
 
 def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sentence]]:

@@ -51,10 +51,14 @@ def confidence(scores: np.ndarray) -> list[float]:
 
 
 def paired_p_value(scores: np.ndarray, difference: float) -> float:
-    """How probable so large a difference is if the two systems are equally good (two-sided).
+    """How probable a difference so large, in its direction, is if the two systems are equally good.
 
-    The resampled differences are centred, as they would lie were there none. Of systems that never
-    differ it is 1, where sacrebleu, which counts larger differences only, says 0.001.
+    sacrebleu's number, which is about one-sided: the share of resamples whose absolute difference
+    exceeds the mean of these by more than the difference itself. It is the p-value of the
+    one-sided test where that is below 0.05, and less than it (0.12 for 0.16, 0.43 for 0.5) where
+    it would not be significant anyway. Whether two systems differ in either direction is
+    a question with twice the p-value. Of systems that never differ it is 1, where sacrebleu, which
+    counts larger differences only, says 0.001.
 
     Args:
         scores: of the same resamples for both systems, shape (2, resamples).

@@ -1,4 +1,5 @@
-"""Translations that a person should look at: the model was unsure, skipped words, or looped."""
+"""Translations that a person should look at: the model was unsure, skipped words, looped, or
+said nothing."""
 
 from __future__ import annotations
 
@@ -20,10 +21,12 @@ Suspect = dict[str, Any]
 def reasons(measures: Measures) -> dict[str, np.ndarray]:
     """For each reason the sentences that are suspicious for it, bool, shape (sentences,).
 
-    ``looping``: the same words again and again. ``truncated``: cut off at the length limit.
+    ``empty translation``: nothing, of a source that holds something. ``looping``: the same words
+    again and again. ``truncated``: cut off at the length limit.
     ``low score``: below `LOW_SCORE`. ``low coverage``: below `LOW_COVERAGE`.
     """
     return {
+        "empty translation": (measures.target_words == 0) & ~measures.empty,
         "looping": measures.looping,
         "truncated": measures.truncated,
         "low score": measures.score < LOW_SCORE,

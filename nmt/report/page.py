@@ -14,10 +14,10 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
                 attention_entropy, coverage, brevity_penalty, reference_ratio
     throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds,
                 actors
-    scores      [{metric, score, confidence [low, high], signature, text, ...}]
+    scores      [{metric, score, confidence [low, high], signature, text, rows_without_shifts, ...}]
     comparison  baseline, baseline_created, paired, changed, sentences, metrics [{metric, score,
-                confidence, baseline, baseline_confidence, difference, p}], rates and throughput
-                {name: {value, baseline, difference}}
+                confidence, baseline, baseline_confidence, difference, p (one-sided)}], rates and
+                throughput {name: {value, baseline, difference}}
     groups      [{column, values [{value, other, rows, bleu, chrf, ter, baseline, rates}]}]
     alignment   of (whose), aer, aer_diagonal, sentences, aer_same_words, sentences_same_words
     by_length   [{from, to, sentences, bleu, chrf, ter, baseline}]

@@ -41,7 +41,7 @@ RATES = {  # name, what it means, how it is written
     "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
-    "suspicious": ("Suspicious", "looping, truncated, low score or low coverage", percent),
+    "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),
     "score": ("Score", "mean log-probability, nats a target token", number),
     "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
     "reference_ratio": (
@@ -50,7 +50,11 @@ RATES = {  # name, what it means, how it is written
         number,
     ),
     "brevity_penalty": ("Brevity penalty", "factor of BLEU; 1 is not too short", number),
-    "attention_entropy": ("Attention entropy", "nats a target token; low is sharp", number),
+    "attention_entropy": (
+        "Attention entropy",
+        "nats a target token, end of source included; low is sharp",
+        number,
+    ),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
 THROUGHPUT = {
@@ -177,7 +181,7 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
     shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
     for entry in (report.get("comparison") or {}).get("metrics") or []:
         if entry.get("metric") == "BLEU":
-            note = f"p = {p_value(entry.get('p'))}, paired bootstrap"
+            note = f"p = {p_value(entry.get('p'))} (one-sided), paired bootstrap"
             value = signed(entry.get("difference"), 2)
             shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
     compared = report.get("comparison") or {}

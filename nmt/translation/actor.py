@@ -202,7 +202,9 @@ def _alignment_counts(
     whole = [
         (text, pharaoh, reference)
         for i, text, result in zip(screened.kept, screened.texts, results, strict=True)
-        if "split" not in result.flags and (pharaoh := gold[i]) and (reference := references[i])
+        if "split" not in result.flags
+        and (pharaoh := (gold[i] or "").strip())
+        and (reference := references[i])
     ]
     chosen = [one for one in whole if translator.can_force(one[2])]
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from nmt.errors import JobFailed
+from nmt.evaluation.forms import described
 from nmt.evaluation.sentences import References
 from nmt.report import page
 from nmt.storage import Location
@@ -16,6 +17,7 @@ from nmt.translation.corpus import InputCorpus
 from nmt.translation.output import Output
 from nmt.translation.reporting import measure
 from nmt.translation.request import TranslateRequest
+from nmt.translation.screening import cleaning_of
 from nmt.translation.verdict import Verdict, judge
 from nmt.translation.verification import verify_manifest
 from nmt.version import __version__
@@ -90,6 +92,7 @@ def close(
         "verdict": verdict,
         "created": report["created"],
         "counts": counts,
+        "text": described(info["tokenizer"], cleaning_of(info)),
         "input_files": corpus.inputs,
         "versions": report["versions"],
         "files": {name: entry for record in records for name, entry in record["files"].items()},

@@ -7,17 +7,17 @@ from typing import Any
 
 from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.forms import forms_of
 from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.sentences import References, Sentence
 from nmt.process import peak_bytes
-from nmt.settings import DataSettings
 from nmt.translation import attention, comparing, summary
 from nmt.translation.effort import throughput
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.scoring import Scoring
+from nmt.translation.screening import cleaning_of
 from nmt.translation.summary import Record
-from nmt.vocabulary import load as load_vocabulary
 
 
 def measure(
@@ -60,17 +60,14 @@ def measure(
         "samples": attention.added(shown, [sentence.row for sentence in drawn], output.attention()),
         "suspicious": summary.suspicious(output, records, references),
     }
-    vocabulary, baseline = None, None
+    baseline = None
     earlier: dict[str, Any] = {}
-    if references:
-        name = next(name for name in info["files"] if name.startswith("target."))
-        vocabulary = load_vocabulary(info["tokenizer"], (request.models[0] / name).read_bytes())
     if request.baseline is not None:
         found, earlier = read_baseline(request.baseline, request.output)
         baseline = Baseline(found)
     columns = [_grouping(output, records, column) for column in request.group_by]
-    cleaning = DataSettings.model_validate(info["data"])
-    scoring = Scoring(vocabulary, cleaning, columns, baseline)
+    forms = forms_of(info["tokenizer"], cleaning_of(info))
+    scoring = Scoring(forms, columns, baseline)
     if references or columns or baseline:
         everything = summary.sentences(output, records, references, others=request.group_by)
         scoring.read(everything)

@@ -62,16 +62,24 @@ class Translation:
 
     @property
     def attention_entropy(self) -> float | None:
-        """Mean entropy of the rows of the attention, in nats; None where there is none."""
+        """Mean over the target tokens of the entropy of where each looked, in nats.
+
+        The end of the source sentence is a place like any other, with what a row of `blocks` lacks
+        to 1; so each row is a distribution, also one that lies on the end alone. That one has the
+        entropy 0, for it is sharp; that it saw no word is told by `coverage`. None where there is
+        no attention or no token on either side.
+        """
         if self.blocks is None or not (self.tokens and self.source_tokens):
             return None
-        total = sum(np.vdot(block, np.log(np.maximum(block, 1e-12))) for block in self.blocks)
-        return float(-total / len(self.tokens))
+        return sum(map(_entropy, self.blocks)) / len(self.tokens)
 
     @property
     def coverage(self) -> float | None:
-        """Mean over the source tokens of the attention that each got in all, at most 1."""
-        if self.blocks is None or not (self.tokens and self.source_tokens):
+        """Mean over the source tokens of the attention that each got in all, at most 1.
+
+        It is 0 of an empty translation, and None where there is no attention or no source token.
+        """
+        if self.blocks is None or not self.source_tokens:
             return None
         total = sum(np.minimum(block.sum(0), 1.0).sum() for block in self.blocks)
         return float(total / len(self.source_tokens))
@@ -100,6 +108,12 @@ class Translation:
         weights, _, _ = word_weights(self.attention, self.source_words, self.target_words)
         sources = _spelled(self.source_tokens, self.source_words)
         return weights, sources, _spelled(self.tokens, self.target_words)
+
+
+def _entropy(block: np.ndarray) -> float:
+    """The entropies of the rows of a piece's attention, added up."""
+    end = np.maximum(1.0 - block.sum(1, dtype=np.float64), 0.0)
+    return -sum(float(np.vdot(p, np.log(np.maximum(p, 1e-12)))) for p in (block, end))
 
 
 def _spelled(tokens: Sequence[str], words: Sequence[int]) -> list[str]:

@@ -97,6 +97,7 @@ def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
         target_words=numbers("target_words"),
         looping=numbers("looping"),
         truncated=_having(results.column("flags"), "truncated"),
+        empty=_having(results.column("flags"), "empty"),
     )
 
 

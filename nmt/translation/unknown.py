@@ -67,10 +67,11 @@ def read_dictionary(location: Location) -> dict[str, str]:
     """Read a dictionary of words: UTF-8, a line each of ``source<TAB>target``.
 
     A word is found as it is written, or else lower-cased and without punctuation; of two lines
-    for a word the first counts. Blank lines are passed over.
+    for a word the first counts. Blank lines are passed over. The target may be several words.
 
     Raises:
-        UnusableInput: no such file, or a line of another form.
+        UnusableInput: no such file, a line of another form, or one whose source is several words,
+            which could never be found.
     """
     try:
         lines = location.read_text().splitlines()
@@ -85,10 +86,10 @@ def read_dictionary(location: Location) -> dict[str, str]:
             continue
         source, _, target = line.partition("\t")
         source, target = source.strip(), target.strip()
-        if not source or not target or "\t" in target:
+        if len(source.split()) != 1 or not target or "\t" in target:
             raise UnusableInput(
-                f"{location}: line {number} is not source<TAB>target; write one word and its "
-                "translation a line"
+                f"{location}: line {number} is not source<TAB>target; write one word (no "
+                "phrase is ever looked up) and its translation a line"
             )
         exact.setdefault(source, target)
         loose.setdefault(standardise(source), target)

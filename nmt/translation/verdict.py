@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.evaluation.ter import remark
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
 from nmt.translation.request import TranslateRequest
@@ -38,7 +39,7 @@ class Verdict:
         ]
         for score in report.get("scores", []):
             text = f"{score['score']:6.2f}  {score['text']}  {score['signature']}"
-            lines.append((score["metric"], text))
+            lines.append((score["metric"], text + remark(score)))
         if found := report.get("alignment"):
             text = f"{found['aer']:.3f}, of the plain diagonal {found['aer_diagonal']:.3f}"
             lines.append(("AER", text))
@@ -90,8 +91,10 @@ def _counts(counts: dict[str, Any]) -> str:
 
 
 def _rates(rates: dict[str, float]) -> str:
-    shown = [f"score {number(rates['score'], 3)}", f"length ratio {number(rates['length_ratio'])}"]
-    shown += [f"unknown tokens {percent(rates['unk'])}", f"rejected {percent(rates['rejected'])}"]
+    shown = [f"score {number(rates.get('score'), 3)}"]
+    shown += [f"length ratio {number(rates.get('length_ratio'))}"]
+    shown += [f"unknown tokens {percent(rates.get('unk'))}"]
+    shown += [f"rejected {percent(rates.get('rejected'))}"]
     if "attention_entropy" in rates:
         shown.append(f"entropy {number(rates['attention_entropy'])}")
     return ", ".join(shown)
@@ -110,5 +113,5 @@ def _comparison(found: dict[str, Any]) -> str:
     text = f"{percent(found['changed'])} of {number(found['paired'])} common sentences changed"
     for entry in found["metrics"]:
         text += f"; {entry['metric']} {signed(entry['difference'], 2)}"
-        text += f" (p {p_value(entry['p'])})"
+        text += f" (one-sided p {p_value(entry['p'])})"
     return text

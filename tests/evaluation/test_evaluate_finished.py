@@ -3,21 +3,25 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import Scorer
 from nmt.storage import Location
+from nmt.vocabulary.words import build_words
 
 SOURCES = [b"The dog sleeps.", b"", b"\xffbroken", b"A cat.", b"word " * 200, b"The old dog sees."]
 REFERENCES = ["Der Hund schläft.", "", "kaputt", "Eine Katze.", "zu lang", "Der alte Hund sieht."]
@@ -35,6 +39,23 @@ def outputs(saved_models, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def word_model(tiny_model, tmp_path_factory) -> Path:
+    """A MODEL of lower-cased words, whose corpus was cleaned."""
+    source, target = (
+        build_words(dict.fromkeys(words.split(), 5), vocab_size=99, min_frequency=1)
+        for words in ("the dog sleeps a cat sees", "der hund schläft eine katze sieht")
+    )
+    folder = tmp_path_factory.mktemp("words") / "model"
+    info = {
+        "data": {"tokenizer": "word", "lowercase": False},
+        "direction": {"source": "en", "target": "de"},
+        "validation": {},
+    }
+    bundle.save(tiny_model(source.size, target.size), source, target, info, Location(folder))
+    return folder
+
+
 def rows(output: Path) -> list[dict]:
     return pq.read_table(output / "translations").to_pylist()
 
@@ -49,9 +70,10 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     report = evaluate(request(outputs, tmp_path / "r", references=files, lowercase=True))
     found = rows(outputs / "one")
     assert [row["id"] for row in found] == [0, 1, 3, 5]
-    kept = [REFERENCES[row["id"]] for row in found]
     scorer = Scorer(lowercase=True)
-    scorer.add([row["translation"] for row in found], [kept, [text.upper() for text in kept]])
+    for row in found:
+        text = REFERENCES[row["id"]]
+        scorer.add([(row["translation"], [text, text.upper()])])
     assert report["scores"] == scorer.scores()
     assert "nrefs:2" in report["scores"][0]["signature"]
     assert report["counts"]["rows"] == 6
@@ -65,11 +87,33 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     assert page.count("<img") == 1  # the heatmap of row 0; row 1 is empty
 
 
-def test_an_evaluation_says_what_the_translation_job_said(saved_models, outputs, tmp_path) -> None:
+def test_a_blank_line_of_further_references_is_none(outputs, tmp_path) -> None:
+    """It would be the best reference of an empty translation, and the shortest of any other."""
+    lines = ["", "", "", "  ", "", REFERENCES[5].upper()]
+    (tmp_path / "more.txt").write_text("\n".join(lines) + "\n")
+    files = tuple(map(str, (outputs / "ref.txt", tmp_path / "more.txt")))
+    report = evaluate(request(outputs, tmp_path / "r", references=files))
+    found = {row["id"]: row["translation"] for row in rows(outputs / "one")}
+    references = {0: [REFERENCES[0]], 1: [""], 3: [REFERENCES[3]], 5: [REFERENCES[5], lines[5]]}
+    assert list(found) == list(references)
+    scorer = Scorer()
+    scorer.add(list(zip(found.values(), references.values(), strict=True)))
+    assert [s["score"] for s in report["scores"]] == [s["score"] for s in scorer.scores()]
+    assert "nrefs:var" in report["scores"][0]["signature"]
+    # Whichever file it is in: the row has the other's.
+    swapped = evaluate(request(outputs, tmp_path / "r", references=files[::-1]))
+    assert swapped["scores"] == report["scores"]
+    assert [s["reference"] for s in swapped["samples"]][:3] == [REFERENCES[0], "", REFERENCES[3]]
+
+
+@pytest.mark.parametrize("tokenizer", ["spm", "word"])
+def test_an_evaluation_says_what_the_translation_job_said(
+    saved_models, word_model, outputs, tmp_path, tokenizer
+) -> None:
     references = (str(outputs / "ref.txt"),)
-    out = tmp_path / "out"
+    out, model = tmp_path / "out", word_model if tokenizer == "word" else saved_models[0]
     told = translate(
-        saved_models[0], outputs / "in.txt", out, references=references, heatmap_pages=True
+        model, outputs / "in.txt", out, references=references, heatmap_pages=True
     ).report
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
     for key in ("scores", "rates", "counts", "by_length", "samples", "suspicious"):
@@ -77,6 +121,38 @@ def test_an_evaluation_says_what_the_translation_job_said(saved_models, outputs,
     assert report["suspicious"]
     assert (out / "report/lengths.png").is_file()
     assert (out / "report/heatmaps.pdf").read_bytes().startswith(b"%PDF")
+    forms = [score["text"] for score in report["scores"]]
+    assert forms == ["standardised"] * 3 * (tokenizer == "word") + ["raw"] * 3
+
+
+@pytest.mark.parametrize("tokenizer", ["spm", "word"])
+def test_a_comparison_is_in_the_form_of_the_candidate(
+    saved_models, word_model, outputs, tmp_path, tokenizer
+) -> None:
+    """Whatever the baseline's words are, as in the translation job's own report."""
+    models = [word_model, saved_models[1]] if tokenizer == "word" else [saved_models[0], word_model]
+    references, before, out = (str(outputs / "ref.txt"),), tmp_path / "before", tmp_path / "out"
+    translate(models[1], outputs / "in.txt", before)
+    options = {"references": references, "baseline": Location(before)}
+    told = translate(models[0], outputs / "in.txt", out, **options).report
+    report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), **options))
+    assert told["comparison"]["metrics"] == report["comparison"]["metrics"]
+    for key in ("by_length", "differences", "scores"):
+        assert told[key] == report[key], key
+    assert report["differences"]
+
+
+def test_words_of_an_earlier_release_are_scored_raw_and_that_is_said(
+    word_model, outputs, tmp_path, capsys
+) -> None:
+    references, out = (str(outputs / "ref.txt"),), tmp_path / "out"
+    translate(word_model, outputs / "in.txt", out, references=references)
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["text"]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
+    assert [score["text"] for score in report["scores"]] == ["raw"] * 3
+    assert "its job scored standardised text" in capsys.readouterr().err
 
 
 def test_a_baseline_is_compared_sentence_by_sentence(outputs, tmp_path) -> None:
@@ -99,6 +175,26 @@ def test_a_baseline_is_compared_sentence_by_sentence(outputs, tmp_path) -> None:
     same = evaluate(request(outputs, tmp_path / "r", baseline=Location(outputs / "one")))
     assert [entry["p"] for entry in same["comparison"]["metrics"]] == [1, 1, 1]
     assert same["differences"] == []
+
+
+def test_lengths_are_compared_on_the_sentences_that_both_have(
+    saved_models, outputs, tmp_path
+) -> None:
+    own = {row["id"]: row for row in rows(outputs / "one")}
+    most = len(own[5]["source_tokens"]) - 1
+    search = SEARCH.model_copy(update={"max_source_length": most})
+    translate(saved_models[1], outputs / "in.txt", tmp_path / "out", search=search)
+    other = {row["id"]: row for row in rows(tmp_path / "out")}
+    both = sorted(set(own) & set(other))
+    assert 1 < len(both) < len(own)
+    report = evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "out")))
+    assert report["scored_sentences"] == len(own)
+    (entry,) = report["by_length"]
+    for name, found in (("bleu", own), ("baseline", other)):
+        scorer = Scorer()
+        scorer.add([(found[number]["translation"], [REFERENCES[number]]) for number in both])
+        assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=1e-4), name
+    assert entry["sentences"] == report["comparison"]["sentences"] == len(both)
 
 
 def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path) -> None:
@@ -127,6 +223,27 @@ def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path)
     told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
     assert told["aer"] == told["aer_same_words"] == 0
     assert told["sentences"] == told["sentences_same_words"] == sum(map(bool, perfect))
+
+
+def test_split_sentences_are_left_out_of_aer(saved_models, outputs, tmp_path) -> None:
+    """As they are in the translation job's own."""
+    tokens = {row["id"]: len(row["source_tokens"]) for row in rows(outputs / "one")}
+    search = SEARCH.model_copy(update={"max_source_length": tokens[5] - 1, "too_long": "split"})
+    assert tokens[3] < tokens[5]
+    out = tmp_path / "out"
+    translate(saved_models[0], outputs / "in.txt", out, search=search, alignments=True)
+    (found,) = pq.read_table(out / "alignments").filter(pc.field("id") == 3).to_pylist()
+    asked = replace(
+        request(outputs, tmp_path / "r", gold_alignments=str(tmp_path / "gold.txt")),
+        candidate=Location(out),
+    )
+    (tmp_path / "gold.txt").write_text(" \n\n\n0-0\n\n9-9\n")
+    told = evaluate(asked)["alignment"]
+    counts = LinkCounts.of(parse_pharaoh(found["alignment"]), Gold([(0, 0)]))
+    assert (told["sentences"], told["aer"]) == (1, pytest.approx(counts.error_rate, abs=1e-6))
+    (tmp_path / "gold.txt").write_text("\n\n\n\n\n9-9\n")
+    with pytest.raises(UnusableInput, match="no row that was translated whole"):
+        evaluate(asked)
 
 
 def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_path) -> None:

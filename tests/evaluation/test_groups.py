@@ -65,7 +65,7 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     grouping.add(rows[7:], 0)
     scored = [row for row in rows if row.complete]
     scorer = Scorer()
-    scorer.add([row.translation for row in scored], [[row.references[0] for row in scored]])
+    scorer.add([(row.translation, row.references) for row in scored])
     table = {(e["value"], e["other"]): e for e in grouping.table(scorer)}
     assert sum(e["rows"] for e in table.values()) == len(rows) + 2
     assert sum(e["rejected"] for e in table.values()) == 2
@@ -76,10 +76,10 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     entry = table["law", False]
     assert (entry["rows"], entry["rejected"]) == (3, 1)
     alone = Scorer()
-    alone.add([row.translation for row in law], [[row.references[0] for row in law]])
+    alone.add([(row.translation, row.references) for row in law])
     for metric in ("BLEU", "chrF", "TER"):
         assert entry[metric.lower()] == pytest.approx(alone.score(metric), abs=1e-4)
-    counts = {"rows": 3, "translated": 2, "rejected": 1, "truncated": 0, "target_tokens": 12}
+    counts = {"rows": 3, "translated": 2, "empty": 0, "rejected": 1, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
     assert entry["rates"] == rates.rates(counts, rates.sums(Measures.of(law)))
 

@@ -2,12 +2,13 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU
 from test_scores import FIRST, HYPOTHESES, SECOND, scorer
 
+from nmt.evaluation.lengths import Beside, source_length
 from nmt.evaluation.lengths import scores_by_length as of_scorer
-from nmt.evaluation.lengths import source_length
 
 
 def bleu_by_length(sources, hypotheses, references):
@@ -45,9 +46,11 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
     assert not rows
 
 
-def test_a_baseline_stands_beside_where_it_has_such_sentences() -> None:
-    own, other = scorer(HYPOTHESES, [FIRST]), scorer(FIRST[:2], [FIRST[:2]])
-    found = of_scorer([3, 12, 12], own, other, [3, 3])
-    assert [entry["sentences"] for entry in found] == [1, 2]
-    assert found[0]["baseline"] == pytest.approx(100)
-    assert found[1]["baseline"] is None
+def test_a_baseline_stands_beside_on_the_sentences_that_both_have() -> None:
+    own, other = scorer(HYPOTHESES, [FIRST]), scorer(SECOND[1:], [FIRST[1:]])
+    found = of_scorer([3, 12, 3], own, Beside(other, np.array([2, 1]), np.array([1, 0])))
+    for entry, row in zip(found, (2, 1), strict=True):
+        assert entry["sentences"] == 1
+        for name, texts in (("bleu", HYPOTHESES), ("baseline", SECOND)):
+            alone = BLEU().corpus_score([texts[row]], [[FIRST[row]]]).score
+            assert entry[name] == pytest.approx(alone, abs=1e-4), name

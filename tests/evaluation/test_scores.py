@@ -1,11 +1,16 @@
 """Corpus scores, their intervals and the paired test are sacrebleu's own."""
 
+import time
+
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
+from nmt.evaluation.forms import Form
 from nmt.evaluation.scores import Scorer, bleu, chrf, sentence_chrf
+from nmt.evaluation.significance import paired_p_value
+from nmt.evaluation.ter import LONGEST, edit_distance, remark
 
 HYPOTHESES = ["Der Hund schläft im Garten .", "Sie kauft ein Buch.", "Wir gehen morgen nach Haus"]
 FIRST = ["Der Hund schläft im Garten.", "Sie kauft ein rotes Buch.", "Morgen gehen wir nach Hause."]
@@ -16,8 +21,7 @@ def scorer(hypotheses, references, pieces: int = 1, **settings) -> Scorer:
     """A scorer to which the sentences were added in so many pieces."""
     found = Scorer(**settings)
     for rows in np.array_split(np.arange(len(hypotheses)), pieces):
-        streams = [[stream[row] for row in rows] for stream in references]
-        found.add([hypotheses[row] for row in rows], streams)
+        found.add([(hypotheses[row], [stream[row] for stream in references]) for row in rows])
     return found
 
 
@@ -33,7 +37,9 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
         "chrF": CHRF(lowercase=lowercase),
         "TER": TER(case_sensitive=not lowercase),
     }
-    found = corpus_scores(HYPOTHESES, references, lowercase=lowercase, bootstrap=False, text="x")
+    found = corpus_scores(
+        HYPOTHESES, references, lowercase=lowercase, bootstrap=False, form=Form("x")
+    )
     assert [score["metric"] for score in found] == list(metrics)
     for score, (name, metric) in zip(found, metrics.items(), strict=True):
         expected = metric.corpus_score(HYPOTHESES, references)
@@ -67,6 +73,19 @@ def test_perfect_and_hopeless() -> None:
     assert sentence_chrf(FIRST[0], [SECOND[0], FIRST[0]]) == pytest.approx(100)
 
 
+def test_a_sentence_may_have_fewer_references() -> None:
+    fewer = [[text for text in some if text] for some in zip(FIRST, ["", *SECOND[1:]], strict=True)]
+    found = Scorer()
+    for sentence in zip(HYPOTHESES, fewer, strict=True):  # in however many pieces they come
+        found.add([sentence])
+    streams = [FIRST, [None, *SECOND[1:]]]
+    metrics = BLEU(), CHRF(), TER(case_sensitive=True)
+    for score, metric in zip(found.scores(False), metrics, strict=True):
+        expected = metric.corpus_score(HYPOTHESES, streams)
+        assert score["score"] == pytest.approx(expected.score, abs=1e-4)
+        assert "nrefs:var|" in score["signature"]
+
+
 def test_the_confidence_interval_is_sacrebleus() -> None:
     hypotheses, references = HYPOTHESES * 7, FIRST * 7
     found = {score["metric"]: score for score in corpus_scores(hypotheses, [references])}
@@ -94,6 +113,54 @@ def test_words_may_be_found_otherwise() -> None:
             expected.corpus_score(tokenised, [reference]).score, abs=1e-4
         )
         assert f"tok:{tokenize}" in found["signature"]
+
+
+def long_rows(count: int, words: int) -> list[str]:
+    """Rows in which a search for shifts finds all it can try."""
+    random = np.random.default_rng(7)
+    return [" ".join(random.choice(list("abc"), words)) for _ in range(count)]
+
+
+def test_ter_takes_no_longer_than_a_bound_for_any_row() -> None:
+    own, references = long_rows(4, 4000), long_rows(8, 4000)[4:]
+    start = time.process_time()
+    found = scorer(own, [references])
+    assert time.process_time() - start < 30  # each with shifts: minutes
+    ter = found.scores(bootstrap=False)[2]
+    edits = sum(edit_distance(*map(str.split, pair)) for pair in zip(own, references, strict=True))
+    assert ter["score"] == pytest.approx(100 * edits / 16000, abs=1e-4)
+    assert ter["rows_without_shifts"] == 4
+    assert "|shifts:upto100words|version:" in ter["signature"]
+    assert remark(ter) == "  (4 rows of more than 100 words without shifts)"
+
+
+def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None:
+    words = [f"w{number}" for number in range(LONGEST + 1)]
+    moved = [*words[:10], *words[15:25], *words[10:15], *words[25:]]
+    own = [" ".join(moved[: len(moved) - less]) for less in (1, 0)]
+    references = [" ".join(words[: len(words) - less]) for less in (1, 0)]
+    found = scorer(own, [references])
+    assert found.statistics("TER").tolist() == [[1, LONGEST, 0], [10, LONGEST + 1, 1]]
+    both = np.arange(2)
+    for rows, expected in ((both[:1], None), (both, 1)):
+        entry = found.compare(found, rows, rows)[2]
+        assert entry.get("rows_without_shifts") == expected
+        assert ("shifts:" in entry["signature"]) == bool(expected)
+    # However short the translation: a long reference is enough.
+    assert scorer(["a"], [["a"], [own[1]]]).scores()[2]["rows_without_shifts"] == 1
+
+
+def test_the_edit_distance_is_that_of_the_textbook() -> None:
+    def defined(one: str, other: str) -> int:
+        if not one or not other:
+            return len(one) + len(other)
+        changed = defined(one[1:], other[1:]) + (one[0] != other[0])
+        return min(changed, defined(one[1:], other) + 1, defined(one, other[1:]) + 1)
+
+    random = np.random.default_rng(4)
+    for _ in range(60):
+        one, other = ("".join(random.choice(list("abc"), random.integers(0, 6))) for _ in "12")
+        assert edit_distance(list(one), list(other)) == defined(one, other), (one, other)
 
 
 def test_sentences_are_scored_as_sacrebleu_scores_them() -> None:
@@ -162,6 +229,17 @@ def test_the_paired_test_is_sacrebleus(streams) -> None:
         interval = [system.mean - system.ci, system.mean + system.ci]
         assert entry["confidence"] == pytest.approx(interval, abs=2e-3)
         assert entry["signature"].split("|") == str(signatures[key]).split("|")
+
+
+def test_the_paired_test_is_one_sided_where_it_matters() -> None:
+    """As all that shows it says; sacrebleu's own words for it say nothing of sides."""
+    normal = np.random.default_rng(6).standard_normal(400_000)
+    for errors, one_sided in ((1.645, 0.05), (1.96, 0.025), (2.576, 0.005), (3.09, 0.001)):
+        for difference in (errors, -errors):
+            resampled = np.stack([normal + difference, np.zeros_like(normal)])
+            found = paired_p_value(resampled, difference)
+            assert found == pytest.approx(one_sided, rel=0.12)
+    assert 0.4 < paired_p_value(np.stack([normal, 0 * normal]), 0.0) < 0.5
 
 
 def test_a_system_against_itself_is_no_better() -> None:

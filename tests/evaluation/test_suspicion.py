@@ -37,7 +37,12 @@ def suspected(sentences: list[Sentence]) -> list[Suspect]:
         ("x a b a b a b y", True),
         ("a b c a b c a b c", True),
         ("a b c d a b c d a b c d", True),
-        ("a b c d e a b c d e a b c d e", False),
+        ("a b c d e a b c d e", False),
+        ("a b c d e a b c d e a b c d", False),
+        ("x a b c d e a b c d e a b c d e y", True),
+        ("a b c d e f " * 20, True),
+        (" ".join(f"w{n}" for n in range(40)) + " x", False),
+        ((" ".join(f"w{n}" for n in range(40)) + " ") * 3, True),
     ],
 )
 def test_loops_are_found(text, loops) -> None:
@@ -48,15 +53,20 @@ def test_loops_are_those_of_the_definition() -> None:
     def defined(tokens: list[str]) -> bool:
         return any(
             tokens[start : start + times * size] == tokens[start : start + size] * times
-            for size, times in ((1, 4), (2, 3), (3, 3), (4, 3))
+            for size, times in ((1, 4), *((size, 3) for size in range(2, len(tokens) // 3 + 1)))
             for start in range(len(tokens) - times * size + 1)
         )
 
     random = np.random.default_rng(5)
     found = [random.choice(list("abc"), random.integers(0, 15)).tolist() for _ in range(2000)]
+    for _ in range(300):  # periods of up to eight tokens, a little more or less than three times
+        cycle = random.choice(list("abcdefgh"), random.integers(3, 9)).tolist()
+        cut = random.integers(2 * len(cycle), 4 * len(cycle))
+        found.append(["x"] * random.integers(0, 3) + (4 * cycle)[:cut])
     told = [repeats(tokens) for tokens in found]
     assert told == [defined(tokens) for tokens in found]
     assert 100 < sum(told) < 1900
+    assert 50 < sum(told[2000:]) < 250
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,15 @@ def test_loops_are_those_of_the_definition() -> None:
         ({"score": -1.5}, ["low score"]),
         ({"coverage": 0.2}, ["low coverage"]),
         ({"coverage": None, "attention_entropy": None}, []),
+        (
+            {"translation": "", "target_tokens": [], "coverage": 0.0, "attention_entropy": None},
+            ["empty translation", "low coverage"],
+        ),
+        (
+            {"translation": " ", "target_tokens": ["▁"], "coverage": None},  # without attention
+            ["empty translation"],
+        ),
+        ({"source": " ", "translation": "", "target_tokens": [], "flags": ["empty"]}, []),
         ({"flags": ["truncated", "unk"]}, ["truncated"]),
         ({"target_tokens": ["a"] * 4, "score": -2.0}, ["looping", "low score"]),
     ],
@@ -91,8 +110,11 @@ def test_the_worst_come_first_in_whatever_order_they_are_found() -> None:
 
 def test_rates_do_not_depend_on_how_the_rows_are_cut() -> None:
     rows = [sentence(n, score=-n / 10, target_tokens=["[UNK]", "a"]) for n in range(1, 20)]
-    rows.append(sentence(20, coverage=None, attention_entropy=None, translation=""))
-    counts = {"rows": 25, "translated": 20, "rejected": 5, "truncated": 2, "target_tokens": 40}
+    rows.append(sentence(20, coverage=None, attention_entropy=None))
+    counts = {
+        "rows": 25, "translated": 20, "empty": 0, "rejected": 5, "truncated": 2,
+        "target_tokens": 40,
+    }  # fmt: skip
     whole = rates(counts, sums(Measures.of(rows)))
     assert rates(counts, added(sums(Measures.of(part)) for part in chunks(rows, 3))) == whole
     assert whole["rejected"] == 0.2
@@ -100,6 +122,41 @@ def test_rates_do_not_depend_on_how_the_rows_are_cut() -> None:
     assert whole["coverage"] == 0.9
     assert whole["suspicious"] == 9 / 20
     assert "coverage" not in rates(counts, sums(Measures.of(rows[-1:])))
+
+
+def blank(row: int) -> Sentence:
+    nothing: dict[str, Any] = {"source_tokens": [], "target_tokens": [], "source": " "}
+    nothing |= {"attention_entropy": None, "coverage": None, "translation": "", "score": 0.0}
+    return sentence(row, **nothing, flags=["empty"])
+
+
+def rates_of(rows: list[Sentence]) -> dict[str, float]:
+    counts = dict.fromkeys(("rows", "translated"), len(rows)) | {"rejected": 0}
+    for flag in ("empty", "truncated"):
+        counts[flag] = sum(flag in row.flags for row in rows)
+    counts["target_tokens"] = sum(len(row.target_tokens) for row in rows)
+    return rates(counts, sums(Measures.of(rows)))
+
+
+def test_blank_lines_change_no_rate() -> None:
+    rows = [sentence(1, score=-2.0, flags=["truncated"]), sentence(2, target_tokens=["a"] * 5)]
+    found = rates_of(rows)
+    assert (found["truncated"], found["repetition"], found["suspicious"]) == (0.5, 0.5, 1.0)
+    assert found["score"] == pytest.approx((-2.0 - 0.3) / 2)
+    assert rates_of([*rows, *map(blank, range(3, 9))]) == found
+    assert rates_of([blank(1)]) == {"rejected": 0.0}  # there is nothing to say a mean of
+
+
+def test_an_empty_translation_counts_as_covering_nothing() -> None:
+    nothing = sentence(1, translation="", target_tokens=[], coverage=0.0, attention_entropy=None)
+    found = rates_of([sentence(0), nothing])
+    assert found["coverage"] == 0.45
+    assert found["attention_entropy"] == 0.5  # it has none
+    assert found["suspicious"] == 0.5
+    old = sums(Measures.of([sentence(0)]))
+    del old["unattended"]  # a unit that an earlier release has committed
+    counts = {"rows": 1, "translated": 1, "empty": 0, "rejected": 0, "truncated": 0}
+    assert rates(counts | {"target_tokens": 2}, old) == rates_of([sentence(0)])
 
 
 def test_differences_are_the_largest_in_either_direction() -> None:

@@ -55,7 +55,7 @@ def test_a_full_report_shows_its_numbers():
         "+0.90", "0.012", "33.2 – 35.2", "not significant", "looping", "1.2 % of all", "39.1",
         "chrF 41.5", "Show 2 more", "By domain", "null", "other", "25.3 % of 999", "4 January 2026",
         "60.5", "Done", "score -0.620 against -0.400 of the baseline", "−0.22", "+0.10", "+3.40",
-        "Brevity penalty", "Translation report",
+        "Brevity penalty", "Translation report", "p, one-sided", "p = 0.012 (one-sided)",
     ):  # fmt: skip
         assert shown in page.text, shown
 

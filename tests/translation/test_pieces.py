@@ -98,7 +98,7 @@ def test_what_is_joined_fits_together(demo_dataset) -> None:
         assert found.sum() == pytest.approx(rows, rel=1e-5)  # nothing outside
         row, column = row + rows, column + columns
     weights = joined.attention
-    entropy = -(weights * np.log(np.clip(weights, 1e-12, 1))).sum(1).mean()
+    entropy = -(weights * np.log(np.clip(weights, 1e-12, 1))).sum(1).mean()  # nothing on the ends
     assert joined.attention_entropy == pytest.approx(entropy, rel=1e-5)
     assert joined.coverage == pytest.approx(np.minimum(weights.sum(0), 1).mean(), rel=1e-5)
     assert joined.alignment == word_alignment(weights, joined.source_words, joined.target_words)

@@ -105,7 +105,7 @@ def test_raw_words_are_those_that_cleaning_has_changed() -> None:
         assert raw_words(raw, mend(raw), mend) == expected
 
 
-@pytest.mark.parametrize("text", ["a\tb\nc\n", "a\tb\tc\n", "\tb\n", "a\t \n"])
+@pytest.mark.parametrize("text", ["a\tb\nc\n", "a\tb\tc\n", "\tb\n", "a\t \n", "New York\tx\n"])
 def test_a_malformed_dictionary_names_its_line(tmp_path, text) -> None:
     (tmp_path / "words.tsv").write_text(text)
     with pytest.raises(UnusableInput, match=r"words\.tsv: line \d is not source<TAB>target"):
