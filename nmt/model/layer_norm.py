@@ -14,7 +14,7 @@ class Normal(NamedTuple):
 
     Attributes:
         values: shape (…, groups, units).
-        inverse: 1 / σ, float32, shape (…, groups, 1).
+        inverse: 1 / σ, shape (…, groups, 1).
     """
 
     values: tf.Tensor
@@ -27,15 +27,15 @@ def normalise(values: tf.Tensor) -> Normal:
     centred = full - tf.reduce_mean(full, -1, keepdims=True)
     variance = tf.reduce_mean(centred * centred, -1, keepdims=True)
     inverse = tf.math.rsqrt(variance + _EPSILON)
-    return Normal(tf.cast(centred * inverse, values.dtype), inverse)
+    return Normal(tf.cast(centred * inverse, values.dtype), tf.cast(inverse, values.dtype))
 
 
 def normalise_gradient(gradient: tf.Tensor, normal: Normal) -> tf.Tensor:
     """The gradient of `normalise`, given that of its values."""
-    full, values = tf.cast(gradient, tf.float32), tf.cast(normal.values, tf.float32)
+    full, values, inverse = (tf.cast(x, tf.float32) for x in (gradient, *normal))
     mean = tf.reduce_mean(full, -1, keepdims=True)
     along = tf.reduce_mean(full * values, -1, keepdims=True)
-    return tf.cast((full - mean - values * along) * normal.inverse, gradient.dtype)
+    return tf.cast((full - mean - values * along) * inverse, gradient.dtype)
 
 
 def layer_norm(values: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
