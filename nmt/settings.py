@@ -408,7 +408,7 @@ class DriftSettings(_Group):
         1.0,
         gt=0,
         description="BLEU is lower by more than so many points; on the same sentences "
-        "significantly, too (p < 0.05).",
+        "significantly, too (one-sided p < 0.05).",
     )
 
 
