@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from nmt.model.products import Matrix
+
 
 class BahdanauAttention(keras.layers.Layer):
     """Additive attention: e_ij = v_a · tanh(W_a s_{i-1} + U_a h_j), α = softmax(e), c = Σ α h.
@@ -90,7 +92,7 @@ def attend_gradient(
     g_weights: tf.Tensor,
     weights: tf.Tensor,
     projected: tf.Tensor,
-    memory: tf.Tensor,
+    back_from_memory: Matrix,
     keys: tf.Tensor,
     v_a: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -103,14 +105,14 @@ def attend_gradient(
         g_weights: of the weights, float32, shape (batch, source).
         weights: what `attend` found, float32, shape (batch, source).
         projected: its queries, shape (batch, units).
-        memory: shape (batch, source, memory_dim).
+        back_from_memory: the memory transposed, shape (batch, memory_dim, source).
         keys: shape (batch, source, units).
         v_a: shape (units,).
 
     Returns:
         Gradients of `projected`, of `keys` and of `v_a`.
     """
-    g_weights += tf.cast(tf.linalg.matvec(memory, g_context), tf.float32)
+    g_weights += tf.cast(back_from_memory(g_context[:, tf.newaxis])[:, 0], tf.float32)
     hidden = tf.tanh(projected[:, tf.newaxis] + keys)
     return attention_weights_gradient(g_weights, weights, hidden, v_a)
 
@@ -125,5 +127,7 @@ def attention_weights_gradient(
     g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
     g_energy = tf.cast(g_energy, hidden.dtype)
     g_v = tf.tensordot(g_energy, hidden, [[0, 1], [0, 1]])
-    g_keys = tf.raw_ops.TanhGrad(y=hidden, dy=g_energy[..., tf.newaxis] * v_a)
+    # The outer product as one of matrices: TensorFlow's broadcast takes twice its time.
+    g_hidden = tf.tensordot(g_energy[..., tf.newaxis], v_a[tf.newaxis], 1)
+    g_keys = tf.raw_ops.TanhGrad(y=hidden, dy=g_hidden)
     return tf.reduce_sum(g_keys, 1), g_keys, g_v

@@ -159,7 +159,7 @@ class AttentionDecoder(keras.layers.Layer):
             States, shape (batch, target, units); contexts, shape (batch, target, memory_dim or
             0); attention weights, shape (batch, target, source or 0).
         """
-        projected = tf.transpose(self.project(embedded), [1, 0, 2])
+        projected = self.project(tf.transpose(embedded, [1, 0, 2]))
         noise = state_noise(state, self.state_dropout, seed, 7)
         results = teacher_forced(projected, state, *memory, noise, *self.kernels())
         states, contexts, weights = (tf.transpose(value, [1, 0, 2]) for value in results)

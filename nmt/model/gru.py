@@ -103,20 +103,20 @@ def gru(
         recurrent = matrix(dropped(state, noise)) + bias
         after, gates = gru_step(inputs.read(i), recurrent, state)
         after = state + masks.read(i) * (after - state)
-        return i + 1, after, write(arrays, i, (after, *gates))
+        return i + 1, after, write(arrays, i, (state, *gates))
 
-    _, last, arrays = tf.while_loop(
+    _, last, saved = tf.while_loop(
         lambda i, *_: i < steps,
         forward,
         (0, first, empty(steps, [kind] * 4)),
         maximum_iterations=steps,
     )
-    states, *saved = stack(arrays)
+    befores = saved[0].stack()
+    states = tf.concat([befores[1:], last[tf.newaxis]], 0)
 
     def gradients(g_states, g_last):
-        before = tf.concat([first[tf.newaxis], states[:-1]], 0)
         transposed = Matrix(tf.transpose(kernel))
-        reads = [unstack(value) for value in (g_states, before, *saved)]
+        reads = [unstack(g_states), *saved]
 
         def backward(i, gradient, arrays):
             g_state, state, *gates = (array.read(i) for array in reads)
@@ -133,7 +133,7 @@ def gru(
             maximum_iterations=steps,
         )
         g_projected, g_recurrent = stack(arrays)
-        g_kernel = gather_product(dropped(before, noise), g_recurrent)
+        g_kernel = gather_product(dropped(befores, noise), g_recurrent)
         return g_projected, None, g_kernel, tf.reduce_sum(g_recurrent, [0, 1]), None
 
     return (states, last), gradients
@@ -152,8 +152,11 @@ def unstack(values: tf.Tensor) -> tf.TensorArray:
 
 
 def empty(steps: tf.Tensor, kinds: list[tf.DType]) -> tuple[tf.TensorArray, ...]:
-    """Arrays for the results of a loop's steps, one for each of these dtypes."""
-    return tuple(tf.TensorArray(kind, size=steps) for kind in kinds)
+    """Arrays for the results of a loop's steps, one for each of these dtypes.
+
+    A gradient's loop may read what the loop has written, without a copy of all steps in between.
+    """
+    return tuple(tf.TensorArray(kind, size=steps, clear_after_read=False) for kind in kinds)
 
 
 def write(

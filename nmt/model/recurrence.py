@@ -148,36 +148,35 @@ def teacher_forced(
     def forward(i, before, arrays):
         projected = inputs.read(i)
         step = decoder_step(projected, before, outputs, keys, mask, prepared, noise)
-        values = (step.state, step.context, step.weights[:, 0], step.query, *step.gates)
+        values = (before, step.context, step.weights[:, 0], step.query, *step.gates)
         return i + 1, step.state, write(arrays, i, values)
 
-    _, _, arrays = tf.while_loop(
+    _, last, saved = tf.while_loop(
         lambda i, *_: i < steps,
         forward,
         (0, state, empty(steps, [kind, kind, tf.float32, *[kind] * 4])),
         maximum_iterations=steps,
     )
-    states, contexts, weights, queries, *gates = stack(arrays)
+    befores, contexts, weights = stack(saved[:3])
+    states = tf.concat([befores[1:], last[tf.newaxis]], 0)
 
     def gradients(g_states, g_contexts, g_weights):
-        before = tf.concat([state[tf.newaxis], states[:-1]], 0)
         back_from_state = Matrix(tf.transpose(state_kernel))
         back_from_context = Matrix(tf.transpose(context_kernel))
-        given = (g_states, g_contexts, g_weights, before, weights, queries, *gates)
-        reads = [unstack(value) for value in given]
+        pulls = [unstack(pull) for pull in (g_states, g_contexts, g_weights)]
+        back_from_values = Matrix(tf.transpose(outputs, [0, 2, 1]))
 
         def backward(i, gradient, g_keys, g_v, arrays):
-            g_state, g_context, g_weight, state, weight, query, *saved = (
-                array.read(i) for array in reads
-            )
+            g_state, g_context, g_weight = (array.read(i) for array in pulls)
+            state, _, weight, query, *gates = (array.read(i) for array in saved)
             g_gates, g_recurrent, g_before = gru_step_gradient(
-                gradient + g_state, Gates(*saved), state
+                gradient + g_state, Gates(*gates), state
             )
             g_product = g_recurrent
             if attends:
                 g_context += back_from_context(g_gates)
                 g_query, g_key, g_v_step = attend_gradient(
-                    g_context, g_weight, weight, query, outputs, keys, v_a
+                    g_context, g_weight, weight, query, back_from_values, keys, v_a
                 )
                 g_keys, g_v = g_keys + g_key, g_v + g_v_step
                 g_product = tf.concat([g_recurrent, g_query], -1)
@@ -197,8 +196,8 @@ def teacher_forced(
         if not attends:
             g_outputs = tf.zeros_like(outputs)
         g_kernels = Kernels(
-            state=gather_product(dropped(before, noise), g_products),
-            bias=tf.reduce_sum(g_products[..., : 3 * units], [0, 1]),
+            state=gather_product(dropped(befores, noise), g_products),
+            bias=tf.reduce_sum(g_products, [0, 1])[: 3 * units],
             context=gather_product(contexts, g_projected),
             v_a=g_v,
         )

@@ -1,7 +1,8 @@
-"""Adam with decoupled weight decay and a moving average of the weights."""
+"""Clipped gradients, and Adam with decoupled weight decay and a moving average of the weights."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,9 +13,31 @@ from nmt.settings import TrainingSettings
 _UNDECAYED = ["bias", "gain"]  # parts of the names of biases and of normalisations' gains
 
 
+def clipped_mean(
+    sums: Sequence[tf.Tensor], count: tf.Tensor, bound: float
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Sums of gradients over their number, clipped by their global norm (Pascanu et al. 2013).
+
+    In one pass over the gradients after the norm's. Where the norm is no finite number, nor is any
+    of the results.
+
+    Args:
+        sums: of the gradients, any shapes.
+        count: what they are divided by.
+        bound: of the global norm of the mean.
+
+    Returns:
+        The gradients, and their norm before it was clipped.
+    """
+    norm = tf.linalg.global_norm(sums) / count
+    factor = bound / tf.maximum(norm, bound) / count + (norm - norm)
+    return [value * factor for value in sums], norm
+
+
 class SummedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas.
 
+    Keras's formulas, in one operation for each variable where Keras has a pass over it for each term.
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019): before each update
     every weight but biases and the gains of normalisations shrinks by learning rate times decay.
     The moving average of the weights (Polyak and Juditsky 1992) is exponential; at update t its
@@ -51,10 +74,22 @@ class SummedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
         """Move one variable, then its average towards it."""
-        super().update_step(gradient, variable, learning_rate)
+        t = tf.cast(self.iterations + 1, tf.float32)
+        place = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=tf.pow(self.beta_1, t),
+            beta2_power=tf.pow(self.beta_2, t),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
         if self.ema_decay:
-            average = self.averages[self._get_variable_index(variable)]
-            t = tf.cast(self.iterations + 1, tf.float32)
+            average = self.averages[place]
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
             self.assign_add(average, (variable - average) * (1.0 - decay))
 

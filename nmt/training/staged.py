@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.strategy import Replicas
 
 
@@ -73,9 +73,7 @@ class Gathered:
             sums = tf.distribute.get_replica_context().all_reduce("SUM", sums)
         *gradients, counts = sums
         tokens = tf.maximum(counts[1], 1.0)
-        gradients = [gradient / (scale * tokens) for gradient in gradients]
-        norm = tf.linalg.global_norm(gradients)
-        gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        gradients, norm = clipped_mean(gradients, scale * tokens, self._clip_norm)
         return gradients, tf.concat([counts, [norm]], 0)
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
 from nmt.training.loss import objective
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.precision import make_features
 from nmt.training.staged import Gathered
 from nmt.training.strategy import Replicas
@@ -115,9 +115,7 @@ def make_train_step(
         if replicas.count > 1:
             context = tf.distribute.get_replica_context()
             *gradients, sums = context.all_reduce("SUM", [*gradients, sums])
-        everywhere = tf.maximum(sums[1], 1.0)
-        gradients = [gradient / everywhere for gradient in gradients]
-        gradients, norm = tf.clip_by_global_norm(gradients, clip_norm)
+        gradients, norm = clipped_mean(gradients, tf.maximum(sums[1], 1.0), clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return tf.concat([sums, [norm]], 0)
 

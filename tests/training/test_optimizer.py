@@ -3,12 +3,15 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
+from collections import Counter
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from nmt.settings import TrainingSettings
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, clipped_mean
 
 
 def steps(model, count: int, **settings) -> tuple[SummedAdam, list[list[np.ndarray]]]:
@@ -51,24 +54,54 @@ def test_the_average_is_exponential_and_forgets_where_it_began(tiny_model) -> No
             np.testing.assert_allclose(average, value, atol=1e-6)
 
 
+class KerasAdam(keras.optimizers.Adam):
+    """Keras's own, for gradients that are already summed."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+def test_updates_are_those_of_keras(tiny_model) -> None:
+    model = tiny_model(seed=2)
+    _, seen = steps(model, 5)
+    model.set_weights(seen[0])
+    optimizer, random = KerasAdam(0.01), np.random.default_rng(3)
+    for expected in seen[1:]:
+        for_all = [random.standard_normal(v.shape) for v in model.trainable_variables]
+        gradients = [tf.constant(values, tf.float32) for values in for_all]
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        for found, value in zip(model.get_weights(), expected, strict=True):
+            np.testing.assert_allclose(found, value, atol=1e-6)
+
+
 def test_what_is_not_asked_for_costs_nothing(tiny_model) -> None:
-    """The compiled update of the defaults has not an operation more than Keras's own Adam."""
-    import keras
+    """With the defaults one operation writes to each variable and to its moments, and no other."""
+    variables = tiny_model().trainable_variables
+    optimizer = SummedAdam.of(TrainingSettings())
+    optimizer.build(variables)
+    update = tf.function(
+        lambda: optimizer.apply_gradients([(tf.zeros(v.shape), v) for v in variables])
+    )
+    operations = update.get_concrete_function().graph.get_operations()
+    kinds = Counter(operation.type for operation in operations)
+    assert kinds["ResourceApplyAdam"] == len(variables)
+    assert sum(count for kind, count in kinds.items() if kind.startswith("Assign")) == 1  # updates
+    assert len(optimizer.variables) == 2 + 2 * len(variables)
 
-    class Plain(keras.optimizers.Adam):
-        def _all_reduce_sum_gradients(self, grads_and_vars):
-            return grads_and_vars
 
-    model, counts = tiny_model(), []
-    variables = model.trainable_variables
-    for optimizer in (Plain(1e-3), SummedAdam.of(TrainingSettings())):
-        optimizer.build(variables)
-        update = tf.function(
-            lambda optimizer=optimizer: optimizer.apply_gradients(
-                [(tf.zeros(v.shape), v) for v in variables]
-            )
-        )
-        graph = update.get_concrete_function().graph
-        counts.append(sorted(operation.type for operation in graph.get_operations()))
-        assert len(optimizer.variables) == 2 + 2 * len(variables)
-    assert counts[0] == counts[1]
+@pytest.mark.parametrize("bound", [0.5, 1000.0])
+def test_clipping_is_that_of_the_mean(bound: float) -> None:
+    random = np.random.default_rng(3)
+    sums = [tf.constant(random.standard_normal(shape), tf.float32) for shape in [(3, 4), (5,)]]
+    expected, norm = tf.clip_by_global_norm([value / 7.0 for value in sums], bound)
+    found = clipped_mean(sums, tf.constant(7.0), bound)
+    np.testing.assert_allclose(found[1], norm, rtol=1e-6)
+    for one, other in zip(found[0], expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_gradient_that_is_no_number_leaves_no_number(value: float) -> None:
+    found, norm = clipped_mean([tf.ones([2]), tf.constant([value])], tf.constant(2.0), 1.0)
+    assert not np.isfinite(norm)
+    assert all(np.isnan(one).all() for one in found)
