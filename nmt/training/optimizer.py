@@ -37,7 +37,7 @@ def clipped_mean(
 class SummedAdam(keras.optimizers.Adam):
     """Adam (Kingma and Ba 2015) for gradients that are already summed over the replicas.
 
-    Keras's formulas, in one operation for each variable where Keras has a pass over it for each term.
+    Keras's formulas, in one operation for each variable; Keras has one for each term of them.
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019): before each update
     every weight but biases and the gains of normalisations shrinks by learning rate times decay.
     The moving average of the weights (Polyak and Juditsky 1992) is exponential; at update t its
