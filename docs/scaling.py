@@ -1,12 +1,14 @@
-"""Training speed of workers × devices on this machine, without Ray, in turn.
+"""Speed of workers × devices on this machine, without Ray, in turn: training, and decoding.
 
 Each device gets one core and the same share of the global batch: `--batch-tokens` a device. "1 × 1,
 2 threads" is one device with two cores and the batch of two; "apart" are two workers that exchange
 nothing. Prints target tokens a second of wall time, the milliseconds of a step, and the ratio to
 the mean of the runs of one device before and after; then the time of an all-reduce of the model's
-gradients alone, and what the model of docs/distributed.md makes of the two for 2 × 1.
+gradients alone, and what the model of docs/distributed.md makes of the two for 2 × 1. With a MODEL
+it is decoding: greedy, of the test split, in workers that exchange nothing.
 
     python docs/scaling.py DATASET [group.key=value …]
+    python docs/scaling.py DATASET MODEL
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 _WARM_UP, _STEPS, _EXCHANGES = 14, 40, 20
+_ROUNDS = 5  # times that the test split is translated
 
 
 class Layout(NamedTuple):
@@ -40,6 +43,7 @@ class Layout(NamedTuple):
 ONE = Layout(1, 1, 1, 1)
 TWO, APART = Layout(2, 1, 1, 2), Layout(2, 1, 1, 2, apart=True)
 LAYOUTS = [ONE, TWO, APART, ONE, Layout(1, 1, 2, 2), Layout(1, 2, 2, 2), ONE]
+DECODING = [ONE, APART, ONE, Layout(1, 1, 2, 1), ONE]
 
 
 def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dict[str, float]:
@@ -78,6 +82,25 @@ def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dic
     seconds = time.monotonic() - start
     parameters = float(model.count_params())
     return {"tokens": tokens / _STEPS, "seconds": seconds / _STEPS, "parameters": parameters}
+
+
+def decode(data: str, model: str, threads: int) -> dict[str, float]:
+    """One worker's process: sentences, and the seconds that they took."""
+    from nmt.training.strategy import set_up_devices
+
+    set_up_devices(threads, 1, False)
+    from nmt.shards.dataset import Dataset
+    from nmt.storage import Location
+    from nmt.translator import load_model
+
+    tables = Dataset.open(Location(data)).read("test", ["source"])
+    texts = [text for table in tables for text in table["source"].to_pylist()]
+    translator = load_model(model)
+    translator.translate(texts)
+    start = time.monotonic()
+    for _ in range(_ROUNDS):
+        translator.translate(texts)
+    return {"sentences": _ROUNDS * len(texts), "seconds": time.monotonic() - start}
 
 
 def exchange(rank: int, parameters: int) -> float:
@@ -128,16 +151,34 @@ def work_of(rank: int, kind: str, *rest: Any) -> Any:
     """What a process started by `run` does."""
     if kind == "exchange":
         return exchange(rank, *rest)
+    if kind == "decode":
+        return decode(*rest)
     data, assignments, layout = rest
     return measure(data, assignments, rank, Layout(*layout))
 
 
-def main() -> None:
-    """Measure the layouts one after the other."""
-    if sys.argv[1] == "--worker":
-        print(json.dumps(work_of(*json.loads(sys.argv[2]))))
-        return
-    data, assignments = sys.argv[1], sys.argv[2:]
+def compare(layouts: list[Layout], speeds: list[float]) -> None:
+    """Print what each layout makes of the mean of the runs of one device before and after it."""
+    for i, layout in enumerate(layouts):
+        if layout != ONE:
+            before = max(k for k in range(i) if layouts[k] == ONE)
+            after = min(k for k in range(i, len(layouts)) if layouts[k] == ONE)
+            one = (speeds[before] + speeds[after]) / 2
+            print(f"{layout}: {speeds[i] / one:.2f} × one = {speeds[i]:,.1f} : {one:,.1f}")
+
+
+def decoding(data: str, model: str) -> None:
+    """Measure decoding, one layout after the other."""
+    speeds = []
+    for layout in DECODING:
+        found = run(["decode", data, model, layout.threads], layout.workers, False)
+        speeds.append(sum(worker["sentences"] / worker["seconds"] for worker in found))
+        print(f"{layout}: {speeds[-1]:,.1f} sentences/s", flush=True)
+    compare(DECODING, speeds)
+
+
+def training(data: str, assignments: list[str]) -> None:
+    """Measure training, one layout after the other, and the all-reduce alone."""
     speeds, steps, one = [], {}, {}
     for layout in LAYOUTS:
         found = run(["train", data, assignments, layout], layout.workers, not layout.apart)
@@ -147,12 +188,7 @@ def main() -> None:
         speeds.append(sum(worker["tokens"] / worker["seconds"] for worker in counted))
         steps[layout] = one["seconds"]
         print(f"{layout}: {speeds[-1]:,.0f} tokens/s, {1000 * steps[layout]:,.0f} ms", flush=True)
-    for i, layout in enumerate(LAYOUTS):
-        if layout != ONE:
-            before = max(k for k in range(i) if LAYOUTS[k] == ONE)
-            after = min(k for k in range(i, len(LAYOUTS)) if LAYOUTS[k] == ONE)
-            ratio = 2 * speeds[i] / (speeds[before] + speeds[after])
-            print(f"{layout}: {ratio:.2f} × one")
+    compare(LAYOUTS, speeds)
     parameters = int(one["parameters"])
     alone = max(run(["exchange", parameters], 2, True))
     expected = steps[APART] + alone
@@ -161,6 +197,17 @@ def main() -> None:
         f"{4 * parameters / alone / 1e9:.2f} GB/s; a step of 2 × 1 should take "
         f"{1000 * expected:,.0f} ms and takes {1000 * steps[TWO]:,.0f}"
     )
+
+
+def main() -> None:
+    """Measure what is asked for; or be one of the processes that do."""
+    first, *rest = sys.argv[1:]
+    if first == "--worker":
+        print(json.dumps(work_of(*json.loads(rest[0]))))
+    elif rest and "=" not in rest[0]:
+        decoding(first, rest[0])
+    else:
+        training(first, rest)
 
 
 if __name__ == "__main__":

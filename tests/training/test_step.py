@@ -9,7 +9,8 @@ import tensorflow as tf
 from processes import answer_of
 
 from nmt.shards.batches import Batch
-from nmt.training.loss import cross_entropy
+from nmt.training.loss import cross_entropy, objective
+from nmt.training.optimizer import SummedAdam
 from nmt.training.step import Wishes, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
@@ -138,6 +139,23 @@ def test_devices_share_every_row_once_in_slices_of_one_size(count) -> None:
     for found, given in zip(together, BATCH, strict=True):
         assert sorted(found[real].tolist()) == sorted(given.tolist())
     assert (together.source[~real] == [EOS, PAD, PAD, PAD]).all()
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_step_is_traced_once_whatever_the_shapes(tiny_model, monkeypatch, accumulate) -> None:
+    traces = []
+
+    def counted(*arguments):
+        traces.append(arguments)
+        return objective(*arguments)
+
+    monkeypatch.setattr("nmt.training.step.objective", counted)
+    model, optimizer = tiny_model(), SummedAdam(0.01)
+    optimizer.build(model.trainable_variables)
+    step = make_train_step(model, optimizer, Replicas(), 1.0, accumulate=accumulate)
+    for seed, (rows, columns) in enumerate([(0, 0), (3, 0), (0, 5), (4, 2), (1, 1), (9, 9)]):
+        step([padded(BATCH, rows, columns)] * accumulate, (1, seed))
+    assert len(traces) == 1
 
 
 TWO_DEVICES = """
