@@ -50,9 +50,9 @@ def speed(results: list[dict]) -> str:
     for item in results:
         if "goal" not in item:
             continue
-        unit = "×" if item["metric"] == "ratio" else "s"
+        unit = {"ratio": " ×", "seconds": " s"}.get(item["metric"], "")
         both = f"{item['ours']:,.4g} : {item['theirs']:,.4g}" if "ours" in item else ""
-        value, goal = f"{item['value']:.2f} {unit}", f"{item['goal']:g} {unit}"
+        value, goal = f"{item['value']:.{item['digits']}f}{unit}", f"{item['goal']:g}{unit}"
         command = f"`{item['command']}`"
         rows.append((item["name"], value, goal, both, item["unit"], command))
     return _markdown(rows, "---|---:|---:|---|---|---")
