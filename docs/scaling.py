@@ -1,6 +1,6 @@
 """Speed of workers × devices on this machine, without Ray, in turn: training, and decoding.
 
-Each device gets one core and the same share of the global batch: `--batch-tokens` a device. "1 × 1,
+Each device gets one core and the same share of the global batch: `training.batch_tokens`. "1 × 1,
 2 threads" is one device with two cores and the batch of two; "apart" are two workers that exchange
 nothing. Prints target tokens a second of wall time, the milliseconds of a step, and the ratio to
 the mean of the runs of one device before and after; then the time of an all-reduce of the model's

@@ -1,8 +1,8 @@
 """The attention decoder's recurrence: one step, and all steps over known words.
 
 The latter has a gradient of its own; see `nmt.model.gru` for why. Here, too, all that belongs
-to a weight or to the encoder outputs is gathered after the loop; of the attention only its
-weights are kept between the two passes.
+to a weight or to the encoder outputs is gathered after the loop. The attention's hidden layer is
+not kept between the two passes, but computed again.
 """
 
 from __future__ import annotations
