@@ -1,6 +1,5 @@
 """Draw where the attention looked: one picture for one sentence pair."""
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nmt.report import labels
+from nmt.report import labels, picture
+from nmt.report.labels import Lettering
 
 DPI = 150
 _PAD = 0.16  # inches, as every length below
@@ -63,6 +63,7 @@ def attention_heatmap(
     *,
     title: str = "",
     caption: str = "",
+    name: str = "",
 ) -> bytes:
     """Draw the attention weights of one sentence, the picture of Bahdanau et al. (2015), fig. 3.
 
@@ -73,9 +74,11 @@ def attention_heatmap(
         target_tokens: The target_length tokens down the left side.
         title: Heading, wrapped to the width of the picture.
         caption: A note below the picture.
+        name: What the picture is called; see ``nmt.report.picture``.
 
     Returns:
-        The picture as PNG, the same bytes for the same arguments.
+        The picture as PNG, the same bytes for the same arguments and the same installed fonts.
+        Each text is drawn in the fonts that it needs, with a box for what no font has.
 
     Raises:
         ValueError: If the shape disagrees with the tokens, a side is empty, or a weight is
@@ -88,9 +91,8 @@ def attention_heatmap(
     _draw_weights(figure, layout, weights)
     _write_tokens(figure, layout)
     _write_notes(figure, layout)
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    missing = layout.letters.missing | layout.bold.missing
+    return picture.png(canvas, name=name, missing="".join(sorted(missing)))
 
 
 class _Layout:
@@ -104,26 +106,28 @@ class _Layout:
         self, source_tokens: Sequence[str], target_tokens: Sequence[str], title: str, caption: str
     ):
         self.grid = grid = _Grid(columns=len(source_tokens), rows=len(target_tokens))
+        self.letters = letters = Lettering([*source_tokens, *target_tokens, caption])
+        self.bold = Lettering([title], bold=True)
         self.font_size = size = grid.font_size
-        self.columns = _labelled(source_tokens, grid.cell_width, size)
-        self.rows = _labelled(target_tokens, grid.cell_height, size)
-        widest_column = max(labels.width(label, size) for _, label in self.columns)
-        widest_row = max(labels.width(label, size) for _, label in self.rows)
+        self.columns = _labelled(source_tokens, grid.cell_width, size, letters)
+        self.rows = _labelled(target_tokens, grid.cell_height, size, letters)
+        widest_column = max(letters.width(label, size) for _, label in self.columns)
+        widest_row = max(letters.width(label, size) for _, label in self.rows)
 
         slant = math.radians(grid.rotation)
         label_height = widest_column * math.sin(slant) + size / 72
         overhang = max(
-            (index + 0.5) * grid.cell_width + labels.width(label, size) * math.cos(slant)
+            (index + 0.5) * grid.cell_width + letters.width(label, size) * math.cos(slant)
             for index, label in self.columns
         )
         self.left = _PAD + 0.2 + widest_row + 0.1
         inner = max(
             self.left - _PAD + max(grid.width + _COLORBAR_ROOM, overhang + 0.1),
-            min(5.0, labels.width(labels.drawable(title[:200]), _TITLE_SIZE, True)),
+            min(5.0, self.bold.width(self.bold.drawable(title[:200]), _TITLE_SIZE)),
             2.8,
         )
-        self.heading = labels.wrap(title, _TITLE_SIZE, inner, bold=True)
-        self.note = labels.wrap(caption, _NOTE_SIZE, inner)
+        self.heading = self.bold.wrap(title, _TITLE_SIZE, inner)
+        self.note = letters.wrap(caption, _NOTE_SIZE, inner)
         heading_height = len(self.heading) * _TITLE_PITCH + (0.1 if self.heading else 0)
         note_height = len(self.note) * _NOTE_PITCH + (0.12 if self.note else 0)
         self.bar_height = min(max(grid.height, 1.1), 4.0)
@@ -144,12 +148,12 @@ class _Layout:
         self, figure: Figure, x: float, y: float, text: str, points: float, **options: Any
     ) -> None:
         """Write one line as it is: a dollar sign starts no formula."""
-        properties = labels.font(points, bold=options.pop("bold", False))
+        letters = options.pop("letters", self.letters)
         figure.text(
             x / self.width,
             1 - y / self.height,
             text,
-            fontproperties=properties,
+            fontproperties=letters.font(points),
             parse_math=False,
             **options,
         )
@@ -202,7 +206,7 @@ def _write_notes(figure: Figure, layout: _Layout) -> None:
     """Write the title, the names of the sides and the caption."""
     for number, line in enumerate(layout.heading):
         y = _PAD + number * _TITLE_PITCH
-        layout.write(figure, _PAD, y, line, _TITLE_SIZE, color=_INK, va="top", bold=True)
+        layout.write(figure, _PAD, y, line, _TITLE_SIZE, color=_INK, va="top", letters=layout.bold)
     muted: dict[str, Any] = {"color": _MUTED, "va": "top"}
     layout.write(figure, layout.left, layout.axis_names, "source →", _NOTE_SIZE, **muted)
     layout.write(figure, _PAD, layout.top, "← target", _NOTE_SIZE, rotation=90, **muted)
@@ -236,10 +240,12 @@ def _cell(count: int) -> float:
     return min(0.48, 1.3 / count**0.47, _LONGEST_SIDE / count)
 
 
-def _labelled(tokens: Sequence[str], pitch: float, size: float) -> list[tuple[int, str]]:
+def _labelled(
+    tokens: Sequence[str], pitch: float, size: float, letters: Lettering
+) -> list[tuple[int, str]]:
     """Positions and labels of the tokens; every second, third, … where they would overlap."""
     step = max(1, math.ceil(1.05 * size / 72 / pitch))
     return [
-        (index, labels.token_label(tokens[index], size, _LABEL_LIMIT))
+        (index, letters.token_label(tokens[index], size, _LABEL_LIMIT))
         for index in range(0, len(tokens), step)
     ]

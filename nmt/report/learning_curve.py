@@ -1,6 +1,5 @@
 """Draw how training went: losses and scores over the steps."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nmt.report import labels
+from nmt.report import labels, picture
 
 DPI = 150
 _INK, _MUTED, _GRID = "#1b2430", "#586474", "#e3e8ee"
@@ -93,9 +92,7 @@ def learning_curve(
         axes.set_ylim(0, 1)
         axes.set_xlim(0, 1)
 
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    return picture.png(canvas)
 
 
 def _style(axes: Axes, label: str, colour: str) -> None:

@@ -1,6 +1,5 @@
 """Draw BLEU over source length, the figure of Bahdanau et al. (2015, figure 2)."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nmt.report import labels
+from nmt.report import labels, picture
 from nmt.report.chart import length_label
 from nmt.report.numbers import is_number
 
@@ -32,6 +31,7 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
         return None
     figure = Figure(figsize=(8.0, 4.8), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
+    letters = labels.Lettering(names)
     places = list(range(len(entries)))
     counts = figure.add_axes((0.085, 0.135, 0.83, 0.74))
     counts.bar(places, [entry.get("sentences") or 0 for entry in entries], color=_BARS, width=0.7)
@@ -49,7 +49,7 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
             linestyle=line,
             linewidth=1.8,
             markersize=5,
-            label=labels.drawable(name[-70:]).replace("$", r"\$"),
+            label=letters.drawable(name[-70:]).replace("$", r"\$"),
         )
     axes.set_ylim(0, 1.08 * highest)
     counts.set_xticks(places, [length_label(entry) for entry in entries])
@@ -61,12 +61,10 @@ def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> b
         bbox_to_anchor=(0.078, 0.985),
         ncols=1 if max(map(len, names)) > 30 else 2,
         frameon=False,
-        prop=labels.font(8.5),
+        prop=letters.font(8.5),
         labelcolor=_INK,
     )
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    return picture.png(canvas, missing="".join(sorted(letters.missing)))
 
 
 def _style(axes: Axes, label: str, side: Literal["left", "right"]) -> None:

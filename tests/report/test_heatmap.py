@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from nmt.report.heatmap import attention_heatmap
-from nmt.report.labels import drawable, width, wrap
+from nmt.report.labels import Lettering
 
 HOSTILE = [
     "$x_1$", "$", "<b>", "\\frac{1}{2}", "日本", "🙂", "a\x00b", "", " ", "\u202eabc", "\ud800",
@@ -66,19 +66,21 @@ def test_hostile_tokens_are_drawn_without_a_warning():
     decoded(png)
 
 
-def test_what_the_font_lacks_stays_visible():
+def test_what_no_font_has_stays_visible():
+    drawable = Lettering(["a"]).drawable
     assert drawable("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
-    assert drawable("日") == "\N{WHITE SQUARE}"
+    assert drawable("日") == "\N{WHITE SQUARE}"  # not among the texts that fonts were found for
     assert drawable("▁Größe $x_1$ \\frac") == "▁Größe $x_1$ \\frac"
     assert drawable("a\u0308") == "ä"
 
 
 def test_wrapped_lines_fit():
-    lines = wrap("many words and " + "W" * 90 + " more " * 80, 10, 2.0, lines=4)
+    letters = Lettering([], bold=True)
+    lines = letters.wrap("many words and " + "W" * 90 + " more " * 80, 10, 2.0, lines=4)
     assert len(lines) == 4
     assert lines[-1].endswith("…")
-    assert all(width(line, 10) <= 2.01 for line in lines)
-    assert wrap("  ", 10, 2.0) == []
+    assert all(letters.width(line, 10) <= 2.01 for line in lines)
+    assert letters.wrap("  ", 10, 2.0) == []
 
 
 def test_darker_where_the_weight_is():
