@@ -16,6 +16,7 @@ from nmt.settings import DataSettings
 from nmt.storage import Location
 
 _DEFAULTS = DataSettings()
+_LANGUAGE = "the files' ending, or what the script of the text decides"
 
 
 def _option(text: str, default: object = None, *names: str, metavar: str | None = None) -> Any:
@@ -105,10 +106,10 @@ def main(
         int | None, _option("Seed of sample, split and grammar.", _DEFAULTS.seed)
     ] = None,
     source_language: Annotated[
-        str | None, _option("Name of the source language.", "the file's ending, or 'source'")
+        str | None, _option("Code of the source language.", _LANGUAGE, metavar="CODE")
     ] = None,
     target_language: Annotated[
-        str | None, _option("Name of the target language.", "the file's ending, or 'target'")
+        str | None, _option("Code of the target language.", _LANGUAGE, metavar="CODE")
     ] = None,
     assignments: cli.Assignments = None,
     config: cli.Config = None,

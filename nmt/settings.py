@@ -59,8 +59,14 @@ class DataSettings(_Group):
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of the sample, the split and the vocabulary."
     )
-    source_language: str = Field("source", description="Name of the source language, e.g. en.")
-    target_language: str = Field("target", description="Name of the target language, e.g. de.")
+    source_language: str | None = Field(
+        None,
+        description="Code of the source language (de, deu and ger are one); without it the files' "
+        "ending or the script of the text decides, else it is und, undetermined.",
+    )
+    target_language: str | None = Field(
+        None, description="Code of the target language, as source_language."
+    )
     shard_rows: int = Field(100_000, ge=1, description="Pairs of the input a shard file.")
 
 

@@ -8,12 +8,14 @@ from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, TypeVar
 
+from nmt.console import say
 from nmt.corpus.cleaning import RULES
 from nmt.corpus.encoding import Encoded
 from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Cleaned, Plan
+from nmt.languages import contradiction, language_of
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
 from nmt.version import __version__
@@ -63,7 +65,7 @@ def record(
     lengths: dict[tuple[int, int], int] = total(item.lengths for item in encoded)
     return {
         "format_version": FORMAT_VERSION,
-        "languages": {"source": settings.source_language, "target": settings.target_language},
+        "languages": {side: _language(settings, side, cleaned) for side in ("source", "target")},
         "tokenizer": tokenizer,
         "counts": {
             "input": request.demo or sum(item["rows"] for item in inputs),
@@ -98,6 +100,17 @@ def total(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
 def listed(counts: dict[str, int]) -> str:
     """Counts as one line for people."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+
+def _language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
+    """The language that was named, or that the script of the text decides on."""
+    scripts = total(item.scripts[side] for item in cleaned)
+    named = getattr(settings, f"{side}_language")
+    if named is None:
+        return language_of(scripts)
+    if doubt := contradiction(named, scripts):
+        say(f"warning: the {side} language is {named}, but in the {side} text {doubt}")
+    return named
 
 
 def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:

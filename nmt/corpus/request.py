@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
 from nmt.errors import UnusableInput
+from nmt.languages import language_code
 from nmt.settings import DataSettings
 from nmt.storage import Location
 
-_LANGUAGE = re.compile(r"\.([A-Za-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
+_LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
 
 
@@ -63,10 +65,7 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
         if files or (any(given.values()) and not explicit):
             filled[name] = 0.0
     for side in ("source", "target"):
-        if f"{side}_language" not in settings.model_fields_set:
-            files = request.sources if side == "source" else request.targets
-            demo = {"source": "en", "target": "de"}[side] if request.demo else None
-            filled[f"{side}_language"] = demo or _language(files) or side
+        filled[f"{side}_language"] = _language(request, side)
     settings = settings.model_copy(update=filled)
     if settings.valid_fraction + settings.test_fraction >= 1:
         raise UnusableInput("--valid-fraction and --test-fraction leave nothing for training")
@@ -120,13 +119,28 @@ def _check_inputs(request: PrepareRequest) -> None:
         raise UnusableInput(f"--demo {request.demo}: give a number of pairs, at least 1")
 
 
-def _language(files: tuple[Location, ...]) -> str | None:
-    """The language that all names end in (``train.de.gz``), if they do."""
-    found = set()
-    for file in files:
-        name = file.name
-        while _ENDINGS.search(name):
-            name = _ENDINGS.sub("", name)
-        match = _LANGUAGE.search(name)
-        found.add(match.group(1) if match else None)
+def _language(request: PrepareRequest, side: str) -> str | None:
+    """The code of a side's language, as it was given or as all files' names end in it
+    (``train.de.gz``); None leaves it to the script of the text."""
+    if (given := getattr(request.settings, f"{side}_language")) is not None:
+        try:
+            return language_code(given)
+        except ValueError as error:
+            raise UnusableInput(f"--{side}-language: {error}") from None
+    if request.demo:
+        return {"source": "en", "target": "de"}[side]
+    found = {_ending(file.name) for file in getattr(request, f"{side}s")}
     return found.pop() if len(found) == 1 else None
+
+
+def _ending(name: str) -> str | None:
+    while _ENDINGS.search(name):
+        name = _ENDINGS.sub("", name)
+    if (match := _LANGUAGE.search(name)) is None:
+        return None
+    with contextlib.suppress(ValueError):
+        code = language_code(match.group(1))
+        # Others have three letters, and so have many endings that name no language: src, tgt.
+        if len(code.partition("-")[0]) == 2:
+            return code
+    return None

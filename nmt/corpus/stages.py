@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.cleaning import clean_counting
 from nmt.corpus.splitting import source_key, split_keys, split_of
+from nmt.languages import count_scripts
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
 from nmt.storage import Location
@@ -48,6 +49,7 @@ _CLEAN = pa.schema(
         ("alignment", pa.string()),
     ]
 )
+_FIRST = 1000  # pairs of a unit whose scripts are counted
 WORDS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
 
@@ -94,6 +96,7 @@ class Cleaned(NamedTuple):
     counts: dict[str, int]
     drops: dict[str, int]
     rules: dict[str, int]
+    scripts: dict[str, Counter[str]]  # letters of each side's first pairs, by script
 
 
 class Row(NamedTuple):
@@ -188,7 +191,11 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         (plan.staging / unit.name("words", side)).write_table(table)
     counts = Counter(row[3] for row in kept.rows)
     drops = Counter(row[2] for row in rejected.rows)
-    return Cleaned(dict(counts), dict(drops), dict(rules))
+    scripts = {
+        side: count_scripts(row[place] for row in kept.rows[:_FIRST])
+        for place, side in ((1, "source"), (2, "target"))
+    }
+    return Cleaned(dict(counts), dict(drops), dict(rules), scripts)
 
 
 def _standardiser(vocabulary: type[Vocabulary]) -> Any:

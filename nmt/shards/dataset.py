@@ -75,8 +75,9 @@ class Dataset:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The `DataSettings` under which it was prepared, as a mapping."""
-        return self.info["request"]["settings"]
+        """The `DataSettings` under which it was prepared, as a mapping, its languages as found."""
+        languages = {f"{side}_language": code for side, code in self.info["languages"].items()}
+        return {**self.info["request"]["settings"], **languages}
 
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""

@@ -238,7 +238,8 @@ def _tell(request: TrainRequest, dataset: Dataset) -> None:
 
     for line in preview(dataset, request.settings, request.workers, request.devices):
         say(line)
-    say(yaml.safe_dump(request.settings.model_dump(), sort_keys=False).rstrip())
+    settings = {**request.settings.model_dump(), "data": dataset.settings}
+    say(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip())
 
 
 def _count(workers: tuple[int, int]) -> str:

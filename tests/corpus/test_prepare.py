@@ -342,3 +342,61 @@ def test_a_joint_vocabulary_learns_from_both_sides_however_large(
     pieces = "".join(dataset.source_vocabulary.tokens(range(dataset.source_vocabulary.size)))
     assert "ab" in pieces
     assert "XY" in pieces
+
+
+_PAIRS = {
+    "ja": "犬が{}匹の猫を見ています。",
+    "zh": "狗看见了{}只猫。",
+    "ko": "개가 고양이 {}마리를 봅니다.",
+    "th": "สุนัขเห็นแมว {} ตัว",
+    "und": "Der Hund sieht {} Katzen.",
+}
+
+
+def _pairs(folder: Path, target: str) -> Location:
+    lines = [f"The dog sees {n} cats.\t{target.format(n)}".encode() for n in range(60)]
+    return write_lines(folder / "pairs.tsv", lines)
+
+
+@pytest.mark.parametrize("language", _PAIRS)
+def test_the_script_of_the_text_decides_about_its_language(language: str, tmp_path: Path) -> None:
+    dataset = make(tmp_path / "d", pairs=_pairs(tmp_path, _PAIRS[language]))
+    assert dataset.info["languages"] == {"source": "und", "target": language}
+    assert dataset.settings["target_language"] == language
+
+
+def test_languages_are_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = _pairs(tmp_path, _PAIRS["und"])
+    given = {"source_language": "eng", "target_language": "ger"}
+    found = make(tmp_path / "named", given, pairs=pairs)
+    assert found.info["languages"] == {"source": "en", "target": "de"}
+    assert make(tmp_path / "named", {**given, "target_language": "de"}, pairs=pairs)  # the same
+    capsys.readouterr()
+    make(tmp_path / "odd", {**given, "target_language": "ja"}, pairs=pairs)
+    assert "the target language is ja, but in the target text most letters are Latin" in (
+        capsys.readouterr().err
+    )
+    for side in ("source", "target"):
+        with pytest.raises(UnusableInput, match=f"--{side}-language: 'German' is no language code"):
+            make(tmp_path / "bad", {f"{side}_language": "German"}, pairs=pairs)
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("endings", "languages"),
+    [
+        (("en", "deu"), ("en", "de")),
+        (("en_US", "zh-Hant"), ("en-US", "zh-Hant")),
+        (("src", "tgt"), ("und", "und")),
+        (("xx", "ref"), ("und", "und")),
+    ],
+)
+def test_the_endings_of_files_name_languages(
+    endings: tuple[str, str], languages: tuple[str, str], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"train.{ending}" for ending in endings]
+    for file, side in zip(files, ("dog", "Hund"), strict=True):
+        write_lines(file, [f"{side} {number}".encode() for number in range(40)])
+    source, target = map(Location, map(str, files))
+    dataset = make(tmp_path / "d", sources=(source,), targets=(target,))
+    assert tuple(dataset.info["languages"].values()) == languages

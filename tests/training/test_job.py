@@ -54,11 +54,14 @@ def refused(request: TrainRequest) -> str:
 
 
 def test_a_model_to_begin_with_must_be_of_the_same_kind(
-    demo_dataset, model, tmp_path, monkeypatch
+    demo_dataset, model, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
     output = tmp_path / "run"
     train(asked(demo_dataset, output, init_from=model), dry_run=True)
+    said = capsys.readouterr().err
+    assert "source_language: en" in said
+    assert "target_language: de" in said  # the dataset's, whatever this command says of data
     line = refused(asked(demo_dataset, output, init_from=model, model={"decoder_units": 24}))
     assert "another architecture (decoder_units: 20 → 24)" in line
     line = refused(asked(demo_dataset, output, init_from=model, model={"attention": "none"}))
