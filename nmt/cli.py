@@ -12,11 +12,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from nmt.configuration import nearest, parse_yaml
+from nmt.configuration import nearest
 from nmt.console import say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.settings import Settings
 from nmt.storage import Location
+from nmt.yaml_text import describe_problem, parse_yaml
 
 _INTERRUPTED = 130
 # The base of typer.BadParameter; newer releases of Typer keep it in a private copy of click.
@@ -82,8 +83,12 @@ def parse_range(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
-def read_config(name: str | None) -> dict[str, Any]:
+def read_config(name: str | None, spelled: bool = False) -> dict[str, Any]:
     """Read a settings file; {} where none is named.
+
+    Args:
+        name: a path or URI.
+        spelled: whether numbers, true and false remain text, as they are written.
 
     Raises:
         UnusableInput: the file is missing, is no YAML, or holds no keys.
@@ -92,12 +97,14 @@ def read_config(name: str | None) -> dict[str, Any]:
         return {}
     try:
         # A relative path is fine even in a submitted job: the file came with its code.
-        text = Location(name).read_text() if "://" in name else Path(name).read_text("utf-8")
-        content = parse_yaml(text)
+        data = Location(name).read_bytes() if "://" in name else Path(name).read_bytes()
+        content = parse_yaml(data.decode("utf-8-sig"), spelled)
     except OSError as error:
         raise UnusableInput(f"{name}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UnusableInput(f"{name}: not a YAML file: {error}") from None
+    except UnicodeDecodeError:
+        raise UnusableInput(f"{name}: not UTF-8; save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise UnusableInput(f"{name}: not valid YAML: {describe_problem(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -114,7 +121,7 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
     """
     if context.resilient_parsing:
         return name
-    config = read_config(name)
+    config = read_config(name, spelled=True)
     job = os.path.splitext(os.path.basename(sys.argv[0]))[0]
     options: dict[str, Any] = {
         option: parameter
@@ -138,18 +145,23 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
             raise UnusableInput(f"{name}: key '{key}' is unknown; {nearest(str(key), known)}")
         elif value is not None and not isinstance(value, dict):
             raise UnusableInput(f"{name}: '{key}' must hold the options of that job")
-    for key, value in (config.get(job) or {}).items():
+    own: dict[str, Any] = config.get(job) or {}
+    for key in own:
         if key not in options:
             hint = nearest(str(key), options)
             raise UnusableInput(f"{name}: {job} has no option '{key}'; {hint}")
-        given[key] = value
-    defaults = {
-        options[key].name or "": _as_typed(
-            f"{name}: {key}", value, getattr(options[key], "multiple", False)
-        )
-        for key, value in given.items()
-        if value is not None
-    }
+    defaults: dict[str, str | list[str]] = {}
+    for level in (given, own):
+        spellings: dict[str, str] = {}
+        for key, value in level.items():
+            parameter = options[key]
+            if (other := spellings.setdefault(parameter.name, key)) != key:
+                raise UnusableInput(f"{name}: '{other}' and '{key}' are one option; keep one")
+            if value is None:
+                defaults.pop(parameter.name, None)
+            else:
+                multiple = getattr(parameter, "multiple", False)
+                defaults[parameter.name] = _as_typed(f"{name}: {key}", value, multiple)
     context.default_map = {**(context.default_map or {}), **defaults}
     return name
 
@@ -157,14 +169,13 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
 def _as_typed(where: str, value: Any, multiple: bool) -> str | list[str]:
     """An option's value as one would type it on the command line."""
     if multiple:
-        return [str(_as_typed(where, v, False)) for v in _listed(value)]
-    if isinstance(value, list | dict):
-        raise UnusableInput(f"{where}: takes one value, not several")
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+        return [
+            str(_as_typed(where, v, False)) for v in (value if isinstance(value, list) else [value])
+        ]
+    if not isinstance(value, str):
+        wrong = "an empty one" if value is None else "several"
+        raise UnusableInput(f"{where}: takes one value, not {wrong}")
+    return value
 
 
 Config = Annotated[

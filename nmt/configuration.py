@@ -6,7 +6,6 @@ Later ones win, in this order. An unknown key is an error that proposes the near
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,41 +15,7 @@ from pydantic import ValidationError
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
 from nmt.settings import Settings
-
-
-class YamlLoader(yaml.SafeLoader):
-    """YAML 1.2's plain values: ``1:4``, ``no`` and ``2026-11-22`` are text.
-
-    PyYAML itself follows YAML 1.1, where they are the number 64, false, and a date.
-    """
-
-
-YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
-):
-    YamlLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
-
-
-def parse_yaml(text: str) -> Any:
-    """Read a YAML text with `YamlLoader`.
-
-    Raises:
-        yaml.YAMLError: it is none.
-    """
-    return yaml.load(text, Loader=YamlLoader)
+from nmt.yaml_text import describe_problem, parse_yaml
 
 
 def resolve(
@@ -97,8 +62,11 @@ def resolve(
             raise UnusableInput(f"--set {assignment}: unknown group; {nearest(group, groups)}")
         try:
             values[group][key] = parse_yaml(text) if text else ""
-        except yaml.YAMLError:
-            raise UnusableInput(f"--set {assignment}: the value is not YAML; quote it") from None
+        except yaml.YAMLError as error:
+            raise UnusableInput(
+                f"--set {assignment}: the value is not valid YAML ({describe_problem(error)}); "
+                "quote it"
+            ) from None
     for group, entries in values.items():
         fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
         for key in entries:

@@ -155,7 +155,7 @@ def test_options_come_from_the_settings_file(tmp_path) -> None:
 
 def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
     for key in ("max-minutes", "max_minutes"):
-        name = write(tmp_path / "c.yaml", f"train: {{data: d, output: o, {key}: 7}}\n")
+        name = write(tmp_path / "c.yaml", f"\ufefftrain: {{data: d, output: o, {key}: 7}}\n")
         assert run("--config", name)[2].get("max_minutes") == 7
 
 
@@ -165,6 +165,9 @@ def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
         ("workers: 1:4", "workers", "1:4"),
         ("workers: 1", "workers", "1"),
         ("workers: no", "workers", "no"),
+        ("workers: 1_000", "workers", "1_000"),
+        ("workers: 1.10", "workers", "1.10"),
+        ("workers: True", "workers", "True"),
         ("references: [1, 2026-11-22]", "references", ["1", "2026-11-22"]),
         ("references: one", "references", ["one"]),
         ("use_gpu: no", "use_gpu", False),
@@ -214,8 +217,12 @@ def test_an_option_may_have_the_name_of_a_group(tmp_path) -> None:
         ("data_: d", "data"),
         ("trainin: {epochs: 3}", "training"),
         ("- a\n- b", "key: value"),
-        ("a: [", "not a YAML file"),
-        ("\x00", "not a YAML file"),
+        ("a: [", "not valid YAML: line 1"),
+        ("\x00", "not valid YAML"),
+        ("train: {data: d,\n output: o,\n data: e}", "line 3: the key 'data' stands in line 1"),
+        ("training:\n  epochs: 1\n  epochs: 2", "line 3: the key 'epochs' stands in line 2"),
+        ("train: {max-minutes: 1, max_minutes: 2}", "'max-minutes' and 'max_minutes' are one"),
+        ("references: [a, null]", "takes one value, not an empty one"),
     ],
 )
 def test_a_bad_settings_file_is_refused_in_one_line(tmp_path, content, message) -> None:
@@ -234,6 +241,10 @@ def test_a_settings_file_that_is_not_there(tmp_path) -> None:
         assert status == 2
         assert error.startswith(f"error: {name}")
         assert len(error.strip().splitlines()) == 1
+    (tmp_path / "latin.yaml").write_bytes(b"output: K\xf6ter\n")
+    status, error, _ = run("--config", str(tmp_path / "latin.yaml"))
+    assert (status, error.count("\n")) == (2, 1)
+    assert "not UTF-8" in error
 
 
 def test_each_end_has_its_status() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nmt.configuration import parse_yaml, resolve
+from nmt.configuration import resolve
 from nmt.settings import ModelSettings, TrainingSettings, check_sizes
+from nmt.yaml_text import parse_yaml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

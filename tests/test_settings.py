@@ -3,10 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from nmt.configuration import changed, parse_yaml, resolve
+from nmt.configuration import changed, resolve
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings, Settings, check_sizes
+from nmt.yaml_text import parse_yaml
 
 
 def refusal(**sources) -> str:
@@ -51,20 +52,6 @@ def test_assignments_are_yaml() -> None:
     assert found.training.max_minutes is None
     assert found.model.attention == "none"
     assert found.search.max_length_ratio == 1.5
-
-
-def test_yaml_means_what_it_says() -> None:
-    """PyYAML's own YAML 1.1 makes 64, False, a date and octal 8 of these."""
-    for text in ("1:4", "1:30:00", "1:30.5", "no", "yes", "on", "off", "NO", "y", "2026-11-22"):
-        assert parse_yaml(text) == text
-    assert parse_yaml("010") == "010"
-    plain = "{a: 1, b: -2.5, c: 3e-4, d: true, e: null, f: ~, g: 8_000, h: [.5, 1., 1e3], i: 0x10}"
-    assert parse_yaml(plain) == {
-        **{"a": 1, "b": -2.5, "c": 3e-4, "d": True, "e": None, "f": None, "g": 8000},
-        **{"h": [0.5, 1.0, 1000.0], "i": 16},
-    }
-    assert isinstance(parse_yaml("3"), int)
-    assert isinstance(parse_yaml("1e3"), float)
 
 
 def test_norwegian_is_a_language() -> None:

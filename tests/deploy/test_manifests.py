@@ -15,6 +15,8 @@ from ray._private import ray_constants
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.dashboard.modules.job.job_supervisor import JobSupervisor
 
+from nmt.yaml_text import parse_yaml
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay_v1_6_2.yaml").read_text("utf-8"))
 MANIFESTS = sorted((ROOT / "deploy").glob("*.yaml"))
@@ -22,7 +24,7 @@ CLUSTER = ROOT / "cluster.yaml"
 
 
 def read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text("utf-8"))
+    return parse_yaml(path.read_text("utf-8"))
 
 
 def job_of(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""YAML as its writers mean it: YAML 1.2's plain values, each key once, no more than is written.
+
+PyYAML itself follows YAML 1.1 (``no`` is false, ``1:4`` is 64), keeps the last of several equal
+keys, and lets a few lines of aliases stand for more values than fit into memory.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+_MOST_VALUES = 10_000  # of a file whose aliases are written out
+
+
+class YamlLoader(yaml.SafeLoader):
+    """``1:4``, ``no`` and ``2026-11-22`` are text; a key stands once in its mapping."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """See `yaml.composer.Composer`; refuses what must not be constructed."""
+        node = super().get_single_node()
+        if node is not None:
+            self._check(node, {})
+        return node
+
+    def _check(self, node: yaml.Node, sizes: dict[int, int]) -> int:
+        """Refuse keys that stand twice, and aliases without end; returns how many values there are.
+
+        Args:
+            node: where to begin.
+            sizes: values below each node that was checked, by its identity; 0 while it is.
+        """
+        known = sizes.get(id(node))
+        if known == 0:
+            raise _problem("a value that holds an alias of itself", node)
+        if known is not None:
+            return known
+        sizes[id(node)] = 0
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys([key for key, _ in node.value])
+            children = [child for pair in node.value for child in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        size = 1 + sum(self._check(child, sizes) for child in children)
+        if size > _MOST_VALUES:
+            raise _problem(
+                f"more than {_MOST_VALUES:,} values, each time that aliases repeat one counted",
+                node,
+            )
+        sizes[id(node)] = size
+        return size
+
+    def _check_keys(self, keys: list[yaml.Node]) -> None:
+        lines: dict[Any, int] = {}
+        for key in keys:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            merge = key.tag.endswith(":merge")
+            value = key.value if merge else self.construct_object(key)
+            line = key.start_mark.line + 1
+            if value in lines:
+                raise _problem(
+                    f"the key '{key.value}' stands in line {lines[value]} already; keep one of "
+                    "them",
+                    key,
+                )
+            lines[value] = line
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """See `yaml.constructor.BaseConstructor`; a value that its tag does not fit is an error
+        of the text, not of the program."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):
+            kind = node.tag.rsplit(":", 1)[-1]
+            raise _problem(f"'{str(node.value)[:40]}' is no {kind}; quote it", node) from None
+
+
+def _problem(text: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, text, node.start_mark)
+
+
+def _standard_resolvers(*tags: str) -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
+    return {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":")[-1] in tags]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+class SpelledLoader(YamlLoader):
+    """All values are text, as they are written, but for null: ``1_000`` may name a folder."""
+
+
+SpelledLoader.yaml_implicit_resolvers = _standard_resolvers("null", "merge")
+YamlLoader.yaml_implicit_resolvers = _standard_resolvers("null", "merge")
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    YamlLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
+def parse_yaml(text: str, spelled: bool = False) -> Any:
+    """Read a YAML text.
+
+    Args:
+        text: one document.
+        spelled: whether numbers, true and false remain text, as they are written.
+
+    Raises:
+        yaml.YAMLError: it is none; see `describe_problem`.
+    """
+    try:
+        return yaml.load(text, Loader=SpelledLoader if spelled else YamlLoader)
+    except RecursionError:
+        raise yaml.YAMLError("nested too deeply") from None
+
+
+def describe_problem(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML text, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split()).replace(' in "<unicode string>",', "")
+    return f"line {mark.line + 1}: {' '.join(str(getattr(error, 'problem', '')).split())}"
