@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest
+from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
@@ -169,46 +170,79 @@ class Translator:
 
     def plot_attention(
         self,
-        text: str,
+        text: str | Translation,
         path: str | os.PathLike[str],
         reference: str | None = None,
         words: bool = False,
+        **options: Any,
     ) -> Translation:
         """Draw where the model looked while it translated one sentence.
 
         Args:
-            text: the source sentence.
+            text: the source sentence, or what `translate` made of one: that is drawn as it is.
             path: PNG file or URI to write.
             reference: draw the attention along this translation instead of the model's own.
             words: show whole words instead of subwords.
+            options: settings of the search, as `translate` takes them.
+
+        Returns:
+            The translation that is drawn.
 
         Raises:
-            UnusableInput: the model has no attention, or the text is blank.
+            UnusableInput: the model has no attention, the text or its translation is blank, or
+                there is nothing to search that options or a reference could be for.
         """
-        results = self.force([text], [reference]) if reference else self.translate([text])
-        image = _draw(text, results[0], words, caption="reference" if reference else "")
+        if reference is not None and (options or isinstance(text, Translation)):
+            what = "a Translation" if isinstance(text, Translation) else "options of the search"
+            raise UnusableInput(f"along a reference nothing is searched; leave {what} out")
+        if reference is None:
+            (result,) = self._translated([text], options)
+        else:
+            (result,) = self.force([str(text)], [reference])
+        image = _draw(text, result, words, caption="reference" if reference else "")
         Location(path).write_bytes(image)
-        return results[0]
+        _tell_missing([image])
+        return result
 
     def plot_attentions(
-        self, texts: Sequence[str], path: str | os.PathLike[str], words: bool = False
+        self,
+        texts: Iterable[str | Translation],
+        path: str | os.PathLike[str],
+        words: bool = False,
+        **options: Any,
     ) -> list[Translation]:
         """Draw where the model looked while it translated sentences, many on a page.
 
         Args:
-            texts: the source sentences.
+            texts: the source sentences, or what `translate` made of them.
             path: PDF file or URI to write.
             words: show whole words instead of subwords.
+            options: settings of the search, as `translate` takes them.
+
+        Returns:
+            The translations that are drawn.
 
         Raises:
-            UnusableInput: the model has no attention, or a text is blank.
+            UnusableInput: as `plot_attention` does.
         """
         from nmt.report.sheet import contact_sheet
 
-        results = self.translate(texts)
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        results = self._translated(texts, options)
         drawn = [_draw(text, result, words) for text, result in zip(texts, results, strict=True)]
         Location(path).write_bytes(contact_sheet(drawn))
+        _tell_missing(drawn)
         return results
+
+    def _translated(
+        self, texts: Sequence[str | Translation], options: Mapping[str, Any]
+    ) -> list[Translation]:
+        """The texts' translations, and those that were given as they are."""
+        sources = [text for text in texts if not isinstance(text, Translation)]
+        if options and texts and not sources:
+            raise UnusableInput("a Translation is drawn as it is; leave options of the search out")
+        found = iter(self.translate(sources, **options))
+        return [text if isinstance(text, Translation) else next(found) for text in texts]
 
     def _settings(self, options: Mapping[str, Any]) -> SearchSettings:
         values = {key: value for key, value in options.items() if value is not None}
@@ -303,7 +337,7 @@ class Translator:
                 yield row, segment, targets[row], likely[i, :count], weights[i]
 
 
-def _draw(text: str, result: Translation, words: bool, caption: str = "") -> bytes:
+def _draw(text: str | Translation, result: Translation, words: bool, caption: str = "") -> bytes:
     """The heatmap of one translation as PNG."""
     from nmt.report.heatmap import attention_heatmap
 
@@ -311,7 +345,16 @@ def _draw(text: str, result: Translation, words: bool, caption: str = "") -> byt
         raise UnusableInput("nothing to draw: the sentence or its translation is empty")
     if result.attention is None:
         raise UnusableInput("the model has no attention to draw (model.attention=none)")
-    return attention_heatmap(*result.heatmap(words), title=text, caption=caption)
+    title = text.text if isinstance(text, Translation) else text
+    return attention_heatmap(*result.heatmap(words), title=title, caption=caption)
+
+
+def _tell_missing(pictures: Sequence[bytes]) -> None:
+    """Say which package has the characters that pictures could not show."""
+    from nmt.report import picture
+
+    if line := picture.warning(pictures):
+        say(f"warning: {line}")
 
 
 def _halved(

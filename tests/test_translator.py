@@ -151,6 +151,30 @@ def test_plots_are_pictures(translator, texts, tmp_path) -> None:
     assert not (tmp_path / "none.png").exists()
 
 
+def test_what_is_drawn_is_what_was_translated(translator, texts, tmp_path) -> None:
+    greedy, beams = translator.translate(texts), translator.translate(texts, beam_size=3)
+    text, beam = next(
+        (text, beam)
+        for text, one, beam in zip(texts, greedy, beams, strict=True)
+        if one.text != beam.text
+    )
+    shown = translator.plot_attention(text, tmp_path / "beam.png", beam_size=3)
+    assert shown.tokens == beam.tokens
+    assert translator.plot_attention(beam, tmp_path / "given.png") is beam
+    one, other = translator.plot_attentions([beam, text], tmp_path / "maps.pdf", beam_size=3)
+    assert one is beam
+    assert other.tokens == beam.tokens
+    for given, options in (
+        (beam, {"beam_size": 3}),
+        (beam, {"reference": "Der Hund."}),
+        (text, {"reference": "Der Hund.", "beam_size": 3}),
+        (text, {"beam": 3}),
+    ):
+        with pytest.raises(UnusableInput, match=r"leave .* out|no setting 'beam'"):
+            translator.plot_attention(given, tmp_path / "no.png", **options)
+    assert not (tmp_path / "no.png").exists()
+
+
 def test_heatmaps_show_subwords_or_whole_words(translator, texts, tmp_path) -> None:
     translator.plot_attention(texts[0], tmp_path / "tokens.png")
     translator.plot_attention(texts[0], tmp_path / "words.png", words=True)

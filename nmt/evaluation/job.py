@@ -27,7 +27,7 @@ from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
-from nmt.report import page
+from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
 from nmt.storage import Location
 from nmt.version import __version__
@@ -271,6 +271,8 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
     names = [str(request.candidate), str(request.baseline or "")]
     if plot := length_plot(report["by_length"], names if request.baseline else names[:1]):
         (request.output / "lengths.png").write_bytes(plot)
+        if line := picture.warning([plot]):
+            say(f"warning: {line}")
     html = page.render(report, candidate.heatmaps(_HEATMAPS))
     (request.output / "index.html").write_text(html)
     (request.output / "report.json").write_json(report)

@@ -131,5 +131,13 @@ class FinishedOutput:
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
         """The first of its attention heatmaps, with headings."""
-        files = (self.location / "report" / "heatmaps").files(".png")[:count]
-        return [(f"row {int(file.name[4:-4])}", file.read_bytes()) for file in files]
+        return read_heatmaps(self.location, count)
+
+
+def read_heatmaps(output: Location, count: int | None = None) -> list[tuple[str, bytes]]:
+    """The first heatmaps of a translation job in the order of its rows, each with a heading."""
+    from nmt.report import picture  # loads matplotlib
+
+    files = (output / "report" / "heatmaps").files(".png")[:count]
+    images = [file.read_bytes() for file in files]
+    return [(f"#{picture.name(image)}", image) for image in images]

@@ -1,9 +1,12 @@
 """PNG files that say what they are called and which characters they could not show."""
 
 import io
+from collections.abc import Iterable
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
+
+from nmt.report import fonts
 
 _NAME, _MISSING = "Title", "Missing glyphs"  # keywords of PNG text chunks
 
@@ -37,6 +40,11 @@ def name(picture: bytes) -> str:
 def missing(picture: bytes) -> str:
     """The characters that a picture of ``png`` shows as boxes, because no font has them."""
     return _text(picture, _MISSING)
+
+
+def warning(pictures: Iterable[bytes]) -> str | None:
+    """What to install so that pictures show no boxes; see ``nmt.report.fonts.warning``."""
+    return fonts.warning("".join(map(missing, pictures)))
 
 
 def _text(picture: bytes, keyword: str) -> str:

@@ -16,6 +16,7 @@ import keras
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
 from nmt.model.seq2seq import Seq2Seq
+from nmt.report import picture
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
@@ -353,9 +354,12 @@ class Training:
         self._latest |= line
         self._folder.add_validation(line)
         self.hooks.measure(progress.step, validation_scalars(line))
-        for number, image in enumerate(self.validator.heatmaps(training.heatmaps), 1):
+        images = list(self.validator.heatmaps(training.heatmaps))
+        for number, image in enumerate(images, 1):
             write = partial(self._folder.add_heatmap, progress.step, number, image)
             self._store("a heatmap", write)
+        if advice := picture.warning(images):
+            self.hooks.say(f"warning: {advice}")
         if best and outcome.bleu > progress.average_bleu:
             self._save_model(line, self.output / "model")
         if progress.step in self._best.steps(self._folder.validations):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from nmt.corpus.columns import texts_of
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
@@ -142,7 +144,7 @@ def translate_unit(
         screened = screened.without(lost)
         table = tabulate(results, result_schema(work.search.n_best, work.alignments))
         files = compose_files(unit, rows, screened, table, work.alignments)
-        draw(unit, screened.kept, results, work, output)
+        draw(unit, rows.ids, screened.kept, results, work, output)
         record = compose_record(unit, rows, screened, table)
         record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
         record["alignment"] = _alignment_counts(rows, screened, results, work, translator, attempts)
@@ -154,13 +156,19 @@ def translate_unit(
 
 
 def draw(
-    unit: Unit, kept: list[int], results: Sequence[Translation], work: Work, output: Output
+    unit: Unit,
+    ids: pa.Array,
+    kept: list[int],
+    results: Sequence[Translation],
+    work: Work,
+    output: Output,
 ) -> None:
     """Write the heatmaps of the rows that were sampled, and where the words of those on the page
     looked; a split sentence's could not be read.
 
     Args:
         unit: whose rows they are.
+        ids: of all its rows; the heatmaps are named by them.
         kept: positions of the rows that were translated.
         results: what became of each of them.
         work: says which rows are sampled.
@@ -180,8 +188,9 @@ def draw(
         if result.attention is not None and result.attention.size:
             from nmt.report.heatmap import attention_heatmap
 
-            drawn = result.heatmap(work.heatmap_words)
-            output.write_heatmap(number, attention_heatmap(*drawn, title=result.text))
+            name, drawn = str(ids[i].as_py()), result.heatmap(work.heatmap_words)
+            image = attention_heatmap(*drawn, title=result.text, name=name)
+            output.write_heatmap(number, name, image)
 
 
 def _alignment_counts(

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from nmt.console import say
 from nmt.errors import JobFailed
 from nmt.evaluation.forms import described
 from nmt.evaluation.sentences import References
@@ -74,18 +75,23 @@ def close(
         "versions": _versions(),
     }
     # Loads matplotlib, which is not needed before.
+    from nmt.report import picture
     from nmt.report.length_plot import length_plot
     from nmt.report.sheet import contact_sheet
 
     output.guard()
     folder = request.output / "report"
     (folder / "report.json").write_json(report)
+    images = output.heatmaps()
+    drawn = [image for _, image in images]
+    if images and request.heatmap_pages:
+        (folder / "heatmaps.pdf").write_bytes(contact_sheet(drawn))
+    (folder / "index.html").write_text(page.render(report, images))
     if plot := length_plot(report.get("by_length", []), [report["title"]]):
         (folder / "lengths.png").write_bytes(plot)
-    images = [(f"row {row}", image) for row, image in sorted(output.heatmaps().items())]
-    if images and request.heatmap_pages:
-        (folder / "heatmaps.pdf").write_bytes(contact_sheet([image for _, image in images]))
-    (folder / "index.html").write_text(page.render(report, images))
+        drawn.append(plot)
+    if line := picture.warning(drawn):
+        say(f"warning: {line}")
     manifest = {
         **job,
         "exit_status": status,

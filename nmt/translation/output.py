@@ -27,11 +27,15 @@ import pyarrow as pa
 from nmt import lease
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
+from nmt.evaluation.outputs import read_heatmaps
 from nmt.evaluation.sentences import read_table
 from nmt.storage import Location
 from nmt.translation.corpus import Unit
 
 FOLDERS = ("translations", "rejected", "alignments")
+# In the name of a file: none of them means anything to a file system or a shell.
+_UNSAFE = re.compile(r"[^\w.-]+")
+_LONGEST_NAME = 40  # characters of it, at most 160 bytes
 _OURS = re.compile(r"(?:part-)?(?:g\d+-)?\d+\.(?:parquet|json|attempts)")
 
 
@@ -202,14 +206,15 @@ class Output:
         files = (self.location / "_units").files(".json")
         return [file for file in files if pattern.fullmatch(file.name)]
 
-    def write_heatmap(self, row: int, image: bytes) -> None:
-        """Store a row's heatmap."""
-        (self.location / "report" / "heatmaps" / f"row-{row:09d}.png").write_bytes(image)
+    def write_heatmap(self, row: int, name: str, image: bytes) -> None:
+        """Store a row's heatmap; what people call the row stands in the file's name, too."""
+        called = "" if name == str(row) else _UNSAFE.sub("_", name)[:_LONGEST_NAME].strip("._-")
+        file = f"row-{row:09d}{called and '-'}{called}.png"
+        (self.location / "report" / "heatmaps" / file).write_bytes(image)
 
-    def heatmaps(self) -> dict[int, bytes]:
-        """The heatmaps by row number."""
-        files = (self.location / "report" / "heatmaps").files(".png")
-        return {int(file.name[4:-4]): file.read_bytes() for file in files}
+    def heatmaps(self) -> list[tuple[str, bytes]]:
+        """The heatmaps with headings, in the order of the rows."""
+        return read_heatmaps(self.location)
 
     def write_attention(self, unit: int, looked: list[dict[str, Any]]) -> None:
         """Store where the words of some rows of a unit looked, each with its ``row``."""

@@ -246,9 +246,10 @@ def _in_place(rows: pa.Table, lost: Mapping[int, str], count: int) -> pa.Table:
 
 def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
     """Translate those rows of units again whose attention is looked at, and store that."""
-    kept, texts, looked_at = [], [], plan.work.heatmaps | plan.work.page
+    kept, texts, ids, looked_at = [], [], {}, plan.work.heatmaps | plan.work.page
     for unit in units:
         rows = _read(unit, plan.work)
+        ids[unit.number] = rows.ids
         wanted = [i for i in range(len(rows.texts)) if unit.first + i in looked_at]
         screened = translator.screen([rows.texts[i] for i in wanted])
         kept += [(unit, wanted[i]) for i in screened.kept]
@@ -261,7 +262,7 @@ def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
             own = [place for place, (owner, _) in enumerate(drawn) if owner == unit]
             positions = [drawn[place][1] for place in own]
             found = [results[place] for place in own]
-            draw(unit, positions, found, plan.work, output_of(plan.work))
+            draw(unit, ids[unit.number], positions, found, plan.work, output_of(plan.work))
     attempts.clear()
 
 

@@ -165,6 +165,20 @@ def test_heatmaps_are_enlarged_by_keyboard_alone(opened):
     wait_until(lambda _: browser.switch_to.active_element == buttons[2])
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_pictures_are_as_light_or_dark_as_the_page(opened, dark):
+    browser = opened(full_report())
+    view_at(browser, DESKTOP, dark=dark)
+    button = browser.find_element(By.CSS_SELECTOR, "button.picture")
+    small = button.find_element(By.TAG_NAME, "img").screenshot_as_png
+    button.click()
+    for png in (small, browser.find_element(By.CSS_SELECTOR, ".stage img").screenshot_as_png):
+        pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+        ground, ink = np.median(pixels), pixels.min() if not dark else pixels.max()
+        assert ground < 60 if dark else ground > 240
+        assert abs(float(ink) - ground) > 120
+
+
 def test_printed_pages_hold_what_was_folded_away(opened):
     browser = opened(full_report())
     browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")

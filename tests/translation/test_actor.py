@@ -167,7 +167,29 @@ def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset
     assert 0 <= attention["shared"] <= min(attention["gold"], attention["found"])
     assert diagonal["shared"] > 0
     assert counts["malformed"] == 0
-    assert [p.name for p in (tmp_path / "out/report/heatmaps").iterdir()] == ["row-000000001.png"]
+    images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
+    assert images == [f"row-000000001-{pairs[1]['id']}.png"]
+
+
+IDS = ["../../up", "a/b", "a\\b", "A/b", "con", ".hidden", "文書 12", "x" * 400, "a\x00b\n", "<b>"]
+
+
+def test_heatmaps_are_named_by_the_ids_whatever_these_are(tmp_path, demo_dataset, translator):
+    from corpora import rows
+
+    sources = [row["source"] for row in rows(demo_dataset, "test")[: len(IDS)]]
+    pq.write_table(pa.table({"id": IDS, "source": sources}), tmp_path / "in.parquet")
+    everywhere = frozenset(range(len(IDS)))
+    _, out = run(tmp_path / "in.parquet", tmp_path / "out", translator, heatmaps=everywhere)
+    pages = out.heatmaps()
+    assert [name for name, _ in pages] == [f"#{name}" for name in IDS]
+    files = sorted(path.name for path in (tmp_path / "out/report/heatmaps").iterdir())
+    assert len(files) == len(IDS)
+    assert files[:3] == [
+        "row-000000000-up.png", "row-000000001-a_b.png", "row-000000002-a_b.png",
+    ]  # fmt: skip
+    assert "文書_12" in files[6]
+    assert all(len(name.encode()) < 200 and name.isprintable() for name in files)
 
 
 JOB = {"model_id": "m", "settings": {"search": {"beam_size": 1}}}

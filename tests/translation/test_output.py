@@ -43,7 +43,7 @@ def run(folder: Path, beam: int) -> None:
             }
             record = {"unit": unit.number, "first": unit.first, "counts": counts(count)}
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
-    out.write_heatmap(beam, b"image")
+    out.write_heatmap(beam, str(beam), b"image")
     records = out.records().values()
     (folder / "report").mkdir(exist_ok=True)
     (out.location / "report/index.html").write_text("<html>")
