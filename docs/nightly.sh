@@ -52,8 +52,8 @@ for days in 1 2 3 4 5 6 7; do
     fi
 done
 
-command=(python jobs/translate.py --model "$MODEL" --input "$INPUT/$date" --output "$OUTPUT/$date")
-if [ "${baseline:-none}" != none ]; then command+=(--baseline "$baseline" --gate); fi
+command=(python jobs/translate.py --model "$MODEL" --input "$INPUT/$date" --output "$OUTPUT/$date" --gate)
+if [ "${baseline:-none}" != none ]; then command+=(--baseline "$baseline"); fi
 # shellcheck disable=SC2206  # several words are meant
 command+=(${OPTIONS:-})
 

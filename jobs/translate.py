@@ -103,7 +103,9 @@ def translate(
     gate: Annotated[
         bool,
         typer.Option(
-            "--gate", help="Status 3 if it drifted from the baseline; --set drift.score=0.1 …"
+            "--gate",
+            help="Status 3 at any alarm: a number beyond gate.…, or too far from the baseline's "
+            "(drift.…).",
         ),
     ] = False,
     notify: Annotated[
@@ -168,6 +170,7 @@ def translate(
         group_by=tuple(group_by or ()),
         gate=gate,
         drift=settings.drift,
+        gates=settings.gate,
         notify=notify,
         cost_per_hour=cost_per_hour,
         overwrite=overwrite,

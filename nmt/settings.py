@@ -418,6 +418,33 @@ class DriftSettings(_Group):
     )
 
 
+class GateSettings(_Group):
+    """What is an alarm whatever the nights before were like (`jobs/translate.py`); null is never.
+
+    Good systems on text of their own kind stay far below: a few per cent of suspicious
+    translations, hardly one that is cut off or repeats itself, a mean score above -0.5.
+    """
+
+    suspicious: float | None = Field(
+        0.2, ge=0, le=1, description="More than this share of the translations is suspicious."
+    )
+    truncated: float | None = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="More than this share of the translations is cut off at the length limit.",
+    )
+    repetition: float | None = Field(
+        0.05, ge=0, le=1, description="More than this share of the translations repeat themselves."
+    )
+    score: float | None = Field(
+        -1.0,
+        le=0,
+        description="The mean score is below this (nats a token); -1 is a probability of one in "
+        "three a token.",
+    )
+
+
 class Settings(_Group):
     """All groups of settings."""
 
@@ -426,6 +453,7 @@ class Settings(_Group):
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
     drift: DriftSettings = DriftSettings()
+    gate: GateSettings = GateSettings()
 
 
 # Settings that only say how long or on how much hardware, or what faults do: a rerun may change

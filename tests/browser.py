@@ -73,6 +73,11 @@ def console_complaints(driver: "webdriver.Chrome") -> list[str]:
     return [e["message"] for e in entries if e["level"] in {"WARNING", "SEVERE"}]
 
 
+def height(driver: "webdriver.Chrome") -> int:
+    """How many pixels the whole page is high."""
+    return driver.execute_script("return document.documentElement.scrollHeight")
+
+
 def overflowing(driver: "webdriver.Chrome") -> list[str]:
     """Elements that stick out of the right side of the window, unless they can be scrolled to."""
     return driver.execute_script(

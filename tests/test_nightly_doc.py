@@ -11,7 +11,7 @@ import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt.settings import DriftSettings, SearchSettings
+from nmt.settings import DriftSettings, GateSettings, SearchSettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/nightly.md").read_text("utf-8")
@@ -42,8 +42,9 @@ def test_every_option_and_setting_is_one() -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", done.stdout))
     told = set(re.findall(r"`(--[a-z][a-z-]+)", PAGE))
     assert told <= known, told - known
-    rows = re.findall(r"^\| `drift\.(\w+)` \| ([0-9.]+) \|", PAGE, re.MULTILINE)
-    assert {name: float(value) for name, value in rows} == DriftSettings().model_dump()
+    for group, settings in (("drift", DriftSettings()), ("gate", GateSettings())):
+        rows = re.findall(rf"^\| `{group}\.(\w+)` \| ([0-9.-]+) \|", PAGE, re.MULTILINE)
+        assert {name: float(value) for name, value in rows} == settings.model_dump()
 
 
 def test_links_lead_somewhere() -> None:
@@ -62,7 +63,7 @@ def test_the_state_of_a_night_is_told_from_its_files(saved_models, tmp_path) -> 
     (tmp_path / "in.txt").write_bytes(b"The dog sleeps.\n\xff\n")
     translate(saved_models[0], tmp_path / "in.txt", out, search=SearchSettings())
     told = bash(state, OUT=str(out))
-    assert "finished, status 3: 50.00 % of the rows were rejected" in told.stdout, told.stderr
+    assert "finished, status 3: a gate says no: 50.0 % of the rows are rejected" in told.stdout, told.stderr
     assert bash(reasons, OUT=str(out)).stdout.split() == ["1", "broken_utf8"]
     (out / "_SUCCESS").unlink()
     assert "begun: 1 units, 2 rows are done" in bash(state, OUT=str(out)).stdout
@@ -98,5 +99,5 @@ def test_the_script_tries_again_only_what_failed(tmp_path, ends, status, calls) 
     assert len(said) == calls
     assert set(said) == {
         "jobs/translate.py --model /m --input /in/2026-01-05 "
-        f"--output {tmp_path}/out/2026-01-05 --baseline {night} --gate --beam-size 5"
+        f"--output {tmp_path}/out/2026-01-05 --gate --baseline {night} --beam-size 5"
     }

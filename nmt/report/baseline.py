@@ -19,12 +19,12 @@ def comparison(
 
     Args:
         comparison: of the report; without metrics and rates there is nothing to show.
-        alarms: of the report; a rate that is one is marked.
+        alarms: of the report; a rate that is one against the baseline is marked.
         rates: name, meaning and way of writing of each rate.
         throughput: name and way of writing of each number of the throughput.
     """
     metrics = comparison.get("metrics") or []
-    measures = {str(alarm.get("measure")) for alarm in alarms}
+    measures = {str(alarm.get("measure")) for alarm in alarms if "baseline" in alarm}
     beside = [
         _beside(names.get(key, (words(key), number)), entry, key in measures)
         for names, part in ((rates, "rates"), (throughput, "throughput"))

@@ -6,7 +6,8 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
     kind        "evaluation" for one of jobs/evaluate.py
     created     ISO 8601 time
     verdict     how the job ended; exit_status
-    alarms      [{measure, value, baseline, limit, text}]
+    alarms      [{measure, value, baseline, limits {setting: limit}, text}]; verdict tells the texts
+                too, after a colon
     model       id, name, direction ("en → de"), parameters, ...
     counts      rows, translated, rejected, empty, truncated, source_tokens, target_tokens,
                 rejected_by_reason {reason: number}

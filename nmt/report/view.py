@@ -130,18 +130,14 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
 def _verdict(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """How the job ended, with its alarms; None where the report does not say."""
     alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
-    text = report.get("verdict")
-    if text is None and not alarms:
+    said = str(report.get("verdict") or "")
+    if alarms:  # the verdict tells them in one line; here each has one of its own
+        said = said.partition(": ")[0] or "alarms"
+    if not said:
         return None
-    # The alarms have lines of their own.
-    said = str(text or "").partition("; drift alarm: ")[0]
-    if alarms and said == "done":
-        said = "Done, but with drift alarms"
-    if alarms and (not said or said.startswith("drift alarm: ")):
-        said = "A gate says no" if report.get("exit_status") else "Drifted from the baseline"
     return {
         "text": said[:1].upper() + said[1:],
-        "alarms": alarms,
+        "alarms": [text[:1].upper() + text[1:] for text in alarms],
         "warn": bool(alarms) or bool(report.get("exit_status")),
     }
 
@@ -191,11 +187,18 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
         shown.append({"label": "Translated otherwise", "value": changed, "note": note})
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
+    measures = {alarm.get("measure") for alarm in report.get("alarms") or []}
     if "translated" in counts:
         rows = f"of {number(counts['rows'])} rows" if "rows" in counts else None
         shown.append({"label": "Sentences", "value": number(counts["translated"]), "note": rows})
     elif "rows" in counts:
         shown.append({"label": "Sentences", "value": number(counts["rows"]), "note": "rows read"})
+    if "suspicious" in rates:
+        note = "looping, empty, cut off, low score or coverage"
+        shown.append(
+            {"label": "Suspicious", "value": percent(rates["suspicious"]), "note": note,
+             "alarm": "suspicious" in measures}
+        )  # fmt: skip
     if "sentences_per_second" in throughput:
         actors = throughput.get("actors")
         team = f"{number(actors)} actor{'' if actors == 1 else 's'}" if actors else None
@@ -203,11 +206,10 @@ def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[st
         shown.append({"label": "Sentences/s", "value": speed, "note": team})
     if "rejected" in counts:
         share = f"{percent(rates['rejected'])} of rows" if "rejected" in rates else None
-        rejected = counts["rejected"]
-        alarm = is_number(rejected) and rejected > 0
         shown.append(
-            {"label": "Rejected", "value": number(rejected), "note": share, "alarm": alarm}
-        )
+            {"label": "Rejected", "value": number(counts["rejected"]), "note": share,
+             "alarm": "rejected" in measures}
+        )  # fmt: skip
     return shown
 
 

@@ -161,7 +161,7 @@ def _share(ray: Any, request: TrainRequest) -> cluster.Share:
 
 def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:
     """What config.yaml holds: every setting of a training as resolved, with the dataset's hash."""
-    settings = request.settings.model_dump(exclude={"drift"})
+    settings = request.settings.model_dump(exclude={"drift", "gate"})
     return {
         "dataset": {"location": str(request.data), "hash": dataset.hash},
         "init_from": str(request.init_from) if request.init_from else None,

@@ -58,7 +58,7 @@ def close(
             f"and {counts['rejected']:,} rejected; give another --output"
         )
     measured = measure(request, info, references, output, records, seconds)
-    status, verdict = judge(request, measured)
+    status, verdict = judge(request, measured["alarms"])
     report = {
         "title": f"Translation of {Location(request.input).name}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nmt.evaluation import drift, samples
+from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline
 from nmt.evaluation.comparison import LISTED
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
-from nmt.settings import DriftSettings
 from nmt.translation.scoring import Scoring
 
 _SPEEDS = ("sentences_per_second", "target_tokens_per_second")
@@ -21,20 +20,18 @@ def compared(
     earlier: Mapping[str, Any],
     baseline: Baseline,
     scoring: Scoring,
-    settings: DriftSettings,
 ) -> dict[str, Any]:
-    """The entries ``comparison`` and ``alarms`` of a report.
+    """The entry ``comparison`` of a report.
 
     Args:
         report: of the translation; it holds rates, throughput and perhaps scores.
         earlier: the baseline's report.
         baseline: the baseline.
         scoring: has read the translation, and what the baseline has of it.
-        settings: of the alarms.
     """
     found = report["throughput"]
     speeds = {name: found[name] for name in _SPEEDS if found[name]}  # 0: nothing was decoded
-    comparison = {
+    return {
         "baseline": str(baseline.output.location),
         "baseline_model_id": baseline.output.manifest["model_id"],
         "baseline_created": earlier.get("created"),
@@ -42,9 +39,16 @@ def compared(
         "rates": _beside(report["rates"], earlier["rates"]),
         "throughput": _beside(speeds, earlier.get("throughput") or {}),
     }
-    bleu = _bleu(comparison["metrics"]) or _whole_bleu(report, earlier)
-    alarms = drift.alarms(report["rates"], earlier["rates"], bleu, settings)
-    return {"comparison": comparison, "alarms": alarms}
+
+
+def bleu_of_both(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """BLEU beside the baseline's: of the sentences that both have, else of both outputs as they
+    are, if they were scored alike."""
+    paired = _bleu(report["comparison"]["metrics"])
+    own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
+    if paired is not None or own is None or other is None or own["text"] != other["text"]:
+        return paired
+    return {"score": own["score"], "baseline": other["score"]}
 
 
 def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -62,14 +66,6 @@ def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, d
 
 def _bleu(metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((entry for entry in metrics if entry["metric"] == "BLEU"), None)
-
-
-def _whole_bleu(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any] | None:
-    """BLEU of both outputs, whatever sentences they have, if both were scored alike."""
-    own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
-    if own is None or other is None or own["text"] != other["text"]:
-        return None
-    return {"score": own["score"], "baseline": other["score"]}
 
 
 def differences(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nmt.evaluation import samples
+from nmt.evaluation.alarms import alarms
 from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.forms import forms_of
 from nmt.evaluation.groups import Grouping, ValueCounts
@@ -28,8 +29,8 @@ def measure(
     records: list[Record],
     seconds: float,
 ) -> dict[str, Any]:
-    """Counts, rates, throughput and samples; with references scores; by groups; and beside the
-    baseline.
+    """Counts, rates, throughput and samples; with references scores; by groups; beside the
+    baseline; and what of all that is an alarm.
 
     Args:
         request: what was asked for.
@@ -77,8 +78,10 @@ def measure(
     if columns:
         report["groups"] = scoring.groups()
     if baseline is not None:
-        report |= comparing.compared(report, earlier, baseline, scoring, request.drift)
+        report["comparison"] = comparing.compared(report, earlier, baseline, scoring)
         report["differences"] = comparing.differences(baseline, scoring, read)
+    bleu = comparing.bleu_of_both(report, earlier) if baseline is not None else None
+    report["alarms"] = alarms(report["rates"], request.limits, earlier.get("rates"), bleu)
     if (aligned := summary.alignment(records)) is not None:
         report["alignment"] = aligned
     return report

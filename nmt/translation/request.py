@@ -12,9 +12,10 @@ from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
 from nmt.errors import UnusableInput
+from nmt.evaluation.alarms import Limits
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.sentences import References
-from nmt.settings import DriftSettings, SearchSettings, check_search
+from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import Location
 from nmt.translation import notification
 from nmt.translation.corpus import InputCorpus
@@ -53,6 +54,7 @@ class TranslateRequest:
     group_by: tuple[str, ...] = ()
     gate: bool = False
     drift: DriftSettings = field(default_factory=DriftSettings)
+    gates: GateSettings = field(default_factory=GateSettings)
     notify: str | None = None
     cost_per_hour: float | None = None
     overwrite: bool = False
@@ -72,6 +74,11 @@ class TranslateRequest:
         if self.cost_per_hour is not None:
             costs["cost"] = round(self.cost_per_hour * seconds / 3600, 4)
         return costs
+
+    @property
+    def limits(self) -> Limits:
+        """From where on its numbers are alarms."""
+        return Limits(self.gates, self.max_rejected, self.drift)
 
     @property
     def model_names(self) -> str:
@@ -112,10 +119,6 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     _check_groups(request, corpus)
     if request.baseline is not None:
         read_baseline(request.baseline, request.output)
-    elif request.gate:
-        raise UnusableInput(
-            "--gate needs --baseline, the output to compare with; leave it out on the first night"
-        )
     if request.notify is not None:
         notification.check(request.notify)
     own = {*_OWN_COLUMNS, *(["alternatives"] if request.search.n_best > 1 else [])}
@@ -191,7 +194,7 @@ def identify(
         "group_by": list(request.group_by),
         "baseline": None if baseline is None else str(baseline),
         "drift": request.drift.model_dump() if baseline else None,
-        "gate": request.gate,
+        "gated": request.gate,
     }
     dictionary = request.search.dictionary
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
@@ -211,5 +214,6 @@ def identify(
             **{name: value for name, value in asked.items() if value},
             "alignments": request.alignments,
             "max_rejected": request.max_rejected,
+            "gate": request.gates.model_dump(),
         },
     }

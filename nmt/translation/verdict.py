@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.evaluation.alarms import MAX_REJECTED
 from nmt.evaluation.ter import remark
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
@@ -46,36 +48,27 @@ class Verdict:
         if found := report.get("comparison"):
             lines.append(("baseline", found["baseline"]))
             lines.append(("", _comparison(found)))
-        lines += [("ALARM", alarm["text"]) for alarm in report.get("alarms") or []]
-        if self.exit_status:
-            lines.append(("status", f"{self.exit_status}: {self.reason}"))
+        said, _, _ = self.reason.partition(": ")
+        status = f" (exit status {self.exit_status})" if self.exit_status else ""
+        alarms = report["alarms"]
+        lines.append(("verdict", said + status + (":" if alarms else "")))
+        lines += [("", f"- {alarm['text']}") for alarm in alarms]
         return [f"{name:9} {text}".rstrip() for name, text in lines if text]
 
 
-def judge(request: TranslateRequest, report: dict[str, Any]) -> tuple[int, str]:
-    """The exit status of a translation, and why in one line.
+def judge(request: TranslateRequest, alarms: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """The exit status of a translation, and the one line that says how it ended and why.
 
     Args:
         request: the gates that were asked for.
-        report: holds counts, and where there is a baseline alarms.
-
-    Returns:
-        Alarms are told in any case, but only with `--gate` do they change the status.
+        alarms: as `nmt.evaluation.alarms` finds them. Rejected rows beyond ``--max-rejected``
+            change the status in any case, the others with ``--gate``.
     """
-    counts, said, status = report["counts"], [], 0
-    share = counts["rejected"] / max(counts["rows"], 1)
-    if share > request.max_rejected:
-        status = _GATE
-        said.append(
-            f"{100 * share:.2f} % of the rows were rejected, more than --max-rejected "
-            f"{100 * request.max_rejected:.2f} %"
-        )
-    alarms = [f"drift alarm: {alarm['text']}" for alarm in report.get("alarms") or []]
-    if alarms and request.gate:
-        status = _GATE
-    if not status:
-        said.append("done")
-    return status, "; ".join(said + alarms)
+    if not alarms:
+        return 0, "done"
+    closed = request.gate or any(MAX_REJECTED in alarm["limits"] for alarm in alarms)
+    said = "a gate says no" if closed else "done, but look"
+    return _GATE if closed else 0, f"{said}: {'; '.join(alarm['text'] for alarm in alarms)}"
 
 
 def _counts(counts: dict[str, Any]) -> str:
@@ -95,6 +88,7 @@ def _rates(rates: dict[str, float]) -> str:
     shown += [f"length ratio {number(rates.get('length_ratio'))}"]
     shown += [f"unknown tokens {percent(rates.get('unk'))}"]
     shown += [f"rejected {percent(rates.get('rejected'))}"]
+    shown += [f"suspicious {percent(rates.get('suspicious'))}"]
     if "attention_entropy" in rates:
         shown.append(f"entropy {number(rates['attention_entropy'])}")
     return ", ".join(shown)

@@ -43,12 +43,12 @@ def full_report() -> dict[str, Any]:
     return {
         "title": "Test set, nightly",
         "created": "2026-01-05T14:03:00+00:00",
-        "verdict": "done; drift alarm: score -0.620 against -0.400 of the baseline",
+        "verdict": "done, but look: the mean score is -0.620",
         "exit_status": 0,
         "alarms": [
             {
-                "measure": "score", "value": -0.62, "baseline": -0.4, "limit": 0.1,
-                "text": "score -0.620 against -0.400 of the baseline",
+                "measure": "score", "value": -0.62, "baseline": -0.4,
+                "limits": {"drift.score": 0.1}, "text": "the mean score is -0.620",
             }
         ],
         "groups": [
@@ -136,6 +136,15 @@ def full_report() -> dict[str, Any]:
         ],
         "versions": {"python": "3.11.9", "ray": "2.55.1"},
     }  # fmt: skip
+
+
+def long_report(count: int) -> dict[str, Any]:
+    """The full report with so many sentences in each list of them."""
+    report = full_report()
+    for name in ("samples", "suspicious", "differences"):
+        kinds = report[name]
+        report[name] = [{**kinds[i % len(kinds)], "id": i} for i in range(count)]
+    return report
 
 
 def attacked(value: Any) -> Any:

@@ -7,12 +7,13 @@ from browser import (
     DESKTOP,
     PHONE,
     console_complaints,
+    height,
     overflowing,
     requests_made,
     view_at,
 )
 from PIL import Image
-from reports import ATTACK, attacked_report, full_report, pictures
+from reports import ATTACK, attacked_report, full_report, long_report, pictures
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -87,6 +88,48 @@ def test_the_page_fits_the_screen_and_is_quiet(opened, tmp_path, size, dark):
     pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"))
     assert pixels.std() > 10
     assert (pixels.mean() < 100) is dark or (pixels.mean() > 155) is not dark
+
+
+@pytest.mark.parametrize(("size", "most"), [(DESKTOP, 7000), (PHONE, 10_000)], ids=str)
+def test_the_page_is_as_high_whatever_the_number_of_samples(opened, size, most):
+    heights = [height(opened(long_report(count), size=size)) for count in (20, 200)]
+    assert heights[0] == heights[1] < most
+    browser = opened(long_report(200), size=size)
+    assert overflowing(browser) == []
+    windows = browser.find_elements(By.CSS_SELECTOR, ".window")
+    assert len(windows) == 3
+    for window in windows:
+        assert window.size["height"] < size[1]  # what is around it can be reached, too
+        names = window.get_attribute("aria-labelledby")
+        assert browser.find_element(By.ID, names).tag_name in ("h2", "h3")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_headings_go_from_the_verdict_to_where_it_came_from(opened, size):
+    browser = opened(full_report(), size=size)
+    heads = browser.find_elements(By.CSS_SELECTOR, "main h2")
+    assert [head.text for head in heads] == [
+        *("Done, but look", "Changes against the baseline", "Quality", "By groups of the input"),
+        *("Suspicious translations", "Where the attention looked", "Sample sentences"),
+        *("Counts and rates", "Settings and provenance"),
+    ]
+    places = [head.location["y"] for head in heads]
+    assert places == sorted(places)
+    assert places[0] + heads[0].size["height"] < size[1]  # seen without scrolling
+
+
+def test_windows_are_scrolled_by_keyboard_and_start_anew_when_sorted(opened):
+    browser = opened(long_report(200))
+    window = browser.find_element(By.CSS_SELECTOR, "#samples .window")
+    top = "return arguments[0].scrollTop"
+    browser.execute_script("arguments[0].focus()", window)
+    assert browser.switch_to.active_element == window
+    assert browser.execute_script(top, window) == 0
+    window.send_keys(Keys.END)
+    WebDriverWait(browser, 30).until(lambda _: browser.execute_script(top, window) > 10_000)
+    Select(browser.find_element(By.ID, "sample-sort")).select_by_value("score up")
+    assert browser.execute_script(top, window) == 0
+    assert len(visible_samples(browser)) == 200
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -26,6 +26,8 @@
         item.element.hidden = !match;
         shown += match;
       }
+      list.parentElement.hidden = shown === 0;
+      list.parentElement.scrollTo(0, 0);
       byId("sample-count").textContent = `${shown} of ${items.length}`;
       byId("sample-none").hidden = shown > 0;
     }
@@ -40,6 +42,7 @@
         return x === y ? a.element.dataset.given - b.element.dataset.given : x < y ? -1 : 1;
       });
       list.append(...items.map((item) => item.element));
+      list.parentElement.scrollTo(0, 0);
     }
     search.addEventListener("input", filter);
     flag?.addEventListener("change", filter);
