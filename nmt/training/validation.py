@@ -13,6 +13,7 @@ import tensorflow as tf
 from nmt.evaluation.scores import bleu, chrf
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
+from nmt.segmentation import count_words
 from nmt.shards.batches import Batch, Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
@@ -86,7 +87,7 @@ class Validator:
 
     def heatmaps(self, count: int) -> Iterator[bytes]:
         """PNGs of the attention on the same few sentences of middling length."""
-        lengths = np.array([len(source.split()) for source in self._sources])
+        lengths = np.array([count_words(source) for source in self._sources])
         fitting = np.flatnonzero((lengths >= 4) & (lengths <= 20))
         rows = fitting if len(fitting) else np.arange(len(lengths))
         picked = [int(rows[i * len(rows) // count]) for i in range(min(count, len(rows)))]

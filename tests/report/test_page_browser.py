@@ -289,6 +289,31 @@ def test_words_that_the_model_reads_otherwise_are_shown(opened):
     assert line.splitlines()[0] == "A man number 2 walks."
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("犬が 寝る。", ["犬", "が", "寝", "る。"]),
+        ("สวัสดี", ["ส", "วั", "ส", "ดี"]),
+        ("الكلب نائم.", ["الكلب", "نائم."]),
+    ],
+    ids=["Japanese", "Thai", "Arabic"],
+)
+def test_words_need_no_blanks_between_them(opened, text, found):
+    report = full_report()
+    looked = {"source": found, "target": found}
+    looked["weights"] = [
+        " ".join("90" if i == j else "1" for j in range(len(found))) for i in range(len(found))
+    ]
+    report["samples"][0] |= {"source": text, "translation": text, "attention": looked}
+    browser = opened(report)
+    assert [word.text for word in words(browser, 0)] == found
+    for side in ("source", "translation"):
+        line = browser.find_elements(By.CSS_SELECTOR, f"[data-looked] .{side} dd")[0]
+        assert line.text == text  # as it stands there, and once
+    words(browser, 0)[1].click()
+    assert weighted(browser, 0)[0] == found[1]
+
+
 def test_samples_are_chosen_by_flag(opened):
     browser = opened(full_report())
     flag = Select(browser.find_element(By.ID, "sample-flag"))

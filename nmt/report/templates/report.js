@@ -123,23 +123,42 @@
   function wordsOf(line, labels, side) {
     const looked = document.createElement("span");
     looked.className = `looked ${side}`;
-    let parts = line.textContent.trim().split(/(\s+)/);
-    if (parts.length !== 2 * labels.length - 1) {
-      parts = labels.flatMap((label, index) => (index ? [" ", label] : [label]));
+    const text = line.textContent.trim();
+    let parts = found(text, labels) ?? between(text, labels);
+    if (parts) {
+      line.replaceChildren();
+    } else {
+      parts = labels.map((label, index) => [index ? " " : "", label]);
       line.append(document.createElement("br"));
       looked.classList.add("read");
-    } else {
-      line.replaceChildren();
     }
     line.append(looked);
-    return parts.flatMap((part, index) => {
-      if (index % 2) return looked.append(part) || [];
+    return parts.map(([blank, part]) => {
       const word = document.createElement("span");
       word.className = "word";
       word.textContent = part;
-      looked.append(word);
-      return [word];
+      looked.append(blank, word);
+      return word;
     });
+  }
+
+  // The words, each with the blanks before it, where they are the text; else null.
+  function found(text, labels) {
+    const parts = [];
+    let place = 0;
+    for (const label of labels) {
+      const start = place + text.slice(place).search(/\S|$/);
+      if (!text.startsWith(label, start)) return null;
+      parts.push([text.slice(place, start), label]);
+      place = start + label.length;
+    }
+    return text.slice(place) ? null : parts;
+  }
+
+  // What stands between the blanks where that is as many words, if in another spelling; else null.
+  function between(text, labels) {
+    const parts = [...text.matchAll(/(\s*)(\S+)/g)].map((match) => match.slice(1));
+    return parts.length === labels.length ? parts : null;
   }
 
   function theme() {
