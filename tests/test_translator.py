@@ -8,6 +8,7 @@ import nmt.model
 from nmt import bundle
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
+from nmt.report import fonts
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translator import Translator
@@ -173,6 +174,16 @@ def test_what_is_drawn_is_what_was_translated(translator, texts, tmp_path) -> No
         with pytest.raises(UnusableInput, match=r"leave .* out|no setting 'beam'"):
             translator.plot_attention(given, tmp_path / "no.png", **options)
     assert not (tmp_path / "no.png").exists()
+
+
+def test_what_no_font_has_is_told_once(translator, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(fonts, "families", lambda _: (fonts.FAMILY,))
+    monkeypatch.setattr(fonts, "_warned", set())
+    for name in ("one.png", "two.png"):
+        translator.plot_attention("The 犬 sleeps.", tmp_path / name)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "犬" in line
+    assert "fonts-noto-cjk" in line
 
 
 def test_heatmaps_show_subwords_or_whole_words(translator, texts, tmp_path) -> None:

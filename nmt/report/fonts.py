@@ -70,9 +70,10 @@ def warning(missing: str) -> str | None:
         missing: Characters that no font of the machine has.
 
     Returns:
-        The line, or None where it has been said or nothing is missing.
+        The line, or None where it has been said, or where all are for private use.
     """
-    wanted = {character: _package(character) for character in sorted(set(missing))}
+    public = {character for character in missing if unicodedata.category(character) != "Co"}
+    wanted = {character: _package(character) for character in public}
     new = {character for character, package in wanted.items() if package not in _warned}
     if not new:
         return None

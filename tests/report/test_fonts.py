@@ -142,6 +142,7 @@ def test_missing_glyphs_are_told_once_with_the_package(only_fonts):
         assert part in line
     assert fonts.warning(missing + MOON) is None
     assert fonts.warning("") is None
+    assert fonts.warning("\ue000") is None  # nobody can say what it is
 
 
 @pytest.mark.parametrize("name", ["", "row", "文書/34", "a\x00b", "x" * 5000, "\ud800é"])
