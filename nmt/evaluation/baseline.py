@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import Sentence
@@ -62,7 +63,8 @@ class Baseline:
         keys: list[np.ndarray] = []
         for name in output.names:
             table = output.read("translations", name, ["id", "source"])
-            pairs = zip(*[table.column(c).to_pylist() for c in ("id", "source")], strict=True)
+            ids, sources = json_values(table.column("id")), table.column("source").to_pylist()
+            pairs = zip(ids, sources, strict=True)
             keys.append(np.array([key(*pair) for pair in pairs], np.uint64))
         together = np.concatenate([np.array([], np.uint64), *keys])
         self._order = np.argsort(together, kind="stable")
@@ -128,6 +130,6 @@ class Changes:
 
 
 def key(identifier: Any, source: str) -> int:
-    """64 bits that stand for an id and its source."""
+    """64 bits that stand for an id, as JSON has it, and its source."""
     text = f"{identifier}\0{source}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

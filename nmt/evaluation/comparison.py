@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.corpus.values import written
+
 LISTED = 50  # sentences a report shows, at most so many where either system is the better one
 
 
@@ -14,12 +16,15 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
 
     Args:
         ids: of one system's sentences, each once.
-        others: of the other's, of the same type.
+        others: of the other's. Equal is what is written alike, see `nmt.corpus.values`.
 
     Returns:
         The positions in `ids`, ascending, and those of the same ids in `others`.
     """
-    found = pc.index_in(ids, value_set=others)
+    one, other = written(ids), written(others)
+    if one.type != other.type:
+        one, other = one.cast(pa.large_string()), other.cast(pa.large_string())
+    found = pc.index_in(one, value_set=other)
     here = np.flatnonzero(pc.is_valid(found).to_numpy())
     return here, found.drop_null().to_numpy().astype(np.int64)
 

@@ -21,12 +21,12 @@ _LONGEST = 200  # characters of a value that are told apart and shown
 
 
 def label(value: Any) -> str | None:
-    """A value as text; None for a null."""
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return (str(value).lower() if isinstance(value, bool) else str(value))[:_LONGEST]
+    """A value as text; None for a null.
+
+    Args:
+        value: as JSON has it, see `nmt.corpus.values`.
+    """
+    return None if value is None else str(value)[:_LONGEST]
 
 
 class ValueCounts:

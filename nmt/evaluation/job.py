@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from nmt.console import activity, say
 from nmt.corpus.columns import texts_of
+from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation import rates, samples, suspicion
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
@@ -191,8 +192,9 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
         )
     sources, others = np.array(own.sources)[here], np.array(other.sources)[there]
     if len(odd := np.flatnonzero(sources != others)):
+        (shown,) = json_values(ids.slice(here[odd[0]], 1))
         raise UnusableInput(
-            f"{other.output.location}: id {ids[int(here[odd[0]])].as_py()!r} is another sentence "
+            f"{other.output.location}: id {shown!r} is another sentence "
             f"than in {own.output.location}; a baseline must be a translation of the same input"
         )
     scores = own.scorers[-1].sentence_scores("chrF")[here]  # of raw text

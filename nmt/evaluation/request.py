@@ -73,12 +73,6 @@ def check(request: EvaluateRequest) -> Material:
             f"{baseline.location}: translates {baseline.rows:,} rows, but {candidate.location} "
             f"{candidate.rows:,}; a baseline must be a translation of the same input"
         )
-    if baseline and baseline.ids.type != candidate.ids.type:
-        raise UnusableInput(
-            f"{baseline.location}: its ids are {baseline.ids.type}, those of "
-            f"{candidate.location} {candidate.ids.type}; a baseline must be a translation of the "
-            "same input"
-        )
     if request.reference_column:
         for output in filter(None, (candidate, baseline)):
             output.check_column("--reference-column", request.reference_column)

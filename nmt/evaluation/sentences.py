@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.corpus.columns import texts_of
+from nmt.corpus.values import json_values
 from nmt.storage import Location
 
+_ID = "id"
 _COLUMNS = (
-    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
+    *("source", "translation", "score", "source_tokens", "target_tokens"),
     *("attention_entropy", "coverage", "flags"),
 )
 
@@ -42,7 +44,7 @@ class Sentence:
 
     Attributes:
         row: its number in the input.
-        id: its id.
+        id: its id as JSON has it, see `nmt.corpus.values`.
         source: the source as given.
         translation: the translation.
         score: log-probability, nats a token.
@@ -53,11 +55,11 @@ class Sentence:
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream.
-        others: values of further columns that were asked for.
+        others: values of further columns that were asked for, as JSON has them.
     """
 
     row: int
-    id: Any
+    id: int | str
     source: str
     translation: str
     score: float
@@ -128,7 +130,7 @@ def read_sentences(
         kept = np.arange(len(part.rows))
         if chosen is not None and not len(kept := np.flatnonzero(np.isin(part.rows, chosen))):
             continue
-        columns = {*_COLUMNS, *([references.column] if references.column else []), *others}
+        columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
         table = read_table(folder / "translations" / part.name, list(columns)).take(pa.array(kept))
         numbers = part.rows[kept].tolist()
         if references.column:
@@ -136,7 +138,8 @@ def read_sentences(
         else:
             found = [[stream[row] for stream in references.streams] for row in numbers]
         values = [table.column(name).to_pylist() for name in _COLUMNS]
-        more = list(zip(*[table.column(name).to_pylist() for name in others], strict=True))
+        ids = json_values(table.column(_ID))
+        more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))
         more = more or [()] * len(numbers)
-        for row, given, other, *fields in zip(numbers, found, more, *values, strict=True):
+        for row, *fields, given, other in zip(numbers, ids, *values, found, more, strict=True):
             yield Sentence(row, *(*fields, given, other))

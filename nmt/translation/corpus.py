@@ -17,11 +17,13 @@ import pyarrow as pa
 
 from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import detect, open_text
+from nmt.corpus.schemas import conform, unify
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
+from nmt.translation.hive import Folders, add_folders, folders_of, with_folders
 from nmt.translation.input_files import expand
-from nmt.translation.parquet_input import inspect_schema, plain_ids, read_rows
+from nmt.translation.parquet_input import ParquetFile, inspect_columns, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -40,6 +42,7 @@ class Slice:
         rows: number of rows.
         offset: byte at which the first row begins (plain text), else 0.
         first: number of the first row in the whole corpus.
+        folders: the partition columns of the file, see `nmt.translation.hive`.
     """
 
     file: str
@@ -48,14 +51,23 @@ class Slice:
     rows: int
     offset: int
     first: int
+    folders: Folders = ()
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What is translated and committed as one piece."""
+    """What is translated and committed as one piece.
+
+    Attributes:
+        number: from 0.
+        slices: its rows.
+        schema: all columns of the corpus, whatever those of a single file are; of text the
+            partition columns.
+    """
 
     number: int
     slices: tuple[Slice, ...]
+    schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
 
     @property
     def rows(self) -> int:
@@ -90,6 +102,7 @@ class _File:
     location: Location
     kind: str
     stamp: _Stamp
+    folders: Folders = ()
     rows: int = 0
     sha256: str = ""
     offsets: list[int] = field(default_factory=list)
@@ -103,17 +116,21 @@ class InputCorpus:
         rows: number of rows.
         inputs: path, size, SHA-256 and rows of each file, for the manifest.
         columns: the input's columns besides text and id, which the output keeps.
+        folders: names of those that are partition columns.
         id_column: the Parquet column that holds the ids; None where rows are numbered.
         id_type: the type of the ids.
     """
 
     def __init__(
-        self, files: list[_File], columns: pa.Schema, id_column: str | None, id_type: pa.DataType
+        self, files: list[_File], schema: pa.Schema, text_column: str, id_column: str | None
     ) -> None:
-        self._files = files
+        self._files, self._schema = files, schema
         self.kind = "parquet" if files[0].kind == "parquet" else "text"
         self.rows = sum(file.rows for file in files)
-        self.columns, self.id_column, self.id_type = columns, id_column, id_type
+        self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
+        self.folders = sorted({name for file in files for name, _ in file.folders})
+        self.id_column = id_column
+        self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = [
             {
                 "path": str(file.location),
@@ -140,7 +157,7 @@ class InputCorpus:
             while start < file.rows:
                 if file.kind == "gzip" and room < (needed := min(file.rows - start, _LARGEST_UNIT)):
                     if waiting:
-                        units.append(Unit(len(units), tuple(waiting)))
+                        units.append(Unit(len(units), tuple(waiting), self._schema))
                         waiting = []
                     room = max(size, needed)
                 # A cut inside a text file must fall on a remembered offset.
@@ -150,13 +167,14 @@ class InputCorpus:
                 if rows > 0:
                     offset = file.offsets[start // _GRAIN] if file.offsets else 0
                     name = str(file.location)
-                    waiting.append(Slice(name, file.kind, start, rows, offset, first))
+                    part = Slice(name, file.kind, start, rows, offset, first, file.folders)
+                    waiting.append(part)
                     start, first, room = start + rows, first + rows, room - rows
                 if room == 0 or (start < file.rows and file.kind != "gzip"):
-                    units.append(Unit(len(units), tuple(waiting)))
+                    units.append(Unit(len(units), tuple(waiting), self._schema))
                     waiting, room = [], size
         if waiting:
-            units.append(Unit(len(units), tuple(waiting)))
+            units.append(Unit(len(units), tuple(waiting), self._schema))
         return units
 
     def changed(self) -> list[str]:
@@ -185,7 +203,7 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
     locations = expand(name)
     single = len(locations) == 1
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
-        looked = list(pool.map(lambda location: _look(location, single), locations))
+        looked = list(pool.map(lambda location: _look(name, location, single), locations))
     files = [file for file in looked if file is not None]
     if not files:
         raise UnusableInput(f"{name}: all its files are empty; give sentences to translate")
@@ -199,18 +217,20 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
         )
     else:
-        corpus = InputCorpus(files, pa.schema([]), None, pa.int64())
+        none = pa.schema([])
+        schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
+        corpus = InputCorpus(files, schema, "", None)
     if not corpus.rows:
         raise UnusableInput(f"{name}: holds no row; give sentences to translate")
     return corpus
 
 
-def _look(location: Location, single: bool) -> _File | None:
+def _look(name: str, location: Location, single: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one among others."""
     stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
     if not single and not stamp.size:
         return None
-    file = _File(location, detect(location), stamp)
+    file = _File(location, detect(location), stamp, folders_of(location, name))
     if file.kind == "zip":
         raise UnusableInput(f"{location}: a zip archive; give text, .gz or Parquet")
     file.sha256 = location.sha256()
@@ -220,13 +240,11 @@ def _look(location: Location, single: bool) -> _File | None:
 
 
 def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
-    locations = [file.location for file in files]
-    schema, id_column, counts = inspect_schema(locations, text_column, id_column)
-    for file, rows in zip(files, counts, strict=True):
+    given = [ParquetFile(file.location, file.folders) for file in files]
+    found = inspect_columns(given, text_column, id_column)
+    for file, rows in zip(files, found.rows, strict=True):
         file.rows = rows
-    others = [column for column in schema if column.name not in (text_column, id_column)]
-    kind = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
-    return InputCorpus(files, pa.schema(others), id_column, kind)
+    return InputCorpus(files, found.schema, text_column, found.id_column)
 
 
 def _count_lines(file: _File) -> None:
@@ -265,18 +283,23 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
         text_column: the Parquet column that holds the sentences.
         id_column: `InputCorpus.id_column`.
     """
-    if unit.slices[0].kind == "parquet":
-        table = pa.concat_tables(
-            [read_rows(Location(part.file), part.start, part.rows) for part in unit.slices]
-        ).unify_dictionaries()
-        if id_column is None:
-            ids = pa.array(_numbers(unit), pa.int64())
-        else:
-            ids = plain_ids(table.column(id_column)).combine_chunks()
-        names = [name for name in table.column_names if name not in (text_column, id_column)]
-        return Rows(ids, as_bytes(table.column(text_column)), table.select(names))
-    texts: list[bytes | None] = [line for part in unit.slices for line in _read_lines(part)]
-    return Rows(pa.array(_numbers(unit), pa.int64()), texts, pa.table({}))
+    parquet = unit.slices[0].kind == "parquet"
+    parts = []
+    for part in unit.slices:
+        own = read_rows(Location(part.file), part.start, part.rows) if parquet else pa.table({})
+        parts.append(conform(add_folders(own, part.folders, part.rows), unit.schema))
+    table = pa.concat_tables(parts).unify_dictionaries()
+    texts: list[bytes | None]
+    if parquet:
+        texts = as_bytes(table.column(text_column))
+    else:
+        texts = [line for part in unit.slices for line in _read_lines(part)]
+    if id_column is None:
+        ids = pa.array(_numbers(unit), pa.int64())
+    else:
+        ids = plain_ids(table.column(id_column)).combine_chunks()
+    names = [name for name in table.column_names if name not in (text_column, id_column)]
+    return Rows(ids, texts, table.select(names))
 
 
 def _numbers(unit: Unit) -> list[int]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from nmt.corpus.values import json_values, written
+
 _KEYS = 1 << 18  # in one file, at most if they are spread evenly
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
 
@@ -78,14 +80,14 @@ class Identities:
         self, keys: np.ndarray, parts: np.ndarray, read: Callable[[str], pa.ChunkedArray]
     ) -> Iterator[str]:
         """Equal keys may be those of different ids: look at the ids themselves."""
-        where: dict[object, list[str]] = {}
+        where: dict[int | str | None, list[str]] = {}
         for part in parts:
             ids = read(self._names[part])
-            for place in np.flatnonzero(np.isin(_keys(ids), keys)):
-                where.setdefault(ids[int(place)].as_py(), []).append(self._names[part])
-        for identity, names in where.items():
+            for identity in json_values(ids.filter(pa.array(np.isin(_keys(ids), keys)))):
+                where.setdefault(identity, []).append(self._names[part])
+        for repeated, names in where.items():
             if len(names) > 1:
-                yield f"id {identity!r} stands there {len(names)} times: {', '.join(names)}"
+                yield f"id {repeated!r} stands there {len(names)} times: {', '.join(names)}"
 
     def _missing(self, found: np.ndarray, place: int) -> Iterator[str]:
         first = place * _KEYS
@@ -100,7 +102,11 @@ class Identities:
 
 
 def _keys(ids: pa.ChunkedArray) -> np.ndarray:
-    """A number for each id; equal ids have equal ones, in this process."""
-    if pa.types.is_integer(ids.type) and ids.type != pa.uint64():
-        return ids.cast(pa.int64()).to_numpy()
-    return np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+    """A number for each id; equal ids have equal ones, in this process.
+
+    Which are equal says `nmt.corpus.values`.
+    """
+    form = written(ids)
+    if form.type == pa.int64():
+        return form.to_numpy()
+    return np.fromiter(map(hash, form.to_pylist()), np.int64, len(form))

@@ -2,65 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.corpus.columns import is_text, plain_type
 from nmt.corpus.formats import readable
+from nmt.corpus.schemas import conform, kept_schema, unify
+from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.storage import Location
+from nmt.translation.hive import Folders, with_folders
 from nmt.translation.unique_ids import check_ids
 
 _BATCH = 8192  # rows decoded at once
 
 
-def inspect_schema(
-    locations: list[Location], text_column: str, id_column: str | None
-) -> tuple[pa.Schema, str | None, list[int]]:
+@dataclass(frozen=True)
+class ParquetFile:
+    """One file of the input.
+
+    Attributes:
+        location: where it is.
+        folders: its partition columns, see `nmt.translation.hive`.
+    """
+
+    location: Location
+    folders: Folders
+
+
+class Columns(NamedTuple):
+    """What `inspect_columns` found.
+
+    Attributes:
+        schema: of the rows of all files.
+        id_column: the name of the column of ids; None without one.
+        rows: of each file.
+    """
+
+    schema: pa.Schema
+    id_column: str | None
+    rows: list[int]
+
+
+def inspect_columns(
+    files: Sequence[ParquetFile], text_column: str, id_column: str | None
+) -> Columns:
     """Look through the files' columns and ids.
 
     Args:
-        locations: the files.
+        files: the files.
         text_column: the column of the sentences.
         id_column: the column of the ids; None is ``id`` where there is such a column.
-
-    Returns:
-        The schema, the name of the column of ids (None without one), and each file's rows.
 
     Raises:
         UnusableInput: damaged, columns that differ, are missing or of the wrong type, or ids
             that are missing or given twice.
     """
-    schema: pa.Schema | None = None
     counts: list[int] = []
-    for location in locations:
-        with readable(location), location.open() as handle:
-            parquet = pq.ParquetFile(handle)
-            found = _without_views(parquet.schema_arrow)
-            counts.append(parquet.metadata.num_rows)
-            if schema is None:
-                schema = found
-                id_column = _check_columns(location, found, text_column, id_column)
-            elif not found.equals(schema):
-                raise UnusableInput(
-                    f"{location}: its columns differ from those of {locations[0]}; give files "
-                    "with the same columns"
-                )
-    assert schema is not None
+
+    def schemas() -> Iterator[tuple[str, pa.Schema]]:
+        for file in files:
+            with readable(file.location), file.location.open() as handle:
+                parquet = pq.ParquetFile(handle)
+                counts.append(parquet.metadata.num_rows)
+                schema = parquet.schema_arrow
+            _check_names(file.location, schema)
+            yield str(file.location), with_folders(kept_schema(schema), file.folders)
+
+    schema = unify(schemas())
+    id_column = _check_columns(files[0].location, schema, text_column, id_column)
     if id_column is not None:
-        check_ids(partial(_ids, locations, schema.field(id_column)))
-    return schema, id_column, counts
+        check_ids(partial(_ids, files, id_column))
+    return Columns(schema, id_column, counts)
 
 
-def _ids(locations: list[Location], column: pa.Field) -> Iterator[pa.Array]:
+def _ids(files: Sequence[ParquetFile], column: str) -> Iterator[pa.Array]:
     """The ids of all files, some at a time."""
-    for location in locations:
-        with readable(location), location.open() as handle:
-            for batch in pq.ParquetFile(handle).iter_batches(_BATCH, columns=[column.name]):
-                yield from plain_ids(pa.chunked_array([batch.column(0).cast(column.type)])).chunks
+    for file in files:
+        with readable(file.location), file.location.open() as handle:
+            parquet = pq.ParquetFile(handle)
+            if column in parquet.schema_arrow.names:
+                for batch in parquet.iter_batches(_BATCH, columns=[column]):
+                    yield batch.column(0)
+            else:
+                yield pa.array(
+                    [dict(file.folders)[column]] * parquet.metadata.num_rows, pa.string()
+                )
+
+
+def _check_names(location: Location, schema: pa.Schema) -> None:
+    twice = {name for name in schema.names if schema.names.count(name) > 1}
+    if twice:
+        raise UnusableInput(
+            f"{location}: has several columns '{min(twice)}'; give each a name of its own"
+        )
 
 
 def _check_columns(
@@ -68,11 +108,6 @@ def _check_columns(
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
     there = ", ".join(schema.names)
-    twice = {name for name in schema.names if schema.names.count(name) > 1}
-    if twice:
-        raise UnusableInput(
-            f"{location}: has several columns '{min(twice)}'; give each a name of its own"
-        )
     if text_column not in schema.names:
         raise UnusableInput(
             f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
@@ -83,7 +118,9 @@ def _check_columns(
             "--text-column"
         )
     if id_column is None:
-        return "id" if "id" in schema.names and text_column != "id" else None
+        if "id" not in schema.names or text_column == "id":
+            return None
+        id_column = "id"
     if id_column not in schema.names:
         raise UnusableInput(
             f"{location}: no column '{id_column}' (there are {there}); name one with "
@@ -93,13 +130,12 @@ def _check_columns(
         raise UnusableInput(
             f"{location}: column '{id_column}' holds the sentences; name another with --id-column"
         )
+    if not is_scalar(kind := schema.field(id_column).type):
+        raise UnusableInput(
+            f"{location}: column '{id_column}' holds {kind}; ids are numbers, texts, dates and the "
+            "like: name another column with --id-column, or rename this one"
+        )
     return id_column
-
-
-def _without_views(schema: pa.Schema) -> pa.Schema:
-    """The types under which rows are kept: not all of pyarrow's functions know views."""
-    kept = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    return pa.schema([column.with_type(kept.get(column.type, column.type)) for column in schema])
 
 
 def plain_ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -135,5 +171,4 @@ def read_rows(location: Location, start: int, rows: int) -> pa.Table:
     table = pa.Table.from_batches(
         [batch.replace_schema_metadata(None) for batch in batches], schema
     )
-    kept = _without_views(schema)
-    return table if kept == schema else table.cast(kept, safe=False)
+    return conform(table, kept_schema(schema))

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.corpus.values import is_scalar
+
 # What the contract says of columns; see "What a run leaves behind" in the README. An id has the
 # type of the input's ids.
 _STRINGS = pa.list_(pa.string())
@@ -52,6 +54,8 @@ def problems(folder: str, table: pa.Table, settings: dict[str, Any]) -> Iterator
             yield f"has no column '{column}'"
             continue
         values = table.column(column)
+        if kind is None and not is_scalar(values.type):
+            yield f"column '{column}' holds {values.type}, which is no type of an id"
         if kind is not None and values.type != kind:
             yield f"column '{column}' holds {values.type}, not {kind}"
         if values.null_count and (folder, column) not in _NULLABLE:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
-
 from nmt import bundle, lease
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
+from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.evaluation.alarms import Limits
 from nmt.evaluation.baseline import read_baseline
@@ -173,7 +172,7 @@ def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
             hint = nearest(column, names) if names else "the input has no other columns"
             raise UnusableInput(f"{request.input}: no column '{column}' for --group-by; {hint}")
         kind = corpus.columns.field(column).type
-        if pa.types.is_nested(kind):
+        if not is_scalar(kind):
             raise UnusableInput(
                 f"{request.input}: column '{column}' for --group-by holds {kind}; give one of "
                 "texts, numbers or dates"
@@ -192,6 +191,7 @@ def identify(
         "heatmap_words": request.heatmap_words,
         "heatmap_pages": request.heatmap_pages,
         "group_by": list(request.group_by),
+        "folders": corpus.folders,
         "baseline": None if baseline is None else str(baseline),
         "drift": request.drift.model_dump() if baseline else None,
         "gated": request.gate,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nmt.corpus.values import json_values
 from nmt.evaluation import samples, suspicion
 from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.rates import added
@@ -63,11 +64,12 @@ def _part(record: Record) -> Part:
 def values(
     output: Output, records: Sequence[Record], folder: str, column: str
 ) -> Iterator[list[Any]]:
-    """The values of one column, a list a file of ``translations/`` or ``rejected/``."""
+    """The values of one column as JSON has them, a list a file of ``translations/`` or
+    ``rejected/``."""
     for record in records:
         for name in record["files"]:
             if name.startswith(f"{folder}/"):
-                yield output.read(name, [column]).column(column).to_pylist()
+                yield json_values(output.read(name, [column]).column(column))
 
 
 def suspicious(

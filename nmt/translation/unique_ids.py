@@ -1,4 +1,7 @@
-"""Ids are given, and each but once; checked in memory that does not grow with the corpus."""
+"""Ids are given, and each but once; checked in memory that does not grow with the corpus.
+
+Ids are equal where they are written alike, see `nmt.corpus.values`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.corpus.values import written
 from nmt.errors import UnusableInput
 from nmt.memory.keys import bytes_of, keys_of
 
@@ -22,16 +26,18 @@ def check_ids(read: Read) -> None:
     read anew: those whose hashes leave the same remainder.
 
     Args:
-        read: gives the ids from their beginning, some at a time, not dictionary-encoded.
+        read: gives the ids from their beginning, some at a time, of a type that
+            `nmt.corpus.values.is_scalar`.
 
     Raises:
-        UnusableInput: ids that are missing, no UTF-8, of an unfit type, or given twice.
+        UnusableInput: ids that are missing, no UTF-8, or given twice.
     """
     count, nulls, ascending = 0, 0, True
     last: pa.Scalar | None = None
-    for ids in read():
+    for given in read():
+        _check_text(given)
+        ids = written(given).combine_chunks()
         count, nulls = count + len(ids), nulls + ids.null_count
-        _check_text(ids)
         ascending = ascending and not nulls and _ascend(last, ids)
         last = ids[-1] if len(ids) else last
     if nulls:
@@ -42,17 +48,17 @@ def check_ids(read: Read) -> None:
 
 
 def _ascend(last: pa.Scalar | None, ids: pa.Array) -> bool:
+    """Whether the written ids ascend; those of some types do not, although their values do."""
     if not len(ids):
         return True
-    try:
-        inside = pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py()
-        return inside and (last is None or pc.less(last, ids[0]).as_py())
-    except pa.ArrowNotImplementedError:
-        return False
+    inside = pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py()
+    return inside and (last is None or pc.less(last, ids[0]).as_py())
 
 
 def _check_text(ids: pa.Array) -> None:
-    if ids.type not in (pa.string(), pa.large_string()):
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.dictionary
+    if ids.type not in (pa.string(), pa.large_string(), pa.string_view()):
         return
     try:
         ids.validate(full=True)
@@ -64,8 +70,9 @@ def _check_text(ids: pa.Array) -> None:
 
 
 def _share(arrays: Iterable[pa.Array], part: int, parts: int) -> Iterator[pa.Array]:
-    """The ids of one part."""
-    for ids in arrays:
+    """The written ids of one part."""
+    for given in arrays:
+        ids = written(given).combine_chunks()
         if parts == 1:
             yield ids
             continue
@@ -74,16 +81,8 @@ def _share(arrays: Iterable[pa.Array], part: int, parts: int) -> Iterator[pa.Arr
 
 
 def _check_part(arrays: Iterable[pa.Array]) -> None:
-    parts = list(arrays)
-    ids = pa.chunked_array(parts)
-    try:
-        distinct = pc.count_distinct(ids).as_py()
-    except pa.ArrowNotImplementedError:
-        raise UnusableInput(
-            f"the id column holds {ids.type}; ids are numbers or text: name another with "
-            "--id-column"
-        ) from None
-    if distinct == len(ids):
+    ids = pa.chunked_array(list(arrays))
+    if pc.count_distinct(ids).as_py() == len(ids):
         return
     counts = pc.value_counts(ids.combine_chunks())
     twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.configuration import changed
+from nmt.corpus.values import is_scalar, written
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation import part_check
@@ -245,9 +246,10 @@ def _check_parts(
                 others = others if others is not None else more
                 if differing := part_check.difference(more, others):
                     check.part(name, f"other columns than in other parts ({differing})")
-                if "id" in table.column_names and not table.column("id").null_count:
-                    identities.add(name, table.column("id"))
-                    if outside := _outside(table.column("id"), (bounds or {}).get(name)):
+                ids = table.column("id") if "id" in table.column_names else None
+                if ids is not None and is_scalar(ids.type) and not ids.null_count:
+                    identities.add(name, ids)
+                    if outside := _outside(ids, (bounds or {}).get(name)):
                         check.part(name, outside)
             elif name.replace("alignments/", "translations/") not in files:
                 check.part(name, "belongs to no translations")
@@ -265,6 +267,8 @@ def _outside(ids: pa.ChunkedArray, bounds: tuple[int, int] | None) -> str | None
     """Whether ids are outside of those of their unit."""
     if bounds is None or not len(ids):
         return None
+    if not pa.types.is_integer(ids.type):
+        return f"ids are {ids.type}, but its unit has {bounds[0]} to {bounds[1] - 1}"
     low, high = pc.min(ids).as_py(), pc.max(ids).as_py()
     if bounds[0] <= low and high < bounds[1]:
         return None
@@ -303,7 +307,7 @@ def _check_aligned(
         check.part(name, "has no alignments, which the job was asked for")
         return
     here, there = _ids_of(check.location / name), _ids_of(check.location / aligned)
-    if here is not None and there is not None and not here.equals(there):
+    if here is not None and there is not None and not written(here).equals(written(there)):
         check.part(aligned, f"its ids are not those of {name}")
 
 
@@ -311,9 +315,10 @@ def _ids_of(file: Location) -> pa.ChunkedArray | None:
     """The ids of a part; None where they cannot be read, of which there is a complaint already."""
     try:
         with file.open() as handle:
-            return pq.ParquetFile(handle).read(columns=["id"]).column("id")
+            ids = pq.ParquetFile(handle).read(columns=["id"]).column("id")
     except (UnusableInput, pa.ArrowException, OSError, KeyError):
         return None
+    return ids if is_scalar(ids.type) else None
 
 
 def _note_strays(check: _Check, named: set[str]) -> None:

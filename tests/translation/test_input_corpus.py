@@ -308,6 +308,113 @@ def test_keys_of_an_object_store_are_read_whatever_they_hold(store) -> None:
     assert read(corpus) == [(i, name.encode()) for i, name in enumerate(names)]
 
 
+# Columns of other writers, and of folders. -----------------------------------------------------
+
+
+def test_files_of_other_writers_are_read_as_one(tmp_path) -> None:
+    """Order, nullability, widths, encodings, and what an empty file knows of its columns."""
+    numbers = pa.array([1, 2], pa.int32())
+    parquet(tmp_path / "a.parquet", {"source": ["a", None], "n": numbers, "t": ["x", "y"]})
+    required = pa.schema([pa.field("t", pa.large_string(), False), ("n", pa.int64()),
+                          ("source", pa.large_string())])  # fmt: skip
+    table = pa.table({"t": ["z"], "n": [2**40], "source": ["c"]}).cast(required)
+    pq.write_table(table.replace_schema_metadata({"writer": "another"}), tmp_path / "b.parquet")
+    encoded = pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), ["ä"])
+    parquet(tmp_path / "c.parquet", {"n": pa.nulls(2), "t": encoded, "source": encoded})
+    parquet(tmp_path / "d.parquet", {"n": pa.nulls(0), "source": pa.nulls(0), "t": pa.nulls(0)})
+    corpus = look(tmp_path)
+    assert corpus.columns == pa.schema([("n", pa.int64()), ("t", pa.large_string())])
+    assert read(corpus) == list(enumerate([b"a", None, b"c", "ä".encode(), None]))
+    (unit,) = corpus.units()
+    others = read_unit(unit, "source", None).others
+    assert others.to_pydict() == {"n": [1, 2, 2**40, None, None], "t": ["x", "y", "z", "ä", None]}
+
+
+def test_values_of_small_dictionaries_are_more_than_their_index_counts(tmp_path) -> None:
+    """Of row groups and of files: 300 values with an index of 8 bits."""
+    for number in range(3):
+        values = [f"{number}-{i}" for i in range(100)]
+        encoded = pa.DictionaryArray.from_arrays(pa.array(range(100), pa.int8()), values)
+        parquet(tmp_path / f"{number}.parquet", {"source": values, "t": encoded})
+    corpus = look(tmp_path)
+    found = [
+        value
+        for unit in corpus.units()
+        for value in read_unit(unit, "source", None).others.column("t").to_pylist()
+    ]
+    assert found == [f"{number}-{i}" for number in range(3) for i in range(100)]
+
+
+def test_row_groups_without_rows(tmp_path) -> None:
+    schema = pa.schema([("source", pa.string())])
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for rows in ([], ["a"], [], ["b"], []):
+            writer.write_table(pa.table({"source": rows}, schema), row_group_size=10)
+    assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 5
+    assert read(look(tmp_path / "a.parquet")) == [(0, b"a"), (1, b"b")]
+
+
+def hive(base: Path, kind: str) -> None:
+    for number, folder in enumerate(
+        ("d=b/m=02", "d=a%2Fc/m=01", "m=01/d=__HIVE_DEFAULT_PARTITION__")
+    ):
+        (base / folder).mkdir(parents=True)
+        if kind == "text":
+            text(base / folder / "x.txt", [b"%d" % number] * 2)
+        else:
+            parquet(base / folder / "x.parquet", {"source": [f"{number}"] * 2})
+
+
+@pytest.mark.parametrize("kind", ["text", "parquet"])
+def test_folders_are_columns(tmp_path, kind) -> None:
+    """Below what is named: a folder, or the first wildcard; whatever their order is."""
+    hive(tmp_path / "run=1/in", kind)
+    expected = {b"0": ("b", "02"), b"1": ("a/c", "01"), b"2": (None, "01")}
+    for name in (tmp_path / "run=1/in", tmp_path / "run=1/in/*/*/*", f"{tmp_path}/run=1/in/"):
+        corpus = look(name)
+        assert set(corpus.columns.names) == {"d", "m"} == set(corpus.folders)
+        assert {column.type for column in corpus.columns} == {pa.string()}
+        for unit in corpus.units():
+            rows = read_unit(unit, "source", None)
+            found = zip(*(rows.others.column(n).to_pylist() for n in "dm"), strict=True)
+            assert list(found) == [expected[line] for line in rows.texts if line is not None]
+        read(corpus)
+    assert look(tmp_path / "run=1/in/d=b").columns.names == ["m"]
+    assert look(next((tmp_path / "run=1/in/d=b").rglob("x.*"))).columns.names == []
+
+
+def test_a_column_of_the_file_comes_before_that_of_its_folder(tmp_path) -> None:
+    (tmp_path / "d=folder").mkdir()
+    parquet(tmp_path / "d=folder/a.parquet", {"d": ["file"], "source": ["a"]})
+    parquet(tmp_path / "d=folder/b.parquet", {"source": ["b"]})
+    (unit,) = look(tmp_path).units()
+    rows = read_unit(unit, "source", None)
+    assert rows.others.to_pydict() == {"d": ["file", "folder"]}
+
+
+def test_a_folder_may_be_the_id_of_a_file_of_one_row(tmp_path) -> None:
+    for name in "ab":
+        (tmp_path / f"id={name}").mkdir()
+        parquet(tmp_path / f"id={name}/x.parquet", {"source": [name]})
+    assert read(look(tmp_path)) == [("a", b"a"), ("b", b"b")]
+    parquet(tmp_path / "id=b/x.parquet", {"source": ["b", "c"]})
+    with pytest.raises(UnusableInput, match="id 'b' is given more than once"):
+        look(tmp_path)
+
+
+def test_folders_of_an_object_store_are_columns(store) -> None:
+    folder, _ = store
+    hive(folder / "in", "text")
+    for name in ("s3://bucket/in?region=us-east-1", "s3://bucket/in/*/*/*?region=us-east-1"):
+        corpus = look(name)
+        (unit,) = corpus.units()
+        found = read_unit(unit, "source", None).others.select(["d", "m"]).to_pydict()
+        assert found == {
+            "d": ["a/c"] * 2 + ["b"] * 2 + [None] * 2,
+            "m": ["01"] * 2 + ["02"] * 2 + ["01"] * 2,
+        }
+
+
 def unusable(folder: Path):
     """Names of inputs that cannot be used, and a part of what must be said of them."""
     yield folder / "nothing", "no such file or folder"
@@ -349,7 +456,18 @@ def unusable(folder: Path):
     (folder / "other").mkdir()
     parquet(folder / "other" / "a.parquet", {"source": ["a"]})
     parquet(folder / "other" / "b.parquet", {"source": ["a"], "more": [1]})
-    yield folder / "other", "its columns differ"
+    yield folder / "other", "/other/a.parquet: has no column 'more', but "
+    (folder / "kinds").mkdir()
+    parquet(folder / "kinds" / "a.parquet", {"source": ["a"], "n": [1]})
+    parquet(folder / "kinds" / "b.parquet", {"source": ["a"], "n": ["1"]})
+    yield folder / "kinds", "/kinds/b.parquet: column 'n' holds string, but int64 in "
+    (folder / "d=1" / "d=2").mkdir(parents=True)
+    text(folder / "d=1" / "d=2" / "a.txt", [b"a"])
+    yield folder / "d=*" / "**", "lies in two folders 'd=…'"
+    (folder / "hive" / "d=1").mkdir(parents=True)
+    text(folder / "hive" / "d=1" / "a.txt", [b"a"])
+    text(folder / "hive" / "b.txt", [b"a"])
+    yield folder / "hive", "/hive/b.txt: has no column 'd', but "
 
 
 def test_unusable_input_is_refused_in_one_line(tmp_path) -> None:
