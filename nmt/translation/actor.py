@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from nmt.corpus.columns import texts_of
+from nmt.corpus.values import json_values
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
 from nmt.lease import check_owner
@@ -188,7 +189,7 @@ def draw(
         if result.attention is not None and result.attention.size:
             from nmt.report.heatmap import attention_heatmap
 
-            name, drawn = str(ids[i].as_py()), result.heatmap(work.heatmap_words)
+            name, drawn = str(json_values(ids.slice(i, 1))[0]), result.heatmap(work.heatmap_words)
             image = attention_heatmap(*drawn, title=result.text, name=name)
             output.write_heatmap(number, name, image)
 
