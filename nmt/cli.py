@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -31,7 +33,7 @@ def run(command: Callable[..., None]) -> None:
     ends with another status raises ``typer.Exit``.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
+    app.command()(_with_finite_numbers(command))
     try:
         status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
@@ -48,6 +50,19 @@ def run(command: Callable[..., None]) -> None:
     if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
         say("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _with_finite_numbers(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, but for options that are NaN or infinite, which no bound keeps out."""
+
+    @functools.wraps(command)
+    def checked(**options: Any) -> None:
+        for name, value in options.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UnusableInput(f"--{name.replace('_', '-')} {value}: give a finite number")
+        command(**options)
+
+    return checked
 
 
 def main(command: Callable[..., None]) -> None:

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import StoreAway, UnusableInput
+from nmt.json_text import json_text
 from nmt.refusals import explain
 from nmt.uris import local_path, quote, refuse_secrets, scheme_of, split_options, unquote
 
@@ -356,10 +357,10 @@ def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
 
 def format_json(value: Any) -> str:
     """The one text under which a value is stored: indented, keys sorted."""
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text(value, indent=2, sort_keys=True) + "\n"
 
 
 def hash_json(value: Any) -> str:
     """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json_text(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

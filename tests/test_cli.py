@@ -195,6 +195,20 @@ def test_a_number_that_does_not_fit_is_refused_not_cut(tmp_path) -> None:
     assert "--beam-size" in error
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(tmp_path, value) -> None:
+    given = ["--data", "d", "--output", "o"]
+    file = write(
+        tmp_path / "c.yaml",
+        f"train: {{max_minutes: {value.replace('inf', '.inf').replace('nan', '.nan')}}}",
+    )
+    for options in (["--max-minutes", value], ["--config", file]):
+        status, error, _ = run(*given, *options)
+        assert (status, error.count("\n")) == (2, 1), error
+        assert "--max-minutes" in error
+    assert "--max-minutes nan: give a finite number" in run(*given, "--max-minutes", "nan")[1]
+
+
 def test_an_option_may_have_the_name_of_a_group(tmp_path) -> None:
     """`data` is a group of settings, and an option of jobs/train.py."""
     file = write(tmp_path / "c.yaml", "data: /path\noutput: o\nsearch:\n")

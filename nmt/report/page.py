@@ -38,7 +38,6 @@ A new section is a function in ``view``, a template of its own and one line in
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -47,6 +46,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from nmt.json_text import json_text
 from nmt.report import view
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -125,7 +125,7 @@ def _json(value: Any) -> Markup | None:
     """Data for the script, in an element that is no script: nothing in it can close that."""
     if not value:
         return None
-    text = json.dumps(value)
+    text = json_text(value, ensure_ascii=True)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

@@ -6,13 +6,14 @@ controller, where there is no model: 2.4 CPU-seconds and 0.5 GB each.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from typing import Any
 
 import ray
 from ray.train.backend import Backend, BackendConfig
+
+from nmt.json_text import json_text
 
 
 class TensorFlowConfig(BackendConfig):
@@ -50,4 +51,4 @@ def _address() -> str:
 def _introduce(addresses: list[str], rank: int) -> None:
     """Tell this worker of all; see ``tf.distribute.cluster_resolver.TFConfigClusterResolver``."""
     task = {"type": "worker", "index": rank}
-    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+    os.environ["TF_CONFIG"] = json_text({"cluster": {"worker": addresses}, "task": task})

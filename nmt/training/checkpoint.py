@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from nmt.json_text import json_text
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.optimizer import SummedAdam
 from nmt.training.progress import Progress
@@ -16,7 +17,7 @@ from nmt.training.progress import Progress
 def save(folder: Path, model: Seq2Seq, optimizer: SummedAdam, progress: Progress) -> None:
     """Write a checkpoint into a local folder."""
     tf.train.Checkpoint(model=model, optimizer=optimizer).write(str(folder / "state"))
-    text = json.dumps(dataclasses.asdict(progress), indent=2)
+    text = json_text(dataclasses.asdict(progress), indent=2)
     (folder / "progress.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from nmt.json_text import json_text
 from nmt.report.learning_curve import learning_curve
 from nmt.storage import Location
 
@@ -68,7 +69,7 @@ class RunFolder:
 
     def write_lines(self) -> None:
         """Store metrics.jsonl as it is now."""
-        lines = "".join(json.dumps(line) + "\n" for line in self._metrics)
+        lines = "".join(json_text(line) + "\n" for line in self._metrics)
         (self.location / "metrics.jsonl").write_text(lines)
         self._written = time.monotonic()
 
