@@ -1,26 +1,84 @@
 """Processes: Python in one of its own, for what is settled when TensorFlow starts; children."""
 
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
+import tempfile
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+_PATIENCE = 400  # seconds; a generous limit for a loaded machine
+
+
+class Python:
+    """Python code in a process of its own, forked from one that has imported TensorFlow once.
+
+    TensorFlow starts its threads and settles its devices at the first operation, not when it is
+    imported, so each process still chooses its own; the import alone takes seconds of CPU.
+
+    Args:
+        code: the program.
+        argument: its ``sys.argv[1]``, as JSON.
+        variables: of its environment, besides this process's.
+    """
+
+    def __init__(self, code: str, argument: Any, **variables: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="python-")
+        streams = [str(Path(self._folder.name) / name) for name in ("out", "err")]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
+        given = textwrap.dedent(code), json.dumps(argument), environment, *streams
+        self._streams = [Path(stream) for stream in streams]
+        self._process = _forkserver().Process(target=_execute, args=given)
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        """As of a subprocess."""
+        return self._process.exitcode
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for its end; returns what it wrote to its standard output and error."""
+        self._process.join(_PATIENCE)
+        out, err = (stream.read_text(errors="replace") for stream in self._streams)
+        assert self.returncode is not None, f"no end after {_PATIENCE} s:\n{err[-3000:]}"
+        return out, err
+
+    def stop(self) -> None:
+        """Kill it if it still runs, and forget what it wrote."""
+        self._process.kill()
+        self._process.join()
+        self._folder.cleanup()
 
 
 def answer_of(code: str, argument: Any) -> Any:
     """Run a program, with an argument as JSON, and return the JSON of its last line."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), json.dumps(argument)],
-        capture_output=True,
-        text=True,
-        timeout=400,  # seconds; a generous limit for a loaded machine
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    process = Python(code, argument)
+    try:
+        out, err = process.communicate()
+        assert process.returncode == 0, err[-3000:]
+    finally:
+        process.stop()
+    return json.loads(out.splitlines()[-1])
+
+
+@cache
+def _forkserver() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nmt.training.loop"])
+    return context
+
+
+def _execute(code: str, argument: str, variables: dict[str, str], *streams: str) -> None:
+    """Run a program in this new process, as ``python -c CODE ARGUMENT`` would."""
+    os.environ.clear()
+    os.environ.update(variables)
+    for descriptor, stream in enumerate(streams, 1):
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    sys.argv = ["-c", argument]
+    exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})
 
 
 def descendants(pid: int) -> dict[int, str]:

@@ -121,6 +121,23 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
             )
 
 
+@pytest.mark.compiled
+def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
+    compiled = search.search(SOURCE)
+    forced_compiled = search.force(SOURCE, compiled.ids)
+    tf.config.run_functions_eagerly(True)
+    eager = search.search(SOURCE)
+    assert words_of(compiled) == words_of(eager)
+    real = eager.ids.numpy() != PAD
+    for found, expected in (
+        (compiled.log_probability, eager.log_probability),
+        (compiled.ranking, eager.ranking),
+        (compiled.attention[real], eager.attention[real]),
+        (forced_compiled.log_probabilities, search.force(SOURCE, compiled.ids).log_probabilities),
+    ):
+        np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
 @pytest.mark.parametrize(
     "constraints", [{}, {"no_repeat_ngram": 1}, {"no_repeat_ngram": 2}, {"least": 5}]
 )

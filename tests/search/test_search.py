@@ -307,6 +307,7 @@ def test_forced_decoding_shows_where_each_target_word_looked(model) -> None:
     np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=1e-6)
 
 
+@pytest.mark.compiled
 def test_searches_are_traced_once(model) -> None:
     for beam in (1, 2):
         search = searcher(model, beam)

@@ -89,6 +89,7 @@ def answered(head: RayHead, question: str) -> Any:
         return json.loads(answer.read())["data"]
 
 
+@pytest.mark.slow
 def test_a_cluster_grows_for_a_training_and_shrinks_after_it(tmp_path: Path) -> None:
     run("prepare", "--demo", "400", "--output", tmp_path / "dataset", 
         "--valid-fraction", "0.1", "--test-fraction", "0.1")  # fmt: skip

@@ -233,6 +233,7 @@ def test_workers_that_die_or_stall_are_replaced(start, undisturbed) -> None:
     assert_same(job.output, undisturbed)
 
 
+@pytest.mark.slow
 def test_the_driver_can_be_killed_or_asked_to_end(start, undisturbed) -> None:
     job = start()
     step = job.wait_for_checkpoint()
@@ -255,6 +256,7 @@ def test_the_driver_can_be_killed_or_asked_to_end(start, undisturbed) -> None:
     assert_same(job.output, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_node_may_leave_and_come_back(start, machines, undisturbed) -> None:
     job = start()
     job.wait_for_checkpoint()
@@ -267,6 +269,7 @@ def test_a_node_may_leave_and_come_back(start, machines, undisturbed) -> None:
     assert_same(job.output, undisturbed)
 
 
+@pytest.mark.slow
 def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undisturbed) -> None:
     job = start("1:2")
     job.wait_for_checkpoint()
@@ -277,6 +280,7 @@ def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undistu
     assert_same_but_for_rounding(job.output, undisturbed)
 
 
+@pytest.mark.slow
 def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undisturbed) -> None:
     """By Ray's notice of a preemption; what follows is no failure."""
     job = start("1:2")
@@ -298,6 +302,7 @@ def test_before_a_node_is_taken_away_a_checkpoint_is_made(start, machines, undis
     assert_same_but_for_rounding(job.output, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_translation_takes_more_actors_and_outlives_a_node(
     machines, saved_models, tmp_path
 ) -> None:

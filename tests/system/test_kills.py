@@ -271,6 +271,7 @@ runpy.run_path("jobs/translate.py", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_an_overwritten_output_is_one_or_the_other(site: Site) -> None:
     """A driver that is killed at it leaves the old one whole; then all of the old one is gone."""
     uri = site.store.uri("overwritten")
@@ -355,6 +356,7 @@ def test_a_job_that_fails_says_so_in_its_report_and_tells_its_hook(
     assert_undisturbed(site, uri)
 
 
+@pytest.mark.slow
 def test_a_row_that_kills_its_actor_is_rejected(site: Site, tmp_path: Path) -> None:
     lines = [f"The dog number {i} sleeps." for i in range(300)]
     lines[5] = "A deadly dog."

@@ -59,7 +59,7 @@ def test_nights_with_a_memory(
     expected = rows(plain)
 
     memory = Location(f"{BASE}/memory")
-    options = [*shared, "--memory", str(memory), "--actors", "1:2"]
+    options = [*shared, "--memory", str(memory)]
     process = subprocess.Popen(
         command("translate", *options, "--output", str(night)),
         cwd=ROOT, env=environment(**s3.environment), start_new_session=True,
@@ -74,14 +74,14 @@ def test_nights_with_a_memory(
     process.wait()
     assert not (night / "_SUCCESS").is_file()
 
-    run("translate", *options, "--output", str(night), **s3.environment)
+    run("translate", *options, "--output", str(night), head=ray_head, **s3.environment)
     assert_same(expected, rows(night))
     distinct = len({" ".join(row["source"].split()) for row in expected})
     assert counts(night) == (distinct, 0, len(expected) - distinct)
 
     text.write_bytes(b"\n".join([b"A whole new dog.", *lines[::-1], b"A whole new dog."]))
     second = Location(f"{BASE}/two")
-    run("translate", *options, "--output", str(second), **s3.environment)
+    run("translate", *options, "--output", str(second), head=ray_head, **s3.environment)
     assert counts(second) == (1, len(expected), 1)
     assert_same(
         [{**row, "id": 0} for row in expected[::-1]],

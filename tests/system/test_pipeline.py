@@ -130,6 +130,7 @@ def test_more_epochs_continue_the_training(trained: Path, ray_head: RayHead) -> 
     assert len(after) > len(before)
 
 
+@pytest.mark.slow
 def test_killed_translation_continues_to_the_same_output(
     trained: Path, ray_head: RayHead, tmp_path: Path
 ) -> None:

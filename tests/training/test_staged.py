@@ -118,7 +118,10 @@ def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, m
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-@pytest.mark.parametrize("architecture", [{}, STACKED], ids=["plain", "stacked"])
+@pytest.mark.parametrize(
+    "architecture",
+    [pytest.param({}, id="plain"), pytest.param(STACKED, id="stacked", marks=pytest.mark.system)],
+)
 def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
     exact = Work(clip=1e9, **architecture)
     half = Work(precision, clip=1e9, **architecture)

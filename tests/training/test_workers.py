@@ -1,11 +1,7 @@
 """Whole trainings by two workers, in plain processes without Ray: the same as by one."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import Python
 
 from nmt.shards.dataset import Dataset
 
-_PATIENCE = 400  # seconds; a generous limit for a loaded machine
+pytestmark = pytest.mark.system
 
 # What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
 WORKER = """
@@ -115,14 +112,26 @@ TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_e
 
 
 @contextmanager
-def _processes() -> Iterator[list[subprocess.Popen]]:
-    running: list[subprocess.Popen] = []
+def _workers(
+    code: str, count: int, argument: Mapping[str, Any] | None = None
+) -> Iterator[list[Python]]:
+    """The processes of workers, which learn of each other from TF_CONFIG as Ray Train sets it."""
+    addresses = [f"127.0.0.1:{port}" for port in _ports(count)]
+    running: list[Python] = []
     try:
+        for rank in range(count):
+            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
+            variables = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+            running.append(
+                Python(
+                    code, {**(argument or {}), "rank": rank}, CUDA_VISIBLE_DEVICES="", **variables
+                )
+            )
         yield running
     finally:
         for process in running:
-            process.kill()
-            process.wait()
+            process.stop()
 
 
 def _ports(count: int) -> list[int]:
@@ -131,25 +140,6 @@ def _ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
-
-
-def _started(
-    code: str, rank: int, addresses: list[str], place: Mapping[str, Any] | None = None
-) -> subprocess.Popen:
-    """A worker's process, which learns of the others from TF_CONFIG as Ray Train sets it."""
-    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), json.dumps({**(place or {}), "rank": rank})],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "",
-            **({"TF_CONFIG": json.dumps(config)} if len(addresses) > 1 else {}),
-        },
-    )
 
 
 def train(
@@ -169,17 +159,14 @@ def train(
 
     With `dies_at` the last worker kills itself after that step, and nobody says anything.
     """
-    addresses = [f"127.0.0.1:{port}" for port in _ports(workers)]
     place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
     place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
     place |= {"devices": devices, "dies_at": dies_at}
     folder.mkdir(exist_ok=True)
-    with _processes() as running:
-        for rank in range(workers):
-            running.append(_started(WORKER, rank, addresses, place))
-        told = [process.communicate(timeout=_PATIENCE) for process in running]
+    with _workers(WORKER, workers, place) as running:
+        told = [process.communicate() for process in running]
         for process in running:
             assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
     return [json.loads(out.splitlines()[-1]) for out, _ in told if dies_at is None]
@@ -206,12 +193,12 @@ def told_of(folder: Path, name: str) -> list[float]:
 def test_any_layout_of_workers_and_devices_trains_the_same_weights(
     dataset, tmp_path, accumulate
 ) -> None:
-    """Workers × devices, with the same global batches, of which three are one update or one is."""
+    """Two workers × two devices, with the same global batches, of which three are one update
+    or one is."""
     more = {"epochs": 2, "accumulate": accumulate, "learning_rate": 0.003, "validate_every": 0}
     more |= {"report_every": 1}
-    layouts = [(1, 1), (1, 2), (2, 1), (2, 2)] if accumulate == 1 else [(1, 1), (2, 2)]
     steps = set()
-    for workers, devices in layouts:
+    for workers, devices in ((1, 1), (2, 2)):
         folder = tmp_path / f"{workers}x{devices}"
         said = train(dataset, folder, workers, devices=devices, **more)
         steps |= {each["step"] for each in said}
@@ -229,11 +216,8 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
 
 def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
     """Without the patch TensorFlow takes one CPU of each worker; half the rows would be lost."""
-    addresses = [f"127.0.0.1:{port}" for port in _ports(2)]
-    with _processes() as running:
-        for rank in (0, 1):
-            running.append(_started(UNSEEN, rank, addresses))
-        told = [process.communicate(timeout=_PATIENCE) for process in running]
+    with _workers(UNSEEN, 2) as running:
+        told = [process.communicate() for process in running]
     for out, err in told:
         assert "2 replica(s) instead of 4; set --devices-per-worker" in out, err[-3000:]
 

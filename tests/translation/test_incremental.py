@@ -51,14 +51,18 @@ def models(demo_dataset, tiny_model, tmp_path_factory) -> list[Path]:
 
 @pytest.fixture
 def corpus(demo_dataset, tmp_path) -> Path:
-    """Some hundreds of lines, of which many come again, odd ones among them."""
+    """Hundreds of lines, of which many come again, odd ones among them."""
+    return write_corpus(demo_dataset, tmp_path / "in.txt", 60, 300)
+
+
+def write_corpus(dataset, file: Path, distinct: int, lines: int) -> Path:
     from corpora import rows
 
     random = np.random.default_rng(3)
-    texts = [row["source"].encode() for row in rows(demo_dataset, "train")[:150]] + ODD
-    lines = [texts[i] for i in random.integers(0, len(texts), 700)]
-    (tmp_path / "in.txt").write_bytes(b"\n".join(lines) + b"\n")
-    return tmp_path / "in.txt"
+    texts = [row["source"].encode() for row in rows(dataset, "train")[:distinct]] + ODD
+    chosen = [texts[i] for i in random.integers(0, len(texts), lines)]
+    file.write_bytes(b"\n".join(chosen) + b"\n")
+    return file
 
 
 def rows_of(output: Path, folder: str = "translations") -> list[dict[str, Any]]:
@@ -124,7 +128,7 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
     cleaned -= {"A\u00a0cat\u200b .", "A cat\u200b ."}
     decoded, reused, repeated = origins(first)
     assert reused == 0
-    assert repeated > 300
+    assert repeated > 100
     assert decoded == len(cleaned - {"\x07"})  # which is cleaned to the empty line
     assert origins(second) == (0, decoded + repeated, 0)
     efforts = [v.report["throughput"]["decode_seconds"] for v in (first, second)]
@@ -200,11 +204,13 @@ class Mortal(Tasks):
         return super().submit_parts(parts, function, *arguments)
 
 
-def test_a_job_goes_on_wherever_it_was_killed(models, corpus, tmp_path, monkeypatch) -> None:
+@pytest.mark.system
+def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, monkeypatch) -> None:
     """Steps: 3 groups hashed, 64 partitions looked into, decoding, 64 looked up, 3 written."""
     monkeypatch.setattr(incremental, "_GROUP", 256)
     monkeypatch.setattr(incremental, "_SMALLEST", 40)
     options: dict[str, Any] = {"alignments": True, "heatmaps": 3}
+    corpus = write_corpus(demo_dataset, tmp_path / "in.txt", 150, 700)
     expected = translate(
         models[0], corpus, tmp_path / "plain", memory=tmp_path / "other", **options
     )
@@ -291,12 +297,12 @@ def test_a_sentence_that_cannot_be_translated_is_rejected(
     done = translate(models[0], corpus, tmp_path / "out", memory=memory, **options)
     assert_same(tmp_path / "plain", tmp_path / "out")
     reasons = done.report["counts"]["rejected_by_reason"]
-    assert reasons["failed"] > 100
+    assert reasons["failed"] > 50
     monkeypatch.setattr(Translator, "translate", real)  # a later night can
     translate(models[0], corpus, tmp_path / "plain2", **options)
     done = translate(models[0], corpus, tmp_path / "out2", memory=memory, **options)
     assert_same(tmp_path / "plain2", tmp_path / "out2")
-    assert origins(done)[0] > 20
+    assert origins(done)[0] > 10
 
 
 def test_what_makes_no_sense_is_refused(models, corpus, tmp_path) -> None:
