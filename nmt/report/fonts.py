@@ -38,7 +38,11 @@ def clusters(text: str) -> list[str]:
 def invisible(character: str) -> bool:
     """Whether a character only says how its neighbours are drawn and needs no glyph: joiners,
     marks of direction, variation selectors."""
-    return character in "\u200c\u200d\u200e\u200f\u061c" or "\ufe00" <= character <= "\ufe0f"
+    return (
+        character in "\u200c\u200d\u200e\u200f\u061c"
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
 
 
 def families(characters: Set[str]) -> tuple[str, ...]:
@@ -80,8 +84,9 @@ def warning(missing: str) -> str | None:
     _warned.update(wanted.values())
     packages = ", ".join(sorted({wanted[character] for character in new}))
     shown = " ".join(c if c.isprintable() else f"U+{ord(c):X}" for c in sorted(new)[:_SHOWN])
+    shown += f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
     return (
-        f"pictures show boxes for {len(new)} characters that no installed font has ({shown}); "
+        f"pictures show boxes for characters that no installed font has ({shown}); "
         f"install {packages} (so Debian calls it) where they are drawn, or another font"
     )
 

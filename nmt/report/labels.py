@@ -101,7 +101,8 @@ class Lettering:
         """
         token = token[:200]
         if token and unicodedata.category(token[0]) in {"Mn", "Mc", "Me"}:
-            token = _NO_BASE + token
+            based = _NO_BASE + token
+            token = based if self._covered(fonts.clusters(based)[0]) else token
         label = self.drawable(token).strip(" ")
         return self._shorten(BLANK if all(map(fonts.invisible, label)) else label, size, limit)
 

@@ -85,7 +85,10 @@ def test_marks_stay_with_their_base(only_fonts, tiny):
     assert len(lines) > 2
     for line in (*lines, label):
         assert set(fonts.clusters(line.rstrip("…"))) == {f"{SUN}\u0301"}
-    assert "\N{DOTTED CIRCLE}" in Lettering(["\u0301a"]).token_label("\u0301a", 10, 1.0)
+    assert "\N{DOTTED CIRCLE}" in Lettering(["\u0323a"]).token_label("\u0323a", 10, 1.0)
+    variant = f"{SUN}\U000e0100"  # a selector that the font does not know
+    assert Lettering([variant]).drawable(variant) == variant
+    heatmap(variant)
 
 
 def test_a_cluster_that_no_one_font_has_keeps_its_base(only_fonts, tiny):
