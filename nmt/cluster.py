@@ -15,6 +15,7 @@ from typing import Any
 
 from nmt.console import activity, say, silenced
 from nmt.errors import JobFailed, UnusableInput
+from nmt.report.numbers import counted
 
 _HANDING_OVER = 10.0  # seconds that nodes have to tell that a group has left them
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
@@ -197,8 +198,9 @@ def share(
     have = count_gpus(nodes)
     if least * gpus > have:
         raise UnusableInput(
-            f"{least} worker(s) with {gpus} GPU(s) each asked for, this machine has {have}; lower "
-            f"{Share(1, gpus).options}, leave out --use-gpu, or name a cluster with --address"
+            f"{counted(least, 'worker')} with {counted(gpus, 'GPU')} each asked for, this machine "
+            f"has {have}; lower {Share(1, gpus).options}, leave out --use-gpu, or name a cluster "
+            "with --address"
         )
     cores = _total(nodes, "CPU")
     # In Ray's unit of 1/10,000, and so little that not even rounding makes it too much.
@@ -257,11 +259,11 @@ def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> It
     group = ray.util.placement_group([share.resources] * workers)
     try:
         if not group.wait(1):
-            asked = f"{workers} worker(s) with {share.describe()} each"
+            asked = f"{counted(workers, 'worker')} with {share.describe()} each"
             say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
             with activity("waiting for room"):
                 if not group.wait(seconds):
-                    raise JobFailed(no_room(ray, f"{workers} worker(s)", share))
+                    raise JobFailed(no_room(ray, counted(workers, "worker"), share))
         yield group
     finally:
         ray.util.remove_placement_group(group)
@@ -326,5 +328,5 @@ def _total(nodes: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def _amounts(cpus: float, gpus: float) -> str:
-    text = f"{cpus:g} CPU{'s' if cpus > 1 else ''}"
-    return f"{text} and {gpus:g} GPU{'s' if gpus > 1 else ''}" if gpus else text
+    text = counted(cpus, "CPU")
+    return f"{text} and {counted(gpus, 'GPU')}" if gpus else text

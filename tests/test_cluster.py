@@ -135,12 +135,12 @@ def test_a_cluster_with_room_is_not_waited_for(capsys) -> None:
 def test_a_cluster_gets_time_to_grow_but_not_for_ever(capsys) -> None:
     ray = Room(after=600)
     wait_for_room(ray, Share(1), 4)
-    assert "waiting up to 15 minutes for room for 4 worker(s) with 1 CPU" in capsys.readouterr().err
+    assert "waiting up to 15 minutes for room for 4 workers with 1 CPU" in capsys.readouterr().err
     with pytest.raises(JobFailed) as caught:
         wait_for_room(ray, Share(1), 4, seconds=60)
     assert ray.removed == 2
     line = str(caught.value)
-    assert "no room for 4 worker(s) with 1 CPU each; it has 2 CPUs; lower --workers" in line
+    assert "no room for 4 workers with 1 CPU each; it has 2 CPUs; lower --workers" in line
     assert "\n" not in line
 
 

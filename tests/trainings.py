@@ -33,7 +33,7 @@ class MemoryHooks:
         self.beats, self.stop_after = [], None
 
     def show(self, done: int, total: int, detail: str) -> None:
-        self.shown.append((done, total))
+        self.shown.append((done, total, detail))
 
     def say(self, line: str) -> None:
         self.lines.append(line)

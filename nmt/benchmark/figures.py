@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 from nmt.benchmark.plan import NIGHT
+from nmt.report.numbers import counted
 
 # What the values of several workers make together; of all others it is their mean.
 _SUMS = {
@@ -139,7 +140,7 @@ def _plan(plan: dict[str, Any]) -> Iterator[str]:
     for estimate in plan["estimates"]:
         yield (
             f"plan: {estimate['work']}: {estimate['hours']:,.2f} hours on a {device}; "
-            f"{estimate['workers']:,} {device}(s) for {NIGHT:g} hours"
+            f"{counted(estimate['workers'], device)} for {NIGHT:g} hours"
         )
 
 

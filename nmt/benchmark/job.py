@@ -17,6 +17,7 @@ from nmt.benchmark.request import BenchmarkRequest, check, check_splits
 from nmt.console import activity, say
 from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
+from nmt.report.numbers import counted
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
@@ -54,7 +55,7 @@ def benchmark(request: BenchmarkRequest) -> dict[str, Any]:
     connected = time.monotonic() - before
     own, count = cluster.is_own(request.address), request.workers
     share = cluster.share(ray.nodes(), (count, count), int(request.use_gpu), own=own)
-    say(f"measuring on {count} worker(s) with {share.describe()} each")
+    say(f"measuring on {counted(count, 'worker')} with {share.describe()} each")
     work = Work(
         data=data,
         settings=request.settings,

@@ -31,6 +31,20 @@ def number(value: Any, digits: int | None = None) -> str:
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
+def counted(number: float, noun: str) -> str:
+    """A number of things, for example ``1 worker`` or ``1,200 workers``."""
+    return f"{number:,g} {noun}" if number == 1 else f"{number:,g} {noun}s"
+
+
+def short(number: float) -> str:
+    """A large number with three digits at most, for example ``950``, ``12.3k`` or ``4.56M``."""
+    for unit in ("", "k", "M", "G"):
+        if number < 999.5:
+            return f"{number:.3g}{unit}"
+        number /= 1000
+    return f"{number:,.3g}T"
+
+
 def percent(value: Any) -> str:
     """A share of 0 to 1 as per cent; a small one keeps two significant digits.
 

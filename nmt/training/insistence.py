@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from nmt.errors import JobFailed, NotStored, UnusableInput
+from nmt.report.numbers import counted
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between attempts; a minute together
 _LONG = 60.0  # seconds after which there is no other attempt
@@ -38,7 +39,7 @@ def insist(what: str, action: Callable[[], object], say: Callable[[str], None]) 
             reason = _reason(error)
             if pause is None or time.monotonic() - start > _LONG:
                 raise NotStored(
-                    f"{what} could not be stored in {attempt} attempt(s) within "
+                    f"{what} could not be stored in {counted(attempt, 'attempt')} within "
                     f"{time.monotonic() - start:.0f} s: {reason}; what was stored before is whole: "
                     "mend the store and run the same command again"
                 ) from None

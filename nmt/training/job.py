@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.probe import check_writable
+from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location, wait_for_stores
@@ -64,7 +66,7 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     config = _config(request, dataset)
     _check_output(request, config)
     if dry_run:
-        _tell(request, dataset)
+        _tell(request, dataset, config)
         return
     if _is_finished(request):
         return
@@ -148,12 +150,14 @@ def _share(ray: Any, request: TrainRequest) -> cluster.Share:
     own = cluster.is_own(request.address)
     share = cluster.share(nodes, request.workers, gpus, own=own)
     place = "this machine" if own else "the cluster"
-    asked = f"{_count(request.workers)} worker(s) with {share.describe()} each"
+    each = " each" if request.workers[1] > 1 else ""
+    asked = f"{_workers(request)} with {share.describe()}{each}"
     say(f"training on {asked}; {place} has {cluster.describe(nodes)}")
     used, there = request.workers[1] * gpus, cluster.count_gpus(nodes)
     if there > used:
         more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
-        say(f"warning: {place} has {there} GPU(s), and training uses {used}; {more} would use them")
+        has = f"{place} has {counted(there, 'GPU')}, and training uses {used}"
+        say(f"warning: {has}; {more} would use them")
     if share.cpus < 1:
         say("warning: more workers than cores; they share them, and fewer would be as fast")
     return share
@@ -219,7 +223,7 @@ def _finished(request: TrainRequest) -> str:
     return reasons.get(progress.ended(request.settings.training), "")
 
 
-def _tell(request: TrainRequest, dataset: Dataset) -> None:
+def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> None:
     """What a dry run says. It needs no Ray, and leaves nothing anywhere."""
     pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
     say(f"data      {request.data}: {pairs}")
@@ -230,17 +234,19 @@ def _tell(request: TrainRequest, dataset: Dataset) -> None:
     state = "would be continued from its last checkpoint" if begun else "would be made"
     say(f"output    {request.output}: {state}; {check_writable(request.output)}")
     place = "a local Ray of its own" if cluster.is_own(request.address) else request.address
-    kind = "GPU" if request.use_gpu else "CPU"
-    say(f"workers   {_count(request.workers)} with {request.devices} {kind}(s) each, on {place}")
+    gpus = f" with {counted(request.devices, 'GPU')} each" if request.use_gpu else ""
+    say(f"runs on   {_workers(request)}{gpus}, on {place}")
     # TensorFlow here must not take the memory of GPUs that are the workers', or another job's.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from nmt.training.preview import preview
 
     for line in preview(dataset, request.settings, request.workers, request.devices):
         say(line)
-    settings = {**request.settings.model_dump(), "data": dataset.settings}
-    say(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).rstrip())
+    say("settings  of the data as they were prepared, and of this training:")
+    text = yaml.safe_dump(config["settings"], sort_keys=False, allow_unicode=True)
+    say(textwrap.indent(text, "  ").rstrip())
 
 
-def _count(workers: tuple[int, int]) -> str:
-    return " to ".join(str(number) for number in sorted(set(workers)))
+def _workers(request: TrainRequest) -> str:
+    least, most = request.workers
+    return f"{f'{least} to ' if least < most else ''}{counted(most, 'worker')}"

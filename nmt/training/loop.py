@@ -17,6 +17,8 @@ from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report import picture
+from nmt.report.numbers import seconds as duration
+from nmt.report.numbers import short
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
@@ -27,6 +29,7 @@ from nmt.training.candidate import Candidate
 from nmt.training.insistence import STORE_ERRORS, insist
 from nmt.training.interval import Interval
 from nmt.training.optimizer import SummedAdam
+from nmt.training.pace import Pace
 from nmt.training.precision import dtype_policy
 from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
@@ -42,7 +45,8 @@ class Hooks(Protocol):
     """How the loop reaches the outside."""
 
     def show(self, done: int, total: int, detail: str) -> None:
-        """Tell the person who watches where training stands (batches of all epochs)."""
+        """Tell the person who watches how many steps of how many are done (an estimate where the
+        time ends them), and what else there is to say."""
 
     def say(self, line: str) -> None:
         """Show a line."""
@@ -152,6 +156,7 @@ class Training:
         self._started, self._minutes_before = time.monotonic(), progress.minutes
         self._last_validation = 0.0
         total = self.steps_per_epoch * training.epochs
+        self._pace = Pace(total, training.max_minutes, progress.step, progress.minutes)
         while not progress.finished and progress.epoch < training.epochs:
             self._epoch(total)
             progress = self.progress
@@ -295,10 +300,15 @@ class Training:
         if self.replicas.rank == 0:
             with contextlib.suppress(*STORE_ERRORS):  # they are all written again, the next time
                 self._folder.write_metrics()
-        detail = f"loss {line['loss']:.3f}  {line['tokens_per_second']:,.0f} tokens/s"
+        progress.tokens += round(interval.tokens)
+        steps, minutes = self._pace.foresee(progress.step, self._elapsed())
+        # What matters most comes first: a narrow terminal cuts the rest off.
+        parts = [f"{duration(60 * minutes)} left"]
         if progress.best_bleu >= 0:
-            detail += f"  best BLEU {progress.best_bleu:.1f}"
-        self.hooks.show(progress.step, total, f"epoch {progress.epoch + 1}  {detail}")
+            parts.append(f"best BLEU {progress.best_bleu:.1f}")
+        parts += [f"loss {line['loss']:.3f}", f"epoch {progress.epoch + 1}"]
+        parts += [f"{line['tokens_per_second']:,.0f} tokens/s", f"{short(progress.tokens)} tokens"]
+        self.hooks.show(progress.step, steps, "  ".join(parts))
 
     def _elapsed(self) -> float:
         return self._minutes_before + (time.monotonic() - self._started) / 60

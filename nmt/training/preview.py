@@ -8,6 +8,7 @@ import nmt.model  # noqa: F401  (first: it quiets TensorFlow)
 
 # isort: split
 from nmt.model.seq2seq import Seq2Seq
+from nmt.report.numbers import counted
 from nmt.settings import ModelSettings, Settings, TrainingSettings
 from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
@@ -37,10 +38,8 @@ def preview(
     training = settings.training
     for count in sorted(set(workers)):
         replicas = count * devices
-        yield (
-            f"strategy  {strategy_name(count, devices)} with {count} worker(s) of {devices} "
-            f"device(s): {replicas} replica(s)"
-        )
+        where = f" in {counted(count, 'worker')}" if count > 1 else ""
+        yield f"replicas  {replicas}{where}: {strategy_name(count, devices)}"
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     parameters = Seq2Seq(settings.model, *sizes).count_params()
     yield f"model     {parameters:,} parameters"
@@ -52,7 +51,7 @@ def preview(
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
     yield (
         f"steps     {steps:,} an epoch, {steps * training.epochs:,} in "
-        f"{training.epochs} epoch(s){limit}"
+        f"{counted(training.epochs, 'epoch')}{limit}"
     )
     state = state_bytes(parameters, training)
     batch = max(batch_bytes(settings.model, shape, sizes[1], replicas) for shape in shapes)

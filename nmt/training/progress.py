@@ -23,6 +23,7 @@ class Progress:
         batch: batches of it that are used.
         loss_scale: factor on the loss; 1 but for float16.
         clean: updates without an overflow since it was changed.
+        tokens: target tokens trained on.
         minutes: minutes of training so far, over all attempts.
         spoiled: updates in a row that were left out for numbers that are none.
         best_bleu: the best validation BLEU; -1 before the first.
@@ -44,6 +45,7 @@ class Progress:
     batch: int = 0
     loss_scale: float = 1.0
     clean: int = 0
+    tokens: int = 0
     minutes: float = 0.0
     spoiled: int = 0
     best_bleu: float = -1.0

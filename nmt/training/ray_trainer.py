@@ -13,6 +13,7 @@ from nmt import cluster
 from nmt.console import activity, say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.lease import HeldLease
+from nmt.report.numbers import counted
 from nmt.training.backend import TensorFlowConfig
 from nmt.training.board import Board, Watcher
 from nmt.training.job import TrainRequest
@@ -71,7 +72,7 @@ def _resumption(workers: tuple[int, int]) -> str:
     least, most = workers
     if least < most:
         return "training goes on without it"
-    return f"training goes on as soon as there is room for {most} worker(s) elsewhere"
+    return f"training goes on as soon as there is room for {counted(most, 'worker')} elsewhere"
 
 
 def _attempt(

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
+from nmt.report.numbers import counted
 from nmt.shards.batches import Batch, fill_up
 
 
@@ -35,8 +36,9 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
         return
     if len(gpus) < devices:
         raise UnusableInput(
-            f"--use-gpu: TensorFlow finds {len(gpus)} GPU(s) for a worker that wants {devices}; "
-            "install its GPU build (make setup-gpu) and check the driver, or leave out --use-gpu"
+            f"--use-gpu: TensorFlow finds {counted(len(gpus), 'GPU')} for a worker that wants "
+            f"{devices}; install its GPU build (make setup-gpu) and check the driver, or leave out "
+            "--use-gpu"
         )
     # MultiWorkerMirroredStrategy takes all that it sees.
     tf.config.set_visible_devices(gpus[:devices], "GPU")
@@ -69,7 +71,7 @@ class Replicas:
         self.workers, self.rank, self.devices = workers, rank, devices
         self.count = workers * devices
         kind = "GPU" if use_gpu else "CPU"
-        self._description = f"{workers} worker(s) × {devices} {kind}(s): "
+        self._description = counted(self.count, "replica")
         if workers > 1:
             exchange = "NCCL" if use_gpu else "RING"
             options = tf.distribute.experimental.CommunicationOptions(
@@ -77,24 +79,23 @@ class Replicas:
                 implementation=tf.distribute.experimental.CommunicationImplementation[exchange],
             )
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-            self._description += f"MultiWorkerMirroredStrategy, {exchange} all-reduce"
+            self._description += f": MultiWorkerMirroredStrategy, {exchange} all-reduce"
         elif devices > 1:
             self.strategy = tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
-            self._description += "MirroredStrategy"
+            self._description += ": MirroredStrategy"
         else:
             self.strategy = tf.distribute.get_strategy()
-            self._description += "no strategy"
         # A replica too few, and its slices of the batches would never be trained.
         found = self.strategy.num_replicas_in_sync
         if found != self.count:
             raise UnusableInput(
-                f"{self._description}: {found} replica(s) instead of {self.count}; set "
+                f"{self._description}: TensorFlow makes {found}; set "
                 "--devices-per-worker to the devices that each worker has (without --use-gpu one, "
                 "where there are several workers)"
             )
 
     def describe(self) -> str:
-        """Workers, devices and strategy in words."""
+        """How many replicas there are, and under which strategy, in words."""
         return self._description
 
     def share(self, batch: Batch, device: int) -> Batch:

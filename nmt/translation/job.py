@@ -14,6 +14,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.lease import HeldLease, check_owner, hold
 from nmt.probe import check_writable
+from nmt.report.numbers import counted
 from nmt.storage import wait_for_stores
 from nmt.tasks import Tasks
 from nmt.translation.actor import DecodeActor, Work
@@ -200,11 +201,12 @@ def _pool(
         useful = min(rows // _SMALL, items)
         if total < useful and not cluster.is_own(request.address):
             say(
-                f"the cluster has {total} CPU(s) now, and so many actors it gets; if it can grow, "
-                f"--actors {total}:{useful} lets the pool grow with it"
+                f"the cluster has {counted(total, 'CPU')} now, and so many actors it gets; if it "
+                f"can grow, --actors {total}:{useful} lets the pool grow with it"
             )
     least, most = min(least, items), min(most, items)
     threads = max(1, min(total // most, largest))
-    say(f"{rows:,} rows on {most} actor(s) of {threads} core(s)")
+    size = f"{counted(most, 'actor')} with {counted(threads, 'CPU')}{' each' if most > 1 else ''}"
+    say(f"{counted(rows, 'row')} on {size}")
     given = (replace(work, threads=threads), *arguments)
     return ActorPool(actor, given, least, most, threads, gpus)

@@ -133,7 +133,7 @@ def test_gpus_that_a_machine_lacks_are_refused(request_, monkeypatch) -> None:
     with pytest.raises(UnusableInput) as caught:
         benchmark(request_(workers=2, use_gpu=True))
     assert str(caught.value) == (
-        "2 worker(s) with 1 GPU(s) each asked for, this machine has 1; lower --workers, leave out "
+        "2 workers with 1 GPU each asked for, this machine has 1; lower --workers, leave out "
         "--use-gpu, or name a cluster with --address"
     )
 
@@ -141,7 +141,7 @@ def test_gpus_that_a_machine_lacks_are_refused(request_, monkeypatch) -> None:
 def test_a_cluster_without_room_is_not_waited_for_for_ever(request_, monkeypatch, capsys) -> None:
     ray = Ray({}, room=False)
     monkeypatch.setattr(cluster, "connect", lambda _: ray)
-    with pytest.raises(JobFailed, match=r"no room for 9 worker\(s\) with 1 CPU and 1 GPU each"):
+    with pytest.raises(JobFailed, match=r"no room for 9 workers with 1 CPU and 1 GPU each"):
         benchmark(request_(workers=9, use_gpu=True, address="somewhere:1"))
     assert ray.told == [("room", "removed")]
     assert ray.asked == []

@@ -124,4 +124,4 @@ def test_gpus_have_a_memory_and_a_plan_of_their_own() -> None:
     lines = table(report(*measured["workers"], plan=planned))
     assert cells(lines, "GPU memory after training, GiB")[0] == "2.00"
     assert cells(lines, "memory after training, GiB")[0] == "1.00"
-    assert lines[-3] == "plan: an epoch of training: 55.56 hours on a GPU; 7 GPU(s) for 8 hours"
+    assert lines[-3] == "plan: an epoch of training: 55.56 hours on a GPU; 7 GPUs for 8 hours"

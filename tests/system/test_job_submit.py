@@ -85,7 +85,7 @@ def test_three_commands_as_submitted_jobs(
     log = ask(ray_head, "logs", "train-1")
     for line in (
         "joining the Ray cluster",
-        "2 worker(s) × 1 CPU(s)",
+        "2 replicas: ",
         "MODEL s3://nmt/runs/m30k/model",
     ):
         assert line in log

@@ -90,7 +90,7 @@ def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monk
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     monkeypatch.setattr(cluster, "connect", lambda _: ray)
     request = asked(demo_dataset, tmp_path / "run", use_gpu=True, devices=2)
-    with pytest.raises(UnusableInput, match=r"2 GPU\(s\) each asked for, this machine has 0"):
+    with pytest.raises(UnusableInput, match=r"2 GPUs each asked for, this machine has 0"):
         train(request)
     assert not request.output.exists()
 
@@ -127,7 +127,7 @@ def machine(monkeypatch) -> Callable[[int], None]:
     [
         (4, {}, "uses 0; --use-gpu would use them"),
         (4, {"use_gpu": True}, "uses 1; more --workers or --devices-per-worker would use them"),
-        (4, {"use_gpu": True, "workers": (1, 2)}, "has 4 GPU(s), and training uses 2; more"),
+        (4, {"use_gpu": True, "workers": (1, 2)}, "has 4 GPUs, and training uses 2; more"),
         (4, {"use_gpu": True, "devices": 4}, ""),
         (4, {"use_gpu": True, "workers": (1, 8)}, ""),
         (0, {}, ""),

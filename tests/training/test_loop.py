@@ -212,6 +212,33 @@ def test_an_ended_training_stays_ended_unless_a_larger_limit_is_asked_for(
     assert again.progress.max_minutes == 0.01
 
 
+def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path) -> None:
+    limits = {"max_minutes": 12.0, "validate_every": 20, "report_every": 10}
+    work = training(dataset, tmp_path, epochs=100_000, **limits)
+    instant(work, [3.0, 7.0, *[5.0] * 100])
+    work._elapsed = lambda: 0.1 * work.progress.step  # ten steps a minute
+    progress = work.run()
+    assert (progress.finished, progress.step) == ("max_minutes", 121)
+    shown = {done: (total, detail) for done, total, detail in work.hooks.shown}
+    assert {total for done, (total, _) in shown.items() if done <= 120} == {120}
+    told = {done: detail for done, (_, detail) in shown.items()}
+    assert told[10].startswith("11 min 00 s left  loss 2.500  epoch ")
+    assert told[50].startswith("7 min 00 s left  best BLEU 7.0  loss 2.500  epoch ")
+    assert told[120].startswith("0.0 s left")
+    assert told[121].endswith(f"tokens/s  {progress.tokens / 1000:.3g}k tokens")
+
+
+def test_tokens_are_counted_over_all_attempts(dataset, tmp_path) -> None:
+    work = training(dataset, tmp_path, epochs=3, patience=9)
+    instant(work, [1.0, 2.0, 3.0])
+    ends = sum(len(row["target_ids"]) + 1 for row in rows(dataset, "train"))
+    assert work.run().tokens == 3 * ends
+    again = training(dataset, tmp_path, epochs=4, patience=9)
+    again.restore(tmp_path / "kept" / f"checkpoint-{work.progress.step}")
+    instant(again, [4.0])
+    assert again.run().tokens == 4 * ends
+
+
 def test_a_crash_while_the_best_model_is_written_is_made_good(dataset, tmp_path) -> None:
     """Then model.json is missing, and the checkpoint is that of the validation before."""
     settings: dict[str, Any] = {"epochs": 4, "patience": 9}

@@ -4,10 +4,14 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import tensorflow as tf
+import yaml
 from models import TINY
 from trainings import FAST, SIZES, training
 
@@ -18,6 +22,7 @@ from nmt.storage import Location
 from nmt.training import step
 from nmt.training.job import TrainRequest, train
 from nmt.training.preview import batch_bytes, preview, state_bytes, strategy_name
+from nmt.training.strategy import Replicas
 
 
 def everything_in(folder: Path) -> dict[str, int]:
@@ -29,26 +34,35 @@ def test_it_says_what_the_training_would_say(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, accumulate=2, epochs=3)
     lines = "\n".join(preview(dataset, work.settings, (1, 1), 1))
     assert f"{work.model.count_params():,} parameters" in lines
-    assert f"{work.steps_per_epoch:,} an epoch, {3 * work.steps_per_epoch:,} in 3 epoch(s)" in lines
+    assert f"{work.steps_per_epoch:,} an epoch, {3 * work.steps_per_epoch:,} in 3 epochs" in lines
     assert ", ".join(f"{shape.rows}×{shape.width}" for shape in work.shapes) in lines
-    assert "no strategy with 1 worker(s) of 1 device(s): 1 replica(s)" in lines
+    assert "replicas  1: no strategy" in lines
 
 
-def test_strategies_are_those_of_the_workers() -> None:
-    for name, kind in (
-        (strategy_name(1, 2), tf.distribute.MirroredStrategy),
-        (strategy_name(2, 1), tf.distribute.MultiWorkerMirroredStrategy),
-        (strategy_name(2, 2), tf.distribute.MultiWorkerMirroredStrategy),
-    ):
-        assert getattr(tf.distribute, name) is kind
+@pytest.mark.parametrize(("workers", "devices"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_the_strategy_that_is_told_is_the_one_that_is_made(monkeypatch, workers, devices) -> None:
+    made: list[str] = []
+
+    def stand_in(name: str) -> Callable[..., Any]:
+        def make(*_: Any, **__: Any) -> Any:
+            made.append(name)
+            return SimpleNamespace(num_replicas_in_sync=workers * devices)
+
+        return make
+
+    for name in ("MirroredStrategy", "MultiWorkerMirroredStrategy"):
+        monkeypatch.setattr(tf.distribute, name, stand_in(name))
+    Replicas(workers, 0, devices)
+    assert (made or ["no strategy"]) == [strategy_name(workers, devices)]
 
 
-def test_an_elastic_training_shows_both_ends(dataset, tmp_path) -> None:
+def test_an_elastic_training_shows_both_ends(dataset) -> None:
     settings = Settings.model_validate({"model": SIZES, "training": FAST})
-    lines = [line for line in preview(dataset, settings, (2, 8), 2) if "strategy" in line]
-    assert len(lines) == 2
-    assert "2 worker(s) of 2 device(s): 4 replica(s)" in lines[0]
-    assert "8 worker(s) of 2 device(s): 16 replica(s)" in lines[1]
+    lines = [line for line in preview(dataset, settings, (2, 8), 2) if "replicas" in line]
+    assert lines == [
+        "replicas  4 in 2 workers: MultiWorkerMirroredStrategy",
+        "replicas  16 in 8 workers: MultiWorkerMirroredStrategy",
+    ]
 
 
 def test_memory_goes_with_what_is_kept() -> None:
@@ -91,9 +105,14 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     assert everything_in(tmp_path) == before
     told = capsys.readouterr().err
     assert f"{output}: would be made; the rights of {tmp_path} allow it" in told
-    for word in ("training pairs", "workers ", "strategy", "parameters", "steps ", "memory"):
+    on = "1 worker" if workers == (1, 1) else "2 to 4 workers"
+    for word in ("training pairs", f"runs on   {on}, on a local", "parameters", "steps "):
         assert word in told
-    assert "learning_rate: 0.001" in told
+    told = yaml.safe_load(told.partition("settings  ")[2].partition("\n")[2])
+    # What config.yaml would hold: the data as they were prepared, and nothing of other jobs.
+    assert set(told) == {"data", "model", "training", "search"}
+    assert told["data"] == demo_dataset.settings
+    assert told["training"] == settings.training.model_dump()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

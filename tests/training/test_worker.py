@@ -77,7 +77,7 @@ def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("workers", "words"),
-    [((1, 4), "without it"), ((4, 4), "as soon as there is room for 4 worker(s) elsewhere")],
+    [((1, 4), "without it"), ((4, 4), "as soon as there is room for 4 workers elsewhere")],
 )
 def test_what_is_said_of_a_node_that_goes_is_what_comes(
     tmp_path, monkeypatch, capsys, workers, words
