@@ -68,7 +68,7 @@ def inspect_columns(
     def schemas() -> Iterator[tuple[str, pa.Schema]]:
         for file in files:
             with readable(file.location), file.location.open() as handle:
-                parquet = pq.ParquetFile(handle)
+                parquet = _opened(handle)
                 counts.append(parquet.metadata.num_rows)
                 schema = parquet.schema_arrow
             _check_names(file.location, schema)
@@ -85,14 +85,20 @@ def _ids(files: Sequence[ParquetFile], column: str) -> Iterator[pa.Array]:
     """The ids of all files, some at a time."""
     for file in files:
         with readable(file.location), file.location.open() as handle:
-            parquet = pq.ParquetFile(handle)
+            parquet = _opened(handle)
             if column in parquet.schema_arrow.names:
                 for batch in parquet.iter_batches(_BATCH, columns=[column]):
-                    yield batch.column(0)
+                    yield batch.column(column)
             else:
                 yield pa.array(
                     [dict(file.folders)[column]] * parquet.metadata.num_rows, pa.string()
                 )
+
+
+def _opened(handle: pa.NativeFile) -> pq.ParquetFile:
+    """A Parquet file of which all times are read: the nanoseconds into which pyarrow makes those of
+    the obsolete type INT96 end with the year 2262, and 9999-12-31 would be a day in 1816."""
+    return pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
 
 
 def _check_names(location: Location, schema: pa.Schema) -> None:
@@ -154,7 +160,7 @@ def read_rows(location: Location, start: int, rows: int) -> pa.Table:
     batches: list[pa.RecordBatch] = []
     first, stop = 0, start + rows
     with readable(location), location.open() as handle:
-        parquet = pq.ParquetFile(handle)
+        parquet = _opened(handle)
         schema = parquet.schema_arrow.remove_metadata()
         for group in range(parquet.num_row_groups):
             size = parquet.metadata.row_group(group).num_rows

@@ -103,6 +103,17 @@ def test_text_of_any_type_is_read_as_bytes(tmp_path: Path, kind: pa.DataType) ->
     assert [row.source for row in reader.rows()] == plain.to_pylist()
 
 
+def test_other_columns_are_not_looked_at(tmp_path: Path) -> None:
+    """Whatever their types, places and names are: the day is one after the year 9999."""
+    days = pa.array([10**7, 0, None], pa.int32()).view(pa.date32())
+    source, target = ([getattr(row, side) for row in ROWS] for side in ("source", "target"))
+    columns = {"day": days, "target": target, "source.2": days, "source": source}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet", row_group_size=2)
+    reader = open_pairs(Location(tmp_path / "p.parquet"))
+    assert reader.inspect().rows == 3
+    assert list(reader.rows()) == ROWS
+
+
 def unusable(folder: Path) -> dict[str, Location]:
     zipped = archive(folder / "ok.zip", a__txt=LINES)
     whole = gzip.compress(LINES * 1000)

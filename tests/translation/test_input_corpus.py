@@ -354,6 +354,22 @@ def test_row_groups_without_rows(tmp_path) -> None:
     assert read(look(tmp_path / "a.parquet")) == [(0, b"a"), (1, b"b")]
 
 
+def test_a_column_whose_name_begins_like_that_of_the_ids(tmp_path) -> None:
+    columns = {"id.first": [9, 9], "id": [1, 2], "source": ["a", "b"], "source.2": ["c", "d"]}
+    assert read(look(parquet(tmp_path / "a.parquet", columns))) == [(1, b"a"), (2, b"b")]
+
+
+def test_far_times_of_the_obsolete_type_are_themselves(tmp_path) -> None:
+    """Spark's INT96, which pyarrow reads as nanoseconds; those end with the year 2262."""
+    times = pa.array([253_402_300_799_000_000, 0, 5 * 10**17], pa.timestamp("us"))
+    table = pa.table({"source": list("abc"), "t": times, "id": times})
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    (unit,) = look(tmp_path).units()
+    rows = read_unit(unit, "source", "id")
+    assert rows.ids.equals(times)
+    assert rows.others.column("t").combine_chunks().equals(times)
+
+
 def hive(base: Path, kind: str) -> None:
     for number, folder in enumerate(
         ("d=b/m=02", "d=a%2Fc/m=01", "m=01/d=__HIVE_DEFAULT_PARTITION__")
