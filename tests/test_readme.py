@@ -32,10 +32,6 @@ def test_every_result_says_how_it_was_measured() -> None:
             assert result["value"] == pytest.approx(result["ours"] / result["theirs"], rel=0.01)
 
 
-def test_no_placeholder_is_left() -> None:
-    assert not re.findall(r"@[A-Z0-9_]+@", README)
-
-
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
@@ -88,7 +84,7 @@ def test_the_settings_of_the_docs_are_settings() -> None:
 
 def test_the_model_page_tells_of_every_option() -> None:
     page = (ROOT / "docs/model.md").read_text("utf-8")
-    for name in ModelSettings.model_fields:
-        assert name.removesuffix("_units").removesuffix("_activation") in page, name
-    for name in TrainingSettings.model_fields:
-        assert not name.startswith("dropout") or name in page, name
+    rates = [name for name in TrainingSettings.model_fields if name.startswith("dropout")]
+    for name in [*ModelSettings.model_fields, *rates]:
+        # As code, or as a key of the YAML: words such as "attention" are there in any case.
+        assert re.search(rf"`(\w+\.)?{name}\b|^ *{name}:", page, re.MULTILINE), name

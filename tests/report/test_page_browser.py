@@ -87,7 +87,7 @@ def test_the_page_fits_the_screen_and_is_quiet(opened, tmp_path, size, dark):
     (tmp_path / "page.png").write_bytes(screenshot)
     pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"))
     assert pixels.std() > 10
-    assert (pixels.mean() < 100) is dark or (pixels.mean() > 155) is not dark
+    assert pixels.mean() < 100 if dark else pixels.mean() > 155
 
 
 @pytest.mark.parametrize(("size", "most"), [(DESKTOP, 7000), (PHONE, 10_000)], ids=str)

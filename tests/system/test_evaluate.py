@@ -52,7 +52,7 @@ def test_the_page_in_a_browser(evaluated: Path, browser) -> None:
         assert not overflowing(browser)
     assert not console_complaints(browser)
     assert not requests_made(browser)
-    assert len(browser.find_elements("css selector", "#differences .versus")) > 0
+    assert len(browser.find_elements("css selector", "#changes .versus")) > 0
 
 
 def test_an_unfinished_translation_is_refused(evaluated: Path, tmp_path: Path) -> None:

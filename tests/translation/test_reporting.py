@@ -200,7 +200,7 @@ def test_groups_account_for_every_row(saved_models, night, tmp_path) -> None:
     assert {value: entry["rows"] for value, entry in found.items()} == counted
     assert found["news"]["rejected"] == 1
     assert found["law"]["sentences"] == 2
-    assert found["law"]["baseline"] >= 0
+    assert "baseline" in found["law"]
     assert sum(entry["rows"] for entry in targets["values"]) == len(SOURCES)
     assert "By domain" in (tmp_path / "out/report/index.html").read_text()
 
