@@ -23,6 +23,12 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
+def stored_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the stored values, whatever they are encoded as or stand for."""
+    kind = plain_type(kind)
+    return stored_type(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else kind
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type can be read as text."""
     return plain_type(kind) in _TEXT

@@ -9,13 +9,16 @@ with the column, the types and the files.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.columns import plain_type
+from nmt.corpus.columns import stored_type
 from nmt.errors import UnusableInput
+
+Column = TypeVar("Column", pa.Array, pa.ChunkedArray)
 
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _TEXT = (pa.string(), pa.large_string())
@@ -71,10 +74,11 @@ def _missing(name: str, column: str, other: str) -> str:
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A table with the names, order and types of a schema that `unify` has made with its own."""
-    return pa.table([_cast(table.column(field.name), field.type) for field in schema], schema)
+    return pa.table([cast(table.column(field.name), field.type) for field in schema], schema)
 
 
-def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+def cast(column: Column, kind: pa.DataType) -> Column:
+    """A column as one of a type that holds all its values, see `common_type`."""
     if column.type == kind:
         return column
     # Text that is no UTF-8 is found row by row, where it matters.
@@ -105,7 +109,7 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return one
     if pa.types.is_null(one):
         return other
-    one, other = _bare(one), _bare(other)
+    one, other = stored_type(one), stored_type(other)
     if one == other:
         return one
     for family in (_TEXT, _BYTES):
@@ -131,12 +135,6 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         kinds = [common_type(a.type, b.type) for a, b in zip(one, other, strict=True)]
         return pa.struct(list(zip(one.names, kinds, strict=True))) if all(kinds) else None
     return None
-
-
-def _bare(kind: pa.DataType) -> pa.DataType:
-    """The type of the stored values, whatever they are encoded as or stand for."""
-    kind = plain_type(kind)
-    return _bare(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.columns import as_bytes, is_text, plain_type, texts_of
+from nmt.corpus.columns import as_bytes, is_text, stored_type, texts_of
 
 _DAY_ZERO = "1970-01-01T"
 _TEXTS = pa.large_string()
@@ -32,7 +32,7 @@ _STRINGS = (pa.string(), pa.large_string(), pa.string_view())
 
 def is_scalar(kind: pa.DataType) -> bool:
     """Whether the values of a column of this type can be written: they hold no other values."""
-    return not pa.types.is_nested(_bare(kind))
+    return not pa.types.is_nested(stored_type(kind))
 
 
 def written(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
@@ -42,7 +42,7 @@ def written(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
         column: of a type that `is_scalar`.
     """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    kind = _bare(column.type)
+    kind = stored_type(column.type)
     numbers = pa.uint64() if kind == pa.uint64() else pa.int64()
     found = numbers if pa.types.is_integer(kind) else _TEXTS
     return pa.chunked_array([_written(one).cast(found) for one in chunks if len(one)], found)
@@ -51,11 +51,6 @@ def written(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
 def json_values(column: pa.Array | pa.ChunkedArray) -> list[int | str | None]:
     """The values as JSON holds them; see `written`."""
     return written(column).to_pylist()
-
-
-def _bare(kind: pa.DataType) -> pa.DataType:
-    kind = plain_type(kind)
-    return _bare(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _written(values: pa.Array) -> pa.Array:

@@ -23,7 +23,7 @@ from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
 from nmt.translation.hive import Folders, add_folders, folders_of, with_folders
 from nmt.translation.input_files import expand
-from nmt.translation.parquet_input import ParquetFile, inspect_columns, plain_ids, read_rows
+from nmt.translation.parquet_input import inspect_columns, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -240,7 +240,7 @@ def _look(name: str, location: Location, single: bool) -> _File | None:
 
 
 def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
-    given = [ParquetFile(file.location, file.folders) for file in files]
+    given = [(file.location, file.folders) for file in files]
     found = inspect_columns(given, text_column, id_column)
     for file, rows in zip(files, found.rows, strict=True):
         file.rows = rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.columns import is_text, plain_type
 from nmt.corpus.formats import readable
-from nmt.corpus.schemas import conform, kept_schema, unify
+from nmt.corpus.schemas import cast, conform, kept_schema, unify
 from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -22,17 +21,7 @@ from nmt.translation.unique_ids import check_ids
 _BATCH = 8192  # rows decoded at once
 
 
-@dataclass(frozen=True)
-class ParquetFile:
-    """One file of the input.
-
-    Attributes:
-        location: where it is.
-        folders: its partition columns, see `nmt.translation.hive`.
-    """
-
-    location: Location
-    folders: Folders
+InputFile = tuple[Location, Folders]  # a file with its partition columns
 
 
 class Columns(NamedTuple):
@@ -49,13 +38,11 @@ class Columns(NamedTuple):
     rows: list[int]
 
 
-def inspect_columns(
-    files: Sequence[ParquetFile], text_column: str, id_column: str | None
-) -> Columns:
+def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str | None) -> Columns:
     """Look through the files' columns and ids.
 
     Args:
-        files: the files.
+        files: at least one.
         text_column: the column of the sentences.
         id_column: the column of the ids; None is ``id`` where there is such a column.
 
@@ -66,33 +53,33 @@ def inspect_columns(
     counts: list[int] = []
 
     def schemas() -> Iterator[tuple[str, pa.Schema]]:
-        for file in files:
-            with readable(file.location), file.location.open() as handle:
+        for location, folders in files:
+            with readable(location), location.open() as handle:
                 parquet = _opened(handle)
                 counts.append(parquet.metadata.num_rows)
                 schema = parquet.schema_arrow
-            _check_names(file.location, schema)
-            yield str(file.location), with_folders(kept_schema(schema), file.folders)
+            _check_names(location, schema)
+            yield str(location), with_folders(kept_schema(schema), folders)
 
     schema = unify(schemas())
-    id_column = _check_columns(files[0].location, schema, text_column, id_column)
+    id_column = _check_columns(files[0][0], schema, text_column, id_column)
     if id_column is not None:
-        check_ids(partial(_ids, files, id_column))
+        check_ids(partial(_ids, files, schema.field(id_column)))
     return Columns(schema, id_column, counts)
 
 
-def _ids(files: Sequence[ParquetFile], column: str) -> Iterator[pa.Array]:
-    """The ids of all files, some at a time."""
-    for file in files:
-        with readable(file.location), file.location.open() as handle:
+def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
+    """The ids of all files, some at a time, as values of the one type that they get."""
+    name = column.name
+    for location, folders in files:
+        with readable(location), location.open() as handle:
             parquet = _opened(handle)
-            if column in parquet.schema_arrow.names:
-                for batch in parquet.iter_batches(_BATCH, columns=[column]):
-                    yield batch.column(column)
+            if name in parquet.schema_arrow.names:
+                for batch in parquet.iter_batches(_BATCH, columns=[name]):
+                    yield cast(batch.column(name), column.type)
             else:
-                yield pa.array(
-                    [dict(file.folders)[column]] * parquet.metadata.num_rows, pa.string()
-                )
+                values = [dict(folders)[name]] * parquet.metadata.num_rows
+                yield cast(pa.array(values, pa.string()), column.type)
 
 
 def _opened(handle: pa.NativeFile) -> pq.ParquetFile:

@@ -1,5 +1,6 @@
 """The corpus to translate: every row in exactly one unit, with its own number."""
 
+import decimal
 import gzip
 import random
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import texts_of
+from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation import gzip_lines, input_files, parquet_input
@@ -352,6 +354,29 @@ def test_row_groups_without_rows(tmp_path) -> None:
             writer.write_table(pa.table({"source": rows}, schema), row_group_size=10)
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 5
     assert read(look(tmp_path / "a.parquet")) == [(0, b"a"), (1, b"b")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (pa.array([decimal.Decimal("1.5")]), pa.array([decimal.Decimal("1.50")]), True),
+        (pa.array([0.1], pa.float32()), pa.array([0.1]), False),
+        (pa.array([5], pa.int8()), pa.array([5], pa.int64()), True),
+        (pa.array([5], pa.uint8()), pa.array([2**64 - 5], pa.uint64()), False),
+        (pa.array(["a"]), pa.array(["a"]).dictionary_encode(), True),
+        (pa.array(["a"]), pa.array([b"a"]), True),
+    ],
+)
+def test_ids_of_two_types_are_compared_as_they_are_stored(tmp_path, one, other, equal) -> None:
+    """In the one type that they get in the output."""
+    for name, ids in (("a", one), ("b", other)):
+        parquet(tmp_path / f"{name}.parquet", {"source": ["x"], "id": ids})
+    if equal:
+        with pytest.raises(UnusableInput, match="is given more than once"):
+            look(tmp_path)
+    else:
+        (unit,) = look(tmp_path).units()
+        assert len(set(json_values(read_unit(unit, "source", "id").ids))) == 2
 
 
 def test_a_column_whose_name_begins_like_that_of_the_ids(tmp_path) -> None:
