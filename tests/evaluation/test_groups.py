@@ -60,7 +60,9 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     scored = [row for row in rows if row.complete]
     scorer = Scorer()
     scorer.add([(row.translation, row.references) for row in scored])
-    table = {(e["value"], e["other"]): e for e in grouping.table(scorer)}
+    other = Scorer()  # of a system that says the same of every sentence
+    other.add([("ein anderer guter Satz", row.references) for row in scored])
+    table = {(e["value"], e["other"]): e for e in grouping.table(scorer, other)}
     assert sum(e["rows"] for e in table.values()) == len(rows) + 2
     assert sum(e["rejected"] for e in table.values()) == 2
     assert sum(e["sentences"] for e in table.values()) == len(scored)
@@ -73,6 +75,10 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     alone.add([(row.translation, row.references) for row in law])
     for metric in ("BLEU", "chrF", "TER"):
         assert entry[metric.lower()] == pytest.approx(alone.score(metric), abs=1e-4)
+    alone = Scorer()
+    alone.add([("ein anderer guter Satz", row.references) for row in law])
+    assert entry["baseline"] == pytest.approx(alone.score("BLEU"), abs=1e-4)
+    assert entry["baseline"] != entry["bleu"]
     counts = {"rows": 3, "translated": 2, "empty": 0, "rejected": 1, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
     assert entry["rates"] == rates.rates(counts, rates.sums(Measures.of(law)))
