@@ -1,158 +1,48 @@
-"""How a cluster is divided among workers, and what happens where they do not fit."""
+"""Joining a cluster and starting a local Ray: what they are given, and how they fail."""
 
-from types import SimpleNamespace
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from nmt import cluster
-from nmt.cluster import Share, count_places, describe, share, threads_per_worker, wait_for_room
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import JobFailed
 
 
-def node(cpus: float, gpus: float = 0, alive: bool = True) -> dict[str, Any]:
-    """A line of ``ray.nodes()``; what a node does not have is not named there."""
-    resources = {"CPU": cpus, "GPU": gpus, "memory": 1e9}
-    resources = {name: amount for name, amount in resources.items() if amount}
-    return {"Alive": alive, "Resources": resources}
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Gives back what `connect` sets."""
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("RAY_")]:
+        del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
-@pytest.mark.parametrize(
-    ("nodes", "workers", "expected"),
-    [
-        ([node(2)], 1, 2),
-        ([node(2)], 2, 1),
-        ([node(2)], 3, 0),
-        ([node(8)], 3, 2),
-        ([node(4), node(4)], 3, 2),  # 8 CPUs, but no node holds two workers of 3
-        ([node(16), node(1)], 2, 8),
-        ([node(8), node(6)], 3, 4),
-        ([node(0), node(4)], 1, 4),
-        ([node(4), node(64, alive=False)], 2, 2),
-        ([], 1, 0),
-    ],
-)
-def test_threads_are_as_many_as_let_all_workers_fit(nodes, workers, expected) -> None:
-    assert threads_per_worker(nodes, workers) == expected
-
-
-def test_threads_go_by_the_nodes_that_have_the_gpus() -> None:
-    nodes = [node(64), node(8, gpus=4), node(8, gpus=4)]
-    assert threads_per_worker(nodes, 8, gpus=1) == 2
-    assert threads_per_worker(nodes, 2, gpus=4) == 8
-    assert threads_per_worker(nodes, 2, gpus=3) == 8
-    assert threads_per_worker(nodes, 3, gpus=3) == 0
-    assert count_places(nodes, Share(1, 1)) == 8
-
-
-@pytest.mark.parametrize(
-    ("workers", "expected"),
-    [((1, 1), 4), ((2, 2), 2), ((3, 3), 1), ((1, 2), 2), ((2, 4), 1), ((1, 9), 1)],
-)
-def test_a_machine_is_divided(workers, expected) -> None:
-    assert share([node(4)], workers, own=True) == Share(expected)
-    assert share([node(4)], workers, own=False) == Share(expected)
-
-
-@pytest.mark.parametrize("cores", [1, 2, 3, 7, 64])
-@pytest.mark.parametrize("more", [1, 2, 3, 5, 12])
-def test_workers_share_the_cores_of_ones_own_machine(cores, more) -> None:
-    workers = cores + more
-    found = share([node(cores)], (workers, workers + 3), own=True)
-    assert 0 < found.cpus < 1
-    assert found.threads == 1
-    assert found.cpus * workers <= cores
-    assert count_places([node(cores)], found) >= workers
-    assert float(cores) // found.cpus >= workers  # how Ray Train counts
-    assert round(found.cpus, 4) == found.cpus  # Ray's unit
-
-
-def test_a_cluster_may_grow() -> None:
-    assert share([node(2)], (4, 4), own=False) == Share(1)
-    assert share([node(0)], (1, 1), gpus=2, own=False) == Share(1, 2)
-    assert share([node(0)], (1, 1), gpus=2, own=False).resources == {"CPU": 1, "GPU": 2}
-
-
-def test_gpus_cannot_be_shared() -> None:
-    with pytest.raises(UnusableInput, match="this machine has 0; lower") as caught:
-        share([node(2)], (1, 1), gpus=1, own=True)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(UnusableInput, match="this machine has 3"):
-        share([node(8, gpus=3)], (2, 2), gpus=2, own=True)
-    with pytest.raises(UnusableInput, match="lower --workers or --devices-per-worker, leave"):
-        share([node(8)], (1, 1), gpus=2, own=True)
-    few_cores = share([node(2, gpus=4)], (4, 4), gpus=1, own=True)
-    assert few_cores.resources == {"CPU": 0.4999, "GPU": 1}
-
-
-def test_amounts_are_said_plainly() -> None:
-    assert describe([node(2), node(8, alive=False)]) == "2 CPUs"
-    assert describe([node(1, gpus=1), node(3)]) == "4 CPUs and 1 GPU on 2 nodes"
-    assert Share(1).describe() == "1 CPU"
-    assert Share(8, 2).describe() == "8 CPUs and 2 GPUs"
-
-
-class Room:
-    """What `wait_for_room` uses of Ray: a placement group that is or is not placed in time.
-
-    Nodes tell that it has left only after having been asked a few times.
-    """
-
-    id = bytes([1, 2])
-
-    def __init__(self, after: float) -> None:
-        self.after, self.asked, self.removed, self.told = after, [], 0, 0
-        self.util = SimpleNamespace(placement_group=self._ask, remove_placement_group=self._remove)
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [node(2)]
-
-    def _ask(self, bundles: list[dict[str, float]]) -> "Room":
-        self.asked.append(bundles)
-        return self
-
-    def _remove(self, _: "Room") -> None:
-        self.removed, self.told = self.removed + 1, 0
-
-    def available_resources(self) -> dict[str, float]:
-        assert self.removed == len(self.asked)
-        self.told += 1
-        return {"CPU": 2, **({"CPU_group_0_0102": 1} if self.told < 3 else {})}
-
-    def wait(self, seconds: float) -> bool:
-        return seconds >= self.after
-
-
-def test_a_cluster_with_room_is_not_waited_for(capsys) -> None:
-    ray = Room(after=0)
-    wait_for_room(ray, Share(2, 1), 3)
-    assert ray.asked == [[{"CPU": 2, "GPU": 1}] * 3]
-    assert ray.removed == 1
-    assert ray.told == 3
-    assert capsys.readouterr().err == ""
-
-
-def test_a_cluster_gets_time_to_grow_but_not_for_ever(capsys) -> None:
-    ray = Room(after=600)
-    wait_for_room(ray, Share(1), 4)
-    assert "waiting up to 15 minutes for room for 4 workers with 1 CPU" in capsys.readouterr().err
+def refused(address: str | None) -> str:
+    """The line with which a job ends that cannot connect."""
     with pytest.raises(JobFailed) as caught:
-        wait_for_room(ray, Share(1), 4, seconds=60)
-    assert ray.removed == 2
-    line = str(caught.value)
-    assert "no room for 4 workers with 1 CPU each; it has 2 CPUs; lower --workers" in line
-    assert "\n" not in line
+        cluster.connect(address)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def test_room_is_kept_as_long_as_it_is_used() -> None:
-    ray = Room(after=0)
-    with cluster.room(ray, Share(1), 2) as group:
-        assert group is ray
-        assert ray.removed == 0
-    assert ray.removed == 1
-    with pytest.raises(KeyError), cluster.room(ray, Share(1), 2):
-        raise KeyError
-    assert ray.removed == 2
+def starting(monkeypatch, answer: Any = None) -> list[dict[str, str]]:
+    """Ray as a stand-in: the environments in which it is started; it raises an answer."""
+    environments = []
+
+    def init(**_: Any) -> None:
+        environments.append(dict(os.environ))
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    return environments
 
 
 def test_own_is_what_nobody_named() -> None:
@@ -160,3 +50,84 @@ def test_own_is_what_nobody_named() -> None:
     assert cluster.is_own("local")
     assert not cluster.is_own("auto")
     assert not cluster.is_own("10.0.0.1:6379")
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Exception("The current node timed out. This could happen."), "The current node timed out"),
+        (RuntimeError("Failed to start GCS.  Last lines:\nC: it died\n"), "Failed to start GCS"),
+        (RuntimeError("Failed.\n The specified port is 6379. This"), "port 6379 is taken"),
+        (ConnectionError("Failed to connect to Ray"), "Failed to connect to Ray"),
+        (TimeoutError(), "TimeoutError"),
+        (ray.exceptions.AuthenticationError("no token was found"), "no token was found"),
+        (ValueError("object_store_memory is too small\n\tby far"), "object_store_memory is too sm"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_whatever_ray_raises_is_told_in_one_line(monkeypatch, address, error, reason) -> None:
+    starting(monkeypatch, error)
+    assert reason in refused(address)
+
+
+def test_a_ray_that_does_not_come_up_is_told_with_its_logs(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    session = tmp_path / "ray" / f"session_2026-01-05_01-30-00_000000_{os.getpid()}"
+    session.mkdir(parents=True)
+    (tmp_path / "ray" / "session_2026-01-05_01-31-00_000000_1").mkdir()
+    starting(monkeypatch, Exception("The current node timed out during startup."))
+    assert f"(The current node timed out during startup); its logs in {session}/logs" in refused(
+        None
+    )
+
+
+def test_a_temporary_folder_that_cannot_be_used(monkeypatch, tmp_path) -> None:
+    """As Ray itself says it."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_TMPDIR", f"{tmp_path}/{'x' * 107}")
+    line = refused(None)
+    assert "path length cannot exceed 107 bytes" in line
+    assert "set RAY_TMPDIR to a folder that can be written to and has a short name" in line
+    Path(tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", f"{tmp_path}/file")
+    assert "Not a directory" in refused(None)
+
+
+def test_an_address_where_nobody_listens() -> None:
+    assert "cannot join the Ray cluster at 127.0.0.1:1 (Connection refused)" in refused(
+        "127.0.0.1:1"
+    )
+
+
+def test_the_address_of_a_dashboard_is_no_cluster() -> None:
+    line = refused("http://127.0.0.1:8265")
+    assert line.startswith("http://127.0.0.1:8265 is the address of a dashboard")
+
+
+def test_a_local_ray_has_time_to_start_its_own_token_and_our_niceness(monkeypatch) -> None:
+    environments = starting(monkeypatch)
+    cluster.connect(None)
+    cluster.connect(None)
+    first, second = environments
+    assert first["RAY_worker_niceness"] == "0"
+    assert int(first["RAY_raylet_start_wait_time_s"]) > 100
+    assert int(first["RAY_gcs_server_port_wait_time_s"]) > 100
+    tokens = {first["RAY_AUTH_TOKEN"], second["RAY_AUTH_TOKEN"]}
+    assert [len(token) for token in tokens] == [64, 64]
+    assert not {"RAY_AUTH_TOKEN", "RAY_AUTH_MODE"} & os.environ.keys()
+
+
+def test_what_the_environment_says_stays(monkeypatch) -> None:
+    given = {"RAY_worker_niceness": "5", "RAY_raylet_start_wait_time_s": "7"}
+    given |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of another Ray"}
+    os.environ.update(given)
+    environments = starting(monkeypatch)
+    cluster.connect("auto")
+    cluster.connect(None)
+    joined, local = environments
+    assert given.items() <= joined.items()
+    assert "RAY_gcs_server_port_wait_time_s" not in joined
+    assert {**given, "RAY_AUTH_TOKEN": local["RAY_AUTH_TOKEN"]}.items() <= local.items()
+    assert local["RAY_AUTH_TOKEN"] != "of another Ray"
+    assert given.items() <= os.environ.items()

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nmt import cluster
+from nmt import cluster, resources
 from nmt.benchmark.meter import Meter, Work
 
 _FAREWELL = 10.0  # seconds that a worker has to clear up
 
 
 @contextmanager
-def crew(ray: Any, room: Any, share: cluster.Share, work: Work) -> Iterator[Callable[..., list]]:
+def crew(ray: Any, room: Any, share: resources.Share, work: Work) -> Iterator[Callable[..., list]]:
     """Start a worker in every part of the room, each in a process that is fresh, and end them.
 
     Args:
         ray: the ``ray`` module of a driver.
-        room: what `cluster.room` reserved.
+        room: what `resources.room` reserved.
         share: what each worker gets.
         work: what they measure.
 

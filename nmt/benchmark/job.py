@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nmt import cluster
+from nmt import cluster, resources
 from nmt.benchmark.crew import crew
 from nmt.benchmark.figures import figures
 from nmt.benchmark.meter import Work
@@ -54,7 +54,7 @@ def benchmark(request: BenchmarkRequest) -> dict[str, Any]:
     ray = cluster.connect(request.address)
     connected = time.monotonic() - before
     own, count = cluster.is_own(request.address), request.workers
-    share = cluster.share(ray.nodes(), (count, count), int(request.use_gpu), own=own)
+    share = resources.share(ray.nodes(), (count, count), int(request.use_gpu), own=own)
     say(f"measuring on {counted(count, 'worker')} with {share.describe()} each")
     work = Work(
         data=data,
@@ -94,7 +94,7 @@ def _demo(settings: Settings) -> tuple[Dataset, dict[str, bytes]]:
 
 
 def _measure(
-    ray: Any, share: cluster.Share, work: Work, request: BenchmarkRequest
+    ray: Any, share: resources.Share, work: Work, request: BenchmarkRequest
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """What each worker measured, and how long the workers took to start, for each kind of work."""
     beams = request.beams if request.model is not None else ()
@@ -104,7 +104,7 @@ def _measure(
         calls["decoding"] = [("decoding", model, beam) for beam in beams]
     answers: dict[tuple[Any, ...], list[Any]] = {}
     with (
-        cluster.room(ray, share, request.workers) as room,
+        resources.room(ray, share, request.workers) as room,
         activity("measuring", sum(map(len, calls.values()))) as shown,
     ):
         for kind, some in calls.items():
@@ -125,7 +125,7 @@ def _measure(
 
 
 def _conditions(
-    request: BenchmarkRequest, share: cluster.Share, dataset: Dataset
+    request: BenchmarkRequest, share: resources.Share, dataset: Dataset
 ) -> dict[str, Any]:
     settings = request.settings
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from nmt import bundle, cluster, lease
+from nmt import bundle, cluster, lease, resources
 from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
@@ -83,13 +83,13 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
 def _fit(
     ray: Any,
     request: TrainRequest,
-    share: cluster.Share,
+    share: resources.Share,
     config: dict[str, Any],
     held: lease.HeldLease,
 ) -> None:
     """Train, as the only job that writes to the output."""
     if not cluster.is_own(request.address):
-        cluster.wait_for_room(ray, share, request.workers[0])
+        resources.wait_for_room(ray, share, request.workers[0])
     text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
     with activity("loading Ray Train"):
@@ -144,16 +144,16 @@ def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) 
             )
 
 
-def _share(ray: Any, request: TrainRequest) -> cluster.Share:
+def _share(ray: Any, request: TrainRequest) -> resources.Share:
     """What each worker gets; tells what is asked for and what there is."""
     nodes, gpus = ray.nodes(), request.devices if request.use_gpu else 0
     own = cluster.is_own(request.address)
-    share = cluster.share(nodes, request.workers, gpus, own=own)
+    share = resources.share(nodes, request.workers, gpus, own=own)
     place = "this machine" if own else "the cluster"
     each = " each" if request.workers[1] > 1 else ""
     asked = f"{_workers(request)} with {share.describe()}{each}"
-    say(f"training on {asked}; {place} has {cluster.describe(nodes)}")
-    used, there = request.workers[1] * gpus, cluster.count_gpus(nodes)
+    say(f"training on {asked}; {place} has {resources.describe(nodes)}")
+    used, there = request.workers[1] * gpus, resources.count_gpus(nodes)
     if there > used:
         more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
         has = f"{place} has {counted(there, 'GPU')}, and training uses {used}"

@@ -9,7 +9,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
-from nmt import cluster
+from nmt import cluster, resources
 from nmt.console import activity, say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.lease import HeldLease
@@ -26,7 +26,7 @@ from nmt.training.worker import STOPPED, train_worker
 _NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
 
 
-def fit(ray: Any, request: TrainRequest, share: cluster.Share, lease: HeldLease) -> None:
+def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLease) -> None:
     """Train on the connected cluster; continues where an earlier attempt left a checkpoint.
 
     Args:
@@ -78,7 +78,7 @@ def _resumption(workers: tuple[int, int]) -> str:
 def _attempt(
     ray: Any,
     request: TrainRequest,
-    share: cluster.Share,
+    share: resources.Share,
     lease: HeldLease,
     board: Any,
     watcher: Watcher,
@@ -105,7 +105,7 @@ def _attempt(
 
 
 def _trainer(
-    request: TrainRequest, share: cluster.Share, board: Any, owner: str
+    request: TrainRequest, share: resources.Share, board: Any, owner: str
 ) -> DataParallelTrainer:
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
@@ -145,14 +145,14 @@ def _trainer(
     )
 
 
-def _explained(error: Exception, ray: Any, share: cluster.Share) -> Exception:
+def _explained(error: Exception, ray: Any, share: resources.Share) -> Exception:
     """The worker's own error, where it is one of ours; else the first line that tells most."""
     for failure in getattr(error, "worker_failures", {}).values():
         for cause in (failure, getattr(failure, "cause", None)):
             if isinstance(cause, (UnusableInput, JobFailed)):
                 return cause
     if isinstance(error, ControllerError) and type(error.controller_failure).__name__ in _NO_ROOM:
-        return JobFailed(cluster.no_room(ray, "workers", share))
+        return JobFailed(resources.no_room(ray, "workers", share))
     say(str(error))
     lines = [line for line in str(error).splitlines() if line.strip()]
     return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nmt import bundle, cluster
+from nmt import bundle, cluster, resources
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
@@ -187,7 +187,7 @@ def _pool(
     ray: Any,
 ) -> ActorPool:
     """Actors on the cluster: as many as asked; else one, or one a core for many rows."""
-    total, largest = cluster.cpus(ray)
+    total, largest = resources.cpus(ray)
     gpus = request.gpus_per_actor
     if cluster.is_own(request.address) and gpus > ray.cluster_resources().get("GPU", 0):
         raise UnusableInput(

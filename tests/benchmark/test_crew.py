@@ -12,8 +12,8 @@ from nmt.benchmark.crew import crew
 from nmt.benchmark.job import benchmark
 from nmt.benchmark.meter import Work
 from nmt.benchmark.request import BenchmarkRequest
-from nmt.cluster import Share
 from nmt.errors import JobFailed, UnusableInput
+from nmt.resources import Share
 from nmt.settings import Settings
 
 WORK = Work("data", Settings(), 1, 1, 1, 1)

@@ -13,8 +13,8 @@ import pytest
 import ray.train
 
 from nmt import lease, storage
-from nmt.cluster import Share
 from nmt.errors import LeaseLost
+from nmt.resources import Share
 from nmt.settings import Settings
 from nmt.storage import Location
 from nmt.training import ray_trainer
