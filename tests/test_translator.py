@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from rounding import PASS, SCORE
 
 import nmt
 import nmt.model
@@ -41,9 +42,9 @@ def assert_same(found, expected) -> None:
             other.source_tokens,
             other.flags,
         )
-        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert one.score == pytest.approx(other.score, abs=SCORE)
         if one.attention is not None or other.attention is not None:
-            np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
+            np.testing.assert_allclose(one.attention, other.attention, atol=PASS)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
@@ -93,7 +94,7 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
     ids = demo_bundle.source_vocabulary.encode_ids([translator.clean(texts[0])])[0]
     found = translator._searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
     assert result.score == pytest.approx(
-        float(found.log_probability[0]) / int(found.length[0]), abs=1e-5
+        float(found.log_probability[0]) / int(found.length[0]), abs=SCORE
     )
     assert result.score < 0
     assert ("truncated" in result.flags) == (3 not in found.ids.numpy()[0])
@@ -128,14 +129,14 @@ def test_forced_decoding_shows_the_attention_along_a_reference(translator, demo_
         assert result.score < 0
         assert result.attention.shape == (len(result.tokens), len(result.source_tokens))
         (alone,) = translator.force([source], [target])
-        np.testing.assert_allclose(alone.attention, result.attention, atol=1e-5)
-        assert alone.score == pytest.approx(result.score, abs=1e-4)
+        np.testing.assert_allclose(alone.attention, result.attention, atol=PASS)
+        assert alone.score == pytest.approx(result.score, abs=SCORE)
     # The attention of what greedy search itself has found is that of the search.
     own = translator.translate(sources)
     again = translator.force(sources, [result.text for result in own])
     for found, expected in zip(again, own, strict=True):
         if found.tokens == expected.tokens:
-            np.testing.assert_allclose(found.attention, expected.attention, atol=1e-5)
+            np.testing.assert_allclose(found.attention, expected.attention, atol=PASS)
 
 
 def test_plots_are_pictures(translator, texts, tmp_path) -> None:
@@ -197,7 +198,7 @@ def test_heatmaps_show_subwords_or_whole_words(translator, texts, tmp_path) -> N
         assert sources == translator.clean(text).split()
         assert targets == result.text.split()
         assert weights.shape == (len(targets), len(sources))
-        np.testing.assert_allclose(weights.sum(1).max(), min(weights.sum(1).max(), 1), atol=1e-5)
+        np.testing.assert_allclose(weights.sum(1).max(), min(weights.sum(1).max(), 1), atol=PASS)
         assert result.heatmap()[1:] == (result.source_tokens, result.tokens)
 
 
@@ -311,11 +312,11 @@ def test_the_score_of_a_translation_is_that_of_the_search(tiny_model) -> None:
             if "empty" in one.flags:
                 assert (score.score, score.tokens) == (0.0, [])
                 continue
-            assert score.score == pytest.approx(np.mean(score.log_probabilities), abs=1e-5)
+            assert score.score == pytest.approx(np.mean(score.log_probabilities), abs=SCORE)
             assert score.score == along.score
             if "truncated" not in one.flags:
                 assert score.tokens == [*one.tokens, "[EOS]"]
-                assert score.score == pytest.approx(one.score, abs=1e-4)
+                assert score.score == pytest.approx(one.score, abs=SCORE)
                 lengths.add(len(one.tokens))
     assert len(lengths) > 2
     assert translator.score([""], ["hund"])[0].score == -np.inf
@@ -352,7 +353,7 @@ def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_p
     each = [model.score(texts[:1], ["Der"])[0].log_probabilities for model in (one, other)]
     expected = np.log(np.mean(np.exp(each), 0))
     score = both.score(texts[:1], ["Der"])[0]
-    assert score.log_probabilities == pytest.approx(expected.tolist(), abs=1e-4)
+    assert score.log_probabilities == pytest.approx(expected.tolist(), abs=SCORE)
 
 
 def test_models_of_an_ensemble_share_vocabularies_and_cleaning(

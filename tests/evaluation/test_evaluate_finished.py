@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
+from rounding import decimals
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
@@ -193,7 +194,7 @@ def test_lengths_are_compared_on_the_sentences_that_both_have(
     for name, found in (("bleu", own), ("baseline", other)):
         scorer = Scorer()
         scorer.add([(found[number]["translation"], [REFERENCES[number]]) for number in both])
-        assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=1e-4), name
+        assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=decimals(4)), name
     assert entry["sentences"] == report["comparison"]["sentences"] == len(both)
 
 
@@ -211,7 +212,7 @@ def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path)
     counts = LinkCounts()
     for row, links in gold.items():
         counts = counts.plus(LinkCounts.of(found[row], links))
-    assert told["aer"] == pytest.approx(counts.error_rate, abs=1e-6)
+    assert told["aer"] == pytest.approx(counts.error_rate, abs=decimals(6))
     assert told["sentences"] == 2
     # What the output itself holds is aligned without error, and its words are the reference's.
     own = {row["id"]: row for row in rows(outputs / "one")}
@@ -240,7 +241,10 @@ def test_split_sentences_are_left_out_of_aer(saved_models, outputs, tmp_path) ->
     (tmp_path / "gold.txt").write_text(" \n\n\n0-0\n\n9-9\n")
     told = evaluate(asked)["alignment"]
     counts = LinkCounts.of(parse_pharaoh(found["alignment"]), Gold([(0, 0)]))
-    assert (told["sentences"], told["aer"]) == (1, pytest.approx(counts.error_rate, abs=1e-6))
+    assert (told["sentences"], told["aer"]) == (
+        1,
+        pytest.approx(counts.error_rate, abs=decimals(6)),
+    )
     (tmp_path / "gold.txt").write_text("\n\n\n\n\n9-9\n")
     with pytest.raises(UnusableInput, match="no row that was translated whole"):
         evaluate(asked)

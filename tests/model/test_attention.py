@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import GRADIENT, STEP
 
 from nmt.model.attention import BahdanauAttention
 
@@ -76,8 +77,8 @@ def test_values_are_those_of_the_equations(layer, random) -> None:
     context, weights = attend(layer, query, memory, MASK)
     for i in range(3):
         expected = plain(query[i], memory[i], *weights_of(layer), MASK[i])
-        np.testing.assert_allclose(context[i], expected[0], atol=1e-5)
-        np.testing.assert_allclose(weights[i, 0], expected[1], atol=1e-6)
+        np.testing.assert_allclose(context[i], expected[0], atol=STEP)
+        np.testing.assert_allclose(weights[i, 0], expected[1], atol=STEP)
 
 
 def test_gradients_are_those_of_the_equations(layer, random) -> None:
@@ -96,11 +97,11 @@ def test_gradients_are_those_of_the_equations(layer, random) -> None:
         )
         for i in range(3)
     ]
-    np.testing.assert_allclose(found[0], [g[0] for g in by_hand], atol=1e-4)
-    np.testing.assert_allclose(found[1], [g[1] for g in by_hand], atol=1e-4)
+    np.testing.assert_allclose(found[0], [g[0] for g in by_hand], atol=GRADIENT)
+    np.testing.assert_allclose(found[1], [g[1] for g in by_hand], atol=GRADIENT)
     for k in (2, 3, 4):  # the weights' gradients add up over the sentences
         expected = np.sum([g[k] for g in by_hand], 0)
-        np.testing.assert_allclose(found[k].reshape(expected.shape), expected, atol=1e-4)
+        np.testing.assert_allclose(found[k].reshape(expected.shape), expected, atol=GRADIENT)
 
 
 def test_the_gradients_by_hand_agree_with_finite_differences(layer, random) -> None:
@@ -128,7 +129,7 @@ def test_padding_has_weight_zero_and_real_positions_sum_to_one(layer, random) ->
     memory = 100 * random.standard_normal((3, SOURCE, MEMORY))  # whatever stands in the padding
     _, weights = attend(layer, random.standard_normal((3, QUERY)), memory, MASK)
     assert (weights[:, 0][MASK == 0] == 0).all()
-    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=STEP)
 
 
 def test_a_row_of_padding_alone_gives_zeros(layer, random) -> None:
@@ -147,8 +148,8 @@ def test_several_beams_see_what_each_sees_alone(layer, random) -> None:
     assert weights.shape == (3, 4, SOURCE)
     for beam in range(4):
         alone = attend(layer, query[:, beam], memory, MASK)
-        np.testing.assert_allclose(context.reshape(3, 4, MEMORY)[:, beam], alone[0], atol=1e-6)
-        np.testing.assert_allclose(weights[:, beam], alone[1][:, 0], atol=1e-6)
+        np.testing.assert_allclose(context.reshape(3, 4, MEMORY)[:, beam], alone[0], atol=STEP)
+        np.testing.assert_allclose(weights[:, beam], alone[1][:, 0], atol=STEP)
 
 
 def test_a_layer_is_rebuilt_from_its_config() -> None:

@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import GRADIENT
 
 from nmt.model.decoder import AttentionDecoder
 from nmt.model.dropout import dropped, state_noise
@@ -23,7 +24,7 @@ def normal(random: np.random.Generator, *shape: int) -> tf.Tensor:
 
 def assert_close(found, expected) -> None:
     for one, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-5)
+        np.testing.assert_allclose(one, other, atol=GRADIENT)
         assert not one.shape.num_elements() or np.abs(one).max() > 1e-3
 
 

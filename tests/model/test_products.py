@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import PASS
 
 from nmt.model.products import Matrix
 
@@ -20,7 +21,7 @@ def test_it_multiplies_and_has_the_gradients_of_a_plain_product(shape):
             value = product()
         found.append([value, *tape.gradient(value, [x, kernel], pull)])
     for ours, plain in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, plain, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(ours, plain, rtol=PASS, atol=PASS)
 
 
 def test_surplus_columns_stand_behind_the_others():

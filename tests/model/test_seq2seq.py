@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import PASS
 
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
@@ -78,8 +79,8 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
     after, seen, weights = decoder.step(decoder.project(embedded), state, ready, kernels)
     context = tf.einsum("bs,bsd->bd", weights[:, 0], outputs)
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
-    np.testing.assert_allclose(after, expected, atol=1e-5)
-    np.testing.assert_allclose(place(seen), context @ further, atol=1e-5)
+    np.testing.assert_allclose(after, expected, atol=PASS)
+    np.testing.assert_allclose(place(seen), context @ further, atol=PASS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -94,15 +95,15 @@ def test_nothing_depends_on_padding_or_neighbours(tiny_model, settings) -> None:
     real = target != PAD  # what stands in padded target positions is nobody's business
     for sources, targets in ((wider[0], target), (source, wider[1]), more):
         found, looked = (x.numpy()[:4] for x in model((sources, targets)))
-        np.testing.assert_allclose(found[:, :6][real], logits[real], atol=1e-5)
+        np.testing.assert_allclose(found[:, :6][real], logits[real], atol=PASS)
         if weights.shape[-1]:
-            np.testing.assert_allclose(looked[:, :6, :7][real], weights[real], atol=1e-5)
+            np.testing.assert_allclose(looked[:, :6, :7][real], weights[real], atol=PASS)
             assert (looked[:, :, 7:] == 0).all()
     state = model.encode(source)[1]
-    np.testing.assert_allclose(model.encode(wider[0])[1], state, atol=1e-5)
+    np.testing.assert_allclose(model.encode(wider[0])[1], state, atol=PASS)
     outputs = model.encode(wider[0])[0].values.numpy()[:, :7]
     np.testing.assert_allclose(
-        outputs[source != PAD], model.encode(source)[0].values.numpy()[source != PAD], atol=1e-5
+        outputs[source != PAD], model.encode(source)[0].values.numpy()[source != PAD], atol=PASS
     )
 
 
@@ -115,9 +116,9 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
     for t in range(target.shape[1]):
         found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
         words, behind = tf.split(found, [model.target_size, -1], axis=1)
-        np.testing.assert_allclose(words, logits[:, t], atol=1e-5)
+        np.testing.assert_allclose(words, logits[:, t], atol=PASS)
         assert (behind.numpy() <= NEVER / 2).all()
-        np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=1e-6)
+        np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=PASS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -136,7 +137,7 @@ def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
     logits, _ = model((source, target))
     changed = target.copy()
     changed[:, 4:] = 9
-    np.testing.assert_allclose(model((source, changed))[0][:, :4], logits[:, :4], atol=1e-6)
+    np.testing.assert_allclose(model((source, changed))[0][:, :4], logits[:, :4], atol=PASS)
     changed[:, 3] = np.where(target[:, 3] == 8, 9, 8)
     assert np.abs(model((source, changed))[0][:, 3] - logits[:, 3]).max() > 1e-3
 
@@ -148,7 +149,7 @@ def test_attention_looks_at_every_source_word(tiny_model) -> None:
     weights = weights.numpy()
     assert (weights[np.broadcast_to((source == PAD)[:, None], weights.shape)] == 0).all()
     assert (weights[np.broadcast_to((source != PAD)[:, None], weights.shape)] > 0).all()
-    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=PASS)
 
 
 def shapes(model) -> dict[str, tuple[int, ...]]:
@@ -213,7 +214,7 @@ def test_tied_embeddings_are_one_matrix(tiny_model) -> None:
     features = np.random.default_rng(1).standard_normal((3, 16)).astype(np.float32)
     matrix = np.asarray(model.embedding.embeddings)
     expected = features @ matrix.T + np.asarray(model.output_bias)
-    np.testing.assert_allclose(model.project(tf.constant(features)), expected, atol=1e-5)
+    np.testing.assert_allclose(model.project(tf.constant(features)), expected, atol=PASS)
     untied = tiny_model()
     assert untied.count_params() - model.count_params() == 16 * 25
     assert matrix.shape == (25, 16)
@@ -242,7 +243,7 @@ def test_the_mean_bridge_sees_the_mean_of_the_real_outputs(tiny_model) -> None:
     memory, state = model.encode(source)
     for i, length in enumerate((source != PAD).sum(1)):
         mean = memory.values.numpy()[i, :length].mean(0)
-        np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=1e-5)
+        np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=PASS)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +276,7 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> 
     for other in ((1, 3), (2, 2)):
         assert np.abs(logits(1, 2) - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(logits(), logits())
-    np.testing.assert_allclose(logits(), tiny_model(**settings)((source, target))[0], atol=1e-6)
+    np.testing.assert_allclose(logits(), tiny_model(**settings)((source, target))[0], atol=PASS)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
@@ -300,8 +301,8 @@ def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
         noise = state_noise(tf.zeros([1, 6]), 0.4, seed, place).numpy()[0]
         assert set(np.unique(noise)) <= {np.float32(0), np.float32(1 / 0.6)}
         layer.cell.recurrent_kernel.assign(layer.cell.recurrent_kernel * noise[:, np.newaxis])
-    np.testing.assert_allclose(encoder(ids)[0], found, atol=1e-5)
-    np.testing.assert_allclose(encoder(ids)[1], final, atol=1e-5)
+    np.testing.assert_allclose(encoder(ids)[0], found, atol=PASS)
+    np.testing.assert_allclose(encoder(ids)[1], final, atol=PASS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)

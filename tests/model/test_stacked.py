@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from models import TINY
+from rounding import GRADIENT, PASS
 
 from nmt.model.bidirectional import BidirectionalGRU
 from nmt.model.decoder import AttentionDecoder
@@ -103,7 +104,7 @@ def assert_same(forwards, inputs, pulls, variables) -> None:
             total = tf.add_n([tf.reduce_sum(v * p) for v, p in zip(values, pulls, strict=True)])
         found.append([*values, *tape.gradient(total, [*inputs, *variables])])
     for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(one, other, atol=GRADIENT, rtol=GRADIENT)
         assert not one.shape.num_elements() or np.abs(one).max() > 1e-3
 
 
@@ -178,7 +179,7 @@ def test_without_any_option_it_is_the_plain_decoder(attention) -> None:
     for one, other in zip(
         *(d(embedded, state, d.remember(outputs, mask)) for d in (stacked, plain)), strict=True
     ):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        np.testing.assert_allclose(one, other, atol=PASS)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])

@@ -8,6 +8,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import PASS, SCORE, STEP
 from test_search import SOURCE, biased, forced, searcher, words_of
 
 from nmt.errors import UnusableInput
@@ -78,7 +79,7 @@ def test_a_sentence_does_not_depend_on_its_batch(search) -> None:
         rows = list(rows)
         assert words_of(found) == [words[row] for row in rows]
         np.testing.assert_allclose(
-            found.ranking, together.ranking.numpy()[rows], atol=2e-4, rtol=1e-4
+            found.ranking, together.ranking.numpy()[rows], atol=SCORE, rtol=PASS
         )
         if found.n_best is not None:
             lengths = found.n_best.length.numpy()
@@ -100,10 +101,10 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
     found = search.search(SOURCE)
     again = search.force(SOURCE, found.ids)
     np.testing.assert_allclose(
-        tf.reduce_sum(again.log_probabilities, 1), found.log_probability, atol=2e-4
+        tf.reduce_sum(again.log_probabilities, 1), found.log_probability, atol=SCORE
     )
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
-    np.testing.assert_allclose(found.attention[real], again.attention[real], atol=1e-5)
+    np.testing.assert_allclose(found.attention[real], again.attention[real], atol=PASS)
     if found.n_best is None:
         return
     for place in range(search.settings.beam_size):
@@ -112,12 +113,12 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
         np.testing.assert_allclose(
             tf.reduce_sum(again.log_probabilities, 1)[there],
             found.n_best.log_probability[:, place][there],
-            atol=2e-4,
+            atol=SCORE,
         )
         for row in np.flatnonzero(there):
             n = found.n_best.length[row, place]
             np.testing.assert_allclose(
-                found.n_best.attention[row, place, :n], again.attention[row, :n], atol=1e-5
+                found.n_best.attention[row, place, :n], again.attention[row, :n], atol=PASS
             )
 
 
@@ -135,7 +136,7 @@ def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
         (compiled.attention[real], eager.attention[real]),
         (forced_compiled.log_probabilities, search.force(SOURCE, compiled.ids).log_probabilities),
     ):
-        np.testing.assert_allclose(found, expected, atol=2e-4)
+        np.testing.assert_allclose(found, expected, atol=SCORE)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_a_beam_of_one_is_greedy_under_constraints(model, constraints) -> None:
         model, SOURCE, limits, 1, 1.0, constraints=Constraints(**constraints), beta=0.5
     )
     assert words_of(beam) == words_of(greedy)
-    np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=1e-4)
+    np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=SCORE)
 
 
 def grams(words: list[int], n: int) -> list[tuple[int, ...]]:
@@ -193,8 +194,8 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha, beta, least, 
                 sums = (looked * real[..., np.newaxis]).sum(1)[:, :-1]  # without the source's EOS
                 scores += beta * np.log(np.minimum(sums, 1.0)).sum(1)
             mine = scores[every.index(words)]
-            assert mine == pytest.approx(scores.max(), abs=1e-4)
-            assert found.ranking[row].numpy() == pytest.approx(mine, abs=1e-4)
+            assert mine == pytest.approx(scores.max(), abs=SCORE)
+            assert found.ranking[row].numpy() == pytest.approx(mine, abs=SCORE)
             differs += words != plain[row]
     assert differs  # or else the options would not have mattered
 
@@ -208,7 +209,7 @@ def test_the_coverage_penalty_is_wus() -> None:
         for some, mask in zip(coverage, tokens, strict=True)
     ]
     found = coverage_penalty(tf.constant(coverage, tf.float32), tokens, 0.3)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=STEP)
 
 
 @pytest.mark.parametrize("beam", [1, 4])
@@ -326,8 +327,8 @@ def test_an_ensemble_of_a_model_with_itself_is_the_model(model, beam) -> None:
     alone = searcher(model, beam)
     found, expected = searcher(Ensemble([model, model]), beam).search(SOURCE), alone.search(SOURCE)
     assert words_of(found) == words_of(expected)
-    np.testing.assert_allclose(found.log_probability, expected.log_probability, atol=1e-4)
-    np.testing.assert_allclose(found.attention, expected.attention, atol=1e-5)
+    np.testing.assert_allclose(found.log_probability, expected.log_probability, atol=SCORE)
+    np.testing.assert_allclose(found.attention, expected.attention, atol=PASS)
 
 
 def test_an_ensembles_logits_are_the_log_of_the_mean_probability(ensemble) -> None:
@@ -344,13 +345,13 @@ def test_an_ensembles_logits_are_the_log_of_the_mean_probability(ensemble) -> No
     for t in range(3):
         logits, state, weights = ensemble.step(inputs[:, t], state, decoding)
         real, own = expected[:, t] > NEVER, logits.numpy()[:, : ensemble.target_size]
-        np.testing.assert_allclose(own[real], expected[:, t][real], atol=1e-4)
+        np.testing.assert_allclose(own[real], expected[:, t][real], atol=SCORE)
         looked = [attention[:, t] for _, attention in several if attention.shape[-1]]
         assert len(looked) == 2
-        np.testing.assert_allclose(weights[:, 0], np.mean(looked, 0), atol=1e-5)
+        np.testing.assert_allclose(weights[:, 0], np.mean(looked, 0), atol=PASS)
     found = searcher(ensemble).force(SOURCE[:2], target).log_probabilities
     wanted = np.take_along_axis(expected, target[..., np.newaxis], -1)[..., 0]
-    np.testing.assert_allclose(found, np.where(target == PAD, 0.0, wanted), atol=1e-4)
+    np.testing.assert_allclose(found, np.where(target == PAD, 0.0, wanted), atol=SCORE)
 
 
 def test_a_reference_with_a_banned_word_is_scored_with_all_words(model) -> None:
@@ -358,7 +359,7 @@ def test_a_reference_with_a_banned_word_is_scored_with_all_words(model) -> None:
     plain = Searcher(model, SearchSettings(), (PAD, BOS)).force(SOURCE[:2], target)
     found = Searcher(model, SearchSettings(), (PAD, BOS, UNK)).force(SOURCE[:2], target)
     ours, others = found.log_probabilities.numpy(), plain.log_probabilities.numpy()
-    np.testing.assert_allclose(ours[0], others[0], atol=1e-5)
+    np.testing.assert_allclose(ours[0], others[0], atol=PASS)
     assert (ours[1] > others[1]).all()
 
 

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import PASS, SCORE, STEP
 
 from nmt.errors import UnusableInput
 from nmt.model.shortlist import BLOCK
@@ -94,7 +95,7 @@ def test_greedy_is_a_plain_loop(model) -> None:
     limits = [int((row != PAD).sum()) - 1 + 8 + 1 for row in SOURCE]
     expected = [plain_greedy(model, row, n) for row, n in zip(SOURCE, limits, strict=True)]
     assert words_of(found) == [words for words, _ in expected]
-    np.testing.assert_allclose(found.log_probability, [total for _, total in expected], atol=1e-4)
+    np.testing.assert_allclose(found.log_probability, [total for _, total in expected], atol=SCORE)
     # The model was chosen so that the test sees ends early and late, and cut-off rows.
     assert len({len(words) for words, _ in expected}) >= 3
     assert {words[-1] == EOS for words, _ in expected} == {True, False}
@@ -108,7 +109,7 @@ def test_a_beam_of_one_is_greedy(model, alpha) -> None:
         beam_search(model, SOURCE, limits, 1, alpha),
     )
     assert words_of(beam) == words_of(greedy)
-    np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=1e-4)
+    np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=SCORE)
 
 
 @pytest.mark.parametrize("size", [2 * BLOCK, 2 * BLOCK + 2])
@@ -121,7 +122,7 @@ def test_so_it_is_where_words_fill_blocks_and_where_they_do_not(tiny_model, size
     totals = [
         forced(model, *one)[0] for one in zip(SOURCE, [[w] for w in words_of(wide)], strict=True)
     ]
-    np.testing.assert_allclose(wide.log_probability, totals, atol=1e-4)
+    np.testing.assert_allclose(wide.log_probability, totals, atol=SCORE)
     assert wide.log_probability.numpy().sum() > sum(total for _, total in expected)
     assert max(max(words) for words in words_of(wide)) > BLOCK
 
@@ -134,7 +135,7 @@ def test_a_sentence_does_not_depend_on_its_batch(model, beam) -> None:
 
     def same(rows, found) -> None:
         assert words_of(found) == [words[row] for row in rows]
-        np.testing.assert_allclose(found.log_probability, scores[list(rows)], atol=1e-4)
+        np.testing.assert_allclose(found.log_probability, scores[list(rows)], atol=SCORE)
 
     for row in range(len(SOURCE)):  # alone, without any padding
         same([row], search.search(SOURCE[[row]][:, SOURCE[row] != PAD]))
@@ -150,7 +151,7 @@ def test_the_score_is_that_of_forced_decoding(model, beam, alpha) -> None:
     expected = [
         forced(model, row, [words])[0] for row, words in zip(SOURCE, words_of(found), strict=True)
     ]
-    np.testing.assert_allclose(found.log_probability, expected, atol=1e-4)
+    np.testing.assert_allclose(found.log_probability, expected, atol=SCORE)
 
 
 def test_a_wider_beam_finds_no_worse(model) -> None:
@@ -159,7 +160,7 @@ def test_a_wider_beam_finds_no_worse(model) -> None:
         return found.log_probability.numpy()
 
     assert penalised(4).mean() > penalised(1).mean()
-    assert penalised(32).mean() >= penalised(4).mean() - 1e-4
+    assert penalised(32).mean() >= penalised(4).mean() - SCORE
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
@@ -183,7 +184,7 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha) -> None:
             scores = forced(model, SOURCE[row], every) / ((5 + lengths) / 6) ** alpha
             best = every[int(scores.argmax())]
             mine = scores[every.index(words)]
-            assert words == best or mine == pytest.approx(scores.max(), abs=1e-5)
+            assert words == best or mine == pytest.approx(scores.max(), abs=SCORE)
             differs_from_greedy += greedy[row] != words
     assert differs_from_greedy  # or else greedy search would have passed this test
 
@@ -248,8 +249,8 @@ def test_a_shortlist_of_all_words_is_none(model, beam) -> None:
     found = Searcher(model, short, lexicon=everything).search(SOURCE)
     plain = searcher(model, beam).search(SOURCE)
     assert words_of(found) == words_of(plain)
-    np.testing.assert_allclose(found.log_probability, plain.log_probability, atol=1e-4)
-    np.testing.assert_allclose(found.attention, plain.attention, atol=1e-5)
+    np.testing.assert_allclose(found.log_probability, plain.log_probability, atol=SCORE)
+    np.testing.assert_allclose(found.attention, plain.attention, atol=PASS)
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +273,7 @@ def test_a_shortlist_is_kept_to_in_any_batch(model, lexicon, beam) -> None:
         alone = search.search(own[np.newaxis])
         assert words_of(alone) == [words]
         np.testing.assert_allclose(
-            alone.log_probability[0], together.log_probability[row], atol=1e-4
+            alone.log_probability[0], together.log_probability[row], atol=SCORE
         )
         used |= set(words)
     assert len(used) > 4
@@ -297,14 +298,14 @@ def test_the_length_penalty_is_wus() -> None:
     lengths = np.arange(1, 60)
     for alpha in (0.0, 0.6, 1.0, 2.0):
         expected = (5 + lengths) ** alpha / (5 + 1) ** alpha
-        np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=1e-5)
+        np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=STEP)
 
 
 def test_forced_decoding_shows_where_each_target_word_looked(model) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
     found = searcher(model).force(SOURCE[:2], target).attention
-    np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=1e-6)
+    np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=PASS)
 
 
 @pytest.mark.compiled
@@ -332,7 +333,7 @@ def test_attention_is_that_of_forced_decoding(model, beam) -> None:
     assert len({len(words) for words in words_of(found)}) >= 3  # the batch has shrunk on the way
     expected = search.force(SOURCE, found.ids).attention
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
-    np.testing.assert_allclose(found.attention[real], expected[real], atol=1e-5)
+    np.testing.assert_allclose(found.attention[real], expected[real], atol=PASS)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
@@ -351,7 +352,7 @@ def test_a_decoder_of_many_parts_is_searched_as_well(tiny_model, beam, attention
     words = words_of(found)
     assert len({len(row) for row in words}) >= 2
     expected = [forced(model, row, [w])[0] for row, w in zip(SOURCE, words, strict=True)]
-    np.testing.assert_allclose(found.log_probability, expected, atol=1e-4)
+    np.testing.assert_allclose(found.log_probability, expected, atol=SCORE)
     attended = search.force(SOURCE, found.ids).attention.numpy()
     real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
-    np.testing.assert_allclose(found.attention[real], attended[real], atol=1e-5)
+    np.testing.assert_allclose(found.attention[real], attended[real], atol=PASS)

@@ -18,6 +18,7 @@ import pytest
 from commands import ROOT, command, hook, run
 from processes import descendants
 from ray_head import RayHead, environment
+from rounding import SCORE
 from s3 import S3Server
 
 from nmt import bundle
@@ -130,7 +131,7 @@ def assert_same(rows: dict[str, dict], expected: dict[str, dict]) -> None:
     for name, row in rows.items():
         for column, value in expected[name].items():
             if column in inexact and value is not None:
-                value = pytest.approx(value, abs=1e-4)
+                value = pytest.approx(value, abs=SCORE)
             assert row[column] == value, (name, column)
 
 

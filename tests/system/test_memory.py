@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import ROOT, command, run
 from ray_head import RayHead, environment
+from rounding import SCORE
 from s3 import SECRET, S3Server
 
 from nmt.storage import Location
@@ -42,7 +43,7 @@ def assert_same(expected: list[dict], found: list[dict]) -> None:
             k: v for k, v in other.items() if k not in inexact
         }
         for name in inexact:
-            assert other[name] == pytest.approx(one[name], abs=1e-4)
+            assert other[name] == pytest.approx(one[name], abs=SCORE)
 
 
 def test_nights_with_a_memory(

@@ -14,6 +14,7 @@ import yaml
 from browser import DESKTOP, PHONE, console_complaints, overflowing, requests_made, view_at
 from commands import ROOT, TINY, command, run
 from ray_head import RayHead, environment
+from rounding import SCORE
 
 pytestmark = pytest.mark.system
 
@@ -165,7 +166,9 @@ def test_killed_translation_continues_to_the_same_output(
         assert (killed / "_units" / name).stat().st_mtime_ns == changed, "decoded again"
     one, other = translations(clean), translations(killed)
     assert without_numbers(one) == without_numbers(other)
-    assert [row["score"] for row in one] == pytest.approx([row["score"] for row in other], abs=1e-4)
+    assert [row["score"] for row in one] == pytest.approx(
+        [row["score"] for row in other], abs=SCORE
+    )
     rejected = pq.read_table(killed / "rejected").to_pylist()
     assert [row["reason"] for row in rejected] == ["broken_utf8"]
     ids = sorted([row["id"] for row in other] + [row["id"] for row in rejected])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rounding import STEP
 from trainings import assert_same, instant, lines_of, training, validations_of
 
 from nmt import bundle
@@ -95,7 +96,7 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     found = weights_of(tmp_path / "run/model")
     if wins:
         for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-5)
+            np.testing.assert_allclose(one, other, atol=STEP)
         assert info["validation"]["averaged"] == kept(tmp_path)
     else:
         assert_same(found, seen[1])

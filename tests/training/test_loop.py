@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corpora import make, rows
+from rounding import STEP
 from trainings import (
     FAST,
     assert_same,
@@ -339,7 +340,7 @@ def test_events_are_whole_files_beside_the_metrics(dataset, tmp_path) -> None:
     instant(work, [1.0, 3.0])
     work.run()
     losses = {line["step"]: line["loss"] for line in lines_of(tmp_path)}
-    assert events_of(tmp_path, "training/loss") == pytest.approx(losses, rel=1e-6)
+    assert events_of(tmp_path, "training/loss") == pytest.approx(losses, rel=STEP)
     assert list(events_of(tmp_path, "validation/bleu").values()) == [1.0, 3.0]
 
 

@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import STEP
 
 from nmt.training.loss import cross_entropy, objective, smoothed_cross_entropy
 from nmt.vocabulary.special import PAD
@@ -24,11 +25,11 @@ def test_smoothing_is_the_cross_entropy_against_a_softened_target(smoothing) -> 
         target = (1 - smoothing) * tf.one_hot(WORDS, 11) + smoothing / 11
         expected = -tf.reduce_sum(target * tf.nn.log_softmax(LOGITS), -1)
         sums = [tf.reduce_sum(WEIGHTS * losses) for losses in (found, expected)]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=STEP)
     one_hot = tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(WORDS, 11), LOGITS)
-    np.testing.assert_allclose(plain, one_hot, rtol=1e-5)
+    np.testing.assert_allclose(plain, one_hot, rtol=STEP)
     slopes = [tape.gradient(total, LOGITS) for total in sums]
-    np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-6)
+    np.testing.assert_allclose(slopes[0], slopes[1], atol=STEP)
 
 
 def test_what_is_reported_is_not_smoothed(tiny_model) -> None:
@@ -38,6 +39,6 @@ def test_what_is_reported_is_not_smoothed(tiny_model) -> None:
     loss, tokens, _ = cross_entropy(model, features, outputs)
     for smoothing in (0.0, 0.1):
         minimised, reported, counted = objective(model, features, outputs, smoothing)
-        assert float(reported) == pytest.approx(float(loss), rel=1e-6)
+        assert float(reported) == pytest.approx(float(loss), rel=STEP)
         assert float(counted) == float(tokens) == 10
         assert (float(minimised) == float(reported)) == (smoothing == 0)

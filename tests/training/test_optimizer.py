@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from rounding import STEP
 
 from nmt.settings import TrainingSettings
 from nmt.training.optimizer import SummedAdam, clipped_mean
@@ -40,7 +41,7 @@ def test_decay_shrinks_weights_beside_the_gradient_and_no_others(tiny_model, lay
     for name, before, one, other in zip(names, plain[0], plain[1], decayed[1], strict=True):
         spared = "bias" in name or "gain" in name
         expected = one if spared else one - 0.01 * 0.5 * before
-        np.testing.assert_allclose(other, expected, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(other, expected, atol=STEP, err_msg=name)
 
 
 def test_the_average_is_exponential_and_forgets_where_it_began(tiny_model) -> None:
@@ -51,7 +52,7 @@ def test_the_average_is_exponential_and_forgets_where_it_began(tiny_model) -> No
             decay = min(limit, (1 + t) / (10 + t))
             expected = [decay * a + (1 - decay) * w for a, w in zip(expected, weights, strict=True)]
         for average, value in zip(optimizer.averages, expected, strict=True):
-            np.testing.assert_allclose(average, value, atol=1e-6)
+            np.testing.assert_allclose(average, value, atol=STEP)
 
 
 class KerasAdam(keras.optimizers.Adam):
@@ -71,7 +72,7 @@ def test_updates_are_those_of_keras(tiny_model) -> None:
         gradients = [tf.constant(values, tf.float32) for values in for_all]
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for found, value in zip(model.get_weights(), expected, strict=True):
-            np.testing.assert_allclose(found, value, atol=1e-6)
+            np.testing.assert_allclose(found, value, atol=STEP)
 
 
 def test_what_is_not_asked_for_costs_nothing(tiny_model) -> None:
@@ -95,9 +96,9 @@ def test_clipping_is_that_of_the_mean(bound: float) -> None:
     sums = [tf.constant(random.standard_normal(shape), tf.float32) for shape in [(3, 4), (5,)]]
     expected, norm = tf.clip_by_global_norm([value / 7.0 for value in sums], bound)
     found = clipped_mean(sums, tf.constant(7.0), bound)
-    np.testing.assert_allclose(found[1], norm, rtol=1e-6)
+    np.testing.assert_allclose(found[1], norm, rtol=STEP)
     for one, other in zip(found[0], expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=STEP)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

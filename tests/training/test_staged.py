@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from models import TINY
 from processes import answer_of
+from rounding import GRADIENT, PASS, UPDATES, rounding
 from trainings import assert_same, scripted, training
 
 from nmt.model.seq2seq import Seq2Seq
@@ -72,12 +73,12 @@ def test_batches_of_one_update_are_one_batch() -> None:
             several.step(parts, (1, 0), Wishes(keep=True)),
             one.step([whole], (1, 0), Wishes(keep=True)),
         )
-        assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-5)
+        assert float(found.loss) == pytest.approx(float(expected.loss), rel=PASS)
         assert float(found.tokens) == float(expected.tokens)
         assert found.wishes == expected.wishes == Wishes(keep=True)
-        assert found.norm == pytest.approx(expected.norm, rel=1e-4)
+        assert found.norm == pytest.approx(expected.norm, rel=GRADIENT)
         for left, right in zip(several.state(), one.state(), strict=True):
-            np.testing.assert_allclose(left, right, atol=2e-5)
+            np.testing.assert_allclose(left, right, atol=UPDATES)
 
 
 def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path) -> None:
@@ -131,7 +132,7 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
         [float(work.step([batch(8, 7)], (1, 0), Wishes(), scale).loss) for _ in range(12)]
         for work, scale in ((exact, 1.0), (half, 64.0 if precision == "float16" else 1.0))
     ]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=rounding(3, dtype="bfloat16"))
     assert losses[0][-1] < 0.8 * losses[0][0]
 
 
@@ -233,7 +234,7 @@ def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     here = os.path.dirname(__file__)
     found = answer_of(TWO_DEVICES, [here, os.path.dirname(here)])
-    assert found["apart"] < 2e-5
+    assert found["apart"] < UPDATES
     assert found["ends-1"] is found["ends-2"] is True
     assert found["fine"] == [False, False]
     assert found["overflowed"] is True

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import answer_of
+from rounding import GRADIENT, PASS, UPDATES
 
 from nmt.shards.batches import Batch
 from nmt.training.loss import cross_entropy, objective
@@ -47,7 +48,7 @@ def test_cross_entropy_is_the_sum_over_real_tokens(tiny_model) -> None:
                 loss += np.log(np.exp(scores).sum()) - scores[word]
                 tokens += 1
                 right += scores.argmax() == word
-    np.testing.assert_allclose(sums(model, BATCH), [loss, tokens, right], rtol=1e-5)
+    np.testing.assert_allclose(sums(model, BATCH), [loss, tokens, right], rtol=PASS)
     assert tokens == 4 + 2 + 3 + 4
 
 
@@ -55,7 +56,7 @@ def test_padding_changes_neither_loss_nor_accuracy(tiny_model) -> None:
     model = tiny_model()
     for rows, columns in ((3, 0), (0, 5), (4, 2)):
         np.testing.assert_allclose(
-            sums(model, padded(BATCH, rows, columns)), sums(model, BATCH), rtol=1e-5
+            sums(model, padded(BATCH, rows, columns)), sums(model, BATCH), rtol=PASS
         )
     nothing = Batch(*(array[:0] for array in padded(BATCH, 0, 0)))
     assert sums(model, padded(nothing, 2, 0)) == [0.0, 0.0, 0.0]
@@ -93,8 +94,8 @@ def test_gradients_are_those_of_the_mean_over_target_tokens(recorder) -> None:
         mean = loss / tokens
     expected = [tf.convert_to_tensor(g) for g in tape.gradient(mean, model.trainable_variables)]
     expected = np.concatenate([np.ravel(gradient) for gradient in expected])
-    np.testing.assert_allclose(recorder.gradients(BATCH), expected, atol=1e-6)
-    np.testing.assert_allclose(recorder.gradients(padded(BATCH, 3, 2)), expected, atol=1e-5)
+    np.testing.assert_allclose(recorder.gradients(BATCH), expected, atol=GRADIENT)
+    np.testing.assert_allclose(recorder.gradients(padded(BATCH, 3, 2)), expected, atol=GRADIENT)
 
 
 def test_clipping_bounds_the_global_norm_and_keeps_the_direction(recorder) -> None:
@@ -102,9 +103,9 @@ def test_clipping_bounds_the_global_norm_and_keeps_the_direction(recorder) -> No
     norm = np.linalg.norm(free)
     for clip in (norm / 100, norm / 2):
         clipped = recorder.gradients(BATCH, clip)
-        np.testing.assert_allclose(np.linalg.norm(clipped), clip, rtol=1e-4)
-        np.testing.assert_allclose(clipped, free * clip / norm, atol=1e-5)
-    np.testing.assert_allclose(recorder.gradients(BATCH, norm * 2), free, atol=1e-6)
+        np.testing.assert_allclose(np.linalg.norm(clipped), clip, rtol=GRADIENT)
+        np.testing.assert_allclose(clipped, free * clip / norm, atol=GRADIENT)
+    np.testing.assert_allclose(recorder.gradients(BATCH, norm * 2), free, atol=GRADIENT)
 
 
 def test_a_batch_without_targets_has_no_gradient(recorder) -> None:
@@ -123,7 +124,7 @@ def test_tokens_are_counted_and_wishes_come_back_whatever_the_padding(recorder) 
 def test_the_norm_is_that_of_the_gradient_before_clipping(recorder) -> None:
     norm = np.linalg.norm(recorder.gradients(BATCH))
     recorder.clip.assign(norm / 3)
-    assert recorder._step([BATCH], (1, 0)).norm == pytest.approx(norm, rel=1e-4)
+    assert recorder._step([BATCH], (1, 0)).norm == pytest.approx(norm, rel=GRADIENT)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
@@ -220,7 +221,7 @@ def test_two_devices_train_as_one_does() -> None:
     found = answer_of(TWO_DEVICES, settings)
     assert found["start"] == 0
     assert found["moved"] > 1e-3
-    assert found["apart"] < 2e-5
-    np.testing.assert_allclose(found["loss"][0], found["loss"][1], rtol=1e-4)
+    assert found["apart"] < UPDATES
+    np.testing.assert_allclose(found["loss"][0], found["loss"][1], rtol=GRADIENT)
     assert found["tokens"][0] == found["tokens"][1]
     assert found["ends"] == [[False] * 5 + [True]] * 2

@@ -205,7 +205,8 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
         for rank in range(1, workers):
             for one, other in zip(weights_of(folder), weights_of(folder, rank), strict=True):
                 np.testing.assert_array_equal(one, other)
-        assert apart(folder, tmp_path / "1x1") < 2e-4, (workers, devices)
+        # Adam may make more of the rounding of its smallest gradients, but no step of its own.
+        assert apart(folder, tmp_path / "1x1") < more["learning_rate"] / 10, (workers, devices)
         # Adam hides a constant factor on the gradients, but their norm shows it.
         for name in ("loss", "gradient_norm"):
             told, alone = (told_of(place, name) for place in (folder, tmp_path / "1x1"))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
+from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
@@ -85,7 +86,7 @@ def assert_same(one: Path, other: Path) -> None:
         for expected, found in pairs:
             for name in expected:
                 if name in inexact:
-                    assert found[name] == pytest.approx(expected[name], abs=1e-4)
+                    assert found[name] == pytest.approx(expected[name], abs=SCORE)
                 elif name == "alternatives":
                     texts = [[a["translation"] for a in row[name]] for row in (expected, found)]
                     assert texts[0] == texts[1]
@@ -96,7 +97,7 @@ def assert_same(one: Path, other: Path) -> None:
     for report in (first, second):
         assert sum(report["counts"].pop(name) for name in origin) == report["counts"]["translated"]
     assert first["counts"] == second["counts"]
-    assert first["rates"] == pytest.approx(second["rates"], abs=1e-4)
+    assert first["rates"] == pytest.approx(second["rates"], abs=SCORE)
     for name in ("samples", "suspicious"):
         assert [s["id"] for s in first[name]] == [s["id"] for s in second[name]]
     images = [sorted(p.name for p in (o / "report/heatmaps").glob("*.png")) for o in (one, other)]

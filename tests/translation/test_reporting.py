@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
+from rounding import decimals
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
@@ -95,7 +96,7 @@ def test_without_references_what_changed_is_counted(saved_models, night, tmp_pat
     changed = [n for n in own if own[n]["translation"] != other[n]["translation"]]
     assert changed
     found = verdict.report["comparison"]
-    assert found["changed"] == pytest.approx(len(changed) / len(own), abs=1e-6)
+    assert found["changed"] == pytest.approx(len(changed) / len(own), abs=decimals(6))
     assert (found["metrics"], found["sentences"]) == ([], 0)
     listed = verdict.report["differences"]
     assert sorted(entry["id"] for entry in listed) == changed

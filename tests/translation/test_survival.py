@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import ODD_LINES, REJECTED_LINES
+from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
@@ -180,7 +181,7 @@ def test_a_batch_that_does_not_fit_is_halved(demo_bundle) -> None:
     found = translator.translate(TEXTS)
     assert max(rows * columns for rows, columns in cramped.sizes) > 40  # it was too much
     assert [result.text for result in found] == [result.text for result in expected]
-    assert [r.score for r in found] == pytest.approx([r.score for r in expected], abs=1e-4)
+    assert [r.score for r in found] == pytest.approx([r.score for r in expected], abs=SCORE)
 
 
 def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle) -> None:
