@@ -1,7 +1,7 @@
 # make setup      .venv with everything, from the lock file (CPU TensorFlow)
 # make demo       prepare, train, translate and report on the built-in corpus
 # make test       fast tests;  make test-system: real Ray, S3, browser;  make test-all: both and
-#                 the slow ones on the real corpora
+#                 the slow ones on the real corpora;  make test-avx2: numbers on older processors
 # make bench      speed of training and decoding on the built-in corpus
 # make lint       ruff and mypy
 # make lock       resolve the lock files anew from pyproject.toml
@@ -10,7 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: setup setup-gpu demo bench test test-system test-all lint lock clean
+.PHONY: setup setup-gpu demo bench test test-avx2 test-system test-all lint lock clean
 
 setup: .venv/ready
 
@@ -41,6 +41,11 @@ bench: setup
 # When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
+
+# The tests of numbers as on a processor with AVX2 alone, whose sums have another order.
+test-avx2: setup
+	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+		tests/model tests/search tests/training/test_step.py tests/training/test_staged.py
 
 test-system: setup
 	$(BIN)/python -m pytest -m "system and not slow"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from models import TINY
+from models import TINY, bfloat16
 
 from nmt.benchmark import job, meter
 from nmt.benchmark.meter import Meter, Work
@@ -113,7 +113,7 @@ def test_reading_counts_pairs_and_padding_of_both_sides(started, monkeypatch) ->
     assert measured["rows_per_second"] == dataset.rows("train")  # in a second
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("precision", ["float32", bfloat16, "float16"])
 def test_the_peak_is_that_of_trainings_precision(started, monkeypatch, precision) -> None:
     seen: list[tf.Tensor] = []
     multiply = tf.matmul
