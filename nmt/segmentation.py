@@ -13,6 +13,7 @@ alignments can count the same words.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 
 import regex
@@ -29,6 +30,10 @@ _UNSPACED = regex.compile(
     "[" + "".join(rf"\p{{script={name}}}" for name in _SCRIPTS) + _SIGNS + "]"
 )
 _CHARACTER = regex.compile(r"\X")
+_CHINESE_OR_JAPANESE = regex.compile(
+    r"[\p{script=Han}\p{script=Hiragana}\p{script=Katakana}\p{script=Bopomofo}\uff00-\uff0f"
+    r"\uff1a-\uff20" + _SIGNS + "]"
+)
 _FIRST = "\u0e00"  # no character before these is of such a script
 
 
@@ -68,6 +73,15 @@ def character_words(text: str) -> list[int]:
     for number, (_, end) in enumerate(word_spans(text)):
         owners += [number] * (end - len(owners))
     return owners + [number] * (len(text) - len(owners))
+
+
+def join_sentences(texts: Iterable[str]) -> str:
+    """Sentences one after another: after one that ends in Chinese or Japanese without a blank."""
+    joined = ""
+    for text in filter(None, texts):
+        blank = joined and not _CHINESE_OR_JAPANESE.match(joined[-1])
+        joined += f" {text}" if blank else text
+    return joined
 
 
 def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -32,8 +32,20 @@ class DataSettings(_Group):
     min_frequency: int = Field(
         10, ge=1, description="A word seen less often is [UNK] (tokenizer word)."
     )
-    character_coverage: float = Field(
-        1.0, gt=0.9, le=1.0, description="Share of the characters that spm must cover."
+    byte_fallback: bool = Field(
+        True,
+        description="Characters without an entry of spm are spelled in bytes, which are 256 of the "
+        "entries, so that none is unknown.",
+    )
+    character_coverage: float | None = Field(
+        None,
+        gt=0.9,
+        le=1.0,
+        description="Share of the characters, by frequency, that get an entry of spm. None is "
+        "0.9999, of more than 1,000 different characters 0.9995, and without byte_fallback 1.",
+    )
+    symbols: tuple[str, ...] = Field(
+        (), description='Texts that spm never cuts, e.g. ["<b>", "</b>"]; each has an entry.'
     )
     lowercase: bool = Field(False, description="Lower-case both sides.")
     max_length: int = Field(
@@ -403,6 +415,12 @@ class DriftSettings(_Group):
     )
     unk: float | None = Field(
         0.01, gt=0, description="The share of unknown tokens is higher by more than this."
+    )
+    bytes: float | None = Field(
+        0.01,
+        gt=0,
+        description="The share of source tokens that are bytes, of characters that the vocabulary "
+        "lacks, is higher by more than this.",
     )
     rejected: float | None = Field(
         0.01, gt=0, description="The share of rejected rows is higher by more than this."

@@ -18,13 +18,14 @@ from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translation.packing import BatchTuning, Packing, pack
-from nmt.translation.pieces import Piece, cut, join
+from nmt.translation.pieces import cut, join
 from nmt.translation.rendering import Part, Renderer
 from nmt.translation.result import EMPTY, Score, Translation, different
 from nmt.translation.screening import Screen, cleaning_of, most_tokens
+from nmt.translation.source_flags import source_flags
 from nmt.translation.survival import lacks_memory
 from nmt.vocabulary.base import Segmented
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.special import EOS, PAD
 
 __all__ = ["Score", "Translation", "Translator", "load_model"]
 
@@ -83,9 +84,9 @@ class Translator:
         searcher = self._searcher(settings)
         cleaned = [self.clean(text) for text in texts]
         pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
-        flat = [(row, piece) for row, some in enumerate(pieces) for piece in some]
+        flat = [(row, segment) for row, some in enumerate(pieces) for segment in some]
         parts: list[Translation | None] = [None] * len(flat)
-        batches = self._batches([piece.segment for _, piece in flat], settings.beam_size)
+        batches = self._batches([segment for _, segment in flat], settings.beam_size)
 
         def search(_: list[int], source: np.ndarray) -> Any:
             return searcher.search(source)
@@ -94,8 +95,8 @@ class Translator:
             best = [value.numpy() for value in found[:5]]
             others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
             for i, place in enumerate(rows):
-                row, piece = flat[place]
-                given = Part(texts[row], cleaned[row], piece, settings)
+                row, segment = flat[place]
+                given = Part(texts[row], cleaned[row], segment, settings)
                 part = self._renderer.render(given, *(value[i] for value in best))
                 if others is not None:
                     several = [
@@ -108,9 +109,20 @@ class Translator:
                 parts[place] = part
         done = iter(part for part in parts if part is not None)
         results = []
-        for some in pieces:
+        for text, clean, some in zip(texts, cleaned, pieces, strict=True):
             own = [next(done) for _ in some]
-            results.append(own[0] if len(own) == 1 else join(own, some) if own else EMPTY)
+            result = own[0] if len(own) == 1 else join(own) if own else EMPTY
+            stored = None if text == clean else tuple(self.screen.stored_words(text))
+            results.append(
+                replace(
+                    result,
+                    flags=(*result.flags, *source_flags(text)),
+                    stored_words=stored,
+                    alternatives=tuple(
+                        replace(one, stored_words=stored) for one in result.alternatives
+                    ),
+                )
+            )
         return results
 
     def force(self, texts: Sequence[str], references: Sequence[str]) -> list[Translation]:
@@ -128,6 +140,7 @@ class Translator:
         """
         results = [EMPTY] * len(texts)
         for row, source, target, likely, weights in self._forced(texts, references):
+            words = self.screen.stored_words(references[row])
             results[row] = Translation(
                 text=references[row],
                 score=float(likely.mean()),
@@ -135,7 +148,10 @@ class Translator:
                 source_tokens=source.tokens,
                 blocks=self._renderer.blocks(weights, len(target.ids), len(source.ids)),
                 source_words=source.words,
-                target_words=target.words,
+                target_words=[
+                    range(words[own[0]], words[own[-1]] + 1) if own else own for own in target.words
+                ],
+                stored_words=tuple(self.screen.stored_words(texts[row])),
             )
         return results
 
@@ -163,10 +179,8 @@ class Translator:
 
     def can_force(self, reference: str) -> bool:
         """Whether a reference is short enough for `force` and `score`."""
-        cleaned, limit = self.clean(reference), self.search_settings.max_source_length
-        if len(cleaned) <= limit:  # a token has at least one character
-            return True
-        return len(self.bundle.target_vocabulary.encode_ids([cleaned])[0]) <= limit
+        limit = self.search_settings.max_source_length
+        return self.bundle.target_vocabulary.fits(self.clean(reference), limit)
 
     def plot_attention(
         self,
@@ -262,22 +276,20 @@ class Translator:
         from nmt.search.searcher import Searcher
 
         if settings not in self._searchers:
-            # Subwords can spell any word of the training set, so UNK would only lose.
-            spelled = self.bundle.target_vocabulary.kind == "spm"
-            banned = (PAD, BOS, UNK) if spelled else (PAD, BOS)
+            banned = self.bundle.target_vocabulary.never_chosen
             self._renderer.dictionary(settings.dictionary)  # now, and not in the middle of a corpus
             self._searchers[settings] = Searcher(
                 self.bundle.model, settings, banned, self.bundle.lexicon
             )
         return self._searchers[settings]
 
-    def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Piece]:
+    def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Segmented]:
         """The pieces of a cleaned text, mostly one; none where it holds nothing."""
         limit = most_tokens(settings)
         vocabulary = self.bundle.source_vocabulary
         segment = vocabulary.encode(text)
         if len(segment.ids) <= settings.max_source_length:
-            return [Piece(segment, 0)] if segment.ids else []
+            return [segment] if segment.ids else []
         if len(segment.ids) > limit:
             name = "max_split_length" if settings.too_long == "split" else "max_source_length"
             raise UnusableInput(
@@ -311,9 +323,9 @@ class Translator:
         searcher = self._searcher(self.search_settings)
         vocabulary = self.bundle.target_vocabulary
         sources = [
-            (row, piece.segment)
+            (row, segment)
             for row, text in enumerate(texts)
-            for piece in self._cut(row, self.clean(text), settings)
+            for segment in self._cut(row, self.clean(text), settings)
         ]
         targets = {row: vocabulary.encode(self.clean(references[row])) for row, _ in sources}
         for row, target in targets.items():

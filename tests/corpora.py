@@ -56,8 +56,12 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> Location:
 
 
 def make(folder: Path, settings: dict[str, Any] | None = None, **request: Any) -> Dataset:
-    """Prepare a corpus into a folder; ``settings`` are those of the group data."""
-    chosen = DataSettings.model_validate({"vocab_size": 200, **(settings or {})})
+    """Prepare a corpus into a folder; ``settings`` are those of the group data.
+
+    Vocabularies are too small for 256 bytes, unless a test wants these.
+    """
+    small = {"vocab_size": 200, "byte_fallback": False}
+    chosen = DataSettings.model_validate({**small, **(settings or {})})
     return prepare(PrepareRequest(Location(folder), chosen, **request))
 
 

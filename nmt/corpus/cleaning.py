@@ -30,7 +30,13 @@ import html
 import html.entities
 import re
 import unicodedata
+from collections.abc import Callable
+from itertools import chain, repeat
+from typing import Any
 
+import regex
+
+from nmt.segmentation import character_words, word_spans
 from nmt.settings import DataSettings
 
 RULES = (
@@ -50,7 +56,8 @@ _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f"  # controls that are no blanks
     "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_DOUBLE = re.compile(" {2,}")
+_NEEDLESS = re.compile(r"\A\s+|(?<!\s)\s+\Z|(?<= ) +")  # outer blanks and double ones
+_CHARACTER = regex.compile(r"\X")  # normalisation never reaches across one
 _PLAIN = re.compile(r"[!-%'-~]+(?: [!-%'-~]+)*")
 
 
@@ -79,34 +86,96 @@ def clean_counting(text: str, settings: DataSettings) -> tuple[str, tuple[str, .
     """
     if _PLAIN.fullmatch(text):  # most sentences: nothing any rule would touch
         return (text.lower() if settings.lowercase else text), ()
-    changed: set[str] = set()
-    for _ in range(_ROUNDS):
-        before = text
-        text = _round(text, settings, changed)
-        if text == before:
-            break
-    return text, tuple(rule for rule in RULES if rule in changed)
+    cleaning = _Cleaning(text, settings)
+    return cleaning.text, tuple(rule for rule in RULES if rule in cleaning.changed)
 
 
-def _round(text: str, settings: DataSettings, changed: set[str]) -> str:
-    """Apply each rule once; adds to `changed` those that did something."""
+def stored_words(text: str, settings: DataSettings) -> list[int]:
+    """Which words of a text as it is stored those of the cleaned text were.
 
-    def note(rule: str, new: str) -> str:
-        if new != text:
-            changed.add(rule)
-        return new
+    Args:
+        text: one sentence as it was read.
+        settings: which rules are on, and whether text is lower-cased.
 
-    if settings.decode_entities and "&" in text:
-        text = note("decode_entities", _ENTITY.sub(_decode, _NESTED.sub("&", text)))
-    if settings.replace_no_break_spaces:
-        text = note("replace_no_break_spaces", _BLANK.sub(" ", text))
-    if settings.remove_invisible:
-        text = note("remove_invisible", _INVISIBLE.sub("", text))
-    if settings.normalize_unicode:
-        text = note("normalize_unicode", unicodedata.normalize("NFC", text))
-    if settings.collapse_blanks:
-        text = note("collapse_blanks", _DOUBLE.sub(" ", text).strip())
-    return text.lower() if settings.lowercase else text
+    Returns:
+        For each word of ``clean(text, settings)`` the index of its word in `text`, both as
+        `nmt.segmentation` counts them. Of a word made of several it is the first.
+    """
+    origins = list(range(len(text)))
+    cleaned = _Cleaning(text, settings, origins).text
+    owners = character_words(text)
+    return [owners[origins[start]] for start, _ in word_spans(cleaned)]
+
+
+class _Cleaning:
+    """A text while it is cleaned.
+
+    Args:
+        text: one sentence as it was read.
+        settings: which rules are on.
+        origins: for each character its place in the text as it was read, changed with the text;
+            None keeps no account.
+
+    Attributes:
+        text: the cleaned text.
+        changed: the rules that changed it.
+    """
+
+    def __init__(self, text: str, settings: DataSettings, origins: list[int] | None = None) -> None:
+        self.text, self.changed = text, set[str]()
+        self._origins = origins
+        for _ in range(_ROUNDS):
+            before = self.text
+            self._round(settings)
+            if self.text == before:
+                break
+
+    def _round(self, settings: DataSettings) -> None:
+        """Apply each rule once."""
+        if settings.decode_entities and "&" in self.text:
+            self._replace("decode_entities", _NESTED, "&")
+            self._replace("decode_entities", _ENTITY, _decode)
+        if settings.replace_no_break_spaces:
+            self._replace("replace_no_break_spaces", _BLANK, " ")
+        if settings.remove_invisible:
+            self._replace("remove_invisible", _INVISIBLE, "")
+        if settings.normalize_unicode and not unicodedata.is_normalized("NFC", self.text):
+            if self._origins is None:
+                self.changed.add("normalize_unicode")
+                self.text = unicodedata.normalize("NFC", self.text)
+            else:
+                self._replace("normalize_unicode", _CHARACTER, _composed)
+        if settings.collapse_blanks and ("  " in self.text or self.text != self.text.strip()):
+            self._replace("collapse_blanks", _NEEDLESS, "")
+        if settings.lowercase:
+            if self._origins is not None:
+                sizes = [len(character.lower()) for character in self.text]
+                self._origins[:] = chain(*map(repeat, self._origins, sizes))
+            self.text = self.text.lower()
+
+    def _replace(
+        self, rule: str, pattern: Any, replacement: str | Callable[[re.Match[str]], str]
+    ) -> None:
+        """Replace every match of a pattern."""
+        text, origins = self.text, self._origins
+        if origins is None:
+            self.text = pattern.sub(replacement, text)
+        else:
+            parts: list[str] = []
+            places: list[int] = []
+            end = 0
+            for match in pattern.finditer(text):
+                new = replacement if isinstance(replacement, str) else replacement(match)
+                parts += [text[end : match.start()], new]
+                places += origins[end : match.start()] + [origins[match.start()]] * len(new)
+                end = match.end()
+            self.text, origins[:] = "".join(parts) + text[end:], places + origins[end:]
+        if self.text != text:
+            self.changed.add(rule)
+
+
+def _composed(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", match.group())
 
 
 def _decode(match: re.Match[str]) -> str:

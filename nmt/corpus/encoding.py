@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -51,11 +52,12 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
     else:
         from nmt.vocabulary.subwords import train_subwords
 
-        pairs = _spread(_train_pairs(plan, units, sides), train_rows, SPM_SENTENCES // len(sides))
         vocabulary = train_subwords(
-            (text for texts in pairs for text in texts),
+            _Sentences(plan, units, sides, train_rows),
             vocab_size=settings.vocab_size,
+            byte_fallback=settings.byte_fallback,
             character_coverage=settings.character_coverage,
+            symbols=settings.symbols,
         )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
@@ -110,14 +112,34 @@ def _late(plan: Plan, unit: Unit, table: pa.Table, reasons: np.ndarray) -> pa.Ta
     return Columns(REJECTED, rows).table()
 
 
-def _train_pairs(plan: Plan, units: Iterable[Unit], sides: tuple[str, ...]) -> Iterator[list[str]]:
-    for unit in units:
-        table = read_table(plan.staging / unit.name("clean"))
-        for split, *texts in zip(
-            *(table[name].to_pylist() for name in ("split", *sides)), strict=True
-        ):
-            if split == "train":
-                yield texts
+@dataclass(frozen=True)
+class _Sentences:
+    """Sentences of train to learn subwords from; they can be gone through again.
+
+    Attributes:
+        plan: the preparation.
+        units: whose pairs.
+        sides: which of ``source`` and ``target``.
+        rows: pairs of train.
+    """
+
+    plan: Plan
+    units: Iterable[Unit]
+    sides: tuple[str, ...]
+    rows: int
+
+    def __iter__(self) -> Iterator[str]:
+        for texts in _spread(self._pairs(), self.rows, SPM_SENTENCES // len(self.sides)):
+            yield from texts
+
+    def _pairs(self) -> Iterator[list[str]]:
+        for unit in self.units:
+            table = read_table(self.plan.staging / unit.name("clean"))
+            for split, *texts in zip(
+                *(table[name].to_pylist() for name in ("split", *self.sides)), strict=True
+            ):
+                if split == "train":
+                    yield texts
 
 
 def _spread(items: Iterable[_Item], total: int, limit: int) -> Iterator[_Item]:

@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.settings import DataSettings
 from nmt.storage import Location
+from nmt.vocabulary.special import BLANK, SPECIALS
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
@@ -73,6 +75,7 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
         raise UnusableInput("--joint-vocabulary goes with --tokenizer spm only")
     if settings.sample and request.demo:
         raise UnusableInput("--sample and --demo exclude each other; give a smaller --demo")
+    _check_symbols(settings)
     return settings
 
 
@@ -103,7 +106,23 @@ def describe(
         if (found := [entry for reader in readers for entry in reader.identify()])
     }
     demo = {"demo": request.demo} if request.demo else {}
-    return {"settings": settings.model_dump(), "inputs": {**files, **demo}}
+    return {"settings": settings.model_dump(mode="json"), "inputs": {**files, **demo}}
+
+
+def _check_symbols(settings: DataSettings) -> None:
+    if settings.symbols and settings.tokenizer != "spm":
+        raise UnusableInput("data.symbols goes with --tokenizer spm only")
+    for symbol in settings.symbols:
+        if not symbol or symbol in SPECIALS or any(map(str.isspace, symbol)) or BLANK in symbol:
+            raise UnusableInput(
+                f"data.symbols: '{symbol}' cannot be a symbol; write a text without blanks and "
+                f"without {BLANK}, and none of {' '.join(SPECIALS)}"
+            )
+        if (cleaned := clean(symbol, settings)) != symbol:
+            raise UnusableInput(
+                f"data.symbols: '{symbol}' would never be found, for cleaning makes '{cleaned}' of "
+                "it; write that, or switch the rule off"
+            )
 
 
 def _check_inputs(request: PrepareRequest) -> None:

@@ -15,7 +15,7 @@ A unit is some 100,000 pairs. Staged files lie under OUTPUT/_staging until the e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -198,12 +198,12 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     return Cleaned(dict(counts), dict(drops), dict(rules), scripts)
 
 
-def _standardiser(vocabulary: type[Vocabulary]) -> Any:
+def _standardiser(vocabulary: type[Vocabulary]) -> Callable[[str], str]:
     if vocabulary.kind == "word":
         from nmt.vocabulary.words import standardise
-
-        return standardise
-    return str  # a string itself
+    else:
+        from nmt.vocabulary.subwords import standardise
+    return standardise
 
 
 def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:

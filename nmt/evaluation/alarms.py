@@ -39,6 +39,11 @@ _MEASURES = {
     ),
     "repetition": _Measure("{} of the translations repeat themselves", "higher", share=True),
     "unk": _Measure("{} of the tokens are unknown words", "higher", share=True),
+    "bytes": _Measure(
+        "{} of the source tokens are bytes, of characters that the vocabulary lacks",
+        "higher",
+        share=True,
+    ),
     "score": _Measure("the mean score is {} nats a token", "lower"),
     "length_ratio": _Measure("the length ratio is {}", "either", relative=True),
     "attention_entropy": _Measure("the attention's entropy is {} nats", "either"),

@@ -14,43 +14,82 @@ Links = list[tuple[int, int]]  # (source word, target word), both counted from 0
 
 
 def word_weights(
-    weights: np.ndarray, source_words: Sequence[int], target_words: Sequence[int]
-) -> tuple[np.ndarray, list[int], list[int]]:
+    weights: np.ndarray, source_words: Sequence[range], target_words: Sequence[range]
+) -> tuple[np.ndarray, list[range], list[range]]:
     """Attention between whole words: summed over a source word's tokens, averaged over a target's.
+
+    Words that share a token, as the characters of a text without blanks do, count as one.
 
     Args:
         weights: attention between tokens, shape (target tokens, source tokens).
-        source_words: for each source token the index of its word.
-        target_words: for each target token the index of its word.
+        source_words: for each source token the indices of the words that it lies in.
+        target_words: for each target token the indices of the words that it lies in.
 
     Returns:
-        The weights, shape (target words, source words), and the word indices of its columns
-        (source) and rows (target), ascending.
+        The weights, shape (target words, source words), and the indices of the words of its
+        columns (source) and rows (target), ascending.
     """
-    sources, columns = np.unique(np.asarray(source_words, np.int64), return_inverse=True)
-    targets, rows = np.unique(np.asarray(target_words, np.int64), return_inverse=True)
+    sources, columns = word_groups(source_words)
+    targets, rows = word_groups(target_words)
     summed = np.zeros((weights.shape[0], len(sources)))
     np.add.at(summed.T, columns, weights[:, : len(source_words)].T)
     result = np.zeros((len(targets), len(sources)))
     np.add.at(result, rows, summed)
     result /= np.maximum(np.bincount(rows, minlength=len(targets)), 1)[:, np.newaxis]
-    return result, sources.tolist(), targets.tolist()
+    return result, sources, targets
+
+
+def word_groups(token_words: Sequence[range]) -> tuple[list[range], np.ndarray]:
+    """Words that stand alone, and those that tokens hold together.
+
+    Args:
+        token_words: for each token the indices of the words that it lies in, at least one.
+
+    Returns:
+        The groups, ascending, and for each token the number of its group, int64.
+    """
+    groups: list[range] = []
+    for words in sorted(set(token_words), key=lambda words: words.start):
+        if groups and words.start < groups[-1].stop:
+            groups[-1] = range(groups[-1].start, max(groups[-1].stop, words.stop))
+        else:
+            groups.append(words)
+    starts = [group.start for group in groups]
+    places = np.searchsorted(starts, [words.start for words in token_words], "right") - 1
+    return groups, places.astype(np.int64)
 
 
 def word_alignment(
-    weights: np.ndarray, source_words: Sequence[int], target_words: Sequence[int]
+    weights: np.ndarray, source_words: Sequence[range], target_words: Sequence[range]
 ) -> Links:
-    """One link a target word, to the source word that it looked at most.
+    """Link each target word to the source word that it looked at most.
+
+    Words that share a token are linked together: each of them to each.
 
     Args:
         weights: attention between tokens, shape (target tokens, source tokens).
-        source_words: for each source token the index of its word.
-        target_words: for each target token the index of its word.
+        source_words: for each source token the indices of the words that it lies in.
+        target_words: for each target token the indices of the words that it lies in.
     """
     if not len(source_words) or not len(target_words):
         return []
     words, sources, targets = word_weights(weights, source_words, target_words)
-    return [(sources[s], t) for t, s in zip(targets, words.argmax(1), strict=True)]
+    return [
+        (source, target)
+        for group, best in zip(targets, words.argmax(1).tolist(), strict=True)
+        for target in group
+        for source in sources[best]
+    ]
+
+
+def relinked(links: Links, source_words: Sequence[int]) -> Links:
+    """Links to the words of another writing of the source, ascending, each once.
+
+    Args:
+        links: word alignments.
+        source_words: for each source word its index in the other writing.
+    """
+    return sorted({(source_words[source], target) for source, target in links})
 
 
 def diagonal(source_length: int, target_length: int) -> Links:

@@ -30,6 +30,7 @@ from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
+from nmt.segmentation import count_words, split_words
 from nmt.storage import Location
 from nmt.version import __version__
 
@@ -250,10 +251,10 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
                 continue
             drawn = checked_gold(line, f"{output.location}: row {sentence.row}")
             counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
-            words = sentence.translation.split()
-            straight = diagonal(len(sentence.source.split()), len(words))
+            words = split_words(sentence.translation)
+            straight = diagonal(count_words(sentence.source), len(words))
             found, plain = found.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
-            if any(words == (reference or "").split() for reference in sentence.references):
+            if any(words == split_words(reference or "") for reference in sentence.references):
                 same = same.plus(counts)
     if not found.sentences:
         raise UnusableInput(

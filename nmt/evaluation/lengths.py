@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.evaluation.scores import Scorer
+from nmt.segmentation import count_words
 
 WIDTH, LAST = 5, 40  # words of a range; longer sources than LAST share one range
 
 
 def source_length(source: str) -> int:
-    """Words between blanks; at least 1."""
-    return max(1, len(source.split()))
+    """Words, see `nmt.segmentation`; at least 1."""
+    return max(1, count_words(source))
 
 
 class Beside(NamedTuple):

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nmt import segmentation
 from nmt.evaluation.sentences import Sentence
-from nmt.vocabulary.special import SPECIALS, UNK
+from nmt.vocabulary.special import SPECIALS, UNK, is_byte, lost_bytes
 
 
 class Measures(NamedTuple):
@@ -18,23 +19,31 @@ class Measures(NamedTuple):
         score: log-probability, nats a token.
         attention_entropy: nats a target token; NaN without attention or target token.
         coverage: mean attention a source token got in all, at most 1; NaN without attention.
-        unknown: target tokens that are unk.
-        source_words: words of the source, between blanks.
+        unknown: target tokens that are unknown; see `unknown`.
+        spelled: source tokens that are bytes, of characters that the vocabulary lacks.
+        source_tokens: all tokens of the source.
+        source_words: words of the source, see `nmt.segmentation`.
         target_words: words of the translation.
         looping: whether the translation repeats itself; see `repeats`.
         truncated: whether it was cut off at the length limit.
         empty: whether the source holds nothing to translate, as a blank line.
+        multiline: whether it holds several lines or sentences.
+        markup: whether it holds tags.
     """
 
     score: np.ndarray
     attention_entropy: np.ndarray
     coverage: np.ndarray
     unknown: np.ndarray
+    spelled: np.ndarray
+    source_tokens: np.ndarray
     source_words: np.ndarray
     target_words: np.ndarray
     looping: np.ndarray
     truncated: np.ndarray
     empty: np.ndarray
+    multiline: np.ndarray
+    markup: np.ndarray
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Measures:
@@ -44,22 +53,31 @@ class Measures(NamedTuple):
             attention_entropy=np.array([s.attention_entropy for s in sentences], np.float64),
             coverage=np.array([s.coverage for s in sentences], np.float64),
             unknown=np.array([unknown(s.target_tokens) for s in sentences], np.int64),
+            spelled=spelled([s.source_tokens for s in sentences]),
+            source_tokens=np.array([len(s.source_tokens) for s in sentences], np.int64),
             source_words=count_words([s.source for s in sentences]),
             target_words=count_words([s.translation for s in sentences]),
             looping=np.array([repeats(s.target_tokens) for s in sentences], bool),
-            truncated=np.array(["truncated" in s.flags for s in sentences], bool),
-            empty=np.array(["empty" in s.flags for s in sentences], bool),
+            **{
+                flag: np.array([flag in s.flags for s in sentences], bool)
+                for flag in ("truncated", "empty", "multiline", "markup")
+            },
         )
 
 
 def count_words(texts: Sequence[str]) -> np.ndarray:
-    """Words of each text, between blanks."""
-    return np.fromiter((len(text.split()) for text in texts), np.int64, len(texts))
+    """Words of each text, see `nmt.segmentation`."""
+    return np.fromiter(map(segmentation.count_words, texts), np.int64, len(texts))
+
+
+def spelled(lists: Sequence[Sequence[str]]) -> np.ndarray:
+    """How many tokens of each list are bytes of characters that the vocabulary lacks."""
+    return np.fromiter((sum(map(is_byte, tokens)) for tokens in lists), np.int64, len(lists))
 
 
 def unknown(tokens: Sequence[str]) -> int:
-    """How many of the tokens are unk."""
-    return tokens.count(SPECIALS[UNK])
+    """How many of the tokens are unk, or bytes that form no character."""
+    return tokens.count(SPECIALS[UNK]) + lost_bytes(tokens)
 
 
 def repeats(tokens: Sequence[str]) -> bool:

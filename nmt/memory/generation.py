@@ -16,7 +16,7 @@ from nmt.memory.store import Memory
 from nmt.settings import SearchSettings
 from nmt.storage import Location, hash_json
 
-FORMAT_VERSION = 2  # 1 held other entropies of the attention, and saw no loops of long phrases
+FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
 PARTITIONS = 64
 _DESCRIPTION, _USED = "generation.json", "used"
 _DAY = 86400.0

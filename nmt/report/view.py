@@ -33,12 +33,17 @@ _COUNTS = {
     "truncated": "Cut at the length limit",
     "split": "Too long, translated in pieces",
     "unk_replaced": "Unknown words replaced",
+    "multiline": "Several lines or sentences in one",
+    "markup": "With markup, as HTML",
     "source_tokens": "Source tokens",
     "target_tokens": "Target tokens",
 }
 RATES = {  # name, what it means, how it is written
     "rejected": ("Rejected", "rows that could not be translated", percent),
-    "unk": ("Unknown tokens", "target tokens that are <unk>", percent),
+    "unk": ("Unknown tokens", "target tokens that are <unk>, or bytes of no character", percent),
+    "bytes": ("Spelled in bytes", "source tokens of characters that the vocabulary lacks", percent),
+    "multiline": ("Multiline", "sources of several lines or sentences, translated as one", percent),
+    "markup": ("Markup", "sources that hold tags, as HTML", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
     "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),

@@ -15,6 +15,7 @@ from nmt.corpus.values import json_values
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
 from nmt.lease import check_owner
+from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 from nmt.storage import Location, persistently
 from nmt.translation import attention, device
@@ -23,7 +24,7 @@ from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode
 from nmt.translation.metrics import metrics
 from nmt.translation.output import Output
-from nmt.translation.results import result_schema, tabulate
+from nmt.translation.results import flagged, result_schema, tabulate
 from nmt.translation.screening import Screened
 from nmt.translation.survival import Attempts, surviving
 from nmt.translator import Translation, Translator, load_model
@@ -144,7 +145,9 @@ def translate_unit(
         (results, lost), effort = decode(translator, screened.texts, attempts)
         screened = screened.without(lost)
         table = tabulate(results, result_schema(work.search.n_best, work.alignments))
-        files = compose_files(unit, rows, screened, table, work.alignments)
+        table = flagged(table, screened.texts)
+        cleaning = translator.screen.cleaning if work.alignments else None
+        files = compose_files(unit, rows, screened, table, cleaning)
         draw(unit, rows.ids, screened.kept, results, work, output)
         record = compose_record(unit, rows, screened, table)
         record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
@@ -230,7 +233,7 @@ def _alignment_counts(
         except UnusableInput:  # one bad cell is no reason to lose the translation
             malformed += 1
             continue
-        straight = diagonal(len(source.split()), len(reference.split()))
+        straight = diagonal(count_words(source), count_words(reference))
         attention = attention.plus(LinkCounts.of(result.alignment, links))
         plain = plain.plus(LinkCounts.of(straight, links))
     return {

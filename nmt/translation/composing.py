@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nmt.corpus.cleaning import stored_words
 from nmt.evaluation import rates, suspicion
+from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
+from nmt.settings import DataSettings
 from nmt.translation import results as tables
 from nmt.translation.corpus import Rows, Unit
 from nmt.translation.screening import Screened
 
 
 def compose_files(
-    unit: Unit, rows: Rows, screened: Screened, results: pa.Table, alignments: bool
+    unit: Unit, rows: Rows, screened: Screened, results: pa.Table, cleaning: DataSettings | None
 ) -> dict[str, pa.Table]:
     """The files of a unit by their names below OUT.
 
@@ -24,7 +27,7 @@ def compose_files(
         rows: what was read.
         screened: which of them were translated.
         results: what became of each of these; see `nmt.translation.results`.
-        alignments: whether ``alignments/`` is wanted.
+        cleaning: how the sources were cleaned, where ``alignments/`` is wanted; or None.
     """
     kept = pa.array(screened.kept, pa.int64())
     ids = rows.ids.take(kept)
@@ -36,9 +39,15 @@ def compose_files(
     files = {f"translations/{unit.part}": _with_others(columns, rows, kept)}
     if screened.reasons:
         files[f"rejected/{unit.part}"] = _rejected(rows, screened.reasons)
-    if alignments:
-        links = {"id": ids, "alignment": results.column("alignment")}
-        files[f"alignments/{unit.part}"] = pa.table(links)
+    if cleaning is not None:
+        links = [
+            format_pharaoh(relinked(parse_pharaoh(found), stored_words(text, cleaning)))
+            for text, found in zip(
+                screened.texts, results.column("alignment").to_pylist(), strict=True
+            )
+        ]
+        table = pa.table({"id": ids, "alignment": pa.array(links, pa.string())})
+        files[f"alignments/{unit.part}"] = table
     return files
 
 

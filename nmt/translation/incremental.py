@@ -56,8 +56,9 @@ def make_plan(
     generation = open_generation(
         memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
     )
-    plan = Plan(work, generation, _run_name(Output(Location(work.output)), job), raw)
-    return plan, Screen(source, cleaning_of(info), work.search)
+    run, cleaning = _run_name(Output(Location(work.output)), job), cleaning_of(info)
+    plan = Plan(work, generation, run, raw, cleaning)
+    return plan, Screen(source, cleaning, work.search)
 
 
 def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.corpus.values import is_scalar
+from nmt.translation.source_flags import SOURCE_FLAGS
 
 # What the contract says of columns; see "What a run leaves behind" in the README. An id has the
 # type of the input's ids.
@@ -30,7 +31,7 @@ _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
     "alignments": {"id": None, "alignment": pa.string()},
 }
 _ALTERNATIVES = "alternatives"  # a column of translations with search.n_best
-FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split"})
+FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", *SOURCE_FLAGS})
 _NULLABLE = {
     ("translations", "attention_entropy"),
     ("translations", "coverage"),

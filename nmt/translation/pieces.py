@@ -6,45 +6,55 @@ import heapq
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
-from typing import NamedTuple
+from typing import Any
 
+import regex
+
+from nmt.segmentation import character_words, join_sentences, word_spans
 from nmt.translation.result import Translation
 from nmt.vocabulary.base import Segmented, Vocabulary
 
-# Scripts without blanks have punctuation of their own.
-_SENTENCE_END = re.compile(r"[.!?…;:][\"'»“”’)\]]*(?=\s)|[。！？；]")
-_PAUSE = re.compile(r"\s|,(?=\s)|[，、]")
+# Scripts without blanks, and some with them, have punctuation of their own.
+_SENTENCE_END = re.compile(r"[.!?…;:؟؛۔।॥።][\"'»“”’)\]]*(?=\s)|[。！？；｡။།\u17d4]+[」』）】》”’]*")
+_PAUSE = re.compile(r"\s|[,،](?=\s)|[，、､་]")
+_CHARACTER = regex.compile(r"\X")
 
 
-class Piece(NamedTuple):
-    """A part of a cleaned text.
-
-    Attributes:
-        segment: its tokens.
-        first_word: index of its first word in the whole text.
-    """
-
-    segment: Segmented
-    first_word: int
-
-
-def cut(text: str, vocabulary: Vocabulary, limit: int) -> list[Piece]:
+def cut(text: str, vocabulary: Vocabulary, limit: int) -> list[Segmented]:
     """Cut a cleaned text into pieces of at most `limit` tokens; pieces without any are left out.
 
-    A piece ends at its last end of a sentence (punctuation before a blank), or else at its last
-    blank or comma, or else at the limit.
+    A piece ends at its last end of a sentence (punctuation before a blank, or that of a script
+    without blanks), or else at its last blank or comma, or else between two characters, marks and
+    all, at the limit.
+
+    Returns:
+        The tokens of each piece, with the indices of their words in the whole text.
     """
     whole = vocabulary.encode(text)
     if len(whole.ids) <= limit:
-        return [Piece(whole, 0)] if whole.ids else []
+        return [whole] if whole.ids else []
+    owners = character_words(text)
     pieces = []
     for start, end in _spans(text, vocabulary, limit):
         segment = vocabulary.encode(text[start:end])
         if segment.ids:
-            inside = start > 0 and not text[start - 1].isspace()
-            pieces.append(Piece(segment, len(text[:start].split()) - inside))
+            words = _placed(segment.words, text[start:end], start, owners)
+            pieces.append(segment._replace(words=words))
     return pieces
+
+
+def _placed(words: Sequence[range], part: str, start: int, owners: Sequence[int]) -> list[range]:
+    """Words of a part of a text as words of the whole.
+
+    Args:
+        words: of each token the indices of its words in the part.
+        part: the part.
+        start: where it begins in the whole.
+        owners: for each character of the whole the index of its word. Where the part begins or
+            ends inside a word, it may have others there.
+    """
+    own = [owners[start + first] for first, _ in word_spans(part)]
+    return [range(own[some[0]], own[some[-1]] + 1) if some else some for some in words]
 
 
 def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int, int]]:
@@ -53,7 +63,14 @@ def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int,
     while start < len(text):
         end = _longest(text, start, vocabulary, limit)
         if end < len(text):
-            end = _last(_SENTENCE_END, text, start, end) or _last(_PAUSE, text, start, end) or end
+            end = next(
+                (
+                    place
+                    for pattern in (_SENTENCE_END, _PAUSE, _CHARACTER)
+                    if (place := _last(pattern, text, start, end)) is not None
+                ),
+                end,
+            )
         yield start, end
         start = end
         while start < len(text) and text[start].isspace():
@@ -64,7 +81,7 @@ def _longest(text: str, start: int, vocabulary: Vocabulary, limit: int) -> int:
     """The end of the longest piece of at most `limit` tokens, but at least one character."""
 
     def fits(end: int) -> bool:
-        return len(vocabulary.encode_ids([text[start:end]])[0]) <= limit
+        return vocabulary.fits(text[start:end], limit)
 
     least, size = start + 1, limit
     while start + size < len(text) and fits(start + size):
@@ -78,23 +95,21 @@ def _longest(text: str, start: int, vocabulary: Vocabulary, limit: int) -> int:
     return least
 
 
-def _last(pattern: re.Pattern[str], text: str, start: int, end: int) -> int | None:
+def _last(pattern: Any, text: str, start: int, end: int) -> int | None:
     """Where the last match of a piece ends, if it leaves something before it."""
     ends = [match.end() for match in pattern.finditer(text, start, end + 1)]
     return next((place for place in reversed(ends) if start < place <= end), None)
 
 
-def join(parts: Sequence[Translation], pieces: Sequence[Piece]) -> Translation:
+def join(parts: Sequence[Translation]) -> Translation:
     """One translation from those of a text's pieces, in order."""
-    joined = _joined(parts, pieces)
+    joined = _joined(parts)
     most = max(len(part.alternatives) for part in parts)
     chains: list[tuple[Translation, ...]] = [()]
     for part in parts if most else ():
         longer = [(*chain, one) for chain in chains for one in part.alternatives]
         chains = heapq.nlargest(most, longer, key=lambda chain: sum(map(_ranking, chain)))
-    others = (
-        replace(_joined(chain, pieces), ranking=sum(map(_ranking, chain))) for chain in chains
-    )
+    others = (replace(_joined(chain), ranking=sum(map(_ranking, chain))) for chain in chains)
     return replace(joined, alternatives=tuple(others)) if most else joined
 
 
@@ -102,27 +117,26 @@ def _ranking(part: Translation) -> float:
     return part.ranking or 0.0
 
 
-def _joined(parts: Sequence[Translation], pieces: Sequence[Piece]) -> Translation:
+def _joined(parts: Sequence[Translation]) -> Translation:
     chosen = [len(part.tokens) + ("truncated" not in part.flags) for part in parts]
     total = sum(part.score * count for part, count in zip(parts, chosen, strict=True))
-    before = accumulate((len(part.text.split()) for part in parts), initial=0)
+    text = join_sentences(part.text for part in parts)
+    owners = character_words(text)
+    target_words: list[range] = []
+    place = 0
+    for part in parts:
+        start = place = text.index(part.text, place)
+        target_words += _placed(part.target_words, part.text, start, owners)
+        place += len(part.text)
     flags = {flag for part in parts for flag in part.flags}
     blocks = [part.blocks for part in parts]
     return Translation(
-        text=" ".join(part.text for part in parts if part.text),
+        text=text,
         score=total / max(1, sum(chosen)),
         tokens=[token for part in parts for token in part.tokens],
         source_tokens=[token for part in parts for token in part.source_tokens],
         blocks=None if None in blocks else tuple(block for some in blocks for block in some or ()),
-        source_words=[
-            piece.first_word + word
-            for piece, part in zip(pieces, parts, strict=True)
-            for word in part.source_words
-        ],
-        target_words=[
-            first + word
-            for first, part in zip(before, parts, strict=False)
-            for word in part.target_words
-        ],
+        source_words=[words for part in parts for words in part.source_words],
+        target_words=target_words,
         flags=(*sorted(flags), "split"),
     )

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.bundle import Bundle
+from nmt.evaluation.measures import unknown
 from nmt.settings import SearchSettings
 from nmt.storage import Location
-from nmt.translation.pieces import Piece
 from nmt.translation.result import Translation
 from nmt.translation.unknown import raw_words, read_dictionary, replace_unknown
+from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, UNK
 
 
@@ -23,13 +24,13 @@ class Part(NamedTuple):
     Attributes:
         raw: the text as it was given.
         cleaned: the same as it was cleaned.
-        piece: what of it was searched; mostly all.
+        segment: the tokens of it that were searched; mostly all.
         settings: of the search.
     """
 
     raw: str
     cleaned: str
-    piece: Piece
+    segment: Segmented
     settings: SearchSettings
 
 
@@ -73,22 +74,22 @@ class Renderer:
         *_: np.ndarray,
     ) -> Translation:
         """A hypothesis as text; the arrays are the first fields of `Hypotheses`."""
-        vocabulary, segment = self._bundle.target_vocabulary, part.piece.segment
-        words = ids[:length].tolist()
-        ended = bool(words) and words[-1] == EOS
-        words = words[:-1] if ended else words
-        blocks = self.blocks(weights, len(words), len(segment.ids))
-        tokens = vocabulary.tokens(words)
+        vocabulary, segment = self._bundle.target_vocabulary, part.segment
+        chosen = ids[:length].tolist()
+        ended = bool(chosen) and chosen[-1] == EOS
+        chosen = chosen[:-1] if ended else chosen
+        blocks = self.blocks(weights, len(chosen), len(segment.ids))
+        tokens = vocabulary.tokens(chosen)
         flags = () if ended else ("truncated",)
-        if UNK in words and blocks is not None and part.settings.replace_unknown:
+        if UNK in chosen and blocks is not None and part.settings.replace_unknown:
             raw = raw_words(part.raw, part.cleaned, self._clean)
-            sources = [raw[part.piece.first_word + word] for word in segment.words]
+            sources = [raw[words.start] for words in segment.words]
             dictionary = self.dictionary(part.settings.dictionary)
-            text, places = replace_unknown(words, tokens, blocks[0], sources, dictionary)
+            text, places = replace_unknown(chosen, tokens, blocks[0], sources, dictionary)
             flags = (*flags, "unk_replaced")
         else:
-            text, places = vocabulary.decode(words), vocabulary.token_words(words)
-            flags = (*flags, "unk") if UNK in words else flags
+            text, places = vocabulary.decode(chosen), vocabulary.token_words(chosen)
+            flags = (*flags, "unk") if unknown(tokens) else flags
         return Translation(
             text=text,
             score=float(log_probability / max(1, length)),

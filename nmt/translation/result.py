@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmt.evaluation.alignment import Links, word_alignment, word_weights
-from nmt.vocabulary.special import BLANK
+from nmt.evaluation.alignment import Links, relinked, word_alignment, word_groups, word_weights
+from nmt.vocabulary.special import spelled
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,16 @@ class Translation:
         source_tokens: source tokens, without EOS.
         blocks: `attention` of each piece of the source sentence, in order (it is whole unless
             it is flagged as ``split``); None for a model without attention.
-        source_words: for each source token the index of its word in the cleaned source.
-        target_words: for each target token the index of its word in `text`.
-        flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (holds unknown
-            words), ``unk_replaced`` (held some, and source words or a dictionary's stand for
-            them in `text`), ``split`` (too long to be translated at once).
+        source_words: for each source token the indices of its words in the cleaned source, as
+            `nmt.segmentation` counts them; mostly one.
+        target_words: for each target token the indices of its words in `text`.
+        flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (unknown words, or
+            bytes that form no character and were left out), ``unk_replaced`` (held unknown words,
+            and source words or a dictionary's stand for them in `text`), ``split`` (too long to be
+            translated at once), ``multiline`` and ``markup`` (the source is no single sentence,
+            see `nmt.translation.source_flags`).
+        stored_words: for each word of the cleaned source its index in the source as it was given;
+            None where cleaning changed nothing.
         ranking: what the search compares hypotheses by; only in `alternatives`.
         alternatives: with ``search.n_best``, the best translations with different texts, best
             first, this one included.
@@ -37,9 +42,10 @@ class Translation:
     tokens: list[str]
     source_tokens: list[str]
     blocks: tuple[np.ndarray, ...] | None
-    source_words: list[int]
-    target_words: list[int]
+    source_words: list[range]
+    target_words: list[range]
     flags: tuple[str, ...] = ()
+    stored_words: tuple[int, ...] | None = None
     ranking: float | None = None
     alternatives: tuple[Translation, ...] = ()
 
@@ -86,7 +92,14 @@ class Translation:
 
     @property
     def alignment(self) -> Links:
-        """One link a target word, by the strongest attention; [] where there is none."""
+        """Links between words of the source as it was given and of `text`, by the strongest
+        attention; see `word_alignment`. [] where there is no attention."""
+        links = self.cleaned_alignment
+        return links if self.stored_words is None else relinked(links, self.stored_words)
+
+    @property
+    def cleaned_alignment(self) -> Links:
+        """The same, with the words of the cleaned source."""
         attention = self.attention
         if attention is None:
             return []
@@ -116,12 +129,13 @@ def _entropy(block: np.ndarray) -> float:
     return -sum(float(np.vdot(p, np.log(np.maximum(p, 1e-12)))) for p in (block, end))
 
 
-def _spelled(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
+def _spelled(tokens: Sequence[str], words: Sequence[range]) -> list[str]:
     """The words that tokens spell, in the order of their indices."""
-    found: dict[int, str] = {}
-    for token, word in zip(tokens, words, strict=True):
-        found[word] = found.get(word, "") + token
-    return [found[word].replace(BLANK, " ").strip() for word in sorted(found)]
+    groups, owners = word_groups(words)
+    parts: list[list[str]] = [[] for _ in groups]
+    for token, owner in zip(tokens, owners.tolist(), strict=True):
+        parts[owner].append(token)
+    return [spelled(part).strip() for part in parts]
 
 
 EMPTY = Translation("", 0.0, [], [], None, [], [], ("empty",))

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.evaluation.alignment import format_pharaoh
-from nmt.evaluation.measures import Measures, count_words, repeats, unknown
+from nmt.evaluation.measures import Measures, count_words, repeats, spelled, unknown
 from nmt.translation.result import Translation
+from nmt.translation.source_flags import SOURCE_FLAGS, source_flags
 
 _STRINGS = pa.list_(pa.string())
 _ALTERNATIVES = pa.list_(
@@ -36,7 +37,8 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
 
     Args:
         n_best: ``search.n_best``; above 1 there is a column of alternatives.
-        alignments: whether there is a column of alignments (Pharaoh).
+        alignments: whether there is a column of alignments (Pharaoh), whose source words are those
+            of the cleaned source.
     """
     more: dict[str, pa.DataType] = {}
     if n_best > 1:
@@ -66,9 +68,24 @@ def tabulate(results: Sequence[Translation], schema: pa.Schema) -> pa.Table:
             for some in (r.alternatives for r in results)
         ]
     if "alignment" in schema.names:
-        columns["alignment"] = [format_pharaoh(r.alignment) for r in results]
+        columns["alignment"] = [format_pharaoh(r.cleaned_alignment) for r in results]
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:
+    """The table with what the sources as given say in the flags; see `source_flags`.
+
+    Args:
+        results: one result a row.
+        sources: the source of each, as given.
+    """
+    flags = [
+        [flag for flag in own if flag not in SOURCE_FLAGS] + list(source_flags(source))
+        for own, source in zip(results.column("flags").to_pylist(), sources, strict=True)
+    ]
+    place = results.column_names.index("flags")
+    return results.set_column(place, results.schema.field(place), pa.array(flags, _STRINGS))
 
 
 def shown(results: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -93,11 +110,15 @@ def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
         attention_entropy=_floats(results.column("attention_entropy")),
         coverage=_floats(results.column("coverage")),
         unknown=numbers("unknown"),
+        spelled=spelled(results.column("source_tokens").to_pylist()),
+        source_tokens=pc.list_value_length(results.column("source_tokens")).to_numpy(),
         source_words=count_words(sources),
         target_words=numbers("target_words"),
         looping=numbers("looping"),
-        truncated=_having(results.column("flags"), "truncated"),
-        empty=_having(results.column("flags"), "empty"),
+        **{
+            flag: _having(results.column("flags"), flag)
+            for flag in ("truncated", "empty", "multiline", "markup")
+        },
     )
 
 
@@ -109,7 +130,7 @@ def counts(results: pa.Table) -> dict[str, int]:
         name: pc.sum(pc.list_value_length(results.column(name))).as_py() or 0
         for name in ("source_tokens", "target_tokens")
     }
-    names = ("empty", "truncated", "split", "unk_replaced")
+    names = ("empty", "truncated", "split", "unk_replaced", *SOURCE_FLAGS)
     return {**{name: flags.get(name, 0) for name in names}, **tokens}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.corpus.cleaning import clean
+from nmt.corpus.cleaning import clean, stored_words
 from nmt.settings import DataSettings, SearchSettings
 from nmt.vocabulary.base import Vocabulary
 
@@ -57,18 +57,20 @@ class Screen:
     def __init__(
         self, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
     ) -> None:
-        self._vocabulary, self._cleaning = vocabulary, cleaning
+        self._vocabulary, self.cleaning = vocabulary, cleaning
         self._limit = most_tokens(search)
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
-        return clean(text, self._cleaning)
+        return clean(text, self.cleaning)
+
+    def stored_words(self, text: str) -> list[int]:
+        """See `nmt.corpus.cleaning.stored_words`."""
+        return stored_words(text, self.cleaning)
 
     def too_long(self, text: str) -> bool:
         """Whether a cleaned text has more tokens than are translated, split or not."""
-        if len(text) <= self._limit:  # a token has at least one character
-            return False
-        return len(self._vocabulary.encode_ids([text])[0]) > self._limit
+        return not self._vocabulary.fits(text, self._limit)
 
     def __call__(self, rows: Sequence[Any]) -> Screened:
         """Judge rows as they stand in a file: bytes, or None for a null."""

@@ -27,6 +27,7 @@ from nmt.evaluation.sentences import read_table
 from nmt.memory.keys import KEY, digest_of, distinct, keys_of, partitions_of, places
 from nmt.memory.store import Memory
 from nmt.process import peak_bytes
+from nmt.settings import DataSettings
 from nmt.storage import Location, persistently
 from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
@@ -34,7 +35,7 @@ from nmt.translation.corpus import Rows, Unit, read_unit
 from nmt.translation.effort import decode
 from nmt.translation.metrics import metrics
 from nmt.translation.parquet_input import read_rows
-from nmt.translation.results import result_schema, tabulate
+from nmt.translation.results import flagged, result_schema, tabulate
 from nmt.translation.screening import Screen, Screened
 from nmt.translation.survival import Attempts, surviving
 
@@ -53,12 +54,14 @@ class Plan:
         memory: the generation of the memory.
         run: the name under which this job's own results are put into it.
         raw: whether a key is that of the source as given, not as cleaned.
+        cleaning: how sources are cleaned.
     """
 
     work: Work
     memory: Memory
     run: str
     raw: bool
+    cleaning: DataSettings
 
     @property
     def scratch(self) -> Location:
@@ -347,7 +350,9 @@ def _write_unit(
         lost = {place: why for place, why in enumerate(reasons.to_pylist()) if why is not None}
         screened, done = screened.without(lost), pc.is_null(reasons)
         results, origins = results.filter(done), origins[done.to_numpy()]
-    files = compose_files(unit, rows, screened, results, work.alignments)
+    results = flagged(results, screened.texts)
+    cleaning = plan.cleaning if work.alignments else None
+    files = compose_files(unit, rows, screened, results, cleaning)
     record = compose_record(unit, rows, screened, results)
     names = ("decoded", "reused", "repeated")
     for name, kind in zip(names, (_FIRST, _REUSED, _AGAIN), strict=True):

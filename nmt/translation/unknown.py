@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nmt.errors import UnusableInput
+from nmt.segmentation import count_words
 from nmt.storage import Location
 from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import standardise
@@ -23,7 +24,7 @@ def replace_unknown(
     attention: np.ndarray,
     sources: Sequence[str],
     dictionary: Mapping[str, str],
-) -> tuple[str, list[int]]:
+) -> tuple[str, list[range]]:
     """Put what the source word of the highest attention becomes in the place of each unk.
 
     Args:
@@ -34,32 +35,39 @@ def replace_unknown(
         dictionary: see `read_dictionary`.
 
     Returns:
-        The text, and for each token the index of its (first) word in it.
+        The text, and for each token the indices of its words in it.
     """
-    words: list[str] = []
-    places: list[int] = []
-    for t, (number, token) in enumerate(zip(ids, tokens, strict=True)):
-        places.append(len(words))
-        if number != UNK:
-            words.append(token)
-            continue
-        word = _bare(sources[int(attention[t].argmax())])
-        found = dictionary.get(word) or dictionary.get(standardise(word)) or word
-        words += found.split()
-    return " ".join(words), places
+    texts: list[str] = []
+    places: list[range] = []
+    before = 0
+    for t, (number, text) in enumerate(zip(ids, tokens, strict=True)):
+        if number == UNK:
+            word = _bare(sources[int(attention[t].argmax())])
+            found = dictionary.get(word) or dictionary.get(standardise(word)) or word
+            text = " ".join(found.split())
+        texts.append(text)
+        places.append(range(before, before + count_words(text)))
+        before = places[-1].stop
+    return " ".join(texts), places
 
 
 def raw_words(raw: str, cleaned: str, clean: Callable[[str], str]) -> list[str]:
-    """For each word of a cleaned text the word of the raw text that it was.
+    """For each word of a cleaned text what stood between blanks in the raw text and became it.
 
     Where cleaning made words of something else, all of them are those of the cleaned text.
     """
+    parts = cleaned.split()
+    found = _raw_parts(raw, parts, clean)
+    return [own for own, part in zip(found, parts, strict=True) for _ in range(count_words(part))]
+
+
+def _raw_parts(raw: str, parts: list[str], clean: Callable[[str], str]) -> list[str]:
     words = raw.split()
-    if [clean(word) for word in words] == cleaned.split():
+    if [clean(word) for word in words] == parts:
         return words
     owners = [(part, word) for word in words for part in clean(word).split()]
-    if [part for part, _ in owners] != cleaned.split():
-        return cleaned.split()
+    if [part for part, _ in owners] != parts:
+        return parts
     return [word if clean(word) == part else part for part, word in owners]
 
 

@@ -14,13 +14,14 @@ class Segmented(NamedTuple):
     Attributes:
         ids: ids of the tokens, without special symbols.
         tokens: their surfaces, e.g. ``▁Hund`` or ``hund``; the raw word where the id is unk.
-        words: for each token the index of the whitespace-separated word of the text (in
-            ``text.split()``) that it belongs to.
+        words: for each token the indices of the words of the text that it lies in, as
+            `nmt.segmentation` counts them: mostly one, several where a token holds several
+            characters of a text without blanks.
     """
 
     ids: list[int]
     tokens: list[str]
-    words: list[int]
+    words: list[range]
 
 
 class Vocabulary(ABC):
@@ -36,6 +37,11 @@ class Vocabulary(ABC):
     def __len__(self) -> int:
         return self.size
 
+    @property
+    @abstractmethod
+    def never_chosen(self) -> tuple[int, ...]:
+        """Ids that no search puts into a translation, ascending."""
+
     @abstractmethod
     def encode(self, text: str) -> Segmented:
         """Cut a cleaned text into tokens, with all that display and alignment need."""
@@ -44,17 +50,23 @@ class Vocabulary(ABC):
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Only the ids, for many cleaned texts at once."""
 
+    def fits(self, text: str, limit: int) -> bool:
+        """Whether a cleaned text has at most so many tokens."""
+        # A character has at most four, its bytes, and a blank may come before the first.
+        return 4 * len(text) < limit or len(self.encode_ids([text])[0]) <= limit
+
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids; pad, bos and eos are dropped, unk stays visible."""
+        """The text of any ids; pad, bos and eos are dropped, unk stays visible."""
 
     @abstractmethod
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The surface of each id, one for one; special symbols by their names."""
 
     @abstractmethod
-    def token_words(self, ids: Sequence[int]) -> list[int]:
-        """For each id the index of its word in ``decode(ids).split()``; -1 for pad, bos, eos."""
+    def token_words(self, ids: Sequence[int]) -> list[range]:
+        """For each id the indices of its words in ``decode(ids)``, see `Segmented`; none for pad,
+        bos and eos."""
 
     @abstractmethod
     def standardise(self, text: str) -> str:

@@ -1,7 +1,44 @@
 """The four symbols that every vocabulary begins with (their ids are part of the contract), and
 how tokens write a blank."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")
 
 BLANK = "▁"  # how SentencePiece writes one in its tokens
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+def token_bytes(token: str) -> bytes:
+    """What a token writes, as UTF-8, the blank that begins a word included.
+
+    SentencePiece spells a character that the vocabulary lacks by its bytes: ``<0xE2>`` is one.
+    """
+    byte = _BYTE.fullmatch(token)
+    return bytes([int(byte[1], 16)]) if byte else token.replace(BLANK, " ").encode()
+
+
+def lost_bytes(tokens: Iterable[str]) -> int:
+    """How many of the tokens are bytes that form no character with those beside them."""
+    lost, run = 0, b""
+    for token in (*tokens, ""):
+        if byte := _BYTE.fullmatch(token):
+            run += bytes([int(byte[1], 16)])
+        elif run:
+            lost += len(run) - len(run.decode("utf-8", "ignore").encode())
+            run = b""
+    return lost
+
+
+def is_byte(token: str) -> bool:
+    """Whether a token is a byte of a character that the vocabulary lacks."""
+    return _BYTE.fullmatch(token) is not None
+
+
+def spelled(tokens: Iterable[str]) -> str:
+    """The text that tokens write together; bytes that form no character are left out."""
+    return b"".join(map(token_bytes, tokens)).decode("utf-8", "ignore")

@@ -1,11 +1,14 @@
 """SentencePiece BPE (Kudo and Richardson 2018; Sennrich et al. 2016).
 
 SentencePiece's own normalisation is off: `nmt.corpus.cleaning` has done it, in the same way for
-every tokenizer, and so text → ids → text gives back every covered character.
+every tokenizer. With byte fallback a character that the vocabulary lacks is spelled by the bytes
+of its UTF-8, so that text → ids → text gives back every text that `standardise` has made; without
+it such characters are unk.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -13,13 +16,21 @@ from collections.abc import Iterable, Sequence
 import sentencepiece
 
 from nmt.errors import UnusableInput
+from nmt.segmentation import character_words
 from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK
+from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK, token_bytes
 
 _UNKNOWN = " ⁇ "
+_MANY = 1000  # different characters: more have Chinese, Japanese and Korean alone
+# SentencePiece writes blanks as ▁, so that a ▁ of the text would come back as a blank. Lone
+# surrogates are no Unicode text.
+_STANDARD = {ord(BLANK): "_", **dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")}
+_NO_STANDARD = re.compile(f"[{BLANK}\ud800-\udfff]")
 
 
-_WORD = re.compile(r"\S+")
+def standardise(text: str) -> str:
+    """Write ``_`` for ``▁``, and the replacement character for a lone surrogate."""
+    return text.translate(_STANDARD) if _NO_STANDARD.search(text) else text
 
 
 class SubwordVocabulary(Vocabulary):
@@ -47,54 +58,63 @@ class SubwordVocabulary(Vocabulary):
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"
             )
-        self._surfaces = [piece.replace(BLANK, " ") for piece in self._pieces]
-        self._surfaces[:4] = ["", _UNKNOWN, "", ""]
+        self._byte_ids = frozenset(filter(self._processor.is_byte, range(count)))
+        texts = ["", _UNKNOWN, "", "", *self._pieces[4:]]
+        self._bytes = [token_bytes(text) for text in texts]
+        controls = [n for n in self._byte_ids if self._bytes[n] < b" " or self._bytes[n] == b"\x7f"]
+        self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls)))
 
     @property
     def size(self) -> int:
         """See `Vocabulary.size`."""
         return len(self._pieces)
 
+    @property
+    def never_chosen(self) -> tuple[int, ...]:
+        """See `Vocabulary.never_chosen`: unk, for subwords can spell any word of the training set,
+        and the bytes that are control characters, such as a line break."""
+        return self._never_chosen
+
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`."""
+        text = standardise(text)
         tokens: list[str] = self._processor.encode(text, out_type=str)
         ids: list[int] = self._processor.encode(text, out_type=int)
-        # Joined, the tokens are the text character by character after one leading "▁".
-        owners = _word_of_characters(" " + text)
-        words, start = [], 0
-        for token in tokens:
-            first = start + len(token) - len(token.lstrip(BLANK))
-            words.append(owners[min(first, len(owners) - 1)])
-            start += len(token)
-        return Segmented(ids, tokens, words)
+        written = [
+            token_bytes(token) if number in self._byte_ids else token.replace(BLANK, " ").encode()
+            for number, token in zip(ids, tokens, strict=True)
+        ]
+        # Joined, the tokens are the text after one leading blank.
+        return Segmented(ids, tokens, _words_of(written, " " + text))
 
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """See `Vocabulary.encode_ids`."""
-        return self._processor.encode(list(texts), out_type=int, num_threads=1)
+        standard = [standardise(text) for text in texts]
+        return self._processor.encode(standard, out_type=int, num_threads=1)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """See `Vocabulary.decode`; unk is `` ⁇ ``, as SentencePiece writes it."""
-        return "".join([self._surfaces[number] for number in ids]).removeprefix(" ")
+        """See `Vocabulary.decode`; unk is `` ⁇ ``, as SentencePiece writes it. Bytes that form no
+        character are left out."""
+        return self._written(ids).removeprefix(" ")
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """See `Vocabulary.tokens`."""
         return [self._pieces[number] for number in ids]
 
-    def token_words(self, ids: Sequence[int]) -> list[int]:
+    def token_words(self, ids: Sequence[int]) -> list[range]:
         """See `Vocabulary.token_words`."""
-        surfaces = [self._surfaces[number] for number in ids]
-        owners = _word_of_characters("".join(surfaces))
-        words, start = [], 0
-        for number, surface in zip(ids, surfaces, strict=True):
-            first = start + len(surface) - len(surface.lstrip())
-            special = number in (PAD, BOS, EOS)
-            words.append(-1 if special or not owners else owners[min(first, len(owners) - 1)])
-            start += len(surface)
-        return words
+        words = _words_of([self._bytes[number] for number in ids], self._written(ids))
+        return [
+            range(0) if number in (PAD, BOS, EOS) else own
+            for number, own in zip(ids, words, strict=True)
+        ]
+
+    def _written(self, ids: Sequence[int]) -> str:
+        return b"".join([self._bytes[number] for number in ids]).decode("utf-8", "ignore")
 
     def standardise(self, text: str) -> str:
-        """The text itself: subwords see what cleaning left."""
-        return text
+        """See the function `standardise`."""
+        return standardise(text)
 
     def serialise(self) -> bytes:
         """See `Vocabulary.serialise`."""
@@ -107,20 +127,31 @@ class SubwordVocabulary(Vocabulary):
 
 
 def train_subwords(
-    sentences: Iterable[str], *, vocab_size: int, character_coverage: float = 1.0
+    sentences: Iterable[str],
+    *,
+    vocab_size: int,
+    byte_fallback: bool = True,
+    character_coverage: float | None = None,
+    symbols: Sequence[str] = (),
 ) -> SubwordVocabulary:
     """Learn a BPE vocabulary; the same sentences give the same bytes.
 
     Args:
-        sentences: cleaned sentences of the training set (held in memory by SentencePiece).
+        sentences: cleaned sentences of the training set, gone through twice (and held in memory by
+            SentencePiece).
         vocab_size: entries at most; a small corpus yields fewer.
-        character_coverage: share of the characters, by frequency, that get an entry.
+        byte_fallback: 256 of the entries are bytes, which spell characters that have no entry.
+        character_coverage: share of the characters, by frequency, that get an entry; None lets the
+            sentences decide, see `coverage`.
+        symbols: texts that are one token each, wherever they stand.
 
     Raises:
         UnusableInput: no sentence at all, or more characters than entries.
     """
+    if character_coverage is None:
+        character_coverage = coverage(sentences) if byte_fallback else 1.0
     # A line break inside a sentence would end it for SentencePiece.
-    stream = (sentence.replace("\n", " ") for sentence in sentences)
+    stream = (standardise(sentence).replace("\n", " ") for sentence in sentences)
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -129,7 +160,9 @@ def train_subwords(
             model_type="bpe",
             vocab_size=vocab_size,
             hard_vocab_limit=False,
+            byte_fallback=byte_fallback,
             character_coverage=character_coverage,
+            user_defined_symbols=list(symbols),
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             pad_id=PAD,
@@ -147,10 +180,11 @@ def train_subwords(
         reason = str(error)
         needed = re.search(r"required_chars\. \d+ vs (\d+)", reason)
         if needed or "smaller than required_chars" in reason:
-            count = f"at least {needed.group(1)}" if needed else "more"
+            count = f"at least {needed[1]}" if needed else "more"
+            of_bytes = " (256 of them are bytes: data.byte_fallback)" if byte_fallback else ""
             raise UnusableInput(
                 f"--vocab-size {vocab_size} is too small for the corpus's characters: give "
-                f"{count}, or a smaller --set data.character_coverage"
+                f"{count}{of_bytes}, or a smaller --set data.character_coverage"
             ) from None
         if "sentences_.empty()" in reason:
             raise UnusableInput("no training sentence is fit to learn subwords from") from None
@@ -158,10 +192,37 @@ def train_subwords(
     return SubwordVocabulary(model.getvalue())
 
 
-def _word_of_characters(text: str) -> list[int]:
-    """For each character the index of its word; for a blank that of the word after it."""
-    owners: list[int] = []
-    number = 0
-    for number, word in enumerate(_WORD.finditer(text)):
-        owners += [number] * (word.end() - len(owners))
-    return owners + [number] * (len(text) - len(owners))
+def coverage(sentences: Iterable[str]) -> float:
+    """The share of the characters that get an entry of their own where bytes spell the others.
+
+    It is less than 1, so that bytes occur in training and the model learns to copy what they
+    spell; and less for scripts of many characters, of which thousands are rare.
+    """
+    different: set[str] = set()
+    for sentence in sentences:
+        different.update(sentence)
+    return 0.9995 if len(different) > _MANY else 0.9999
+
+
+def _words_of(written: Sequence[bytes], text: str) -> list[range]:
+    """The words in which tokens lie.
+
+    Args:
+        written: what each token writes.
+        text: what they write together.
+
+    Returns:
+        For each token the indices of its words: those of its characters; of bytes those of the
+        character that they help to write, or, if there is none, of what comes next.
+    """
+    owners = character_words(text)
+    if not text.strip():
+        return [range(0)] * len(written)
+    decoder, start, words = codecs.getincrementaldecoder("utf-8")("ignore"), 0, []
+    for data in written:
+        characters = decoder.decode(data)
+        first = min(start, len(owners) - 1)
+        last = max(first, start + len(characters.rstrip()) - 1)
+        words.append(range(owners[first], owners[last] + 1))
+        start += len(characters)
+    return words

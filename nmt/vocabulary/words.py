@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from nmt.errors import UnusableInput
+from nmt.segmentation import count_words
 from nmt.vocabulary.base import Segmented, Vocabulary
 from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK
 
@@ -66,15 +67,23 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary.size`."""
         return len(self._entries)
 
+    @property
+    def never_chosen(self) -> tuple[int, ...]:
+        """See `Vocabulary.never_chosen`."""
+        return PAD, BOS
+
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`; a word of nothing but punctuation yields no token."""
         ids, tokens, words = [], [], []
-        for index, raw in enumerate(text.split()):
+        before = 0
+        for raw in text.split():
+            own = range(before, before + count_words(raw))
+            before = own.stop
             for word in standardise(raw).split():
                 number = self._ids.get(word, UNK)
                 ids.append(number)
                 tokens.append(raw if number == UNK else word)
-                words.append(index)
+                words.append(own)
         return Segmented(ids, tokens, words)
 
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -90,13 +99,14 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary.tokens`."""
         return [self._entries[number] for number in ids]
 
-    def token_words(self, ids: Sequence[int]) -> list[int]:
+    def token_words(self, ids: Sequence[int]) -> list[range]:
         """See `Vocabulary.token_words`."""
-        words, index = [], 0
+        words, before = [], 0
         for number in ids:
             special = number in (PAD, BOS, EOS)
-            words.append(-1 if special else index)
-            index += not special
+            own = range(before, before + (0 if special else count_words(self._entries[number])))
+            words.append(own)
+            before = own.stop
         return words
 
     def standardise(self, text: str) -> str:

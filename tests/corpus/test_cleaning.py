@@ -7,7 +7,8 @@ import unicodedata
 
 import pytest
 
-from nmt.corpus.cleaning import RULES, clean, clean_counting
+from nmt.corpus.cleaning import RULES, clean, clean_counting, stored_words
+from nmt.segmentation import count_words, split_words
 from nmt.settings import DataSettings
 
 ON = DataSettings()
@@ -81,3 +82,47 @@ def test_cleaned_text_is_plain_for_every_character() -> None:
         assert unicodedata.is_normalized("NFC", text)
         assert clean(text, ON) == text
         text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("The&nbsp;dog sleeps.", [0, 0, 1]),
+        ("\u200b The dog sleeps.", [1, 2, 3]),
+        ("The \u200bdog  &amp; a cat", [0, 1, 2, 3, 4]),
+        ("a&#32;b\u00a0c", [0, 0, 1]),
+        (
+            "犬\u200bが&nbsp;寝&#x308b;",
+            [0, 2, 4, 5],
+        ),  # 犬 · zero-width space · が · &nbsp; · 寝 · …
+        ("か&#x3099;x", [0, 1]),  # a letter and its mark become one
+        ("plain words", [0, 1]),
+        ("&nbsp;", []),
+    ],
+)
+def test_words_of_the_cleaned_text_know_those_that_are_stored(raw: str, words: list[int]) -> None:
+    assert stored_words(raw, ON) == words
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_stored_words_are_found_by_every_set_of_rules(lowercase: bool) -> None:
+    rng = random.Random(8)
+    pieces = [*PIECES, "犬", "か", "\u3099", "ี", "ก", "Σ ", "\n", "🐕\u200d🦺"]
+    for _ in range(3000):
+        switched = {rule: rng.random() < 0.8 for rule in RULES}
+        settings = DataSettings.model_validate({**switched, "lowercase": lowercase})
+        parts = ["".join(rng.choices(pieces, k=rng.randrange(1, 5))) for _ in range(3)]
+        raw = " ".join(parts)
+        found = stored_words(raw, settings)
+        assert len(found) == count_words(clean(raw, settings)), ascii(raw)
+        assert found == sorted(found)
+        assert set(found) <= set(range(count_words(raw)))
+        if switched["replace_no_break_spaces"] or not any("\x1c" <= c <= "\x1f" for c in raw):
+            # Between blanks nothing changes place: the parts are cleaned as they are alone.
+            alone, before = [], 0
+            for part in parts:
+                alone += [before + word for word in stored_words(part, settings)]
+                before += count_words(part)
+            assert alone == found, ascii(raw)
+    plain = "The dog sees 犬が 寝る。"
+    assert stored_words(plain, ON) == list(range(len(split_words(plain))))

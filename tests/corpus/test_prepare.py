@@ -19,6 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
 from nmt.shards import Dataset
 from nmt.storage import Location
+from nmt.vocabulary import UNK
 
 SPLITS = ("train", "valid", "test")
 BAD = {
@@ -262,6 +263,12 @@ def unusable(folder: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]
     yield "exclude each other", {"valid_fraction": 0.1}, {"pairs": pairs, "valid": (two, two)}
     yield "nothing for training", {"valid_fraction": 0.5, "test_fraction": 0.5}, {"pairs": pairs}
     yield "spm only", {"tokenizer": "word", "joint_vocabulary": True}, {"pairs": pairs}
+    yield "data.byte_fallback", {"byte_fallback": True}, {"pairs": pairs}  # 200 entries
+    yield "spm only", {"tokenizer": "word", "symbols": ["<b>"]}, {"pairs": pairs}
+    for symbol in ("", "a b", "▁x", "[UNK]"):
+        yield "cannot be a symbol", {"symbols": ["<b>", symbol]}, {"pairs": pairs}
+    yield "makes '&' of it", {"symbols": ["&amp;"]}, {"pairs": pairs}
+    yield "makes '<b>' of it", {"symbols": ["<B>"], "lowercase": True}, {"pairs": pairs}
 
 
 def test_unusable_input_writes_nothing(tmp_path: Path) -> None:
@@ -400,3 +407,27 @@ def test_the_endings_of_files_name_languages(
     source, target = map(Location, map(str, files))
     dataset = make(tmp_path / "d", sources=(source,), targets=(target,))
     assert tuple(dataset.info["languages"].values()) == languages
+
+
+def test_subwords_are_of_bytes_and_symbols_as_the_settings_say(tmp_path: Path) -> None:
+    lines = [*pair_lines(200), *["犬 <x1> 🐕▁\tHund <x1> 🐕▁".encode()] * 5]
+    pairs = write_lines(tmp_path / "c.tsv", lines)
+    settings = {"vocab_size": 400, "byte_fallback": True, "symbols": ["<x1>"], "seed": 3}
+    dataset = make(tmp_path / "o", {**settings, "character_coverage": 0.98}, pairs=pairs)
+    again = make(tmp_path / "o", {**settings, "character_coverage": 0.98}, pairs=pairs)
+    assert again.info == dataset.info
+    for side in ("source", "target"):
+        vocabulary = getattr(dataset, f"{side}_vocabulary")
+        assert vocabulary.tokens([4, 5]) == ["<x1>", "<0x00>"]
+        for row in (row for split in SPLITS for row in rows(dataset, split)):
+            assert UNK not in row[f"{side}_ids"]
+            assert vocabulary.decode(row[f"{side}_ids"]) == row[side].replace("▁", "_")
+        text = "x<x1>y ไทย 👩🏽\u200d🚀"
+        assert vocabulary.decode(vocabulary.encode(text).ids) == text
+        assert "<x1>" in vocabulary.encode(text).tokens
+
+
+def test_new_datasets_have_bytes_by_default() -> None:
+    settings = DataSettings()
+    assert settings.byte_fallback
+    assert settings.character_coverage is None

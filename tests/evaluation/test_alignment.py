@@ -11,9 +11,16 @@ from nmt.evaluation.alignment import (
     format_pharaoh,
     parse_gold,
     parse_pharaoh,
+    relinked,
     word_alignment,
     word_weights,
 )
+
+
+def ones(*indices: int) -> list[range]:
+    """Words of one token each."""
+    return [range(index, index + 1) for index in indices]
+
 
 GOLD = [(0, 0), (1, 1), (2, 2)]
 
@@ -73,21 +80,39 @@ def test_gold_alignments_know_sure_and_possible_links() -> None:
 def test_weights_are_summed_over_source_pieces_and_averaged_over_target_pieces() -> None:
     weights = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
     # Source words: tokens 0 and 1, token 2; target words: token 0, tokens 1 and 2.
-    found, sources, targets = word_weights(weights, [0, 0, 1], [0, 1, 1])
+    found, sources, targets = word_weights(weights, ones(0, 0, 1), ones(0, 1, 1))
     np.testing.assert_allclose(found, [[0.3, 0.7], [(0.8 + 0.4) / 2, (0.2 + 0.6) / 2]])
-    assert (sources, targets) == ([0, 1], [0, 1])
-    assert word_alignment(weights, [0, 0, 1], [0, 1, 1]) == [(1, 0), (0, 1)]
+    assert (sources, targets) == (ones(0, 1), ones(0, 1))
+    assert word_alignment(weights, ones(0, 0, 1), ones(0, 1, 1)) == [(1, 0), (0, 1)]
 
 
 def test_pieces_together_may_win_over_a_single_stronger_one() -> None:
     weights = np.array([[0.3, 0.3, 0.4]])
-    assert word_alignment(weights, [0, 0, 1], [0]) == [(0, 0)]
-    assert word_alignment(weights, [0, 1, 2], [0]) == [(2, 0)]
+    assert word_alignment(weights, ones(0, 0, 1), ones(0)) == [(0, 0)]
+    assert word_alignment(weights, ones(0, 1, 2), ones(0)) == [(2, 0)]
+
+
+def test_characters_that_share_a_token_are_linked_together() -> None:
+    weights = np.array([[0.9, 0.1], [0.2, 0.8]])
+    source, target = [range(0, 2), range(2, 3)], ones(0, 1)
+    assert word_alignment(weights, source, target) == [(0, 0), (1, 0), (2, 1)]
+    # A token may begin within the last word of another: then all of these are one.
+    assert word_alignment(weights, [range(0, 2), range(1, 3)], ones(0, 0)) == [
+        *((0, 0), (1, 0), (2, 0))
+    ]
+    assert word_alignment(weights, ones(0, 1), [range(0, 2), range(2, 4)]) == [
+        *((0, 0), (0, 1), (1, 2), (1, 3))
+    ]
+
+
+def test_links_to_another_writing_of_the_source() -> None:
+    assert relinked([(0, 0), (1, 1), (2, 1), (1, 0)], [0, 0, 2]) == [(0, 0), (0, 1), (2, 1)]
+    assert relinked([], []) == []
 
 
 def test_word_indices_may_have_gaps() -> None:
     weights = np.array([[0.9, 0.1], [0.2, 0.8]])
-    assert word_alignment(weights, [1, 4], [2, 7]) == [(1, 2), (4, 7)]
+    assert word_alignment(weights, ones(1, 4), ones(2, 7)) == [(1, 2), (4, 7)]
 
 
 def test_every_target_word_has_one_link_to_a_source_word() -> None:
@@ -95,14 +120,14 @@ def test_every_target_word_has_one_link_to_a_source_word() -> None:
     for _ in range(20):
         n, m = random.integers(1, 9, 2)
         source, target = np.sort(random.integers(0, 5, n)), np.sort(random.integers(0, 5, m))
-        links = word_alignment(random.random((m, n)), source.tolist(), target.tolist())
+        links = word_alignment(random.random((m, n)), ones(*source), ones(*target))
         assert [t for _, t in links] == sorted(set(target.tolist()))
         assert {s for s, _ in links} <= set(source.tolist())
 
 
 def test_nothing_is_aligned_with_nothing() -> None:
-    assert word_alignment(np.zeros((0, 3)), [0, 1, 2], []) == []
-    assert word_alignment(np.zeros((2, 0)), [], [0, 1]) == []
+    assert word_alignment(np.zeros((0, 3)), ones(0, 1, 2), []) == []
+    assert word_alignment(np.zeros((2, 0)), [], ones(0, 1)) == []
 
 
 def test_pharaoh_round_trip() -> None:

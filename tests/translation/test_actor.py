@@ -10,7 +10,8 @@ import pytest
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation.alignment import parse_pharaoh
+from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
+from nmt.evaluation.rates import rates
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.translation.actor import Work, load_translator, translate_unit
@@ -169,6 +170,66 @@ def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset
     assert counts["malformed"] == 0
     images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
     assert images == [f"row-000000001-{pairs[1]['id']}.png"]
+
+
+CLEANED = [  # a source, what cleaning leaves of it, and the stored word of each of its words
+    ("The&nbsp;dog sleeps.", "The dog sleeps.", [0, 0, 1]),
+    ("\u200b The dog sleeps.", "The dog sleeps.", [1, 2, 3]),
+    ("The dog sleeps.", "The dog sleeps.", [0, 1, 2]),
+]
+
+
+def test_links_count_the_words_of_the_source_as_it_is_stored(tmp_path, translator) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("\n".join(raw for raw, _, _ in CLEANED), "utf-8")
+    _, out = run(path, tmp_path / "out", translator, alignments=True)
+    assert out.read("translations/part-00000.parquet").column("source").to_pylist() == [
+        raw for raw, _, _ in CLEANED
+    ]
+    found = out.read("alignments/part-00000.parquet").column("alignment").to_pylist()
+    for (raw, cleaned, words), links in zip(CLEANED, found, strict=True):
+        clean, given = translator.translate([cleaned, raw])
+        assert clean.alignment
+        expected = sorted({(words[s], t) for s, t in clean.alignment})
+        assert parse_pharaoh(links) == expected
+        assert sorted(given.alignment) == expected
+
+
+def test_gold_links_count_the_words_of_the_stored_columns(tmp_path, translator) -> None:
+    reference, stored = "Der Hund schläft.", "Der&nbsp;Hund \u200b schläft."
+    (forced,) = translator.force(["The dog sleeps."], [reference])
+    targets = [0, 0, 2]  # the words of the reference as it is stored
+    gold = [
+        format_pharaoh([(words[s], targets[t]) for s, t in forced.alignment])
+        for _, _, words in CLEANED
+    ]
+    columns = {"source": [raw for raw, _, _ in CLEANED], "target": [stored] * 3, "gold": gold}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    (record,), _ = run(
+        *(tmp_path / "in.parquet", tmp_path / "out", translator),
+        reference_column="target",
+        alignment_column="gold",
+    )
+    counts = record["alignment"]["attention"]
+    # "Der&nbsp;Hund" is one word with one link of its own, gold or not.
+    assert counts["sentences"] == 3
+    assert counts["found"] == 2 * 3
+    assert counts["shared"] >= 3  # "schläft." at least
+
+
+def test_sources_that_are_no_single_sentence_are_flagged(tmp_path, translator) -> None:
+    texts = ["The dog sleeps.\nA cat.", "The dog sleeps. A cat sees it.", "The <b>dog</b> sleeps."]
+    texts += ["<p>One dog.</p>\n<p>A cat.</p>", "A cat sees Mr. Smith.", "\n A cat. \n"]
+    pq.write_table(pa.table({"source": texts}), tmp_path / "in.parquet")
+    (record,), out = run(tmp_path / "in.parquet", tmp_path / "out", translator)
+    flags = out.read("translations/part-00000.parquet").column("flags").to_pylist()
+    told = [[flag for flag in own if flag in ("multiline", "markup")] for own in flags]
+    both = ["multiline", "markup"]
+    assert told == [["multiline"], ["multiline"], ["markup"], both, [], []]
+    assert [list(result.flags) for result in translator.translate(texts)] == flags
+    assert (record["counts"]["multiline"], record["counts"]["markup"]) == (3, 2)
+    found = rates(record["counts"], record["sums"])
+    assert (found["multiline"], found["markup"]) == (0.5, pytest.approx(1 / 3, abs=1e-6))
 
 
 IDS = ["../../up", "a/b", "a\\b", "A/b", "con", ".hidden", "文書 12", "x" * 400, "a\x00b\n", "<b>"]

@@ -32,6 +32,8 @@ INFO = {"direction": {"source": "en", "target": "de"}, "validation": {}}
 ODD = [
     *(b"", b"  ", b"\xffbroken", b"word " * 200, b"\xe2\x82", b"<b>&amp;</b>"),
     *("A\u00a0cat\u200b .".encode(), b"A cat .", b"A  cat .", "Ünïcödé 漢字".encode(), b"\x07"),
+    *(b"A&nbsp;cat .", "\u200b A cat .".encode()),  # as another, with other words as stored
+    "A dog sees a cat\u2028. A cat sleeps.".encode(),
 ]
 
 
@@ -126,7 +128,7 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
     second = translate(models[0], corpus, tmp_path / "second", memory=memory, **options)
     assert_same(tmp_path / "plain", tmp_path / "second")
     cleaned = {" ".join(row["source"].split()) for row in rows_of(tmp_path / "plain")}
-    cleaned -= {"A\u00a0cat\u200b .", "A cat\u200b ."}
+    cleaned -= {"A\u00a0cat\u200b .", "A cat\u200b .", "A&nbsp;cat .", "\u200b A cat ."}
     decoded, reused, repeated = origins(first)
     assert reused == 0
     assert repeated > 100

@@ -82,16 +82,24 @@ def test_positions_survive_vanishing_words() -> None:
     vocabulary = build_words({"hund": 2, "läuft": 1}, vocab_size=10, min_frequency=1)
     segmented = vocabulary.encode("- Hund — LÄUFT, „Müller“ !")
     assert segmented.tokens == ["hund", "läuft", "„Müller“"]
-    assert segmented.words == [1, 3, 4]
+    assert segmented.words == [range(1, 2), range(3, 4), range(4, 5)]
     assert segmented.ids == vocabulary.encode_ids(["- Hund — LÄUFT, „Müller“ !"])[0]
     assert segmented.ids[-1] == UNK
+
+
+def test_a_word_of_the_vocabulary_may_be_several_without_blanks() -> None:
+    vocabulary = build_words({"犬": 2, "寝る": 1}, vocab_size=10, min_frequency=1)
+    segmented = vocabulary.encode("犬 寝る。 x")
+    assert segmented.words == [range(0, 1), range(1, 4), range(4, 5)]
+    assert vocabulary.token_words(segmented.ids) == [range(0, 1), range(1, 3), range(3, 4)]
 
 
 def test_decoding_and_word_positions() -> None:
     vocabulary = build_words({"a": 2, "b": 1}, vocab_size=10, min_frequency=1)
     ids = [BOS, 4, UNK, 5, EOS, PAD]
     assert vocabulary.decode(ids) == "a [UNK] b"
-    assert vocabulary.token_words(ids) == [-1, 0, 1, 2, -1, -1]
+    words = vocabulary.token_words(ids)
+    assert [list(own) for own in words] == [[], [0], [1], [2], [], []]
     assert vocabulary.tokens(ids) == ["[BOS]", "a", "[UNK]", "b", "[EOS]", "[PAD]"]
 
 

@@ -1,0 +1,60 @@
+"""Sources that are no single sentence are told apart from those that are."""
+
+import random
+
+import pytest
+
+from nmt.translation.source_flags import SOURCE_FLAGS, source_flags
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("A dog.\nA cat.", "a\r\nb", "a\u2028b", "Is it a dog? It is.", "„Ein Dackel.“ Er bellt."),
+        *("The dog sleeps. The cat does not.", "It rained… Nobody came.", "Stop! Look!"),
+        *("犬が寝る。猫もいる。", "कुत्ता सोता है। बिल्ली भी।", "هل نام؟ نعم."),
+        "In 2023. Then again",
+    ],
+)
+def test_several_lines_or_sentences(text: str) -> None:
+    assert source_flags(text) == ("multiline",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "A dog.", " A dog. \n", "Mr. Smith sleeps.", "Dr. No and Prof. Hund", "J. S. Bach"),
+        *(
+            "z. B. Hunde",
+            "e.g. Tom",
+            "at 3.5 Euro",
+            "etc. and so on",
+            "「犬だ。」と言った。",
+            "Ah, no... maybe.",
+        ),
+        *("a < b and c > d", "<3", "x <y@example.org> z", "R&D &amp; more", "1 &lt; 2", "a.B.c"),
+        *("«Стой!» сказал он", "“Really?” she asked."),
+    ],
+)
+def test_a_single_sentence_has_no_flag(text: str) -> None:
+    assert source_flags(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("A <b>dog</b>", "<br/>x", "x<br>", '<a href="x?a=1&b=2">y</a>', "&lt;i&gt;x&lt;/i&gt;"),
+        *("<!-- x -->", "<!DOCTYPE html>", "<x:g id='1'/> dog", "</p>", "<![CDATA[x]]>"),
+    ],
+)
+def test_markup(text: str) -> None:
+    assert source_flags(text) == ("markup",)
+
+
+def test_any_text_is_judged_quickly() -> None:
+    for text in ("<a" * 50_000, "! " * 50_000, "." * 100_000, "<a " + "b=" * 50_000, "x" * 100_000):
+        assert set(source_flags(text)) <= set(SOURCE_FLAGS)
+    rng = random.Random(1)
+    for _ in range(300):
+        text = "".join(chr(rng.randrange(0x110000)) for _ in range(20))
+        assert set(source_flags(text)) <= set(SOURCE_FLAGS)
