@@ -6,6 +6,7 @@ import atexit
 import functools
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,13 +38,13 @@ def run(command: Callable[..., None]) -> None:
     try:
         status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
-        say("error: " + " ".join(str(error).split()))
+        say(f"error: {_one_line(str(error))}")
         sys.exit(error.exit_status)
     except Interrupted as error:
         say(str(error))
         sys.exit(error.exit_status)
     except _UsageError as error:
-        say(f"error: {error.format_message()} (see --help)")
+        say(f"error: {_one_line(error.format_message())} (see --help)")
         sys.exit(UnusableInput.exit_status)
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
@@ -63,6 +64,10 @@ def _with_finite_numbers(command: Callable[..., None]) -> Callable[..., None]:
         command(**options)
 
     return checked
+
+
+def _one_line(message: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", message.strip())
 
 
 def main(command: Callable[..., None]) -> None:

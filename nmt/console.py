@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,17 +16,32 @@ _PLAIN_SECONDS = 10.0  # between two plain lines of one activity
 
 _ROOM = 100  # columns of a terminal that hold all there is to show
 
-_console = Console(stderr=True, highlight=False, soft_wrap=True)
+_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+# Control characters, which a terminal would obey, and bytes of a name that is not UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def say(text: str) -> None:
-    """Show one line to the person who watches (standard error, no markup)."""
-    _console.print(text, markup=False)
+    """Show one line to the person who watches (standard error), as it is."""
+    _console.print(printable(text))
 
 
 def result(text: str) -> None:
     """Print one line of result on standard output, for people and scripts."""
-    print(text, flush=True)
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """A text with an escape (``\\x1b``, ``\\t``) for each character that no terminal can show."""
+    return _UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    if 0xDC80 <= (code := ord(character)) <= 0xDCFF:  # a byte, by Python's surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    return repr(character)[1:-1]
 
 
 class Activity:
@@ -33,7 +49,7 @@ class Activity:
 
     def __init__(self, title: str, total: int | None, bar: Progress | None) -> None:
         self._title, self._total, self._bar = title, total, bar
-        self._task = bar.add_task(title, total=total, detail="") if bar else None
+        self._task = bar.add_task(printable(title), total=total, detail="") if bar else None
         self._shown = time.monotonic()
         self.done = 0
 
@@ -42,7 +58,9 @@ class Activity:
         self.done = done
         self._total = total or self._total
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=self._total, detail=detail)
+            self._bar.update(
+                self._task, completed=done, total=self._total, detail=printable(detail)
+            )
         elif time.monotonic() - self._shown >= _PLAIN_SECONDS:
             self._shown = time.monotonic()
             say(f"{self._title}: {self._fraction()}{'  ' + detail if detail else ''}")

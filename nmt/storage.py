@@ -14,6 +14,7 @@ A store that is away for a moment ends no job that has begun: see `wait_for_stor
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -194,20 +195,23 @@ class Location:
         """The files of this folder whose names end in `suffix`, sorted by path; [] if none.
 
         What a killed process left half written (see `write_bytes`) is none.
+
+        Raises:
+            UnusableInput: a name there is not UTF-8.
         """
-        infos = self._ask(
-            lambda: self.filesystem.get_file_info(
-                pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-            )
-        )
+        selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+        infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         base = self.path.rstrip("/")
-        names = [
-            info.path[len(base) :].lstrip("/")
-            for info in infos
-            if info.type == pafs.FileType.File
-            and info.path.endswith(suffix)
-            and not _TEMPORARY.search(info.path)
-        ]
+        try:
+            names = [
+                info.path[len(base) :].lstrip("/")
+                for info in infos
+                if info.type == pafs.FileType.File
+                and info.path.endswith(suffix)
+                and not _TEMPORARY.search(info.path)
+            ]
+        except UnicodeDecodeError:
+            raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
         return [self / name for name in sorted(names)]
 
     # Reading -----------------------------------------------------------------------------
@@ -342,7 +346,10 @@ class Location:
                 raise UnusableInput(
                     f"{self}: a part of this path is a file; give another path"
                 ) from None
-            if isinstance(error, OSError) and Path(self.uri).is_dir():
+            if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                reason = os.strerror(error.errno).lower()
+                raise UnusableInput(f"{self}: {reason}; check the path") from None
+            if isinstance(error, OSError) and os.path.isdir(self.uri):
                 raise UnusableInput(f"{self}: a folder; name a file") from None
             raise
 

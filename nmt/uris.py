@@ -18,6 +18,12 @@ _SECRET = re.compile(
     r"(?:secret|token|password|passwd|signature)$|(?:^|_)(?:key|sig)$"
     r"|(?:account|access|api|secret|encryption)key$"
 )
+# A stream of this process alone, by the name that a shell or a user gives to it.
+_STREAM = re.compile(r"-|/dev/(?:stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
+NO_STREAM = (
+    "cannot be read or written here, for rows are read more than once and by several processes; "
+    "write the text to a file and name that, or a folder or a URI"
+)
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -60,9 +66,12 @@ def local_path(text: str) -> str:
     """The absolute path of a plain path or a ``file://`` URI.
 
     Raises:
-        UnusableInput: the URI names another host, or the path is relative in a submitted job.
+        UnusableInput: the URI names another host, the path is relative in a submitted job, is
+            that of a stream (``-``, ``/dev/stdin``), or is no UTF-8.
     """
     path = _path_of_file(text) if scheme_of(text) == "file" else text
+    if _STREAM.fullmatch(path):
+        raise UnusableInput(f"{text}: a pipe {NO_STREAM}")
     if not os.path.isabs(path):
         if _in_submitted_job():
             raise UnusableInput(
@@ -70,6 +79,11 @@ def local_path(text: str) -> str:
                 "absolute path or a URI"
             )
         path = os.path.abspath(path)
+    try:
+        if b"\0" in path.encode("utf-8"):
+            raise UnusableInput(f"{text}: no name of a file, for it holds a NUL; check it")
+    except UnicodeEncodeError:
+        raise UnusableInput(f"{path}: a name that is not UTF-8; rename the file") from None
     return os.path.normpath(path)
 
 

@@ -108,6 +108,8 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, dic
         seen.update(locals())
         if data == "bad":
             raise UnusableInput("bad:\n  give other data")
+        if data.startswith("odd"):
+            raise UnusableInput(f"{data}: give other data")
         if data == "failed":
             raise JobFailed("the disk is gone")
         if data == "stop":
@@ -270,6 +272,12 @@ def test_each_end_has_its_status() -> None:
     assert run("--data", "gate", "--output", "o")[0] == 3
     status, error, _ = run("--data", "stop", "--output", "o")
     assert (status, error) == (130, "interrupted; run the same command again\n")
+
+
+@pytest.mark.parametrize("name", ["odd:x:", "odd[b]c[/b]", "odd  blanks", "odd\\[x]"])
+def test_a_message_shows_names_as_they_are(name) -> None:
+    status, error, _ = run("--data", name, "--output", "o")
+    assert (status, error) == (2, f"error: {name}: give other data\n")
 
 
 def test_the_cluster_is_named_by_option_or_environment() -> None:

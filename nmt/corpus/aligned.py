@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nmt.corpus.formats import detect, open_text
+from nmt.corpus.formats import LINES
+from nmt.corpus.text_files import read_lines
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
@@ -19,14 +20,10 @@ def read_aligned(name: str, rows: int, what: str = "references") -> list[str]:
         UnusableInput: missing, of another format, or of another number of lines.
     """
     location = Location(name)
-    kind = detect(location)
-    if kind not in ("text", "gzip"):
-        raise UnusableInput(f"{location}: a {kind} file; {what} are text, one a line, or .gz")
-    with open_text(location, kind) as stream:
-        lines = [line.rstrip(b"\n").removesuffix(b"\r") for line in stream]
+    lines = read_lines(location, LINES)
     if len(lines) != rows:
         raise UnusableInput(
             f"{location} has {len(lines):,} lines but the input has {rows:,} rows; {what} must be "
             "line-aligned with the input"
         )
-    return [line.decode("utf-8", "replace").removeprefix("\ufeff") for line in lines]
+    return [line.decode("utf-8", "replace") for line in lines]

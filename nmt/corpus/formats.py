@@ -1,39 +1,44 @@
-"""What a file really is: text, gzip, zip or Parquet, judged by its first bytes.
+"""What a file really is: text, gzip, zip or Parquet, judged by its name and its first bytes.
 
-A name only says what the user expects. Where the content is something else, the job ends with
-one line that names the file, before anything is written.
+A name says what the user expects. Where the content is something else, or the name that of a
+format that is not read here, the job ends with one line that names the file, before anything is
+written: nothing is taken for plain text because its format is unknown.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, cast
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
+from nmt.local_files import check_file
 from nmt.storage import Location
 
-_CHUNK = 1 << 20
-_HEAD = 1 << 16
+HEAD = 1 << 16  # bytes by which `sniff` judges
 
-_MAGIC = (
-    (b"PK\x03\x04", "zip"),
-    (b"PK\x05\x06", "zip"),
-    (b"\x1f\x8b", "gzip"),
-    (b"PAR1", "parquet"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"%PDF-", "pdf"),
+_MAGIC = tuple(
+    (re.compile(magic), name)
+    for magic, name in (
+        (rb"PK(?:\x03\x04|\x05\x06)", "zip"),
+        (rb"\x1f\x8b", "gzip"),
+        (
+            rb"PAR1[\x00-\x08\x0e-\x1f]",
+            "parquet",
+        ),  # a header in Thrift follows: text may begin PAR1
+        (rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", "bzip2"),
+        (rb"\xfd7zXZ\x00", "xz"),
+        (rb"\x28\xb5\x2f\xfd", "zstd"),
+        (rb"%PDF-\d\.\d[ \t]*(?=[\r\n])(?s:.*?)[\r\n]\d+ \d+ obj\b", "pdf"),
+    )
 )
-_WORDS = {
+WORDS = {
     "text": "plain text",
     "zip": "a zip archive",
     "gzip": "gzip data",
@@ -46,14 +51,64 @@ _WORDS = {
     "binary": "binary data",
     "empty": "empty",
 }
-_BY_SUFFIX = {".gz": "gzip", ".zip": "zip", ".parquet": "parquet", ".txt": "text", ".tsv": "text"}
+_BY_ENDING = {
+    **{"gz": "gzip", "zip": "zip", "parquet": "parquet", "txt": "text", "tsv": "text"},
+    **{"bz2": "bzip2", "xz": "xz", "zst": "zstd"},
+}
+# Formats whose lines are no sentences. No ending is the code of a language: .pl may be Polish.
+_OTHERS = {
+    ending: words
+    for words, endings in {
+        "a table": "csv tsv",
+        "JSON": "json jsonl ndjson geojson ipynb",
+        "a spreadsheet": "xls xlsx xlsm ods",
+        "a document": "pdf doc docx odt rtf epub ppt pptx odp tex md markdown rst adoc",
+        "XML or HTML": "xml html htm xhtml sgm sgml tmx tbx xlf xliff sdlxliff svg",
+        "a catalogue of messages": "po resx arb",
+        "subtitles": "srt vtt",
+        "settings": "yaml yml toml ini",
+        "data of another kind": "arrow feather orc avro npy npz h5 hdf5 pkl pickle sqlite",
+        "an archive": "tar tgz 7z rar",
+    }.items()
+    for ending in endings.split()
+}
 
 
-def detect(location: Location) -> str:
-    """What the file is: ``text``, ``gzip``, ``zip`` or ``parquet``.
+class Accepted(NamedTuple):
+    """What an option takes.
+
+    Attributes:
+        formats: of ``text``, ``gzip``, ``zip``, ``parquet``.
+        hint: what to give instead of anything else.
+        tables: whether the lines of a .tsv file are what is meant.
+    """
+
+    formats: tuple[str, ...]
+    hint: str
+    tables: bool = False
+
+
+PAIRS = Accepted(
+    ("text", "gzip", "zip", "parquet"),
+    "give UTF-8 lines of source<TAB>target (.tsv or .txt, also in .gz or .zip), or .parquet with "
+    "columns source and target",
+    tables=True,
+)
+SENTENCES = Accepted(
+    ("text", "gzip", "parquet"), "give UTF-8 text, one sentence a line (also in .gz), or .parquet"
+)
+LINES = Accepted(("text", "gzip"), "give UTF-8 text, line-aligned (also in .gz)")
+ENTRIES = Accepted(
+    ("text", "gzip"), "give UTF-8 lines of source<TAB>target (also in .gz)", tables=True
+)
+
+
+def detect(location: Location, accepted: Accepted) -> str:
+    """What the file is: one of the accepted formats.
 
     Args:
         location: an existing file.
+        accepted: what it may be.
 
     Returns:
         The format, judged by content and confirmed by the name's ending where it has a known one.
@@ -62,34 +117,44 @@ def detect(location: Location) -> str:
         UnusableInput: no such file, a folder, an empty file, another format, or a name that
             promises something else.
     """
-    info = location.info()
-    if info.type == pafs.FileType.NotFound:
-        raise UnusableInput(f"{location}: no such file; check the path")
-    if info.type == pafs.FileType.Directory:
-        raise UnusableInput(f"{location}: a folder; name a file")
-    with location.open() as file:
-        found = _sniff(file.read(_HEAD))
-    if found == "empty":
-        raise UnusableInput(f"{location}: the file is empty; give one with sentence pairs")
-    suffix = next((end for end in _BY_SUFFIX if location.name.lower().endswith(end)), None)
-    expected = _BY_SUFFIX[suffix] if suffix else found
-    if found != expected or found not in ("text", "gzip", "zip", "parquet"):
-        wanted = f"named {suffix} but holds {_WORDS[found]}" if suffix else f"is {_WORDS[found]}"
+    check_file(location)
+    ending, inner = _endings(location.name)
+    other = _OTHERS.get(inner)
+    if other and not (inner == "tsv" and accepted.tables):
         raise UnusableInput(
-            f"{location}: {wanted}; give UTF-8 text, .gz, .zip or .parquet under its right name"
+            f"{location}: named .{inner}, but {other} cannot be read here; {accepted.hint}"
         )
+    with location.open() as file:
+        found = sniff(file.read(HEAD))
+    if found == "empty":
+        raise UnusableInput(f"{location}: the file is empty; {accepted.hint}")
+    if found != _BY_ENDING.get(ending, found):
+        raise UnusableInput(
+            f"{location}: named .{ending} but holds {WORDS[found]}; give it its "
+            f"right name, or {accepted.hint}"
+        )
+    if found not in accepted.formats:
+        raise UnusableInput(f"{location}: {WORDS[found]}; {accepted.hint}")
     return found
+
+
+def _endings(name: str) -> tuple[str, str]:
+    """The ending of a name, and that of what is packed inside, both in lower case."""
+    endings = ["", *name.lower().split(".")[1:]]
+    packed = endings[-1] in ("gz", "bz2", "xz", "zst")
+    return endings[-1], endings[-2] if packed else endings[-1]
 
 
 _CONTROLS = bytes([*range(9), *range(14, 27)])  # those that no text has, not even as separators
 _FEW = 4  # of them do not make a file binary, however small it is
 
 
-def _sniff(head: bytes) -> str:
+def sniff(head: bytes) -> str:
+    """What a file is by its first `HEAD` bytes: a key of `WORDS`."""
     if not head:
         return "empty"
     for magic, name in _MAGIC:
-        if head.startswith(magic):
+        if magic.match(head):
             return name
     if _is_utf16(head):
         return "utf16"
@@ -123,41 +188,6 @@ def _has_controls(data: bytes, most: int = 0) -> bool:
 
 
 @contextlib.contextmanager
-def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[bytes]]:
-    """The bytes of a text file, unpacked on the way.
-
-    Args:
-        location: a file.
-        kind: what `detect` said: ``text``, ``gzip``, or ``zip`` with the name of a member.
-        member: the member of the archive to read.
-
-    Raises:
-        UnusableInput: the archive is damaged, or what it holds is no text.
-    """
-    with readable(location), contextlib.ExitStack() as stack:
-        raw = stack.enter_context(location.open())
-        stream: IO[bytes]
-        if kind == "gzip":
-            packed = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=cast(IO[bytes], raw)))
-            stream = cast(IO[bytes], packed)
-        elif kind == "zip":
-            archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
-            stream = stack.enter_context(archive.open(member))
-        else:
-            stream = cast(IO[bytes], raw)
-        reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK)
-        inner = _sniff(reader.peek(_HEAD)[:_HEAD])
-        if kind == inner == "gzip":  # some servers pack a .gz once more when it is stored
-            unpacked = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=reader))
-            reader = io.BufferedReader(cast(io.RawIOBase, unpacked), _CHUNK)
-            inner = _sniff(reader.peek(_HEAD)[:_HEAD])
-        if inner not in ("text", "empty"):
-            inside = f"member {member}" if member else "the content"
-            raise UnusableInput(f"{location}: {inside} is {_WORDS[inner]}, not UTF-8 text")
-        yield reader
-
-
-@contextlib.contextmanager
 def readable(location: Location) -> Iterator[None]:
     """Turn the ways in which a damaged file, or its store, fails into one line that names it."""
     with location.explained():
@@ -172,36 +202,3 @@ def readable(location: Location) -> Iterator[None]:
             if "password" in str(e) or isinstance(e, NotImplementedError):
                 raise UnusableInput(f"{location}: cannot be unpacked ({e})") from None
             raise
-
-
-def count_lines(file: IO[bytes]) -> tuple[int, int, bool]:
-    """Count what is left of an open text file, in flat memory.
-
-    Returns:
-        The number of lines (only ``\\n`` ends one; a last line needs none), of bytes, and
-        whether a tab occurs.
-    """
-    lines = size = 0
-    tab = False
-    last = b"\n"
-    while chunk := file.read(_CHUNK):
-        lines += chunk.count(b"\n")
-        size += len(chunk)
-        tab = tab or b"\t" in chunk
-        last = chunk[-1:]
-    return lines + (last != b"\n"), size, tab
-
-
-def text_members(location: Location) -> list[str]:
-    """The .txt and .tsv members of a zip archive, in the archive's order."""
-    with (
-        readable(location),
-        location.open() as raw,
-        zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
-    ):
-        names = archive.namelist()
-    return [
-        name
-        for name in names
-        if name.lower().endswith((".txt", ".tsv")) and not name.startswith("__MACOSX/")
-    ]

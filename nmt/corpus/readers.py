@@ -2,8 +2,7 @@
 
 Rows are bytes: what is broken in one row (a missing column, bytes that are no UTF-8) is found
 later and rejected with a reason. What makes a whole file unusable is found by `inspect`, before
-anything is written. Only ``\\n`` separates lines; U+2028, U+0085 and the like are text, for
-otherwise the lines of aligned files would shift.
+anything is written.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
 from nmt.corpus.columns import as_bytes, is_text
-from nmt.corpus.formats import count_lines, detect, open_text, readable, text_members
+from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
+from nmt.corpus.text_files import count_lines, lines, open_text, text_members
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
-_BOM = b"\xef\xbb\xbf"
 _SNIFFED_LINES = 1000
 
 
@@ -43,6 +42,7 @@ class PairReader(ABC):
     """A corpus of sentence pairs that can be read again and again."""
 
     locations: tuple[Location, ...]
+    accepted: Accepted
 
     @abstractmethod
     def inspect(self) -> Inspection:
@@ -59,7 +59,7 @@ class PairReader(ABC):
     def identify(self) -> list[dict[str, Any]]:
         """Name, size and SHA-256 of each file, for the dataset's record."""
         for location in self.locations:
-            detect(location)
+            detect(location, self.accepted)
         return [
             {"name": file.name, "bytes": file.info().size, "sha256": file.sha256()}
             for file in self.locations
@@ -68,6 +68,8 @@ class PairReader(ABC):
 
 class TabSeparated(PairReader):
     """Lines ``source<TAB>target[<TAB>anything]``, plain, in .gz, or in a member of a .zip."""
+
+    accepted = PAIRS
 
     def __init__(self, location: Location, kind: str) -> None:
         self.locations = (location,)
@@ -78,19 +80,19 @@ class TabSeparated(PairReader):
         """See `PairReader.inspect`."""
         location = self.locations[0]
         with open_text(location, self._kind, self._member) as file:
-            lines, size, tab = count_lines(file)
-        if not lines:
+            count, size, tab = count_lines(file)
+        if not count:
             raise UnusableInput(f"{location}: holds no line; give a file with sentence pairs")
         if not tab:
             raise UnusableInput(
                 f"{location}: no line holds a tab; expected source<TAB>target in each"
             )
-        return Inspection(lines, size)
+        return Inspection(count, size)
 
     def rows(self) -> Iterator[RawRow]:
         """See `PairReader.rows`."""
         with open_text(self.locations[0], self._kind, self._member) as file:
-            for number, line in enumerate(_lines(file), start=1):
+            for number, line in enumerate(lines(file), start=1):
                 source, *others = line.split(b"\t", 2)
                 yield RawRow(number, source, others[0] if others else None)
 
@@ -98,24 +100,21 @@ class TabSeparated(PairReader):
 class LineAligned(PairReader):
     """Two text files whose lines belong together, each plain or .gz."""
 
+    accepted = LINES
+
     def __init__(self, source: Location, target: Location) -> None:
         self.locations = (source, target)
-        self._kinds = tuple(detect(location) for location in self.locations)
-        for location, kind in zip(self.locations, self._kinds, strict=True):
-            if kind not in ("text", "gzip"):
-                raise UnusableInput(
-                    f"{location}: a {kind} file; line-aligned files are text or .gz"
-                )
+        self._kinds = tuple(detect(location, LINES) for location in self.locations)
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
         counts, total = [], 0
         for location, kind in zip(self.locations, self._kinds, strict=True):
             with open_text(location, kind) as file:
-                lines, size, _ = count_lines(file)
-            if not lines:
+                count, size, _ = count_lines(file)
+            if not count:
                 raise UnusableInput(f"{location}: holds no line; give a file with sentences")
-            counts.append(lines)
+            counts.append(count)
             total += size
         if counts[0] != counts[1]:
             source, target = self.locations
@@ -129,13 +128,15 @@ class LineAligned(PairReader):
         """See `PairReader.rows`."""
         source, target = self.locations
         with open_text(source, self._kinds[0]) as left, open_text(target, self._kinds[1]) as right:
-            pairs = zip(_lines(left), _lines(right), strict=True)
+            pairs = zip(lines(left), lines(right), strict=True)
             for number, (source_line, target_line) in enumerate(pairs, start=1):
                 yield RawRow(number, source_line, target_line)
 
 
 class ParquetPairs(PairReader):
     """The columns ``source`` and ``target`` of a Parquet file; a line is a row."""
+
+    accepted = PAIRS
 
     def __init__(self, location: Location) -> None:
         self.locations = (location,)
@@ -182,16 +183,8 @@ def open_pairs(location: Location) -> PairReader:
     Raises:
         UnusableInput: no such file, or none of these formats.
     """
-    kind = detect(location)
+    kind = detect(location, PAIRS)
     return ParquetPairs(location) if kind == "parquet" else TabSeparated(location, kind)
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines without their end (``\\n`` or ``\\r\\n``) and without a byte order mark."""
-    for number, line in enumerate(file):
-        if number == 0:
-            line = line.removeprefix(_BOM)
-        yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _pairs_member(location: Location) -> str:

@@ -6,7 +6,6 @@ corpus alone, not from the hardware, so that a job that is run again finds the s
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from nmt.corpus.columns import as_bytes, plain_type
-from nmt.corpus.formats import detect, open_text
+from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.schemas import conform, unify
+from nmt.corpus.text_files import bare, open_text
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
@@ -230,9 +230,7 @@ def _look(name: str, location: Location, single: bool) -> _File | None:
     stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
     if not single and not stamp.size:
         return None
-    file = _File(location, detect(location), stamp, folders_of(location, name))
-    if file.kind == "zip":
-        raise UnusableInput(f"{location}: a zip archive; give text, .gz or Parquet")
+    file = _File(location, detect(location, SENTENCES), stamp, folders_of(location, name))
     file.sha256 = location.sha256()
     if file.kind != "parquet":
         _count_lines(file)
@@ -314,6 +312,4 @@ def _read_lines(part: Slice) -> Iterator[bytes]:
             stream.seek(part.offset)
             lines = list(islice(stream, part.rows))
     for number, line in enumerate(lines, part.start):
-        if number == 0:
-            line = line.removeprefix(codecs.BOM_UTF8)
-        yield line.rstrip(b"\n").removesuffix(b"\r")
+        yield bare(line, number)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from itertools import islice
 
-from nmt.corpus.formats import open_text, readable
+from nmt.corpus.formats import readable
+from nmt.corpus.text_files import open_text
 from nmt.storage import Location
 
 _last: _Reader | None = None

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from nmt.corpus.formats import ENTRIES
+from nmt.corpus.text_files import read_lines
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.storage import Location
@@ -81,15 +83,13 @@ def read_dictionary(location: Location) -> dict[str, str]:
         UnusableInput: no such file, a line of another form, or one whose source is several words,
             which could never be found.
     """
-    try:
-        lines = location.read_text().splitlines()
-    except FileNotFoundError:
-        raise UnusableInput(f"{location}: no such file; check search.dictionary") from None
-    except UnicodeDecodeError:
-        raise UnusableInput(f"{location}: not UTF-8; write the dictionary as UTF-8") from None
     exact: dict[str, str] = {}
     loose: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
+    for number, data in enumerate(read_lines(location, ENTRIES), 1):
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise UnusableInput(f"{location}: line {number} is not UTF-8; mend it") from None
         if not line.strip():
             continue
         source, _, target = line.partition("\t")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.formats import detect, readable
+from nmt.corpus.formats import readable
 from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
 
-LINES = b"a b\tx\nc\ty\tattribution\nd\te\n"
+TEXT = b"a b\tx\nc\ty\tattribution\nd\te\n"
 ROWS = [RawRow(1, b"a b", b"x"), RawRow(2, b"c", b"y"), RawRow(3, b"d", b"e")]
 
 
@@ -41,14 +38,14 @@ def every_form(folder: Path) -> list[Location]:
         row_group_size=2,
     )
     return [
-        put(folder / "a.tsv", LINES),
-        put(folder / "a.txt", LINES),
-        put(folder / "crlf.tsv", b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n")),
-        put(folder / "no_end.tsv", LINES.removesuffix(b"\n")),
-        put(folder / "a.tsv.gz", gzip.compress(LINES)),
-        put(folder / "packed_twice.gz", gzip.compress(gzip.compress(LINES))),
-        put(folder / "two_members.gz", gzip.compress(LINES[:8]) + gzip.compress(LINES[8:])),
-        archive(folder / "a.zip", deu__txt=LINES, _about__txt=b"one\ttab\nand\nthen\nnone\n"),
+        put(folder / "a.tsv", TEXT),
+        put(folder / "a.txt", TEXT),
+        put(folder / "crlf.tsv", b"\xef\xbb\xbf" + TEXT.replace(b"\n", b"\r\n")),
+        put(folder / "no_end.tsv", TEXT.removesuffix(b"\n")),
+        put(folder / "a.tsv.gz", gzip.compress(TEXT)),
+        put(folder / "packed_twice.gz", gzip.compress(gzip.compress(TEXT))),
+        put(folder / "two_members.gz", gzip.compress(TEXT[:8]) + gzip.compress(TEXT[8:])),
+        archive(folder / "a.zip", deu__txt=TEXT, _about__txt=b"one\ttab\nand\nthen\nnone\n"),
         Location(folder / "p.parquet"),
     ]
 
@@ -115,8 +112,8 @@ def test_other_columns_are_not_looked_at(tmp_path: Path) -> None:
 
 
 def unusable(folder: Path) -> dict[str, Location]:
-    zipped = archive(folder / "ok.zip", a__txt=LINES)
-    whole = gzip.compress(LINES * 1000)
+    zipped = archive(folder / "ok.zip", a__txt=TEXT)
+    whole = gzip.compress(TEXT * 1000)
     pq.write_table(pa.table({"en": ["a"], "de": ["b"]}), folder / "columns.parquet")
     pq.write_table(pa.table({"source": [1], "target": [2]}), folder / "numbers.parquet")
     (folder / "folder.tsv").mkdir()
@@ -128,14 +125,14 @@ def unusable(folder: Path) -> dict[str, Location]:
         "a zip archive": put(folder / "zip.txt", Path(zipped.path).read_bytes()),
         "binary data": put(folder / "binary.tsv", bytes(range(256))),
         "UTF-16": put(folder / "utf16.txt", "a\tb\n".encode("utf-16")),
-        "plain text": put(folder / "text.gz", LINES),
+        "plain text": put(folder / "text.gz", TEXT),
         "damaged": put(folder / "cut.tsv.gz", whole[: len(whole) // 2]),
         "no line holds a tab": put(folder / "spaces.tsv", b"a b\nc d\n"),
-        "found none": archive(folder / "none.zip", a__txt=b"no\npairs\n", b__csv=LINES),
-        "found 2": archive(folder / "two.zip", a__txt=LINES, b__tsv=LINES),
+        "found none": archive(folder / "none.zip", a__txt=b"no\npairs\n", b__csv=TEXT),
+        "found 2": archive(folder / "two.zip", a__txt=TEXT, b__tsv=TEXT),
         "no column 'source'": Location(folder / "columns.parquet"),
         "holds int64": Location(folder / "numbers.parquet"),
-        "holds plain text": put(folder / "text.parquet", LINES),
+        "holds plain text": put(folder / "text.parquet", TEXT),
     }
 
 
@@ -158,16 +155,16 @@ def test_unequal_line_counts_name_both_files(tmp_path: Path) -> None:
 def test_line_aligned_files_are_text(tmp_path: Path) -> None:
     text = put(tmp_path / "s", b"1\n")
     with pytest.raises(UnusableInput, match="zip"):
-        LineAligned(text, archive(tmp_path / "t.zip", a__txt=LINES))
+        LineAligned(text, archive(tmp_path / "t.zip", a__txt=TEXT))
 
 
 def test_identity_is_of_the_content(tmp_path: Path) -> None:
     def identify(reader: PairReader) -> object:
         return reader.identify()
 
-    first = identify(open_pairs(put(tmp_path / "a.tsv", LINES)))
-    again = identify(open_pairs(put(tmp_path / "a.tsv", LINES)))
-    other = identify(open_pairs(put(tmp_path / "a.tsv", LINES.replace(b"c", b"C"))))
+    first = identify(open_pairs(put(tmp_path / "a.tsv", TEXT)))
+    again = identify(open_pairs(put(tmp_path / "a.tsv", TEXT)))
+    other = identify(open_pairs(put(tmp_path / "a.tsv", TEXT.replace(b"c", b"C"))))
     assert first == again != other
 
 
@@ -178,56 +175,10 @@ def test_a_store_that_fails_while_a_file_is_read_is_one_line() -> None:
 
 
 def test_one_nul_is_a_bad_row_and_many_are_no_text(tmp_path: Path) -> None:
-    rows = list(open_pairs(put(tmp_path / "one.tsv", LINES * 50 + b"x\0\ty\n")).rows())
+    rows = list(open_pairs(put(tmp_path / "one.tsv", TEXT * 50 + b"x\0\ty\n")).rows())
     assert rows[-1].source == b"x\0"
     with pytest.raises(UnusableInput, match="binary"):
         open_pairs(put(tmp_path / "many.tsv", b"\0\1\2" * 100))
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"A \x01 cat.\n",
-        b"\x07",
-        b"A cat.\nA \0\x01\x07\x1b dog.\n",
-        b"A cat.\n" + b"\0" * 40 + b"\nA dog.\n",  # one row, however bad
-        b"\xff\xfe A cat.\nA dog.\n",
-        b"\xfe\xff\n",
-        b"\xff\xfe A \0cat.\n",
-    ],
-)
-def test_a_bad_row_makes_no_small_file_unusable(tmp_path: Path, data: bytes) -> None:
-    assert detect(put(tmp_path / "small.txt", data)) == "text"
-
-
-def arrays(save: Callable[..., None], *values: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    save(file, *values)
-    return file.getvalue()
-
-
-PIXEL = (  # of an image of 67 bytes
-    "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
-    "3a7e9b550000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
-)
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (bytes.fromhex(PIXEL), "binary data"),
-        (arrays(np.save, np.arange(3)), "binary data"),
-        (arrays(np.save, np.linspace(0, 1, 9)), "binary data"),
-        (arrays(np.savez, np.arange(3)), "a zip archive"),
-        ("Der Hund schläft.\n".encode("utf-16-le"), "binary data"),
-        *((bom + text.encode(f"utf-16-{order}"), "UTF-16 text")
-          for text in ("a\n", "Hallo", "狗在睡觉。\n" * 3, "Собака спит.\n")
-          for bom, order in ((b"\xff\xfe", "le"), (b"\xfe\xff", "be"))),
-    ],
-)  # fmt: skip
-def test_what_is_no_text_is_found_out_however_small(tmp_path: Path, data, said) -> None:
-    with pytest.raises(UnusableInput, match=f"holds {said}"):
-        detect(put(tmp_path / "small.txt", data))
 
 
 def test_a_column_given_twice_is_refused(tmp_path: Path) -> None:

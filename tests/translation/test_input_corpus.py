@@ -1,8 +1,11 @@
 """The corpus to translate: every row in exactly one unit, with its own number."""
 
 import decimal
+import errno
 import gzip
+import os
 import random
+import socket
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from nmt.console import printable
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
@@ -131,6 +135,131 @@ def test_a_glob_does_not_look_into_folders_or_at_hidden_files(tmp_path) -> None:
 def test_a_file_whose_name_looks_like_a_glob_can_be_named(tmp_path) -> None:
     text(tmp_path / "a[1].txt", [b"one"])
     assert read(look(tmp_path / "a[1].txt")) == [(0, b"one")]
+
+
+# Links, pipes and hidden names. ---------------------------------------------------------------
+
+
+def test_each_real_file_is_taken_once_however_links_lead_to_it(tmp_path) -> None:
+    folder = tmp_path / "in"
+    (folder / "z").mkdir(parents=True)
+    text(folder / "z" / "a.txt", [b"row"])
+    expected = [str(folder / "z" / "a.txt")]
+    for link, goal in (("loop", "."), ("z/up", ".."), ("a", "z"), ("b.txt", "z/a.txt")):
+        (folder / link).symlink_to(goal)
+    (tmp_path / "link").symlink_to("in")
+    assert [str(file) for file in input_files.expand(str(folder))] == expected
+    for name in (folder, tmp_path / "link", folder / "**", folder / "**" / "*.txt", folder / "z"):
+        assert read(look(name)) == [(0, b"row")], name
+    assert [file.name for file in input_files.expand(str(folder / "*"))] == ["b.txt"]
+    assert read(look(folder / "a" / "up" / "b.txt")) == [(0, b"row")]
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    text(outside / "c.txt", [b"more"])
+    (folder / "c").symlink_to("../outside")
+    assert [row for _, row in read(look(folder))] == [b"more", b"row"]
+
+
+def special(folder: Path):
+    """Things in a folder that cannot be read, and a part of what must be said of them."""
+    (folder / "gone").symlink_to("nothing.txt")
+    yield "gone", "a link to nothing.txt, which is not there"
+    (folder / "self").symlink_to("self")
+    yield "self", "a link to self"
+    os.mkfifo(folder / "pipe")
+    yield "pipe", "a pipe cannot be read"
+    with socket.socket(socket.AF_UNIX) as server:
+        # The path of a socket must be short.
+        here = os.open(folder, os.O_RDONLY)
+        server.bind(f"/proc/self/fd/{here}/sock")
+        os.close(here)
+    yield "sock", "a socket cannot be read"
+    (folder / "device").symlink_to("/dev/null")
+    yield "device", "a device cannot be read"
+    (folder / "table.jsonl").write_text("{}")
+    yield "table.jsonl", "JSON cannot be read"
+
+
+def test_what_cannot_be_read_is_refused_by_name_and_never_left_out(tmp_path) -> None:
+    text(tmp_path / "a.txt", [b"row"])
+    (tmp_path / "sub").mkdir()
+    for name, message in special(tmp_path / "sub"):
+        file = tmp_path / "sub" / name
+        for asked in (tmp_path, tmp_path / "sub", tmp_path / "*" / "*", file):
+            with pytest.raises(UnusableInput, match="sub/") as caught:
+                look(asked)
+            assert str(caught.value).startswith(f"{file}: "), asked
+            assert message in str(caught.value)
+            assert "\n" not in str(caught.value)
+        with pytest.raises(UnusableInput, match=message):
+            read_aligned(str(file), 1)
+        hidden = file.rename(file.with_name(f"_{name}"))
+        assert read(look(tmp_path)) == [(0, b"row")]
+        hidden.unlink()
+
+
+def test_hidden_names_must_be_asked_for(tmp_path) -> None:
+    for name in ("a.txt", ".b.txt", "_c.txt", ".git/d.txt", "_tmp/e.txt", "f/_g/h.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        text(tmp_path / name, [name.encode()])
+    for name, expected in (
+        ("", ["a.txt"]),
+        ("*", ["a.txt"]),
+        ("**", ["a.txt"]),
+        ("_*", ["_c.txt"]),
+        ("_*/*", ["_tmp/e.txt"]),
+        (".*/*", [".git/d.txt"]),
+        ("**/_g/*", ["f/_g/h.txt"]),
+        ("_tmp", ["_tmp/e.txt"]),
+    ):
+        found = [row.decode() for _, row in read(look(tmp_path / name))]
+        assert found == expected, name
+
+
+def test_globs_fit_the_same_names_on_a_disk_and_in_a_store(tmp_path) -> None:
+    names = ["a.txt", "s/b.txt", "s/t/c.txt", "_h/d.txt", "s/.e.txt", "s/_f/g.txt", "s/x"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        text(tmp_path / name, [b"row"])
+    for pattern in ("*", "**", "*/*", "**/*.txt", "s/**", "**/t/*", "_h/*", "**/_f/*", "s/**/c*"):
+        parts = pattern.split("/")
+        remote = sorted(name for name in names if input_files._matches(name.split("/"), parts))
+        local = [str(file) for file in input_files.expand(str(tmp_path / pattern))]
+        assert local == [str(tmp_path / name) for name in remote], pattern
+
+
+def test_a_name_that_is_not_utf8_is_refused_and_can_be_shown(tmp_path) -> None:
+    name = os.fsdecode(b"K\xf6ter.txt")
+    text(tmp_path / name, [b"row"])
+    for asked in (tmp_path, tmp_path / "*", tmp_path / name):
+        with pytest.raises(UnusableInput, match="not UTF-8; rename") as caught:
+            look(asked)
+        assert printable(str(caught.value)).startswith(f"{tmp_path}/K\\xf6ter.txt: ")
+    with pytest.raises(UnusableInput, match="not UTF-8; rename"):
+        Location(tmp_path).files()
+
+
+@pytest.mark.parametrize(
+    "name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "file:///dev/stdin"]
+)
+def test_a_stream_is_refused_wherever_a_file_is_named(name) -> None:
+    for ask in (look, lambda name: read_aligned(name, 1), Location):
+        with pytest.raises(UnusableInput, match=r": a pipe cannot be read .* write the text to a"):
+            ask(name)
+
+
+def test_a_folder_without_the_right_to_look_into_it_is_named(tmp_path, monkeypatch) -> None:
+    (tmp_path / "sub").mkdir()
+    real = os.listdir
+
+    def listdir(path: str) -> list[str]:
+        if str(path).endswith("sub"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    with pytest.raises(UnusableInput, match="/sub: permission denied"):
+        look(tmp_path)
 
 
 def parquet(path: Path, columns: dict[str, object], group: int = 100) -> Path:
@@ -529,7 +658,7 @@ def test_references_must_be_line_aligned(tmp_path) -> None:
             read_aligned(str(tmp_path / "r.txt"), rows)
         assert "\n" not in str(caught.value)
     parquet(tmp_path / "r.parquet", {"source": ["a"]})
-    with pytest.raises(UnusableInput, match="a parquet file"):
+    with pytest.raises(UnusableInput, match="a Parquet file"):
         read_aligned(str(tmp_path / "r.parquet"), 1)
     with pytest.raises(UnusableInput, match="no such file"):
         read_aligned(str(tmp_path / "none"), 1)

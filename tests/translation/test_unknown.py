@@ -1,5 +1,7 @@
 """An unknown word gives its place to the raw source word, or to what a dictionary makes of it."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -116,9 +118,24 @@ def test_a_malformed_dictionary_names_its_line(tmp_path, text) -> None:
         read_dictionary(Location(tmp_path / "words.tsv"))
 
 
+def test_a_dictionary_is_read_as_every_other_text_file(tmp_path) -> None:
+    lines = "hund\tdog\u2028x\nkatze\tcat\x85x"
+    for name, data in (
+        ("plain.tsv", lines.encode()),
+        ("marked.txt", b"\xef\xbb\xbf" + lines.replace("\n", "\r\n").encode()),
+        ("packed.tsv.gz", gzip.compress(lines.encode() + b"\n")),
+    ):
+        (tmp_path / name).write_bytes(data)
+        found = read_dictionary(Location(tmp_path / name))
+        assert found == {"hund": "dog\u2028x", "katze": "cat\x85x"}
+    (tmp_path / "one.tsv").write_text("a\u2028b\x85", "utf-8")
+    with pytest.raises(UnusableInput, match="line 1 is not source"):
+        read_dictionary(Location(tmp_path / "one.tsv"))
+
+
 def test_other_unusable_dictionaries(tmp_path) -> None:
     with pytest.raises(UnusableInput, match="no such file"):
         read_dictionary(Location(tmp_path / "none.tsv"))
     (tmp_path / "words.tsv").write_bytes(b"\xff\tb\n")
-    with pytest.raises(UnusableInput, match="UTF-8"):
+    with pytest.raises(UnusableInput, match="line 1 is not UTF-8"):
         read_dictionary(Location(tmp_path / "words.tsv"))
