@@ -36,7 +36,7 @@ from typing import Any
 
 import regex
 
-from nmt.segmentation import character_words, word_spans
+from nmt.segmentation import character_words, count_words, word_spans
 from nmt.settings import DataSettings
 
 RULES = (
@@ -101,6 +101,8 @@ def stored_words(text: str, settings: DataSettings) -> list[int]:
         For each word of ``clean(text, settings)`` the index of its word in `text`, both as
         `nmt.segmentation` counts them. Of a word made of several it is the first.
     """
+    if clean(text, settings) == text:
+        return list(range(count_words(text)))
     origins = list(range(len(text)))
     cleaned = _Cleaning(text, settings, origins).text
     owners = character_words(text)

@@ -181,7 +181,7 @@ def train_subwords(
         needed = re.search(r"required_chars\. \d+ vs (\d+)", reason)
         if needed or "smaller than required_chars" in reason:
             count = f"at least {needed[1]}" if needed else "more"
-            of_bytes = " (256 of them are bytes: data.byte_fallback)" if byte_fallback else ""
+            of_bytes = ", 256 of them bytes (data.byte_fallback=false saves these)" * byte_fallback
             raise UnusableInput(
                 f"--vocab-size {vocab_size} is too small for the corpus's characters: give "
                 f"{count}{of_bytes}, or a smaller --set data.character_coverage"
