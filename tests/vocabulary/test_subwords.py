@@ -47,7 +47,7 @@ def test_too_few_entries_for_the_characters_says_how_many() -> None:
     with pytest.raises(UnusableInput) as raised:
         train_subwords(CORPUS, vocab_size=200)
     assert "data.byte_fallback" in str(raised.value)
-    enough = int(str(raised.value).split("at least ")[1].split()[0])
+    enough = int(str(raised.value).split("at least ")[1].split(",")[0])
     assert train_subwords(CORPUS, vocab_size=enough).size == enough
 
 
