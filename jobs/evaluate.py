@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from nmt import cli
+from nmt.configuration import resolve
 from nmt.console import result, say
 from nmt.evaluation import job
 from nmt.evaluation.request import EvaluateRequest
-from nmt.evaluation.scores import TOKENIZERS
 from nmt.evaluation.ter import remark
+from nmt.evaluation.tokenizers import CHOICES
 from nmt.storage import Location
 
 
@@ -44,16 +45,17 @@ def evaluate(
     ] = None,
     lowercase: Annotated[bool, typer.Option("--lowercase", help="Compare without case.")] = False,
     tokenize: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="|".join(TOKENIZERS),
-            help="How sacrebleu finds BLEU's words; none for tokenised text.",
+            metavar="|".join(CHOICES),
+            help="How sacrebleu finds BLEU's words; none for tokenised text.  [default: "
+            "scoring.tokenize, auto: by the target language]",
         ),
-    ] = "13a",
+    ] = None,
     config: cli.Config = None,
 ) -> None:
     """Score a finished translation: BLEU, chrF, TER, by length, against a baseline, AER."""
-    cli.read_config(config)
+    settings = resolve(config=cli.read_config(config))
     request = EvaluateRequest(
         candidate=Location(candidate),
         output=Location(output),
@@ -63,7 +65,7 @@ def evaluate(
         gold_alignments=gold_alignments,
         alignment_column=alignment_column,
         lowercase=lowercase,
-        tokenize=tokenize,
+        tokenize=tokenize or settings.scoring.tokenize,
     )
     report = job.evaluate(request)
     for score in report["scores"]:

@@ -171,6 +171,7 @@ def translate(
         gate=gate,
         drift=settings.drift,
         gates=settings.gate,
+        tokenize=settings.scoring.tokenize,
         notify=notify,
         cost_per_hour=cost_per_hour,
         overwrite=overwrite,

@@ -205,8 +205,8 @@ Config = Annotated[
         is_eager=True,
         callback=_take_options,
         metavar="FILE.yaml",
-        help="YAML file with settings (groups data, model, training, search, drift, gate) and with "
-        "this job's options (under the job's name).",
+        help="YAML file with settings (groups data, model, training, search, scoring, drift, gate) "
+        "and with this job's options (under the job's name).",
     ),
 ]
 

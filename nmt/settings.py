@@ -13,6 +13,8 @@ from nmt.errors import UnusableInput
 from nmt.vocabulary.lexicon import DEPTH
 
 LARGEST_SEED = 2**31 - 1
+Metric = Literal["bleu", "chrf", "loss"]
+Tokenizer = Literal["auto", "13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab"]
 
 
 class _Group(BaseModel):
@@ -189,7 +191,8 @@ class TrainingSettings(_Group):
     plateau_patience: int = Field(
         2,
         ge=1,
-        description="Validations without a better BLEU, after the warm-up, before plateau does so.",
+        description="Validations without a better one (training.metric), after the warm-up, before "
+        "plateau does so.",
     )
     weight_decay: float = Field(
         0.0,
@@ -245,14 +248,19 @@ class TrainingSettings(_Group):
     validate_every: int = Field(
         0, ge=0, description="Steps between validations; 0 is once an epoch."
     )
+    metric: Metric = Field(
+        "bleu",
+        description="By what validations are ranked: patience, the schedule plateau, MODEL and "
+        "keep_best follow it. BLEU and chrF are of greedy translations, loss is cross-entropy.",
+    )
     patience: int = Field(
         5,
         ge=1,
-        description="Validations without a better BLEU, after the warm-up, before training stops "
-        "early.",
+        description="Validations without a better one (training.metric), after the warm-up, before "
+        "training stops early.",
     )
     valid_sentences: int = Field(
-        2000, ge=1, description="At most so many validation sentences are decoded for BLEU."
+        2000, ge=1, description="At most so many validation sentences are scored."
     )
     heatmaps: int = Field(3, ge=0, description="Validation sentences drawn at each validation.")
     report_every: int = Field(
@@ -284,8 +292,8 @@ class TrainingSettings(_Group):
     )
     average_best: bool = Field(
         True,
-        description="In the end the mean of these models is validated, and is MODEL if its BLEU "
-        "is better.",
+        description="In the end the mean of these models is validated, and is MODEL if it is "
+        "better (training.metric).",
     )
 
     @property
@@ -404,6 +412,18 @@ class SearchSettings(_Group):
         )
 
 
+class ScoringSettings(_Group):
+    """How translations are scored, in training, by jobs/translate.py and jobs/evaluate.py."""
+
+    tokenize: Tokenizer = Field(
+        "auto",
+        description="How sacrebleu finds the words of BLEU. auto follows the target language: zh, "
+        "ja-mecab, ko-mecab (char where the extra 'languages' is not installed), char for Thai, "
+        "Lao, Khmer, Burmese and Tibetan, 13a elsewhere. TER counts the same words where blanks do "
+        "not separate them.",
+    )
+
+
 class DriftSettings(_Group):
     """What is an alarm when a translation is compared with `--baseline`; null is never."""
 
@@ -470,6 +490,7 @@ class Settings(_Group):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
+    scoring: ScoringSettings = ScoringSettings()
     drift: DriftSettings = DriftSettings()
     gate: GateSettings = GateSettings()
 

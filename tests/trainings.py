@@ -88,19 +88,20 @@ def events_of(folder: Path, name: str) -> dict[int, float]:
     return {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
 
 
-def scripted(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+def scripted(work: Training, scores: list[float | Validation]) -> list[list[np.ndarray]]:
     """Let the validations of a training find these BLEU scores; returns the weights at each."""
     seen: list[list[np.ndarray]] = []
 
     def validate() -> Validation:
         seen.append(work.model.get_weights())
-        return Validation(1.0, 0.5, scores[len(seen) - 1], 30.0, 0.1)
+        found = scores[len(seen) - 1]
+        return found if isinstance(found, Validation) else Validation(1.0, 0.5, found, 30.0, 0.1)
 
     work.validator.validate = validate
     return seen
 
 
-def instant(work: Training, scores: list[float]) -> list[list[np.ndarray]]:
+def instant(work: Training, scores: list[float | Validation]) -> list[list[np.ndarray]]:
     """`scripted`, and steps that train nothing but move the weights, without any compiling."""
 
     def step(batches, seed, wishes, scale) -> Outcome:

@@ -119,7 +119,7 @@ class _System:
 def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
     told = _told(material.candidate)
     forms = _forms(material.candidate, told)
-    own = _read(request, material.candidate, material.references, forms)
+    own = _read(request, material, material.candidate, forms)
     output, manifest = own.output, own.output.manifest
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
@@ -142,7 +142,7 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
     if material.baseline is None:
         report["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
-        other = _read(request, material.baseline, material.references, forms)
+        other = _read(request, material, material.baseline, forms)
         report |= _compared(own, other, material.references)
     if request.gold_alignments or request.alignment_column:
         report["alignment"] = _alignment(request, material)
@@ -162,17 +162,17 @@ def _forms(output: FinishedOutput, told: dict[str, Any]) -> list[Form]:
 
 
 def _read(
-    request: EvaluateRequest, output: FinishedOutput, references: References, forms: list[Form]
+    request: EvaluateRequest, material: Material, output: FinishedOutput, forms: list[Form]
 ) -> _System:
-    options: dict[str, Any] = {"lowercase": request.lowercase, "tokenize": request.tokenize}
+    options: dict[str, Any] = {"lowercase": request.lowercase, "tokenize": material.tokenize}
     system = _System(output, [Scorer(form, **options) for form in forms])
-    system.read(references)
+    system.read(material.references)
     if not len(system.scorer):
         raise UnusableInput(
             f"{output.location}: no translated row has a reference; check --references or "
             "--reference-column"
         )
-    if request.tokenize != "none" and system.spaced > _TOKENISED * len(system.scorer):
+    if material.tokenize != "none" and system.spaced > _TOKENISED * len(system.scorer):
         say(
             f"{output.location}: the translations look tokenised (they end in ' .'); compare "
             "tokenised text with tokenised references, with --tokenize none"

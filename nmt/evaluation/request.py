@@ -10,8 +10,9 @@ from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import Gold, parse_gold
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.evaluation.scores import TOKENIZERS
 from nmt.evaluation.sentences import References
+from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
+from nmt.languages import UNDETERMINED
 from nmt.storage import Location
 
 KIND = "evaluation"  # of the report.json
@@ -29,7 +30,7 @@ class EvaluateRequest:
     gold_alignments: str | None = None
     alignment_column: str | None = None
     lowercase: bool = False
-    tokenize: str = "13a"
+    tokenize: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Material:
         candidate: the output to evaluate.
         baseline: the output to compare it with, or None.
         references: where the references are.
+        tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         gold: a line a row of the input with its gold alignment; empty where it has none.
     """
 
     candidate: FinishedOutput
     baseline: FinishedOutput | None
     references: References
+    tokenize: str
     gold: Sequence[str] = ()
 
 
@@ -55,9 +58,9 @@ def check(request: EvaluateRequest) -> Material:
     Raises:
         UnusableInput: something is missing, unfinished, or does not fit the rest.
     """
-    if request.tokenize not in TOKENIZERS:
+    if request.tokenize not in CHOICES:
         raise UnusableInput(
-            f"--tokenize {request.tokenize}: unknown; {nearest(request.tokenize, TOKENIZERS)}"
+            f"--tokenize {request.tokenize}: unknown; {nearest(request.tokenize, CHOICES)}"
         )
     if bool(request.references) == bool(request.reference_column):
         raise UnusableInput(
@@ -90,7 +93,14 @@ def check(request: EvaluateRequest) -> Material:
         for number, line in enumerate(gold, 1):
             checked_gold(line, f"{request.gold_alignments}: line {number}")
     streams = [read_aligned(name, candidate.rows) for name in request.references]
-    return Material(candidate, baseline, References(streams, request.reference_column), gold)
+    references = References(streams, request.reference_column)
+    return Material(candidate, baseline, references, _tokenizer(request, candidate), gold)
+
+
+def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
+    """The tokenizer that was named, or the one for the language that the output is in."""
+    direction = candidate.manifest.get("direction", {})
+    return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
 
 
 def checked_gold(text: str, where: str) -> Gold:

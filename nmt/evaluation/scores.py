@@ -12,8 +12,9 @@ from sacrebleu.metrics import BLEU, CHRF
 from nmt.evaluation.forms import RAW, Form
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
+from nmt.evaluation.tokenizers import BETWEEN_BLANKS
 
-TOKENIZERS = ("13a", "none", "intl", "char", "zh")  # of BLEU; those that need nothing more
+METRICS = ("BLEU", "chrF", "TER")
 
 
 class Scorer:
@@ -26,16 +27,28 @@ class Scorer:
     Args:
         form: the texts are brought into it before they are compared.
         lowercase: compare without case.
-        tokenize: how BLEU finds words, one of `TOKENIZERS`; ``none`` for tokenised text.
+        tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`; ``none`` for tokenised
+            text. TER counts the same words, unless blanks separate them: then its own.
+        metrics: which of `METRICS` are wanted.
     """
 
-    def __init__(self, form: Form = RAW, *, lowercase: bool = False, tokenize: str = "13a") -> None:
+    def __init__(
+        self,
+        form: Form = RAW,
+        *,
+        lowercase: bool = False,
+        tokenize: str = "13a",
+        metrics: Sequence[str] = METRICS,
+    ) -> None:
         self.form = form
-        self._metrics: dict[str, Any] = {
-            "BLEU": BLEU(lowercase=lowercase, tokenize=tokenize, force=True),
+        bleu = BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
+        words = None if tokenize in BETWEEN_BLANKS else bleu.tokenizer
+        everything = {
+            "BLEU": bleu,
             "chrF": CHRF(lowercase=lowercase),
-            "TER": BoundedTER(case_sensitive=not lowercase),
+            "TER": BoundedTER(words, case_sensitive=not lowercase),
         }
+        self._metrics: dict[str, Any] = {name: everything[name] for name in metrics}
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
         self._sentences = 0
         self._reference_counts: set[int] = set()  # that sentences have
@@ -103,6 +116,10 @@ class Scorer:
             )
         return result
 
+    def signature(self, metric: str) -> str:
+        """sacrebleu's signature of the score of all sentences."""
+        return self._signed(metric, self.statistics(metric))["signature"]
+
     def brevity(self) -> dict[str, float]:
         """BLEU's brevity penalty (1 is none), and tokens of the translations over those of the
         references of the nearest length."""
@@ -163,14 +180,11 @@ class Scorer:
         return float(self._metrics[metric]._compute_score_from_stats(total).score)
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus BLEU (13a, cased) against one reference a sentence."""
-    return BLEU().corpus_score(list(hypotheses), [list(references)]).score
-
-
-def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus chrF2 against one reference a sentence."""
-    return CHRF().corpus_score(list(hypotheses), [list(references)]).score
+def signatures(tokenize: str) -> dict[str, str]:
+    """sacrebleu's signature of each metric against one reference a sentence, without intervals."""
+    scorer = Scorer(tokenize=tokenize)
+    scorer.add([("", [""])])
+    return {name: scorer.signature(name) for name in METRICS}
 
 
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:

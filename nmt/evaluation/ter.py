@@ -19,7 +19,23 @@ LONGEST = 100  # words of the translation, and of each of its references
 
 class BoundedTER(TER):
     """sacrebleu's TER, whose statistics of a row hold a third number: 1 for one of more than
-    `LONGEST` words, which was compared without shifts, else 0."""
+    `LONGEST` words, which was compared without shifts, else 0.
+
+    Args:
+        words: puts blanks between the words of a text that has none, a tokenizer of sacrebleu's;
+            the signature names it. None is for texts with blanks.
+        options: sacrebleu's.
+    """
+
+    def __init__(self, words: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._words = words
+        if words is not None:
+            self.tokenizer_signature = words.signature()
+
+    def _preprocess_segment(self, sent: str) -> str:
+        text = super()._preprocess_segment(sent)
+        return text if self._words is None else self._words(text)
 
     def _compute_segment_statistics(
         self, hypothesis: str, ref_kwargs: dict[str, Any]

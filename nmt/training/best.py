@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from nmt.settings import Metric
 from nmt.storage import Location
 from nmt.training.insistence import STORE_ERRORS
+from nmt.training.metric import score_of
 
 
 class BestModels:
@@ -18,10 +20,11 @@ class BestModels:
     Args:
         location: the folder.
         count: how many models are kept.
+        metric: by what they are ranked.
     """
 
-    def __init__(self, location: Location, count: int) -> None:
-        self.location, self.count = location, count
+    def __init__(self, location: Location, count: int, metric: Metric) -> None:
+        self.location, self.count, self.metric = location, count, metric
 
     def place(self, step: int) -> Location:
         """Where the model of a step lies, or would."""
@@ -30,8 +33,8 @@ class BestModels:
     def steps(self, validations: list[dict[str, Any]]) -> list[int]:
         """Steps of the best validations, best first; of equal ones the earlier is better."""
         # As validations.tsv rounds it, so that a resumed training ranks as it did before.
-        ranked = sorted(validations, key=lambda line: (-round(line["bleu"], 4), line["step"]))
-        return [line["step"] for line in ranked[: self.count]]
+        scores = {line["step"]: round(score_of(line, self.metric), 4) for line in validations}
+        return sorted(scores, key=lambda step: (-scores[step], step))[: self.count]
 
     def tidy(self, validations: list[dict[str, Any]]) -> None:
         """Remove the models that are none of the best, as far as the store lets it."""

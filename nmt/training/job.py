@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -13,11 +13,15 @@ from nmt import bundle, cluster, lease, resources
 from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
+from nmt.evaluation.scores import signatures
+from nmt.evaluation.signatures import differences
+from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.probe import check_writable
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location, wait_for_stores
+from nmt.training import validations
 from nmt.training.progress import Progress
 
 
@@ -70,6 +74,7 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
         return
     if _is_finished(request):
         return
+    request = _scored(request, dataset)
     ray = cluster.connect(request.address)
     share = _share(ray, request)
     wait_for_stores()  # it answered just now
@@ -78,6 +83,26 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
         _check_output(request, config)
         if not _is_finished(request):
             _fit(ray, request, share, config, held)
+
+
+def _scored(request: TrainRequest, dataset: Dataset) -> TrainRequest:
+    """With the tokenizer for the dataset's target language, which all workers shall use.
+
+    Raises:
+        UnusableInput: the run's earlier validations were scored otherwise, so that none of the
+            next could be compared with them.
+    """
+    scoring = request.settings.scoring
+    chosen = tokenizer_for(scoring.tokenize, dataset.info["languages"]["target"])
+    for earlier in validations.read(request.output)[-1:]:
+        if found := differences(earlier["signature"], signatures(chosen)["BLEU"]):
+            raise UnusableInput(
+                f"{request.output}: its validations cannot be compared with the next ones "
+                f"({', '.join(found)}); continue it with the packages and the scoring.tokenize "
+                "that it was begun with, or give another --output"
+            )
+    scoring = scoring.model_copy(update={"tokenize": chosen})
+    return replace(request, settings=request.settings.model_copy(update={"scoring": scoring}))
 
 
 def _fit(
@@ -216,7 +241,7 @@ def _finished(request: TrainRequest) -> str:
         return ""
     progress = Progress.of(file.read_json())
     reasons = {
-        "patience": "no better BLEU within training.patience validations",
+        "patience": "no better validation within training.patience",
         "epochs": f"{progress.epoch} epochs",
         "max_minutes": f"{progress.minutes:.1f} of {progress.max_minutes} minutes",
     }
@@ -230,6 +255,7 @@ def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> No
     if finished := _finished(request):
         say(f"output    {request.output}: already ended ({finished}); nothing would be done")
         return
+    request = _scored(request, dataset)
     begun = (request.output / "config.yaml").is_file()
     state = "would be continued from its last checkpoint" if begun else "would be made"
     say(f"output    {request.output}: {state}; {check_writable(request.output)}")

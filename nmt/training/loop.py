@@ -15,6 +15,7 @@ import keras
 
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
+from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report import picture
 from nmt.report.numbers import seconds as duration
@@ -28,15 +29,16 @@ from nmt.training.best import BestModels
 from nmt.training.candidate import Candidate
 from nmt.training.insistence import STORE_ERRORS, insist
 from nmt.training.interval import Interval
+from nmt.training.metric import score_of, shown
 from nmt.training.optimizer import SummedAdam
 from nmt.training.pace import Pace
 from nmt.training.precision import dtype_policy
-from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress
+from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress, better
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.schedule import learning_rate
 from nmt.training.step import Outcome, Wishes, make_train_step
 from nmt.training.strategy import Replicas
-from nmt.training.validation import Validator
+from nmt.training.validation import Validation, Validator
 from nmt.translator import Translator
 from nmt.vocabulary.lexicon import Lexicon
 
@@ -132,9 +134,13 @@ class Training:
         self.candidate = Candidate(self.model, self.optimizer, training, make)
         live = bundles.Bundle(self.candidate.model, source, target, info)
         self.validator = Validator(
-            dataset, live.model, Translator(live, search), training.valid_sentences
+            dataset,
+            live.model,
+            Translator(live, search),
+            training.valid_sentences,
+            tokenizer_for(settings.scoring.tokenize, dataset.info["languages"]["target"]),
         )
-        self._best = BestModels(output / "best", training.keep_best)
+        self._best = BestModels(output / "best", training.keep_best, training.metric)
 
     def restore(self, folder: Path) -> None:
         """Continue from a checkpoint; a training that had ended goes on only under new limits."""
@@ -149,7 +155,7 @@ class Training:
             progress.epochs, progress.max_minutes = training.epochs, training.max_minutes
         self._stopped = False
         self._kept = time.monotonic()
-        self._folder = RunFolder(self.output, progress.step)
+        self._folder = RunFolder(self.output, training.metric, progress.step)
         if self.replicas.rank == 0:
             self._mend_model()
             self._best.tidy(self._folder.validations)
@@ -304,8 +310,8 @@ class Training:
         steps, minutes = self._pace.foresee(progress.step, self._elapsed())
         # What matters most comes first: a narrow terminal cuts the rest off.
         parts = [f"{duration(60 * minutes)} left"]
-        if progress.best_bleu >= 0:
-            parts.append(f"best BLEU {progress.best_bleu:.1f}")
+        if progress.best_score is not None:
+            parts.append(f"best {shown(progress.best_score, self.settings.training.metric)}")
         parts += [f"loss {line['loss']:.3f}", f"epoch {progress.epoch + 1}"]
         parts += [f"{line['tokens_per_second']:,.0f} tokens/s", f"{short(progress.tokens)} tokens"]
         self.hooks.show(progress.step, steps, "  ".join(parts))
@@ -337,7 +343,7 @@ class Training:
             self._store("metrics.jsonl", self._folder.write_lines)
             self._store("TensorBoard events", self._folder.write_events)
         progress = self.progress = self.hooks.agree(self.progress)
-        metrics = {**self._latest, "step": progress.step, "bleu": progress.bleu}
+        metrics = {**self._latest, "step": progress.step, "score": progress.score}
         self.hooks.report(
             metrics,
             lambda folder: checkpoint.save(folder, self.model, self.optimizer, progress),
@@ -350,17 +356,9 @@ class Training:
         start = time.monotonic()
         self.candidate.refresh()
         outcome = self.validator.validate()
-        best = progress.judge(outcome.bleu, training)
-        line = {
-            "step": progress.step,
-            "epoch": progress.epoch,
-            "valid_loss": outcome.loss,
-            "accuracy": outcome.accuracy,
-            "bleu": outcome.bleu,
-            "chrf": outcome.chrf,
-            "seconds": outcome.seconds,
-            "best": best,
-        }
+        line = self._line(outcome)
+        score = score_of(line, training.metric)
+        best = line["best"] = progress.judge(score, training)
         self._latest |= line
         self._folder.add_validation(line)
         self.hooks.measure(progress.step, validation_scalars(line))
@@ -370,7 +368,7 @@ class Training:
             self._store("a heatmap", write)
         if advice := picture.warning(images):
             self.hooks.say(f"warning: {advice}")
-        if best and outcome.bleu > progress.average_bleu:
+        if best and better(score, progress.average_score):
             self._save_model(line, self.output / "model")
         if progress.step in self._best.steps(self._folder.validations):
             self._save_model(line, self._best.place(progress.step))
@@ -384,6 +382,20 @@ class Training:
             f"({self._last_validation:.0f} s, {progress.minutes:.1f} min)"
         )
 
+    def _line(self, outcome: Validation) -> dict[str, Any]:
+        """A validation as a line of validations.tsv, but for whether it is the best."""
+        return {
+            "step": self.progress.step,
+            "epoch": self.progress.epoch,
+            "valid_loss": outcome.loss,
+            "accuracy": outcome.accuracy,
+            "bleu": outcome.bleu,
+            "chrf": outcome.chrf,
+            "seconds": outcome.seconds,
+            "signature": self.validator.signatures["BLEU"],
+            "chrf_signature": self.validator.signatures["chrF"],
+        }
+
     def _average_best(self) -> None:
         """Make the mean of the best models MODEL, if it is better than each of them."""
         self.hooks.rest()
@@ -395,14 +407,16 @@ class Training:
                 bundles.load(place).model.get_weights() for place in models.values()
             )
             outcome = self.validator.validate()
-            better = outcome.bleu > max(progress.best_bleu, progress.average_bleu)
-            if better:
-                progress.average_bleu = outcome.bleu
-                line = {"step": progress.step, "valid_loss": outcome.loss, **outcome._asdict()}
+            line = self._line(outcome)
+            score = score_of(line, self.settings.training.metric)
+            improved = better(score, progress.best_score, progress.average_score)
+            if improved:
+                progress.average_score = score
                 self._save_model(line, self.output / "model", averaged=sorted(models))
             self.hooks.say(
                 f"mean of the {len(models)} best models: validation loss {outcome.loss:.3f}, "
-                f"BLEU {outcome.bleu:.2f}, {'now MODEL' if better else 'no better than the best'}"
+                f"BLEU {outcome.bleu:.2f}, chrF {outcome.chrf:.2f}, "
+                f"{'now MODEL' if improved else 'no better than the best'}"
             )
         self._checkpoint()
 
@@ -417,21 +431,22 @@ class Training:
         else what the next one finds.
         """
         progress = self.progress
-        if progress.best_bleu < 0 or (self.output / "model" / "model.json").is_file():
+        if progress.best_score is None or (self.output / "model" / "model.json").is_file():
             return
-        progress.average_bleu = -1.0
+        progress.average_score = None
         if progress.stale == 0 and progress.validated == progress.step:
             self.candidate.refresh()
             self._save_model(self._folder.validations[-1], self.output / "model")
         else:
-            progress.best_bleu = -1.0
+            progress.best_score = None
 
     @cached_property
     def _lexicon(self) -> Lexicon:
         return self.dataset.lexicon()
 
     def _save_model(self, line: dict[str, Any], location: Location, **more: Any) -> None:
-        scores = {key: line[key] for key in ("step", "valid_loss", "accuracy", "bleu", "chrf")}
+        names = ("step", "valid_loss", "accuracy", "bleu", "chrf", "signature", "chrf_signature")
+        scores = {"metric": self.settings.training.metric, **{name: line[name] for name in names}}
         save = partial(
             bundles.save,
             self.candidate.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -26,15 +27,16 @@ class Progress:
         tokens: target tokens trained on.
         minutes: minutes of training so far, over all attempts.
         spoiled: updates in a row that were left out for numbers that are none.
-        best_bleu: the best validation BLEU; -1 before the first.
+        best_score: that of the best validation (see `nmt.training.metric`: the greater the
+            better); None before the first.
         best_step: the step of that validation, whose model is MODEL; -1 before the first.
-        bleu: that of the last validation.
+        score: that of the last validation; None before the first.
         stale: validations since the best; 0 where the last one was the best.
         reductions: how often the schedule ``plateau`` has cut the learning rate.
         level: validations since the best or since the last cut.
         validated: step of the last validation.
         averaged: step at which the best models were last averaged.
-        average_bleu: BLEU of their average where that is MODEL; else -1.
+        average_score: score of their average where that is MODEL; else None.
         finished: why training ended (``epochs``, ``patience``, ``max_minutes``), or empty.
         epochs: the limit ``training.epochs`` of the last attempt.
         max_minutes: its limit ``training.max_minutes``.
@@ -48,15 +50,15 @@ class Progress:
     tokens: int = 0
     minutes: float = 0.0
     spoiled: int = 0
-    best_bleu: float = -1.0
+    best_score: float | None = None
     best_step: int = -1
-    bleu: float = 0.0
+    score: float | None = None
     stale: int = 0
     reductions: int = 0
     level: int = 0
     validated: int = -1
     averaged: int = -1
-    average_bleu: float = -1.0
+    average_score: float | None = None
     finished: str = ""
     epochs: int = 0
     max_minutes: float | None = None
@@ -74,14 +76,14 @@ class Progress:
         elif self.clean == CLEAN_UPDATES:
             self.loss_scale, self.clean = self.loss_scale * 2, 0
 
-    def judge(self, bleu: float, training: TrainingSettings) -> bool:
-        """Take a validation's BLEU: the best one? If not, patience and plateau count it.
+    def judge(self, score: float, training: TrainingSettings) -> bool:
+        """Take a validation's score: the best one? If not, patience and plateau count it.
 
         They do not during the warm-up, when it says little.
         """
-        self.validated, self.bleu = self.step, bleu
-        if bleu > self.best_bleu:
-            self.best_bleu, self.best_step, self.stale, self.level = bleu, self.step, 0, 0
+        self.validated, self.score = self.step, score
+        if better(score, self.best_score):
+            self.best_score, self.best_step, self.stale, self.level = score, self.step, 0, 0
             return True
         if self.step < training.warmup_steps:
             return False
@@ -109,3 +111,8 @@ class Progress:
         ):
             return "max_minutes"
         return ""
+
+
+def better(score: float, *others: float | None) -> bool:
+    """Whether a score is better than each of the others that there are; NaN is better than none."""
+    return score > max((other for other in others if other is not None), default=-math.inf)

@@ -12,10 +12,12 @@ import tensorflow as tf
 
 from nmt.json_text import json_text
 from nmt.report.learning_curve import learning_curve
+from nmt.settings import Metric
 from nmt.storage import Location
+from nmt.training import validations
+from nmt.training.metric import score_of
 
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
-_COLUMNS = ("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best")
 
 
 class RunFolder:
@@ -26,15 +28,16 @@ class RunFolder:
 
     Args:
         location: the folder.
+        metric: by what validations are ranked.
         step: the step that training continues from; later lines are dropped.
     """
 
-    def __init__(self, location: Location, step: int = 0) -> None:
+    def __init__(self, location: Location, metric: Metric, step: int = 0) -> None:
         self.location = location
         self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
-        self.validations = [line for line in _read_validations(location) if line["step"] <= step]
+        self.validations = [line for line in validations.read(location) if line["step"] <= step]
         if self.validations:  # a dropped line may have taken the mark from one that stays
-            best = max(self.validations, key=lambda line: line["bleu"])
+            best = max(self.validations, key=lambda line: score_of(line, metric))
             self.validations = [{**line, "best": line is best} for line in self.validations]
         self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
@@ -80,9 +83,7 @@ class RunFolder:
 
     def write_validations(self) -> None:
         """Store validations.tsv and the learning curve as they are now."""
-        rows = ["\t".join(_COLUMNS)]
-        rows += ["\t".join(_format(line[name]) for name in _COLUMNS) for line in self.validations]
-        (self.location / "validations.tsv").write_text("\n".join(rows) + "\n")
+        validations.write(self.location, self.validations)
         losses = [(line["step"], line["loss"]) for line in self._metrics]
         plot = learning_curve(losses, self.validations)
         (self.location / "plots" / "learning.png").write_bytes(plot)
@@ -99,31 +100,8 @@ def validation_scalars(line: dict[str, Any]) -> dict[str, float]:
     return {f"validation/{name}": line[name] for name in names}
 
 
-def _format(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
 def _read_metrics(location: Location) -> list[dict[str, Any]]:
     file = location / "metrics.jsonl"
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-def _read_validations(location: Location) -> list[dict[str, Any]]:
-    file = location / "validations.tsv"
-    if not file.is_file():
-        return []
-    header, *rows = (line.split("\t") for line in file.read_text().splitlines())
-    result = []
-    for row in rows:
-        line: dict[str, Any] = dict(zip(header, row, strict=True))
-        for name in line:
-            if name == "best":
-                line[name] = line[name] == "yes"
-            else:
-                line[name] = int(line[name]) if name in ("step", "epoch") else float(line[name])
-        result.append(line)
-    return result

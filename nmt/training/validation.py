@@ -1,4 +1,4 @@
-"""Validation: loss on known words, and the BLEU of real recursive decoding."""
+"""Validation: loss on known words, and the scores of real recursive decoding."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from nmt.evaluation.scores import bleu, chrf
+from nmt.evaluation.forms import forms_of
+from nmt.evaluation.scores import Scorer, signatures
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.segmentation import count_words
+from nmt.settings import DataSettings
 from nmt.shards.batches import Batch, Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
@@ -28,8 +30,8 @@ class Validation(NamedTuple):
     Attributes:
         loss: cross-entropy, nats a target token, teacher-forced.
         accuracy: share of the target tokens predicted rightly, teacher-forced.
-        bleu: of greedy translations against the references as the vocabulary sees them (raw
-            for spm, lower-cased and stripped for word).
+        bleu: of greedy translations against the references, both in the form that counts: raw
+            for spm, lower-cased and stripped for word.
         chrf: of the same.
         seconds: what the validation took.
     """
@@ -49,10 +51,19 @@ class Validator:
         model: the model in training.
         translator: around the same model.
         sentences: most sentences.
+        tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
+
+    Attributes:
+        signatures: sacrebleu's, of each metric.
     """
 
     def __init__(
-        self, dataset: Dataset, model: Seq2Seq, translator: Translator, sentences: int
+        self,
+        dataset: Dataset,
+        model: Seq2Seq,
+        translator: Translator,
+        sentences: int,
+        tokenize: str,
     ) -> None:
         columns = ["source", "target", "source_ids", "target_ids"]
         table = pa.concat_tables(dataset.read("valid", columns))
@@ -61,8 +72,10 @@ class Validator:
         table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
         self._translator = translator
         self._sources = table["source"].to_pylist()
-        vocabulary = dataset.target_vocabulary
-        self._references = [vocabulary.standardise(text) for text in table["target"].to_pylist()]
+        self._references = table["target"].to_pylist()
+        cleaning = DataSettings.model_validate(dataset.settings)
+        self._form = forms_of(dataset.info["tokenizer"]["kind"], cleaning)[0]
+        self._tokenize, self.signatures = tokenize, signatures(tokenize)
         self._batches = list(_in_order_of_length(table))
         self._sums = _compile_sums(model)
 
@@ -76,12 +89,15 @@ class Validator:
         for batch in self._batches:
             sums = [float(value) for value in self._sums(*batch)]
             loss, tokens, right = loss + sums[0], tokens + sums[1], right + sums[2]
-        hypotheses = [result.text for result in self._translator.translate(self._sources)]
+        results = self._translator.translate(self._sources)
+        scorer = Scorer(self._form, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
+        pairs = zip(results, self._references, strict=True)
+        scorer.add([(result.text, [reference]) for result, reference in pairs])
         return Validation(
             loss=loss / max(tokens, 1.0),
             accuracy=right / max(tokens, 1.0),
-            bleu=bleu(hypotheses, self._references),
-            chrf=chrf(hypotheses, self._references),
+            bleu=scorer.score("BLEU"),
+            chrf=scorer.score("chrF"),
             seconds=time.monotonic() - start,
         )
 

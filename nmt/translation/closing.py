@@ -98,6 +98,7 @@ def close(
         "verdict": verdict,
         "created": report["created"],
         "counts": counts,
+        "direction": info["direction"],
         "text": described(info["tokenizer"], cleaning_of(info)),
         "input_files": corpus.inputs,
         "versions": report["versions"],

@@ -10,6 +10,7 @@ from nmt.evaluation.baseline import Baseline
 from nmt.evaluation.comparison import LISTED
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
+from nmt.evaluation.signatures import differences as signature_differences
 from nmt.translation.scoring import Scoring
 
 _SPEEDS = ("sentences_per_second", "target_tokens_per_second")
@@ -31,7 +32,7 @@ def compared(
     """
     found = report["throughput"]
     speeds = {name: found[name] for name in _SPEEDS if found[name]}  # 0: nothing was decoded
-    return {
+    comparison = {
         "baseline": str(baseline.output.location),
         "baseline_model_id": baseline.output.manifest["model_id"],
         "baseline_created": earlier.get("created"),
@@ -39,6 +40,9 @@ def compared(
         "rates": _beside(report["rates"], earlier["rates"]),
         "throughput": _beside(speeds, earlier.get("throughput") or {}),
     }
+    if not comparison["metrics"]:
+        comparison["not_comparable"] = _not_comparable(report, earlier)
+    return comparison
 
 
 def bleu_of_both(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -46,7 +50,7 @@ def bleu_of_both(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> Mappi
     are, if they were scored alike."""
     paired = _bleu(report["comparison"]["metrics"])
     own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
-    if paired is not None or own is None or other is None or own["text"] != other["text"]:
+    if paired is not None or own is None or other is None or _not_comparable(report, earlier):
         return paired
     return {"score": own["score"], "baseline": other["score"]}
 
@@ -66,6 +70,17 @@ def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, d
 
 def _bleu(metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((entry for entry in metrics if entry["metric"] == "BLEU"), None)
+
+
+def _not_comparable(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> str | None:
+    """Why BLEU of the whole outputs cannot be compared; None where it can, or one has none."""
+    own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
+    if own is None or other is None:
+        return None
+    found = signature_differences(other["signature"], own["signature"])
+    if own["text"] != other["text"]:
+        found.append(f"text:{other['text']} → text:{own['text']}")
+    return f"BLEU cannot be compared with the baseline's: {', '.join(found)}" if found else None
 
 
 def differences(

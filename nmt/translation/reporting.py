@@ -11,6 +11,7 @@ from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.forms import forms_of
 from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.sentences import References, Sentence
+from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.process import peak_bytes
 from nmt.translation import attention, comparing, summary
 from nmt.translation.effort import throughput
@@ -68,7 +69,9 @@ def measure(
         baseline = Baseline(found)
     columns = [_grouping(output, records, column) for column in request.group_by]
     forms = forms_of(info["tokenizer"], cleaning_of(info))
-    scoring = Scoring(forms, columns, baseline)
+    # Asked for where it is used alone, for it tells what is not installed.
+    tokenize = tokenizer_for(request.tokenize, info["direction"]["target"]) if references else "13a"
+    scoring = Scoring(forms, tokenize, columns, baseline)
     if references or columns or baseline:
         everything = summary.sentences(output, records, references, others=request.group_by)
         scoring.read(everything)

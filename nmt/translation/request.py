@@ -54,6 +54,7 @@ class TranslateRequest:
     gate: bool = False
     drift: DriftSettings = field(default_factory=DriftSettings)
     gates: GateSettings = field(default_factory=GateSettings)
+    tokenize: str = "auto"
     notify: str | None = None
     cost_per_hour: float | None = None
     overwrite: bool = False
@@ -195,6 +196,7 @@ def identify(
         "baseline": None if baseline is None else str(baseline),
         "drift": request.drift.model_dump() if baseline else None,
         "gated": request.gate,
+        "tokenize": None if request.tokenize == "auto" else request.tokenize,
     }
     dictionary = request.search.dictionary
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}

@@ -23,6 +23,7 @@ class Scoring:
 
     Args:
         forms: in which the texts are scored, see `forms_of`.
+        tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         groupings: what to group by, in the order of the sentences' ``others``.
         baseline: an earlier output, or None.
     """
@@ -30,11 +31,12 @@ class Scoring:
     def __init__(
         self,
         forms: Sequence[Form],
+        tokenize: str,
         groupings: Sequence[Grouping] = (),
         baseline: Baseline | None = None,
     ) -> None:
-        self._scorers = [Scorer(form) for form in forms]
-        self._others = [Scorer(form) for form in forms]  # of the baseline
+        self._scorers = [Scorer(form, tokenize=tokenize) for form in forms]
+        self._others = [Scorer(form, tokenize=tokenize) for form in forms]  # of the baseline
         self._groupings, self._baseline, self._changes = groupings, baseline, Changes()
         self._lengths, self._rows = array("q"), array("q")
         self._paired = array("q")  # which of the scored sentences the baseline has, too

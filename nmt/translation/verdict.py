@@ -102,10 +102,12 @@ def _speed(throughput: dict[str, float]) -> str:
 
 
 def _comparison(found: dict[str, Any]) -> str:
+    reason = found.get("not_comparable")
+    remark = f"; {reason}" if reason else ""
     if not found["paired"]:
-        return "has no sentence in common with this translation"
+        return f"has no sentence in common with this translation{remark}"
     text = f"{percent(found['changed'])} of {number(found['paired'])} common sentences changed"
     for entry in found["metrics"]:
         text += f"; {entry['metric']} {signed(entry['difference'], 2)}"
         text += f" (one-sided p {p_value(entry['p'])})"
-    return text
+    return text + remark

@@ -17,6 +17,7 @@ from nmt.errors import StoreAway
 from nmt.storage import Location
 from nmt.training.best import BestModels
 from nmt.training.loop import Training
+from nmt.training.validation import Validation
 
 
 def weights_of(folder: Path) -> list[np.ndarray]:
@@ -101,7 +102,7 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     else:
         assert_same(found, seen[1])
     assert info["validation"]["bleu"] == max(mean, 9.0)
-    assert progress.best_bleu == 9.0
+    assert progress.best_score == 9.0
     assert len(validations_of(tmp_path)) == 5
     assert_same(work.model.get_weights(), seen[4])  # training could go on
 
@@ -144,7 +145,7 @@ def test_the_mean_is_made_once(dataset, tmp_path) -> None:
     instant(again, [])  # to validate would fail
     assert again.run() == progress
     # The checkpoint before the mean was the last one that was kept.
-    again.progress.averaged, again.progress.average_bleu = -1, -1.0
+    again.progress.averaged, again.progress.average_score = -1, None
     instant(again, [3.0])
     again.run()
     info = bundle.check(Location(tmp_path / "run/model"))
@@ -163,6 +164,29 @@ def test_models_of_steps_that_are_done_again_go(dataset, tmp_path) -> None:
     resumed.run()
     # The best but one was gone by then; none takes its place, and none of the lost time is left.
     assert kept(tmp_path / "resumed") == [2 * steps]
-    assert BestModels(resumed.output / "best", 2).present(resumed._folder.validations).keys() == {
-        2 * steps
-    }
+    best = BestModels(resumed.output / "best", 2, "bleu")
+    assert list(best.present(resumed._folder.validations)) == [2 * steps]
+
+
+@pytest.mark.parametrize(("metric", "best"), [("bleu", 2), ("chrf", 3), ("loss", 4)])
+def test_the_metric_decides_which_validation_is_best(dataset, tmp_path, metric, best) -> None:
+    """MODEL, RUN/best, validations.tsv and patience follow it, also when training is continued."""
+    values = [(4, 0, 10), (3, 9, 20), (2, 8, 30), (1, 7, 25), (5, 6, 5), (6, 5, 4)]
+    found = [Validation(float(loss), 0.5, bleu, chrf, 0.1) for loss, bleu, chrf in values]
+    settings: dict[str, Any] = {"epochs": 9, "metric": metric, "patience": 2, "keep_best": 1}
+    whole = training(dataset, tmp_path / "whole", **settings)
+    instant(whole, found)
+    progress, steps = whole.run(), whole.steps_per_epoch
+    assert progress.best_step == best * steps
+    assert (progress.finished, progress.step) == ("patience", (best + 2) * steps)
+    assert kept(tmp_path / "whole") == [best * steps]
+    marks = [line["best"] for line in validations_of(tmp_path / "whole")]
+    assert marks == ["yes" if epoch == best else "no" for epoch in range(1, best + 3)]
+    validation = bundle.check(Location(tmp_path / "whole/run/model"))["validation"]
+    assert (validation["step"], validation["metric"]) == (best * steps, metric)
+    assert "|tok:13a|" in validation["signature"]
+    resumed = interrupted(whole, tmp_path / "resumed", best * steps, **settings)
+    instant(resumed, found[best:])
+    again = resumed.run()
+    assert (again.best_step, again.best_score) == (progress.best_step, progress.best_score)
+    assert [line["best"] for line in validations_of(tmp_path / "resumed")] == marks

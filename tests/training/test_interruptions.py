@@ -65,9 +65,9 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
         assert resumed.progress.validated == (step // 4 * 4 or -1)
         progress = resumed.run()
         assert_same(weights(resumed), weights(whole))
-        assert (progress.best_step, progress.best_bleu) == (
+        assert (progress.best_step, progress.best_score) == (
             whole.progress.best_step,
-            whole.progress.best_bleu,
+            whole.progress.best_score,
         )
     folder = tmp_path / "from-2"  # it made all validations
     assert best_models(folder) == best_models(tmp_path / "whole")
@@ -306,7 +306,7 @@ def test_a_model_lost_amid_an_epoch_is_made_again(dataset, tmp_path) -> None:
     (model / "model.json").unlink()
     again = training(dataset, tmp_path, epochs=2)
     again.restore(tmp_path / "kept" / f"checkpoint-{steps + 1}")
-    assert (again.progress.stale, again.progress.best_bleu) == (0, 5.0)
+    assert (again.progress.stale, again.progress.best_score) == (0, 5.0)
     seen = instant(again, [9.0])
     again.run()
     assert_same(bundle.load(Location(model)).model.get_weights(), seen[0])

@@ -14,15 +14,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from corpora import make
 from models import TINY
 
 from nmt import bundle, cluster, lease
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.scores import signatures
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
-from nmt.training import job
+from nmt.training import job, validations
 from nmt.training.job import TrainRequest, train
 from nmt.training.progress import Progress
 
@@ -248,3 +250,23 @@ def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_
     request = asked(demo_dataset, tmp_path / "run", training={"ema_decay": 0.9})
     with pytest.raises(UnusableInput, match=r"ema_decay: 0\.0 → 0\.9"):
         train(request, dry_run=True)
+
+
+def test_validations_that_were_scored_otherwise_are_not_continued(
+    demo_dataset, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    output = Location(tmp_path / "run")
+    names, found = ("valid_loss", "accuracy", "bleu", "chrf", "seconds"), signatures("13a")
+    line: dict[str, Any] = {"step": 1, "epoch": 0, "best": True, **dict.fromkeys(names, 1.0)}
+    line |= {"signature": found["BLEU"], "chrf_signature": found["chrF"]}
+    request = asked(demo_dataset, tmp_path / "run")
+    (output / "config.yaml").write_text(yaml.safe_dump(job._config(request, demo_dataset)))
+    validations.write(output, [line])
+    assert validations.read(output) == [line]
+    train(request, dry_run=True)
+    validations.write(output, [{**line, "signature": signatures("char")["BLEU"]}])
+    for dry in (True, False):
+        with pytest.raises(UnusableInput, match="tok:char → tok:13a") as caught:
+            train(request, dry_run=dry)
+        assert "give another --output" in str(caught.value)

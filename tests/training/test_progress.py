@@ -1,6 +1,7 @@
 """Whether an earlier run of the same command had come to its end."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -40,9 +41,17 @@ def test_a_training_has_ended_when_no_larger_limit_is_asked_for(
 
 
 def test_what_another_release_wrote_can_be_read() -> None:
-    progress = Progress(step=7, best_bleu=3.5, finished="patience", epochs=4, max_minutes=2.5)
+    progress = Progress(step=7, best_score=3.5, finished="patience", epochs=4, max_minutes=2.5)
     values = dataclasses.asdict(progress)
     assert Progress.of(values) == progress
     assert Progress.of({**values, "of_another_release": 7}) == progress
     del values["max_minutes"]
     assert Progress.of(values).max_minutes is None
+
+
+def test_no_number_is_no_best_score() -> None:
+    progress, training = Progress(), TrainingSettings(patience=9)
+    for step, (score, best) in enumerate([(math.nan, False), (-3.5, True), (math.nan, False)]):
+        progress.step = step
+        assert progress.judge(score, training) == best
+    assert (progress.best_score, progress.best_step, progress.stale) == (-3.5, 1, 1)

@@ -88,7 +88,7 @@ WORKER = """
         "averages": [float(abs(a.numpy()).sum()) for a in work.optimizer.averages],
         "scale": progress.loss_scale,
         "step": progress.step,
-        "bleu": progress.bleu,
+        "bleu": progress.score,
     }))
 """
 

@@ -268,3 +268,23 @@ def test_what_cannot_be_used_is_refused_at_the_start(
     with pytest.raises(UnusableInput, match=message) as caught:
         check(request, bundle.check_all(request.models), corpus)
     assert "\n" not in str(caught.value)
+
+
+def test_scores_of_other_signatures_are_not_compared(saved_models, night, tmp_path) -> None:
+    """Of two nights without a common sentence, whole against whole."""
+    shutil.copytree(night / "before", tmp_path / "before")
+    file = tmp_path / "before/report/report.json"
+    report = json.loads(file.read_text())
+    report["scores"][0]["score"] = 99.0
+    file.write_text(json.dumps(report))
+    given = write(tmp_path / "in.parquet", list("abcdefghi"))
+    options: dict = {"reference_column": "target", "max_rejected": 1, "heatmaps": 0}
+    options |= {"baseline": Location(tmp_path / "before")}
+    alike = translate(saved_models[0], given, tmp_path / "a", **options)
+    assert "bleu" in [alarm["measure"] for alarm in alike.report["alarms"]]
+    assert alike.report["comparison"]["not_comparable"] is None
+    other = translate(saved_models[0], given, tmp_path / "b", tokenize="char", **options)
+    assert "bleu" not in [alarm["measure"] for alarm in other.report["alarms"]]
+    line = "BLEU cannot be compared with the baseline's: tok:13a → tok:char"
+    assert line in "\n".join(other.summary())
+    assert "|tok:char|" in other.report["scores"][0]["signature"]
