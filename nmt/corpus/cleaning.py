@@ -180,6 +180,11 @@ def _composed(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", match.group())
 
 
+def decode_entities(text: str) -> str:
+    """Write the characters for which entities stand, also doubly encoded ones, see above."""
+    return _ENTITY.sub(_decode, _NESTED.sub("&", text))
+
+
 def _decode(match: re.Match[str]) -> str:
     entity = match.group()
     # html.unescape alone would also take the prefix of a longer word (&notit; → ¬it;).

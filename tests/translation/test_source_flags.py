@@ -33,6 +33,8 @@ def test_several_lines_or_sentences(text: str) -> None:
             "Ah, no... maybe.",
         ),
         *("a < b and c > d", "<3", "x <y@example.org> z", "R&D &amp; more", "1 &lt; 2", "a.B.c"),
+        *("x<y>z", "if a<b and c>d", "std::vector<std::string>", "see <file> or <name>"),
+        *("Рис. Один", "bzw. Hunde", "inkl. Futter", "etc. The rest"),
         *("«Стой!» сказал он", "“Really?” she asked."),
     ],
 )
@@ -44,6 +46,7 @@ def test_a_single_sentence_has_no_flag(text: str) -> None:
     "text",
     [
         *("A <b>dog</b>", "<br/>x", "x<br>", '<a href="x?a=1&b=2">y</a>', "&lt;i&gt;x&lt;/i&gt;"),
+        *("&#60;b&#62;x", "&amp;lt;b&amp;gt;x", '<g id="1">x', "<ph>x</ph>", '<input on id="x">'),
         *("<!-- x -->", "<!DOCTYPE html>", "<x:g id='1'/> dog", "</p>", "<![CDATA[x]]>"),
     ],
 )
