@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import langcodes
 from fontTools.unicodedata import script, script_name
+from langcodes.data_dicts import LIKELY_SUBTAGS
 
 UNDETERMINED = "und"  # ISO 639's code for it
 
@@ -60,8 +61,13 @@ def language_code(text: str) -> str:
 
 
 def script_of(language: str) -> str:
-    """The script that a language is written in by its code, or usually: ``Latn``, ``Jpan``."""
-    return langcodes.Language.get(language).maximize().script or ""
+    """The script that a language is written in by its code, or usually: ``Latn``, ``Jpan``.
+
+    Empty where nothing is known: of other languages than CLDR's, and of ``und`` or ``mul``.
+    """
+    tag = langcodes.Language.get(language)
+    known = tag.script or tag.language in LIKELY_SUBTAGS
+    return tag.maximize().script or "" if known else ""
 
 
 def count_scripts(texts: Iterable[str]) -> Counter[str]:
@@ -97,12 +103,12 @@ def language_of(scripts: Mapping[str, int]) -> str:
 def contradiction(language: str, scripts: Mapping[str, int]) -> str | None:
     """What is odd about a text that is not in the script of its language; None if it is."""
     expected = script_of(language)
-    if language == UNDETERMINED or not sum(scripts.values()):
+    if not expected or not sum(scripts.values()):
         return None
     if _share(scripts, _MIXED.get(expected, (expected,))) >= 0.5:
         return None
     main = max(scripts, key=lambda name: scripts[name])
-    base = langcodes.Language.get(language).language
+    base = langcodes.Language.get(language).language or UNDETERMINED
     return (
         f"most letters are {script_name(main)}; check which side is which, or give {base}-{main} "
         "if that is meant"

@@ -57,8 +57,8 @@ def test_what_is_no_code_is_refused(given):
 
 
 def test_the_script_of_a_language():
-    codes = ["de", "ja", "ko", "zh", "zh-TW", "ja-Latn", "shn", "dz", "und"]
-    scripts = ["Latn", "Jpan", "Kore", "Hans", "Hant", "Latn", "Mymr", "Tibt", "Latn"]
+    codes = ["de", "ja", "ko", "zh", "zh-TW", "ja-Latn", "shn", "dz", "und", "mul", "hbo"]
+    scripts = ["Latn", "Jpan", "Kore", "Hans", "Hant", "Latn", "Mymr", "Tibt", "", "", ""]
     assert list(map(script_of, codes)) == scripts
 
 
@@ -73,4 +73,7 @@ def test_a_text_in_another_script_contradicts_its_language(language):
 
 def test_letters_that_say_nothing_contradict_nothing():
     assert contradiction("ja", count_scripts(["1234 ..."])) is None
+    assert contradiction("mul", count_scripts([TEXTS["ja"]])) is None
+    assert contradiction("hbo", count_scripts([TEXTS["he"]])) is None
+    assert "und-Latn" in contradiction("und-Cyrl", count_scripts([TEXTS["und"]]))
     assert contradiction("sr-Latn", count_scripts(["Danas je lepo vreme."])) is None
