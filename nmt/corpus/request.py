@@ -13,7 +13,7 @@ from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.settings import DataSettings
 from nmt.storage import Location
-from nmt.vocabulary.special import BLANK, SPECIALS
+from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
@@ -112,7 +112,13 @@ def describe(
 def _check_symbols(settings: DataSettings) -> None:
     if settings.symbols and settings.tokenizer != "spm":
         raise UnusableInput("data.symbols goes with --tokenizer spm only")
-    for symbol in settings.symbols:
+    for number, symbol in enumerate(settings.symbols):
+        if symbol in settings.symbols[:number]:
+            raise UnusableInput(f"data.symbols: '{symbol}' stands there twice; give it once")
+        if is_byte(symbol):
+            raise UnusableInput(
+                f"data.symbols: '{symbol}' cannot be a symbol; SentencePiece writes a byte so"
+            )
         if not symbol or symbol in SPECIALS or any(map(str.isspace, symbol)) or BLANK in symbol:
             raise UnusableInput(
                 f"data.symbols: '{symbol}' cannot be a symbol; write a text without blanks and "
