@@ -41,6 +41,7 @@ def comparison(
         "paired": number(comparison["paired"]) if comparison.get("paired") else None,
         "changed": percent(comparison.get("changed")),
         "sentences": number(comparison.get("sentences")),
+        "not_comparable": comparison.get("not_comparable"),
         "rates": beside,
         "rows": [
             {

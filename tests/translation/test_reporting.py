@@ -287,4 +287,5 @@ def test_scores_of_other_signatures_are_not_compared(saved_models, night, tmp_pa
     assert "bleu" not in [alarm["measure"] for alarm in other.report["alarms"]]
     line = "BLEU cannot be compared with the baseline's: tok:13a → tok:char"
     assert line in "\n".join(other.summary())
+    assert line in html.unescape((tmp_path / "b/report/index.html").read_text())
     assert "|tok:char|" in other.report["scores"][0]["signature"]
