@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from nmt.errors import UnusableInput
 from nmt.vocabulary.lexicon import DEPTH
@@ -19,6 +20,15 @@ Tokenizer = Literal["auto", "13a", "none", "intl", "char", "zh", "ja-mecab", "ko
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """``gate.suspicious=true`` would be a limit of 1, which nothing exceeds."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and {kind, *get_args(kind)} & {int, float}:
+            raise PydanticCustomError("number_type", "Input should be a number")
+        return value
 
 
 class DataSettings(_Group):

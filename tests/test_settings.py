@@ -90,6 +90,8 @@ def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
         ({"assignments": ["model.attention=luong"]}, "'model.attention'"),
         ({"assignments": ["training.dropout=1"]}, "'training.dropout'"),
         ({"assignments": ["model.tie_embeddings=2"]}, "'model.tie_embeddings'"),
+        ({"assignments": ["gate.suspicious=true"]}, "'gate.suspicious': input should be a number"),
+        ({"assignments": ["training.epochs=true"]}, "input should be a number, not True"),
         ({"config": {"search": {"beamsize": 3}}}, "did you mean 'beam_size'?"),
         ({"config": {"search": {3: 4}}}, "'search.3'"),
     ],
