@@ -63,11 +63,17 @@ def language_code(text: str) -> str:
 def script_of(language: str) -> str:
     """The script that a language is written in by its code, or usually: ``Latn``, ``Jpan``.
 
-    Empty where nothing is known: of other languages than CLDR's, and of ``und`` or ``mul``.
+    Empty where nothing is known: of other languages than CLDR's, of ``und`` or ``mul``, and of what
+    is no code.
     """
-    tag = langcodes.Language.get(language)
-    known = tag.script or tag.language in LIKELY_SUBTAGS
-    return tag.maximize().script or "" if known else ""
+    try:
+        tag = langcodes.Language.get(language)
+    except langcodes.LanguageTagError:
+        return ""
+    for known in (tag, tag.prefer_macrolanguage()):  # of cmn it is zh
+        if known.script or known.language in LIKELY_SUBTAGS:
+            return known.maximize().script or ""
+    return ""
 
 
 def count_scripts(texts: Iterable[str]) -> Counter[str]:

@@ -57,8 +57,38 @@ def test_what_is_no_code_is_refused(given):
 
 
 def test_the_script_of_a_language():
-    codes = ["de", "ja", "ko", "zh", "zh-TW", "ja-Latn", "shn", "dz", "und", "mul", "hbo"]
-    scripts = ["Latn", "Jpan", "Kore", "Hans", "Hant", "Latn", "Mymr", "Tibt", "", "", ""]
+    codes = [
+        "de",
+        "ja",
+        "ko",
+        "zh",
+        "zh-TW",
+        "ja-Latn",
+        "shn",
+        "dz",
+        "cmn",
+        "arb",
+        "und",
+        "mul",
+        "hbo",
+        "source",
+    ]
+    scripts = [
+        "Latn",
+        "Jpan",
+        "Kore",
+        "Hans",
+        "Hant",
+        "Latn",
+        "Mymr",
+        "Tibt",
+        "Hans",
+        "Arab",
+        "",
+        "",
+        "",
+        "",
+    ]
     assert list(map(script_of, codes)) == scripts
 
 

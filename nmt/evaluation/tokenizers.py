@@ -40,14 +40,14 @@ def tokenizer_for(tokenize: str, language: str) -> str:
     """
     if tokenize != "auto":
         if not _is_installed(tokenize):
-            raise UnusableInput(f"tokenize={tokenize}: is not installed; {_INSTALL}")
+            raise UnusableInput(f"the tokenizer {tokenize} is not installed; {_INSTALL}")
         return tokenize
     best = _OF_SCRIPT.get(script_of(language), "13a")
     if _is_installed(best):
         return best
     say(
-        f"warning: BLEU and TER count characters (tok:char), for {best} is not installed, which "
-        f"finds the words of '{language}'; {_INSTALL}"
+        f"warning: {best} is not installed, so BLEU and TER of '{language}' count characters "
+        f"(tok:char); {_INSTALL}"
     )
     return "char"
 

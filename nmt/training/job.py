@@ -269,7 +269,8 @@ def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> No
     for line in preview(dataset, request.settings, request.workers, request.devices):
         say(line)
     say("settings  of the data as they were prepared, and of this training:")
-    text = yaml.safe_dump(config["settings"], sort_keys=False, allow_unicode=True)
+    settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     say(textwrap.indent(text, "  ").rstrip())
 
 

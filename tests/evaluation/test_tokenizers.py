@@ -50,7 +50,7 @@ def test_a_tokenizer_that_is_named_is_taken_or_refused(extra) -> None:
     if extra:
         assert tokenizer_for("ja-mecab", "de") == "ja-mecab"
     else:
-        with pytest.raises(UnusableInput, match="ja-mecab: is not installed; install the extra"):
+        with pytest.raises(UnusableInput, match="ja-mecab is not installed; install the extra"):
             tokenizer_for("ja-mecab", "de")
 
 
