@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,8 +17,10 @@ import yaml
 from nmt.configuration import nearest
 from nmt.console import say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
+from nmt.local_files import check_file
 from nmt.settings import Settings
 from nmt.storage import Location
+from nmt.uris import is_utf8, scheme_of
 from nmt.yaml_text import describe_problem, parse_yaml
 
 _INTERRUPTED = 130
@@ -34,7 +35,7 @@ def run(command: Callable[..., None]) -> None:
     ends with another status raises ``typer.Exit``.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(_with_finite_numbers(command))
+    app.command()(_with_sound_values(command))
     try:
         status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
@@ -53,14 +54,19 @@ def run(command: Callable[..., None]) -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _with_finite_numbers(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, but for options that are NaN or infinite, which no bound keeps out."""
+def _with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, but for options that are NaN or infinite, which no bound keeps out, and for
+    texts that are no UTF-8, which could not be stored."""
 
     @functools.wraps(command)
     def checked(**options: Any) -> None:
         for name, value in options.items():
+            option = f"--{name.replace('_', '-')}"
             if isinstance(value, float) and not math.isfinite(value):
-                raise UnusableInput(f"--{name.replace('_', '-')} {value}: give a finite number")
+                raise UnusableInput(f"{option} {value}: give a finite number")
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and not is_utf8(text):
+                    raise UnusableInput(f"{option} {text}: not UTF-8; give another text or name")
         command(**options)
 
     return checked
@@ -115,12 +121,11 @@ def read_config(name: str | None, spelled: bool = False) -> dict[str, Any]:
     """
     if not name:
         return {}
+    # A relative path is fine even in a submitted job: the file came with its code.
+    location = Location(name if scheme_of(name) else os.path.abspath(name))
+    check_file(location)
     try:
-        # A relative path is fine even in a submitted job: the file came with its code.
-        data = Location(name).read_bytes() if "://" in name else Path(name).read_bytes()
-        content = parse_yaml(data.decode("utf-8-sig"), spelled)
-    except OSError as error:
-        raise UnusableInput(f"{name}: cannot be read: {error.strerror}") from None
+        content = parse_yaml(location.read_bytes().decode("utf-8-sig"), spelled)
     except UnicodeDecodeError:
         raise UnusableInput(f"{name}: not UTF-8; save it as UTF-8") from None
     except yaml.YAMLError as error:

@@ -48,6 +48,11 @@ def unquote(name: str) -> str:
     return urllib.parse.unquote(name)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name could be decoded: what could not stands in it as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def split_options(uri: str) -> tuple[str, str]:
     """Cut a remote URI into its one spelling, without a slash at the end, and its options.
 
@@ -79,11 +84,10 @@ def local_path(text: str) -> str:
                 "absolute path or a URI"
             )
         path = os.path.abspath(path)
-    try:
-        if b"\0" in path.encode("utf-8"):
-            raise UnusableInput(f"{text}: no name of a file, for it holds a NUL; check it")
-    except UnicodeEncodeError:
-        raise UnusableInput(f"{path}: a name that is not UTF-8; rename the file") from None
+    if "\0" in path:
+        raise UnusableInput(f"{text}: no name of a file, for it holds a NUL; check it")
+    if not is_utf8(path):
+        raise UnusableInput(f"{path}: a name that is not UTF-8; rename it")
     return os.path.normpath(path)
 
 

@@ -257,6 +257,10 @@ def test_a_settings_file_that_is_not_there(tmp_path) -> None:
         assert status == 2
         assert error.startswith(f"error: {name}")
         assert len(error.strip().splitlines()) == 1
+    os.mkfifo(tmp_path / "pipe")  # it would be read twice: for options, and for settings
+    status, error, _ = run("--config", str(tmp_path / "pipe"))
+    assert (status, error.count("\n")) == (2, 1)
+    assert "a pipe cannot be read" in error
     (tmp_path / "latin.yaml").write_bytes(b"output: K\xf6ter\n")
     status, error, _ = run("--config", str(tmp_path / "latin.yaml"))
     assert (status, error.count("\n")) == (2, 1)
@@ -278,6 +282,14 @@ def test_each_end_has_its_status() -> None:
 def test_a_message_shows_names_as_they_are(name) -> None:
     status, error, _ = run("--data", name, "--output", "o")
     assert (status, error) == (2, f"error: {name}: give other data\n")
+
+
+def test_an_option_that_is_not_utf8_is_refused_and_shown() -> None:
+    for option in ("--output", "--references", "--workers", "--set"):
+        given = {"--data": "d", "--output": "o", option: os.fsdecode(b"K\xf6")}
+        status, error, _ = run(*(word for pair in given.items() for word in pair))
+        assert (status, error.count("\n")) == (2, 1)
+        assert "K\\xf6: not UTF-8" in error
 
 
 def test_the_cluster_is_named_by_option_or_environment() -> None:
