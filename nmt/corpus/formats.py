@@ -95,7 +95,8 @@ PAIRS = Accepted(
     tables=True,
 )
 SENTENCES = Accepted(
-    ("text", "gzip", "parquet"), "give UTF-8 text, one sentence a line (also in .gz), or .parquet"
+    ("text", "gzip", "parquet"),
+    "give UTF-8 text, one sentence a line (also in .gz), or .parquet; a glob leaves others out",
 )
 LINES = Accepted(("text", "gzip"), "give UTF-8 text, line-aligned (also in .gz)")
 ENTRIES = Accepted(
