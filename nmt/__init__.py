@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Translation", "Translator", "__version__", "load_model"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # On first use, so that importing a part of the package does not load TensorFlow.
     if name in __all__:

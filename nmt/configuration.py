@@ -6,11 +6,12 @@ Later ones win, in this order. An unknown key is an error that proposes the near
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
@@ -73,14 +74,52 @@ def resolve(
             if key not in fields:
                 hint = nearest(str(key), fields)
                 raise UnusableInput(f"setting '{group}.{key}' is unknown; {hint}")
+    return validated(Settings, values, "setting '{}'")
+
+
+_Group = TypeVar("_Group", bound=BaseModel)
+
+
+def validated(kind: type[_Group], values: Mapping[str, Any], name: str) -> _Group:
+    """Make settings of values.
+
+    Args:
+        kind: of the settings.
+        values: as given.
+        name: what messages call a setting, with ``{}`` in the place of its name.
+
+    Raises:
+        UnusableInput: a value of the wrong kind, or outside its bounds, which are named.
+    """
     try:
-        return Settings.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UnusableInput(
-            f"setting '{name}': {first['msg'].lower()}, not {first['input']!r}"
-        ) from None
+    place = [part for part in first["loc"] if isinstance(part, str)]
+    problem = first["msg"].lower()
+    if bounds := _bounds(kind, place) if first["type"].endswith(_OUTSIDE) else "":
+        problem = f"must be {bounds}"
+    given = reprlib.repr(first["input"])
+    raise UnusableInput(f"{name.format('.'.join(map(str, first['loc'])))}: {problem}, not {given}")
+
+
+_OUTSIDE = ("_than", "_than_equal", "finite_number")  # ends of pydantic's names of such errors
+_WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
+    """The bounds of a setting in words."""
+    *groups, key = place
+    for group in groups:
+        kind = kind.model_fields[group].annotation  # type: ignore[assignment]
+    metadata = kind.model_fields[key].metadata
+    found = [
+        f"{words} {bound:,}" if isinstance(bound, int) else f"{words} {bound}"
+        for attribute, words in _WORDS.items()
+        for one in metadata
+        if (bound := getattr(one, attribute, None)) is not None
+    ]
+    return " and ".join(found)
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -11,6 +11,10 @@ class UnusableInput(Exception):
     exit_status = 2
 
 
+class NoText(UnusableInput, TypeError):
+    """What Python code gave as a text is none: a TypeError, as Python's own functions raise it."""
+
+
 class JobFailed(Exception):
     """The work itself failed, although what was asked was right: exit status 1."""
 

@@ -16,6 +16,10 @@ from nmt.vocabulary.lexicon import DEPTH
 LARGEST_SEED = 2**31 - 1
 Metric = Literal["bleu", "chrf", "loss"]
 Tokenizer = Literal["auto", "13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab"]
+_LONGEST = 100_000  # tokens of a sentence, of whatever side
+_WIDEST = 1000  # hypotheses
+_LARGEST_VOCABULARY = 2**30
+_COLDEST = 0.001  # temperature at which logits divided by it are still far from overflow
 
 
 class _Group(BaseModel):
@@ -330,38 +334,50 @@ class TrainingSettings(_Group):
 class SearchSettings(_Group):
     """How the decoder searches. Validation while training is greedy, with the same limits."""
 
-    beam_size: int = Field(1, ge=1, description="Hypotheses kept; 1 is greedy search.")
+    beam_size: int = Field(1, ge=1, le=_WIDEST, description="Hypotheses kept; 1 is greedy search.")
     length_penalty: float = Field(
-        1.0, ge=0, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
+        1.0, ge=0, le=10, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
     )
     coverage_penalty: float = Field(
         0.0,
         ge=0,
+        le=100,
         description="β of the penalty on source tokens that were not looked at (Wu et al. 2016, "
         "equation 14); beam only, 0 is off.",
     )
     n_best: int = Field(
         1,
         ge=1,
+        le=_WIDEST,
         description="So many different translations of each sentence, best first; at most "
         "beam_size.",
     )
     min_length: int = Field(
-        0, ge=0, description="A translation has at least so many tokens, its end not counted."
+        0,
+        ge=0,
+        le=_LONGEST,
+        description="A translation has at least so many tokens, its end not counted.",
     )
     min_length_ratio: float = Field(
-        0.0, ge=0, description="A translation has at least ratio · source tokens tokens."
+        0.0, ge=0, le=100, description="A translation has at least ratio · source tokens tokens."
     )
     no_repeat_ngram: int = Field(
-        0, ge=0, description="No n-gram of this size occurs twice in a translation; 0 is off."
+        0,
+        ge=0,
+        le=100,
+        description="No n-gram of this size occurs twice in a translation; 0 is off.",
     )
     temperature: float = Field(
         0.0,
         ge=0,
+        le=100,
         description="Above 0, words are drawn at random, from logits divided by it; 0 is off.",
     )
     top_k: int = Field(
-        0, ge=0, description="Draw among the so many likeliest words; 0 is all of them."
+        0,
+        ge=0,
+        le=_LARGEST_VOCABULARY,
+        description="Draw among the so many likeliest words; 0 is all of them.",
     )
     top_p: float = Field(
         1.0,
@@ -384,14 +400,20 @@ class SearchSettings(_Group):
         "tokens are looked at: faster, not exact. 0 allows the whole vocabulary.",
     )
     shortlist_common: int = Field(
-        2000, ge=1, description="The most frequent target tokens, always on the shortlist."
+        2000,
+        ge=1,
+        le=_LARGEST_VOCABULARY,
+        description="The most frequent target tokens, always on the shortlist.",
     )
     max_length_ratio: float = Field(
-        2.0, gt=0, description="A translation has at most ratio · source tokens + extra tokens."
+        2.0,
+        gt=0,
+        le=100,
+        description="A translation has at most ratio · source tokens + extra tokens.",
     )
-    max_length_extra: int = Field(10, ge=1, description="See max_length_ratio.")
+    max_length_extra: int = Field(10, ge=1, le=_LONGEST, description="See max_length_ratio.")
     max_source_length: int = Field(
-        400, ge=1, description="Most tokens that are translated at once; see too_long."
+        400, ge=1, le=_LONGEST, description="Most tokens that are translated at once; see too_long."
     )
     too_long: Literal["split", "reject"] = Field(
         "split",
@@ -399,7 +421,10 @@ class SearchSettings(_Group):
         "sentences and translated piece by piece, or rejected as too_long.",
     )
     max_split_length: int = Field(
-        4000, ge=1, description="A source of more tokens is rejected as too_long in any case."
+        4000,
+        ge=1,
+        le=10_000_000,
+        description="A source of more tokens is rejected as too_long in any case.",
     )
     replace_unknown: bool = Field(
         True,
@@ -541,6 +566,11 @@ def check_search(settings: SearchSettings) -> None:
         raise UnusableInput(
             "search.temperature draws words at random, and a beam keeps the best; set "
             "search.beam_size=1, or search.temperature=0"
+        )
+    if 0 < settings.temperature < _COLDEST:
+        raise UnusableInput(
+            f"search.temperature={settings.temperature} is so low that nothing is left to draw; "
+            f"set at least {_COLDEST}, or 0 for the likeliest words"
         )
     if not settings.temperature and (settings.top_k or settings.top_p < 1):
         raise UnusableInput(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from threading import Lock
+from typing import Any, NoReturn
 
 import numpy as np
-from pydantic import ValidationError
 
 from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
-from nmt.configuration import nearest
+from nmt.configuration import nearest, validated
 from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
@@ -22,6 +22,7 @@ from nmt.translation.pieces import cut, join
 from nmt.translation.rendering import Part, Renderer
 from nmt.translation.result import EMPTY, Score, Translation, different
 from nmt.translation.screening import Screen, cleaning_of, most_tokens
+from nmt.translation.sentences import sentences, text_of
 from nmt.translation.source_flags import source_flags
 from nmt.translation.survival import lacks_memory
 from nmt.vocabulary.base import Segmented
@@ -32,6 +33,9 @@ __all__ = ["Score", "Translation", "Translator", "load_model"]
 
 class Translator:
     """Translate with a loaded model.
+
+    Threads may share one, and each gets the translations that it would get alone. Other processes
+    load the model themselves: it cannot be pickled or copied.
 
     Args:
         bundle: the model with its vocabularies.
@@ -50,12 +54,23 @@ class Translator:
     ) -> None:
         self.bundle = bundle
         self.search_settings = search or SearchSettings()
+        if batch_size is not None and batch_size < 1:
+            raise UnusableInput(
+                f"batch_size: must be at least 1, not {batch_size}; None goes by tokens"
+            )
         self.batch_size = batch_size
         self.packing, self.tuning = Packing(), BatchTuning()
         cleaning = cleaning_of(bundle.info)
         self.screen = Screen(bundle.source_vocabulary, cleaning, self.search_settings)
         self._searchers: dict[SearchSettings, object] = {}
+        self._lock = Lock()
         self._renderer = Renderer(bundle, self.clean)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Translator cannot be pickled or copied: call nmt.load_model in each process; "
+            "threads of one process may share it"
+        )
 
     @property
     def model_id(self) -> str:
@@ -66,20 +81,21 @@ class Translator:
         """The text as the model sees it: cleaned as the training data were."""
         return self.screen.clean(text)
 
-    def translate(self, texts: Sequence[str], **options: Any) -> list[Translation]:
+    def translate(self, texts: Iterable[str], **options: Any) -> list[Translation]:
         """Translate sentences, in order.
 
         Args:
-            texts: one sentence each; an empty or blank one is translated to an empty one.
+            texts: one sentence each, in any iterable: a list, a generator, a column. They count by
+                position. An empty or blank one is translated to an empty one.
             options: settings of the search instead of the translator's, e.g. ``beam_size=5``;
                 None takes the translator's.
 
         Raises:
             UnusableInput: an option that there is not or that does not fit, a text of more
-                tokens than are translated, or `texts` is a single string.
+                tokens than are translated.
+            NoText: an element that is no string, or a single string in the place of many.
         """
-        if isinstance(texts, str):
-            raise UnusableInput("translate() takes a list of sentences; write [text]")
+        texts = sentences(texts)
         settings = self._settings(options)
         searcher = self._searcher(settings)
         cleaned = [self.clean(text) for text in texts]
@@ -125,12 +141,12 @@ class Translator:
             )
         return results
 
-    def force(self, texts: Sequence[str], references: Sequence[str]) -> list[Translation]:
+    def force(self, texts: Iterable[str], references: Iterable[str]) -> list[Translation]:
         """Run the model along given translations (forced decoding).
 
         Args:
-            texts: source sentences.
-            references: a translation for each.
+            texts: source sentences, as `translate` takes them.
+            references: a translation for each, by position.
 
         Returns:
             The references as translations with the model's attention and score.
@@ -138,6 +154,7 @@ class Translator:
         Raises:
             UnusableInput: as `score` does.
         """
+        texts, references = _paired(texts, references)
         results = [EMPTY] * len(texts)
         for row, source, target, likely, weights in self._forced(texts, references):
             words = self.screen.stored_words(references[row])
@@ -155,18 +172,20 @@ class Translator:
             )
         return results
 
-    def score(self, texts: Sequence[str], references: Sequence[str]) -> list[Score]:
+    def score(self, texts: Iterable[str], references: Iterable[str]) -> list[Score]:
         """Say how likely given translations are: in all, and token by token.
 
         Args:
-            texts: source sentences. An empty one is translated to an empty one for certain, so
-                anything else has the probability 0.
-            references: a translation for each.
+            texts: source sentences, as `translate` takes them. An empty one is translated to an
+                empty one for certain, so anything else has the probability 0.
+            references: a translation for each, by position.
 
         Raises:
             UnusableInput: as many references as texts are needed, and no text or reference of
                 more tokens than ``search.max_source_length``.
+            NoText: see `translate`.
         """
+        texts, references = _paired(texts, references)
         vocabulary = self.bundle.target_vocabulary
         results = [
             Score(0.0 if not self.clean(reference) else -float("inf"), [], [])
@@ -209,10 +228,11 @@ class Translator:
         if reference is not None and (options or isinstance(text, Translation)):
             what = "a Translation" if isinstance(text, Translation) else "options of the search"
             raise UnusableInput(f"along a reference nothing is searched; leave {what} out")
+        text = text_of(text, "the sentence", Translation)
         if reference is None:
             (result,) = self._translated([text], options)
         else:
-            (result,) = self.force([str(text)], [reference])
+            (result,) = self.force([text], [text_of(reference, "the reference")])
         image = _draw(text, result, words, caption="reference" if reference else "")
         Location(path).write_bytes(image)
         _tell_missing([image])
@@ -241,7 +261,7 @@ class Translator:
         """
         from nmt.report.sheet import contact_sheet
 
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        texts = sentences(texts, also=Translation)
         results = self._translated(texts, options)
         drawn = [_draw(text, result, words) for text, result in zip(texts, results, strict=True)]
         Location(path).write_bytes(contact_sheet(drawn))
@@ -264,24 +284,20 @@ class Translator:
             if key not in SearchSettings.model_fields:
                 hint = nearest(key, SearchSettings.model_fields)
                 raise UnusableInput(f"the search has no setting '{key}'; {hint}")
-        try:
-            return SearchSettings.model_validate({**self.search_settings.model_dump(), **values})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UnusableInput(
-                f"{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}"
-            ) from None
+        return validated(SearchSettings, {**self.search_settings.model_dump(), **values}, "{}")
 
     def _searcher(self, settings: SearchSettings):
         from nmt.search.searcher import Searcher
 
-        if settings not in self._searchers:
-            banned = self.bundle.target_vocabulary.never_chosen
-            self._renderer.dictionary(settings.dictionary)  # now, and not in the middle of a corpus
-            self._searchers[settings] = Searcher(
-                self.bundle.model, settings, banned, self.bundle.lexicon
-            )
-        return self._searchers[settings]
+        with self._lock:
+            if settings not in self._searchers:
+                banned = self.bundle.target_vocabulary.never_chosen
+                # Now, and not in the middle of a corpus.
+                self._renderer.dictionary(settings.dictionary)
+                self._searchers[settings] = Searcher(
+                    self.bundle.model, settings, banned, self.bundle.lexicon
+                )
+            return self._searchers[settings]
 
     def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Segmented]:
         """The pieces of a cleaned text, mostly one; none where it holds nothing."""
@@ -309,7 +325,8 @@ class Translator:
         lengths = [len(segment.ids) + 1 for segment in segments]
         for rows in pack(lengths, self.batch_size, tokens):
             ids = _padded([[*segments[row].ids, EOS] for row in rows])
-            self.packing.add(sum(lengths[row] for row in rows), ids)
+            with self._lock:
+                self.packing.add(sum(lengths[row] for row in rows), ids)
             yield rows, ids
 
     def _forced(
@@ -317,8 +334,6 @@ class Translator:
     ) -> Iterator[tuple[int, Segmented, Segmented, np.ndarray, np.ndarray]]:
         """For each text that holds something: its row, source and target, the log-probability
         of each target token and of EOS, and the attention with its padding."""
-        if len(texts) != len(references):
-            raise UnusableInput(f"{len(texts)} texts, but {len(references)} references")
         settings = self.search_settings.model_copy(update={"too_long": "reject"})
         searcher = self._searcher(self.search_settings)
         vocabulary = self.bundle.target_vocabulary
@@ -347,6 +362,16 @@ class Translator:
                 row, segment = sources[place]
                 count = len(targets[row].ids) + 1
                 yield row, segment, targets[row], likely[i, :count], weights[i]
+
+
+def _paired(texts: Iterable[str], references: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Texts and their references, as many."""
+    texts, references = sentences(texts), sentences(references, "reference")
+    if len(texts) != len(references):
+        raise UnusableInput(
+            f"{len(texts)} texts, but {len(references)} references; give one for each"
+        )
+    return texts, references
 
 
 def _draw(text: str | Translation, result: Translation, words: bool, caption: str = "") -> bytes:

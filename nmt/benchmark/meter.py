@@ -100,8 +100,8 @@ class Meter:
         training = settings.training
         source, target = self._dataset.source_vocabulary, self._dataset.target_vocabulary
         keras.utils.set_random_seed(training.seed)
-        with dtype_policy(training.precision):
-            model = Seq2Seq(settings.model, source.size, target.size, training.dropout_rates)
+        sizes, policy = (source.size, target.size), dtype_policy(training.precision)
+        model = Seq2Seq(settings.model, *sizes, training.dropout_rates, policy)
         optimizer = SummedAdam.of(training)
         optimizer.build(model.trainable_variables)
         step = make_train_step(

@@ -7,10 +7,17 @@ its TensorFlow backend and both told to be quiet.
 import os
 
 from nmt.console import silenced
+from nmt.errors import UnusableInput
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 with silenced():  # TensorFlow prints notes before it reads its log level
-    import keras  # noqa: F401
+    import keras
     import tensorflow  # noqa: F401
+
+if keras.backend.backend() != "tensorflow":
+    raise UnusableInput(
+        f"Keras is in use with {keras.backend.backend()} in this process, and the model needs its "
+        "TensorFlow backend; import nmt.model before keras, or set KERAS_BACKEND=tensorflow"
+    )

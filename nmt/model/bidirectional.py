@@ -30,7 +30,9 @@ class BidirectionalGRU(keras.layers.Bidirectional):
         place: int = 5,
         **kwargs,
     ) -> None:
-        layer = keras.layers.GRU(units, return_sequences=True, return_state=True, name="gru")
+        layer = keras.layers.GRU(
+            units, return_sequences=True, return_state=True, name="gru", dtype=kwargs.get("dtype")
+        )
         super().__init__(layer, merge_mode="concat", **kwargs)
         self.units, self.state_dropout, self.place = units, state_dropout, place
         self.normalised = normalised

@@ -50,7 +50,9 @@ class AttentionDecoder(keras.layers.Layer):
         self.units, self.state_dropout = units, state_dropout
         self.state_size = units
         self.attention = (
-            BahdanauAttention(attention_units, name="attention") if attention_units else None
+            BahdanauAttention(attention_units, name="attention", dtype=self.dtype_policy)
+            if attention_units
+            else None
         )
 
     def build(self, embedding_dim: int, memory_dim: int) -> None:

@@ -33,11 +33,14 @@ class Encoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.embedding, self.units, self.rates = embedding, units, rates
-        self.gru = BidirectionalGRU(units, layer_norm, rates.state, name="bidirectional")
-        self.upper = [
-            BidirectionalGRU(units, layer_norm, rates.state, 20 * n, name=f"bidirectional_{n}")
-            for n in range(2, layers + 1)
-        ]
+
+        def gru(name: str, **place: int) -> BidirectionalGRU:
+            return BidirectionalGRU(
+                units, layer_norm, rates.state, **place, name=name, dtype=self.dtype_policy
+            )
+
+        self.gru = gru("bidirectional")
+        self.upper = [gru(f"bidirectional_{n}", place=20 * n) for n in range(2, layers + 1)]
 
     def build(self) -> None:
         """Create the weights."""

@@ -54,6 +54,8 @@ class Seq2Seq(keras.Model):
         source_size: entries of the source vocabulary.
         target_size: entries of the target vocabulary.
         rates: dropout in training.
+        dtype: the policy of all layers, whatever Keras's global one is: weights are float32, and
+            with ``mixed_bfloat16`` or ``mixed_float16`` products in half precision.
 
     Raises:
         UnusableInput: sizes that do not fit together, or two vocabularies where
@@ -66,8 +68,9 @@ class Seq2Seq(keras.Model):
         source_size: int,
         target_size: int,
         rates: DropoutRates = DropoutRates(),
+        dtype: str = "float32",
     ) -> None:
-        super().__init__(name="seq2seq")
+        super().__init__(name="seq2seq", dtype=dtype)
         check_sizes(settings)
         self.settings, self.target_size, self.rates = settings, target_size, rates
         width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
@@ -79,7 +82,7 @@ class Seq2Seq(keras.Model):
                 f"(source {source_size} ≠ target {target_size} entries); prepare the corpus with "
                 "--joint-vocabulary"
             )
-        embedding = ScaledEmbedding(source_size, width, name="embedding")
+        embedding = ScaledEmbedding(source_size, width, name="embedding", dtype=dtype)
         self.encoder = Encoder(
             embedding,
             settings.encoder_units,
@@ -87,16 +90,22 @@ class Seq2Seq(keras.Model):
             settings.encoder_layers,
             settings.layer_norm,
             name="encoder",
+            dtype=dtype,
         )
         self.encoder.build()
         self.bridge = None
         if settings.bridge != "concat":
             self.bridge = keras.layers.Dense(
-                settings.decoder_units * settings.decoder_layers, activation="tanh", name="bridge"
+                settings.decoder_units * settings.decoder_layers,
+                activation="tanh",
+                name="bridge",
+                dtype=dtype,
             )
             self.bridge.build((None, memory_dim))
         self.embedding = (
-            embedding if three_way else ScaledEmbedding(target_size, width, name="target_embedding")
+            embedding
+            if three_way
+            else ScaledEmbedding(target_size, width, name="target_embedding", dtype=dtype)
         )
         if is_plain(settings):
             self.decoder = AttentionDecoder(
@@ -104,9 +113,10 @@ class Seq2Seq(keras.Model):
                 settings.attention_units if attends else None,
                 rates.state,
                 name="decoder",
+                dtype=dtype,
             )
         else:
-            self.decoder = StackedDecoder(settings, rates, name="decoder")
+            self.decoder = StackedDecoder(settings, rates, name="decoder", dtype=dtype)
         self.decoder.build(width, memory_dim)
         if settings.input_feeding:
             self.readout = self.decoder.readout
@@ -116,6 +126,7 @@ class Seq2Seq(keras.Model):
                 settings.readout_activation,
                 settings.readout == "deep",
                 name="readout",
+                dtype=dtype,
             )
             context = memory_dim if attends else 0
             self.readout.build(settings.decoder_units, context, width)

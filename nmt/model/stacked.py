@@ -56,12 +56,13 @@ class StackedDecoder(AttentionDecoder):
                 settings.readout_activation,
                 settings.readout == "deep",
                 name="readout",
+                dtype=self.dtype_policy,
             )
         self.fed_units = self.readout.units if self.readout is not None else 0
         self.state_size = self.units * settings.decoder_layers + self.fed_units
 
         def cell(name: str) -> GRUCell:
-            return GRUCell(self.units, settings.layer_norm, name=name)
+            return GRUCell(self.units, settings.layer_norm, name=name, dtype=self.dtype_policy)
 
         self.first = cell("first")
         self.second = cell("second") if self.conditional else None

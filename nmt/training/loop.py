@@ -99,8 +99,8 @@ class Training:
         source, target = dataset.source_vocabulary, dataset.target_vocabulary
         keras.utils.set_random_seed(training.seed)
         make = partial(Seq2Seq, settings.model, source.size, target.size)
-        with replicas.strategy.scope(), dtype_policy(training.precision):
-            self.model = make(training.dropout_rates)
+        with replicas.strategy.scope():
+            self.model = make(training.dropout_rates, dtype=dtype_policy(training.precision))
             if init_from is not None:
                 # The job has checked that architecture and vocabularies are ours.
                 self.model.set_weights(bundles.load(init_from).model.get_weights())

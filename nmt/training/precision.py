@@ -7,8 +7,7 @@ Logits, softmax and loss are in float32, and so is the model that is validated a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -16,16 +15,9 @@ import tensorflow as tf
 from nmt.model.seq2seq import Seq2Seq
 
 
-@contextmanager
-def dtype_policy(precision: str) -> Iterator[None]:
-    """Let layers that are made here compute in this precision, with weights in float32."""
-    before = keras.config.dtype_policy()
-    name = precision if precision == "float32" else f"mixed_{precision}"
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+def dtype_policy(precision: str) -> str:
+    """Keras's name for products in this precision, with weights in float32."""
+    return precision if precision == "float32" else f"mixed_{precision}"
 
 
 class _TeacherForcing(keras.layers.Layer):

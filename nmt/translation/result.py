@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from nmt.vocabulary.special import spelled
 @dataclass(frozen=True)
 class Translation:
     """What became of one sentence.
+
+    It is shown by its text, score and flags alone, and compared by all but `blocks`.
 
     Attributes:
         text: the translation, detokenised.
@@ -39,15 +41,15 @@ class Translation:
 
     text: str
     score: float
-    tokens: list[str]
-    source_tokens: list[str]
-    blocks: tuple[np.ndarray, ...] | None
-    source_words: list[range]
-    target_words: list[range]
+    tokens: list[str] = field(repr=False)
+    source_tokens: list[str] = field(repr=False)
+    blocks: tuple[np.ndarray, ...] | None = field(repr=False, compare=False)
+    source_words: list[range] = field(repr=False)
+    target_words: list[range] = field(repr=False)
     flags: tuple[str, ...] = ()
-    stored_words: tuple[int, ...] | None = None
-    ranking: float | None = None
-    alternatives: tuple[Translation, ...] = ()
+    stored_words: tuple[int, ...] | None = field(default=None, repr=False)
+    ranking: float | None = field(default=None, repr=False)
+    alternatives: tuple[Translation, ...] = field(default=(), repr=False)
 
     @property
     def attention(self) -> np.ndarray | None:

@@ -54,8 +54,9 @@ TRAINING = """
 
     keras.utils.set_random_seed(3)
     replicas = Replicas(devices=devices, use_gpu=gpu)
-    with replicas.strategy.scope(), dtype_policy(case["precision"]):
-        model = Seq2Seq(ModelSettings.model_validate(case["sizes"]), 200, 200)
+    with replicas.strategy.scope():
+        policy = dtype_policy(case["precision"])
+        model = Seq2Seq(ModelSettings.model_validate(case["sizes"]), 200, 200, dtype=policy)
         optimizer = SummedAdam(0.005)
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, 1.0)

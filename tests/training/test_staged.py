@@ -52,8 +52,8 @@ class Work:
         **architecture: Any,
     ) -> None:
         keras.utils.set_random_seed(3)
-        with dtype_policy(precision):
-            self.model = Seq2Seq(ModelSettings.model_validate({**TINY, **architecture}), 30, 25)
+        settings = ModelSettings.model_validate({**TINY, **architecture})
+        self.model = Seq2Seq(settings, 30, 25, dtype=dtype_policy(precision))
         self.optimizer = SummedAdam.of(TrainingSettings(learning_rate=0.01, ema_decay=0.9))
         self.optimizer.build(self.model.trainable_variables)
         self.step = make_train_step(
@@ -192,8 +192,9 @@ TWO_DEVICES = """
     def work(devices, precision, accumulate):
         keras.utils.set_random_seed(3)
         replicas = Replicas(devices=devices)
-        with replicas.strategy.scope(), dtype_policy(precision):
-            model = Seq2Seq(ModelSettings.model_validate(case.TINY), 30, 25)
+        with replicas.strategy.scope():
+            settings = ModelSettings.model_validate(case.TINY)
+            model = Seq2Seq(settings, 30, 25, dtype=dtype_policy(precision))
             optimizer = SummedAdam.of(TrainingSettings(learning_rate=0.01, ema_decay=0.9))
             optimizer.build(model.trainable_variables)
         step = make_train_step(model, optimizer, replicas, 0.5, accumulate=accumulate)
