@@ -228,12 +228,12 @@ class Translator:
         if reference is not None and (options or isinstance(text, Translation)):
             what = "a Translation" if isinstance(text, Translation) else "options of the search"
             raise UnusableInput(f"along a reference nothing is searched; leave {what} out")
-        text = text_of(text, "the sentence", Translation)
+        sentence = text_of(text, "the sentence", Translation)
         if reference is None:
-            (result,) = self._translated([text], options)
+            (result,) = self._translated([sentence], options)
         else:
-            (result,) = self.force([text], [text_of(reference, "the reference")])
-        image = _draw(text, result, words, caption="reference" if reference else "")
+            (result,) = self.force([sentence], [text_of(reference, "the reference")])
+        image = _draw(sentence, result, words, caption="reference" if reference else "")
         Location(path).write_bytes(image)
         _tell_missing([image])
         return result
