@@ -26,15 +26,17 @@ END
 
 # Of a submitted job: its own exit status, as far as it is one; `ray job submit` ends with 0 or 1.
 submitted() {
-    python - "$ADDRESS" "$1" <<'END' || echo 1
+    python - "$1" <<'END' || echo 1
 import sys
 from ray.job_submission import JobSubmissionClient
 
-address, name = sys.argv[1:]
-code = JobSubmissionClient(address).get_job_info(name).driver_exit_code
+code = JobSubmissionClient().get_job_info(sys.argv[1]).driver_exit_code
 print(code if code in (2, 3) else 1)
 END
 }
+
+# Ray lets RAY_ADDRESS, which jobs may need, go before an option; but not before this one.
+if [ -n "${ADDRESS:-}" ]; then export RAY_API_SERVER_ADDRESS=$ADDRESS; fi
 
 # A night that was begun keeps its baseline; else it is the latest night that is finished.
 baseline=$(python - "$OUTPUT/$date" <<'END'
@@ -62,7 +64,7 @@ for attempt in 1 2; do
     if [ -n "${ADDRESS:-}" ]; then
         # An id of its own for each attempt: Ray refuses one that it has seen.
         id=nightly-$date-$(date -u +%H%M%S)
-        ray job submit --address "$ADDRESS" --submission-id "$id" \
+        ray job submit --submission-id "$id" \
             --runtime-env-json '{"working_dir": ".", "excludes": [".venv", ".git", "demo", "runs"]}' \
             -- "${command[@]}" || code=$(submitted "$id")
     else

@@ -1,11 +1,14 @@
 """The product's main way in: ``ray job submit`` on a running cluster."""
 
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -13,7 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import ROOT, TINY, run
-from ray_head import RayHead, environment
+from processes import descendants
+from ray_head import RayHead, environment, free_port
 from s3 import SECRET, S3Server
 
 from nmt.storage import Location
@@ -54,6 +58,14 @@ def ask(head: RayHead, question: str, job: str) -> str:
         command, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return done.stdout + done.stderr
+
+
+def typed(block: str, *changes: tuple[str, str]) -> list[str]:
+    """A block of the README as bash reads it, but for what must be another here."""
+    for there, here in changes:
+        assert there in block
+        block = block.replace(there, here)
+    return ["bash", "-euc", block]
 
 
 def readme_command() -> list[str]:
@@ -111,6 +123,56 @@ def test_three_commands_as_submitted_jobs(
     for path in ray_head.folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert SECRET.encode() not in path.read_bytes(), f"{path} holds the secret"
+
+
+def test_the_readme_s_two_terminals_on_one_machine(checkout: Path, tmp_path: Path) -> None:
+    """In a fresh home folder; in a used one it finds a token, and leaves it as it is."""
+    section = README.split("\n## On a cluster\n")[1]
+    first, second = re.findall(r"^```bash\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[:2]
+    scripts = ". .venv/bin/activate && ", ""  # environment() has done that
+    names = "port", "dashboard-port", "ray-client-server-port"
+    ports = " ".join(f"--{name}={free_port()}" for name in names)
+    start = "ray start --head --block"
+    log, token = tmp_path / "log", tmp_path / ".ray" / "auth_token"
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as short, log.open("wb") as out:
+        variables = environment(HOME=str(tmp_path), RAY_TMPDIR=short)
+        del variables["RAY_AUTH_MODE"]
+        head = subprocess.Popen(
+            typed(first, scripts, (start, f"{start} --num-cpus=2 {ports}")),
+            cwd=checkout,
+            env=variables,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            # In the background of a shell it would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        try:
+            while "Ray runtime started" not in log.read_text():
+                assert head.poll() is None, log.read_text()
+                time.sleep(0.5)
+            secret = token.read_text()
+            done = subprocess.run(
+                typed(second, scripts, ("--preset small", " ".join(TINY))),
+                cwd=checkout, env=variables, capture_output=True, text=True, timeout=PATIENCE,
+            )  # fmt: skip
+            processes = descendants(head.pid)
+        finally:
+            os.killpg(head.pid, signal.SIGINT)  # Ctrl-C
+            head.wait(PATIENCE)
+        again = typed(first, scripts, (start, "true"))
+        subprocess.run(again, cwd=checkout, env=variables, check=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
+        "joining the Ray cluster",
+        f"MODEL {checkout}/runs/demo/model",
+        "'train-1' succeeded",
+    ):
+        assert line in done.stdout + done.stderr
+    assert token.read_text() == secret
+    assert secret not in log.read_text() + done.stdout + done.stderr
+    assert len(processes) > 3
+    assert not any(Path(f"/proc/{process}").exists() for process in processes)
 
 
 def test_a_job_that_fails_says_so(ray_head: RayHead, checkout: Path) -> None:
