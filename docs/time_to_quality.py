@@ -28,8 +28,8 @@ class Clock:
         """Write a checkpoint, which takes time too, and tell what it cost to come here."""
         with tempfile.TemporaryDirectory() as folder:
             save(Path(folder))
-        spent = time.process_time()
-        print(f"step {metrics['step']}: BLEU {metrics['bleu']:.2f}, {spent:,.0f} CPU-seconds")
+        bleu, spent = metrics.get("bleu", 0.0), time.process_time()
+        print(f"step {metrics['step']}: BLEU {bleu:.2f}, {spent:,.0f} CPU-seconds")
 
     def agree(self, progress: Any) -> Any:
         """The only worker's view is everybody's."""
