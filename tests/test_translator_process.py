@@ -126,6 +126,7 @@ def test_functions_may_run_eagerly(translator, expected) -> None:
         assert one[1:] == pytest.approx(other[1:], abs=1e-4)
 
 
+@pytest.mark.system
 def test_threads_share_a_translator(translator, folder) -> None:
     options = [{}, {"beam_size": 3}]
     alone = [translator.translate(SOURCES, **some) for some in options]

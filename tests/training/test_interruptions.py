@@ -46,6 +46,7 @@ def best_models(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.system
 def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) -> None:
     """Amid an epoch and between validations, with dropout, averages and the best models kept."""
     settings: dict[str, Any] = {"dropout": 0.3, "ema_decay": 0.9, "keep_best": 2, "epochs": 2}
