@@ -123,11 +123,7 @@ def _workers(
             config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
             variables = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
             variables["CUDA_VISIBLE_DEVICES"] = ""
-            running.append(
-                Python(
-                    code, {**(argument or {}), "rank": rank}, CUDA_VISIBLE_DEVICES="", **variables
-                )
-            )
+            running.append(Python(code, {**(argument or {}), "rank": rank}, **variables))
         yield running
     finally:
         for process in running:
