@@ -27,7 +27,7 @@ setup-gpu:
 	touch .venv/ready
 
 demo: setup
-	@$(BIN)/python jobs/prepare.py --demo 60000 --vocab-size 3000 --set data.byte_fallback=false --output $(DEMO)/dataset
+	@$(BIN)/python jobs/prepare.py --demo 60000 --vocab-size 3000 --output $(DEMO)/dataset
 	@$(BIN)/python jobs/train.py --data $(DEMO)/dataset --output $(DEMO)/run --config docs/demo.yaml
 	@$(BIN)/python jobs/translate.py --model $(DEMO)/run/model --input $(DEMO)/dataset/test \
 		--output $(DEMO)/translations --reference-column target --alignment-column alignment
