@@ -45,6 +45,7 @@ _MIXED = {
     "Hanb": ("Hani", "Bopo"),
     "Hrkt": ("Hira", "Kana"),
 }
+_LATER = {"grc": "Grek"}  # languages for which CLDR names a script of another age
 _TELLING = 0.05  # share of kana, or of hangul, among the letters from which Han is not Chinese
 _NO_LETTERS = frozenset({"Zyyy", "Zinh", "Zzzz"})  # of any script: digits, punctuation, accents
 
@@ -72,7 +73,7 @@ def script_of(language: str) -> str:
         return ""
     for known in (tag, tag.prefer_macrolanguage()):  # of cmn it is zh
         if known.script or known.language in LIKELY_SUBTAGS:
-            return known.maximize().script or ""
+            return known.script or _LATER.get(known.language or "") or known.maximize().script or ""
     return ""
 
 

@@ -81,6 +81,15 @@ def _execute(code: str, argument: str, variables: dict[str, str], *streams: str)
     exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended may wait for somebody to ask for its status."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def descendants(pid: int) -> dict[int, str]:
     """The processes below one, with their titles."""
     parents, titles = {}, {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,14 +16,15 @@ from typing import Any
 
 import pytest
 
-ACCESS, SECRET = "test-access-key", "test-secret-key-0123456789"
+# By chance, so that a secret stands in no source file that a job takes along.
+ACCESS, SECRET = "test-access-key", secrets.token_hex()
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": ACCESS,
     "AWS_SECRET_ACCESS_KEY": SECRET,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 # One who may look but not write.
-READER, READER_SECRET = "test-reader-key", "test-reader-secret-0123456789"
+READER, READER_SECRET = "test-reader-key", secrets.token_hex()
 _PATIENCE = 120  # seconds until it must be ready, on a loaded machine
 
 

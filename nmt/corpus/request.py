@@ -119,7 +119,11 @@ def _check_symbols(settings: DataSettings) -> None:
             raise UnusableInput(
                 f"data.symbols: '{symbol}' cannot be a symbol; SentencePiece writes a byte so"
             )
-        if not symbol or symbol in SPECIALS or any(map(str.isspace, symbol)) or BLANK in symbol:
+        if (
+            not symbol
+            or symbol in SPECIALS
+            or any(c.isspace() or c in (BLANK, "\0") for c in symbol)
+        ):
             raise UnusableInput(
                 f"data.symbols: '{symbol}' cannot be a symbol; write a text without blanks and "
                 f"without {BLANK}, and none of {' '.join(SPECIALS)}"

@@ -26,8 +26,17 @@ class _Measure(NamedTuple):
     share: bool = False
     relative: bool = False
 
-    def write(self, value: float) -> str:
-        return percent(value) if self.share else f"{value:.3f}"
+    def write(self, value: float, *others: float) -> str:
+        """A value, with as many digits as tell it from others."""
+        text, *same = (percent(v) if self.share else f"{v:.3f}" for v in (value, *others))
+        digits = 3
+        while text in same and value not in others and digits < 15:
+            digits += 1
+            text, *same = (self._write(v, digits) for v in (value, *others))
+        return text
+
+    def _write(self, value: float, digits: int) -> str:
+        return f"{100 * value:.{digits - 2}f} %" if self.share else f"{value:.{digits}f}"
 
 
 # In the order in which they are told.
@@ -98,22 +107,26 @@ def alarms(
         if value is None:
             continue
         alarm: dict[str, Any] = {"measure": name, "value": value, "limits": {}}
-        words = []
+        words, beside = [], []
         limit = gate.get(name)
         if limit is not None and _excess(measure, value, limit) > 0:
             setting = MAX_REJECTED if name == "rejected" else f"gate.{name}"
             alarm["limits"][setting] = limit
+            beside.append(limit)
             words.append(f"{'below' if value < limit else 'more than'} {setting}={limit:g}")
         limit = drift.get(name)
         if limit is not None and other is not None and _drift(measure, value, other) > limit:
             alarm["limits"][f"drift.{name}"] = limit
             alarm["baseline"] = other
+            beside.append(other)
             words.append(
                 f"{'lower' if value < other else 'higher'} than the baseline's "
-                f"{measure.write(other)} by more than drift.{name}={limit:g}"
+                f"{measure.write(other, value)} by more than drift.{name}={limit:g}"
             )
         if words:
-            text = f"{measure.sentence.format(measure.write(value))}, {' and '.join(words)}"
+            text = (
+                f"{measure.sentence.format(measure.write(value, *beside))}, {' and '.join(words)}"
+            )
             found.append({**alarm, "text": text})
     return found
 

@@ -26,7 +26,7 @@ def folders_of(file: Location, name: str) -> Folders:
         name: the input to which it belongs.
 
     Raises:
-        UnusableInput: a column is named twice on the way to the file.
+        UnusableInput: a column is named twice on the way to the file, or not in UTF-8.
     """
     parts, given = file.uri.split("/"), Location(name).uri.split("/")
     differing = (
@@ -38,6 +38,10 @@ def folders_of(file: Location, name: str) -> Folders:
         key, sign, value = part.partition("=")
         if not (sign and key):
             continue
+        if "\N{REPLACEMENT CHARACTER}" in unquote(part):
+            raise UnusableInput(
+                f"{file}: its folder '{part}' is not UTF-8, so its value cannot be read; rename it"
+            )
         if key in found:
             raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
         found[unquote(key)] = None if value == _NULL else unquote(value)

@@ -265,7 +265,7 @@ def unusable(folder: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]
     yield "spm only", {"tokenizer": "word", "joint_vocabulary": True}, {"pairs": pairs}
     yield "data.byte_fallback", {"byte_fallback": True}, {"pairs": pairs}  # 200 entries
     yield "spm only", {"tokenizer": "word", "symbols": ["<b>"]}, {"pairs": pairs}
-    for symbol in ("", "a b", "▁x", "[UNK]", "<0x41>"):
+    for symbol in ("", "a b", "▁x", "[UNK]", "<0x41>", "a\0b"):
         yield "cannot be a symbol", {"symbols": ["<b>", symbol]}, {"pairs": pairs}
     yield "stands there twice", {"symbols": ["<b>", "<i>", "<b>"]}, {"pairs": pairs}
     yield "makes '&' of it", {"symbols": ["&amp;"]}, {"pairs": pairs}

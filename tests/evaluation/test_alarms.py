@@ -106,3 +106,11 @@ def test_a_measure_is_told_once_with_all_limits_that_it_breaks() -> None:
     assert (told[3]["value"], told[3]["baseline"]) == (-1.62, -0.4)
     measures = [alarm["measure"] for alarm in told]
     assert len(set(measures)) == len(measures)
+
+
+def test_a_number_is_told_with_digits_that_tell_it_from_its_limit() -> None:
+    told = alarms({"suspicious": 0.20004, "score": -1.0000004}, limits(GateSettings(), 0.01))
+    assert [alarm["text"] for alarm in told] == [
+        "20.004 % of the translations are suspicious, more than gate.suspicious=0.2",
+        "the mean score is -1.0000004 nats a token, below gate.score=-1",
+    ]

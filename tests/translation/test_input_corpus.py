@@ -634,6 +634,9 @@ def unusable(folder: Path):
     (folder / "d=1" / "d=2").mkdir(parents=True)
     text(folder / "d=1" / "d=2" / "a.txt", [b"a"])
     yield folder / "d=*" / "**", "lies in two folders 'd=…'"
+    (folder / "latin" / "d=%E9").mkdir(parents=True)
+    text(folder / "latin" / "d=%E9" / "a.txt", [b"a"])
+    yield folder / "latin", "its folder 'd=%E9' is not UTF-8"
     (folder / "hive" / "d=1").mkdir(parents=True)
     text(folder / "hive" / "d=1" / "a.txt", [b"a"])
     text(folder / "hive" / "b.txt", [b"a"])
