@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 import yaml
@@ -60,8 +60,9 @@ def _with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def checked(**options: Any) -> None:
+        hints = get_type_hints(command, include_extras=True)
         for name, value in options.items():
-            option = f"--{name.replace('_', '-')}"
+            option = _option(name, hints[name])
             if isinstance(value, float) and not math.isfinite(value):
                 raise UnusableInput(f"{option} {value}: give a finite number")
             for text in value if isinstance(value, list) else [value]:
@@ -70,6 +71,15 @@ def _with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
         command(**options)
 
     return checked
+
+
+def _option(name: str, hint: Any) -> str:
+    """How a parameter of a command is given on its command line."""
+    for extra in getattr(hint, "__metadata__", ()):
+        # In an annotation Typer has the first of the spellings as what elsewhere is the default.
+        if spelled := [t for t in (extra.default, *extra.param_decls) if str(t).startswith("--")]:
+            return spelled[0]
+    return f"--{name.replace('_', '-')}"
 
 
 def _one_line(message: str) -> str:

@@ -96,7 +96,7 @@ def validated(kind: type[_Group], values: Mapping[str, Any], name: str) -> _Grou
     except ValidationError as error:
         first = error.errors()[0]
     place = [part for part in first["loc"] if isinstance(part, str)]
-    problem = first["msg"].lower()
+    problem = first["msg"].lower().replace("valid tuple", "list, as [a, b]")
     if bounds := _bounds(kind, place) if first["type"].endswith(_OUTSIDE) else "":
         problem = f"must be {bounds}"
     given = reprlib.repr(first["input"])

@@ -129,16 +129,14 @@ class Translator:
             own = [next(done) for _ in some]
             result = own[0] if len(own) == 1 else join(own) if own else EMPTY
             stored = None if text == clean else tuple(self.screen.stored_words(text))
-            results.append(
-                replace(
-                    result,
-                    flags=(*result.flags, *source_flags(text)),
-                    stored_words=stored,
-                    alternatives=tuple(
-                        replace(one, stored_words=stored) for one in result.alternatives
-                    ),
+            flags = source_flags(text)
+            if flags or stored is not None:
+                result, *others = (
+                    replace(one, flags=(*one.flags, *flags), stored_words=stored)
+                    for one in (result, *result.alternatives)
                 )
-            )
+                result = replace(result, alternatives=tuple(others))
+            results.append(result)
         return results
 
     def force(self, texts: Iterable[str], references: Iterable[str]) -> list[Translation]:

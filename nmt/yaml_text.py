@@ -60,6 +60,8 @@ class YamlLoader(yaml.SafeLoader):
             merge = key.tag.endswith(":merge")
             value = key.value if merge else self.construct_object(key)
             line = key.start_mark.line + 1
+            if isinstance(value, list | dict | set):
+                raise _problem("a list or a mapping cannot be a key", key)
             if value in lines:
                 raise _problem(
                     f"the key '{key.value}' stands in line {lines[value]} already; keep one of "

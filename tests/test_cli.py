@@ -289,7 +289,9 @@ def test_an_option_that_is_not_utf8_is_refused_and_shown() -> None:
         given = {"--data": "d", "--output": "o", option: os.fsdecode(b"K\xf6")}
         status, error, _ = run(*(word for pair in given.items() for word in pair))
         assert (status, error.count("\n")) == (2, 1)
-        assert "K\\xf6: not UTF-8" in error
+        assert f"{option} K\\xf6: not UTF-8" in error
+    words = ["--model", "m", "--output", "o", "--input", os.fsdecode(b"K\xf6")]
+    assert "--input K\\xf6: not UTF-8" in complaint(job("translate", *words))
 
 
 def test_the_cluster_is_named_by_option_or_environment() -> None:

@@ -283,7 +283,8 @@ def test_options_do_not_depend_on_the_batch_either(translator, demo_bundle, text
             assert result.alternatives == ()
             continue
         found = result.alternatives
-        assert (found[0].text, found[0].score) == (result.text, result.score)
+        first = found[0]
+        assert (first.text, first.score, first.flags) == (result.text, result.score, result.flags)
         assert len({one.text for one in found}) == len(found)
         ranking = [one.ranking for one in found]
         assert ranking == sorted(ranking, reverse=True)

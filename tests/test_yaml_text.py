@@ -82,6 +82,8 @@ def test_aliases_cannot_blow_a_small_file_up(spelled) -> None:
         ("a: " + "1" * 5000, "line 1: "),
         ("a: 0x_", "line 1: "),
         ("a: [", "line 1: "),
+        ("a: 1\n!!seq b: 1", "line 2: .*cannot be a key"),
+        ("!!map a: 1", "line 1: .*cannot be a key"),
         ("a: 1\n\tb: 2", "line 2: "),
         ("a\n---\nb", "line 2: "),
         ("a: \x00", "special characters"),

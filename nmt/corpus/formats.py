@@ -55,7 +55,8 @@ _BY_ENDING = {
     **{"gz": "gzip", "zip": "zip", "parquet": "parquet", "txt": "text", "tsv": "text"},
     **{"bz2": "bzip2", "xz": "xz", "zst": "zstd"},
 }
-# Formats whose lines are no sentences. No ending is the code of a language: .pl may be Polish.
+# Formats whose lines are no sentences. An ending that may well be the code of a language is none
+# of them: .pl is Polish, .arb Arabic.
 _OTHERS = {
     ending: words
     for words, endings in {
@@ -64,7 +65,7 @@ _OTHERS = {
         "a spreadsheet": "xls xlsx xlsm ods",
         "a document": "pdf doc docx odt rtf epub ppt pptx odp tex md markdown rst adoc",
         "XML or HTML": "xml html htm xhtml sgm sgml tmx tbx xlf xliff sdlxliff svg",
-        "a catalogue of messages": "po resx arb",
+        "a catalogue of messages": "po resx",
         "subtitles": "srt vtt",
         "settings": "yaml yml toml ini",
         "data of another kind": "arrow feather orc avro npy npz h5 hdf5 pkl pickle sqlite",

@@ -15,7 +15,7 @@ from nmt.settings import DataSettings
 from nmt.storage import Location
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
-_LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})*)$")
+_LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ An integer is written as a number, everything else as text:
     durations           a number with its unit: ``1500ms``
     decimals, floats    in digits; ``nan``, ``inf``
     text                as it is; what is no UTF-8 in it as U+FFFD
-    bytes               the text that they are in UTF-8, else ``0x`` and hexadecimal digits
+    bytes               the printable text that they are in UTF-8, else ``0x`` and digits of base 16
     UUID                ``123e4567-e89b-12d3-a456-426614174000``
     bool                ``true``, ``false``
 

@@ -49,7 +49,7 @@ def word_groups(token_words: Sequence[range]) -> tuple[list[range], np.ndarray]:
         The groups, ascending, and for each token the number of its group, int64.
     """
     groups: list[range] = []
-    for words in sorted(set(token_words), key=lambda words: words.start):
+    for words in sorted(set(token_words), key=lambda words: (words.start, -words.stop)):
         if groups and words.start < groups[-1].stop:
             groups[-1] = range(groups[-1].start, max(groups[-1].stop, words.stop))
         else:

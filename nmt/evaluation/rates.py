@@ -10,6 +10,8 @@ import numpy as np
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.suspicion import reasons
 
+_DIGITS = 12  # significant; the order in which sums were added up shows in those behind them
+
 
 def sums(measures: Measures) -> dict[str, float]:
     """Sums over sentences, from which `rates` makes shares and means."""
@@ -57,7 +59,11 @@ def rates(counts: dict[str, Any], sums: dict[str, Any]) -> dict[str, float]:
         "attention_entropy": (sums["attention_entropy"], attended),
         "coverage": (sums["coverage"], attended + sums.get("unattended", 0)),
     }
-    return {name: round(total / number, 6) for name, (total, number) in parts.items() if number}
+    return {
+        name: float(f"{total / number:.{_DIGITS}g}")
+        for name, (total, number) in parts.items()
+        if number
+    }
 
 
 def added(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:

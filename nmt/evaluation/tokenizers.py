@@ -26,6 +26,16 @@ _MODULES = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_
 _INSTALL = "install the extra 'languages' (pip install 'sacrebleu[ja,ko]')"
 
 
+def check_tokenizer(tokenize: str) -> None:
+    """Check that the tokenizer that was named can be used here.
+
+    Raises:
+        UnusableInput: it is not installed.
+    """
+    if not _is_installed(tokenize):
+        raise UnusableInput(f"the tokenizer {tokenize} is not installed; {_INSTALL}")
+
+
 def tokenizer_for(tokenize: str, language: str) -> str:
     """The tokenizer that translations into a language are scored with.
 
@@ -39,8 +49,7 @@ def tokenizer_for(tokenize: str, language: str) -> str:
         UnusableInput: the one that was named is not installed.
     """
     if tokenize != "auto":
-        if not _is_installed(tokenize):
-            raise UnusableInput(f"the tokenizer {tokenize} is not installed; {_INSTALL}")
+        check_tokenizer(tokenize)
         return tokenize
     best = _OF_SCRIPT.get(script_of(language), "13a")
     if _is_installed(best):

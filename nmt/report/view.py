@@ -40,7 +40,7 @@ _COUNTS = {
 }
 RATES = {  # name, what it means, how it is written
     "rejected": ("Rejected", "rows that could not be translated", percent),
-    "unk": ("Unknown tokens", "target tokens that are <unk>, or bytes of no character", percent),
+    "unk": ("Unknown tokens", "target tokens that are [UNK], or bytes of no character", percent),
     "bytes": ("Spelled in bytes", "source tokens of characters that the vocabulary lacks", percent),
     "multiline": ("Multiline", "sources of several lines or sentences, translated as one", percent),
     "markup": ("Markup", "sources that hold tags, as HTML", percent),

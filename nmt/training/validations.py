@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nmt.errors import UnusableInput
 from nmt.storage import Location
 
 _COLUMNS = (
@@ -15,11 +16,17 @@ _WHOLE, _TEXTS = ("step", "epoch"), ("signature", "chrf_signature")
 
 
 def read(run: Location) -> list[dict[str, Any]]:
-    """The lines of a run, typed; [] where there is no file."""
+    """The lines of a run, typed; [] where there is no file.
+
+    Raises:
+        UnusableInput: another release wrote them.
+    """
     file = run / "validations.tsv"
     if not file.is_file():
         return []
     header, *rows = (line.split("\t") for line in file.read_text().splitlines())
+    if tuple(header) != _COLUMNS:
+        raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
     return [
         {name: _parse(name, value) for name, value in zip(header, row, strict=True)} for row in rows
     ]

@@ -25,7 +25,7 @@ def cut(text: str, vocabulary: Vocabulary, limit: int) -> list[Segmented]:
 
     A piece ends at its last end of a sentence (punctuation before a blank, or that of a script
     without blanks), or else at its last blank or comma, or else between two characters, marks and
-    all, at the limit.
+    all, at the limit; never inside a symbol of the vocabulary.
 
     Returns:
         The tokens of each piece, with the indices of their words in the whole text.
@@ -59,15 +59,15 @@ def _placed(words: Sequence[range], part: str, start: int, owners: Sequence[int]
 
 def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int, int]]:
     """Where the pieces of a text begin and end."""
-    start = 0
+    start, inside = 0, _inside(vocabulary.symbols, text)
     while start < len(text):
-        end = _longest(text, start, vocabulary, limit)
+        end = _longest(text, start, vocabulary, limit, inside)
         if end < len(text):
             end = next(
                 (
                     place
                     for pattern in (_SENTENCE_END, _PAUSE, _CHARACTER)
-                    if (place := _last(pattern, text, start, end)) is not None
+                    if (place := _last(pattern, text, start, end, inside)) is not None
                 ),
                 end,
             )
@@ -77,28 +77,43 @@ def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int,
             start += 1
 
 
-def _longest(text: str, start: int, vocabulary: Vocabulary, limit: int) -> int:
-    """The end of the longest piece of at most `limit` tokens, but at least one character."""
+def _longest(text: str, start: int, vocabulary: Vocabulary, limit: int, inside: set[int]) -> int:
+    """The end of the longest piece of at most `limit` tokens, at least a character or symbol."""
+
+    def whole(end: int) -> int:
+        while end in inside:
+            end += 1
+        return end
 
     def fits(end: int) -> bool:
-        return vocabulary.fits(text[start:end], limit)
+        return vocabulary.fits(text[start : whole(end)], limit)
 
     least, size = start + 1, limit
     while start + size < len(text) and fits(start + size):
         least, size = start + size, 2 * size
     most = min(start + size, len(text))
     if fits(most):
-        return most
+        return whole(most)
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if fits(middle) else (least, middle)
-    return least
+    return whole(least)
 
 
-def _last(pattern: Any, text: str, start: int, end: int) -> int | None:
-    """Where the last match of a piece ends, if it leaves something before it."""
+def _inside(symbols: Sequence[str], text: str) -> set[int]:
+    """The places inside symbols, the longest of them that begins at a place."""
+    if not symbols:
+        return set()
+    found = re.finditer("|".join(map(re.escape, sorted(symbols, key=len, reverse=True))), text)
+    return {place for match in found for place in range(match.start() + 1, match.end())}
+
+
+def _last(pattern: Any, text: str, start: int, end: int, inside: set[int]) -> int | None:
+    """Where the last match of a piece ends that leaves something before it and cuts no symbol."""
     ends = [match.end() for match in pattern.finditer(text, start, end + 1)]
-    return next((place for place in reversed(ends) if start < place <= end), None)
+    return next(
+        (place for place in reversed(ends) if start < place <= end and place not in inside), None
+    )
 
 
 def join(parts: Sequence[Translation]) -> Translation:

@@ -14,6 +14,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.alarms import Limits
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.sentences import References
+from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import Location
 from nmt.translation import notification
@@ -129,7 +130,10 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     if request.search.dictionary is not None:
         read_dictionary(Location(request.search.dictionary))
     streams = [read_aligned(name, corpus.rows) for name in request.references]
-    return References(streams, request.reference_column)
+    references = References(streams, request.reference_column)
+    if references:
+        check_tokenizer(request.tokenize)
+    return references
 
 
 def _check_memory(request: TranslateRequest) -> None:

@@ -13,6 +13,7 @@ SOURCE_FLAGS = ("multiline", "markup")
 _LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 # A full stop ends a sentence after a word that is hardly an abbreviation.
 _END = r"(?<![.\w])(?:(?!\p{Lu})(?P<word>[^\W\d_]{3,})|[^\W\d_]{5,}|\d{3,})\.|[!?؟]|\.\.\.|…"
+_STOP = re.compile("[.!?؟…]")
 _NEXT = regex.compile(rf"(?:{_END})[\"'»“”’)\]]*\s+[\"'«„“‘(\[¿¡]*([^\W\d_])")
 # Lower-case ones that stand before a capital, mostly of German nouns, and are no words themselves.
 _ABBREVIATIONS = frozenset(
@@ -36,7 +37,7 @@ _HTML = (
 ).replace(" ", "|")
 _ATTRIBUTE = r"""\s(?:\s*[\w:.-]+\s*=|[^<>]*=\s*["'])[^<>]*"""
 _TAG = re.compile(
-    rf"<(?:{_HTML})\s*>|<[a-z][\w:.-]*(?:{_ATTRIBUTE}>|\s*/>)|</[a-z][\w:.-]*\s*>"
+    rf"<(?:{_HTML})\s*>|<[a-z][\w:.-]*(?=[^<>]*>)(?:{_ATTRIBUTE}>|\s*/>)|</[a-z][\w:.-]*\s*>"
     r"|<!(?:--|DOCTYPE\b|\[CDATA\[)",
     re.IGNORECASE,
 )
@@ -56,7 +57,7 @@ def source_flags(text: str) -> tuple[str, ...]:
     flags = []
     if _LINE_BREAK.search(inner) or _several_sentences(inner):
         flags.append("multiline")
-    if _TAG.search(text) or ("&" in text and _TAG.search(decode_entities(text))):
+    if ("<" in text and _TAG.search(text)) or ("&" in text and _TAG.search(decode_entities(text))):
         flags.append("markup")
     return tuple(flags)
 
@@ -64,6 +65,8 @@ def source_flags(text: str) -> tuple[str, ...]:
 def _several_sentences(text: str) -> bool:
     if _NEXT_WITHOUT_CASE.search(text):
         return True
+    if not _STOP.search(text, 0, len(text) - 1):
+        return False
     return any(
         not match[2].islower() and match["word"] not in _ABBREVIATIONS
         for match in _NEXT.finditer(text)

@@ -42,6 +42,11 @@ class Vocabulary(ABC):
     def never_chosen(self) -> tuple[int, ...]:
         """Ids that no search puts into a translation, ascending."""
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Texts that are one token wherever they stand, and never a part of one."""
+        return ()
+
     @abstractmethod
     def encode(self, text: str) -> Segmented:
         """Cut a cleaned text into tokens, with all that display and alignment need."""

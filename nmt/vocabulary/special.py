@@ -26,7 +26,7 @@ def lost_bytes(tokens: Iterable[str]) -> int:
     """How many of the tokens are bytes that form no character with those beside them."""
     lost, run = 0, b""
     for token in (*tokens, ""):
-        if byte := _BYTE.fullmatch(token):
+        if token.startswith("<") and (byte := _BYTE.fullmatch(token)):
             run += bytes([int(byte[1], 16)])
         elif run:
             lost += len(run) - len(run.decode("utf-8", "ignore").encode())
@@ -36,7 +36,7 @@ def lost_bytes(tokens: Iterable[str]) -> int:
 
 def is_byte(token: str) -> bool:
     """Whether a token is a byte of a character that the vocabulary lacks."""
-    return _BYTE.fullmatch(token) is not None
+    return token.startswith("<") and _BYTE.fullmatch(token) is not None
 
 
 def spelled(tokens: Iterable[str]) -> str:

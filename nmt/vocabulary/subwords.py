@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
@@ -58,10 +59,12 @@ class SubwordVocabulary(Vocabulary):
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"
             )
-        self._byte_ids = frozenset(filter(self._processor.is_byte, range(count)))
         texts = ["", _UNKNOWN, "", "", *self._pieces[4:]]
-        self._bytes = [token_bytes(text) for text in texts]
-        controls = [n for n in self._byte_ids if self._bytes[n] < b" " or self._bytes[n] == b"\x7f"]
+        self._texts = [text.replace(BLANK, " ") for text in texts]
+        self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
+        controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
+        written = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+        self._symbols = tuple(written.trainer_spec.user_defined_symbols)
         self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls)))
 
     @property
@@ -75,15 +78,18 @@ class SubwordVocabulary(Vocabulary):
         and the bytes that are control characters, such as a line break."""
         return self._never_chosen
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """See `Vocabulary.symbols`."""
+        return self._symbols
+
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`."""
         text = standardise(text)
-        tokens: list[str] = self._processor.encode(text, out_type=str)
         ids: list[int] = self._processor.encode(text, out_type=int)
-        written = [
-            token_bytes(token) if number in self._byte_ids else token.replace(BLANK, " ").encode()
-            for number, token in zip(ids, tokens, strict=True)
-        ]
+        # Of what is unknown the tokens are the characters themselves.
+        tokens = self._processor.encode(text, out_type=str) if UNK in ids else self.tokens(ids)
+        written = self._written(ids, [token.replace(BLANK, " ") for token in tokens])
         # Joined, the tokens are the text after one leading blank.
         return Segmented(ids, tokens, _words_of(written, " " + text))
 
@@ -95,7 +101,7 @@ class SubwordVocabulary(Vocabulary):
     def decode(self, ids: Sequence[int]) -> str:
         """See `Vocabulary.decode`; unk is `` ⁇ ``, as SentencePiece writes it. Bytes that form no
         character are left out."""
-        return self._written(ids).removeprefix(" ")
+        return "".join(self._written(ids)).removeprefix(" ")
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """See `Vocabulary.tokens`."""
@@ -103,14 +109,28 @@ class SubwordVocabulary(Vocabulary):
 
     def token_words(self, ids: Sequence[int]) -> list[range]:
         """See `Vocabulary.token_words`."""
-        words = _words_of([self._bytes[number] for number in ids], self._written(ids))
+        written = self._written(ids)
+        words = _words_of(written, "".join(written))
         return [
             range(0) if number in (PAD, BOS, EOS) else own
             for number, own in zip(ids, words, strict=True)
         ]
 
-    def _written(self, ids: Sequence[int]) -> str:
-        return b"".join([self._bytes[number] for number in ids]).decode("utf-8", "ignore")
+    def _written(self, ids: Sequence[int], texts: list[str] | None = None) -> list[str]:
+        """What each token adds to the text that all of them write: of the bytes of a character the
+        last one adds it, and bytes that form none add nothing.
+
+        Args:
+            ids: of the tokens.
+            texts: what they write where they are no bytes; None is what their entries say.
+        """
+        if texts is None:
+            texts = [self._texts[number] for number in ids]
+        if self._bytes.keys().isdisjoint(ids):
+            return texts
+        decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        both = zip(ids, texts, strict=True)
+        return [decoder.decode(self._bytes.get(number) or text.encode()) for number, text in both]
 
     def standardise(self, text: str) -> str:
         """See the function `standardise`."""
@@ -204,11 +224,11 @@ def coverage(sentences: Iterable[str]) -> float:
     return 0.9995 if len(different) > _MANY else 0.9999
 
 
-def _words_of(written: Sequence[bytes], text: str) -> list[range]:
+def _words_of(written: Sequence[str], text: str) -> list[range]:
     """The words in which tokens lie.
 
     Args:
-        written: what each token writes.
+        written: what each token adds to the text.
         text: what they write together.
 
     Returns:
@@ -218,11 +238,10 @@ def _words_of(written: Sequence[bytes], text: str) -> list[range]:
     owners = character_words(text)
     if not text.strip():
         return [range(0)] * len(written)
-    decoder, start, words = codecs.getincrementaldecoder("utf-8")("ignore"), 0, []
-    for data in written:
-        characters = decoder.decode(data)
-        first = min(start, len(owners) - 1)
-        last = max(first, start + len(characters.rstrip()) - 1)
-        words.append(range(owners[first], owners[last] + 1))
+    owners.append(owners[-1])  # of what comes after the end
+    start, words = 0, []
+    for characters in written:
+        last = start + len(characters.rstrip()) - 1
+        words.append(range(owners[start], owners[last if last > start else start] + 1))
         start += len(characters)
     return words

@@ -152,7 +152,7 @@ def test_a_table_holds_pairs_and_no_sentences(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "json", "a.en", "train.pl", "news.2026.tr", "a.b.txt", "csv."]
+    "name", ["a", "json", "a.en", "train.pl", "dev.arb", "news.2026.tr", "a.b.txt", "csv."]
 )
 def test_other_names_are_those_of_text(tmp_path: Path, name: str) -> None:
     assert detect(put(tmp_path / name, TEXT), SENTENCES) == "text"

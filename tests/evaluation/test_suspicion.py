@@ -124,6 +124,14 @@ def test_rates_do_not_depend_on_how_the_rows_are_cut() -> None:
     assert "coverage" not in rates(counts, sums(Measures.of(rows[-1:])))
 
 
+def test_one_row_of_millions_shows() -> None:
+    """As many digits as a gate of 0 needs."""
+    counts = dict.fromkeys(("rows", "translated", "target_tokens"), 3_000_000)
+    counts |= {"rejected": 1, "empty": 0, "truncated": 1}
+    found = rates(counts, sums(Measures.of([sentence(1)])))
+    assert found["rejected"] == found["truncated"] == pytest.approx(1 / 3e6)
+
+
 def blank(row: int) -> Sentence:
     nothing: dict[str, Any] = {"source_tokens": [], "target_tokens": [], "source": " "}
     nothing |= {"attention_entropy": None, "coverage": None, "translation": "", "score": 0.0}

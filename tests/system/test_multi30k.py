@@ -23,13 +23,8 @@ def test_three_epochs_on_multi30k(tmp_path: Path) -> None:
         return _FOLDER / f"{part}.{language}.gz"
 
     data, training, output = (tmp_path / name for name in ("data", "run", "out"))
-    options = [
-        "--joint-vocabulary",
-        "--source",
-        file("train", "en"),
-        "--target",
-        file("train", "de"),
-    ]
+    options = ["--joint-vocabulary", "--set", "data.byte_fallback=false"]
+    options += ["--source", file("train", "en"), "--target", file("train", "de")]
     for part, name in (("valid", "val"), ("test", "test_2016_flickr")):
         options += [f"--{part}-source", file(name, "en"), f"--{part}-target", file(name, "de")]
     run("prepare", "--output", data, *options)
@@ -41,4 +36,4 @@ def test_three_epochs_on_multi30k(tmp_path: Path) -> None:
     name, bleu = done.stdout.split()[:2]
     assert name == "BLEU"
     # Two seeds differ by the spread; another processor's rounding does no more than a seed.
-    assert abs(float(bleu) - measured["value"]) <= 3 * measured["spread"]
+    assert float(bleu) >= measured["value"] - 3 * measured["spread"]

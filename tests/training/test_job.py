@@ -270,3 +270,6 @@ def test_validations_that_were_scored_otherwise_are_not_continued(
         with pytest.raises(UnusableInput, match="tok:char → tok:13a") as caught:
             train(request, dry_run=dry)
         assert "give another --output" in str(caught.value)
+    (output / "validations.tsv").write_text("step\tbleu\n1\t2.0\n")
+    with pytest.raises(UnusableInput, match="of another release"):
+        train(request)

@@ -66,6 +66,20 @@ def test_cuts_are_at_ends_of_sentences_or_else_at_blanks(demo_dataset) -> None:
     assert words[:2] == [0, 6]
 
 
+@pytest.mark.parametrize("limit", range(3, 9))
+def test_no_symbol_is_cut(limit) -> None:
+    symbols = ["</b>", "⟨，⟩", "⟨，⟩⟨"]
+    subwords = train_subwords(["Der Hund schläft.", JAPANESE], vocab_size=400, symbols=symbols)
+    assert subwords.symbols == tuple(symbols)
+    for before in range(9):
+        text = "私" * before + "</b>" * 3 + "東⟨，⟩⟨，⟩" * 2 + "私</b>"
+        tokens = [token for piece in cut(text, subwords, limit) for token in piece.tokens]
+        whole = subwords.encode(text).tokens
+        assert [[t for t in some if t in symbols] for some in (tokens, whole)] == [
+            [t for t in whole if t in symbols]
+        ] * 2
+
+
 def ones(count: int, first: int = 0) -> list[range]:
     """So many words of one token each."""
     return [range(index, index + 1) for index in range(first, first + count)]

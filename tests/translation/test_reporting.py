@@ -14,6 +14,7 @@ from rounding import decimals
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
+from nmt.evaluation import tokenizers
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.settings import DriftSettings, GateSettings
@@ -246,12 +247,14 @@ def test_an_output_of_before_is_still_recognised(saved_models, night) -> None:
         ({"group_by": ("source",)}, "no column 'source' for --group-by"),
         ({"group_by": ("tags",)}, "give one of texts, numbers or dates"),
         ({"group_by": ("domain", "domain")}, "named twice"),
+        ({"reference_column": "target", "tokenize": "ja-mecab"}, "ja-mecab is not installed"),
         ({"notify": "no-such-program"}, "no program 'no-such-program'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_at_the_start(
-    saved_models, night, tmp_path, options, message
+    saved_models, night, tmp_path, monkeypatch, options, message
 ) -> None:
+    monkeypatch.setattr(tokenizers, "find_spec", lambda name: None)
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun/_job.json").write_text("{}")
     shutil.copytree(night / "before", tmp_path / "bare")
