@@ -69,8 +69,9 @@ def search(request, model, ensemble) -> Searcher:
 def test_a_sentence_does_not_depend_on_its_batch(search) -> None:
     random = np.random.default_rng(5)
     source = np.zeros((9, 8), np.int32)
-    for row in source:
-        length = random.integers(0, 7)
+    for row, length in zip(
+        source, random.permutation([0, 6, *random.integers(0, 7, 7)]), strict=True
+    ):
         row[: length + 1] = [*random.integers(4, 30, length), EOS]
     together = search.search(source)
     words = words_of(together)
@@ -89,12 +90,11 @@ def test_a_sentence_does_not_depend_on_its_batch(search) -> None:
                 found.n_best.ids[..., :width], together.n_best.ids.numpy()[rows][..., :width]
             )
 
-    for row in range(len(source)):  # alone, without any padding
+    lengths = (source != PAD).sum(1)
+    for row in {lengths.argmin(), lengths.argmax(), 4}:  # alone, without any padding
         same([row], search.search(source[[row]][:, source[row] != PAD]))
-    order = random.permutation(9)
-    same(order, search.search(source[order]))
-    same([1, 4, 1], search.search(source[[1, 4, 1]]))
-    same(range(9), search.search(np.pad(source, [(0, 0), (0, 5)])))
+    order = [*random.permutation(9), 1]  # one of them twice
+    same(order, search.search(np.pad(source[order], [(0, 0), (0, 5)])))
 
 
 def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> None:
@@ -123,6 +123,11 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize(
+    "search",
+    ["least", "no repetition", "sampling of few", "all of a beam", "ensemble: all of a beam"],
+    indirect=True,
+)
 def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
     compiled = search.search(SOURCE)
     forced_compiled = search.force(SOURCE, compiled.ids)
@@ -165,7 +170,7 @@ def grams(words: list[int], n: int) -> list[tuple[int, ...]]:
 def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha, beta, least, n) -> None:
     """Six words (PAD, UNK, BOS, EOS and two more), at most four a translation."""
     differs = 0
-    for seed in range(1, 4):
+    for seed in (1, 2):
         model = tiny_model(target=6, seed=seed)
         limits = [4, 3, 4, 3, 3, 4]
         found = beam_search(

@@ -232,6 +232,7 @@ TWO_DEVICES = """
 """
 
 
+@pytest.mark.system
 def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     here = os.path.dirname(__file__)
