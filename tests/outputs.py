@@ -54,9 +54,9 @@ def translate(
         output: OUT.
         tasks: does the steps of a job with a memory.
         interrupt: called after each piece of decoding with its number; may raise.
-        options: of the request.
+        options: of the request; other than there, two heatmaps are drawn unless asked otherwise.
     """
-    options.setdefault("search", SEARCH)
+    options = {"search": SEARCH, "heatmaps": 2, **options}
     if "memory" in options:
         options["memory"] = Location(options["memory"])
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)

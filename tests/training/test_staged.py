@@ -81,7 +81,9 @@ def test_batches_of_one_update_are_one_batch() -> None:
             np.testing.assert_allclose(left, right, atol=UPDATES)
 
 
-@pytest.mark.parametrize("precision", ["float32", bfloat16])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param(*bfloat16.values, marks=[*bfloat16.marks, SYSTEM])]
+)
 def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path, precision) -> None:
     """Amid an epoch, whose last update has fewer batches."""
     settings = {"dropout": 0.3, "epochs": 2, "validate_every": 2, "accumulate": 2, "patience": 50}
@@ -232,7 +234,7 @@ TWO_DEVICES = """
 """
 
 
-@pytest.mark.system
+@SYSTEM
 def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     here = os.path.dirname(__file__)

@@ -214,6 +214,7 @@ TWO_DEVICES = """
 """
 
 
+@pytest.mark.system
 def test_two_devices_train_as_one_does() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     settings = {"embedding_dim": 16, "encoder_units": 8, "decoder_units": 16}
