@@ -28,6 +28,7 @@ from nmt.vocabulary.special import BOS, EOS
 
 STACKED = {"decoder": "conditional", "input_feeding": True, "layer_norm": True}
 STACKED |= {"encoder_layers": 2, "decoder_layers": 2}
+SYSTEM = pytest.mark.system
 
 
 def batch(rows: int, seed: int) -> Batch:
