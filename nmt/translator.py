@@ -66,6 +66,11 @@ class Translator:
         self._lock = Lock()
         self._renderer = Renderer(bundle, self.clean)
 
+    def __repr__(self) -> str:
+        direction = self.bundle.info.get("direction", {})
+        languages = " → ".join(direction.get(side, "?") for side in ("source", "target"))
+        return f"<Translator {languages}, model {self.model_id[:12]}>"
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a Translator cannot be pickled or copied: call nmt.load_model in each process; "

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt.errors import UnusableInput
 from nmt.storage import Location
 
 
 def count_row_groups(file: Location) -> int:
     """How many there are."""
-    return file.read(lambda handle: pq.read_metadata(handle).num_row_groups)
+    with _explained(file):
+        return file.read(lambda handle: pq.read_metadata(handle).num_row_groups)
 
 
 def read_row_group(file: Location, number: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -24,4 +27,21 @@ def read_row_group(file: Location, number: int, columns: Sequence[str] | None = 
         columns: the columns wanted; None is all.
     """
     wanted = None if columns is None else list(columns)
-    return file.read(lambda handle: pq.ParquetFile(handle).read_row_group(number, columns=wanted))
+    with _explained(file):
+        return file.read(
+            lambda handle: pq.ParquetFile(handle).read_row_group(number, columns=wanted)
+        )
+
+
+@contextlib.contextmanager
+def _explained(file: Location) -> Iterator[None]:
+    """Turn an error of the format into one line.
+
+    Raises:
+        UnusableInput: the file is damaged.
+    """
+    try:
+        yield
+    except pa.ArrowException as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UnusableInput(f"{file}: damaged ({reason}); prepare the data again") from None

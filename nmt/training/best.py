@@ -31,10 +31,18 @@ class BestModels:
         return self.location / f"step-{step:07d}"
 
     def steps(self, validations: list[dict[str, Any]]) -> list[int]:
-        """Steps of the best validations, best first; of equal ones the earlier is better."""
+        """Steps of the best validations, best first; of equal ones that of the smaller loss, or the
+        earlier, is better."""
         # As validations.tsv rounds it, so that a resumed training ranks as it did before.
-        scores = {line["step"]: round(score_of(line, self.metric), 4) for line in validations}
-        return sorted(scores, key=lambda step: (-scores[step], step))[: self.count]
+        ranks = {
+            line["step"]: (
+                -round(score_of(line, self.metric), 4),
+                round(line["valid_loss"], 4),
+                line["step"],
+            )
+            for line in validations
+        }
+        return sorted(ranks, key=ranks.__getitem__)[: self.count]
 
     def tidy(self, validations: list[dict[str, Any]]) -> None:
         """Remove the models that are none of the best, as far as the store lets it."""

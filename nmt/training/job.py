@@ -121,6 +121,8 @@ def _fit(
         from nmt.training.ray_trainer import fit
 
     fit(ray, request, share, held)
+    if reason := _finished(request):
+        say(f"training ended: {reason}")
 
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
@@ -241,7 +243,7 @@ def _finished(request: TrainRequest) -> str:
         return ""
     progress = Progress.of(file.read_json())
     reasons = {
-        "patience": "no better validation within training.patience",
+        "patience": f"{progress.stale} validations without a better one (training.patience)",
         "epochs": f"{progress.epoch} epochs",
         "max_minutes": f"{progress.minutes:.1f} of {progress.max_minutes} minutes",
     }

@@ -358,7 +358,7 @@ class Training:
         outcome = self.validator.validate()
         line = self._line(outcome)
         score = score_of(line, training.metric)
-        best = line["best"] = progress.judge(score, training)
+        best = line["best"] = progress.judge(score, outcome.loss, training)
         self._latest |= line
         self._folder.add_validation(line)
         self.hooks.measure(progress.step, validation_scalars(line))

@@ -29,6 +29,7 @@ class Progress:
         spoiled: updates in a row that were left out for numbers that are none.
         best_score: that of the best validation (see `nmt.training.metric`: the greater the
             better); None before the first.
+        best_loss: the loss of that validation; None before the first.
         best_step: the step of that validation, whose model is MODEL; -1 before the first.
         score: that of the last validation; None before the first.
         stale: validations since the best; 0 where the last one was the best.
@@ -51,6 +52,7 @@ class Progress:
     minutes: float = 0.0
     spoiled: int = 0
     best_score: float | None = None
+    best_loss: float | None = None
     best_step: int = -1
     score: float | None = None
     stale: int = 0
@@ -76,14 +78,17 @@ class Progress:
         elif self.clean == CLEAN_UPDATES:
             self.loss_scale, self.clean = self.loss_scale * 2, 0
 
-    def judge(self, score: float, training: TrainingSettings) -> bool:
-        """Take a validation's score: the best one? If not, patience and plateau count it.
+    def judge(self, score: float, loss: float, training: TrainingSettings) -> bool:
+        """Take a validation: the best one? If not, patience and plateau count it.
 
-        They do not during the warm-up, when it says little.
+        They do not during the warm-up, when it says little. Of equal scores, such as the BLEU of 0
+        with which a training may begin, that of the smaller loss is better.
         """
         self.validated, self.score = self.step, score
-        if better(score, self.best_score):
-            self.best_score, self.best_step, self.stale, self.level = score, self.step, 0, 0
+        tied = score == self.best_score and self.best_loss is not None and loss < self.best_loss
+        if tied or better(score, self.best_score):
+            self.best_score, self.best_loss, self.best_step = score, loss, self.step
+            self.stale = self.level = 0
             return True
         if self.step < training.warmup_steps:
             return False

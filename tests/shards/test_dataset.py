@@ -70,3 +70,11 @@ def test_there_is_one_writer_of_parquet(
     }
     monkeypatch.setattr(Location, "write_table", lambda *_: {"rows": -1})
     assert write_part(Location(tmp_path), "p", table) == {"name": "p", "rows": -1}
+
+
+def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:
+    file = dataset.files("train")[0]
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(UnusableInput, match=r"/part-\d+\.parquet: damaged \(.*prepare") as caught:
+        next(dataset.read("train"))
+    assert "\n" not in str(caught.value)

@@ -232,7 +232,7 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
     assert "already ended (8.2 of 10.0 minutes)" in capsys.readouterr().err
     status.write_json(dataclasses.asdict(dataclasses.replace(progress, finished="patience")))
     train(request)
-    assert "within training.patience" in capsys.readouterr().err
+    assert "validations without a better one (training.patience)" in capsys.readouterr().err
     more = asked(demo_dataset, tmp_path / "run", training={**training, "max_minutes": 11.0})
     status.write_json(dataclasses.asdict(progress))
     assert job._finished(more) == ""

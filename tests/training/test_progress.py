@@ -53,5 +53,15 @@ def test_no_number_is_no_best_score() -> None:
     progress, training = Progress(), TrainingSettings(patience=9)
     for step, (score, best) in enumerate([(math.nan, False), (-3.5, True), (math.nan, False)]):
         progress.step = step
-        assert progress.judge(score, training) == best
+        assert progress.judge(score, 1.0, training) == best
     assert (progress.best_score, progress.best_step, progress.stale) == (-3.5, 1, 1)
+
+
+def test_of_equal_scores_that_of_the_smaller_loss_is_better() -> None:
+    """Or a training whose first BLEU are 0 would keep its first model, and end."""
+    progress, training = Progress(), TrainingSettings(patience=2)
+    for step, (loss, best) in enumerate([(7.0, True), (6.0, True), (6.0, False), (5.0, True)]):
+        progress.step = step
+        assert progress.judge(0.0, loss, training) == best
+    assert (progress.best_step, progress.best_loss, progress.stale) == (3, 5.0, 0)
+    assert not progress.judge(-1.0, 1.0, training)

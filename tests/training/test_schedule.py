@@ -64,7 +64,7 @@ def test_plateau_cuts_when_bleu_stands_still() -> None:
     progress, cuts = Progress(), []
     for step, bleu in enumerate([5.0, 4.0, 5.0, 4.0, 4.0, 6.0, 5.0, 5.0], 1):
         progress.step = step
-        progress.judge(bleu, training)
+        progress.judge(bleu, 1.0, training)
         cuts.append(progress.reductions)
     assert cuts == [0, 0, 1, 1, 2, 2, 2, 3]
     assert not progress.finished
@@ -75,7 +75,7 @@ def test_validations_during_the_warm_up_cut_and_end_nothing() -> None:
     training, progress = TrainingSettings(schedule="plateau", **limits), Progress()
     for step in range(10, 130, 10):
         progress.step = step
-        progress.judge(0.0, training)
+        progress.judge(0.0, 1.0, training)
         assert progress.reductions == max(0, step - 90) // 10
         assert progress.finished == ("patience" if step == 120 else "")
 
