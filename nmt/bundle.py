@@ -171,7 +171,7 @@ def load(location: Location) -> Bundle:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _WEIGHTS
         path.write_bytes(data[_WEIGHTS])
-        _rename_readout(path)
+        _refuse_foreign(path, location)
         model.load_weights(path)
     lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
     return Bundle(model, source, target, info, lexicon)
@@ -260,14 +260,25 @@ def _vocabulary_hash(info: dict[str, Any], side: str) -> str:
     return info["files"][_vocabulary_file(info, side)]["sha256"]
 
 
-def _rename_readout(weights: Path) -> None:
-    """Give the readout its name of today; where it was a plain layer, Keras numbered it."""
+def _refuse_foreign(weights: Path, location: Location) -> None:
+    """Check that an HDF5 file holds all that it shows: a link in it may lead to another file."""
     import h5py
 
-    with h5py.File(weights, "r+") as file:
-        for old in ("layers/dense", "layers/dense_1"):
-            if old in file and "layers/readout" not in file:
-                file.move(old, "layers/readout")
+    def foreign(name: str, link: Any) -> str | None:
+        if not isinstance(link, h5py.HardLink):
+            return name
+        found = file[name]
+        inside = not isinstance(found, h5py.Dataset) or not (found.external or found.is_virtual)
+        return None if inside else name
+
+    place = location / _WEIGHTS
+    try:
+        with h5py.File(weights, "r") as file:
+            name = file.visititems_links(foreign)
+    except OSError as error:
+        raise UnusableInput(f"{place}: no HDF5 file ({error}); copy the model again") from None
+    if name is not None:
+        raise UnusableInput(f"{place}: damaged, its '{name}' leads elsewhere; copy the model again")
 
 
 def has_lexicon(info: dict[str, Any]) -> bool:
@@ -280,11 +291,10 @@ def _vocabulary_file(info: dict[str, Any], side: str) -> str:
 
 
 def _read_checked(location: Location, info: dict[str, Any], name: str) -> bytes:
-    if not (location / name).is_file():
-        raise UnusableInput(f"{location / name}: missing; copy the model again")
-    data = (location / name).read_bytes()
+    file = location.named(name)
+    if not file.is_file():
+        raise UnusableInput(f"{file}: missing; copy the model again")
+    data = file.read_bytes()
     if hashlib.sha256(data).hexdigest() != info["files"][name]["sha256"]:
-        raise UnusableInput(
-            f"{location / name}: contents changed since the model was saved; copy it again"
-        )
+        raise UnusableInput(f"{file}: contents changed since the model was saved; copy it again")
     return data

@@ -26,6 +26,7 @@ from typing import Any, Protocol
 from nmt.refusals import explain
 from nmt.storage import Location, persistently
 
+_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
 _SETTLE_SECONDS = 3.0
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
@@ -73,7 +74,7 @@ class _LocalExchange:
         path = Path(self._location.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name that `Location.files` passes over; never deleted, or two could lock two files.
-        handle = os.open(path.with_name(f".{path.name}.lock.tmp"), os.O_CREAT | os.O_RDWR, 0o666)
+        handle = os.open(path.with_name(f".{path.name}.lock.tmp"), _FLAGS, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

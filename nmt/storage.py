@@ -5,6 +5,9 @@ knows. Objects are written whole: the bytes are made in memory first and then st
 go (under a temporary name and moved, on a local disk), because a pyarrow stream that an
 exception closes would publish what it has so far as if it were complete.
 
+What lies below a folder that somebody named stays there: a link on the way out is followed when
+data is read, never when something is written, removed or named by a stored file.
+
 Credentials come from the environment alone. A Location is sent to workers as its URI, never
 as a pickled filesystem, which would carry the secret.
 
@@ -19,11 +22,12 @@ import hashlib
 import json
 import os
 import re
+import secrets
+import stat
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import get_ident
 from typing import IO, Any, TypeVar
 
 import pyarrow as pa
@@ -32,11 +36,12 @@ import pyarrow.fs as pafs
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text
 from nmt.refusals import explain
-from nmt.uris import local_path, quote, refuse_secrets, scheme_of, split_options, unquote
+from nmt.uris import is_utf8, local_path, quote, refuse_secrets, scheme_of, split_options, unquote
 
 T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
+_ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
 _PAUSES = (0.5, 5.0)  # seconds between two attempts, at first and at most
 _patience = 0.0
 
@@ -90,8 +95,9 @@ class Location:
         self._query = ""
         if scheme_of(text) not in ("", "file"):
             self.uri, self._query = split_options(text)
-            return
-        self.uri = local_path(text)
+        else:
+            self.uri = local_path(text)
+        self._root = self.uri
 
     def __str__(self) -> str:
         return f"{self.uri}?{self._query}" if self._query else self.uri
@@ -113,11 +119,51 @@ class Location:
 
     def _sibling(self, uri: str) -> Location:
         other = Location.__new__(Location)
-        other.uri, other._query = uri, self._query
+        other.uri, other._query, other._root = uri, self._query, self._root
         return other
 
+    def named(self, name: object) -> Location:
+        """The file or folder below this one that a stored file names.
+
+        Args:
+            name: what stands there; it must be plain: parts that say where it lies below this
+                folder, not percent-encoded, as in ``translations/part-00000.parquet``.
+
+        Raises:
+            UnusableInput: it is no such name, there is a link on the way, or what lies there is
+                neither file nor folder.
+        """
+        plain = isinstance(name, str) and not _ODD_NAME.search(name) and is_utf8(name)
+        if not plain or any(part in ("", ".", "..") for part in str(name).split("/")):
+            raise UnusableInput(
+                f"{self}: damaged, for it names a file {str(name)[:80]!r}, which is none below it"
+            )
+        found = self / str(name)
+        found.refuse_links()
+        return found
+
+    def refuse_links(self) -> None:
+        """Check that no link leads from the folder that somebody named to this place.
+
+        Raises:
+            UnusableInput: there is one, or a pipe, socket or device lies here.
+        """
+        if not self.is_local or not self.uri.startswith(self._root.rstrip("/") + "/"):
+            return
+        place = self._root
+        for part in self.parts_below(self._sibling(self._root)):
+            place = os.path.join(place, part)
+            try:
+                mode = os.lstat(place).st_mode
+            except OSError:  # nothing there, or no right to look
+                return
+            if stat.S_ISLNK(mode):
+                raise UnusableInput(f"{place}: a link, where none may lie; remove it")
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise UnusableInput(f"{place}: neither file nor folder; remove it")
+
     def __getstate__(self) -> dict[str, str]:
-        return {"uri": self.uri, "_query": self._query}
+        return {"uri": self.uri, "_query": self._query, "_root": self._root}
 
     @property
     def name(self) -> str:
@@ -253,11 +299,15 @@ class Location:
 
     def _store(self, data: bytes) -> None:
         if self.is_local:
+            self.refuse_links()
             target = Path(self.path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}.tmp")
+            # By chance, and only where nothing lies: a link that somebody planted is not followed.
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             try:
-                temporary.write_bytes(data)
+                with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+                    file.write(data)
                 os.replace(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -302,7 +352,12 @@ class Location:
             (self / file.relative_to(local).as_posix()).write_bytes(file.read_bytes())
 
     def delete(self) -> None:
-        """Remove the file, or the folder with all in it; nothing happens where nothing lies."""
+        """Remove the file, or the folder with all in it; nothing happens where nothing lies.
+
+        Raises:
+            UnusableInput: a link leads there, so that it may be somebody else's.
+        """
+        self.refuse_links()
 
         def delete() -> None:
             kind = self.filesystem.get_file_info(self.path).type

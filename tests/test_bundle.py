@@ -45,20 +45,6 @@ def refused(folder: Path) -> str:
     return str(loading.value)
 
 
-@pytest.mark.parametrize("old", ["layers/dense", "layers/dense_1"])
-def test_weights_of_the_first_release_can_be_read(saved, tmp_path, old) -> None:
-    path = Path(shutil.copy(saved[0] / "model.weights.h5", tmp_path / "model.weights.h5"))
-    expected = path.read_bytes()
-    with h5py.File(path, "r+") as file:
-        file.move("layers/readout", old)
-    with h5py.File(path) as file:
-        assert "layers/readout" not in file
-    bundle._rename_readout(path)
-    with h5py.File(path) as file, h5py.File(io.BytesIO(expected)) as today:
-        for name in ("layers/readout/vars/0", "layers/readout/vars/1"):
-            np.testing.assert_array_equal(file[name], today[name])
-
-
 def test_a_loaded_model_is_the_saved_one(saved, demo_bundle) -> None:
     loaded = bundle.load(Location(saved[0]))
     for found, expected in zip(

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import pickle
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -44,13 +43,23 @@ def test_a_stored_table_is_described(tmp_path) -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     file = Location(tmp_path / "a.txt")
     file.write_text("old")
-    real = Path.write_bytes
+    real = os.fdopen
 
-    def half(path: Path, data: bytes) -> int:
-        real(path, data[: len(data) // 2])
-        raise OSError("no space left on device")
+    class Full:
+        def __init__(self, *arguments) -> None:
+            self.file = real(*arguments)
 
-    monkeypatch.setattr(Path, "write_bytes", half)
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_) -> None:
+            self.file.close()
+
+        def write(self, data: bytes) -> None:
+            self.file.write(data[: len(data) // 2])
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="no space"):
         file.write_text("new and longer")
     assert (tmp_path / "a.txt").read_text() == "old"

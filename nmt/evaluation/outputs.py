@@ -78,7 +78,8 @@ class FinishedOutput:
         parts, position, first = [], 0, 0
         numbered = self.manifest["settings"]["id_column"] is None
         for name in self.names:
-            count = self.manifest["files"][f"translations/{name}"]["rows"]
+            entry = self.manifest["files"][f"translations/{name}"]
+            count = entry["rows"]
             if numbered:
                 found = self.ids.slice(position, count).to_numpy()
             else:
@@ -88,7 +89,7 @@ class FinishedOutput:
                     found = np.setdiff1d(found, self._rejected(name))
                 first += count + bad
             position += count
-            parts.append(Part(name, found))
+            parts.append(Part(name, found, entry["sha256"]))
         return parts
 
     def _rejected(self, name: str) -> list[int]:
@@ -102,7 +103,7 @@ class FinishedOutput:
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
-        with (self.location / "translations" / self.names[0]).open() as file:
+        with self.location.named(f"translations/{self.names[0]}").open() as file:
             schema = pq.ParquetFile(file).schema_arrow
         if column not in schema.names:
             raise UnusableInput(
@@ -114,9 +115,10 @@ class FinishedOutput:
 
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that is not the one of the manifest."""
-        location = self.location / folder / name
-        table = read_table(location, columns)
-        if table.num_rows != self.manifest["files"][f"{folder}/{name}"]["rows"]:
+        location = self.location.named(f"{folder}/{name}")
+        entry = self.manifest["files"][f"{folder}/{name}"]
+        table = read_table(location, columns, entry["sha256"])
+        if table.num_rows != entry["rows"]:
             raise UnusableInput(
                 f"{location}: has {table.num_rows:,} rows, but not so many when the translation "
                 "was finished; translate again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
+from nmt.errors import UnusableInput
 from nmt.storage import Location
 
 _ID = "id"
@@ -97,16 +99,36 @@ class Part:
     Attributes:
         name: of the file, below ``translations/`` and the like.
         rows: numbers of its rows in the input, ascending.
+        sha256: of the file when it was written.
     """
 
     name: str
     rows: np.ndarray
+    sha256: str
 
 
-def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file, or some of its columns."""
-    with location.open() as file:
-        return pq.ParquetFile(file).read(columns=columns)
+def read_table(
+    location: Location, columns: list[str] | None = None, sha256: str | None = None
+) -> pa.Table:
+    """Read a Parquet file, or some of its columns.
+
+    Args:
+        location: the file.
+        columns: their names; None is all.
+        sha256: that of the file when it was written, if it was recorded.
+
+    Raises:
+        UnusableInput: it is another file now.
+    """
+    if sha256 is None:
+        with location.open() as file:
+            return pq.ParquetFile(file).read(columns=columns)
+    data = location.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UnusableInput(
+            f"{location}: not the file that the translation job wrote; translate again"
+        )
+    return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
 
 
 def read_sentences(
@@ -131,7 +153,8 @@ def read_sentences(
         if chosen is not None and not len(kept := np.flatnonzero(np.isin(part.rows, chosen))):
             continue
         columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
-        table = read_table(folder / "translations" / part.name, list(columns)).take(pa.array(kept))
+        file = folder.named(f"translations/{part.name}")
+        table = read_table(file, list(columns), part.sha256).take(pa.array(kept))
         numbers = part.rows[kept].tolist()
         if references.column:
             found = [[text] for text in texts_of(table.column(references.column))]

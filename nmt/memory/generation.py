@@ -7,6 +7,7 @@ be removed for that. Old ones can be pruned.
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention
 PARTITIONS = 64
 _DESCRIPTION, _USED = "generation.json", "used"
 _DAY = 86400.0
+_HASH = re.compile("[0-9a-f]{32}")
+_MADE = "partitions", "created"  # what stands in a description besides what the name is a hash of
 # What changes nothing in greedy search, and in any search that draws no words at random.
 _BEAM_ONLY = {"length_penalty", "coverage_penalty"}
 _SAMPLING_ONLY = {"seed", "temperature", "top_k", "top_p"}
@@ -68,7 +71,8 @@ def open_generation(location: Location, what: dict[str, Any]) -> Memory:
             raise UnusableInput(
                 f"{location}: holds something that is no translation memory; give another --memory"
             )
-        description.write_json({**what, "partitions": PARTITIONS, "created": _now()})
+        made = dict(zip(_MADE, (PARTITIONS, _now()), strict=True))
+        description.write_json({**what, **made})
     partitions = description.read_json()["partitions"]
     (folder / _USED).write_text(_now() + "\n")
     return Memory(folder, partitions)
@@ -117,11 +121,14 @@ def generations(location: Location) -> list[Generation]:
     result = []
     for name, files in found.items():
         times = {info.base_name: info.mtime_ns for info in files}
-        if _DESCRIPTION not in times:
+        if _DESCRIPTION not in times or not _HASH.fullmatch(name):
+            continue
+        description = (location / name).named(_DESCRIPTION).read_json()
+        what = {key: value for key, value in description.items() if key not in _MADE}
+        if hash_json(what)[:32] != name:  # somebody else's
             continue
         rows = [info for info in files if info.base_name.endswith(".parquet")]
         used = times.get(_USED) or times[_DESCRIPTION] or 0
-        description = (location / name / _DESCRIPTION).read_json()
         size = sum(info.size or 0 for info in rows)
         result.append(Generation(location / name, description, len(rows), size, used / 1e9))
     if not result:

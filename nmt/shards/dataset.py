@@ -59,7 +59,7 @@ class Dataset:
         tokenizer = info["tokenizer"]
         vocabularies = []
         for side in ("source", "target"):
-            file = location / tokenizer[side]["file"]
+            file = location.named(tokenizer[side]["file"])
             data = file.read_bytes()
             if hashlib.sha256(data).hexdigest() != tokenizer[side]["sha256"]:
                 raise UnusableInput(
@@ -85,7 +85,7 @@ class Dataset:
 
     def files(self, split: str) -> list[Location]:
         """The files of a split (or of ``rejected``), in order."""
-        return [self.location / entry["name"] for entry in self.info["files"][split]]
+        return [self.location.named(entry["name"]) for entry in self.info["files"][split]]
 
     def read(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """A split's rows in order, one row group (at most 4,096 rows) at a time.

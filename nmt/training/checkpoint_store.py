@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from nmt.errors import AllDamaged, JobFailed
+from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.storage import Location
 from nmt.training.insistence import STORE_ERRORS, insist
 
@@ -97,38 +97,30 @@ class CheckpointStore:
                 f"{self._run}: all of its checkpoints are damaged ({', '.join(complete)}); remove "
                 "them to begin anew, or restore them from a copy"
             )
-        return self._fetch_rays(folder)
-
-    def _fetch_rays(self, folder: Path) -> str | None:
-        """Bring the last checkpoint that Ray Train kept for an older release."""
-        listing = self._run / "checkpoint_manager_snapshot.json"
-        latest = listing.read_json()["latest_checkpoint_result"] if listing.is_file() else None
-        if latest is None:
-            return None
-        for file in (self._run / latest["checkpoint_dir_name"]).files():
-            (folder / file.name).write_bytes(file.read_bytes())
-        return latest["checkpoint_dir_name"]
+        return None
 
     def fetch(self, name: str, folder: Path) -> None:
         """Bring a checkpoint into a local folder, and check it.
 
         Raises:
-            JobFailed: a file is missing or is not what was written.
+            JobFailed: a file is missing, is not what was written, or lies elsewhere.
         """
         place = self._run / name
-        if not _NAME.fullmatch(name):
-            self._fetch_rays(folder)
-            return
         try:
-            entries = (place / MANIFEST).read_json()["files"]
-        except (ValueError, KeyError, TypeError):
+            written = place.named(MANIFEST).read_json()["files"].items()
+            entries = {file: (place.named(file), entry["sha256"]) for file, entry in written}
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise _Damaged(f"{place / MANIFEST}: damaged") from None
-        for file, entry in entries.items():
-            if not (place / file).is_file():
-                raise _Damaged(f"{place / file}: missing")
-            data = (place / file).read_bytes()
-            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-                raise _Damaged(f"{place / file}: damaged, its SHA-256 is not the recorded one")
+        except UnusableInput as error:
+            raise _Damaged(str(error)) from None
+        for file, (stored, sha256) in entries.items():
+            if not stored.is_file():
+                raise _Damaged(f"{stored}: missing")
+            data = stored.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise _Damaged(f"{stored}: damaged, its SHA-256 is not the recorded one")
+            if "/" in file:
+                raise _Damaged(f"{stored}: a checkpoint has no folders")
             (folder / file).write_bytes(data)
 
     def _contents(self) -> dict[str, set[str]]:

@@ -58,7 +58,7 @@ def _part(record: Record) -> Part:
     name = next(name for name in record["files"] if name.startswith("translations/"))
     rows = np.arange(record["first"], record["first"] + record["counts"]["rows"])
     kept = np.setdiff1d(rows, np.array(record["rejected_rows"], np.int64))
-    return Part(name.removeprefix("translations/"), kept)
+    return Part(name.removeprefix("translations/"), kept, record["files"][name]["sha256"])
 
 
 def values(

@@ -277,7 +277,11 @@ def _outside(ids: pa.ChunkedArray, bounds: tuple[int, int] | None) -> str | None
 
 def _read_part(check: _Check, name: str, entry: dict[str, Any]) -> pa.Table | None:
     """A file, if it is the one that was written."""
-    file = check.location / name
+    try:
+        file = check.location.named(name)
+    except UnusableInput as error:
+        check.part(name, f"cannot be one of its files ({error})")
+        return None
     try:
         data = file.read_bytes()
     except UnusableInput:

@@ -123,17 +123,6 @@ def test_where_all_are_damaged_nothing_is_begun_anew(stored, tmp_path) -> None:
     assert len(stored.names()) == 2
 
 
-def test_what_ray_kept_for_an_older_release_is_continued(stored, tmp_path) -> None:
-    old = stored.run / "checkpoint_2026-01-02_03-04-05.678"
-    (old / "state.index").write_text("old weights")
-    listing = {"latest_checkpoint_result": {"checkpoint_dir_name": old.name}}
-    (stored.run / "checkpoint_manager_snapshot.json").write_json(listing)
-    assert stored.newest(tmp_path / "x") == (old.name, "old weights")
-    stored.store.fetch(old.name, tmp_path / "x")
-    stored.keep(9)
-    assert stored.newest(tmp_path / "x")[1] == "weights of 9"
-
-
 FULL = """
 import sys
 from pathlib import Path

@@ -1,0 +1,286 @@
+"""Whoever can write into a folder of ours names no file outside of it: nothing else is read,
+written or removed through names in stored files or through links."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+from outputs import translate
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
+from nmt.errors import AllDamaged, UnusableInput
+from nmt.evaluation.job import evaluate
+from nmt.evaluation.request import EvaluateRequest
+from nmt.memory.generation import generations, open_generation
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location, format_json, hash_json
+from nmt.training.best import BestModels
+from nmt.training.checkpoint_store import CheckpointStore
+from nmt.translation.verification import verify
+
+HOSTILE = [
+    *("/etc/passwd", "../secret", "a/../../secret", "", ".", "a//b", "a/", "..", "a\0b", "a\nb"),
+    *("a\\..\\b", None, 5, ["x"], "\udcff"),
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=repr)
+def test_a_name_that_is_none_below_the_folder_is_damage(tmp_path: Path, name) -> None:
+    for place in (Location(tmp_path), Location("s3://bucket/out")):
+        with pytest.raises(UnusableInput) as caught:
+            place.named(name)
+        assert str(caught.value).startswith(f"{place}: damaged, for it names a file ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.parquet", "..a", "a b", "Ü/漢", "%2e%2e/x", "-"])
+def test_a_name_below_the_folder_is_taken_as_it_is(tmp_path: Path, name) -> None:
+    assert Location(tmp_path).named(name).uri == f"{tmp_path}/{name}"
+
+
+@pytest.mark.parametrize("kind", ["link", "link to a folder", "pipe", "device"])
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, kind) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/secret").write_text("secret")
+    out = tmp_path / "out"
+    (out / "translations").mkdir(parents=True)
+    match kind:
+        case "link":
+            (out / "translations/part").symlink_to(tmp_path / "other/secret")
+        case "link to a folder":
+            (out / "translations").rmdir()
+            (out / "translations").symlink_to(tmp_path / "other")
+        case "pipe":
+            os.mkfifo(out / "translations/part")
+        case "device":
+            os.mknod(out / "translations/part", 0o600 | 0o020000, os.makedev(1, 3))
+    with pytest.raises(UnusableInput, match="remove it"):
+        Location(out).named("translations/part")
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    out = Location(tmp_path / "link")
+    (out / "a" / "b").write_text("x")
+    assert out.named("a/b").read_text() == "x"
+    (out / "a").delete()
+    assert not (tmp_path / "real/a").exists()
+
+
+def test_nothing_is_written_or_removed_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/theirs").write_text("theirs")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/report").symlink_to(tmp_path / "other")
+    report = Location(tmp_path / "out") / "report"
+    for action in (report.delete, (report / "theirs").delete):
+        with pytest.raises(UnusableInput, match="/out/report: a link"):
+            action()
+    with pytest.raises(UnusableInput, match="/out/report: a link"):
+        (report / "new").write_text("x")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["theirs"]
+
+
+def test_the_temporary_name_of_a_file_cannot_be_foreseen(tmp_path, monkeypatch) -> None:
+    names = []
+    replace = os.replace
+
+    def watched(source, target) -> None:
+        names.append(Path(source).name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    for _ in range(2):
+        Location(tmp_path / "a").write_text("x")
+    assert len(set(names)) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
+    monkeypatch.setattr("nmt.storage.secrets.token_hex", lambda _: "known")
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    (tmp_path / ".b.known.tmp").symlink_to(victim)
+    with pytest.raises(UnusableInput):
+        Location(tmp_path / "b").write_text("x")
+    assert victim.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("where", ["absolute", "above", "below"])
+def test_a_checkpoint_writes_nothing_outside_of_its_folder(tmp_path: Path, where) -> None:
+    run, home = tmp_path / "run", tmp_path / "home"
+    home.mkdir()
+    name = {"absolute": f"{home}/.profile", "above": "../home/.profile", "below": "x/.profile"}[
+        where
+    ]
+    store = CheckpointStore(Location(run), 2, lambda line: None)
+    store.keep(3, lambda folder: (folder / "progress.json").write_text("{}"))
+    checkpoint = run / "checkpoint_0000003"
+    evil = b"evil"
+    for place in (checkpoint / name.lstrip("/"), checkpoint / "x/.profile"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(evil)
+    entry = {"bytes": len(evil), "sha256": hashlib.sha256(evil).hexdigest()}
+    (checkpoint / "checkpoint.json").write_text(json.dumps({"step": 3, "files": {name: entry}}))
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(AllDamaged):
+        store.fetch_newest(tmp_path / "folder")
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "folder"])
+
+
+def test_a_dataset_reads_nothing_outside_of_its_folder(demo_dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "dataset"
+    shutil.copytree(demo_dataset.location.uri, folder)
+    info = json.loads((folder / "dataset.json").read_text())
+    shutil.copy(folder / info["tokenizer"]["source"]["file"], tmp_path / "private")
+    shutil.copy(folder / info["files"]["train"][0]["name"], tmp_path / "private.parquet")
+    info["files"]["train"][0]["name"] = "../private.parquet"
+    (folder / "dataset.json").write_text(json.dumps(info))
+    with pytest.raises(UnusableInput, match=r"'\.\./private\.parquet', which is none below it"):
+        next(Dataset.open(Location(folder)).read("train"))
+    info["tokenizer"]["source"]["file"] = "../private"
+    (folder / "dataset.json").write_text(json.dumps(info))
+    with pytest.raises(UnusableInput, match=r"'\.\./private', which is none below it"):
+        Dataset.open(Location(folder))
+
+
+@pytest.fixture
+def night(saved_models, tmp_path: Path) -> Path:
+    """A finished output."""
+    (tmp_path / "in.txt").write_text("A dog sleeps.\nThe cat sees a dog.\n")
+    translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out")
+    return tmp_path / "out"
+
+
+def renamed(out: Path, name: str) -> None:
+    """Have the manifest name its translations otherwise."""
+    file = out / "manifest.json"
+    manifest = json.loads(file.read_text())
+    files = manifest["files"]
+    (own,) = [given for given in files if given.startswith("translations/")]
+    files[name] = files.pop(own)
+    file.write_text(json.dumps(manifest))
+
+
+def asked(out: Path) -> EvaluateRequest:
+    references = out.parent / "references.txt"
+    references.write_text("Ein Hund schläft.\nDie Katze sieht einen Hund.\n")
+    return EvaluateRequest(Location(out), Location(out.parent / "scores"), (str(references),))
+
+
+def test_a_manifest_names_nothing_outside_of_its_folder(night: Path, tmp_path: Path) -> None:
+    shutil.move(night / "translations", tmp_path / "private")
+    (night / "translations").mkdir()
+    (part,) = (tmp_path / "private").iterdir()
+    renamed(night, f"translations/../../private/{part.name}")
+    with pytest.raises(UnusableInput, match="which is none below it"):
+        evaluate(asked(night))
+    told = "\n".join(verify(Location(night)).violations)
+    assert "which is none below it" in told
+
+
+def test_verify_does_not_wait_for_a_pipe(night: Path) -> None:
+    (part,) = (night / "translations").iterdir()
+    part.unlink()
+    os.mkfifo(part)
+    assert "neither file nor folder" in "\n".join(verify(Location(night)).violations)
+
+
+def test_translations_that_were_exchanged_are_not_evaluated(night: Path, tmp_path: Path) -> None:
+    (part,) = (night / "translations").iterdir()
+    data = part.read_bytes()
+    import pyarrow.parquet as pq
+
+    pq.write_table(pq.read_table(part), part, compression="snappy")
+    assert part.read_bytes() != data
+    with pytest.raises(UnusableInput, match="not the file that the translation job wrote"):
+        evaluate(asked(night))
+
+
+@pytest.mark.parametrize("kind", ["external", "soft", "storage", "virtual"])
+def test_weights_that_lead_elsewhere_are_not_loaded(saved_models, tmp_path: Path, kind) -> None:
+    """Nor is the file that they lead to opened for writing."""
+    folder = tmp_path / "model"
+    shutil.copytree(saved_models[0], folder)
+    other = tmp_path / "other.h5"
+    shutil.copy(folder / "model.weights.h5", other)
+    before = other.read_bytes()
+    with h5py.File(folder / "model.weights.h5", "r+") as file:
+        layers = file["layers"]
+        name = sorted(layers)[0]
+        found = []
+        layers[name].visititems(
+            lambda n, x: found.append(n) if isinstance(x, h5py.Dataset) else None
+        )
+        place = f"{name}/{found[0]}"
+        data = layers[place]
+        shape, dtype = data.shape, data.dtype
+        del layers[place]
+        match kind:
+            case "external":
+                layers[place] = h5py.ExternalLink(str(other), f"layers/{place}")
+            case "soft":
+                layers[place] = h5py.SoftLink("/layers")
+            case "storage":
+                layers.create_dataset(
+                    place, shape, dtype, external=[(str(other), 0, h5py.h5f.UNLIMITED)]
+                )
+            case "virtual":
+                layout = h5py.VirtualLayout(shape, dtype)
+                layout[...] = h5py.VirtualSource(str(other), f"layers/{place}", shape)
+                layers.create_virtual_dataset(place, layout)
+    info = json.loads((folder / "model.json").read_text())
+    data = (folder / "model.weights.h5").read_bytes()
+    info["files"]["model.weights.h5"]["sha256"] = hashlib.sha256(data).hexdigest()
+    del info["model_id"]
+    info["model_id"] = hash_json(info)
+    (folder / "model.json").write_text(format_json(info))
+    with pytest.raises(UnusableInput, match="leads elsewhere"):
+        bundle.load(Location(folder))
+    assert other.read_bytes() == before
+
+
+def test_the_best_models_are_not_tidied_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other/step-0000001").mkdir(parents=True)
+    (tmp_path / "other/step-0000001/model.json").write_text("theirs")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/best").symlink_to(tmp_path / "other")
+    BestModels(Location(tmp_path / "run") / "best", 2, "bleu").tidy([])
+    assert (tmp_path / "other/step-0000001/model.json").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("folder", ["report", "translations", "_units"])
+def test_an_overwritten_output_takes_nothing_along_through_a_link(
+    saved_models, night: Path, tmp_path: Path, folder
+) -> None:
+    shutil.move(night / folder, tmp_path / "other")
+    (night / folder).symlink_to(tmp_path / "other")
+    before = {path: path.read_bytes() for path in (tmp_path / "other").rglob("*") if path.is_file()}
+    with pytest.raises(UnusableInput, match=f"/out/{folder}: a link"):
+        translate(saved_models[0], tmp_path / "in.txt", night, overwrite=True, alignments=True)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
+    memory = Location(tmp_path)
+    own = open_generation(memory, {"model_id": "x"})
+    description = (own.location / "generation.json").read_text()
+    for name in ("theirs", "0" * 32):
+        (memory / name / "generation.json").write_text(description)
+    assert [g.location.name for g in generations(memory)] == [own.location.name]
+
+
+def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
+    from nmt.exchange import exchange_at
+
+    (tmp_path / "._lease.json.lock.tmp").symlink_to(tmp_path / "other")
+    with pytest.raises((OSError, UnusableInput)):
+        exchange_at(Location(tmp_path / "_lease.json")).replace(b"x", None)
+    assert not (tmp_path / "other").exists()
