@@ -122,7 +122,10 @@ def describe(location: Location) -> dict[str, Any]:
     """
     file = location / "model.json"
     if not file.is_file():
-        raise UnusableInput(f"{location}: no model here (model.json is missing); give a RUN/model")
+        inside = (
+            location / "model" if (location / "model" / "model.json").is_file() else "a RUN/model"
+        )
+        raise UnusableInput(f"{location}: no model here (model.json is missing); give {inside}")
     try:
         text = file.read_text()
         info = json.loads(text)

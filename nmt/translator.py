@@ -225,19 +225,21 @@ class Translator:
             The translation that is drawn.
 
         Raises:
-            UnusableInput: the model has no attention, the text or its translation is blank, or
-                there is nothing to search that options or a reference could be for.
+            UnusableInput: the file has another ending, the model has no attention, the text or its
+                translation is blank, or there is nothing to search that options or a reference
+                could be for.
         """
         if reference is not None and (options or isinstance(text, Translation)):
             what = "a Translation" if isinstance(text, Translation) else "options of the search"
             raise UnusableInput(f"along a reference nothing is searched; leave {what} out")
+        target = _picture(path, ".png")
         sentence = text_of(text, "the sentence", Translation)
         if reference is None:
             (result,) = self._translated([sentence], options)
         else:
             (result,) = self.force([sentence], [text_of(reference, "the reference")])
         image = _draw(sentence, result, words, caption="reference" if reference else "")
-        Location(path).write_bytes(image)
+        target.write_bytes(image)
         _tell_missing([image])
         return result
 
@@ -264,10 +266,11 @@ class Translator:
         """
         from nmt.report.sheet import contact_sheet
 
+        target = _picture(path, ".pdf")
         texts = sentences(texts, also=Translation)
         results = self._translated(texts, options)
         drawn = [_draw(text, result, words) for text, result in zip(texts, results, strict=True)]
-        Location(path).write_bytes(contact_sheet(drawn))
+        target.write_bytes(contact_sheet(drawn))
         _tell_missing(drawn)
         return results
 
@@ -375,6 +378,18 @@ def _paired(texts: Iterable[str], references: Iterable[str]) -> tuple[list[str],
             f"{len(texts)} texts, but {len(references)} references; give one for each"
         )
     return texts, references
+
+
+def _picture(path: str | os.PathLike[str], ending: str) -> Location:
+    """Where a picture goes.
+
+    Raises:
+        UnusableInput: its name does not end as those of its format do.
+    """
+    location = Location(path)
+    if not location.name.lower().endswith(ending):
+        raise UnusableInput(f"{location}: the picture is a {ending[1:].upper()}; name it …{ending}")
+    return location
 
 
 def _draw(text: str | Translation, result: Translation, words: bool, caption: str = "") -> bytes:

@@ -176,7 +176,7 @@ def test_texts_and_references_go_by_position(translator, expected, tmp_path) -> 
     assert [one.text for one in drawn] == expected_texts[:2]
 
 
-def test_every_entry_names_what_is_no_text(translator, tmp_path) -> None:
+def test_every_entry_names_what_it_cannot_take(translator, folder, tmp_path) -> None:
     png, pdf = tmp_path / "no.png", tmp_path / "no.pdf"
     (whole,) = translator.translate(SOURCES[:1])
     for call, message in (
@@ -194,6 +194,13 @@ def test_every_entry_names_what_is_no_text(translator, tmp_path) -> None:
         with pytest.raises(TypeError, match=message) as caught:
             call()
         assert isinstance(caught.value, UnusableInput)
+    for call, message in (
+        (lambda: translator.plot_attention("a cat", png.with_suffix(".jpg")), "is a PNG; name it"),
+        (lambda: translator.plot_attentions(["a cat"], png), "is a PDF; name it"),
+        (lambda: nmt.load_model(folder.parent), f"give {folder}$"),
+    ):
+        with pytest.raises(UnusableInput, match=message):
+            call()
     with pytest.raises(UnusableInput, match="2 texts, but 3 references"):
         translator.score((text for text in SOURCES[:2]), pd.Series(REFERENCES[:3]))
     assert not list(tmp_path.iterdir())

@@ -47,7 +47,8 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
         if vocabulary.size == len(SPECIALS):
             raise UnusableInput(
                 f"no {side} word occurs in train as often as --min-frequency "
-                f"{settings.min_frequency}; lower it, or give more pairs"
+                f"{settings.min_frequency}; lower it, give more pairs, or take "
+                "--tokenizer spm, which needs no blanks between words"
             )
     else:
         from nmt.vocabulary.subwords import train_subwords
