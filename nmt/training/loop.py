@@ -155,7 +155,7 @@ class Training:
             progress.epochs, progress.max_minutes = training.epochs, training.max_minutes
         self._stopped = False
         self._kept = time.monotonic()
-        self._folder = RunFolder(self.output, training.metric, progress.step)
+        self._folder = RunFolder(self.output, progress.step, progress.best_step)
         if self.replicas.rank == 0:
             self._mend_model()
             self._best.tidy(self._folder.validations)

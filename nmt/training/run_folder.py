@@ -12,10 +12,8 @@ import tensorflow as tf
 
 from nmt.json_text import json_text
 from nmt.report.learning_curve import learning_curve
-from nmt.settings import Metric
 from nmt.storage import Location
 from nmt.training import validations
-from nmt.training.metric import score_of
 
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
 
@@ -28,17 +26,18 @@ class RunFolder:
 
     Args:
         location: the folder.
-        metric: by what validations are ranked.
         step: the step that training continues from; later lines are dropped.
+        best: the step of the best validation until then; -1 before the first.
     """
 
-    def __init__(self, location: Location, metric: Metric, step: int = 0) -> None:
+    def __init__(self, location: Location, step: int = 0, best: int = -1) -> None:
         self.location = location
         self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
-        self.validations = [line for line in validations.read(location) if line["step"] <= step]
-        if self.validations:  # a dropped line may have taken the mark from one that stays
-            best = max(self.validations, key=lambda line: score_of(line, metric))
-            self.validations = [{**line, "best": line is best} for line in self.validations]
+        self.validations = [  # a dropped line may have taken the mark from one that stays
+            {**line, "best": line["step"] == best}
+            for line in validations.read(location)
+            if line["step"] <= step
+        ]
         self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
         self._events = tf.summary.create_file_writer(self._scratch.name)
