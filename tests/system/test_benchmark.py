@@ -13,7 +13,7 @@ from commands import ROOT, TINY, command, run
 from processes import descendants
 from ray_head import RayHead, environment
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 _PATIENCE = 600  # seconds
 

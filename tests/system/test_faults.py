@@ -218,6 +218,7 @@ def workers(title: str = "ray::RayTrainWorker") -> list[int]:
     return sorted(found)
 
 
+@pytest.mark.slow
 def test_workers_that_die_or_stall_are_replaced(start, undisturbed) -> None:
     job = start()
     step = job.wait_for_checkpoint()

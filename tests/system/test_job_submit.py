@@ -186,6 +186,7 @@ def test_a_job_that_fails_says_so(ray_head: RayHead, checkout: Path) -> None:
     assert "use an absolute path or a URI" in ask(ray_head, "logs", "failing-1")
 
 
+@pytest.mark.slow
 def test_prometheus_finds_the_metrics_of_a_training(
     trained: Path, ray_head: RayHead, tmp_path: Path
 ) -> None:

@@ -216,6 +216,7 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
     say(f"{missed} more rounds in which nothing was there to be killed")
 
 
+@pytest.mark.slow
 def test_after_any_kill_the_output_is_that_of_an_undisturbed_run(site: Site) -> None:
     rounds(site, len(VICTIMS), seed=1, say=print)
 

@@ -46,6 +46,7 @@ def assert_same(expected: list[dict], found: list[dict]) -> None:
             assert other[name] == pytest.approx(one[name], abs=SCORE)
 
 
+@pytest.mark.slow
 def test_nights_with_a_memory(
     trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Path
 ) -> None:
