@@ -58,7 +58,6 @@ def test_benchmark_measures_training_and_decoding(
     assert "exchange no gradients" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_ends_the_benchmark_in_one_line(ray_head: RayHead) -> None:
     """On the built-in grammar, which the driver has sent to the workers by then."""
     words = command("benchmark", "--steps", "1000000", "--workers", "2", *TINY, head=ray_head)

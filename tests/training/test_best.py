@@ -37,6 +37,7 @@ def interrupted(whole: Training, folder: Path, step: int, **settings: Any) -> Tr
     return work
 
 
+@pytest.mark.system
 def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     """With everything at once that has a memory."""
     settings: dict[str, Any] = {"dropout": 0.3, "epochs": 2, "patience": 50, "report_every": 1}

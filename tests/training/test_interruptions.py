@@ -76,6 +76,7 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
     assert bundle.check(first)["model_id"] == bundle.check(other)["model_id"]
 
 
+@pytest.mark.system
 def test_asked_to_stop_it_keeps_a_checkpoint_and_goes_on_later(dataset, tmp_path) -> None:
     settings: dict[str, Any] = {"dropout": 0.3, "epochs": 2, "report_every": 100}
     whole = training(dataset, tmp_path / "whole", **settings)
