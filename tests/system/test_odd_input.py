@@ -41,6 +41,7 @@ def check(rows: dict, ids: list) -> None:
     assert len({rows[number]["translation"] for number in ids[1 : 2 * len(ODD_LINES) : 2]}) == 1
 
 
+@pytest.mark.slow
 def test_odd_lines_of_many_files(
     trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Path
 ) -> None:

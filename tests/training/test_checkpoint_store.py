@@ -200,6 +200,7 @@ class Line:
 
 
 @pytest.mark.system
+@pytest.mark.slow
 def test_a_store_that_is_away_for_a_while_is_waited_for(
     s3: S3Server, tmp_path, monkeypatch
 ) -> None:
