@@ -289,6 +289,20 @@ def has_lexicon(info: dict[str, Any]) -> bool:
     return _LEXICON in info["files"]
 
 
+def source_vocabulary(location: Location, info: dict[str, Any]) -> Vocabulary:
+    """The vocabulary of a MODEL folder's encoder, without its weights.
+
+    Args:
+        location: the folder.
+        info: its model.json.
+
+    Raises:
+        UnusableInput: the file is missing or changed.
+    """
+    data = _read_checked(location, info, _vocabulary_file(info, "source"))
+    return load_vocabulary(info["tokenizer"], data)
+
+
 def _vocabulary_file(info: dict[str, Any], side: str) -> str:
     return next(name for name in info["files"] if name.startswith(f"{side}."))
 

@@ -5,8 +5,8 @@ knows. Objects are written whole: the bytes are made in memory first and then st
 go (under a temporary name and moved, on a local disk), because a pyarrow stream that an
 exception closes would publish what it has so far as if it were complete.
 
-What lies below a folder that somebody named stays there: a link on the way out is followed when
-data is read, never when something is written, removed or named by a stored file.
+What lies below a folder that somebody named stays there: that folder may be a link, but no link
+below it is followed when something is read, written or removed.
 
 Credentials come from the environment alone. A Location is sent to workers as its URI, never
 as a pickled filesystem, which would carry the secret.
@@ -243,8 +243,9 @@ class Location:
         What a killed process left half written (see `write_bytes`) is none.
 
         Raises:
-            UnusableInput: a name there is not UTF-8.
+            UnusableInput: a name there is not UTF-8, or a link leads to this folder.
         """
+        self.refuse_links()
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
         infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         base = self.path.rstrip("/")
@@ -263,7 +264,13 @@ class Location:
     # Reading -----------------------------------------------------------------------------
 
     def open(self) -> pa.NativeFile:
-        """A random-access reader of the file's bytes."""
+        """A random-access reader of the file's bytes.
+
+        Raises:
+            UnusableInput: no such file, no right to read it, or a link leads there.
+            StoreAway: the store failed in another way.
+        """
+        self.refuse_links()
         return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
     def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
@@ -361,10 +368,11 @@ class Location:
 
         def delete() -> None:
             kind = self.filesystem.get_file_info(self.path).type
-            if kind == pafs.FileType.File:
-                self.filesystem.delete_file(self.path)
-            elif kind == pafs.FileType.Directory:
-                self.filesystem.delete_dir(self.path)
+            with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
+                if kind == pafs.FileType.File:
+                    self.filesystem.delete_file(self.path)
+                elif kind == pafs.FileType.Directory:
+                    self.filesystem.delete_dir(self.path)
 
         self._ask(delete)
 

@@ -15,6 +15,7 @@ from nmt import lease, storage
 from nmt.errors import JobFailed, StoreAway, UnusableInput
 from nmt.lease import hold
 from nmt.shards.batches import Batch, Shape, epoch_batches
+from nmt.shards.row_groups import row_groups
 from nmt.storage import Location, persistently, wait_for_stores
 
 
@@ -47,12 +48,13 @@ def test_what_the_user_can_mend_is_not(monkeypatch) -> None:
 
 def batches(file: Location) -> Iterator[Batch]:
     """An epoch of the pairs in a file of many row groups, of which each is a window."""
-    dataset = SimpleNamespace(files=lambda split: [file])
+    groups = row_groups(file, {"sha256": file.sha256(), "rows": 200})
+    dataset = SimpleNamespace(row_groups=lambda split: groups)
     return epoch_batches(dataset, [Shape(10, 4)], seed=1, epoch=0, window=1)
 
 
-def pairs(count: int = 200) -> pa.Table:
-    lists = pa.array([[4 + i, 5] for i in range(count)], pa.list_(pa.int32()))
+def pairs() -> pa.Table:
+    lists = pa.array([[4 + i, 5] for i in range(200)], pa.list_(pa.int32()))
     return pa.table({"source_ids": lists, "target_ids": lists})
 
 

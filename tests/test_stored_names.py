@@ -5,22 +5,28 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import h5py
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
+from nmt.corpus.readers import open_pairs
 from nmt.errors import AllDamaged, UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.memory.generation import generations, open_generation
+from nmt.memory.keys import digest_of, keys_of
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location, format_json, hash_json
 from nmt.training.best import BestModels
 from nmt.training.checkpoint_store import CheckpointStore
+from nmt.translation.output import Output
 from nmt.translation.verification import verify
 
 HOSTILE = [
@@ -151,6 +157,26 @@ def test_a_dataset_reads_nothing_outside_of_its_folder(demo_dataset, tmp_path: P
         Dataset.open(Location(folder))
 
 
+def test_shards_that_were_exchanged_are_not_read(demo_dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "dataset"
+    shutil.copytree(demo_dataset.location.uri, folder)
+    part = Path(Dataset.open(Location(folder)).files("train")[0].uri)
+    rows = pq.read_table(part)
+    pq.write_table(rows.take(list(reversed(range(rows.num_rows)))), part)
+    with pytest.raises(UnusableInput, match=f"{part}: not the file that was prepared"):
+        next(Dataset.open(Location(folder)).read("train"))
+
+
+def test_a_dataset_has_the_rows_that_it_says(demo_dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "dataset"
+    shutil.copytree(demo_dataset.location.uri, folder)
+    info = json.loads((folder / "dataset.json").read_text())
+    info["files"]["train"][0]["rows"] *= 1000
+    (folder / "dataset.json").write_text(json.dumps(info))
+    with pytest.raises(UnusableInput, match="not the file that was prepared"):
+        next(Dataset.open(Location(folder)).read("train"))
+
+
 @pytest.fixture
 def night(saved_models, tmp_path: Path) -> Path:
     """A finished output."""
@@ -196,12 +222,40 @@ def test_verify_does_not_wait_for_a_pipe(night: Path) -> None:
 def test_translations_that_were_exchanged_are_not_evaluated(night: Path, tmp_path: Path) -> None:
     (part,) = (night / "translations").iterdir()
     data = part.read_bytes()
-    import pyarrow.parquet as pq
-
     pq.write_table(pq.read_table(part), part, compression="snappy")
     assert part.read_bytes() != data
     with pytest.raises(UnusableInput, match="not the file that the translation job wrote"):
         evaluate(asked(night))
+
+
+def test_no_picture_is_shown_through_a_link(night: Path, tmp_path: Path) -> None:
+    private = tmp_path / "private.png"
+    shutil.copy(next((night / "report/heatmaps").glob("*.png")), private)
+    shutil.rmtree(night / "report/heatmaps")
+    (night / "report/heatmaps").mkdir()
+    (night / "report/heatmaps/row-000000000.png").symlink_to(private)
+    with pytest.raises(UnusableInput, match=r"heatmaps/row-000000000\.png: a link"):
+        evaluate(asked(night))
+
+
+@pytest.mark.parametrize("folder", ["manifest.json", "_units", "report"])
+def test_an_output_is_not_read_through_a_link(night: Path, tmp_path: Path, folder) -> None:
+    shutil.move(night / folder, tmp_path / "other")
+    (night / folder).symlink_to(tmp_path / "other")
+    output = Output(Location(night))
+    with pytest.raises(UnusableInput, match=f"/out/{folder}: a link"):
+        _ = output.records(), output.heatmaps(), evaluate(asked(night))
+
+
+def test_an_archive_is_not_unpacked_to_the_names_in_it(tmp_path: Path) -> None:
+    for name in ("../evil.tsv", "/tmp/evil.tsv", "a/../../evil.tsv"):
+        file = tmp_path / "in" / "pairs.zip"
+        file.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, "a dog\tein Hund\n")
+        before = sorted(tmp_path.rglob("*"))
+        assert [row.source for row in open_pairs(Location(file)).rows()] == [b"a dog"]
+        assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("kind", ["external", "soft", "storage", "virtual"])
@@ -275,6 +329,17 @@ def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
     for name in ("theirs", "0" * 32):
         (memory / name / "generation.json").write_text(description)
     assert [g.location.name for g in generations(memory)] == [own.location.name]
+
+
+def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
+    """A file is named by its keys; under another name it holds other sentences' translations."""
+    memory = open_generation(Location(tmp_path), {"model_id": "x"})
+    keys = keys_of(["one", "two"])
+    file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
+    assert memory.keys(3).to_pylist() == keys.to_pylist()
+    os.rename(file.uri, Path(file.uri).with_name(f"run-{digest_of(keys_of(['three']))}.parquet"))
+    assert memory.keys(3).to_pylist() == []
+    assert len(memory.damaged()) == 1
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:

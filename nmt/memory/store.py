@@ -116,7 +116,7 @@ class Memory:
         merged = self.add(partition, _MERGED, table.take(pa.array(first)))
         for file in old:
             if file != merged:
-                _delete(file)
+                file.delete()
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
@@ -152,15 +152,6 @@ def _modified(file: Location) -> float:
     return time.time() if written is None else written / 1e9
 
 
-def _delete(file: Location) -> None:
-    """Remove a file that another job may be removing, too."""
-    try:
-        file.delete()
-    except UnusableInput:
-        if file.is_file():
-            raise
-
-
 class _Damaged(Exception):
     """A file cannot be read, although its store gives it."""
 
@@ -171,20 +162,20 @@ class _Damaged(Exception):
     def set_aside(self) -> None:
         """Give it another name."""
         (self._file.parent / f"{self._file.name}{_DAMAGED}").write_bytes(self._data)
-        _delete(self._file)
+        self._file.delete()
 
 
 def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
-    """Read a file.
+    """Read a file, the column ``key`` among others.
 
     Raises:
         FileNotFoundError: it has gone.
-        _Damaged: it is damaged.
+        _Damaged: it is damaged, or its keys are not those by which it is named.
     """
     try:
         with file.open() as stream:
             try:
-                return pq.ParquetFile(stream).read(columns=columns)
+                return _checked(file, pq.ParquetFile(stream).read(columns=columns))
             except _UNREADABLE:
                 pass  # by its contents, or by its store
         data = file.read_bytes()
@@ -193,6 +184,14 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
             raise
         raise FileNotFoundError(str(file)) from None
     try:
-        return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
+        return _checked(file, pq.ParquetFile(pa.BufferReader(data)).read(columns=columns))
     except _UNREADABLE:
         raise _Damaged(file, data) from None
+
+
+def _checked(file: Location, rows: pa.Table) -> pa.Table:
+    """The rows, if they are those that `Memory.add` stored under this name."""
+    keys = rows.column("key")
+    if keys.type != KEY or not file.name.endswith(f"-{digest_of(keys.combine_chunks())}.parquet"):
+        raise pa.ArrowInvalid("other keys than the name of the file says")
+    return rows

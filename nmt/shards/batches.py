@@ -16,8 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from nmt.shards.row_groups import count_row_groups, read_row_group
-from nmt.storage import Location
+from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
@@ -45,8 +44,8 @@ class Batch(NamedTuple):
 class TrainingShards(Protocol):
     """What is needed of a dataset."""
 
-    def files(self, split: str) -> list[Location]:
-        """The split's Parquet files in order."""
+    def row_groups(self, split: str) -> list[RowGroup]:
+        """The split's row groups in order."""
 
 
 def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) -> list[Shape]:
@@ -210,9 +209,7 @@ def _epoch_plan(
 ) -> Iterator[tuple[pa.Table, list[tuple[np.ndarray, Shape]]]]:
     """The windows of an epoch, each with its batches but those that are skipped."""
     random = np.random.default_rng([seed, epoch])
-    groups = [
-        (file, group) for file in dataset.files(split) for group in range(count_row_groups(file))
-    ]
+    groups = dataset.row_groups(split)
     order = [groups[i] for i in random.permutation(len(groups))]
     for table in _windows(order, window, columns):
         lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
@@ -236,12 +233,10 @@ def _window_plan(
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def _windows(
-    groups: Iterable[tuple[Location, int]], window: int, columns: list[str]
-) -> Iterator[pa.Table]:
+def _windows(groups: Iterable[RowGroup], window: int, columns: list[str]) -> Iterator[pa.Table]:
     tables: list[pa.Table] = []
-    for file, group in groups:
-        tables.append(read_row_group(file, group, columns))
+    for group in groups:
+        tables.append(group.read(columns))
         if sum(table.num_rows for table in tables) >= window:
             yield pa.concat_tables(tables)
             tables = []

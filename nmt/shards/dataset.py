@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.shards.row_groups import count_row_groups, read_row_group
+from nmt.shards.row_groups import RowGroup, row_groups
 from nmt.storage import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
 from nmt.vocabulary.lexicon import CELLS, Lexicon
@@ -38,6 +38,7 @@ class Dataset:
         self.info = info
         self.source_vocabulary = source
         self.target_vocabulary = target
+        self._row_groups: dict[str, list[RowGroup]] = {}
 
     @classmethod
     def open(cls, location: Location) -> Dataset:
@@ -87,6 +88,19 @@ class Dataset:
         """The files of a split (or of ``rejected``), in order."""
         return [self.location.named(entry["name"]) for entry in self.info["files"][split]]
 
+    def row_groups(self, split: str) -> list[RowGroup]:
+        """The row groups of a split in order; each file is hashed once by each process.
+
+        Raises:
+            UnusableInput: a file is damaged, or not the one that dataset.json names.
+        """
+        if split not in self._row_groups:
+            files = zip(self.files(split), self.info["files"][split], strict=True)
+            self._row_groups[split] = [
+                group for file, entry in files for group in row_groups(file, entry)
+            ]
+        return self._row_groups[split]
+
     def read(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """A split's rows in order, one row group (at most 4,096 rows) at a time.
 
@@ -94,9 +108,8 @@ class Dataset:
             split: ``train``, ``valid``, ``test`` or ``rejected``.
             columns: the columns wanted; None is all.
         """
-        for file in self.files(split):
-            for number in range(count_row_groups(file)):
-                yield read_row_group(file, number, columns)
+        for group in self.row_groups(split):
+            yield group.read(columns)
 
     def lexicon(self) -> Lexicon:
         """Learn a lexicon from the training pairs, or from an even sample of so many as fit."""

@@ -3,34 +3,68 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage import Location, hash_stream
 
 
-def count_row_groups(file: Location) -> int:
-    """How many there are."""
-    with _explained(file):
-        return file.read(lambda handle: pq.read_metadata(handle).num_row_groups)
+class RowGroup(NamedTuple):
+    """One row group of a file.
+
+    Attributes:
+        file: a Parquet file.
+        number: of the row group in it, from 0.
+    """
+
+    file: Location
+    number: int
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Its rows.
+
+        Args:
+            columns: the columns wanted; None is all.
+
+        Raises:
+            UnusableInput: the file is damaged.
+        """
+        wanted = None if columns is None else list(columns)
+        with _explained(self.file):
+            return self.file.read(
+                lambda handle: pq.ParquetFile(handle).read_row_group(self.number, columns=wanted)
+            )
 
 
-def read_row_group(file: Location, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of one.
+def row_groups(file: Location, entry: Mapping[str, Any]) -> list[RowGroup]:
+    """The row groups of a file, which is read once and compared with its entry.
 
     Args:
         file: a Parquet file.
-        number: of the row group, from 0.
-        columns: the columns wanted; None is all.
+        entry: its ``sha256`` and ``rows`` when it was written.
+
+    Raises:
+        UnusableInput: the file is damaged, or is another one now.
     """
-    wanted = None if columns is None else list(columns)
+
+    def look(handle: pa.NativeFile) -> pq.FileMetaData | None:
+        if hash_stream(handle) != entry["sha256"]:
+            return None
+        handle.seek(0)
+        return pq.read_metadata(handle)
+
     with _explained(file):
-        return file.read(
-            lambda handle: pq.ParquetFile(handle).read_row_group(number, columns=wanted)
+        metadata = file.read(look)
+    if metadata is None or metadata.num_rows != entry["rows"]:
+        raise UnusableInput(
+            f"{file}: not the file that was prepared (its SHA-256 or its rows differ); prepare the "
+            "data again"
         )
+    return [RowGroup(file, number) for number in range(metadata.num_row_groups)]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nmt.bundle import source_vocabulary
 from nmt.console import activity, say
 from nmt.memory.generation import depends_on, open_generation
 from nmt.memory.store import Memory
@@ -31,7 +32,6 @@ from nmt.translation.stages import (
     stripes,
     write_group,
 )
-from nmt.vocabulary import load as load_vocabulary
 
 _GROUP = 65_536  # rows whose sentences travel together
 _LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
@@ -50,8 +50,7 @@ def make_plan(
         info: the content of model.json.
         job: what identifies the job.
     """
-    name = next(name for name in info["files"] if name.startswith("source."))
-    source = load_vocabulary(info["tokenizer"], (Location(work.models[0]) / name).read_bytes())
+    source = source_vocabulary(Location(work.models[0]), info)
     raw = copies_words(info, work.search)
     generation = open_generation(
         memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)

@@ -225,6 +225,6 @@ class Output:
         files = (self.location / "report" / "heatmaps").files(".json")
         return {looked.pop("row"): looked for file in files for looked in file.read_json()}
 
-    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Read one of the job's Parquet files."""
-        return read_table(self.location / name, columns)
+    def read(self, name: str, sha256: str, columns: list[str]) -> pa.Table:
+        """Read columns of one of the job's Parquet files; refuse one that is another file now."""
+        return read_table(self.location.named(name), columns, sha256)

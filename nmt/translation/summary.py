@@ -67,9 +67,10 @@ def values(
     """The values of one column as JSON has them, a list a file of ``translations/`` or
     ``rejected/``."""
     for record in records:
-        for name in record["files"]:
+        for name, entry in record["files"].items():
             if name.startswith(f"{folder}/"):
-                yield json_values(output.read(name, [column]).column(column))
+                table = output.read(name, entry["sha256"], [column])
+                yield json_values(table.column(column))
 
 
 def suspicious(

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from nmt.shards.batches import (
@@ -22,6 +21,7 @@ from nmt.shards.batches import (
     epoch_batches,
     prefetch,
 )
+from nmt.shards.row_groups import row_groups
 from nmt.storage import Location
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -45,14 +45,14 @@ def shards(pairs, tmp_path_factory) -> SimpleNamespace:
     """The pairs in three files of several row groups."""
     folder = tmp_path_factory.mktemp("shards")
     kind = pa.list_(pa.int32())
-    files = []
+    groups = []
     for number, (start, stop) in enumerate([(0, 200), (200, 201), (201, ROWS)]):
         columns = [pa.array(side, kind) for side in zip(*pairs[start:stop], strict=True)]
         ids = pa.array([7 * n for n in range(start, stop)], pa.int64())
         table = pa.table({"source_ids": columns[0], "target_ids": columns[1], "id": ids})
-        pq.write_table(table, folder / f"{number}.parquet", row_group_size=64)
-        files.append(Location(folder / f"{number}.parquet"))
-    return SimpleNamespace(files=lambda split: files if split == "train" else [])
+        file = Location(folder / f"{number}.parquet")
+        groups += row_groups(file, file.write_table(table, row_group_size=64))
+    return SimpleNamespace(row_groups=lambda split: groups if split == "train" else [])
 
 
 @pytest.fixture(scope="module")

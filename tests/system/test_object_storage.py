@@ -1,5 +1,6 @@
 """Everything on a real S3 server: with the right credentials, with wrong ones, and none told."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -10,11 +11,17 @@ from pathlib import Path
 
 import pytest
 from commands import TINY, run
+from outputs import translate
 from s3 import READER_SECRET, SECRET, S3Server
 
-from nmt.errors import UnusableInput
+from nmt.errors import AllDamaged, UnusableInput
+from nmt.evaluation.job import evaluate
+from nmt.evaluation.request import EvaluateRequest
 from nmt.probe import check_writable
+from nmt.shards.dataset import Dataset
 from nmt.storage import Location
+from nmt.training.checkpoint_store import CheckpointStore
+from nmt.translation.verification import verify
 
 pytestmark = pytest.mark.system
 
@@ -130,6 +137,57 @@ def test_a_dry_run_writes_nothing_and_finds_what_may_not_be_written(
         monkeypatch.setenv(name, value)
     with pytest.raises(UnusableInput, match="no such bucket"):
         check_writable(Location("s3://nothere/x"))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../private", "a/../../private"])
+def test_a_stored_file_names_nothing_outside_of_its_folder(
+    s3: S3Server, saved_models, demo_dataset, tmp_path: Path, name: str
+) -> None:
+    """Another user's object beside the folder is not read, and nothing is written to a worker."""
+    base = Location("s3://nmt/names")
+    (base / "private").write_bytes(b"theirs")
+    (base / "dataset").upload(Path(demo_dataset.location.uri))
+    info = (base / "dataset/dataset.json").read_json()
+    info["files"]["train"][0]["name"] = name
+    (base / "dataset/dataset.json").write_json(info)
+    with pytest.raises(UnusableInput, match="which is none below it"):
+        next(Dataset.open(base / "dataset").read("train"))
+
+    (tmp_path / "in.txt").write_text("A dog sleeps.\n")
+    translate(saved_models[0], tmp_path / "in.txt", str(base / "out"))
+    manifest = (base / "out/manifest.json").read_json()
+    (part,) = [file for file in manifest["files"] if file.startswith("translations/")]
+    manifest["files"][f"translations/{name}"] = manifest["files"].pop(part)
+    (base / "out/manifest.json").write_json(manifest)
+    assert any("none below it" in line for line in verify(base / "out").violations)
+    (tmp_path / "references.txt").write_text("Ein Hund schläft.\n")
+    with pytest.raises(UnusableInput, match="which is none below it"):
+        evaluate(
+            EvaluateRequest(base / "out", base / "scores", (str(tmp_path / "references.txt"),))
+        )
+
+    store = CheckpointStore(base / "run", 2, lambda line: None)
+    store.keep(3, lambda folder: (folder / "progress.json").write_text("{}"))
+    checkpoint = base / "run/checkpoint_0000003/checkpoint.json"
+    entry = {"bytes": 6, "sha256": hashlib.sha256(b"theirs").hexdigest()}
+    checkpoint.write_json({"step": 3, "files": {name: entry}})
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(AllDamaged):
+        store.fetch_newest(tmp_path / "folder")
+    assert sorted(tmp_path.rglob("*")) == before
+    base.delete()
+
+
+def test_objects_that_were_exchanged_are_not_read(s3: S3Server, demo_dataset) -> None:
+    folder = Location("s3://nmt/exchanged")
+    folder.upload(Path(demo_dataset.location.uri))
+    file = Dataset.open(folder).files("train")[0]
+    (table,) = Dataset.open(folder).read("train")
+    file.write_table(table.slice(1))
+    with pytest.raises(UnusableInput, match="not the file that was prepared"):
+        next(Dataset.open(folder).read("train"))
+    folder.delete()
 
 
 def test_secret_in_the_uri_is_refused(s3: S3Server) -> None:
