@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -12,36 +11,23 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from nmt.printable import printable
+
 _PLAIN_SECONDS = 10.0  # between two plain lines of one activity
 
 _ROOM = 100  # columns of a terminal that hold all there is to show
 
 _console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
-# Control characters, which a terminal would obey, and bytes of a name that is not UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
 
 def say(text: str) -> None:
-    """Show one line to the person who watches (standard error), as it is."""
+    """Show one line to the person who watches (standard error), as it is; see `printable`."""
     _console.print(printable(text))
 
 
 def result(text: str) -> None:
-    """Print one line of result on standard output, for people and scripts."""
+    """Print one line of result on standard output, for people and scripts; see `printable`."""
     print(printable(text), flush=True)
-
-
-def printable(text: str) -> str:
-    """A text with an escape (``\\x1b``, ``\\t``) for each character that no terminal can show."""
-    return _UNPRINTABLE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    if 0xDC80 <= (code := ord(character)) <= 0xDCFF:  # a byte, by Python's surrogateescape
-        return f"\\x{code - 0xDC00:02x}"
-    return repr(character)[1:-1]
 
 
 class Activity:

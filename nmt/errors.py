@@ -1,7 +1,20 @@
 """The ways in which a job ends badly or early, and the exit status of each."""
 
+from nmt.printable import printable
 
-class UnusableInput(Exception):
+
+class _OneLine(Exception):
+    """An error whose message shows names and texts as they are, wherever it is printed.
+
+    Args:
+        message: may hold them raw.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class UnusableInput(_OneLine):
     """Arguments or data that cannot be used: exit status 2.
 
     The message is one line that names the thing (file, row, option), says what is wrong with
@@ -15,7 +28,7 @@ class NoText(UnusableInput, TypeError):
     """What Python code gave as a text is none: a TypeError, as Python's own functions raise it."""
 
 
-class JobFailed(Exception):
+class JobFailed(_OneLine):
     """The work itself failed, although what was asked was right: exit status 1."""
 
     exit_status = 1

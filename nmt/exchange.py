@@ -173,24 +173,21 @@ def s3_client(location: Location) -> Any:
     """A client of the store that pyarrow would reach under the same name; credentials come from
     the environment there and here."""
     import boto3
-    from botocore import UNSIGNED
     from botocore.config import Config
 
     options = location.options
     endpoint = options.get("endpoint_override")
     if endpoint and "://" not in endpoint:
         endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
-    style = "virtual" if options.get("force_virtual_addressing") == "true" else "path"
     own = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     config = Config(
         connect_timeout=5,
         read_timeout=20,
         retries={"mode": "standard", "total_max_attempts": 3},
-        s3={"addressing_style": style if own else "auto"},
+        s3={"addressing_style": "path" if own else "auto"},
         # Not every store that speaks S3 knows the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        **({"signature_version": UNSIGNED} if options.get("anonymous") == "true" else {}),
     )
     region = location.filesystem.region
     return boto3.session.Session().client(

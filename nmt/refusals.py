@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from nmt.credentials import credentials_hint, without_user
 from nmt.errors import StoreAway, UnusableInput
-from nmt.uris import credentials_hint
 
 _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits, dots and hyphens"
 # What stands in the messages of pyarrow's stores, and what it means.
@@ -50,7 +50,7 @@ def explain(
     Returns:
         UnusableInput where the user can mend it, otherwise StoreAway: it may pass.
     """
-    reason = " ".join(str(error).split())
+    reason = without_user(" ".join(str(error).split()))
     if isinstance(error, FileNotFoundError):
         return UnusableInput(f"{uri}: no such file; check the path")
     for pattern, hint in _S3 if scheme == "s3" else _OTHERS:

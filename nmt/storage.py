@@ -33,10 +33,11 @@ from typing import IO, Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from nmt.credentials import refuse_secrets, without_user
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text
 from nmt.refusals import explain
-from nmt.uris import is_utf8, local_path, quote, refuse_secrets, scheme_of, split_options, unquote
+from nmt.uris import is_utf8, local_path, quote, scheme_of, split_options, unquote
 
 T = TypeVar("T")
 
@@ -210,7 +211,9 @@ class Location:
                 except OSError as error:  # the region of a bucket is asked for at once
                     raise self._explanation(error) from None
                 except (pa.ArrowException, ValueError) as error:
-                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
+                    raise UnusableInput(
+                        f"{self}: not a usable URI: {without_user(str(error))}"
+                    ) from None
         return self.__dict__["_resolved"]
 
     @property

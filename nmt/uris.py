@@ -14,22 +14,12 @@ from nmt.errors import UnusableInput
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PLAIN = "/!$&'()*+,;=:@~"  # what need not be encoded in the path of a URI
-_SECRET = re.compile(
-    r"(?:secret|token|password|passwd|signature)$|(?:^|_)(?:key|sig)$"
-    r"|(?:account|access|api|secret|encryption)key$"
-)
 # A stream of this process alone, by the name that a shell or a user gives to it.
 _STREAM = re.compile(r"-|/dev/(?:stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
 NO_STREAM = (
     "cannot be read or written here, for rows are read more than once and by several processes; "
     "write the text to a file and name that, or a folder or a URI"
 )
-_CREDENTIALS = {
-    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
-    "abfs": "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-}
-_ALIASES = {"gcs": "gs", "abfss": "abfs"}
 
 
 def scheme_of(text: str) -> str:
@@ -92,7 +82,7 @@ def local_path(text: str) -> str:
 
 
 def _path_of_file(uri: str) -> str:
-    parts = _split(uri)
+    parts = split(uri)
     if parts.hostname not in (None, "localhost"):
         raise UnusableInput(
             f"{uri}: names a host '{parts.netloc}', where only file:/// can be read; use an "
@@ -111,43 +101,13 @@ def _in_submitted_job() -> bool:
     return "job_submission_id" in config
 
 
-def refuse_secrets(uri: str) -> None:
-    """Raise if a URI carries a secret, for it would show in ``ps`` and in Ray's records."""
-    scheme = scheme_of(uri)
-    if not scheme:
-        return
-    parts = _split(uri)
-    options = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
-    secret = any(_SECRET.search(key.lower().replace("-", "_")) for key, _ in options)
-    # A password with a slash in it ends, for the parser, the host.
-    cut = "@" not in parts.netloc and re.search(r":(?!\d*$)[^\]]*$", parts.netloc)
-    user = parts.username and not _names_no_one(scheme, parts.username)
-    if secret or cut or parts.password or user:
-        host = f"…@{parts.hostname or ''}" if "@" in parts.netloc else parts.netloc
-        shown = "…" if cut else host + parts.path
-        raise UnusableInput(
-            f"{scheme}://{shown}: a URI must not hold credentials; {credentials_hint(scheme)}"
-        )
+def split(uri: str) -> urllib.parse.SplitResult:
+    """The parts of a URI.
 
-
-def _split(uri: str) -> urllib.parse.SplitResult:
+    Raises:
+        UnusableInput: it is none.
+    """
     try:
         return urllib.parse.urlsplit(uri)
     except ValueError as error:
         raise UnusableInput(f"not a usable URI ({error}); check its host") from None
-
-
-def _names_no_one(scheme: str, user: str) -> bool:
-    """Whether what stands before the ``@`` is no user of that kind of store."""
-    if scheme in ("gs", "gcs"):
-        return user == "anonymous"
-    # abfs://CONTAINER@ACCOUNT…/, and the plain name of a user of HDFS.
-    return scheme in ("abfs", "abfss", "hdfs", "viewfs")
-
-
-def credentials_hint(scheme: str) -> str:
-    """How a store gets its credentials: ``set … in the environment``."""
-    names = _CREDENTIALS.get(_ALIASES.get(scheme, scheme))
-    if names:
-        return f"set {names} in the environment"
-    return "let the store's own client take them from the environment"

@@ -1,8 +1,14 @@
 """What is shown is what was said: no text of a path or of data is an instruction."""
 
+import sys
+
 import pytest
 
-from nmt.console import activity, printable, result, say
+from nmt.console import activity, result, say
+from nmt.errors import JobFailed, UnusableInput
+from nmt.printable import printable
+from nmt.storage import Location
+from nmt.translation import notification
 
 ODD = ["runs/:x:/a", "[b]/c[/b]", "[red]x", "a  b", ":smile:", "[link=http://x]y[/link]", "日本/اب"]
 
@@ -26,3 +32,36 @@ def test_a_terminal_obeys_no_name(capsys) -> None:
     result(name)
     shown = capsys.readouterr()
     assert shown.out == shown.err == printable(name) + "\n"
+
+
+HOSTILE = "a\x1b]0;title\x07b\nerror: forged\r\u2028c\u202ed\x85e\0f"
+
+
+def test_nothing_forges_a_line_or_sets_a_title(capsys) -> None:
+    """Neither in what is shown, nor in an error that Ray or Python print."""
+    say(HOSTILE)
+    result(HOSTILE)
+    with activity(HOSTILE) as shown:
+        shown.update(1, HOSTILE)
+    lines = capsys.readouterr()
+    for error in (UnusableInput(HOSTILE), JobFailed(HOSTILE)):
+        lines = lines._replace(out=f"{lines.out}{error}\n{error!r}\n")
+    assert len(lines.out.split("\n")) == 6
+    assert len(lines.err.split("\n")) == 3
+    assert all(c.isprintable() or c == "\n" for c in "".join(lines))
+    assert r"\x1b]0;title\x07" in lines.out
+
+
+def test_an_error_is_the_same_on_a_worker_and_here() -> None:
+    import pickle
+
+    for error in (UnusableInput(HOSTILE), JobFailed("plain")):
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_hook_is_told_one_line(tmp_path) -> None:
+    report = Location(tmp_path / "report.json")
+    write = f"import os; open('{tmp_path}/told', 'w').write(os.environ['NMT_VERDICT'])"
+    command = f'{sys.executable} -c "{write}"'
+    assert notification.notify(command, report, 3, HOSTILE)
+    assert (tmp_path / "told").read_text() == printable(HOSTILE)

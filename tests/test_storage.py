@@ -10,9 +10,9 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from nmt.credentials import refuse_secrets
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location, hash_json
-from nmt.uris import refuse_secrets
 
 
 def test_what_is_written_is_read(tmp_path) -> None:
@@ -163,6 +163,20 @@ def test_a_relative_path_in_a_submitted_job_is_refused(tmp_path, monkeypatch) ->
         ("abfs://c@a.blob.core.windows.net/x?sv=1&sig=SECRET", "AZURE_CLIENT_SECRET"),
         ("abfs://c:SECRET@a.dfs.core.windows.net/x", "AZURE_CLIENT_SECRET"),
         ("hdfs://user:SECRET@host:9000/x", "environment"),
+        ("s3://bucket/x?endpoint_override=http://KEY:SECRET@h:1", "environment"),
+        ("s3://bucket/x?region=x&proxy_options=http://KEY:SECRET@h:1", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?proxy=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x#secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x%23secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?region=x#secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x;access_key=KEY;secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?region=x;secret_key=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?KEY=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?SECRET", "environment"),
+        ("s3://bucket/x?region=KEY/SECRET=", "environment"),
+        ("abfs://c@a.dfs.core.windows.net/x?sas=SECRET", "AZURE_CLIENT_SECRET"),
+        ("abfs://c@a.dfs.core.windows.net/x?sv=1&se=SECRET", "environment"),
+        ("file:///x?sas=SECRET", "environment"),
     ],
 )
 def test_secrets_in_a_uri_are_refused_and_not_repeated(uri, hint) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -273,7 +272,8 @@ def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> No
     say("settings  of the data as they were prepared, and of this training:")
     settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-    say(textwrap.indent(text, "  ").rstrip())
+    for line in text.splitlines():
+        say(f"  {line}")
 
 
 def _workers(request: TrainRequest) -> str:

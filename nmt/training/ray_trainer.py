@@ -153,6 +153,7 @@ def _explained(error: Exception, ray: Any, share: resources.Share) -> Exception:
                 return cause
     if isinstance(error, ControllerError) and type(error.controller_failure).__name__ in _NO_ROOM:
         return JobFailed(resources.no_room(ray, "workers", share))
-    say(str(error))
     lines = [line for line in str(error).splitlines() if line.strip()]
+    for line in lines:
+        say(line)
     return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

@@ -10,6 +10,7 @@ import sys
 
 from nmt.console import say
 from nmt.errors import UnusableInput
+from nmt.printable import printable
 from nmt.storage import Location
 
 _PATIENCE = 60.0  # seconds that a hook may take
@@ -43,7 +44,7 @@ def notify(command: str, report: Location, exit_status: int, reason: str) -> boo
     Returns:
         Whether the hook ended well. What it prints goes to standard error.
     """
-    told = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": reason.replace("\0", "")}
+    told = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": printable(reason)}
     sys.stderr.flush()
     try:
         done = subprocess.run(

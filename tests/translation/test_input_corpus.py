@@ -14,11 +14,11 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.console import printable
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
+from nmt.printable import printable
 from nmt.storage import Location
 from nmt.translation import gzip_lines, input_files, parquet_input
 from nmt.translation.corpus import InputCorpus, inspect, read_unit
