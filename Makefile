@@ -48,7 +48,8 @@ test-avx2: setup
 		tests/model tests/search tests/training/test_step.py tests/training/test_staged.py
 
 test-system: setup
-	$(BIN)/python -m pytest -m "system and not slow"
+	$(BIN)/python -m pytest -m "system and not slow" --numprocesses 2 --dist loadfile \
+		--max-worker-restart 0
 
 test-all: setup
 	$(BIN)/python -m pytest -m "slow or system or not slow"
