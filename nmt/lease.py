@@ -142,7 +142,8 @@ class HeldLease:
 
     def _contents(self, released: bool = False) -> bytes:
         now = time.time()
-        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        # Of interest to who wants the output, and no longer: what is finished may be published.
+        holder = "" if released else f"process {os.getpid()} on {socket.gethostname()}"
         lease = Lease(self.owner, holder, now, now + self._seconds, released)
         return format_json(asdict(lease)).encode()
 

@@ -37,7 +37,15 @@ from nmt.credentials import refuse_secrets, without_user
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text
 from nmt.refusals import explain
-from nmt.uris import is_utf8, local_path, quote, scheme_of, split_options, unquote
+from nmt.uris import (
+    is_utf8,
+    local_path,
+    quote,
+    scheme_of,
+    split_options,
+    unquote,
+    without_home,
+)
 
 T = TypeVar("T")
 
@@ -102,6 +110,11 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.uri}?{self._query}" if self._query else self.uri
+
+    @property
+    def shown(self) -> str:
+        """Its name in what is made for others to read: the home folder is ``~`` there."""
+        return without_home(str(self))
 
     def __repr__(self) -> str:
         return f"Location({str(self)!r})"

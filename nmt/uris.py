@@ -95,6 +95,12 @@ def _path_of_file(uri: str) -> str:
     return unquote(parts.path) or "/"
 
 
+def without_home(text: str) -> str:
+    """A text in which ``~`` stands for the home folder of who runs this."""
+    home = os.path.expanduser("~").rstrip("/")
+    return re.sub(rf"(?<![\w.~-]){re.escape(home)}(?=/|$)", "~", text) if home else text
+
+
 def _in_submitted_job() -> bool:
     """Whether this process is the entrypoint of ``ray job submit``."""
     config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")

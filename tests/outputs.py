@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from nmt import bundle
+from nmt.evaluation.sentences import read_table
 from nmt.settings import SearchSettings
 from nmt.storage import Location
 from nmt.tasks import Tasks
@@ -36,6 +39,11 @@ def loaded(work: Work) -> Translator:
     if key not in _translators:
         _translators[key] = load_translator(work)
     return _translators[key]
+
+
+def part(output: Output, folder: str = "translations") -> pa.Table:
+    """The first part of an output, as it is stored."""
+    return read_table(output.location / folder / "part-00000.parquet")
 
 
 def translate(

@@ -207,7 +207,7 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     return {
         "by_length": scores_by_length(own.lengths, own.scorer, Beside(other.scorer, here, there)),
         "comparison": {
-            "baseline": str(other.output.location),
+            "baseline": other.output.location.shown,
             "baseline_model_id": other.output.manifest["model_id"],
             "sentences": len(here),
             "metrics": own.scorer.compare(other.scorer, here, there),
@@ -271,8 +271,8 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
 
 
 def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str, Any]) -> None:
-    names = [str(request.candidate), str(request.baseline or "")]
-    if plot := length_plot(report["by_length"], names if request.baseline else names[:1]):
+    names = [output.shown for output in (request.candidate, request.baseline) if output]
+    if plot := length_plot(report["by_length"], names):
         (request.output / "lengths.png").write_bytes(plot)
         if line := picture.warning([plot]):
             say(f"warning: {line}")
@@ -297,12 +297,13 @@ def _samples(sentences: list[Sentence], told: dict[str, Any]) -> list[dict[str, 
 
 
 def _settings(request: EvaluateRequest) -> dict[str, Any]:
+    gold = Location(request.gold_alignments) if request.gold_alignments else None
     return {
-        "candidate": str(request.candidate),
-        "baseline": str(request.baseline) if request.baseline else None,
-        "references": [str(Location(name)) for name in request.references],
+        "candidate": request.candidate.shown,
+        "baseline": request.baseline.shown if request.baseline else None,
+        "references": [Location(name).shown for name in request.references],
         "reference_column": request.reference_column,
-        "gold_alignments": request.gold_alignments,
+        "gold_alignments": gold.shown if gold else None,
         "alignment_column": request.alignment_column,
         "lowercase": request.lowercase,
         "tokenize": request.tokenize,

@@ -69,7 +69,7 @@ def close(
         "settings": {
             **job["settings"],
             "batch_size": request.batch_size,
-            "memory": None if request.memory is None else str(request.memory),
+            "memory": None if request.memory is None else request.memory.shown,
         },
         "inputs": corpus.inputs,
         "versions": _versions(),
@@ -150,7 +150,7 @@ def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
     direction = info["direction"]
     return {
         "id": info["model_id"],
-        "name": request.model_names,
+        "name": ", ".join(model.shown for model in request.models),
         "direction": f"{direction['source']} → {direction['target']}",
         "parameters": info["parameters"],
         "architecture": info["architecture"],

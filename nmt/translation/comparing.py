@@ -33,7 +33,7 @@ def compared(
     found = report["throughput"]
     speeds = {name: found[name] for name in _SPEEDS if found[name]}  # 0: nothing was decoded
     comparison = {
-        "baseline": str(baseline.output.location),
+        "baseline": baseline.output.location.shown,
         "baseline_model_id": baseline.output.manifest["model_id"],
         "baseline_created": earlier.get("created"),
         **scoring.comparison(),

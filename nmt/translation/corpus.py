@@ -133,7 +133,7 @@ class InputCorpus:
         self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = [
             {
-                "path": str(file.location),
+                "path": file.location.shown,
                 "bytes": file.stamp.size or 0,
                 "sha256": file.sha256,
                 "rows": file.rows,

@@ -14,6 +14,7 @@ from nmt.translation.notification import notify
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.summary import total_counts
+from nmt.uris import without_home
 
 _SAID = 2000  # characters of an error that a report holds
 
@@ -36,7 +37,7 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
         known = isinstance(error, UnusableInput | JobFailed)
         status = getattr(error, "exit_status", 1) if known else 1
         text = " ".join(str(error).split())[:_SAID] or type(error).__name__
-        reason = f"failed: {text}"
+        reason = without_home(f"failed: {text}")
         file = request.output / "report" / "report.json"
         try:
             output.guard()

@@ -28,7 +28,6 @@ from nmt import lease
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import read_heatmaps
-from nmt.evaluation.sentences import read_table
 from nmt.storage import Location
 from nmt.translation.corpus import Unit
 
@@ -224,7 +223,3 @@ class Output:
         """Where the words of rows looked, by row number."""
         files = (self.location / "report" / "heatmaps").files(".json")
         return {looked.pop("row"): looked for file in files for looked in file.read_json()}
-
-    def read(self, name: str, sha256: str, columns: list[str]) -> pa.Table:
-        """Read columns of one of the job's Parquet files; refuse one that is another file now."""
-        return read_table(self.location.named(name), columns, sha256)

@@ -197,21 +197,25 @@ def identify(
         "heatmap_pages": request.heatmap_pages,
         "group_by": list(request.group_by),
         "folders": corpus.folders,
-        "baseline": None if baseline is None else str(baseline),
+        "baseline": None if baseline is None else baseline.shown,
         "drift": request.drift.model_dump() if baseline else None,
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
     }
-    dictionary = request.search.dictionary
+    search = request.search.model_dump()
+    dictionary = None if search["dictionary"] is None else Location(search["dictionary"])
+    if dictionary is not None:
+        search["dictionary"] = dictionary.shown
+    references = map(Location, request.references)
     inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
     return {
         "format_version": FORMAT_VERSION,
         "model_id": info["model_id"],
         "inputs": inputs,
-        "references": {str(Location(name)): Location(name).sha256() for name in request.references},
-        "dictionary": None if dictionary is None else Location(dictionary).sha256(),
+        "references": {file.shown: file.sha256() for file in references},
+        "dictionary": None if dictionary is None else dictionary.sha256(),
         "settings": {
-            "search": request.search.model_dump(),
+            "search": search,
             "reference_column": request.reference_column,
             "alignment_column": request.alignment_column,
             "text_column": request.text_column,

@@ -12,7 +12,7 @@ from nmt.evaluation import samples, suspicion
 from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.rates import added
 from nmt.evaluation.rates import rates as rates_of
-from nmt.evaluation.sentences import Part, References, Sentence, read_sentences
+from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
 from nmt.translation.output import Output
 
 Record = dict[str, Any]
@@ -69,7 +69,7 @@ def values(
     for record in records:
         for name, entry in record["files"].items():
             if name.startswith(f"{folder}/"):
-                table = output.read(name, entry["sha256"], [column])
+                table = read_table(output.location.named(name), [column], entry["sha256"])
                 yield json_values(table.column(column))
 
 

@@ -31,7 +31,11 @@ def fail(folder: Path, error: BaseException) -> TranslateRequest:
 
 @pytest.mark.parametrize(
     ("error", "verdict"),
-    [(JobFailed("a unit failed;\nrun again"), "a unit failed; run again"), (OSError(), "OSError")],
+    [
+        (JobFailed("a unit failed; run again"), "a unit failed; run again"),
+        (OSError("two\nlines"), "two lines"),
+        (OSError(), "OSError"),
+    ],
 )
 def test_the_reason_is_written_and_told(tmp_path: Path, error, verdict) -> None:
     units = tmp_path / "out/_units"

@@ -12,6 +12,7 @@ from outputs import SEARCH, loaded
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.sentences import read_table
 from nmt.storage import Location
 from nmt.translation import job
 from nmt.translation.actor import DecodeActor, Work, translate_unit
@@ -84,7 +85,11 @@ def written(night: Night) -> list[str]:
     """The sources of the translations that the manifest names."""
     output = Output(Location(night.folder / "out"))
     names = (output.location / "manifest.json").read_json()["files"]
-    columns = [output.read(n).column("source") for n in names if n.startswith("translations/")]
+    columns = [
+        read_table(output.location / n).column("source")
+        for n in names
+        if n.startswith("translations/")
+    ]
     return [text for column in columns for text in column.to_pylist()]
 
 
