@@ -41,7 +41,7 @@ def loaded(work: Work) -> Translator:
     return _translators[key]
 
 
-def part(output: Output, folder: str = "translations") -> pa.Table:
+def first_part(output: Output, folder: str = "translations") -> pa.Table:
     """The first part of an output, as it is stored."""
     return read_table(output.location / folder / "part-00000.parquet")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from outputs import part
+from outputs import first_part
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
@@ -66,8 +66,8 @@ TEXTS = [b"The dog sleeps.", b"", b"\xffbroken", b"word " * 200, b"  ", b"A cat.
 def test_rows_in_are_rows_out(tmp_path, translator) -> None:
     (tmp_path / "in.gz").write_bytes(gzip.compress(b"\n".join(TEXTS)))
     (record,), out = run(tmp_path / "in.gz", tmp_path / "out", translator, alignments=True)
-    done = part(out)
-    bad = part(out, "rejected")
+    done = first_part(out)
+    bad = first_part(out, "rejected")
     assert done.column("id").to_pylist() == [0, 1, 4, 5]
     assert bad.column("id").to_pylist() == [2, 3, 6]
     assert bad.column("reason").to_pylist() == ["broken_utf8", "too_long", "broken_utf8"]
@@ -94,7 +94,7 @@ def test_rows_in_are_rows_out(tmp_path, translator) -> None:
     assert counts["rejected_by_reason"] == {"broken_utf8": 2, "too_long": 1}
     assert counts["empty"] == 2
     assert record["rejected_rows"] == [2, 3, 6]
-    links = part(out, "alignments")
+    links = first_part(out, "alignments")
     assert links.column("id").to_pylist() == [0, 1, 4, 5]
     for text, link in zip(expected, links.column("alignment").to_pylist(), strict=True):
         assert parse_pharaoh(link) == sorted(text.alignment)
@@ -124,8 +124,8 @@ def test_parquet_keeps_its_ids_and_its_other_columns(tmp_path, translator) -> No
     )
     pq.write_table(table, tmp_path / "in.parquet")
     (record,), out = run(tmp_path / "in.parquet", tmp_path / "out", translator)
-    done = part(out)
-    bad = part(out, "rejected")
+    done = first_part(out)
+    bad = first_part(out, "rejected")
     assert done.column("id").to_pylist() == ["q", "t"]
     assert bad.column("id").to_pylist() == ["r", "s"]
     assert bad.column("reason").to_pylist() == ["null", "too_long"]
@@ -143,8 +143,8 @@ def test_a_unit_whose_rows_are_all_rejected(tmp_path, translator) -> None:
     (tmp_path / "in.txt").write_bytes(b"\xff\n\xfe\xfa\n")
     (record,), out = run(tmp_path / "in.txt", tmp_path / "out", translator, alignments=True)
     assert record["counts"]["translated"] == 0
-    assert part(out).num_rows == 0
-    assert part(out, "rejected").num_rows == 2
+    assert first_part(out).num_rows == 0
+    assert first_part(out, "rejected").num_rows == 2
 
 
 def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset) -> None:
@@ -185,8 +185,8 @@ def test_links_count_the_words_of_the_source_as_it_is_stored(tmp_path, translato
     path = tmp_path / "in.txt"
     path.write_text("\n".join(raw for raw, _, _ in CLEANED), "utf-8")
     _, out = run(path, tmp_path / "out", translator, alignments=True)
-    assert part(out).column("source").to_pylist() == [raw for raw, _, _ in CLEANED]
-    found = part(out, "alignments").column("alignment").to_pylist()
+    assert first_part(out).column("source").to_pylist() == [raw for raw, _, _ in CLEANED]
+    found = first_part(out, "alignments").column("alignment").to_pylist()
     for (raw, cleaned, words), links in zip(CLEANED, found, strict=True):
         clean, given = translator.translate([cleaned, raw])
         assert clean.alignment
@@ -222,7 +222,7 @@ def test_sources_that_are_no_single_sentence_are_flagged(tmp_path, translator) -
     texts += ["<p>One dog.</p>\n<p>A cat.</p>", "A cat sees Mr. Smith.", "\n A cat. \n"]
     pq.write_table(pa.table({"source": texts}), tmp_path / "in.parquet")
     (record,), out = run(tmp_path / "in.parquet", tmp_path / "out", translator)
-    flags = part(out).column("flags").to_pylist()
+    flags = first_part(out).column("flags").to_pylist()
     told = [[flag for flag in own if flag in ("multiline", "markup")] for own in flags]
     both = ["multiline", "markup"]
     assert told == [["multiline"], ["multiline"], ["markup"], both, [], []]
@@ -326,11 +326,11 @@ def test_long_rows_are_split_and_absurd_ones_rejected(tmp_path, demo_bundle) -> 
         heatmaps=frozenset({0, 1}),
         alignments=True,
     )
-    done = part(out).to_pylist()
+    done = first_part(out).to_pylist()
     assert [row["id"] for row in done] == [0, 1]
     assert "split" not in done[0]["flags"]
     assert "split" in done[1]["flags"]
-    assert part(out, "rejected").column("reason").to_pylist() == ["too_long"]
+    assert first_part(out, "rejected").column("reason").to_pylist() == ["too_long"]
     assert record["counts"]["split"] == 1
     images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
     assert images == ["row-000000000.png"]
@@ -339,12 +339,12 @@ def test_long_rows_are_split_and_absurd_ones_rejected(tmp_path, demo_bundle) -> 
 def test_the_n_best_are_a_column_when_asked_for(tmp_path, demo_bundle, translator) -> None:
     (tmp_path / "in.txt").write_bytes(b"The dog sleeps.\n\nA cat.")
     _, out = run(tmp_path / "in.txt", tmp_path / "plain", translator)
-    assert "alternatives" not in part(out).column_names
+    assert "alternatives" not in first_part(out).column_names
     search = SearchSettings(max_length_ratio=0.5, max_length_extra=4, beam_size=4, n_best=3)
     _, out = run(
         *(tmp_path / "in.txt", tmp_path / "out", Translator(demo_bundle, search)), search=search
     )
-    for row in part(out).to_pylist():
+    for row in first_part(out).to_pylist():
         found = row["alternatives"]
         if "empty" in row["flags"]:
             assert found == []

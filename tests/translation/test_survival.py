@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import ODD_LINES, REJECTED_LINES
-from outputs import part
+from outputs import first_part
 from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
@@ -199,7 +199,7 @@ def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle)
     record = translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
     assert record["counts"]["rejected_by_reason"] == {"out_of_memory": 1}
     assert record["rejected_rows"] == [len(TEXTS)]
-    done = part(out).to_pylist()
+    done = first_part(out).to_pylist()
     assert [row["source"] for row in done] == [*TEXTS, *TEXTS]
     assert [row["id"] for row in done] == [i for i in range(31) if i != len(TEXTS)]
     assert not list((tmp_path / "out/_units").glob("*.attempts"))
@@ -273,8 +273,8 @@ def test_no_odd_row_costs_another(tmp_path, demo_bundle) -> None:
     (unit,) = inspect(str(tmp_path / "in.parquet"), "source").units()
     out = Output(Location(tmp_path / "out"))
     translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
-    done = {row["n"]: row for row in part(out).to_pylist()}
-    bad = {row["n"]: row["reason"] for row in part(out, "rejected").to_pylist()}
+    done = {row["n"]: row for row in first_part(out).to_pylist()}
+    bad = {row["n"]: row["reason"] for row in first_part(out, "rejected").to_pylist()}
     assert bad == {2 * i: reason for i, reason in enumerate(["null", *REJECTED_LINES])}
     assert sorted([*done, *bad]) == list(range(len(rows)))
     good = translator.translate(["The dog sleeps."])[0].text
