@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
@@ -39,7 +40,7 @@ def run(command: Callable[..., None]) -> None:
     try:
         status = app(standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
-        say(f"error: {_one_line(str(error))}")
+        say(f"error: {error}")
         sys.exit(error.exit_status)
     except Interrupted as error:
         say(str(error))
@@ -49,6 +50,11 @@ def run(command: Callable[..., None]) -> None:
         sys.exit(UnusableInput.exit_status)
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
+    except Exception as error:  # a fault of this program: all of it is shown, each part as it is
+        for part in traceback.TracebackException.from_exception(error).format():
+            for line in part.splitlines() if part.startswith("  ") else [part.strip()]:
+                say(line)
+        status = JobFailed.exit_status
     if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
         say("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)

@@ -107,7 +107,7 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, dic
     ) -> None:
         seen.update(locals())
         if data == "bad":
-            raise UnusableInput("bad:\n  give other data")
+            raise UnusableInput("bad: give other data")
         if data.startswith("odd"):
             raise UnusableInput(f"{data}: give other data")
         if data == "failed":
@@ -278,10 +278,26 @@ def test_each_end_has_its_status() -> None:
     assert (status, error) == (130, "interrupted; run the same command again\n")
 
 
-@pytest.mark.parametrize("name", ["odd:x:", "odd[b]c[/b]", "odd  blanks", "odd\\[x]"])
+@pytest.mark.parametrize("name", ["odd:x:", "odd[b]c[/b]", "odd  blanks", "odd\\[x]", "odd\nx"])
 def test_a_message_shows_names_as_they_are(name) -> None:
     status, error, _ = run("--data", name, "--output", "o")
-    assert (status, error) == (2, f"error: {name}: give other data\n")
+    shown = name.replace("\n", "\\n")
+    assert (status, error) == (2, f"error: {shown}: give other data\n")
+
+
+def test_a_fault_of_the_program_is_shown_whole_and_forges_nothing(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["broken"])
+
+    def broken() -> None:
+        raise ValueError("first \x1b[2J\nerror: forged")
+
+    with pytest.raises(SystemExit) as ended:
+        cli.run(broken)
+    assert ended.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == r"ValueError: first \x1b[2J\nerror: forged"
+    assert any(line.strip().startswith("raise ValueError") for line in lines)
 
 
 def test_an_option_that_is_not_utf8_is_refused_and_shown() -> None:
