@@ -94,3 +94,20 @@ def test_every_problem_is_one_line(text, said) -> None:
     assert "\n" not in found
     assert "unicode string" not in found
     assert re.search(said, found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!python/object/apply:os.mkdir [PLACE]",
+        "!!python/object/new:os.mkdir [PLACE]",
+        "a: !!python/name:os.system",
+        "a: !!python/module:os",
+        "a: !own x",
+    ],
+)
+def test_no_tag_makes_an_object(text, tmp_path) -> None:
+    for spelled in (False, True):
+        with pytest.raises(yaml.YAMLError):
+            parse_yaml(text.replace("PLACE", f"{tmp_path}/made"), spelled)
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,10 @@
 """The lexicon finds who translates whom, from sentences alone."""
 
+import io
+import os
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +47,26 @@ def test_a_file_holds_it_whole() -> None:
     for damaged in (b"", data[:50], b"PK" + data[20:]):
         with pytest.raises(UnusableInput, match="damaged"):
             Lexicon.parse(damaged)
+
+
+class Maker:
+    """What a pickle would do when it is loaded."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (self._place,)
+
+
+def test_no_code_in_a_file_is_run(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pickled = np.array([Maker(tmp_path / "made")], object)
+    np.savez(buffer, candidates=pickled, frequent=pickled)
+    for data in (buffer.getvalue(), pickle.dumps(Maker(tmp_path / "made"))):
+        with pytest.raises(UnusableInput, match="damaged"):
+            Lexicon.parse(data)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_pairs_no_candidates() -> None:
