@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 import yaml
 
-from nmt.configuration import nearest
+from nmt.configuration import nearest, nearest_setting
 from nmt.console import say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.local_files import check_file
@@ -183,7 +183,9 @@ def _take_options(context: typer.Context, name: str | None) -> str | None:
             )
         elif key not in jobs:
             known = {*Settings.model_fields, *options, *jobs}
-            raise UnusableInput(f"{name}: key '{key}' is unknown; {nearest(str(key), known)}")
+            raise UnusableInput(
+                f"{name}: key '{key}' is unknown; {nearest_setting(str(key), known)}"
+            )
         elif value is not None and not isinstance(value, dict):
             raise UnusableInput(f"{name}: '{key}' must hold the options of that job")
     own: dict[str, Any] = config.get(job) or {}

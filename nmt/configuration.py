@@ -72,7 +72,7 @@ def resolve(
         fields = Settings.model_fields[group].annotation.model_fields  # type: ignore[union-attr]
         for key in entries:
             if key not in fields:
-                hint = nearest(str(key), fields)
+                hint = nearest_setting(str(key), fields)
                 raise UnusableInput(f"setting '{group}.{key}' is unknown; {hint}")
     return validated(Settings, values, "setting '{}'")
 
@@ -139,3 +139,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     choices = sorted(choices)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"
+
+
+def nearest_setting(word: str, choices: Iterable[str]) -> str:
+    """As `nearest`, for who may have written a setting outside of its group."""
+    homes = [
+        f"{group}.{word}"
+        for group, field in Settings.model_fields.items()
+        if word in field.annotation.model_fields  # type: ignore[union-attr]
+    ]
+    return f"did you mean {' or '.join(homes)}?" if homes else nearest(word, choices)

@@ -251,6 +251,14 @@ def test_a_bad_settings_file_is_refused_in_one_line(tmp_path, content, message) 
     assert len(error.strip().splitlines()) == 1
 
 
+def test_a_setting_outside_of_its_group_is_told_where_it_belongs(tmp_path) -> None:
+    (tmp_path / "c.yaml").write_text("epochs: 3\n")
+    status, error, _ = run("--config", str(tmp_path / "c.yaml"))
+    assert (status, "did you mean training.epochs?" in error) == (2, True)
+    with pytest.raises(UnusableInput, match=r"did you mean search\.beam_size\?"):
+        resolve(assignments=["training.beam_size=3"])
+
+
 def test_a_settings_file_that_is_not_there(tmp_path) -> None:
     for name in (tmp_path / "none.yaml", tmp_path):
         status, error, _ = run("--config", str(name), "--data", "d", "--output", "o")

@@ -22,6 +22,7 @@ from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 
 K = TypeVar("K", bound=Hashable)
+_OCCURRENCES = 5  # of an entry of the vocabulary, on average, from which it can be learnt
 
 
 def number_inputs(
@@ -63,6 +64,7 @@ def record(
             "size": vocabulary.size,
         }
     lengths: dict[tuple[int, int], int] = total(item.lengths for item in encoded)
+    _warn_of_rare_entries(tokenizer, lengths)
     return {
         "format_version": FORMAT_VERSION,
         "languages": {side: _language(settings, side, cleaned) for side in ("source", "target")},
@@ -87,6 +89,21 @@ def record(
             **{name: version(name) for name in ("pyarrow", "sentencepiece")},
         },
     }
+
+
+def _warn_of_rare_entries(
+    tokenizer: Mapping[str, Any], lengths: Mapping[tuple[int, int], int]
+) -> None:
+    """Say where most entries of a vocabulary are too rare to be learnt."""
+    for place, side in enumerate(("source", "target")):
+        sides = (0, 1) if tokenizer["joint"] else (place,)
+        tokens = sum(pair[one] * count for pair, count in lengths.items() for one in sides)
+        if tokens < _OCCURRENCES * (entries := tokenizer[side]["size"]):
+            say(
+                f"warning: the {side} vocabulary has {entries:,} entries for {tokens:,} tokens of "
+                "training text, so most are too rare to be learnt; give a smaller --vocab-size, "
+                "or more text"
+            )
 
 
 def total(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:

@@ -373,6 +373,22 @@ def test_the_script_of_the_text_decides_about_its_language(language: str, tmp_pa
     assert dataset.settings["target_language"] == language
 
 
+def test_a_vocabulary_too_large_for_its_text_is_said(tmp_path: Path, capsys) -> None:
+    """Here each word stands in two sentences; then the same text six times."""
+    for name, times in (("few", 1), ("many", 6)):
+        lines = [f"a{n // 2} b{n // 2}\tc" for n in range(100)] * times
+        pairs = write_lines(tmp_path / f"{name}.tsv", [line.encode() for line in lines])
+        settings = {"tokenizer": "word", "min_frequency": 1, "valid_fraction": 0.0,
+                    "test_fraction": 0.0}  # fmt: skip
+        capsys.readouterr()
+        make(tmp_path / name, settings, pairs=pairs)
+        said = capsys.readouterr().err
+        assert ("warning: the source vocabulary has 104 entries for 200 tokens" in said) == (
+            name == "few"
+        )
+        assert "target vocabulary has" not in said
+
+
 def test_languages_are_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairs = _pairs(tmp_path, _PAIRS["und"])
     given = {"source_language": "eng", "target_language": "ger"}
