@@ -310,6 +310,13 @@ def test_the_best_models_are_not_tidied_through_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "other/step-0000001/model.json").read_text() == "theirs"
 
 
+def test_only_models_of_steps_are_tidied(tmp_path: Path) -> None:
+    for name in ("step-0000001/model.json", "mine/notes.txt", "notes.txt", "step-x/y"):
+        (Location(tmp_path) / name).write_text("x")
+    BestModels(Location(tmp_path), 2, "bleu").tidy([])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "notes.txt", "step-x"]
+
+
 @pytest.mark.parametrize("folder", ["report", "translations", "_units"])
 def test_an_overwritten_output_takes_nothing_along_through_a_link(
     saved_models, night: Path, tmp_path: Path, folder

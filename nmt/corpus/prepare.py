@@ -64,7 +64,7 @@ def prepare(request: PrepareRequest) -> Dataset:
         info = _make(plan, request, inputs, inspected, distributed)
     except UnusableInput:
         _clear(request.output)
-        if new:
+        if new and not request.output.files(recursive=True):
             request.output.delete()
         raise
     plan.staging.delete()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 from nmt.settings import Metric
 from nmt.storage import Location
 from nmt.training.insistence import STORE_ERRORS
 from nmt.training.metric import score_of
+
+_OURS = re.compile(r"step-\d+")
 
 
 class BestModels:
@@ -45,12 +48,13 @@ class BestModels:
         return sorted(ranks, key=ranks.__getitem__)[: self.count]
 
     def tidy(self, validations: list[dict[str, Any]]) -> None:
-        """Remove the models that are none of the best, as far as the store lets it."""
+        """Remove the models that are none of the best, as far as the store lets it; nothing else."""
         wanted = {self.place(step).name for step in self.steps(validations)}
         with contextlib.suppress(*STORE_ERRORS):  # the next one removes them as well
             files = self.location.files(recursive=True)
             for name in {file.parts_below(self.location)[0] for file in files} - wanted:
-                (self.location / name).delete()
+                if _OURS.fullmatch(name):
+                    (self.location / name).delete()
 
     def present(self, validations: list[dict[str, Any]]) -> dict[int, Location]:
         """Where the models lie, by step, best first.
