@@ -48,7 +48,7 @@ class BestModels:
         return sorted(ranks, key=ranks.__getitem__)[: self.count]
 
     def tidy(self, validations: list[dict[str, Any]]) -> None:
-        """Remove the models that are none of the best, as far as the store lets it; nothing else."""
+        """Remove the models that are none of the best, as far as the store lets it."""
         wanted = {self.place(step).name for step in self.steps(validations)}
         with contextlib.suppress(*STORE_ERRORS):  # the next one removes them as well
             files = self.location.files(recursive=True)
