@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nmt import records
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
@@ -118,7 +119,7 @@ def _check_output(output: Location) -> None:
     if not output.files(recursive=True):
         return
     report = output / "report.json"
-    if not report.is_file() or report.read_json().get("kind") != KIND:
+    if not report.is_file() or records.read(report, records.Record).get("kind") != KIND:
         raise UnusableInput(
             f"{output}: holds something that is no evaluation; give another --output"
         )

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from nmt import records
 from nmt.configuration import changed
 from nmt.corpus.values import is_scalar, written
 from nmt.errors import UnusableInput
@@ -58,11 +59,11 @@ def verify(location: Location, say: Callable[[str], None] = lambda _: None) -> V
     if location.is_file() or not (marker.is_file() or manifest_file.is_file()):
         raise UnusableInput(f"{location}: no output of jobs/translate.py; check --output")
     check = _Check(location, say)
-    job = check.json(marker) if marker.is_file() else None
+    job = check.json(marker, records.BegunJob) if marker.is_file() else None
     if job is None and not marker.is_file():
         check.complain("_job.json is gone; the job cannot be continued")
     finished = (location / "_SUCCESS").is_file()
-    manifest = check.json(manifest_file) if manifest_file.is_file() else None
+    manifest = check.json(manifest_file, records.Manifest) if manifest_file.is_file() else None
     named: set[str] = set()
     if finished:
         _check_end(check, job, manifest, manifest_file.is_file())
@@ -105,20 +106,18 @@ class _Check:
         if match := _PART.search(name):
             self.result.damaged.add(int(match.group(1)))
 
-    def json(self, file: Location) -> dict[str, Any] | None:
+    def json(
+        self, file: Location, kind: type[records.Record] = records.Record
+    ) -> dict[str, Any] | None:
         name = "/".join(file.parts_below(self.location))
-        try:
-            value = file.read_json()
-        except ValueError:
-            self.complain(f"{name}: no JSON")
-            return None
-        except UnusableInput:
+        if not file.is_file():
             self.complain(f"{name}: is missing")
             return None
-        if not isinstance(value, dict):
-            self.complain(f"{name}: holds no names and values")
+        try:
+            return records.read(file, kind)
+        except UnusableInput as error:
+            self.complain(str(error).replace(str(file), name))
             return None
-        return value
 
 
 def _check_end(
@@ -190,7 +189,7 @@ def _check_units(check: _Check, job: dict[str, Any], known: set[str]) -> set[str
     files: dict[str, dict[str, Any]] = {}
     bounds: dict[str, tuple[int, int]] = {}
     for file in output.record_files():
-        record = check.json(file)
+        record = check.json(file, records.UnitRecord)
         if record is None:
             continue
         numbers.append(record["unit"])
