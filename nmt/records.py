@@ -114,8 +114,13 @@ class Job(Record):
     generation: Annotated[int, Field(ge=1, le=_LARGEST)] = 1
 
 
+class _Search(Record):
+    max_characters: Annotated[int, Field(ge=1)] = 1
+
+
 class _JobSettings(Record):
     id_column: str | None
+    search: _Search = _Search()
     max_rejected: float
 
 

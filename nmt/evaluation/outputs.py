@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from nmt import records
 from nmt.corpus.columns import is_text
+from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
 from nmt.storage import Location
@@ -58,6 +59,11 @@ class FinishedOutput:
     def rows(self) -> int:
         """Rows of the input."""
         return self.manifest["counts"]["rows"]
+
+    @property
+    def most_characters(self) -> int:
+        """The limit ``search.max_characters`` under which it was translated."""
+        return self.manifest["settings"]["search"].get("max_characters", MOST_CHARACTERS)
 
     @property
     def aligned(self) -> bool:

@@ -93,8 +93,9 @@ def check(request: EvaluateRequest) -> Material:
         gold = read_aligned(request.gold_alignments, candidate.rows, "gold alignments")
         for number, line in enumerate(gold, 1):
             checked_gold(line, f"{request.gold_alignments}: line {number}")
-    streams = [read_aligned(name, candidate.rows) for name in request.references]
-    references = References(streams, request.reference_column)
+    most = candidate.most_characters
+    streams = [read_aligned(name, candidate.rows, most=most) for name in request.references]
+    references = References(streams, request.reference_column, most)
     return Material(candidate, baseline, references, _tokenizer(request, candidate), gold)
 
 

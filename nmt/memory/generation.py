@@ -41,7 +41,7 @@ def depends_on(
         dictionary: the SHA-256 of ``search.dictionary``.
         raw: whether the raw source matters, because its words stand in for unknown ones.
     """
-    left_out = {"dictionary", *_SAMPLING_ONLY}
+    left_out = {"dictionary", "max_characters", *_SAMPLING_ONLY}
     left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
     left_out |= set() if search.shortlist else _SHORTLIST_ONLY
     left_out |= set() if raw else {"replace_unknown"}

@@ -17,7 +17,7 @@ import pyarrow as pa
 from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.schemas import conform, unify
-from nmt.corpus.text_files import bare, open_text
+from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
@@ -246,13 +246,16 @@ def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None
 
 
 def _count_lines(file: _File) -> None:
-    position, plain = 0, file.kind == "text"
+    plain = file.kind == "text"
     with open_text(file.location, file.kind) as stream:
-        for line in stream:
+        lines = whole_lines(stream)
+        position = 0
+        for _ in lines:
             if plain and file.rows % _GRAIN == 0:
                 file.offsets.append(position)
             file.rows += 1
-            position += len(line)
+            if plain and file.rows % _GRAIN == 0:
+                position = stream.tell()
 
 
 @dataclass
@@ -270,7 +273,7 @@ class Rows:
     others: pa.Table
 
 
-def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
+def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int = LONGEST) -> Rows:
     """Read a unit's rows.
 
     A .gz file of several units is unpacked by each process that reads some of them, once if it
@@ -280,6 +283,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
         unit: one of `InputCorpus.units`.
         text_column: the Parquet column that holds the sentences.
         id_column: `InputCorpus.id_column`.
+        longest: bytes of a text that are read; one that is longer is longer all the same.
     """
     parquet = unit.slices[0].kind == "parquet"
     parts = []
@@ -291,7 +295,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
     if parquet:
         texts = as_bytes(table.column(text_column))
     else:
-        texts = [line for part in unit.slices for line in _read_lines(part)]
+        texts = [line for part in unit.slices for line in _read_lines(part, longest)]
     if id_column is None:
         ids = pa.array(_numbers(unit), pa.int64())
     else:
@@ -304,12 +308,12 @@ def _numbers(unit: Unit) -> list[int]:
     return [part.first + i for part in unit.slices for i in range(part.rows)]
 
 
-def _read_lines(part: Slice) -> Iterator[bytes]:
+def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
     if part.kind == "gzip":
-        lines = read_lines(part.file, part.start, part.rows)
+        lines = read_lines(part.file, part.start, part.rows, longest)
     else:
         with open_text(Location(part.file), part.kind) as stream:
             stream.seek(part.offset)
-            lines = list(islice(stream, part.rows))
+            lines = list(islice(whole_lines(stream, longest), part.rows))
     for number, line in enumerate(lines, part.start):
         yield bare(line, number)

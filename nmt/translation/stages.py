@@ -31,7 +31,7 @@ from nmt.settings import DataSettings
 from nmt.storage import Location, persistently
 from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
-from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.corpus import Rows, Unit
 from nmt.translation.effort import decode
 from nmt.translation.metrics import metrics
 from nmt.translation.parquet_input import read_rows
@@ -363,4 +363,4 @@ def _write_unit(
 
 
 def _read(unit: Unit, work: Work) -> Rows:
-    return persistently(lambda: read_unit(unit, work.text_column, work.id_column))
+    return persistently(lambda: work.read(unit))
