@@ -172,7 +172,9 @@ def load(location: Location) -> Bundle:
         path.write_bytes(data[_WEIGHTS])
         _refuse_foreign(path, location)
         model.load_weights(path)
-    lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
+    lexicon = None
+    if _LEXICON in data:
+        lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
     return Bundle(model, source, target, info, lexicon)
 
 

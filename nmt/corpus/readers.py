@@ -11,10 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from nmt.corpus.columns import as_bytes, is_text
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
+from nmt.corpus.parquet_files import open_parquet, read_batches
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -147,7 +146,7 @@ class ParquetPairs(PairReader):
         """See `PairReader.inspect`."""
         location = self.locations[0]
         with readable(location), location.open() as file:
-            parquet = pq.ParquetFile(file)
+            parquet = open_parquet(location, file)
             schema, metadata = parquet.schema_arrow, parquet.metadata
         for name in ("source", "target"):
             if name not in schema.names:
@@ -168,9 +167,9 @@ class ParquetPairs(PairReader):
         location = self.locations[0]
         number = 0
         with readable(location), location.open() as file:
-            batches = pq.ParquetFile(file).iter_batches(8192, columns=["source", "target"])
-            for batch in batches:
-                sides = [as_bytes(batch.column(name)) for name in ("source", "target")]
+            names = ("source", "target")
+            for batch in read_batches(location, file, names, shared=names):
+                sides = [as_bytes(batch.column(name), self._longest) for name in names]
                 for source, target in zip(*sides, strict=True):
                     number += 1
                     yield RawRow(number, source, target)

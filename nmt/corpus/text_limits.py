@@ -20,6 +20,7 @@ MOST_CHARACTERS = 50_000  # unless a setting says otherwise: twenty pages
 MOST_MARKS = 100  # in a row
 _SHOWN = 1000  # characters of a text of too many that are stored
 _BYTES = 4  # of a character, at most
+_MARK = regex.compile(r"\p{M}")
 _MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
 
 
@@ -39,7 +40,11 @@ def excess(text: bytes | str, most: int = MOST_CHARACTERS) -> str:
 
 def has_too_many_marks(text: str) -> bool:
     """Whether more combining marks follow each other than in any script."""
-    return len(text) > MOST_MARKS and not text.isascii() and _MARKS.search(text) is not None
+    # So long a run covers one of these places.
+    some = text[MOST_MARKS :: MOST_MARKS + 1]
+    if some.isascii() or _MARK.search(some) is None:
+        return False
+    return _MARKS.search(text) is not None
 
 
 def most_bytes(characters: int) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.corpus.columns import texts_of
+from nmt.corpus.parquet_files import read_whole
 from nmt.corpus.text_limits import MOST_CHARACTERS, excess
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
@@ -129,13 +129,13 @@ def read_table(
     """
     if sha256 is None:
         with location.open() as file:
-            return pq.ParquetFile(file).read(columns=columns)
+            return read_whole(location, file, columns)
     data = location.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UnusableInput(
             f"{location}: not the file that the translation job wrote; translate again"
         )
-    return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
+    return read_whole(location, pa.BufferReader(data), columns)
 
 
 def read_sentences(

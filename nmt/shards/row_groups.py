@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt.corpus.parquet_files import read_whole
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
@@ -26,11 +27,8 @@ def read_row_group(file: Location, number: int, columns: Sequence[str] | None = 
         number: of the row group, from 0.
         columns: the columns wanted; None is all.
     """
-    wanted = None if columns is None else list(columns)
     with _explained(file):
-        return file.read(
-            lambda handle: pq.ParquetFile(handle).read_row_group(number, columns=wanted)
-        )
+        return file.read(lambda handle: read_whole(file, handle, columns, [number]))
 
 
 @contextlib.contextmanager

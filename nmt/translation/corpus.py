@@ -23,7 +23,7 @@ from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
 from nmt.translation.hive import Folders, add_folders, folders_of, with_folders
 from nmt.translation.input_files import expand
-from nmt.translation.parquet_input import inspect_columns, plain_ids, read_rows
+from nmt.translation.parquet_input import Run, inspect_columns, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -285,22 +285,23 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
         id_column: `InputCorpus.id_column`.
         longest: bytes of a text that are read; one that is longer is longer all the same.
     """
-    parquet = unit.slices[0].kind == "parquet"
     parts = []
+    texts: list[bytes | None] = []
+    schema = pa.schema([field for field in unit.schema if field.name != text_column])
     for part in unit.slices:
-        own = read_rows(Location(part.file), part.start, part.rows) if parquet else pa.table({})
-        parts.append(conform(add_folders(own, part.folders, part.rows), unit.schema))
+        if part.kind == "parquet":
+            run = read_rows(Location(part.file), part.start, part.rows, text_column, longest)
+        else:
+            run = Run(pa.table({}), list(_read_lines(part, longest)))
+        table = add_folders(run.table, part.folders, part.rows)
+        texts += run.texts or as_bytes(table.column(text_column))
+        parts.append(conform(table, schema))
     table = pa.concat_tables(parts).unify_dictionaries()
-    texts: list[bytes | None]
-    if parquet:
-        texts = as_bytes(table.column(text_column))
-    else:
-        texts = [line for part in unit.slices for line in _read_lines(part, longest)]
     if id_column is None:
         ids = pa.array(_numbers(unit), pa.int64())
     else:
         ids = plain_ids(table.column(id_column)).combine_chunks()
-    names = [name for name in table.column_names if name not in (text_column, id_column)]
+    names = [name for name in table.column_names if name != id_column]
     return Rows(ids, texts, table.select(names))
 
 

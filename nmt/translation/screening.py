@@ -87,12 +87,6 @@ class Screen:
         _refuse(excess(text, self._characters))
         return text
 
-    def _check(self, cleaned: str) -> None:
-        if has_too_many_marks(cleaned):  # written as entities
-            raise _Rejected(TOO_MANY_MARKS)
-        if self.too_long(cleaned):
-            raise _Rejected("too_long")
-
     def __call__(self, rows: Sequence[Any]) -> Screened:
         """Judge rows as they stand in a file: bytes, or None for a null."""
         found = Screened([], [], [], {})
@@ -100,7 +94,10 @@ class Screen:
             try:
                 text = self._decode(raw)
                 cleaned = self.clean(text)
-                self._check(cleaned)
+                if cleaned is not text and has_too_many_marks(cleaned):  # written as entities
+                    raise _Rejected(TOO_MANY_MARKS)
+                if self.too_long(cleaned):
+                    raise _Rejected("too_long")
             except _Rejected as rejected:
                 found.reasons[i] = str(rejected)
                 continue

@@ -211,12 +211,14 @@ class MemoryActor(DecodeActor):
 
 def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
     """Translate sentences and put them into the memory; returns the record of what it cost."""
-    tables = [read_rows(plan.missing(p.partition), p.start, p.rows) for p in item.parts]
+    runs = [read_rows(plan.missing(p.partition), p.start, p.rows, "text") for p in item.parts]
+    tables = [run.table for run in runs]
     whole = pa.concat_tables(tables)
+    texts = [text.decode("utf-8") for run in runs for text in run.texts if text is not None]
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.made():
-        (results, lost), effort = decode(translator, whole.column("text").to_pylist(), attempts)
+        (results, lost), effort = decode(translator, texts, attempts)
     rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):

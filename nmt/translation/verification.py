@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from nmt import records
 from nmt.configuration import changed
+from nmt.corpus.parquet_files import read_whole
 from nmt.corpus.values import is_scalar, written
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -291,8 +291,8 @@ def _read_part(check: _Check, name: str, entry: dict[str, Any]) -> pa.Table | No
     elif hashlib.sha256(data).hexdigest() != entry["sha256"]:
         check.part(name, "is not the file that was written: its SHA-256 differs")
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError) as error:
+        table = read_whole(file, pa.BufferReader(data))
+    except (pa.ArrowException, OSError, UnusableInput) as error:
         check.part(name, f"no Parquet file ({' '.join(str(error).split())[:120]})")
         return None
     if table.num_rows != entry["rows"]:
@@ -318,7 +318,7 @@ def _ids_of(file: Location) -> pa.ChunkedArray | None:
     """The ids of a part; None where they cannot be read, of which there is a complaint already."""
     try:
         with file.open() as handle:
-            ids = pq.ParquetFile(handle).read(columns=["id"]).column("id")
+            ids = read_whole(file, handle, ["id"]).column("id")
     except (UnusableInput, pa.ArrowException, OSError, KeyError):
         return None
     return ids if is_scalar(ids.type) else None

@@ -20,7 +20,7 @@ from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.storage import Location
-from nmt.translation import gzip_lines, input_files, parquet_input
+from nmt.translation import gzip_lines, input_files
 from nmt.translation.corpus import InputCorpus, inspect, read_unit
 
 
@@ -376,7 +376,7 @@ def test_a_unit_of_a_huge_row_group_is_not_all_of_it(tmp_path, monkeypatch) -> N
             decoded.append(batch.num_rows)
             yield batch
 
-    monkeypatch.setattr(parquet_input.pq.ParquetFile, "iter_batches", counting)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counting)
     read_unit(corpus.units()[0], "source", None)
     assert sum(decoded) < rows / 4
     assert max(decoded) <= 8192
