@@ -127,6 +127,7 @@ def translate(
         float,
         typer.Option(
             min=1,
+            max=3600,
             help="Seconds after which a job on the same OUT that gives no sign of life (it was "
             "killed) is taken for dead, and this one continues its work.",
         ),

@@ -14,7 +14,6 @@ so a folder with one byte changed is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nmt import records
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import ModelSettings
@@ -126,21 +126,17 @@ def describe(location: Location) -> dict[str, Any]:
             location / "model" if (location / "model" / "model.json").is_file() else "a RUN/model"
         )
         raise UnusableInput(f"{location}: no model here (model.json is missing); give {inside}")
-    try:
-        text = file.read_text()
-        info = json.loads(text)
-        version, model_id = info["format_version"], info["model_id"]
-    except (ValueError, KeyError, TypeError):
-        raise UnusableInput(f"{file}: damaged; copy the model again or retrain it") from None
+    info = records.read(file, records.Model)
+    version, model_id = info["format_version"], info["model_id"]
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{location}: model format version {version}, this program reads {FORMAT_VERSION}; "
             "use the release that wrote it, or retrain"
         )
     contents = {key: value for key, value in info.items() if key != "model_id"}
-    if hash_json(contents) != model_id or text != format_json(info):
+    if hash_json(contents) != model_id or file.read_text() != format_json(info):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
-    return info
+    return records.check(info, records.ModelInfo, file)
 
 
 def check(location: Location) -> dict[str, Any]:
@@ -176,7 +172,9 @@ def load(location: Location) -> Bundle:
         path.write_bytes(data[_WEIGHTS])
         _refuse_foreign(path, location)
         model.load_weights(path)
-    lexicon = Lexicon.parse(data[_LEXICON]) if _LEXICON in data else None
+    lexicon = None
+    if _LEXICON in data:
+        lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
     return Bundle(model, source, target, info, lexicon)
 
 

@@ -23,11 +23,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from nmt.errors import JobFailed, UnusableInput
 from nmt.refusals import explain
 from nmt.storage import Location, persistently
 
 _FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
 _SETTLE_SECONDS = 3.0
+_LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
+_LOCK_PAUSE = 0.02
+_LARGEST = 1 << 20  # bytes of an object
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 
@@ -74,12 +78,41 @@ class _LocalExchange:
         path = Path(self._location.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name that `Location.files` passes over; never deleted, or two could lock two files.
-        handle = os.open(path.with_name(f".{path.name}.lock.tmp"), _FLAGS, 0o666)
+        lock = path.with_name(f".{path.name}.lock.tmp")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            handle = os.open(lock, _FLAGS, 0o600)
+        except PermissionError:
+            raise UnusableInput(
+                f"{lock}: is another user's; give an --output of your own, or remove the file once "
+                "no job writes here"
+            ) from None
+        try:
+            _lock(handle, lock)
             yield
         finally:
             os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    """Lock an open file; whoever may open it can do so, and need not give it back.
+
+    Raises:
+        JobFailed: somebody else has held it for too long.
+    """
+    state = os.fstat(handle)
+    if state.st_uid == os.geteuid() and state.st_mode & 0o077:  # of an older release
+        os.fchmod(handle, 0o600)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise JobFailed(
+                    f"{path}: another process has held this lock for {_LOCK_SECONDS:g} s; find it "
+                    "with lslocks, end it, and run the same command again"
+                ) from None
+        time.sleep(_LOCK_PAUSE)
 
 
 class _SettledExchange:
@@ -119,7 +152,7 @@ class _S3Exchange:
         with self._explained():
             try:
                 answer = self._client.get_object(**self._name)
-                self._last = answer["Body"].read()
+                self._last = _bounded(answer["Body"].read(_LARGEST + 1), self._location)
                 return self._last, answer["ETag"]
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
@@ -196,4 +229,10 @@ def s3_client(location: Location) -> Any:
 
 
 def _read(location: Location) -> bytes | None:
-    return location.read_bytes() if location.is_file() else None
+    return location.read_bytes(_LARGEST) if location.is_file() else None
+
+
+def _bounded(data: bytes, location: Location) -> bytes:
+    if len(data) > _LARGEST:
+        raise UnusableInput(f"{location}: more than the {_LARGEST:,} bytes it may have; remove it")
+    return data

@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
+from nmt import records
 from nmt.console import say
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.exchange import Exchange, exchange_at
+from nmt.json_text import parse_json
 from nmt.storage import Location, format_json
 
 NAME = "_lease.json"
 SECONDS = 30  # after which the lease of a job that was killed is taken over
+LONGEST = 3600  # seconds that a lease can last
+_SKEW = 60  # seconds by which machines' clocks may differ, and more than they should
+_LARGEST = 1 << 14  # bytes of the object
 _BEATS = 5  # in that time
 _LOOK = 1.0  # seconds between two looks at another job's lease
 
@@ -52,8 +56,14 @@ class Lease:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody has it now."""
+        """Whether somebody has it now; see also `is_sound`."""
         return not self.released and time.time() < self.expires
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it lasts no longer than a lease can, from its heartbeat and from now on."""
+        begin = min(self.heartbeat, time.time())
+        return self.heartbeat <= self.expires <= begin + LONGEST + _SKEW
 
 
 class HeldLease:
@@ -82,7 +92,12 @@ class HeldLease:
     def _take(self) -> None:
         data, version = self._exchange.read()
         found = _parse(data)
-        if found is not None and found.is_held:
+        if found is not None and found.is_held and not found.is_sound:
+            say(
+                f"warning: {self._output}: its lease {NAME} says that it is held until "
+                f"{_time(found.expires)}, longer than a lease can last; it does not count"
+            )
+        elif found is not None and found.is_held:
             say(
                 f"{self._output}: held by {found.holder}; waiting until {_time(found.expires)} "
                 "for a sign of life"
@@ -92,7 +107,7 @@ class HeldLease:
                 data, version = self._exchange.read()
                 now = _parse(data)
                 if now != found:
-                    if now is not None and now.is_held:
+                    if now is not None and now.is_held and now.is_sound:
                         raise _held(self._output, now)
                     break
         if not self._exchange.replace(self._contents(), version):
@@ -182,16 +197,22 @@ def check_owner(output: Location, owner: str) -> None:
         LeaseLost: another job has it.
     """
     file = output / NAME
-    found = _parse(file.read_bytes()) if file.is_file() else None
+    found = _parse(file.read_bytes(_LARGEST)) if file.is_file() else None
     if found is not None and found.owner != owner:
         raise _lost(output, found)
 
 
 def _parse(data: bytes | None) -> Lease | None:
-    try:
-        return None if data is None else Lease(**json.loads(data))
-    except (ValueError, TypeError):  # nothing of ours
+    """What the object says; None where there is none, or nothing of ours."""
+    if data is None or len(data) > _LARGEST:
         return None
+    try:
+        value = records.check(parse_json(data), records.Lease, NAME)
+    except (ValueError, UnusableInput):
+        return None
+    return Lease(
+        **{field.name: value[field.name] for field in fields(Lease) if field.name in value}
+    )
 
 
 def _held(output: Location, lease: Lease) -> JobFailed:

@@ -29,7 +29,8 @@ _SIGNS = r"\u3001-\u303f\u3099-\u309c\u30a0\u30fb\u30fc\uff61-\uff65\uff70\uff9e
 _UNSPACED = regex.compile(
     "[" + "".join(rf"\p{{script={name}}}" for name in _SCRIPTS) + _SIGNS + "]"
 )
-_CHARACTER = regex.compile(r"\X")
+# Flags are pairs of regional indicators, which \X alone counts anew from the first one each time.
+CHARACTER = regex.compile(r"\p{RI}{2}(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])|\X")
 _CHINESE_OR_JAPANESE = regex.compile(
     r"[\p{script=Han}\p{script=Hiragana}\p{script=Katakana}\p{script=Bopomofo}\uff00-\uff0f"
     r"\uff1a-\uff20" + _SIGNS + "]"
@@ -86,7 +87,7 @@ def join_sentences(texts: Iterable[str]) -> str:
 
 def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The words of a stretch without blanks."""
-    characters = [match.span() for match in _CHARACTER.finditer(text, start, end)]
+    characters = [match.span() for match in CHARACTER.finditer(text, start, end)]
     # What is of other scripts stays together; each character of these stands alone.
     runs = groupby(characters, lambda span: -1 if _UNSPACED.match(text, *span) is None else span[0])
     found = []

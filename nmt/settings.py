@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
 from nmt.vocabulary.lexicon import DEPTH
 
@@ -17,6 +18,7 @@ LARGEST_SEED = 2**31 - 1
 Metric = Literal["bleu", "chrf", "loss"]
 Tokenizer = Literal["auto", "13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab"]
 _LONGEST = 100_000  # tokens of a sentence, of whatever side
+_MOST_CHARACTERS = 10_000_000  # of a text
 _WIDEST = 1000  # hypotheses
 _LARGEST_VOCABULARY = 2**30
 _COLDEST = 0.001  # temperature at which logits divided by it are still far from overflow
@@ -66,6 +68,12 @@ class DataSettings(_Group):
     lowercase: bool = Field(False, description="Lower-case both sides.")
     max_length: int = Field(
         100, ge=1, description="A pair with a side of more tokens is rejected as too_long."
+    )
+    max_characters: int = Field(
+        MOST_CHARACTERS,
+        ge=1,
+        le=_MOST_CHARACTERS,
+        description="A pair with a side of more characters is rejected as too_many_characters.",
     )
     normalize_unicode: bool = Field(True, description="Bring text to Unicode NFC.")
     replace_no_break_spaces: bool = Field(True, description="Make all kinds of blanks a space.")
@@ -425,6 +433,13 @@ class SearchSettings(_Group):
         ge=1,
         le=10_000_000,
         description="A source of more tokens is rejected as too_long in any case.",
+    )
+    max_characters: int = Field(
+        MOST_CHARACTERS,
+        ge=1,
+        le=_MOST_CHARACTERS,
+        description="A source of more characters is rejected as too_many_characters, before "
+        "anything else is done with it.",
     )
     replace_unknown: bool = Field(
         True,

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -35,7 +34,7 @@ import pyarrow.fs as pafs
 
 from nmt.credentials import refuse_secrets, without_user
 from nmt.errors import StoreAway, UnusableInput
-from nmt.json_text import json_text
+from nmt.json_text import json_text, parse_json
 from nmt.refusals import explain
 from nmt.uris import (
     is_utf8,
@@ -53,6 +52,7 @@ _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
 _ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
 _PAUSES = (0.5, 5.0)  # seconds between two attempts, at first and at most
 _patience = 0.0
+LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
 
 def wait_for_stores(seconds: float = 120.0) -> None:
@@ -298,17 +298,40 @@ class Location:
 
         return self._ask(read)
 
-    def read_bytes(self) -> bytes:
-        """The whole file."""
-        return self.read(lambda file: file.read())
+    def read_bytes(self, most: int | None = None) -> bytes:
+        """The whole file.
+
+        Args:
+            most: bytes that it may have.
+
+        Raises:
+            UnusableInput: it has more.
+        """
+
+        def read(file: pa.NativeFile) -> bytes:
+            if most is not None and (size := file.size()) > most:
+                raise UnusableInput(f"{self}: {size:,} bytes, more than the {most:,} it may have")
+            return file.read()
+
+        return self.read(read)
 
     def read_text(self) -> str:
         """The whole file as UTF-8."""
         return self.read_bytes().decode("utf-8")
 
-    def read_json(self) -> Any:
-        """The whole file as JSON."""
-        return json.loads(self.read_bytes())
+    def read_json(self, most: int = LARGEST_JSON) -> Any:
+        """The whole file as JSON; what `nmt.records` describes is read by `records.read`.
+
+        Args:
+            most: bytes that it may have.
+
+        Raises:
+            UnusableInput: it has more, or is damaged, see `parse_json`.
+        """
+        try:
+            return parse_json(self.read_bytes(most))
+        except ValueError as error:
+            raise UnusableInput(f"{self}: damaged ({error}); restore it from a copy") from None
 
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""

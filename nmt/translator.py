@@ -14,6 +14,7 @@ from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest, validated
 from nmt.console import say
+from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, in_words
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage import Location
@@ -102,8 +103,8 @@ class Translator:
         """
         texts = sentences(texts)
         settings = self._settings(options)
+        cleaned = [self._cleaned("sentence", row, text, settings) for row, text in enumerate(texts)]
         searcher = self._searcher(settings)
-        cleaned = [self.clean(text) for text in texts]
         pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
         flat = [(row, segment) for row, some in enumerate(pieces) for segment in some]
         parts: list[Translation | None] = [None] * len(flat)
@@ -202,7 +203,11 @@ class Translator:
     def can_force(self, reference: str) -> bool:
         """Whether a reference is short enough for `force` and `score`."""
         limit = self.search_settings.max_source_length
-        return self.bundle.target_vocabulary.fits(self.clean(reference), limit)
+        if excess(reference, self.search_settings.max_characters):
+            return False
+        cleaned = self.clean(reference)
+        fits = self.bundle.target_vocabulary.fits(cleaned, limit)
+        return fits and not has_too_many_marks(cleaned)
 
     def plot_attention(
         self,
@@ -305,6 +310,22 @@ class Translator:
                 )
             return self._searchers[settings]
 
+    def _cleaned(self, what: str, row: int, text: str, settings: SearchSettings) -> str:
+        """The text as the model sees it.
+
+        Raises:
+            UnusableInput: it is too much to be cleaned.
+        """
+        most = settings.max_characters
+        reason = excess(text, most)
+        cleaned = "" if reason else self.clean(text)
+        if has_too_many_marks(cleaned):  # written as entities
+            reason = TOO_MANY_MARKS
+        if reason:
+            problem = in_words(reason, text, most, "search.max_characters")
+            raise UnusableInput(f"{what} {row} {problem}")
+        return cleaned
+
     def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Segmented]:
         """The pieces of a cleaned text, mostly one; none where it holds nothing."""
         limit = most_tokens(settings)
@@ -346,9 +367,12 @@ class Translator:
         sources = [
             (row, segment)
             for row, text in enumerate(texts)
-            for segment in self._cut(row, self.clean(text), settings)
+            for segment in self._cut(row, self._cleaned("sentence", row, text, settings), settings)
         ]
-        targets = {row: vocabulary.encode(self.clean(references[row])) for row, _ in sources}
+        cleaned = [
+            self._cleaned("reference", row, text, settings) for row, text in enumerate(references)
+        ]
+        targets = {row: vocabulary.encode(cleaned[row]) for row, _ in sources}
         for row, target in targets.items():
             if len(target.ids) > settings.max_source_length:
                 raise UnusableInput(

@@ -17,11 +17,13 @@ _SUBJECTS = ("dog", "cat", "bird", "Child", "old man", "farmer", "queen")
 _VERBS = ("sees", "likes", "hears", "buys", "finds")
 
 # Lines of all odd kinds by name. The first ones cannot be translated, for these reasons.
-REJECTED_LINES = ["broken_utf8", "too_long", "too_long"]
+REJECTED_LINES = ["broken_utf8", *["too_many_characters"] * 2, "too_long", "too_many_marks"]
 ODD_LINES = {
     "broken UTF-8": b"caf\xe9 \xff",
     "no blank": b"x" * 1_000_000,
     "words": b"word " * 200_000,
+    "tokens": "ab ж".encode() * 10_000,
+    "marks": ("e" + "\u0301\u0323" * 10_000).encode(),
     "controls": b"A \x00\x01\x07\x1b dog.",
     "only controls": b"\x01\x02",
     "blank": " \u3000\t\u00a0".encode(),

@@ -1,14 +1,15 @@
 """Of several jobs one may write, and it goes on after another that was killed."""
 
+import fcntl
 import json
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from nmt import exchange, lease
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, UnusableInput
 from nmt.exchange import exchange_at
 from nmt.lease import check_owner, hold
 from nmt.storage import Location
@@ -154,3 +155,41 @@ def test_a_secret_never_shows(monkeypatch) -> None:
         own.read()
     assert "very-hidden" not in str(caught.value) + repr(vars(own))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [4_000_000_000, 1e18, "inf", "soon", None, -5, "1e999", "NaN", "9" * 5000],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_lease_that_no_job_can_have_holds_nobody_up(tmp_path, expires, monkeypatch) -> None:
+    monkeypatch.setattr(lease.time, "sleep", lambda _: pytest.fail("waits"))
+    shown = expires if expires in ("1e999", "NaN") or expires == "9" * 5000 else json.dumps(expires)
+    text = f'{{"owner": "x", "holder": "y", "heartbeat": {time.time()}, "expires": {shown}}}'
+    (tmp_path / lease.NAME).write_text(text)
+    with hold(Location(tmp_path), 3.0) as held:
+        held.check()
+        check_owner(Location(tmp_path), held.owner)
+
+
+def test_a_lease_is_no_large_object(tmp_path) -> None:
+    (tmp_path / lease.NAME).write_bytes(b" " * (2 << 20))
+    with pytest.raises(UnusableInput, match="bytes, more than the"), hold(Location(tmp_path), 3.0):
+        pass
+
+
+def test_a_lock_is_private_and_is_not_waited_for_without_end(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(exchange, "_LOCK_SECONDS", 0.2, raising=False)
+    own = exchange.exchange_at(Location(tmp_path / "x.json"))
+    assert own.replace(b"a", None)
+    lock = tmp_path / ".x.json.lock.tmp"
+    assert lock.stat().st_mode & 0o777 == 0o600
+    with lock.open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with ThreadPoolExecutor(1) as pool:  # released afterwards, should it wait
+            answer = pool.submit(own.replace, b"b", b"a")
+            done, _ = wait([answer], 10)
+            fcntl.flock(handle, fcntl.LOCK_UN)
+    assert done, "it waits as long as the other pleases"
+    with pytest.raises(JobFailed, match="another process has held this lock"):
+        answer.result()

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from nmt.corpus.formats import LINES
 from nmt.corpus.text_files import read_lines
+from nmt.corpus.text_limits import MOST_CHARACTERS, most_bytes
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
 
-def read_aligned(name: str, rows: int, what: str = "references") -> list[str]:
+def read_aligned(
+    name: str, rows: int, what: str = "references", most: int = MOST_CHARACTERS
+) -> list[str]:
     """Read a file of one line a row, .gz or not.
 
     Args:
         name: the file.
         rows: rows of the input.
         what: what it holds, for error messages.
+        most: characters of a line that count; a longer one may be cut off, and is still longer.
 
     Raises:
         UnusableInput: missing, of another format, or of another number of lines.
     """
     location = Location(name)
-    lines = read_lines(location, LINES)
+    lines = read_lines(location, LINES, rows + 1, most_bytes(most))
     if len(lines) != rows:
+        count = f"{len(lines):,} lines" if len(lines) < rows else "more lines"
         raise UnusableInput(
-            f"{location} has {len(lines):,} lines but the input has {rows:,} rows; {what} must be "
-            "line-aligned with the input"
+            f"{location} has {count} but the input has {rows:,} rows; {what} must be line-aligned "
+            "with the input"
         )
     return [line.decode("utf-8", "replace") for line in lines]

@@ -12,7 +12,7 @@ The rules, in their order; each can be switched off:
     control characters and lone surrogates go. Zero-width joiner and non-joiner stay: they
     change how Persian, Hindi and others are spelled.
 ``normalize_unicode``
-    canonical composition (NFC).
+    canonical composition (NFC), but not of a text of `too_many_marks`.
 ``collapse_blanks``
     outer and double blanks go.
 
@@ -34,9 +34,8 @@ from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
 
-import regex
-
-from nmt.segmentation import character_words, count_words, word_spans
+from nmt.corpus.text_limits import has_too_many_marks
+from nmt.segmentation import CHARACTER, character_words, count_words, word_spans
 from nmt.settings import DataSettings
 
 RULES = (
@@ -57,7 +56,6 @@ _INVISIBLE = re.compile(
     "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _NEEDLESS = re.compile(r"\A\s+|(?<!\s)\s+\Z|(?<= ) +")  # outer blanks and double ones
-_CHARACTER = regex.compile(r"\X")  # normalisation never reaches across one
 _PLAIN = re.compile(r"[!-%'-~]+(?: [!-%'-~]+)*")
 
 
@@ -141,12 +139,12 @@ class _Cleaning:
             self._replace("replace_no_break_spaces", _BLANK, " ")
         if settings.remove_invisible:
             self._replace("remove_invisible", _INVISIBLE, "")
-        if settings.normalize_unicode and not unicodedata.is_normalized("NFC", self.text):
+        if settings.normalize_unicode and not _is_normalized(self.text):
             if self._origins is None:
                 self.changed.add("normalize_unicode")
                 self.text = unicodedata.normalize("NFC", self.text)
             else:
-                self._replace("normalize_unicode", _CHARACTER, _composed)
+                self._replace("normalize_unicode", CHARACTER, _composed)  # never across one
         if settings.collapse_blanks and ("  " in self.text or self.text != self.text.strip()):
             self._replace("collapse_blanks", _NEEDLESS, "")
         if settings.lowercase:
@@ -174,6 +172,11 @@ class _Cleaning:
             self.text, origins[:] = "".join(parts) + text[end:], places + origins[end:]
         if self.text != text:
             self.changed.add(rule)
+
+
+def _is_normalized(text: str) -> bool:
+    """Whether NFC leaves a text as it is, or would take too long: such a text is rejected."""
+    return has_too_many_marks(text) or unicodedata.is_normalized("NFC", text)
 
 
 def _composed(match: re.Match[str]) -> str:

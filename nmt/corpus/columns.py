@@ -34,17 +34,22 @@ def is_text(kind: pa.DataType) -> bool:
     return plain_type(kind) in _TEXT
 
 
-def as_bytes(column: pa.Array | pa.ChunkedArray) -> list[bytes | None]:
+def as_bytes(column: pa.Array | pa.ChunkedArray, longest: int | None = None) -> list[bytes | None]:
     """The rows of a text column as bytes; None for a null.
 
     Args:
-        column: of a type that `is_text`.
+        column: of a type that `is_text`. The rows of a dictionary share its values.
+        longest: of a longer value so many bytes and one more are read; None reads all.
     """
     if isinstance(column, pa.ChunkedArray):
-        return [value for chunk in column.chunks for value in as_bytes(chunk)]
+        return [value for chunk in column.chunks for value in as_bytes(chunk, longest)]
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_binary()).to_pylist()
+        values = as_bytes(column.dictionary, longest)
+        return [None if place is None else values[place] for place in column.indices.to_pylist()]
+    values = column.cast(pa.large_binary()).to_pylist()
+    if longest is not None:
+        values = [v if v is None or len(v) <= longest else v[: longest + 1] for v in values]
+    return values
 
 
 def texts_of(column: pa.ChunkedArray) -> list[str | None]:

@@ -30,6 +30,7 @@ from nmt.units import run_units
 from nmt.vocabulary import vocabulary_class
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
+_BATCH_BYTES = 256 << 20  # of a unit: as many as 100,000 pairs of 1,000 characters a side
 _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
 
 
@@ -153,14 +154,15 @@ def _batches(
     readers: list[PairReader], chosen: Iterator[bool], first: int, size: int
 ) -> Iterator[list[tuple[Any, ...]]]:
     batch: list[tuple[Any, ...]] = []
-    number = first
+    number, room = first, _BATCH_BYTES
     for reader in readers:
         for row in reader.rows():
             if next(chosen):
                 batch.append((number, *row))
-                if len(batch) == size:
+                room -= len(row.source or b"") + len(row.target or b"")
+                if len(batch) == size or room < 0:
                     yield batch
-                    batch = []
+                    batch, room = [], _BATCH_BYTES
             number += 1
     if batch:
         yield batch

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple
-
-import pyarrow.parquet as pq
 
 from nmt.corpus.columns import as_bytes, is_text
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
-from nmt.corpus.text_files import count_lines, lines, open_text, text_members
+from nmt.corpus.parquet_files import open_parquet, read_batches
+from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
-_SNIFFED_LINES = 1000
+_FIELDS = 3  # of a line: if it is cut off in the first two, one of them is longer than it may be
 
 
 class RawRow(NamedTuple):
-    """One pair as it stands in its file; None for a side that is not there."""
+    """One pair as it stands in its file; None for a side that is not there.
+
+    Of a side that is longer than may be the end may be missing; it is longer all the same.
+    """
 
     line: int
     source: bytes | None
@@ -71,9 +72,9 @@ class TabSeparated(PairReader):
 
     accepted = PAIRS
 
-    def __init__(self, location: Location, kind: str) -> None:
+    def __init__(self, location: Location, kind: str, longest: int = LONGEST) -> None:
         self.locations = (location,)
-        self._kind = kind
+        self._kind, self._longest = kind, _FIELDS * longest
         self._member = _pairs_member(location) if kind == "zip" else ""
 
     def inspect(self) -> Inspection:
@@ -92,7 +93,7 @@ class TabSeparated(PairReader):
     def rows(self) -> Iterator[RawRow]:
         """See `PairReader.rows`."""
         with open_text(self.locations[0], self._kind, self._member) as file:
-            for number, line in enumerate(lines(file), start=1):
+            for number, line in enumerate(lines(file, self._longest), start=1):
                 source, *others = line.split(b"\t", 2)
                 yield RawRow(number, source, others[0] if others else None)
 
@@ -102,8 +103,8 @@ class LineAligned(PairReader):
 
     accepted = LINES
 
-    def __init__(self, source: Location, target: Location) -> None:
-        self.locations = (source, target)
+    def __init__(self, source: Location, target: Location, longest: int = LONGEST) -> None:
+        self.locations, self._longest = (source, target), longest
         self._kinds = tuple(detect(location, LINES) for location in self.locations)
 
     def inspect(self) -> Inspection:
@@ -128,7 +129,7 @@ class LineAligned(PairReader):
         """See `PairReader.rows`."""
         source, target = self.locations
         with open_text(source, self._kinds[0]) as left, open_text(target, self._kinds[1]) as right:
-            pairs = zip(lines(left), lines(right), strict=True)
+            pairs = zip(*(lines(file, self._longest) for file in (left, right)), strict=True)
             for number, (source_line, target_line) in enumerate(pairs, start=1):
                 yield RawRow(number, source_line, target_line)
 
@@ -138,14 +139,14 @@ class ParquetPairs(PairReader):
 
     accepted = PAIRS
 
-    def __init__(self, location: Location) -> None:
-        self.locations = (location,)
+    def __init__(self, location: Location, longest: int = LONGEST) -> None:
+        self.locations, self._longest = (location,), longest
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
         location = self.locations[0]
         with readable(location), location.open() as file:
-            parquet = pq.ParquetFile(file)
+            parquet = open_parquet(location, file)
             schema, metadata = parquet.schema_arrow, parquet.metadata
         for name in ("source", "target"):
             if name not in schema.names:
@@ -166,37 +167,40 @@ class ParquetPairs(PairReader):
         location = self.locations[0]
         number = 0
         with readable(location), location.open() as file:
-            batches = pq.ParquetFile(file).iter_batches(8192, columns=["source", "target"])
-            for batch in batches:
-                sides = [as_bytes(batch.column(name)) for name in ("source", "target")]
+            names = ("source", "target")
+            for batch in read_batches(location, file, names, shared=names):
+                sides = [as_bytes(batch.column(name), self._longest) for name in names]
                 for source, target in zip(*sides, strict=True):
                     number += 1
                     yield RawRow(number, source, target)
 
 
-def open_pairs(location: Location) -> PairReader:
+def open_pairs(location: Location, longest: int = LONGEST) -> PairReader:
     """A reader for a file that holds both sides, chosen by its content.
 
     Args:
         location: a .tsv, .txt, .zip, .gz or .parquet file.
+        longest: bytes of a side that are read; what is longer is rejected later.
 
     Raises:
         UnusableInput: no such file, or none of these formats.
     """
     kind = detect(location, PAIRS)
-    return ParquetPairs(location) if kind == "parquet" else TabSeparated(location, kind)
+    if kind == "parquet":
+        return ParquetPairs(location, longest)
+    return TabSeparated(location, kind, longest)
 
 
 def _pairs_member(location: Location) -> str:
     """The one member of an archive most of whose first lines hold a tab."""
-    candidates = []
-    for member in text_members(location):
-        with open_text(location, "zip", member) as file:
-            head = list(islice(file, _SNIFFED_LINES))
-        if head and 2 * sum(b"\t" in line for line in head) > len(head):
-            candidates.append(member)
+    candidates = [
+        member
+        for member, head in sniff_members(location)
+        if head and 2 * sum(b"\t" in line for line in head) > len(head)
+    ]
     if len(candidates) != 1:
-        found = f"{len(candidates)}: {', '.join(candidates)}" if candidates else "none"
+        some = ", ".join(candidates[:3]) + ", …" * (len(candidates) > 3)
+        found = f"{len(candidates)}: {some}" if candidates else "none"
         raise UnusableInput(
             f"{location}: expected one .txt or .tsv member with source<TAB>target lines, found "
             f"{found}; unpack the archive and name the file"

@@ -9,6 +9,7 @@ from typing import Any
 
 from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.corpus.text_limits import most_bytes
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.settings import DataSettings
@@ -85,14 +86,15 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
     Raises:
         UnusableInput: a file is missing or of another format.
     """
+    longest = most_bytes(request.settings.max_characters)
     inputs: dict[str, list[PairReader]] = {"train": [], "valid": [], "test": []}
     if request.pairs is not None:
-        inputs["train"].append(open_pairs(request.pairs))
+        inputs["train"].append(open_pairs(request.pairs, longest))
     for source, target in zip(request.sources, request.targets, strict=True):
-        inputs["train"].append(LineAligned(source, target))
+        inputs["train"].append(LineAligned(source, target, longest))
     for split, files in (("valid", request.valid), ("test", request.test)):
         if files:
-            inputs[split].append(LineAligned(*files))
+            inputs[split].append(LineAligned(*files, longest))
     return inputs
 
 

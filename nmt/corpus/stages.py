@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.cleaning import clean_counting
 from nmt.corpus.splitting import source_key, split_keys, split_of
+from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, shown
 from nmt.languages import count_scripts
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
@@ -152,7 +153,7 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     frequencies: dict[str, Counter[str]] = {"source": Counter(), "target": Counter()}
     keys = []
     for row in unit_rows(plan, unit):
-        source, target, reason = _decoded(row)
+        source, target, reason = _decoded(row, settings.max_characters)
         clean_source, source_rules = clean_counting(source, settings)
         clean_target, target_rules = clean_counting(target, settings)
         rules.update(source_rules)
@@ -163,7 +164,8 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         if unit.role != "train" and seen_source:
             keys.append(key)
         if not reason:
-            reason = _reason(settings, seen_source, seen_target)
+            marks = has_too_many_marks(clean_source) or has_too_many_marks(clean_target)
+            reason = TOO_MANY_MARKS if marks else _reason(settings, seen_source, seen_target)
         if not reason and key in forbidden:
             reason = "leak"
         if not reason and words:
@@ -222,21 +224,29 @@ def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
                 yield Row(number, line, source, target, None)
 
 
-def _decoded(row: Row) -> tuple[str, str, str]:
-    """Both sides as text (broken bytes as U+FFFD), and a reason to reject them or ''."""
+def _decoded(row: Row, most: int) -> tuple[str, str, str]:
+    """Both sides as text (broken bytes as U+FFFD), and a reason to reject them or ''.
+
+    Args:
+        row: as it was read.
+        most: characters of a side.
+    """
     texts, reason = [], ""
     for value in (row.source, row.target):
         if value is None:
             reason = reason or "missing_column"
             texts.append("")
-        elif isinstance(value, str):
-            texts.append(value)
-        else:
+            continue
+        text: bytes | str = value
+        if isinstance(text, bytes) and not (found := excess(text, most)):
             try:
-                texts.append(value.decode("utf-8"))
+                text = text.decode("utf-8")
             except UnicodeDecodeError:
-                reason = "broken_utf8"
-                texts.append(value.decode("utf-8", "replace"))
+                found = "broken_utf8"
+        if isinstance(text, str):
+            found = excess(text, most)
+        reason = reason or found
+        texts.append(shown(text, found))
     return texts[0], texts[1], reason
 
 

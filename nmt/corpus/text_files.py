@@ -13,13 +13,21 @@ import gzip
 import io
 import zipfile
 from collections.abc import Iterator
-from typing import IO, cast
+from functools import partial
+from itertools import islice
+from typing import IO, Any, cast
 
 from nmt.corpus.formats import HEAD, WORDS, Accepted, detect, readable, sniff
+from nmt.corpus.text_limits import MOST_CHARACTERS, most_bytes
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 
 _CHUNK = 1 << 20
+_END = 3  # bytes: those of a line end, and one by which a line is too long
+LONGEST = most_bytes(MOST_CHARACTERS)  # bytes of a line
+_MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
+_MOST_UNPACKED = 64 << 20  # bytes that may come out of any archive, however small
+_RATIO = 200  # bytes that may come out of each byte of a larger one; text yields 3 to 20
 
 
 @contextlib.contextmanager
@@ -45,10 +53,13 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
             stream = stack.enter_context(archive.open(member))
         else:
             stream = cast(IO[bytes], raw)
+        if kind != "text":
+            stream = cast(IO[bytes], _Unpacked(stream, location, raw.size()))
         reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK)
         inner = sniff(reader.peek(HEAD)[:HEAD])
         if kind == inner == "gzip":  # some servers pack a .gz once more when it is stored
-            unpacked = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=reader))
+            again = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=reader))
+            unpacked = _Unpacked(cast(IO[bytes], again), location, raw.size())
             reader = io.BufferedReader(cast(io.RawIOBase, unpacked), _CHUNK)
             inner = sniff(reader.peek(HEAD)[:HEAD])
         if inner not in ("text", "empty"):
@@ -57,10 +68,53 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         yield reader
 
 
-def lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of an open text file without their ends and without a byte order mark."""
-    for number, line in enumerate(file):
+class _Unpacked(io.RawIOBase):
+    """What comes out of an archive, as long as it is not out of all proportion."""
+
+    def __init__(self, stream: IO[bytes], location: Location, packed: int) -> None:
+        self._stream, self._location, self._packed = stream, location, packed
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self._count += count
+        if self._count > max(_MOST_UNPACKED, _RATIO * self._packed):
+            raise UnusableInput(
+                f"{self._location}: {self._packed:,} bytes that unpack to more than "
+                f"{self._count - count:,}, more than {_RATIO} times as many; unpack it and give "
+                "the text itself if it is meant to be so"
+            )
+        return count
+
+
+def lines(file: IO[bytes], longest: int = LONGEST) -> Iterator[bytes]:
+    """The lines of an open text file without their ends and without a byte order mark.
+
+    Args:
+        file: see `open_text`.
+        longest: see `whole_lines`.
+    """
+    for number, line in enumerate(whole_lines(file, longest)):
         yield bare(line, number)
+
+
+def whole_lines(file: IO[bytes], longest: int = LONGEST) -> Iterator[bytes]:
+    """The lines of an open text file with their ends.
+
+    Args:
+        file: see `open_text`.
+        longest: bytes of a line that are read; of a longer one the rest is passed over, so that
+            it needs no memory. What is left is still longer than it may be.
+    """
+    room = longest + _END
+    for line in iter(partial(file.readline, room), b""):
+        if len(line) == room and not line.endswith(b"\n"):
+            while (rest := file.readline(_CHUNK)) and not rest.endswith(b"\n"):
+                pass
+        yield line
 
 
 def bare(line: bytes, number: int) -> bytes:
@@ -70,15 +124,19 @@ def bare(line: bytes, number: int) -> bytes:
     return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def read_lines(location: Location, accepted: Accepted) -> list[bytes]:
-    """All lines of a file that fits into memory.
+def read_lines(
+    location: Location, accepted: Accepted, most: int | None = None, longest: int = LONGEST
+) -> list[bytes]:
+    """The lines of a file that fits into memory.
 
     Args:
         location: a text file, perhaps packed.
         accepted: `detect` refuses anything else.
+        most: lines that are read; None is all.
+        longest: see `whole_lines`.
     """
     with open_text(location, detect(location, accepted)) as file:
-        return list(lines(file))
+        return list(islice(lines(file, longest), most))
 
 
 def count_lines(file: IO[bytes]) -> tuple[int, int, bool]:
@@ -99,16 +157,29 @@ def count_lines(file: IO[bytes]) -> tuple[int, int, bool]:
     return lines + (last != b"\n"), size, tab
 
 
-def text_members(location: Location) -> list[str]:
-    """The .txt and .tsv members of a zip archive, in the archive's order."""
+def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
+    """The .txt and .tsv members of a zip archive, in the archive's order, and the first lines of
+    each.
+
+    Raises:
+        UnusableInput: no archive, or one of more than 1,000 such members.
+    """
     with (
         readable(location),
         location.open() as raw,
         zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
     ):
-        names = archive.namelist()
-    return [
-        name
-        for name in names
-        if name.lower().endswith((".txt", ".tsv")) and not name.startswith("__MACOSX/")
-    ]
+        names = [
+            name
+            for name in archive.namelist()
+            if name.lower().endswith((".txt", ".tsv")) and not name.startswith("__MACOSX/")
+        ]
+        if len(names) > _MOST_MEMBERS:
+            raise UnusableInput(
+                f"{location}: {len(names):,} .txt and .tsv members, more than {_MOST_MEMBERS:,} "
+                "are not looked into; unpack the archive and name the file"
+            )
+        for name in names:
+            with archive.open(name) as member:
+                head = member.read(HEAD)
+            yield name, head.splitlines()[:_SNIFFED_LINES]

@@ -106,7 +106,7 @@ def format_pharaoh(links: Links) -> str:
     return " ".join(f"{s}-{t}" for s, t in sorted(links))
 
 
-_LINK = re.compile(r"([0-9]+)([-?])([0-9]+)")
+_LINK = re.compile(r"([0-9]{1,9})([-?])([0-9]{1,9})")  # no text has more words
 
 
 def parse_pharaoh(text: str) -> Links:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nmt import records
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import FinishedOutput
@@ -45,10 +46,7 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
             raise UnusableInput(
                 f"{part}: no such file, but its manifest.json names it; give another --baseline"
             )
-    report = file.read_json()
-    if not isinstance(report.get("rates"), dict):
-        raise UnusableInput(f"{file}: holds no rates to compare with; give another --baseline")
-    return found, report
+    return found, records.read(file, records.Report)
 
 
 class Baseline:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nmt import records
 from nmt.console import activity, say
 from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
@@ -284,7 +285,7 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
 def _told(output: FinishedOutput) -> dict[str, Any]:
     """What the translation job's own report says, for what the rows do not hold."""
     report = output.location / "report" / "report.json"
-    return report.read_json() if report.is_file() else {}
+    return records.read(report, records.Report) if report.is_file() else {}
 
 
 def _samples(sentences: list[Sentence], told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt import records
 from nmt.corpus.columns import is_text
+from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
 from nmt.storage import Location
@@ -42,12 +44,14 @@ class FinishedOutput:
                     "again to continue it"
                 )
             raise UnusableInput(f"{location}: no output of jobs/translate.py; check {option}")
-        self.manifest: dict[str, Any] = (location / "manifest.json").read_json()
+        file = location / "manifest.json"
+        self.manifest: dict[str, Any] = records.read(file, records.Record)
         if (found := self.manifest.get("format_version")) != _FORMAT_VERSION:
             raise UnusableInput(
                 f"{location}: format {found}, but this release reads {_FORMAT_VERSION}; translate "
                 "again, or use the release that wrote it"
             )
+        records.check(self.manifest, records.Manifest, file)
         names = [name for name in self.manifest["files"] if name.startswith("translations/")]
         self.names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
 
@@ -55,6 +59,11 @@ class FinishedOutput:
     def rows(self) -> int:
         """Rows of the input."""
         return self.manifest["counts"]["rows"]
+
+    @property
+    def most_characters(self) -> int:
+        """The limit ``search.max_characters`` under which it was translated."""
+        return self.manifest["settings"]["search"].get("max_characters", MOST_CHARACTERS)
 
     @property
     def aligned(self) -> bool:
@@ -99,7 +108,7 @@ class FinishedOutput:
                 f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
                 "the references as a column of the input (--reference-column)"
             )
-        return record.read_json()["rejected_rows"]
+        return records.read(record, records.UnitRecord)["rejected_rows"]
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nmt import records
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
@@ -92,8 +93,9 @@ def check(request: EvaluateRequest) -> Material:
         gold = read_aligned(request.gold_alignments, candidate.rows, "gold alignments")
         for number, line in enumerate(gold, 1):
             checked_gold(line, f"{request.gold_alignments}: line {number}")
-    streams = [read_aligned(name, candidate.rows) for name in request.references]
-    references = References(streams, request.reference_column)
+    most = candidate.most_characters
+    streams = [read_aligned(name, candidate.rows, most=most) for name in request.references]
+    references = References(streams, request.reference_column, most)
     return Material(candidate, baseline, references, _tokenizer(request, candidate), gold)
 
 
@@ -118,7 +120,7 @@ def _check_output(output: Location) -> None:
     if not output.files(recursive=True):
         return
     report = output / "report.json"
-    if not report.is_file() or report.read_json().get("kind") != KIND:
+    if not report.is_file() or records.read(report, records.Record).get("kind") != KIND:
         raise UnusableInput(
             f"{output}: holds something that is no evaluation; give another --output"
         )

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.corpus.columns import texts_of
+from nmt.corpus.parquet_files import read_whole
+from nmt.corpus.text_limits import MOST_CHARACTERS, excess
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -31,13 +32,19 @@ class References:
     Attributes:
         streams: texts over all rows of the input, from line-aligned files.
         column: or the input's column that holds them; a null there is no reference.
+        most: characters of one.
     """
 
     streams: Sequence[Sequence[str]] = ()
     column: str | None = None
+    most: int = MOST_CHARACTERS
 
     def __bool__(self) -> bool:
         return bool(self.streams) or self.column is not None
+
+    def usable(self, text: str | None) -> str | None:
+        """A reference; None for one that is too much to score, see `nmt.corpus.text_limits`."""
+        return None if text is None or excess(text, self.most) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +129,13 @@ def read_table(
     """
     if sha256 is None:
         with location.open() as file:
-            return pq.ParquetFile(file).read(columns=columns)
+            return read_whole(location, file, columns)
     data = location.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
         raise UnusableInput(
             f"{location}: not the file that the translation job wrote; translate again"
         )
-    return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns)
+    return read_whole(location, pa.BufferReader(data), columns)
 
 
 def read_sentences(
@@ -160,6 +167,7 @@ def read_sentences(
             found = [[text] for text in texts_of(table.column(references.column))]
         else:
             found = [[stream[row] for stream in references.streams] for row in numbers]
+        found = [[references.usable(text) for text in texts] for texts in found]
         values = [table.column(name).to_pylist() for name in _COLUMNS]
         ids = json_values(table.column(_ID))
         more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from nmt import records
 from nmt.errors import UnusableInput
 from nmt.memory.store import Memory
 from nmt.settings import SearchSettings
@@ -40,7 +41,7 @@ def depends_on(
         dictionary: the SHA-256 of ``search.dictionary``.
         raw: whether the raw source matters, because its words stand in for unknown ones.
     """
-    left_out = {"dictionary", *_SAMPLING_ONLY}
+    left_out = {"dictionary", "max_characters", *_SAMPLING_ONLY}
     left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
     left_out |= set() if search.shortlist else _SHORTLIST_ONLY
     left_out |= set() if raw else {"replace_unknown"}
@@ -73,7 +74,7 @@ def open_generation(location: Location, what: dict[str, Any]) -> Memory:
             )
         made = dict(zip(_MADE, (PARTITIONS, _now()), strict=True))
         description.write_json({**what, **made})
-    partitions = description.read_json()["partitions"]
+    partitions = records.read(description, records.Generation)["partitions"]
     (folder / _USED).write_text(_now() + "\n")
     return Memory(folder, partitions)
 
@@ -123,7 +124,12 @@ def generations(location: Location) -> list[Generation]:
         times = {info.base_name: info.mtime_ns for info in files}
         if _DESCRIPTION not in times or not _HASH.fullmatch(name):
             continue
-        description = (location / name).named(_DESCRIPTION).read_json()
+        try:
+            description = (location / name).named(_DESCRIPTION).read_json()
+        except UnusableInput:
+            continue
+        if not isinstance(description, dict):
+            continue
         what = {key: value for key, value in description.items() if key not in _MADE}
         if hash_json(what)[:32] != name:  # somebody else's
             continue

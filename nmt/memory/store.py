@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from nmt.corpus.parquet_files import read_whole
 from nmt.errors import JobFailed, UnusableInput
 from nmt.memory.keys import KEY, digest_of, distinct
 from nmt.storage import Location
@@ -22,7 +22,7 @@ _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
 _MERGED, _DAMAGED = "merged", ".damaged"
-_UNREADABLE = (OSError, pa.ArrowException)
+_UNREADABLE = (OSError, KeyError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
 
 
@@ -175,7 +175,7 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
     try:
         with file.open() as stream:
             try:
-                return _checked(file, pq.ParquetFile(stream).read(columns=columns))
+                return _checked(file, read_whole(file, stream, columns))
             except _UNREADABLE:
                 pass  # by its contents, or by its store
         data = file.read_bytes()
@@ -184,7 +184,7 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
             raise
         raise FileNotFoundError(str(file)) from None
     try:
-        return _checked(file, pq.ParquetFile(pa.BufferReader(data)).read(columns=columns))
+        return _checked(file, read_whole(file, pa.BufferReader(data), columns))
     except _UNREADABLE:
         raise _Damaged(file, data) from None
 

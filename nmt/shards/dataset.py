@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from nmt import records
 from nmt.errors import UnusableInput
 from nmt.shards.row_groups import RowGroup, row_groups
 from nmt.storage import Location, hash_json
@@ -154,14 +154,11 @@ def read_info(location: Location) -> dict[str, Any] | None:
     file = location / INFO_NAME
     if not file.is_file():
         return None
-    try:
-        info = file.read_json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UnusableInput(f"{file}: not JSON; prepare the data again") from None
+    info = file.read_json()
     version = info.get("format_version") if isinstance(info, dict) else None
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{file}: format version {version}, this program reads {FORMAT_VERSION}; "
             "prepare the data again"
         )
-    return info
+    return records.check(info, records.DatasetInfo, file)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt.corpus.parquet_files import read_whole
 from nmt.errors import UnusableInput
 from nmt.storage import Location, hash_stream
 
@@ -33,10 +34,9 @@ class RowGroup(NamedTuple):
         Raises:
             UnusableInput: the file is damaged.
         """
-        wanted = None if columns is None else list(columns)
         with _explained(self.file):
             return self.file.read(
-                lambda handle: pq.ParquetFile(handle).read_row_group(self.number, columns=wanted)
+                lambda handle: read_whole(self.file, handle, columns, [self.number])
             )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import tensorflow as tf
 
 from nmt.json_text import json_text
 from nmt.model.seq2seq import Seq2Seq
+from nmt.storage import Location
 from nmt.training.optimizer import SummedAdam
 from nmt.training.progress import Progress
 
@@ -25,4 +25,5 @@ def restore(folder: Path, model: Seq2Seq, optimizer: SummedAdam) -> Progress:
     """Take a checkpoint over into a built model and optimizer; returns where training stood."""
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     checkpoint.read(str(folder / "state")).assert_consumed()
-    return Progress.of(json.loads((folder / "progress.json").read_text(encoding="utf-8")))
+    file = folder / "progress.json"
+    return Progress.of(Location(file).read_json(), file)

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from nmt import records
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.storage import Location
 from nmt.training.insistence import STORE_ERRORS, insist
@@ -107,10 +108,8 @@ class CheckpointStore:
         """
         place = self._run / name
         try:
-            written = place.named(MANIFEST).read_json()["files"].items()
+            written = records.read(place.named(MANIFEST), records.Checkpoint)["files"].items()
             entries = {file: (place.named(file), entry["sha256"]) for file, entry in written}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise _Damaged(f"{place / MANIFEST}: damaged") from None
         except UnusableInput as error:
             raise _Damaged(str(error)) from None
         for file, (stored, sha256) in entries.items():

@@ -240,7 +240,7 @@ def _finished(request: TrainRequest) -> str:
     file = request.output / "status.json"
     if not file.is_file():
         return ""
-    progress = Progress.of(file.read_json())
+    progress = Progress.of(file.read_json(), file)
     reasons = {
         "patience": f"{progress.stale} validations without a better one (training.patience)",
         "epochs": f"{progress.epoch} epochs",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nmt import records
 from nmt.console import say
 from nmt.storage import Location
 
@@ -84,7 +85,7 @@ class MlflowRun:
         self._metric, parameter = mlflow.entities.Metric, mlflow.entities.Param
         file = output / "mlflow.json"
         if file.is_file():
-            self._run = file.read_json()["run_id"]
+            self._run = records.read(file, records.Tracking)["run_id"]
             self._client.update_run(self._run, status="RUNNING")
             return
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from nmt.records import damaged
 from nmt.settings import TrainingSettings
 
 FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
@@ -66,9 +68,20 @@ class Progress:
     max_minutes: float | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Progress:
-        """Read what a release wrote, be it an older one; keys it does not know are dropped."""
-        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+    def of(cls, values: Any, where: object) -> Progress:
+        """Read what a release wrote, be it an older one; keys it does not know are dropped.
+
+        Args:
+            values: as they were stored.
+            where: names the file in the error.
+
+        Raises:
+            UnusableInput: they are damaged.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(values)
+        except ValidationError as error:
+            raise damaged(error, where) from None
 
     def rescale(self, overflowed: bool) -> None:
         """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""

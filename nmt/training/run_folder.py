@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from nmt.json_text import json_text
+from nmt import records
+from nmt.errors import UnusableInput
+from nmt.json_text import json_text, parse_json
 from nmt.report.learning_curve import learning_curve
 from nmt.storage import Location
 from nmt.training import validations
@@ -103,4 +104,11 @@ def _read_metrics(location: Location) -> list[dict[str, Any]]:
     file = location / "metrics.jsonl"
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    return [_parsed(file, line) for line in file.read_bytes().splitlines()]
+
+
+def _parsed(file: Location, line: bytes) -> dict[str, Any]:
+    try:
+        return records.check(parse_json(line), records.Metrics, file)
+    except ValueError as error:
+        raise UnusableInput(f"{file}: damaged ({error}); restore it from a copy") from None

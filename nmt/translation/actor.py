@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from nmt.corpus.columns import texts_of
+from nmt.corpus.text_limits import most_bytes
 from nmt.corpus.values import json_values
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
@@ -73,6 +74,11 @@ class Work:
     owner: str | None = None
     page: frozenset[int] = frozenset()
     gpus: float = 0.0
+
+    def read(self, unit: Unit) -> Rows:
+        """The rows of a unit."""
+        longest = most_bytes(self.search.max_characters)
+        return read_unit(unit, self.text_column, self.id_column, longest)
 
 
 class DecodeActor:
@@ -140,7 +146,7 @@ def translate_unit(
     start = time.monotonic()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     with attempts.made():
-        rows = persistently(lambda: read_unit(unit, work.text_column, work.id_column))
+        rows = persistently(lambda: work.read(unit))
         screened = translator.screen(rows.texts)
         (results, lost), effort = decode(translator, screened.texts, attempts)
         screened = screened.without(lost)

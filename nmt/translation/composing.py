@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.corpus.cleaning import stored_words
+from nmt.corpus.text_limits import shown
 from nmt.evaluation import rates, suspicion
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
 from nmt.settings import DataSettings
@@ -77,13 +78,13 @@ def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
     columns = {
         "id": rows.ids.take(taken),
         "reason": pa.array(list(reasons.values()), pa.string()),
-        "source": pa.array([_shown(rows.texts[i]) for i in reasons], pa.string()),
+        "source": pa.array([_shown(rows.texts[i], why) for i, why in reasons.items()], pa.string()),
     }
     return _with_others(columns, rows, taken)
 
 
-def _shown(raw: Any) -> str | None:
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+def _shown(raw: bytes | None, reason: str) -> str | None:
+    return None if raw is None else shown(raw, reason)
 
 
 def _with_others(

@@ -17,13 +17,13 @@ import pyarrow as pa
 from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.schemas import conform, unify
-from nmt.corpus.text_files import bare, open_text
+from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.gzip_lines import read_lines
 from nmt.translation.hive import Folders, add_folders, folders_of, with_folders
 from nmt.translation.input_files import expand
-from nmt.translation.parquet_input import inspect_columns, plain_ids, read_rows
+from nmt.translation.parquet_input import Run, inspect_columns, plain_ids, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -246,13 +246,16 @@ def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None
 
 
 def _count_lines(file: _File) -> None:
-    position, plain = 0, file.kind == "text"
+    plain = file.kind == "text"
     with open_text(file.location, file.kind) as stream:
-        for line in stream:
+        lines = whole_lines(stream)
+        position = 0
+        for _ in lines:
             if plain and file.rows % _GRAIN == 0:
                 file.offsets.append(position)
             file.rows += 1
-            position += len(line)
+            if plain and file.rows % _GRAIN == 0:
+                position = stream.tell()
 
 
 @dataclass
@@ -270,7 +273,7 @@ class Rows:
     others: pa.Table
 
 
-def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
+def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int = LONGEST) -> Rows:
     """Read a unit's rows.
 
     A .gz file of several units is unpacked by each process that reads some of them, once if it
@@ -280,23 +283,25 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None) -> Rows:
         unit: one of `InputCorpus.units`.
         text_column: the Parquet column that holds the sentences.
         id_column: `InputCorpus.id_column`.
+        longest: bytes of a text that are read; one that is longer is longer all the same.
     """
-    parquet = unit.slices[0].kind == "parquet"
     parts = []
+    texts: list[bytes | None] = []
+    schema = pa.schema([field for field in unit.schema if field.name != text_column])
     for part in unit.slices:
-        own = read_rows(Location(part.file), part.start, part.rows) if parquet else pa.table({})
-        parts.append(conform(add_folders(own, part.folders, part.rows), unit.schema))
+        if part.kind == "parquet":
+            run = read_rows(Location(part.file), part.start, part.rows, text_column, longest)
+        else:
+            run = Run(pa.table({}), list(_read_lines(part, longest)))
+        table = add_folders(run.table, part.folders, part.rows)
+        texts += run.texts or as_bytes(table.column(text_column))
+        parts.append(conform(table, schema))
     table = pa.concat_tables(parts).unify_dictionaries()
-    texts: list[bytes | None]
-    if parquet:
-        texts = as_bytes(table.column(text_column))
-    else:
-        texts = [line for part in unit.slices for line in _read_lines(part)]
     if id_column is None:
         ids = pa.array(_numbers(unit), pa.int64())
     else:
         ids = plain_ids(table.column(id_column)).combine_chunks()
-    names = [name for name in table.column_names if name not in (text_column, id_column)]
+    names = [name for name in table.column_names if name != id_column]
     return Rows(ids, texts, table.select(names))
 
 
@@ -304,12 +309,12 @@ def _numbers(unit: Unit) -> list[int]:
     return [part.first + i for part in unit.slices for i in range(part.rows)]
 
 
-def _read_lines(part: Slice) -> Iterator[bytes]:
+def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
     if part.kind == "gzip":
-        lines = read_lines(part.file, part.start, part.rows)
+        lines = read_lines(part.file, part.start, part.rows, longest)
     else:
         with open_text(Location(part.file), part.kind) as stream:
             stream.seek(part.offset)
-            lines = list(islice(stream, part.rows))
+            lines = list(islice(whole_lines(stream, longest), part.rows))
     for number, line in enumerate(lines, part.start):
         yield bare(line, number)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.console import activity, say
 from nmt.memory.generation import depends_on, open_generation
@@ -181,7 +182,7 @@ def _looked_at(unit: Unit, plan: Plan) -> bool:
 def _run_name(output: Output, job: dict[str, Any]) -> str:
     """The name of this job in the memory: drawn when it begins, found again when it goes on."""
     file, identity = output.location / "_memory.json", hash_json(job)
-    if file.is_file() and (known := file.read_json())["job"] == identity:
+    if file.is_file() and (known := records.read(file, records.MemoryRun))["job"] == identity:
         return known["run"]
     output.scratch.delete()  # of a job whose output this one overwrites
     name = uuid.uuid4().hex[:16]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nmt import bundle, cluster, resources
+from nmt import bundle, cluster, records, resources
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
@@ -84,8 +84,8 @@ def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdi
     if manifest is None:
         return None
     say(f"{request.output}: already finished; nothing to do")
-    report = (request.output / "report" / "report.json").read_json()
-    return Verdict(manifest["exit_status"], manifest["verdict"], report)
+    report = records.read(request.output / "report" / "report.json", records.Report)
+    return Verdict(manifest["exit_status"], manifest.get("verdict", ""), report)
 
 
 def _decode(

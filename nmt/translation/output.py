@@ -24,7 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt import lease
+from nmt import lease, records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import read_heatmaps
@@ -64,7 +64,7 @@ class Output:
         """
         if self._differences(job) or not (self.location / "_SUCCESS").is_file():
             return None
-        return (self.location / "manifest.json").read_json()
+        return records.read(self.location / "manifest.json", records.Manifest)
 
     def begin(self, job: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
         """Claim the folder for a job, or recognise the job as begun or finished.
@@ -82,7 +82,7 @@ class Output:
         self.check(job, overwrite)
         if manifest := self.finished(job):
             return manifest
-        before = self._marker.read_json() if self._marker.is_file() else {"generation": 0}
+        before = self._job() if self._marker.is_file() else {"generation": 0}
         self.generation = before.pop("generation", 1)
         if changed(before, job):
             # First what says that it is whole; the manifest's files stay until the next one.
@@ -106,6 +106,9 @@ class Output:
     def _marker(self) -> Location:
         return self.location / "_job.json"
 
+    def _job(self) -> dict[str, Any]:
+        return records.read(self._marker, records.Job)
+
     @property
     def _named_generation(self) -> dict[str, int]:
         return {"generation": self.generation} if self.generation > 1 else {}
@@ -114,7 +117,7 @@ class Output:
         """How the job of this folder differs from another; None if nothing was begun here."""
         if not self._marker.is_file():
             return None
-        before = self._marker.read_json()
+        before = self._job()
         before.pop("generation", None)
         return changed(before, job)
 
@@ -196,8 +199,8 @@ class Output:
 
     def records(self) -> dict[int, dict[str, Any]]:
         """The records of all committed units, by number."""
-        records = [file.read_json() for file in self.record_files()]
-        return {record["unit"]: record for record in records}
+        found = [records.read(file, records.UnitRecord) for file in self.record_files()]
+        return {record["unit"]: record for record in found}
 
     def record_files(self) -> list[Location]:
         """Where these records are."""
@@ -222,4 +225,5 @@ class Output:
     def attention(self) -> dict[int, dict[str, Any]]:
         """Where the words of rows looked, by row number."""
         files = (self.location / "report" / "heatmaps").files(".json")
-        return {looked.pop("row"): looked for file in files for looked in file.read_json()}
+        found = [entry for file in files for entry in records.read_list(file, records.Attention)]
+        return {looked.pop("row"): looked for looked in found}

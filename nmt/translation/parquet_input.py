@@ -7,19 +7,16 @@ from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from nmt.corpus.columns import is_text, plain_type
+from nmt.corpus.columns import as_bytes, is_text, plain_type
 from nmt.corpus.formats import readable
+from nmt.corpus.parquet_files import open_parquet, read_batches
 from nmt.corpus.schemas import cast, conform, kept_schema, unify
 from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.storage import Location
 from nmt.translation.hive import Folders, with_folders
 from nmt.translation.unique_ids import check_ids
-
-_BATCH = 8192  # rows decoded at once
-
 
 InputFile = tuple[Location, Folders]  # a file with its partition columns
 
@@ -55,7 +52,7 @@ def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str
     def schemas() -> Iterator[tuple[str, pa.Schema]]:
         for location, folders in files:
             with readable(location), location.open() as handle:
-                parquet = _opened(handle)
+                parquet = open_parquet(location, handle)
                 counts.append(parquet.metadata.num_rows)
                 schema = parquet.schema_arrow
             _check_names(location, schema)
@@ -73,19 +70,13 @@ def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
     name = column.name
     for location, folders in files:
         with readable(location), location.open() as handle:
-            parquet = _opened(handle)
+            parquet = open_parquet(location, handle)
             if name in parquet.schema_arrow.names:
-                for batch in parquet.iter_batches(_BATCH, columns=[name]):
+                for batch in read_batches(location, handle, [name]):
                     yield cast(batch.column(name), column.type)
             else:
                 values = [dict(folders)[name]] * parquet.metadata.num_rows
                 yield cast(pa.array(values, pa.string()), column.type)
-
-
-def _opened(handle: pa.NativeFile) -> pq.ParquetFile:
-    """A Parquet file of which all times are read: the nanoseconds into which pyarrow makes those of
-    the obsolete type INT96 end with the year 2262, and 9999-12-31 would be a day in 1816."""
-    return pq.ParquetFile(handle, coerce_int96_timestamp_unit="us")
 
 
 def _check_names(location: Location, schema: pa.Schema) -> None:
@@ -137,31 +128,61 @@ def plain_ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if column.type == kind else column.cast(kind)
 
 
-def read_rows(location: Location, start: int, rows: int) -> pa.Table:
-    """Some consecutive rows of a file, all columns.
+class Run(NamedTuple):
+    """Consecutive rows of a file.
+
+    Attributes:
+        table: its columns, without that of the texts.
+        texts: as they stand there, UTF-8 or not; None for a null. None at all where the file has no
+            such column.
+    """
+
+    table: pa.Table
+    texts: list[bytes | None]
+
+
+def read_rows(
+    location: Location, start: int, rows: int, text_column: str, longest: int | None = None
+) -> Run:
+    """Read some consecutive rows of a file.
 
     What stands before them in their row group is decoded in small batches and dropped, and what
     comes after is not decoded at all: a file of one huge row group needs no more memory than
     others.
+
+    Args:
+        location: the file.
+        start: the first row.
+        rows: how many.
+        text_column: the column of the texts.
+        longest: bytes of a text, see `as_bytes`.
     """
     batches: list[pa.RecordBatch] = []
+    texts: list[bytes | None] = []
     first, stop = 0, start + rows
     with readable(location), location.open() as handle:
-        parquet = _opened(handle)
+        parquet = open_parquet(location, handle)
         schema = parquet.schema_arrow.remove_metadata()
+        others = [name for name in schema.names if name != text_column]
+        own = len(others) < len(schema)
         for group in range(parquet.num_row_groups):
             size = parquet.metadata.row_group(group).num_rows
             if first < stop and start < first + size:
                 position = first
-                for batch in parquet.iter_batches(_BATCH, row_groups=[group]):
+                for batch in read_batches(location, handle, None, [group], [text_column]):
                     low, high = max(start, position), min(stop, position + batch.num_rows)
                     if low < high:
-                        batches.append(batch.slice(low - position, high - low))
+                        part = batch.slice(low - position, high - low)
+                        texts += as_bytes(part.column(text_column), longest) if own else []
+                        batches.append(part.select(others))
                     position += batch.num_rows
                     if position >= stop:
                         break
             first += size
+    if sum(batch.num_rows for batch in batches) != rows:
+        raise UnusableInput(f"{location}: damaged (rows are missing); fetch it again")
+    schema = pa.schema([schema.field(name) for name in others])
     table = pa.Table.from_batches(
         [batch.replace_schema_metadata(None) for batch in batches], schema
     )
-    return conform(table, kept_schema(schema))
+    return Run(conform(table, kept_schema(schema)), texts)

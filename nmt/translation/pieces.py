@@ -8,16 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import regex
-
-from nmt.segmentation import character_words, join_sentences, word_spans
+from nmt.segmentation import CHARACTER, character_words, join_sentences, word_spans
 from nmt.translation.result import Translation
 from nmt.vocabulary.base import Segmented, Vocabulary
 
 # Scripts without blanks, and some with them, have punctuation of their own.
 _SENTENCE_END = re.compile(r"[.!?…;:؟؛۔।॥።][\"'»“”’)\]]*(?=\s)|[。！？；｡။།\u17d4]+[」』）】》”’]*")
 _PAUSE = re.compile(r"\s|[,،](?=\s)|[，、､་]")
-_CHARACTER = regex.compile(r"\X")
 
 
 def cut(text: str, vocabulary: Vocabulary, limit: int) -> list[Segmented]:
@@ -66,7 +63,7 @@ def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int,
             end = next(
                 (
                     place
-                    for pattern in (_SENTENCE_END, _PAUSE, _CHARACTER)
+                    for pattern in (_SENTENCE_END, _PAUSE, CHARACTER)
                     if (place := _last(pattern, text, start, end, inside)) is not None
                 ),
                 end,

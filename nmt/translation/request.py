@@ -129,8 +129,9 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         )
     if request.search.dictionary is not None:
         read_dictionary(Location(request.search.dictionary))
-    streams = [read_aligned(name, corpus.rows) for name in request.references]
-    references = References(streams, request.reference_column)
+    most = request.search.max_characters
+    streams = [read_aligned(name, corpus.rows, most=most) for name in request.references]
+    references = References(streams, request.reference_column, most)
     if references:
         check_tokenizer(request.tokenize)
     return references

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks
 from nmt.settings import DataSettings, SearchSettings
 from nmt.vocabulary.base import Vocabulary
 
@@ -58,7 +59,7 @@ class Screen:
         self, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
     ) -> None:
         self._vocabulary, self.cleaning = vocabulary, cleaning
-        self._limit = most_tokens(search)
+        self._limit, self._characters = most_tokens(search), search.max_characters
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
@@ -72,18 +73,33 @@ class Screen:
         """Whether a cleaned text has more tokens than are translated, split or not."""
         return not self._vocabulary.fits(text, self._limit)
 
+    def _decode(self, raw: bytes | str | None) -> str:
+        """The text of a row; raises `_Rejected`."""
+        if raw is None:
+            raise _Rejected("null")
+        _refuse(excess(raw, self._characters))
+        if isinstance(raw, str):
+            return raw
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise _Rejected("broken_utf8") from None
+        _refuse(excess(text, self._characters))
+        return text
+
     def __call__(self, rows: Sequence[Any]) -> Screened:
         """Judge rows as they stand in a file: bytes, or None for a null."""
         found = Screened([], [], [], {})
         for i, raw in enumerate(rows):
             try:
-                text = _decode(raw)
-            except ValueError as error:
-                found.reasons[i] = str(error)
-                continue
-            cleaned = self.clean(text)
-            if self.too_long(cleaned):
-                found.reasons[i] = "too_long"
+                text = self._decode(raw)
+                cleaned = self.clean(text)
+                if cleaned is not text and has_too_many_marks(cleaned):  # written as entities
+                    raise _Rejected(TOO_MANY_MARKS)
+                if self.too_long(cleaned):
+                    raise _Rejected("too_long")
+            except _Rejected as rejected:
+                found.reasons[i] = str(rejected)
                 continue
             found.kept.append(i)
             found.texts.append(text)
@@ -105,17 +121,10 @@ def most_tokens(search: SearchSettings) -> int:
     return max(search.max_source_length, search.max_split_length)
 
 
-def _decode(raw: Any) -> str:
-    """The text of a row.
+class _Rejected(Exception):
+    """A row is rejected; the message is the reason."""
 
-    Raises:
-        ValueError: with the reason to reject it.
-    """
-    if raw is None:
-        raise ValueError("null")
-    if isinstance(raw, str):
-        return raw
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError("broken_utf8") from None
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise _Rejected(reason)

@@ -31,7 +31,7 @@ from nmt.settings import DataSettings
 from nmt.storage import Location, persistently
 from nmt.translation.actor import DecodeActor, Work, draw, output_of
 from nmt.translation.composing import compose_files, compose_record
-from nmt.translation.corpus import Rows, Unit, read_unit
+from nmt.translation.corpus import Rows, Unit
 from nmt.translation.effort import decode
 from nmt.translation.metrics import metrics
 from nmt.translation.parquet_input import read_rows
@@ -211,12 +211,14 @@ class MemoryActor(DecodeActor):
 
 def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
     """Translate sentences and put them into the memory; returns the record of what it cost."""
-    tables = [read_rows(plan.missing(p.partition), p.start, p.rows) for p in item.parts]
+    runs = [read_rows(plan.missing(p.partition), p.start, p.rows, "text") for p in item.parts]
+    tables = [run.table for run in runs]
     whole = pa.concat_tables(tables)
+    texts = [text.decode("utf-8") for run in runs for text in run.texts if text is not None]
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.made():
-        (results, lost), effort = decode(translator, whole.column("text").to_pylist(), attempts)
+        (results, lost), effort = decode(translator, texts, attempts)
     rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):
@@ -363,4 +365,4 @@ def _write_unit(
 
 
 def _read(unit: Unit, work: Work) -> Rows:
-    return persistently(lambda: read_unit(unit, work.text_column, work.id_column))
+    return persistently(lambda: work.read(unit))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from nmt import records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import Location
 
@@ -41,7 +42,7 @@ class Attempts:
 
     def __init__(self, file: Location, name: str = "") -> None:
         self._file = file
-        known: dict[str, Any] = file.read_json() if file.is_file() else {}
+        known = records.read(file, records.Attempts) if file.is_file() else {}
         self.begun: int = known.get("begun", 0) + 1
         self._spans: dict[str, int] = known.get("spans", {})
         if self.begun > _MOST_ATTEMPTS:

@@ -13,6 +13,7 @@ import numpy as np
 
 from nmt.corpus.formats import ENTRIES
 from nmt.corpus.text_files import read_lines
+from nmt.corpus.text_limits import excess
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.storage import Location
@@ -87,9 +88,11 @@ def read_dictionary(location: Location) -> dict[str, str]:
     loose: dict[str, str] = {}
     for number, data in enumerate(read_lines(location, ENTRIES), 1):
         try:
-            line = data.decode("utf-8")
+            reason = excess(data) or excess(line := data.decode("utf-8"))
         except UnicodeDecodeError:
             raise UnusableInput(f"{location}: line {number} is not UTF-8; mend it") from None
+        if reason:
+            raise UnusableInput(f"{location}: line {number} is rejected as {reason}; remove it")
         if not line.strip():
             continue
         source, _, target = line.partition("\t")

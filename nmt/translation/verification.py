@@ -14,9 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from nmt import records
 from nmt.configuration import changed
+from nmt.corpus.parquet_files import read_whole
 from nmt.corpus.values import is_scalar, written
 from nmt.errors import UnusableInput
 from nmt.storage import Location
@@ -58,11 +59,11 @@ def verify(location: Location, say: Callable[[str], None] = lambda _: None) -> V
     if location.is_file() or not (marker.is_file() or manifest_file.is_file()):
         raise UnusableInput(f"{location}: no output of jobs/translate.py; check --output")
     check = _Check(location, say)
-    job = check.json(marker) if marker.is_file() else None
+    job = check.json(marker, records.BegunJob) if marker.is_file() else None
     if job is None and not marker.is_file():
         check.complain("_job.json is gone; the job cannot be continued")
     finished = (location / "_SUCCESS").is_file()
-    manifest = check.json(manifest_file) if manifest_file.is_file() else None
+    manifest = check.json(manifest_file, records.Manifest) if manifest_file.is_file() else None
     named: set[str] = set()
     if finished:
         _check_end(check, job, manifest, manifest_file.is_file())
@@ -105,20 +106,18 @@ class _Check:
         if match := _PART.search(name):
             self.result.damaged.add(int(match.group(1)))
 
-    def json(self, file: Location) -> dict[str, Any] | None:
+    def json(
+        self, file: Location, kind: type[records.Record] = records.Record
+    ) -> dict[str, Any] | None:
         name = "/".join(file.parts_below(self.location))
-        try:
-            value = file.read_json()
-        except ValueError:
-            self.complain(f"{name}: no JSON")
-            return None
-        except UnusableInput:
+        if not file.is_file():
             self.complain(f"{name}: is missing")
             return None
-        if not isinstance(value, dict):
-            self.complain(f"{name}: holds no names and values")
+        try:
+            return records.read(file, kind)
+        except UnusableInput as error:
+            self.complain(str(error).replace(str(file), name))
             return None
-        return value
 
 
 def _check_end(
@@ -190,7 +189,7 @@ def _check_units(check: _Check, job: dict[str, Any], known: set[str]) -> set[str
     files: dict[str, dict[str, Any]] = {}
     bounds: dict[str, tuple[int, int]] = {}
     for file in output.record_files():
-        record = check.json(file)
+        record = check.json(file, records.UnitRecord)
         if record is None:
             continue
         numbers.append(record["unit"])
@@ -292,8 +291,8 @@ def _read_part(check: _Check, name: str, entry: dict[str, Any]) -> pa.Table | No
     elif hashlib.sha256(data).hexdigest() != entry["sha256"]:
         check.part(name, "is not the file that was written: its SHA-256 differs")
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError) as error:
+        table = read_whole(file, pa.BufferReader(data))
+    except (pa.ArrowException, OSError, UnusableInput) as error:
         check.part(name, f"no Parquet file ({' '.join(str(error).split())[:120]})")
         return None
     if table.num_rows != entry["rows"]:
@@ -319,7 +318,7 @@ def _ids_of(file: Location) -> pa.ChunkedArray | None:
     """The ids of a part; None where they cannot be read, of which there is a complaint already."""
     try:
         with file.open() as handle:
-            ids = pq.ParquetFile(handle).read(columns=["id"]).column("id")
+            ids = read_whole(file, handle, ["id"]).column("id")
     except (UnusableInput, pa.ArrowException, OSError, KeyError):
         return None
     return ids if is_scalar(ids.type) else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -76,17 +78,47 @@ class Lexicon(NamedTuple):
         return buffer.getvalue()
 
     @classmethod
-    def parse(cls, data: bytes) -> Lexicon:
+    def parse(cls, data: bytes, source_size: int, target_size: int) -> Lexicon:
         """Read what `serialise` wrote.
 
+        Args:
+            data: the file.
+            source_size: entries of the source vocabulary.
+            target_size: entries of the target vocabulary.
+
         Raises:
-            UnusableInput: something else.
+            UnusableInput: something else, or the lexicon of other vocabularies.
         """
+        shapes = {"candidates": (source_size, DEPTH), "frequent": (target_size,)}
         try:
-            arrays = np.load(io.BytesIO(data), allow_pickle=False)
-            return cls(arrays["candidates"], arrays["frequent"])
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                found = cls(*(_read(archive, name, shape) for name, shape in shapes.items()))
+        except _DAMAGE:
             raise UnusableInput("the lexicon is damaged; copy the model again") from None
+        if any(part.min() < 0 or part.max() >= target_size for part in found if part.size):
+            raise UnusableInput("the lexicon is damaged; copy the model again")
+        return found
+
+
+_DAMAGE = (
+    *(ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(NotImplementedError, RuntimeError, RecursionError, MemoryError, SyntaxError),
+)
+
+
+def _read(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of this shape and no other, for one may say that it has any number of numbers."""
+    with archive.open(f"{name}.npy") as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError("another version")
+        found, fortran, kind = np.lib.format.read_array_header_1_0(member)
+        if (found, fortran, kind) != (shape, False, np.dtype(np.int32)):
+            raise ValueError("another shape")
+        count = 4 * math.prod(shape)
+        numbers = member.read(count + 1)
+    if len(numbers) != count:
+        raise ValueError("cut off")
+    return np.frombuffer(numbers, np.int32).reshape(shape)
 
 
 def _fit(cell: np.ndarray, source: np.ndarray, widths: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None
     with pytest.raises(UnusableInput, match="format version 99"):
         Dataset.open(dataset.location)
     info.write_bytes(b"{")
-    with pytest.raises(UnusableInput, match="not JSON"):
+    with pytest.raises(UnusableInput, match="damaged"):
         Dataset.open(dataset.location)
 
 

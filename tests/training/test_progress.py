@@ -43,10 +43,10 @@ def test_a_training_has_ended_when_no_larger_limit_is_asked_for(
 def test_what_another_release_wrote_can_be_read() -> None:
     progress = Progress(step=7, best_score=3.5, finished="patience", epochs=4, max_minutes=2.5)
     values = dataclasses.asdict(progress)
-    assert Progress.of(values) == progress
-    assert Progress.of({**values, "of_another_release": 7}) == progress
+    assert Progress.of(values, "x") == progress
+    assert Progress.of({**values, "of_another_release": 7}, "x") == progress
     del values["max_minutes"]
-    assert Progress.of(values).max_minutes is None
+    assert Progress.of(values, "x").max_minutes is None
 
 
 def test_no_number_is_no_best_score() -> None:

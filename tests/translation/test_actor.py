@@ -253,21 +253,24 @@ def test_heatmaps_are_named_by_the_ids_whatever_these_are(tmp_path, demo_dataset
     assert all(len(name.encode()) < 200 and name.isprintable() for name in files)
 
 
-JOB = {"model_id": "m", "settings": {"search": {"beam_size": 1}}}
+SETTINGS = {"id_column": None, "max_rejected": 1.0}
+JOB = {"model_id": "m", "settings": {**SETTINGS, "search": {"beam_size": 1}}}
 
 
 def test_an_output_belongs_to_one_job(tmp_path) -> None:
     out = Output(Location(tmp_path / "out"))
     assert out.begin(JOB, overwrite=False) is None
     assert out.begin(JOB, overwrite=False) is None  # begun, not finished: it goes on
-    other = {"model_id": "m", "settings": {"search": {"beam_size": 5}}}
+    other = {"model_id": "m", "settings": {**SETTINGS, "search": {"beam_size": 5}}}
     for attempt in (out.begin, out.check):
         with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
             attempt(other, False)
         assert "\n" not in str(caught.value)
-    out.finish({"counts": 3, "files": {}})
+    counts = dict.fromkeys(("rows", "translated", "rejected"), 0)
+    manifest = {**JOB, "counts": counts, "files": {}, "input_files": [], "exit_status": 0}
+    out.finish(manifest)
     for overwrite in (False, True):  # finished: its verdict
-        assert out.begin(JOB, overwrite) == out.finished(JOB) == {"counts": 3, "files": {}}
+        assert out.begin(JOB, overwrite) == out.finished(JOB) == manifest
     assert out.begin(other, overwrite=True) is None
     assert out.finished(other) is None
     assert not (tmp_path / "out/_SUCCESS").exists()
@@ -319,7 +322,7 @@ def test_long_rows_are_split_and_absurd_ones_rejected(tmp_path, demo_bundle) -> 
     search = SearchSettings(max_length_ratio=0.5, max_source_length=40, max_split_length=2000)
     translator = Translator(demo_bundle, search, batch_size=8)
     long = b"The dog sleeps. " * 30
-    (tmp_path / "in.txt").write_bytes(b"\n".join([b"A cat.", long, b"x" * 1_000_000]))
+    (tmp_path / "in.txt").write_bytes(b"\n".join([b"A cat.", long, b"x" * 20_000]))
     (record,), out = run(
         *(tmp_path / "in.txt", tmp_path / "out", translator),
         search=search,

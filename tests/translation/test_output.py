@@ -41,7 +41,12 @@ def run(folder: Path, beam: int) -> None:
                 "coverage": pa.nulls(count, pa.float64()),
                 "flags": pa.array([[]] * count, pa.list_(pa.string())),
             }
-            record = {"unit": unit.number, "first": unit.first, "counts": counts(count)}
+            record = {
+                "unit": unit.number,
+                "first": unit.first,
+                "rejected_rows": [],
+                "counts": counts(count),
+            }
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
     out.write_heatmap(beam, str(beam), b"image")
     records = out.records().values()

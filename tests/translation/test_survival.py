@@ -227,7 +227,7 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
     references = ["Der Hund schläft."] * len(TEXTS)
     expected = forced(tmp_path, plain, references)
     assert (expected["attention"]["sentences"], expected["left_out"]) == (len(TEXTS), 0)
-    references[1] = "Der Hund schläft. " * 10_000
+    references[1] = "Der Hund schläft. " * 1_000
     references[4] = "Der Hund schläft. " * 5
     references[7] = "Der Tod."
     cramped = Cramped(plain._searcher(SEARCH), places=28)

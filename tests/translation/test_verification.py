@@ -61,7 +61,8 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
             ids = [f"id-{i}" for i in ids]
         own: dict[str, dict] = {}
         counts = unit(number, ids, ROWS - number, own, out)
-        record = {"unit": number, "first": number * ROWS, "counts": counts, "files": own}
+        record = {"unit": number, "first": number * ROWS, "rejected_rows": []}
+        record |= {"counts": counts, "files": own}
         (out / f"_units/{number:05d}.json").write_json(record)
         files |= own
         total = {name: total[name] + counts[name] for name in total}
@@ -182,7 +183,7 @@ FILES = [
     (remove("report/report.json"), "report/report.json: is missing"),
     (remove("report/index.html"), "report/index.html: is missing"),
     (remove(A1), f"{A1}: is missing"),
-    (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: no JSON"),
+    (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: damaged (no JSON"),
     (lambda f: (f / "_SUCCESS").write_text("x"), "_SUCCESS: is not empty"),
     (edit("manifest.json", exit_status=1), "the exit status of a finished job"),
     (edit("manifest.json", model_id="other"), "another job than _job.json"),

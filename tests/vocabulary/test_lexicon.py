@@ -42,11 +42,11 @@ def test_a_file_holds_it_whole() -> None:
     lexicon = Lexicon.learn([(sources, targets)], SOURCES, TARGETS)
     data = lexicon.serialise()
     assert data == Lexicon.learn([(sources, targets)], SOURCES, TARGETS).serialise()
-    for found, expected in zip(Lexicon.parse(data), lexicon, strict=True):
+    for found, expected in zip(Lexicon.parse(data, SOURCES, TARGETS), lexicon, strict=True):
         np.testing.assert_array_equal(found, expected)
     for damaged in (b"", data[:50], b"PK" + data[20:]):
         with pytest.raises(UnusableInput, match="damaged"):
-            Lexicon.parse(damaged)
+            Lexicon.parse(damaged, SOURCES, TARGETS)
 
 
 class Maker:

@@ -1,0 +1,75 @@
+"""What is too much for one text, found before anything else is done with it.
+
+Nobody writes such texts; they are broken files, or made to stop a job: the canonical order of
+combining marks (NFC) takes time that grows with the square of their number.
+
+``too_many_characters``
+    more than ``data.max_characters`` (jobs/prepare.py) or ``search.max_characters``; a text of
+    four times as many bytes is not even decoded.
+``too_many_marks``
+    more than 100 combining marks in a row, which no script has. (Unicode's own stream-safe format,
+    annex 15, allows 30.)
+"""
+
+from __future__ import annotations
+
+import regex
+
+TOO_MANY_CHARACTERS, TOO_MANY_MARKS = "too_many_characters", "too_many_marks"  # reasons to reject
+MOST_CHARACTERS = 50_000  # unless a setting says otherwise: twenty pages
+MOST_MARKS = 100  # in a row
+_SHOWN = 1000  # characters of a text of too many that are stored
+_BYTES = 4  # of a character, at most
+_MARK = regex.compile(r"\p{M}")
+_MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
+
+
+def excess(text: bytes | str, most: int = MOST_CHARACTERS) -> str:
+    """The reason to reject a text, see above; empty if there is none.
+
+    Args:
+        text: as it was read. Of bytes only the number is looked at.
+        most: characters that it may have.
+    """
+    if isinstance(text, bytes):
+        return TOO_MANY_CHARACTERS if len(text) > most_bytes(most) else ""
+    if len(text) > most:
+        return TOO_MANY_CHARACTERS
+    return TOO_MANY_MARKS if has_too_many_marks(text) else ""
+
+
+def has_too_many_marks(text: str) -> bool:
+    """Whether more combining marks follow each other than in any script."""
+    # So long a run covers one of these places.
+    some = text[MOST_MARKS :: MOST_MARKS + 1]
+    if some.isascii() or _MARK.search(some) is None:
+        return False
+    return _MARKS.search(text) is not None
+
+
+def most_bytes(characters: int) -> int:
+    """Bytes of UTF-8 that so many characters have at most."""
+    return _BYTES * characters
+
+
+def shown(text: bytes | str, reason: str) -> str:
+    """A rejected text as it is stored: what is no UTF-8 in it as U+FFFD, and of one of
+    `TOO_MANY_CHARACTERS` only the first 1,000."""
+    if reason == TOO_MANY_CHARACTERS:
+        text = text[: most_bytes(_SHOWN)] if isinstance(text, bytes) else text[:_SHOWN]
+    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return decoded[:_SHOWN] if reason == TOO_MANY_CHARACTERS else decoded
+
+
+def in_words(reason: str, text: str, most: int, setting: str) -> str:
+    """What is wrong with a text, for the end of an error message.
+
+    Args:
+        reason: as `excess` gives it.
+        text: the text.
+        most: characters that it may have.
+        setting: that says so.
+    """
+    if reason == TOO_MANY_MARKS:
+        return f"has more than {MOST_MARKS} combining marks in a row; remove them"
+    return f"has {len(text):,} characters, more than {setting}={most}; split it or raise the limit"

@@ -1,0 +1,204 @@
+"""A small file that stands for a large one costs no more than it is, or is refused in one line."""
+
+import io
+import time
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nmt.corpus.readers import open_pairs
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+from nmt.translation.corpus import inspect, read_unit
+from nmt.vocabulary.lexicon import Lexicon
+
+
+def allocated(work) -> int:
+    """Bytes that Python and Arrow need for a call, beyond what is left of it."""
+    pool = pa.system_memory_pool()
+    old = pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    before = pool.bytes_allocated()
+    proxy = pa.proxy_memory_pool(pool)
+    pa.set_memory_pool(proxy)
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] + max(proxy.max_memory(), before) - before
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(old)
+
+
+def repeated(path: Path, rows: int, size: int = 1 << 20, **others: object) -> Path:
+    table = pa.table({"source": ["x" * size] * rows, "target": ["y"] * rows, **others})
+    pq.write_table(table, path, compression="zstd")
+    return path
+
+
+def test_a_long_value_that_all_rows_have_needs_memory_once(tmp_path) -> None:
+    peaks = []
+    for rows in (64, 512):
+        file = repeated(tmp_path / f"{rows}.parquet", rows)
+        assert file.stat().st_size < 10_000
+
+        def read(file: Path = file, rows: int = rows) -> None:
+            corpus = inspect(str(file), "source")
+            texts = [
+                text for unit in corpus.units() for text in read_unit(unit, "source", None).texts
+            ]
+            assert len(texts) == rows
+            assert all(len(text or b"") == 200_001 for text in texts)
+            pairs = list(open_pairs(Location(file)).rows())
+            assert len({len(row.source or b"") for row in pairs}) == 1
+
+        peaks.append(allocated(read))
+    print(peaks)
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_long_values_of_other_columns_have_a_limit(tmp_path) -> None:
+    file = tmp_path / "a.parquet"
+    table = pa.table({"source": ["a"] * 300, "note": ["x" * (1 << 20)] * 300})
+    pq.write_table(table, file, compression="zstd")
+    unit = inspect(str(file), "source").units()[0]
+    with pytest.raises(UnusableInput, match=r"300 rows have 314,572,800 bytes in column 'note'"):
+        read_unit(unit, "source", None)
+    with pytest.raises(UnusableInput, match="in column 'note'"):
+        inspect(str(file), "source", "note")
+    pq.write_table(table.slice(0, 20), file, compression="zstd")
+    (unit,) = inspect(str(file), "source").units()
+    others = read_unit(unit, "source", None).others
+    assert others.column("note").equals(table.column("note").slice(0, 20))
+    inside = pa.table({"source": ["a"] * 300, "list": [[{"a": "x" * (1 << 20)}]] * 300})
+    pq.write_table(inside, file, compression="zstd")
+    unit = inspect(str(file), "source").units()[0]
+    with pytest.raises(UnusableInput, match=r"'list.list.element.a' holds texts of 1,048,576"):
+        read_unit(unit, "source", None)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"source": pa.array(["a"] * 3_000_000)},
+        {"source": ["a"], "list": pa.array([np.zeros(3_000_000, np.int8)])},
+    ],
+    ids=["rows", "values"],
+)
+def test_rows_without_bytes_are_refused(tmp_path, columns) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", compression="zstd")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    with pytest.raises(UnusableInput, match="3,000,000 values of a column, more than 100 a byte"):
+        inspect(str(tmp_path / "a.parquet"), "source")
+
+
+def test_what_unpacks_out_of_all_proportion_is_refused(tmp_path) -> None:
+    file = tmp_path / "a.parquet"
+    text = "x" * (1 << 20)
+    table = pa.table({"source": [text] * 300, "target": ["y"] * 300})
+    pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    assert file.stat().st_size < 100_000
+    for look in (
+        lambda: inspect(str(file), "source"),
+        lambda: open_pairs(Location(file)).inspect(),
+    ):
+        with pytest.raises(UnusableInput, match=r"bytes that unpack to 314,\d+,\d+, more than 200"):
+            look()
+    table = pa.table({"source": ["a"], "blob": pa.array([b"x" * 100_000], pa.binary(100_000))})
+    pq.write_table(table, file)
+    with pytest.raises(UnusableInput, match="'blob' holds values of 100,000 bytes"):
+        inspect(str(file), "source")
+
+
+def test_files_of_all_kinds_are_read_as_they_are(tmp_path) -> None:
+    """Whether there are long values in them or not."""
+    from nmt.corpus.parquet_files import read_batches
+
+    texts = ["kurz", None, "lang " * 40_000, "kurz", ""]
+    kinds = [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())]
+    for kind in kinds:
+        for group in (2, 5):
+            column = pa.array(texts).cast(kind) if kind != kinds[-1] else pa.array(texts, kind)
+            table = pa.table({"source": column, "list": [[text] for text in "abcde"]})
+            file = Location(tmp_path / "a.parquet")
+            pq.write_table(table, file.path, row_group_size=group)
+            with file.open() as handle:
+                read = pa.Table.from_batches(read_batches(file, handle))
+            assert read.to_pylist() == table.to_pylist()
+            (unit,) = inspect(file.path, "source").units()
+            rows = read_unit(unit, "source", None)
+            assert rows.texts == [text if text is None else text.encode() for text in texts]
+            assert rows.others.column("list").to_pylist() == [[text] for text in "abcde"]
+
+
+def archive(path: Path, members: int) -> Location:
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(members):
+            file.writestr(f"folder/{number}.txt", "readme\n" if number else "a\tb\n")
+    return Location(path)
+
+
+def cpu(work) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def test_members_of_an_archive_are_looked_at_once(tmp_path) -> None:
+    few, many = (archive(tmp_path / f"{n}.zip", n) for n in (100, 800))
+    assert [row.source for row in open_pairs(few).rows()] == [b"a"]
+    growth = cpu(lambda: open_pairs(many)) / max(cpu(lambda: open_pairs(few)), 2e-3)
+    assert growth < 30, "64 is quadratic"
+
+
+def test_an_archive_has_so_many_members_at_most(tmp_path) -> None:
+    with pytest.raises(
+        UnusableInput, match=r"1,001 \.txt and \.tsv members, more than 1,000 are not"
+    ):
+        open_pairs(archive(tmp_path / "a.zip", 1001))
+
+
+def declared(shape: tuple[int, ...], data: bytes = b"") -> bytes:
+    """An array that says it has more than there is."""
+    buffer = io.BytesIO()
+    header = {"descr": "<i4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue() + data
+
+
+def lexicon(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(f"{name}.npy", data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"candidates": declared((10**6, 50)), "frequent": declared((10**6,))},
+        {"candidates": declared((10**15, 50)), "frequent": declared((10**6,))},
+        {"candidates": declared((2, 50), bytes(400)), "frequent": declared((2,), bytes(8))},
+        {"candidates": declared((4, 50), bytes(800)), "frequent": declared((3,), b"\xff" * 12)},
+        {"candidates": declared((4, 50), bytes(799)), "frequent": declared((3,), bytes(12))},
+        {"candidates": declared((4, 50), b"\x7f" * 800), "frequent": declared((3,), bytes(12))},
+        {"candidates": b"\x93NUMPY\x01\x00\xff\xff" + b"{" * 65535, "frequent": b""},
+    ],
+    ids=["much", "more", "few", "below", "cut", "above", "no header"],
+)
+def test_a_lexicon_is_of_the_vocabularies(members) -> None:
+    data = lexicon(**members)
+
+    def read() -> None:
+        with pytest.raises(UnusableInput, match="the lexicon is damaged"):
+            Lexicon.parse(data, 4, 3)
+
+    assert allocated(read) < 10 << 20
+    sound = lexicon(candidates=declared((4, 50), bytes(800)), frequent=declared((3,), bytes(12)))
+    assert Lexicon.parse(sound, 4, 3).candidates.shape == (4, 50)

@@ -1,0 +1,168 @@
+"""One hostile row costs no more than any other, and becomes a rejection that says why."""
+
+import gzip
+import time
+from collections.abc import Callable
+
+import pytest
+from corpora import make
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nmt.corpus.cleaning import clean, stored_words
+from nmt.corpus.text_limits import MOST_CHARACTERS, MOST_MARKS, excess, has_too_many_marks
+from nmt.segmentation import word_spans
+from nmt.settings import DataSettings, SearchSettings
+from nmt.storage import Location
+from nmt.translation.pieces import cut
+from nmt.translation.screening import Screen
+from nmt.translation.source_flags import source_flags
+from nmt.vocabulary.subwords import train_subwords
+from nmt.vocabulary.words import build_words
+
+ACUTE, BELOW = "\u0301", "\u0323"  # in this order they are not in the canonical one
+MARKS = "e" + (ACUTE + BELOW) * 100_000
+FLAGS = "\U0001f1e9"
+SUBWORDS = train_subwords(["the dog sleeps.", "a cat eats 私は働く"] * 50, vocab_size=320)
+WORDS = build_words({"the": 5, "dog": 7}, vocab_size=100, min_frequency=1)
+CLEANING = DataSettings()
+# What Unicode, HTML and the splitting of sentences treat in ways of their own.
+ATOMS = [
+    *(
+        ACUTE,
+        ACUTE + BELOW,
+        "\u200d",
+        "👨\u200d",
+        FLAGS,
+        "\u1100",
+        "\u1161",
+        "\u0600",
+        "\u0915\u094d",
+    ),
+    *(
+        "&",
+        "&amp;",
+        "&amp",
+        "&#769;",
+        "&#x",
+        "<",
+        "<a ",
+        "</",
+        "<a b='",
+        "\u00ad",
+        ACUTE + "\u00ad",
+    ),
+    *(" ", "\u00a0", "\t", "\n", ".", '."', "!?", ",", "(", "-", "1", "a", "a ", "Mr. ", "Yes. "),
+    *("私", "私\u3099", "ก\u0e49", "İ", "\U00010400", "x\ud800"),
+]
+WORK: dict[str, Callable[[str], object]] = {
+    "clean": lambda text: clean(text, CLEANING),
+    "stored_words": lambda text: stored_words(text, CLEANING),
+    "word_spans": word_spans,
+    "subwords": SUBWORDS.encode,
+    "words": WORDS.encode,
+    "cut": lambda text: cut(text, SUBWORDS, 400),
+    "cut words": lambda text: cut(text, WORDS, 40),
+    "source_flags": source_flags,
+    "screen": lambda text: Screen(SUBWORDS, CLEANING, SearchSettings())([text.encode(*UTF8)]),
+}
+UTF8 = ("utf-8", "surrogatepass")
+
+
+def seconds(work: Callable[[str], object], text: str) -> float:
+    """CPU time of the quickest of three runs."""
+    found = []
+    for _ in range(3):
+        start = time.process_time()
+        work(text)
+        found.append(time.process_time() - start)
+    return min(found)
+
+
+def growth(work: Callable[[str], object], atom: str, size: int = 2000) -> float:
+    """How many times as much work a text eight times as long is: 8 where it is linear, 64 where
+    it is quadratic; what takes less than a few milliseconds counts as nothing."""
+    short, long = (
+        "".join(c for c in (atom * n)[:n] if not "\ud800" <= c < "\ue000") for n in (size, 8 * size)
+    )
+    return seconds(work, long) / max(seconds(work, short), 2e-3)
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_work_on_a_text_grows_with_its_length(name) -> None:
+    found = {
+        ascii(atom): growth(WORK[name], atom, 700 if name == "cut" else 2000) for atom in ATOMS
+    }
+    worst = sorted(found.items(), key=lambda item: -item[1])[:3]
+    print(f"{name}: {worst}")
+    assert worst[0][1] < 30, worst
+
+
+@pytest.mark.parametrize("work", ["word_spans", "stored_words", "cut"])
+def test_flags_are_paired_in_one_pass(work) -> None:
+    def run(flags: str) -> object:
+        return WORK[work](f"私{flags}a{ACUTE}")
+
+    assert growth(run, FLAGS, 2000) < 30
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4).map("".join))
+def test_work_on_any_mixture_grows_with_its_length(atom) -> None:
+    assert growth(WORK["screen"], atom, 1500) < 30
+
+
+def test_limits_are_on_bytes_characters_and_runs_of_marks() -> None:
+    assert excess(b"x" * (4 * MOST_CHARACTERS)) == ""
+    assert excess(b"x" * (4 * MOST_CHARACTERS + 1)) == "too_many_characters"
+    assert excess("x" * MOST_CHARACTERS) == ""
+    assert excess("x" * (MOST_CHARACTERS + 1)) == "too_many_characters"
+    assert excess("e" + ACUTE * MOST_MARKS) == ""
+    assert excess("e" + ACUTE * (MOST_MARKS + 1)) == "too_many_marks"
+    assert excess("x" * 11, 10) == "too_many_characters"
+
+
+def test_what_cleaning_makes_is_judged_as_well() -> None:
+    """Marks that are written as entities, or kept apart by what is not seen."""
+    screen = Screen(SUBWORDS, CLEANING, SearchSettings())
+    hidden = ["e" + "&#769;" * 200, "e" + (ACUTE + "\u00ad") * 200]
+    assert screen([text.encode() for text in hidden]).reasons == dict.fromkeys(
+        (0, 1), "too_many_marks"
+    )
+    assert all(has_too_many_marks(clean(text, CLEANING)) for text in hidden)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_corpus_with_hostile_pairs_is_prepared(tmp_path, packed) -> None:
+    sound = [f"the dog number {n} sleeps\tder Hund Nummer {n} schläft" for n in range(200)]
+    hostile = [
+        f"{MARKS[:1000]}\tx",
+        f"x\t{MARKS[:1000]}",
+        f"{'x' * 300_000}\ty",
+        f"z\t{'é' * 60_000}",
+    ]
+    lines = "\n".join([*sound[:100], *hostile, *sound[100:]]).encode()
+    file = tmp_path / ("pairs.tsv.gz" if packed else "pairs.tsv")
+    file.write_bytes(gzip.compress(lines) if packed else lines)
+    data = make(tmp_path / "data", {"vocab_size": 300}, pairs=Location(file))
+    assert sum(data.rows(split) for split in ("train", "valid", "test")) == 200
+    rows = [row for table in data.read("rejected") for row in table.to_pylist()]
+    assert [(row["line"], row["reason"]) for row in rows] == [
+        (101, "too_many_marks"),
+        (102, "too_many_marks"),
+        (103, "too_many_characters"),
+        (104, "too_many_characters"),
+    ]
+    assert len(rows[2]["source"]) == 1000
+    assert rows[0]["source"] == MARKS[:1000]
+
+
+def test_a_setting_allows_more_characters(tmp_path) -> None:
+    lines = [f"the dog number {n} sleeps\tder Hund Nummer {n} schläft" for n in range(50)]
+    lines += ["a " * 30_000 + "\tb", "x" * 60_000 + "\ty"]
+    file = tmp_path / "pairs.tsv"
+    file.write_text("\n".join(lines))
+    options = {"vocab_size": 300, "max_length": 100_000}
+    assert make(tmp_path / "few", options, pairs=Location(file)).rows("rejected") == 2
+    many = make(tmp_path / "many", {**options, "max_characters": 100_000}, pairs=Location(file))
+    assert many.rows("rejected") == 0
