@@ -1,5 +1,6 @@
 """Processes: Python in one of its own, for what is settled when TensorFlow starts; children."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -123,10 +124,10 @@ def listeners(pid: int) -> set[tuple[str, str, int]]:
                 addresses[f"socket:[{inode}]"] = host, int(port, 16)
     found = set()
     for process in (pid, *descendants(pid)):
-        try:
-            program = Path(f"/proc/{process}/comm").read_text().strip()
-            targets = [os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()]
-        except OSError:  # it has just ended
-            continue
-        found |= {(program, *addresses[target]) for target in targets if target in addresses}
+        for file in Path(f"/proc/{process}/fd").glob("*"):
+            with contextlib.suppress(OSError):  # closed, or the process ended, in the meantime
+                target = os.readlink(file)
+                if target in addresses:
+                    program = Path(f"/proc/{process}/comm").read_text().strip()
+                    found.add((program, *addresses[target]))
     return found
