@@ -37,7 +37,7 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
     if len(gpus) < devices:
         raise UnusableInput(
             f"--use-gpu: TensorFlow finds {counted(len(gpus), 'GPU')} for a worker that wants "
-            f"{devices}; install its GPU build (make setup-gpu) and check the driver, or leave out "
+            f"{devices}; install its GPU build (make install-gpu) and check the driver, or leave out "
             "--use-gpu"
         )
     # MultiWorkerMirroredStrategy takes all that it sees.
