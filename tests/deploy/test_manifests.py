@@ -125,7 +125,7 @@ def test_pods_can_do_no_more_than_they_must(path) -> None:
 
 
 def admitted(rule: dict[str, Any], labels: dict[str, str], elsewhere: bool, port: int) -> bool:
-    """Whether a rule of a policy admits a pod with these labels, maybe from elsewhere, to a port."""
+    """Whether a rule of a policy admits a pod with these labels to a port."""
     ports = [each["port"] for each in rule.get("ports", [])]
     return (not ports or port in ports) and any(
         peer["podSelector"]["matchLabels"].items() <= labels.items()
