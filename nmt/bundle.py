@@ -1,7 +1,7 @@
 """MODEL: one folder that holds a trained model and all that is needed to use it.
 
     model.json          architecture, vocabularies, direction, scores, versions, model id
-    model.weights.h5    weights (HDF5, arrays only)
+    model.safetensors   weights: numbers with names, shapes and types
     source.* target.*   the vocabularies
     lexicon.npz         likely translations of single tokens (arrays only), for search.shortlist
 
@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from nmt import records
+from nmt import records, tensors
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import ModelSettings
@@ -31,8 +29,8 @@ from nmt.vocabulary import Vocabulary
 from nmt.vocabulary import load as load_vocabulary
 from nmt.vocabulary.lexicon import Lexicon
 
-FORMAT_VERSION = 1
-_WEIGHTS = "model.weights.h5"
+FORMAT_VERSION = 2
+_WEIGHTS = "model.safetensors"
 _LEXICON = "lexicon.npz"
 _CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share
 
@@ -78,12 +76,8 @@ def save(
     import keras
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _WEIGHTS
-        model.save_weights(path)
-        weights = path.read_bytes()
     files = {
-        _WEIGHTS: weights,
+        _WEIGHTS: tensors.serialise(model.weights),
         source_vocabulary.file_name("source"): source_vocabulary.serialise(),
         target_vocabulary.file_name("target"): target_vocabulary.serialise(),
     }
@@ -167,11 +161,8 @@ def load(location: Location) -> Bundle:
 
     settings = ModelSettings.model_validate(info["architecture"])
     model = Seq2Seq(settings, source.size, target.size)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _WEIGHTS
-        path.write_bytes(data[_WEIGHTS])
-        _refuse_foreign(path, location)
-        model.load_weights(path)
+    weights = data.get(_WEIGHTS, b"")
+    tensors.assign(weights, model.weights, location / _WEIGHTS, "copy the model again")
     lexicon = None
     if _LEXICON in data:
         lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
@@ -259,27 +250,6 @@ def _cleaning(info: dict[str, Any]) -> dict[str, Any]:
 
 def _vocabulary_hash(info: dict[str, Any], side: str) -> str:
     return info["files"][_vocabulary_file(info, side)]["sha256"]
-
-
-def _refuse_foreign(weights: Path, location: Location) -> None:
-    """Check that an HDF5 file holds all that it shows: a link in it may lead to another file."""
-    import h5py
-
-    def foreign(name: str, link: Any) -> str | None:
-        if not isinstance(link, h5py.HardLink):
-            return name
-        found = file[name]
-        inside = not isinstance(found, h5py.Dataset) or not (found.external or found.is_virtual)
-        return None if inside else name
-
-    place = location / _WEIGHTS
-    try:
-        with h5py.File(weights, "r") as file:
-            name = file.visititems_links(foreign)
-    except OSError as error:
-        raise UnusableInput(f"{place}: no HDF5 file ({error}); copy the model again") from None
-    if name is not None:
-        raise UnusableInput(f"{place}: damaged, its '{name}' leads elsewhere; copy the model again")
 
 
 def has_lexicon(info: dict[str, Any]) -> bool:

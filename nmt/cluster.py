@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-import secrets
 import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from nmt import local_ray
 from nmt.console import say, silenced
 from nmt.errors import JobFailed, UnusableInput
+from nmt.local_ray import reason
 
 _KNOCK_SECONDS = 20
 
@@ -29,14 +26,6 @@ _RAY_ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Ray Data's actor pools make its core print an error line about a thing that is no error.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-}
-# What a local Ray of the job's own is started with, where the environment does not say otherwise.
-_OWN_ENVIRONMENT = {
-    # Ray's 15 would let everything else on a shared machine go first.
-    "RAY_worker_niceness": "0",
-    # Seconds for each of its two servers to come up; on busy cores Ray's own 30 are too few.
-    "RAY_gcs_server_port_wait_time_s": "180",
-    "RAY_raylet_start_wait_time_s": "180",
 }
 # TensorFlow frees and takes tens of megabytes at every step. glibc would give them back to the
 # kernel each time and fetch them again page by page; see docs/performance.md.
@@ -82,7 +71,7 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         JobFailed: the cluster cannot be reached, or the local Ray does not come up.
     """
     own = is_own(address)
-    for name, value in {**_RAY_ENVIRONMENT, **(_OWN_ENVIRONMENT if own else {})}.items():
+    for name, value in {**_RAY_ENVIRONMENT, **(local_ray.ENVIRONMENT if own else {})}.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     import ray
@@ -97,53 +86,17 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
     try:
         if own:
             say("starting a local Ray of this job's own (name a cluster with --address)")
-            with silenced(), _authenticated(ray):  # and without a dashboard, which it does not need
-                ray.init(address="local", include_dashboard=False, **options)
+            with silenced():
+                local_ray.start(ray, options)
         else:
             say(f"joining the Ray cluster at {address}")
             _knock(address or "")
             with silenced():
                 ray.init(address=address, **options)
     except Exception as error:  # Ray raises many kinds, among them the bare Exception
-        told = _not_started(error) if own else _not_joined(error, address)
+        told = local_ray.not_started(error) if own else _not_joined(error, address)
         raise JobFailed(told) from None
     return ray
-
-
-@contextmanager
-def _authenticated(ray: Any) -> Iterator[None]:
-    """Have a local Ray started that asks for a token of its own.
-
-    Ray listens on all addresses of the machine, so it needs one. It would write its own into the
-    home folder, and every later ``ray start`` of this user would ask for it. Nothing of ours is
-    left in the environment: a command that the job starts may have to do with another Ray.
-    """
-    saved = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    # That of an earlier Ray of this process would be kept.
-    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
-    try:
-        yield
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _not_started(error: Exception) -> str:
-    """The line that tells why the local Ray did not come up."""
-    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
-        return (
-            f"a local Ray cannot start here ({_reason(error)}); set RAY_TMPDIR to a folder that "
-            "can be written to and has a short name"
-        )
-    folder = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / "ray"
-    session = max(folder.glob(f"session_*_{os.getpid()}"), default=folder)
-    return (
-        f"the local Ray did not come up ({_reason(error)}); its logs in {session}/logs say more; "
-        "run the same command again, or name a cluster with --address"
-    )
 
 
 def _not_joined(error: Exception, address: str | None) -> str:
@@ -155,19 +108,10 @@ def _not_joined(error: Exception, address: str | None) -> str:
             "the cluster, or leave it out to run on this machine alone"
         )
     return (
-        f"cannot join the Ray cluster at {address} ({_reason(error)}); check --address or "
+        f"cannot join the Ray cluster at {address} ({reason(error)}); check --address or "
         "RAY_ADDRESS, set RAY_AUTH_MODE=token if the cluster asks for a token, or leave the "
         "address out to run on this machine alone"
     )
-
-
-def _reason(error: Exception) -> str:
-    """The first sentence of an error of Ray's, which may have many lines."""
-    taken = re.search(r"The specified port is (\d+)", str(error))
-    if taken:
-        return f"port {taken[1]} is taken"
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return re.split(r"\.\s|\.$", re.sub(r"^\[Errno -?\d+\] ", "", line))[0].strip()
 
 
 def _knock(address: str) -> None:

@@ -1,8 +1,10 @@
 """Processes: Python in one of its own, for what is settled when TensorFlow starts; children."""
 
+import contextlib
 import json
 import multiprocessing
 import os
+import socket
 import sys
 import tempfile
 import textwrap
@@ -106,4 +108,26 @@ def descendants(pid: int) -> dict[int, str]:
         children = [child for child, its in parents.items() if its == parent]
         found |= {child: titles[child] for child in children if child in titles}
         waiting += children
+    return found
+
+
+def listeners(pid: int) -> set[tuple[str, str, int]]:
+    """Where a process and those below it listen: program, address and port."""
+    addresses = {}
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A":
+                address, port = local.split(":")
+                words = [bytes.fromhex(address[i : i + 8])[::-1] for i in range(0, len(address), 8)]
+                host = socket.inet_ntop(family, b"".join(words)).removeprefix("::ffff:")
+                addresses[f"socket:[{inode}]"] = host, int(port, 16)
+    found = set()
+    for process in (pid, *descendants(pid)):
+        for file in Path(f"/proc/{process}/fd").glob("*"):
+            with contextlib.suppress(OSError):  # closed, or the process ended, in the meantime
+                target = os.readlink(file)
+                if target in addresses:
+                    program = Path(f"/proc/{process}/comm").read_text().strip()
+                    found.add((program, *addresses[target]))
     return found

@@ -1,18 +1,17 @@
 """MODEL folders: complete, without code, and refused when anything in them is not as saved."""
 
-import io
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage import Location, format_json, hash_json
 
 SOURCE = np.array([[9, 8, 7, 3], [5, 3, 0, 0]], np.int32)
 TARGET = np.array([[2, 8, 9], [2, 11, 0]], np.int32)
@@ -75,17 +74,11 @@ def test_the_id_stands_for_the_contents(saved, demo_bundle, tiny_model, tmp_path
 
 def test_there_is_no_code_in_the_folder(saved) -> None:
     names = {file.name for file in saved[0].iterdir()}
-    assert names == {"model.json", "model.weights.h5", "source.spm", "target.spm"}
-    kinds = []
-    with h5py.File(saved[0] / "model.weights.h5") as file:
-        file.visititems(lambda _, item: kinds.append(getattr(item, "dtype", None)))
-    kinds = [kind for kind in kinds if kind is not None]
-    assert kinds
-    assert all(np.issubdtype(kind, np.number) for kind in kinds)
+    assert names == {"model.json", "model.safetensors", "source.spm", "target.spm"}
     json.loads((saved[0] / "model.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["model.weights.h5", "source.spm", "target.spm"])
+@pytest.mark.parametrize("name", ["model.safetensors", "source.spm", "target.spm"])
 def test_a_changed_or_missing_file_is_refused(copy, name) -> None:
     file = copy / name
     data = file.read_bytes()
@@ -152,7 +145,40 @@ def test_a_save_that_is_interrupted_leaves_no_valid_model(
         bundle.load(Location(folder))
 
 
-def test_weights_are_plain_hdf5(saved) -> None:
-    data = io.BytesIO((saved[0] / "model.weights.h5").read_bytes())
-    with h5py.File(data) as file:
-        assert file.keys()
+def test_weights_of_another_model_are_refused(copy) -> None:
+    """By one line, where the hashes are right: whoever makes a MODEL also makes those."""
+    file = copy / "model.safetensors"
+    data = file.read_bytes()
+    for change, reason in (
+        (data[:-4], "a damaged safetensors file"),
+        (data.replace(b"decoder/attention/W_a", b"decoder/attention/W_x"), "decoder/attention/W_a"),
+        (b"\x89HDF\r\n\x1a\n" + data, "no safetensors file"),
+    ):
+        file.write_bytes(change)
+        rehash(copy)
+        with pytest.raises(UnusableInput) as caught:
+            bundle.load(Location(copy))
+        assert str(caught.value).startswith(f"{file}: ")
+        assert reason in str(caught.value)
+        assert str(caught.value).endswith("; copy the model again")
+    file.unlink()
+    rehash(copy)
+    with pytest.raises(UnusableInput, match="no safetensors file"):
+        bundle.load(Location(copy))
+
+
+def rehash(folder: Path) -> None:
+    """Have model.json tell the files that are there."""
+    info = json.loads((folder / "model.json").read_text())
+    for name in list(info["files"]):
+        if (folder / name).exists():
+            data = (folder / name).read_bytes()
+            info["files"][name] = {
+                "bytes": len(data),
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
+        else:
+            del info["files"][name]
+    del info["model_id"]
+    info["model_id"] = hash_json(info)
+    (folder / "model.json").write_text(format_json(info))

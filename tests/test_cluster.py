@@ -73,9 +73,10 @@ def test_whatever_ray_raises_is_told_in_one_line(monkeypatch, address, error, re
 
 def test_a_ray_that_does_not_come_up_is_told_with_its_logs(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    session = tmp_path / "ray" / f"session_2026-01-05_01-30-00_000000_{os.getpid()}"
+    folder = tmp_path / f"nmt-{os.getuid()}" / "ray"
+    session = folder / f"session_2026-01-05_01-30-00_000000_{os.getpid()}"
     session.mkdir(parents=True)
-    (tmp_path / "ray" / "session_2026-01-05_01-31-00_000000_1").mkdir()
+    (folder / "session_2026-01-05_01-31-00_000000_1").mkdir()
     starting(monkeypatch, Exception("The current node timed out during startup."))
     assert f"(The current node timed out during startup); its logs in {session}/logs" in refused(
         None
@@ -92,6 +93,30 @@ def test_a_temporary_folder_that_cannot_be_used(monkeypatch, tmp_path) -> None:
     Path(tmp_path / "file").touch()
     monkeypatch.setenv("RAY_TMPDIR", f"{tmp_path}/file")
     assert "Not a directory" in refused(None)
+
+
+def test_a_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path) -> None:
+    """One that is there with the name of ours: as a link, or of another user."""
+    environments = starting(monkeypatch)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    ours = tmp_path / f"nmt-{os.getuid()}"
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    ours.symlink_to(tmp_path / "elsewhere")
+    assert f"a local Ray cannot start here ({ours} is a link or belongs to another user)" in (
+        refused(None)
+    )
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o755
+    ours.unlink()
+    ours.mkdir(mode=0o777)
+    with monkeypatch.context() as patch:
+        other = os.getuid() + 1
+        patch.setattr(os, "getuid", lambda: other)
+        theirs = ours.rename(tmp_path / f"nmt-{other}")
+        assert "belongs to another user" in refused(None)
+    theirs.rename(ours)
+    assert not environments
+    cluster.connect(None)  # this user's own is closed to others
+    assert ours.stat().st_mode & 0o777 == 0o700
 
 
 def test_an_address_where_nobody_listens() -> None:

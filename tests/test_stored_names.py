@@ -8,14 +8,12 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import h5py
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
 from nmt.corpus.readers import open_pairs
 from nmt.errors import AllDamaged, UnusableInput
 from nmt.evaluation.job import evaluate
@@ -23,7 +21,7 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.memory.generation import generations, open_generation
 from nmt.memory.keys import digest_of, keys_of
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location, format_json, hash_json
+from nmt.storage import Location
 from nmt.training.best import BestModels
 from nmt.training.checkpoint_store import CheckpointStore
 from nmt.translation.output import Output
@@ -256,49 +254,6 @@ def test_an_archive_is_not_unpacked_to_the_names_in_it(tmp_path: Path) -> None:
         before = sorted(tmp_path.rglob("*"))
         assert [row.source for row in open_pairs(Location(file)).rows()] == [b"a dog"]
         assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize("kind", ["external", "soft", "storage", "virtual"])
-def test_weights_that_lead_elsewhere_are_not_loaded(saved_models, tmp_path: Path, kind) -> None:
-    """Nor is the file that they lead to opened for writing."""
-    folder = tmp_path / "model"
-    shutil.copytree(saved_models[0], folder)
-    other = tmp_path / "other.h5"
-    shutil.copy(folder / "model.weights.h5", other)
-    before = other.read_bytes()
-    with h5py.File(folder / "model.weights.h5", "r+") as file:
-        layers = file["layers"]
-        name = sorted(layers)[0]
-        found = []
-        layers[name].visititems(
-            lambda n, x: found.append(n) if isinstance(x, h5py.Dataset) else None
-        )
-        place = f"{name}/{found[0]}"
-        data = layers[place]
-        shape, dtype = data.shape, data.dtype
-        del layers[place]
-        match kind:
-            case "external":
-                layers[place] = h5py.ExternalLink(str(other), f"layers/{place}")
-            case "soft":
-                layers[place] = h5py.SoftLink("/layers")
-            case "storage":
-                layers.create_dataset(
-                    place, shape, dtype, external=[(str(other), 0, h5py.h5f.UNLIMITED)]
-                )
-            case "virtual":
-                layout = h5py.VirtualLayout(shape, dtype)
-                layout[...] = h5py.VirtualSource(str(other), f"layers/{place}", shape)
-                layers.create_virtual_dataset(place, layout)
-    info = json.loads((folder / "model.json").read_text())
-    data = (folder / "model.weights.h5").read_bytes()
-    info["files"]["model.weights.h5"]["sha256"] = hashlib.sha256(data).hexdigest()
-    del info["model_id"]
-    info["model_id"] = hash_json(info)
-    (folder / "model.json").write_text(format_json(info))
-    with pytest.raises(UnusableInput, match="leads elsewhere"):
-        bundle.load(Location(folder))
-    assert other.read_bytes() == before
 
 
 def test_the_best_models_are_not_tidied_through_a_link(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ in place (a full disk empties it), nothing notices a file that was damaged in st
 format is bound to Ray's version.
 
     checkpoint_0001500/
-      state.*  progress.json   what `nmt.training.checkpoint` writes
-      checkpoint.json          size and SHA-256 of each file; written last, makes it valid
+      state.safetensors  progress.json   what `nmt.training.checkpoint` writes
+      checkpoint.json                    size and SHA-256 of each file; written last, makes it valid
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class SummedAdam(keras.optimizers.Adam):
     def __init__(
         self, learning_rate: float, weight_decay: float = 0.0, ema_decay: float = 0.0
     ) -> None:
-        super().__init__(learning_rate, weight_decay=weight_decay or None)
+        super().__init__(learning_rate, weight_decay=weight_decay or None, name="adam")
         self.ema_decay = ema_decay
         self.averages: list[Any] = []
         if weight_decay:

@@ -37,8 +37,8 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
     if len(gpus) < devices:
         raise UnusableInput(
             f"--use-gpu: TensorFlow finds {counted(len(gpus), 'GPU')} for a worker that wants "
-            f"{devices}; install its GPU build (make setup-gpu) and check the driver, or leave out "
-            "--use-gpu"
+            f"{devices}; install its GPU build (make install-gpu) and check the driver, or leave "
+            "out --use-gpu"
         )
     # MultiWorkerMirroredStrategy takes all that it sees.
     tf.config.set_visible_devices(gpus[:devices], "GPU")

@@ -19,8 +19,10 @@ from nmt.yaml_text import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay_v1_6_2.yaml").read_text("utf-8"))
-MANIFESTS = sorted((ROOT / "deploy").glob("*.yaml"))
+MANIFESTS = sorted((ROOT / "deploy").glob("ray*.yaml"))
+POLICY = ROOT / "deploy/networkpolicy.yaml"
 CLUSTER = ROOT / "cluster.yaml"
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -30,6 +32,14 @@ def read(path: Path) -> dict[str, Any]:
 def job_of(manifest: dict[str, Any]) -> dict[str, Any]:
     spec = manifest["spec"]
     return spec["jobTemplate"] if manifest["kind"] == "RayCronJob" else spec
+
+
+def pods_of(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The templates of all pods of a job, by what they are."""
+    cluster = job["rayClusterSpec"]
+    workers = {group["groupName"]: group["template"] for group in cluster["workerGroupSpecs"]}
+    head, submitter = cluster["headGroupSpec"]["template"], job["submitterPodTemplate"]
+    return {"head": head, "submitter": submitter, **workers}
 
 
 def check(manifest: dict[str, Any]) -> None:
@@ -87,6 +97,69 @@ def test_manifests_end_what_they_begin_and_hold_no_secret(path) -> None:
             secret = re.search("KEY|SECRET|TOKEN|PASSWORD", variable["name"])
             assert ("secretKeyRef" in variable.get("valueFrom", {})) or not secret
     assert "AWS_" not in job["entrypoint"] + job.get("runtimeEnvYAML", "")
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_pods_can_do_no_more_than_they_must(path) -> None:
+    """No rights, no way to Kubernetes, no writing but where Ray and the caches write."""
+    job = job_of(read(path))
+    closed = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    for name, pod in pods_of(job).items():
+        spec = pod["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        # The head's autoscaler asks Kubernetes for pods; nothing else does.
+        assert spec.get("automountServiceAccountToken", True) is (name == "head")
+        folders = {volume["name"] for volume in spec["volumes"] if "emptyDir" in volume}
+        for container in spec["containers"]:
+            assert container["securityContext"] == {**closed, "readOnlyRootFilesystem": True}
+            mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+            assert {"/tmp", "/home/ray"} <= mounts.keys()
+            assert set(mounts.values()) <= folders
+    # KubeRay adds it to the head's pod.
+    assert job["rayClusterSpec"]["autoscalerOptions"]["securityContext"] == closed
+    assert job["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+    home = re.search(r"useradd --create-home .*\b(\w+)$", DOCKERFILE, re.MULTILINE)
+    assert home is not None
+    assert home[1] == "ray"
+
+
+def admitted(rule: dict[str, Any], labels: dict[str, str], elsewhere: bool, port: int) -> bool:
+    """Whether a rule of a policy admits a pod with these labels to a port."""
+    ports = [each["port"] for each in rule.get("ports", [])]
+    return (not ports or port in ports) and any(
+        peer["podSelector"]["matchLabels"].items() <= labels.items()
+        and (not elsewhere or peer.get("namespaceSelector") == {})
+        for peer in rule["from"]
+    )
+
+
+def test_only_the_pods_of_our_jobs_reach_each_other() -> None:
+    """TensorFlow's gRPC servers ask nobody who he is."""
+    policy = read(POLICY)
+    jsonschema.validate(policy, {"definitions": SCHEMA["definitions"], **SCHEMA["NetworkPolicy"]})
+    spec = policy["spec"]
+    assert spec["policyTypes"] == ["Ingress"]
+    pods = [pod for path in MANIFESTS for pod in pods_of(job_of(read(path))).values()]
+    ours = [pod["metadata"]["labels"] for pod in pods]
+    assert len(ours) == 6
+    operator = {"app.kubernetes.io/name": "kuberay-operator"}  # as KubeRay's chart labels it
+    others = {}, {"app": "web"}, {"app.kubernetes.io/name": "kuberay"}
+
+    def open_to(labels: dict[str, str], elsewhere: bool, port: int) -> bool:
+        return any(admitted(rule, labels, elsewhere, port) for rule in spec["ingress"])
+
+    for labels in ours:
+        assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+        for port in (6379, 8265, 41234):
+            assert open_to(labels, False, port)
+            assert not open_to(labels, True, port)
+    for port in (6379, 8080, 41234):
+        assert not any(open_to(labels, elsewhere, port) for labels in others
+                       for elsewhere in (False, True))  # fmt: skip
+        assert not open_to(operator, True, port)
+    assert open_to(operator, True, 8265)
+    assert all(rule["from"] for rule in spec["ingress"])  # an empty one admits everybody
 
 
 def test_train_asks_for_what_its_groups_have() -> None:
@@ -152,8 +225,9 @@ def test_entrypoints_are_commands_of_the_image(path) -> None:
 
 
 def test_the_image_is_made_of_what_is_here() -> None:
-    text = (ROOT / "deploy/Dockerfile").read_text("utf-8")
-    lines = [line for line in text.replace("\\\n", " ").splitlines() if line and line[0] != "#"]
+    lines = [
+        line for line in DOCKERFILE.replace("\\\n", " ").splitlines() if line and line[0] != "#"
+    ]
     arguments = dict(line.split()[1].split("=") for line in lines if line.startswith("ARG"))
     copied = [
         re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], source)
@@ -169,6 +243,9 @@ def test_the_image_is_made_of_what_is_here() -> None:
         assert name.removeprefix("./") in kept, name
     assert set(kept) - {"requirements.lock"} == {name.removeprefix("./") for name in copied}
     assert any("--require-hashes" in line for line in lines)
+    assert arguments["LOCK"] in {"requirements.lock", "requirements-gpu.lock"}
+    (base,) = [line for line in lines if line.startswith("FROM")]
+    assert re.fullmatch(r"FROM python:3\.11\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", base)
     assert lines[-1] == "USER ray"
 
 
@@ -187,8 +264,51 @@ def test_ray_up_takes_the_cluster() -> None:
     for commands in (config["head_setup_commands"], config["worker_setup_commands"]):
         text = "\n".join(commands)
         assert commands[0].startswith("sudo apt-get")  # the common ones come first
-        (target,) = re.findall(r"make (setup\S*)", text)
+        (target,) = re.findall(r"make (install\S*)", text)  # what the jobs need, and no tools
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_machines_are_closed_to_others_and_keep_their_keys() -> None:
+    """Ray's own group would admit SSH from everywhere; IMDSv1 gives keys to any request."""
+    for machine in read(CLUSTER)["available_node_types"].values():
+        config = machine["node_config"]
+        assert all(re.fullmatch("sg-[0-9a-f]+", group) for group in config["SecurityGroupIds"])
+        assert config["MetadataOptions"]["HttpTokens"] == "required"
+        assert config["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+
+
+def commands(text: str) -> list[str]:
+    """Lines that somebody may type: those of a guide's blocks, or of a file of commands."""
+    blocks = re.findall(r"^```(?:bash|console|sh)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return ("\n".join(blocks) if blocks else text).replace("\\\n", " ").splitlines()
+
+
+SECRETS = re.compile(
+    r"--from-literal|--docker-password|--token[= ]"
+    r"|(SECRET|PASSWORD|ACCESS_KEY|TOKEN|access-key-id|secret-access-key)[A-Z_a-z-]*=\S"
+    r"|://[^/\s@]*:[^/\s@]*@"
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "README.md", CLUSTER, *sorted((ROOT / "docs").glob("*.md")),
+     *sorted((ROOT / "docs").glob("*.sh")), *sorted((ROOT / "deploy").iterdir())],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_no_secret_is_passed_on_a_command_line(path) -> None:
+    """Everybody on the machine sees it there, and the shell keeps it."""
+    assert [line for line in commands(path.read_text("utf-8")) if SECRETS.search(line)] == []
+
+
+def test_secrets_on_command_lines_are_noticed() -> None:
+    for line in (
+        "kubectl create secret generic x --from-literal=access-key-id=…",
+        "AWS_SECRET_ACCESS_KEY=abc python jobs/train.py",
+        "export RAY_AUTH_TOKEN=abc",
+        "curl https://me:secret@host/",
+    ):
+        assert SECRETS.search(line)
 
 
 def test_every_field_of_the_cluster_is_explained() -> None:

@@ -152,6 +152,7 @@ def test_the_readme_s_two_terminals_on_one_machine(checkout: Path, tmp_path: Pat
                 assert head.poll() is None, log.read_text()
                 time.sleep(0.5)
             secret = token.read_text()
+            assert token.stat().st_mode & 0o077 == 0
             done = subprocess.run(
                 typed(second, scripts, ("--preset small", " ".join(TINY))),
                 cwd=checkout, env=variables, capture_output=True, text=True, timeout=PATIENCE,

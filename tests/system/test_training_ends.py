@@ -51,7 +51,7 @@ def test_one_job_writes_and_sigint_ends_it_and_damage_is_no_new_beginning(
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     assert sorted(events_of(tmp_path, "training/loss")) == [line["step"] for line in lines]
 
-    kept = list(output.glob("checkpoint_*/state.data*"))
+    kept = list(output.glob("checkpoint_*/state.safetensors"))
     assert kept
     for file in kept:
         data = bytearray(file.read_bytes())
@@ -60,4 +60,4 @@ def test_one_job_writes_and_sigint_ends_it_and_damage_is_no_new_beginning(
     done = run("train", *words, head=ray_head, status=1)
     assert f"error: {output}: all of its checkpoints are damaged" in done.stderr
     assert "restore them from a copy" in done.stderr
-    assert sorted(output.glob("checkpoint_*/state.data*")) == sorted(kept)
+    assert sorted(output.glob("checkpoint_*/state.safetensors")) == sorted(kept)

@@ -30,7 +30,7 @@ class Stored:
 
     def keep(self, step: int, text: str = "") -> None:
         def save(folder: Path) -> None:
-            (folder / "state.index").write_text(text or f"weights of {step}")
+            (folder / "state.safetensors").write_text(text or f"weights of {step}")
             (folder / "progress.json").write_text(f'{{"step": {step}}}')
 
         self.store.keep(step, save)
@@ -40,7 +40,7 @@ class Stored:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         name = self.store.fetch_newest(folder)
-        return name, (folder / "state.index").read_text() if name else ""
+        return name, (folder / "state.safetensors").read_text() if name else ""
 
     def names(self) -> list[str]:
         return sorted({file.parts_below(self.run)[0] for file in self.run.files(recursive=True)})
@@ -85,7 +85,7 @@ def _flip(file: Path) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["state.index", "progress.json", MANIFEST])
+@pytest.mark.parametrize("name", ["state.safetensors", "progress.json", MANIFEST])
 @pytest.mark.parametrize(
     "damage",
     [_flip, lambda file: file.write_bytes(file.read_bytes()[:-5]), lambda f: f.write_bytes(b"")],
@@ -108,7 +108,7 @@ def test_damage_is_told_of_and_the_one_before_is_used(stored, tmp_path, name, da
 def test_a_missing_file_is_damage(stored, tmp_path) -> None:
     for step in (5, 7):
         stored.keep(step)
-    (stored.run / "checkpoint_0000007" / "state.index").delete()
+    (stored.run / "checkpoint_0000007" / "state.safetensors").delete()
     assert stored.newest(tmp_path / "x")[0] == "checkpoint_0000005"
     assert "missing" in stored.said[0]
 
@@ -116,7 +116,7 @@ def test_a_missing_file_is_damage(stored, tmp_path) -> None:
 def test_where_all_are_damaged_nothing_is_begun_anew(stored, tmp_path) -> None:
     for step in (5, 7):
         stored.keep(step)
-        _flip(Path(stored.run.path) / f"checkpoint_{step:07d}" / "state.index")
+        _flip(Path(stored.run.path) / f"checkpoint_{step:07d}" / "state.safetensors")
     with pytest.raises(AllDamaged, match="all of its checkpoints are damaged") as caught:
         stored.newest(tmp_path / "x")
     assert "\n" not in str(caught.value)
