@@ -103,4 +103,4 @@ build/tools/ready: requirements-tools.lock
 	touch $@
 
 clean:
-	rm -rf $(DEMO) build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(DEMO) build .hypothesis .pytest_cache .mypy_cache .ruff_cache
