@@ -238,6 +238,17 @@ class Checkpoint(Record):
     files: dict[str, CheckpointFile]
 
 
+class _DatasetOfRun(Record):
+    hash: str
+
+
+class RunConfig(Record):
+    """``RUN/config.yaml``."""
+
+    dataset: _DatasetOfRun
+    settings: dict[str, dict[str, Any]]
+
+
 class Metrics(Record):
     """A line of ``RUN/metrics.jsonl``."""
 

@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from nmt import records
+from nmt.configuration import validated
 from nmt.errors import UnusableInput
+from nmt.settings import DataSettings
 from nmt.shards.row_groups import count_row_groups, read_row_group
 from nmt.storage import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
@@ -56,6 +58,7 @@ class Dataset:
                 else f"no {INFO_NAME} here; give the --output of jobs/prepare.py"
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
+        validated(DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'")
         tokenizer = info["tokenizer"]
         vocabularies = []
         for side in ("source", "target"):
@@ -76,8 +79,7 @@ class Dataset:
     @property
     def settings(self) -> dict[str, Any]:
         """The `DataSettings` under which it was prepared, as a mapping, its languages as found."""
-        languages = {f"{side}_language": code for side, code in self.info["languages"].items()}
-        return {**self.info["request"]["settings"], **languages}
+        return _settings(self.info)
 
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
@@ -126,6 +128,11 @@ class Dataset:
             width = max(source, target) + 1
             histogram[width] = histogram.get(width, 0) + count
         return histogram
+
+
+def _settings(info: dict[str, Any]) -> dict[str, Any]:
+    languages = {f"{side}_language": code for side, code in info["languages"].items()}
+    return {**info["request"]["settings"], **languages}
 
 
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
