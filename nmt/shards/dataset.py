@@ -148,8 +148,8 @@ def read_info(location: Location) -> dict[str, Any] | None:
     file = location / INFO_NAME
     if not file.is_file():
         return None
-    info = file.read_json()
-    version = info.get("format_version") if isinstance(info, dict) else None
+    info = records.read(file, records.Versioned)
+    version = info["format_version"]
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{file}: format version {version}, this program reads {FORMAT_VERSION}; "
