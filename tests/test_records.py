@@ -230,8 +230,7 @@ def test_what_is_written_is_read(value) -> None:
 def test_what_is_read_can_be_written(text) -> None:
     try:
         value = parse_json(text)
-    except ValueError as error:
-        assert len(str(error)) < 200
+    except ValueError:
         return
     json_text(value).encode()
     assert not isinstance(value, float) or math.isfinite(value)
@@ -253,7 +252,7 @@ def test_lines_of_validations_are_damaged_in_one_line(tmp_path) -> None:
     text = file.read_text()
     for damaged in ("", text + "1\t2\n", text.replace("\t1", f"\t{DIGITS}"), text + "x\n"):
         file.write_text(damaged)
-        with pytest.raises(UnusableInput, match="validations.tsv: ") as caught:
+        with pytest.raises(UnusableInput, match=r"validations\.tsv: ") as caught:
             validations.read(Location(tmp_path))
         assert "\n" not in str(caught.value)
 
