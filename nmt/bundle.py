@@ -20,18 +20,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nmt import records, tensors
+from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
-from nmt.settings import ModelSettings
+from nmt.settings import DataSettings, ModelSettings
 from nmt.storage import Location, format_json, hash_json
 from nmt.version import __version__
-from nmt.vocabulary import Vocabulary
+from nmt.vocabulary import Vocabulary, vocabulary_class
 from nmt.vocabulary import load as load_vocabulary
 from nmt.vocabulary.lexicon import Lexicon
 
 FORMAT_VERSION = 2
 _WEIGHTS = "model.safetensors"
 _LEXICON = "lexicon.npz"
+_SIDES = ("source", "target")
 _CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share
 
 
@@ -130,7 +132,14 @@ def describe(location: Location) -> dict[str, Any]:
     contents = {key: value for key, value in info.items() if key != "model_id"}
     if hash_json(contents) != model_id or file.read_text() != format_json(info):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
-    return records.check(info, records.ModelInfo, file)
+    records.check(info, records.ModelInfo, file)
+    for kind, values in ((ModelSettings, info["architecture"]), (DataSettings, _cleaning(info))):
+        known = {key: values[key] for key in kind.model_fields if key in values}
+        validated(kind, values if kind is ModelSettings else known, f"{file}: damaged: '{{}}'")
+    names = (_WEIGHTS, *(vocabulary_class(info["tokenizer"]).file_name(s) for s in _SIDES))
+    if missing := [name for name in names if name not in info["files"]]:
+        raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); copy the model again")
+    return info
 
 
 def check(location: Location) -> dict[str, Any]:
@@ -160,6 +169,11 @@ def load(location: Location) -> Bundle:
     from nmt.model.seq2seq import Seq2Seq
 
     settings = ModelSettings.model_validate(info["architecture"])
+    if _least_parameters(settings, source.size, target.size) * 4 > len(data[_WEIGHTS]):
+        raise UnusableInput(
+            f"{location}: damaged, its {_WEIGHTS} is too small for the architecture in model.json; "
+            "copy the model again"
+        )
     model = Seq2Seq(settings, source.size, target.size)
     weights = data.get(_WEIGHTS, b"")
     tensors.assign(weights, model.weights, location / _WEIGHTS, "copy the model again")
@@ -167,6 +181,18 @@ def load(location: Location) -> Bundle:
     if _LEXICON in data:
         lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
     return Bundle(model, source, target, info, lexicon)
+
+
+def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
+    """Fewer parameters than a model has: by no name in model.json is more memory asked for than
+    the weights need."""
+    return (
+        max(source, target) * settings.embedding_dim
+        + 3 * settings.encoder_layers * settings.encoder_units**2
+        + 3 * settings.decoder_layers * settings.decoder_units**2
+        + settings.readout_units * (target + settings.decoder_units)
+        + (settings.attention != "none") * settings.attention_units * settings.decoder_units
+    )
 
 
 def load_all(locations: Sequence[Location]) -> Bundle:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
-import yaml
 
 from nmt.configuration import nearest, nearest_setting
 from nmt.console import say
@@ -22,9 +21,10 @@ from nmt.local_files import check_file
 from nmt.settings import Settings
 from nmt.storage import Location
 from nmt.uris import is_utf8, scheme_of
-from nmt.yaml_text import describe_problem, parse_yaml
+from nmt.yaml_text import read_yaml
 
 _INTERRUPTED = 130
+_LONGEST_LINE = 2000  # characters of an error: it may repeat what a file holds
 # The base of typer.BadParameter; newer releases of Typer keep it in a private copy of click.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
@@ -89,7 +89,8 @@ def _option(name: str, hint: Any) -> str:
 
 
 def _one_line(message: str) -> str:
-    return re.sub(r"\s*[\r\n]+\s*", " ", message.strip())
+    line = re.sub(r"\s*[\r\n]+\s*", " ", message.strip())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def main(command: Callable[..., None]) -> None:
@@ -140,12 +141,7 @@ def read_config(name: str | None, spelled: bool = False) -> dict[str, Any]:
     # A relative path is fine even in a submitted job: the file came with its code.
     location = Location(name if scheme_of(name) else os.path.abspath(name))
     check_file(location)
-    try:
-        content = parse_yaml(location.read_bytes().decode("utf-8-sig"), spelled)
-    except UnicodeDecodeError:
-        raise UnusableInput(f"{name}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UnusableInput(f"{name}: not valid YAML: {describe_problem(error)}") from None
+    content = read_yaml(location, name, spelled)
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -18,6 +18,8 @@ from nmt.presets import PRESETS
 from nmt.settings import Settings
 from nmt.yaml_text import describe_problem, parse_yaml
 
+_SHOWN = 120  # characters of a value in a message
+
 
 def resolve(
     *,
@@ -130,14 +132,19 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") ->
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             differences += changed(before, after, f"{prefix}{key}.")
         elif before != after:
-            differences.append(f"{prefix}{key}: {before} → {after}")
+            differences.append(f"{prefix}{key}: {_short(before)} → {_short(after)}")
     return differences
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint for who wrote a word that is unknown: the nearest choice, or all of them."""
     choices = sorted(choices)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(word[:_SHOWN], choices, n=1, cutoff=0.4)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"
 
 

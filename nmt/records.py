@@ -75,6 +75,12 @@ def damaged(error: ValidationError, where: object) -> UnusableInput:
     return UnusableInput(f"{where}: damaged ({problem.lower()}); restore it from a copy")
 
 
+class Versioned(Record):
+    """A file of any release."""
+
+    format_version: Count
+
+
 class StoredFile(Record):
     """A file that a manifest or a unit's record names."""
 
@@ -193,12 +199,19 @@ class _Prepared(Record):
     settings: dict[str, Any]
 
 
+class _SplitFiles(Record):
+    train: list[_NamedFile]
+    valid: list[_NamedFile]
+    test: list[_NamedFile]
+    rejected: list[_NamedFile]
+
+
 class DatasetInfo(Record):
     """``DATASET/dataset.json``."""
 
     languages: dict[str, str]
     tokenizer: _Tokenizer
-    files: dict[Literal["train", "valid", "test", "rejected"], list[_NamedFile]]
+    files: _SplitFiles
     lengths: dict[Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")], Count]
     request: _Prepared
 
@@ -208,10 +221,9 @@ class _ModelFile(Record):
     sha256: Hash
 
 
-class Model(Record):
+class Model(Versioned):
     """``MODEL/model.json`` of any release."""
 
-    format_version: int
     model_id: str
 
 
@@ -236,6 +248,17 @@ class Checkpoint(Record):
     """``RUN/checkpoint_…/checkpoint.json``."""
 
     files: dict[str, CheckpointFile]
+
+
+class _DatasetOfRun(Record):
+    hash: str
+
+
+class RunConfig(Record):
+    """``RUN/config.yaml``."""
+
+    dataset: _DatasetOfRun
+    settings: dict[str, dict[str, Any]]
 
 
 class Metrics(Record):

@@ -11,7 +11,13 @@ from typing import Any
 
 import yaml
 
+from nmt.errors import UnusableInput
+from nmt.storage import Location
+
 _MOST_VALUES = 10_000  # of a file whose aliases are written out
+_MOST_BYTES = 1 << 20  # of a file
+_INTEGER_BITS = 64
+_SHOWN = 160  # characters of what is wrong, which may repeat the text
 
 
 class YamlLoader(yaml.SafeLoader):
@@ -64,8 +70,8 @@ class YamlLoader(yaml.SafeLoader):
                 raise _problem("a list or a mapping cannot be a key", key)
             if value in lines:
                 raise _problem(
-                    f"the key '{key.value}' stands in line {lines[value]} already; keep one of "
-                    "them",
+                    f"the key '{key.value[:40]}' stands in line {lines[value]} already; keep one "
+                    "of them",
                     key,
                 )
             lines[value] = line
@@ -74,10 +80,13 @@ class YamlLoader(yaml.SafeLoader):
         """See `yaml.constructor.BaseConstructor`; a value that its tag does not fit is an error
         of the text, not of the program."""
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+                raise ValueError("as no setting is")
         except (ValueError, LookupError, AttributeError):
-            kind = node.tag.rsplit(":", 1)[-1]
+            kind = node.tag.rsplit(":", 1)[-1][:_SHOWN]
             raise _problem(f"'{str(node.value)[:40]}' is no {kind}; quote it", node) from None
+        return value
 
 
 def _problem(text: str, node: yaml.Node) -> yaml.MarkedYAMLError:
@@ -128,9 +137,31 @@ def parse_yaml(text: str, spelled: bool = False) -> Any:
         raise yaml.YAMLError("nested too deeply") from None
 
 
+def read_yaml(location: Location, name: str = "", spelled: bool = False) -> Any:
+    """Read a YAML file.
+
+    Args:
+        location: the file.
+        name: what messages call it, if not by its location.
+        spelled: see `parse_yaml`.
+
+    Raises:
+        UnusableInput: no such file, one of more than 1 MiB, or one that is no YAML.
+    """
+    name = name or str(location)
+    try:
+        return parse_yaml(location.read_bytes(_MOST_BYTES).decode("utf-8-sig"), spelled)
+    except UnicodeDecodeError:
+        raise UnusableInput(f"{name}: not UTF-8; save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise UnusableInput(f"{name}: not valid YAML: {describe_problem(error)}") from None
+
+
 def describe_problem(error: yaml.YAMLError) -> str:
-    """What is wrong with a YAML text, and in which line."""
+    """What is wrong with a YAML text, and in which line; shortened."""
     mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return " ".join(str(error).split()).replace(' in "<unicode string>",', "")
-    return f"line {mark.line + 1}: {' '.join(str(getattr(error, 'problem', '')).split())}"
+    problem = " ".join(str(error if mark is None else getattr(error, "problem", "")).split())
+    problem = problem.replace(' in "<unicode string>",', "")
+    if len(problem) > _SHOWN:
+        problem = f"{problem[:_SHOWN]}…"
+    return problem if mark is None else f"line {mark.line + 1}: {problem}"

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from nmt import bundle
+from nmt import bundle, records
 from nmt.benchmark.plan import Plan
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
@@ -16,6 +14,7 @@ from nmt.probe import check_file
 from nmt.settings import ModelSettings, Settings, check_search, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import Location
+from nmt.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,11 @@ def _trained_with(model: Location, info: dict[str, Any]) -> tuple[dict[str, Any]
         if not file.is_file():
             continue
         try:
-            content = yaml.safe_load(file.read_text())
-            if content["dataset"]["hash"] == info["dataset_hash"]:
-                return content["settings"]["training"], str(file)
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+            content = records.check(read_yaml(file), records.RunConfig, file)
+        except UnusableInput:
             continue  # another program's
+        if content["dataset"]["hash"] == info.get("dataset_hash"):
+            return content["settings"].get("training", {}), str(file)
     return {}, "the defaults (no config.yaml of its RUN lies beside the model)"
 
 

@@ -45,8 +45,8 @@ class FinishedOutput:
                 )
             raise UnusableInput(f"{location}: no output of jobs/translate.py; check {option}")
         file = location / "manifest.json"
-        self.manifest: dict[str, Any] = records.read(file, records.Record)
-        if (found := self.manifest.get("format_version")) != _FORMAT_VERSION:
+        self.manifest: dict[str, Any] = records.read(file, records.Versioned)
+        if (found := self.manifest["format_version"]) != _FORMAT_VERSION:
             raise UnusableInput(
                 f"{location}: format {found}, but this release reads {_FORMAT_VERSION}; translate "
                 "again, or use the release that wrote it"
@@ -63,7 +63,8 @@ class FinishedOutput:
     @property
     def most_characters(self) -> int:
         """The limit ``search.max_characters`` under which it was translated."""
-        return self.manifest["settings"]["search"].get("max_characters", MOST_CHARACTERS)
+        search = self.manifest["settings"].get("search", {})
+        return search.get("max_characters", MOST_CHARACTERS)
 
     @property
     def aligned(self) -> bool:

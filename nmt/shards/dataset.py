@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from nmt import records
+from nmt.configuration import validated
 from nmt.errors import UnusableInput
+from nmt.settings import DataSettings
 from nmt.shards.row_groups import RowGroup, row_groups
 from nmt.storage import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
@@ -57,6 +59,7 @@ class Dataset:
                 else f"no {INFO_NAME} here; give the --output of jobs/prepare.py"
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
+        validated(DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'")
         tokenizer = info["tokenizer"]
         vocabularies = []
         for side in ("source", "target"):
@@ -77,8 +80,7 @@ class Dataset:
     @property
     def settings(self) -> dict[str, Any]:
         """The `DataSettings` under which it was prepared, as a mapping, its languages as found."""
-        languages = {f"{side}_language": code for side, code in self.info["languages"].items()}
-        return {**self.info["request"]["settings"], **languages}
+        return _settings(self.info)
 
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
@@ -141,6 +143,11 @@ class Dataset:
         return histogram
 
 
+def _settings(info: dict[str, Any]) -> dict[str, Any]:
+    languages = {f"{side}_language": code for side, code in info["languages"].items()}
+    return {**info["request"]["settings"], **languages}
+
+
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
     return [np.asarray(ids.values, np.int64) for ids in column]
 
@@ -154,8 +161,8 @@ def read_info(location: Location) -> dict[str, Any] | None:
     file = location / INFO_NAME
     if not file.is_file():
         return None
-    info = file.read_json()
-    version = info.get("format_version") if isinstance(info, dict) else None
+    info = records.read(file, records.Versioned)
+    version = info["format_version"]
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{file}: format version {version}, this program reads {FORMAT_VERSION}; "

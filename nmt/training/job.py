@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from nmt import bundle, cluster, lease, resources
-from nmt.configuration import changed
+from nmt import bundle, cluster, lease, records, resources
+from nmt.configuration import changed, validated
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
@@ -22,6 +22,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage import Location, wait_for_stores
 from nmt.training import validations
 from nmt.training.progress import Progress
+from nmt.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,11 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
         if output.is_file() or (files and files != [output / lease.NAME]):
             raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
         return
-    before = yaml.safe_load(file.read_text())
+    before = records.check(read_yaml(file), records.RunConfig, file)
     old, new = ({**content} for content in (before, config))
     for content in (old, new):
         # A setting that is newer than the run had its default.
-        settings = Settings.model_validate(content["settings"]).model_dump()
+        settings = validated(Settings, content["settings"], f"{file}: setting '{{}}'").model_dump()
         training = settings["training"].items()
         settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
         content["settings"] = settings

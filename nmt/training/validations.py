@@ -24,12 +24,16 @@ def read(run: Location) -> list[dict[str, Any]]:
     file = run / "validations.tsv"
     if not file.is_file():
         return []
-    header, *rows = (line.split("\t") for line in file.read_text().splitlines())
+    header, *rows = (line.split("\t") for line in file.read_text().splitlines() or [""])
     if tuple(header) != _COLUMNS:
         raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
-    return [
-        {name: _parse(name, value) for name, value in zip(header, row, strict=True)} for row in rows
-    ]
+    try:
+        return [
+            {name: _parse(name, value) for name, value in zip(header, row, strict=True)}
+            for row in rows
+        ]
+    except ValueError:
+        raise UnusableInput(f"{file}: damaged; restore it from a copy") from None
 
 
 def write(run: Location, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -65,7 +65,7 @@ def test_no_code_in_a_file_is_run(tmp_path: Path) -> None:
     np.savez(buffer, candidates=pickled, frequent=pickled)
     for data in (buffer.getvalue(), pickle.dumps(Maker(tmp_path / "made"))):
         with pytest.raises(UnusableInput, match="damaged"):
-            Lexicon.parse(data)
+            Lexicon.parse(data, SOURCES, TARGETS)
     assert not list(tmp_path.iterdir())
 
 

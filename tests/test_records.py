@@ -1,0 +1,295 @@
+"""Whatever stands in a stored file, its reader reads it or says in one line what is wrong."""
+
+import copy
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outputs import translate
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
+from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.baseline import read_baseline
+from nmt.evaluation.outputs import FinishedOutput
+from nmt.json_text import json_text, parse_json
+from nmt.memory.generation import depends_on, generations, open_generation
+from nmt.settings import SearchSettings
+from nmt.shards.dataset import Dataset
+from nmt.storage import Location, hash_json
+from nmt.training import validations
+from nmt.training.checkpoint_store import CheckpointStore
+from nmt.training.progress import Progress
+from nmt.translation.output import Output
+from nmt.translation.survival import Attempts
+from nmt.translation.verification import verify
+
+DIGITS = "9" * 5000
+TEXTS = [
+    *("", "{", "nonsense", "[]", "5", "null", '"x"', "NaN", "1e999", f'{{"a": {DIGITS}}}'),
+    *("[" * 100_000, '{"a":' * 100_000, "[" * 400 + "]" * 400, '{"a": "\\ud800"}', "\udcff"),
+]
+VALUES = [None, DIGITS, -1, 10**18, 1e308, [[]], {"x": {}}]
+
+
+def read_dataset(folder: Path) -> None:
+    data = Dataset.open(Location(folder))
+    for split in ("train", "valid", "test", "rejected"):
+        assert data.rows(split) >= len(data.files(split)) - 1
+    assert data.widths()
+    assert data.settings
+
+
+def read_model(folder: Path) -> None:
+    file = folder / "model.json"
+    try:  # whoever writes a model can give it its id
+        info = json.loads(file.read_text())
+        info["model_id"] = hash_json({k: v for k, v in info.items() if k != "model_id"})
+        Location(file).write_json(info)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    info = bundle.check(Location(folder))
+    bundle.describe_ensemble([Location(folder)] * 2, [info, info])
+
+
+def read_output(folder: Path) -> None:
+    output = FinishedOutput(Location(folder), "--candidate")
+    assert output.rows >= 0
+    assert output.aligned in (True, False)
+    assert output.most_characters > 0
+    assert all(len(part.rows) <= 10_000_000 for part in output.parts)
+
+
+def read_record(folder: Path) -> None:
+    Output(Location(folder)).records()
+    verify(Location(folder))
+
+
+def read_job(folder: Path) -> None:
+    Output(Location(folder)).check({"model_id": "other"}, overwrite=True)
+    verify(Location(folder))
+
+
+def read_report(folder: Path) -> None:
+    read_baseline(Location(folder), Location("/elsewhere"))
+
+
+def read_attention(folder: Path) -> None:
+    Output(Location(folder)).attention()
+
+
+def read_attempts(folder: Path) -> None:
+    Attempts(Location(folder / "00000.attempts"))
+
+
+def read_progress(folder: Path) -> None:
+    file = Location(folder / "status.json")
+    Progress.of(file.read_json(), file)
+
+
+def read_metrics(folder: Path) -> None:
+    from nmt.training.run_folder import _read_metrics
+
+    assert all(line["step"] <= 10**16 for line in _read_metrics(Location(folder)))
+
+
+def read_checkpoint(folder: Path) -> None:
+    CheckpointStore(Location(folder), 2, print).fetch("checkpoint_0000005", folder / "fetched")
+
+
+WHAT = depends_on("m", SearchSettings(), None, False)
+
+
+def read_generation(folder: Path) -> None:
+    assert open_generation(Location(folder), WHAT).partitions <= 65_536
+    assert len(generations(Location(folder))) <= 1
+
+
+@pytest.fixture(scope="module")
+def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path, str, Callable]]:
+    """For each kind of stored file: a folder that holds it, its name there, and its reader."""
+    place = tmp_path_factory.mktemp("sound")
+    (place / "in.txt").write_bytes(b"The dog sleeps.\n\xff\nA cat.\n")
+    translate(saved_models[0], place / "in.txt", place / "out", alignments=True, max_rejected=1.0)
+    out = place / "out"
+    run = place / "run"
+    run.mkdir()
+    (run / "fetched").mkdir()
+    Location(run / "status.json").write_text(json_text(vars(Progress(step=5))))
+    Location(run / "metrics.jsonl").write_text('{"step": 5, "epoch": 0, "loss": 1.5}\n')
+    CheckpointStore(Location(run), 2, print).keep(
+        5, lambda folder: (folder / "state").write_text("x") and None
+    )
+    memory = place / "memory"
+    memory.mkdir()
+    open_generation(Location(memory), WHAT)
+    name = next(path.name for path in memory.iterdir())
+    (place / "units").mkdir()
+    (place / "units/00000.attempts").write_text('{"begun": 1, "spans": {"0-5": 1}}')
+    words = next((out / "report/heatmaps").glob("words-*.json")).name
+    return {
+        "dataset": (Path(demo_dataset.location.path), "dataset.json", read_dataset),
+        "model": (saved_models[0], "model.json", read_model),
+        "manifest": (out, "manifest.json", read_output),
+        "unit": (out, "_units/00000.json", read_record),
+        "job": (out, "_job.json", read_job),
+        "report": (out, "report/report.json", read_report),
+        "attention": (out, f"report/heatmaps/{words}", read_attention),
+        "attempts": (place / "units", "00000.attempts", read_attempts),
+        "progress": (run, "status.json", read_progress),
+        "metrics": (run, "metrics.jsonl", read_metrics),
+        "checkpoint": (run, "checkpoint_0000005/checkpoint.json", read_checkpoint),
+        "generation": (memory, f"{name}/generation.json", read_generation),
+    }
+
+
+KINDS = [
+    *("dataset", "model", "manifest", "unit", "job", "report", "attention", "attempts"),
+    *("progress", "metrics", "checkpoint", "generation"),
+]
+
+
+def places(value: Any, depth: int) -> Iterator[list[Any]]:
+    """Ways to the values in a value, the first ones of each list."""
+    if depth and isinstance(value, dict | list):
+        for key in list(value)[:12] if isinstance(value, dict) else range(len(value))[:2]:
+            yield [key]
+            yield from ([key, *rest] for rest in places(value[key], depth - 1))
+
+
+def changed(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """Values that lack something, or hold something else."""
+    for way in places(value, depth):
+        for other in ["missing", *VALUES]:
+            new = copy.deepcopy(value)
+            holder = new
+            for key in way[:-1]:
+                holder = holder[key]
+            if other == "missing":
+                del holder[way[-1]]
+            else:
+                holder[way[-1]] = other
+            yield f"{way}: {str(other)[:20]}", new
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_one_line(sound, tmp_path, kind) -> None:
+    original, name, read = sound[kind]
+    folder = tmp_path / "copy"
+    shutil.copytree(original, folder)
+    read(folder)
+    text = (folder / name).read_text()
+    values = [(value[:20], value) for value in TEXTS]
+    depth = 2 if kind in ("unit", "job", "report") else 3
+    values += [(what, json_text(value)) for what, value in changed(json.loads(text), depth)]
+    lines = []
+    for what, damaged in values:
+        (folder / name).write_text(damaged, "utf-8", "surrogateescape")
+        try:
+            read(folder)
+        except (UnusableInput, JobFailed) as error:
+            lines.append(str(error))
+        except Exception as error:
+            pytest.fail(f"{what}: {type(error).__name__}: {str(error)[:300]}")
+    assert len(lines) >= (len(TEXTS) // 2 if kind in ("unit", "job") else len(TEXTS) - 3)
+    assert not any("\n" in line for line in lines)
+    assert max(map(len, lines)) < 600
+
+
+def test_a_stored_file_is_no_larger_than_it_may_be(tmp_path) -> None:
+    file = Location(tmp_path / "a.json")
+    file.write_bytes(b"[" + b" " * 2000 + b"]")
+    assert file.read_json(most=2002) == []
+    with pytest.raises(UnusableInput, match="2,002 bytes, more than the 2,001 it may have"):
+        file.read_json(most=2001)
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=5)
+JSON = st.recursive(
+    LEAVES | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON)
+def test_what_is_written_is_read(value) -> None:
+    assert parse_json(json_text(value)) == value
+    assert parse_json(json_text(value, indent=2).encode()) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=30) | st.text('[]{}:,"\\u0dD8c19eE-.+truefalsnNaI y', max_size=30))
+def test_what_is_read_can_be_written(text) -> None:
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return
+    json_text(value).encode()
+    assert not isinstance(value, float) or math.isfinite(value)
+
+
+@pytest.mark.parametrize("text", TEXTS[:3] + TEXTS[7:], ids=lambda text: text[:12])
+def test_what_nobody_writes_is_no_json(text) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  (its message is the test)
+        parse_json(text.encode("utf-8", "surrogateescape"))
+    assert type(caught.value) is ValueError
+    assert len(str(caught.value)) < 100
+
+
+def test_lines_of_validations_are_damaged_in_one_line(tmp_path) -> None:
+    columns = dict.fromkeys(validations._COLUMNS, 1)
+    validations.write(Location(tmp_path), [{**columns, "best": True}])
+    assert len(validations.read(Location(tmp_path))) == 1
+    file = tmp_path / "validations.tsv"
+    text = file.read_text()
+    for damaged in ("", text + "1\t2\n", text.replace("\t1", f"\t{DIGITS}"), text + "x\n"):
+        file.write_text(damaged)
+        with pytest.raises(UnusableInput, match=r"validations\.tsv: ") as caught:
+            validations.read(Location(tmp_path))
+        assert "\n" not in str(caught.value)
+
+
+def laughs(levels: int) -> str:
+    """A few lines of YAML whose aliases stand for ten to the power of their number."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        laughs(6),
+        f"settings: {{training: {{epochs: {DIGITS}}}}}\ndataset: {{hash: x}}",
+        "[" * 5000,
+        "{a: " * 5000,
+        "a: *" + "x" * 100_000,
+        "a: !" + "x" * 100_000 + " 1",
+        "settings: 5",
+        "settings: {training: {epochs: many}}\ndataset: {hash: x}",
+        "dataset: {hash: 5}\nsettings: {}",
+        "dataset: {}\nsettings: {}",
+        "\udcff",
+        "#" * (2 << 20),
+        "",
+    ],
+    ids=range(13),
+)
+def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
+    from nmt.training.job import TrainRequest, _check_output
+
+    file = tmp_path / "config.yaml"
+    file.write_text(text, "utf-8", "surrogateescape")
+    request = TrainRequest(data=Location("/x"), output=Location(tmp_path), settings=None)
+    with pytest.raises(UnusableInput, match=r"config\.yaml: ") as caught:
+        _check_output(request, {"dataset": {"hash": "x"}, "settings": {}})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
