@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
     """Work on a job; when it fails write report/report.json as far as possible, and notify.
 
     The report of a failed job holds ``title``, ``created``, ``verdict``, ``exit_status``, the
-    ``counts`` of the units that are done, and ``settings``. The next attempt replaces it.
+    ``counts`` of the units that are done, if they can be read, and ``settings``. The next attempt
+    replaces it.
 
     Args:
         request: what was asked for.
@@ -52,11 +54,13 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
 def _report(
     request: TranslateRequest, output: Output, job: dict[str, Any], status: int, reason: str
 ) -> dict[str, Any]:
-    return {
+    report = {
         "title": f"Translation of {Location(request.input).name}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "verdict": reason,
         "exit_status": status,
-        "counts": total_counts(list(output.records().values())),
         "settings": job["settings"],
     }
+    with contextlib.suppress(UnusableInput):  # a damaged record, perhaps what the job failed of
+        report["counts"] = total_counts(list(output.records().values()))
+    return report

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from outputs import first_part
 from test_actor import run, work
 
 from nmt.corpus.aligned import read_aligned
@@ -45,7 +46,7 @@ def test_hostile_rows_are_rejected_and_others_translated(tmp_path, translator, k
         file.write_bytes(gzip.compress(lines) if kind == "gzip" else lines)
     (record,), out = run(file, tmp_path / "out", translator)
     assert record["counts"]["translated"] == len(HOSTILE)
-    bad = out.read("rejected/part-00000.parquet")
+    bad = first_part(out, "rejected")
     assert bad.column("id").to_pylist() == [1, 3, 5]
     assert bad.column("reason").to_pylist() == list(HOSTILE.values())
     sources = bad.column("source").to_pylist()
