@@ -27,7 +27,6 @@ _KEY = re.compile(
     r"|(?:account|access|api|secret|encryption)key$|^proxy"
 )
 _PAIR = re.compile(r"[;#&?]\s*([^=;#&?/]+)=")
-_USER = re.compile(r"(?<=//)[^/@\s\"']*@")
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -65,12 +64,6 @@ def refuse_secrets(uri: str) -> None:
             f"{scheme}://{'' if cut else host}/…: a URI must not hold credentials or {others}; "
             f"{credentials_hint(scheme)}"
         )
-
-
-def without_user(text: str) -> str:
-    """A message of a store or library, in which what stands before the host of a URI is left out:
-    it may be a password."""
-    return _USER.sub("…@", text)
 
 
 def credentials_hint(scheme: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nmt.credentials import credentials_hint, without_user
+from nmt.credentials import credentials_hint
 from nmt.errors import StoreAway, UnusableInput
 
 _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits, dots and hyphens"
@@ -50,7 +50,7 @@ def explain(
     Returns:
         UnusableInput where the user can mend it, otherwise StoreAway: it may pass.
     """
-    reason = without_user(" ".join(str(error).split()))
+    reason = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
         return UnusableInput(f"{uri}: no such file; check the path")
     for pattern, hint in _S3 if scheme == "s3" else _OTHERS:

@@ -32,7 +32,7 @@ from typing import IO, Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.credentials import refuse_secrets, without_user
+from nmt.credentials import refuse_secrets
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.refusals import explain

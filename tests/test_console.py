@@ -65,3 +65,12 @@ def test_a_hook_is_told_one_line(tmp_path) -> None:
     command = f'{sys.executable} -c "{write}"'
     assert notification.notify(command, report, 3, HOSTILE)
     assert (tmp_path / "told").read_text() == printable(HOSTILE)
+
+
+def test_no_password_of_a_uri_is_shown(capsys, monkeypatch) -> None:
+    address = "ray://KEY:SECRET@head:10001/x?"
+    say(f"joining {address}")
+    assert capsys.readouterr().err == "joining ray://…@head:10001/x?\n"
+    assert "SECRET" not in str(JobFailed(f"no proxy at http://:SECRET@[::1]:80 and {address}"))
+    for plain in ("s3://bucket/a:b@c", "abfs://container@account/x", "http://h:80/a@b", "a:b@c"):
+        assert printable(plain) == plain
