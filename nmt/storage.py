@@ -224,9 +224,7 @@ class Location:
                 except OSError as error:  # the region of a bucket is asked for at once
                     raise self._explanation(error) from None
                 except (pa.ArrowException, ValueError) as error:
-                    raise UnusableInput(
-                        f"{self}: not a usable URI: {without_user(str(error))}"
-                    ) from None
+                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
         return self.__dict__["_resolved"]
 
     @property
