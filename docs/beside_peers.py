@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nmt.cluster import MALLOC
+from nmt.cluster.connection import MALLOC
 
 _CORE, _BATCH, _BEAMS, _STEPS = "1", 64, (1, 5), 60
 _SHORTLIST = 20  # of each source token

@@ -22,7 +22,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings
 from nmt.shards.batches import Batch, choose_shapes, epoch_batches
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.optimizer import SummedAdam
 from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas, set_up_devices

@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 finished() {
     python - "$1" <<'END'
 import sys
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 sys.exit(not (Location(sys.argv[1]) / "_SUCCESS").is_file())
 END
@@ -41,7 +41,7 @@ if [ -n "${ADDRESS:-}" ]; then export RAY_API_SERVER_ADDRESS=$ADDRESS; fi
 # A night that was begun keeps its baseline; else it is the latest night that is finished.
 baseline=$(python - "$OUTPUT/$date" <<'END'
 import sys
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 begun = Location(sys.argv[1]) / "_job.json"
 print(begun.read_json()["settings"].get("baseline", "none") if begun.is_file() else "")

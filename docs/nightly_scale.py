@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from nmt.corpus.grammar import generate
+from nmt.grammar import generate
 
 JOBS = Path(__file__).parents[1] / "jobs"
 _FEW = 256  # rows of the job that measures start-up

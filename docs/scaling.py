@@ -59,7 +59,7 @@ def measure(data: str, assignments: list[str], rank: int, layout: Layout) -> dic
     from nmt.model.seq2seq import Seq2Seq
     from nmt.shards.batches import choose_shapes, epoch_batches
     from nmt.shards.dataset import Dataset
-    from nmt.storage import Location
+    from nmt.storage.location import Location
     from nmt.training.optimizer import SummedAdam
     from nmt.training.step import make_train_step
 
@@ -89,9 +89,9 @@ def decode(data: str, model: str, threads: int) -> dict[str, float]:
     from nmt.training.strategy import set_up_devices
 
     set_up_devices(threads, 1, False)
+    from nmt.inference.translator import load_model
     from nmt.shards.dataset import Dataset
-    from nmt.storage import Location
-    from nmt.translator import load_model
+    from nmt.storage.location import Location
 
     tables = Dataset.open(Location(data)).read("test", ["source"])
     texts = [text for table in tables for text in table["source"].to_pylist()]

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from nmt.cluster import MALLOC
+from nmt.cluster.connection import MALLOC
 
 
 class Clock:
@@ -62,7 +62,7 @@ def main() -> None:
     set_up_devices(1, 1, False)
     from nmt.configuration import resolve
     from nmt.shards.dataset import Dataset
-    from nmt.storage import Location
+    from nmt.storage.location import Location
     from nmt.training.loop import Training
 
     data, run, config, *assignments = sys.argv[1:]

@@ -21,7 +21,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _JOBS = Path(__file__).parents[1] / "jobs"
 

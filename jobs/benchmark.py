@@ -9,7 +9,7 @@ import typer
 from nmt import cli
 from nmt.console import result
 from nmt.presets import PRESETS
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 
 def benchmark(

@@ -13,7 +13,7 @@ from nmt.evaluation import job
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.ter import remark
 from nmt.evaluation.tokenizers import CHOICES
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 
 def evaluate(

@@ -10,9 +10,9 @@ import typer
 from nmt import cli
 from nmt.console import result
 from nmt.errors import UnusableInput
-from nmt.memory.generation import Generation, generations, unused
 from nmt.report.numbers import size
-from nmt.storage import Location
+from nmt.storage.location import Location
+from nmt.translation.cache.generations import Generation, generations, unused
 
 
 def memory(

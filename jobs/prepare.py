@@ -13,7 +13,7 @@ from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _DEFAULTS = DataSettings()
 _LANGUAGE = "the files' ending, or what the script of the text decides"

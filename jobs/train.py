@@ -10,7 +10,7 @@ from nmt import cli
 from nmt.configuration import resolve
 from nmt.console import result
 from nmt.presets import PRESETS
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 
 def train(
@@ -43,7 +43,7 @@ def train(
     address: cli.Address = None,
 ) -> None:
     """Train an attention translation model; run again to continue after an interruption."""
-    from nmt.training import job
+    from nmt.training.ray import job
 
     settings = resolve(
         preset=preset,

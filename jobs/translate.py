@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from nmt import cli, lease
+from nmt import cli
 from nmt.configuration import resolve
 from nmt.console import result, say
-from nmt.storage import Location
+from nmt.storage import lease
+from nmt.storage.location import Location
 
 
 def translate(

@@ -8,8 +8,8 @@ import typer
 
 from nmt import cli
 from nmt.console import result, say
-from nmt.storage import Location
-from nmt.translation.verification import verify
+from nmt.storage.location import Location
+from nmt.translation.verify.output import verify
 
 
 def check(

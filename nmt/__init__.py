@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nmt.version import __version__
 
 if TYPE_CHECKING:
-    from nmt.translator import Translation, Translator, load_model
+    from nmt.inference.translator import Translation, Translator, load_model
 
 __all__ = ["Translation", "Translator", "__version__", "load_model"]
 
@@ -24,7 +24,7 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     # On first use, so that importing a part of the package does not load TensorFlow.
     if name in __all__:
-        from nmt import translator
+        from nmt.inference import translator
 
         return getattr(translator, name)
     raise AttributeError(f"module 'nmt' has no attribute '{name}'")

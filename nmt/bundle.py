@@ -24,7 +24,7 @@ from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings, ModelSettings
-from nmt.storage import Location, format_json, hash_json
+from nmt.storage.location import Location, format_json, hash_json
 from nmt.version import __version__
 from nmt.vocabulary import Vocabulary, vocabulary_class
 from nmt.vocabulary import load as load_vocabulary

@@ -17,10 +17,10 @@ import typer
 from nmt.configuration import nearest, nearest_setting
 from nmt.console import say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
-from nmt.local_files import check_file
 from nmt.settings import Settings
-from nmt.storage import Location
-from nmt.uris import is_utf8, scheme_of
+from nmt.storage.local_files import check_file
+from nmt.storage.location import Location
+from nmt.storage.uri import is_utf8, scheme_of
 from nmt.yaml_text import read_yaml
 
 _INTERRUPTED = 130

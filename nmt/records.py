@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _SHOWN = 80  # characters of a message that come from the file
 _LARGEST = 2**53  # of counts: what every reader of JSON holds exactly

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _MOST_VALUES = 10_000  # of a file whose aliases are written out
 _MOST_BYTES = 1 << 20  # of a file

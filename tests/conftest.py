@@ -20,7 +20,7 @@ __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
 @pytest.fixture(autouse=True)
 def _impatient_again() -> Iterator[None]:
     """A job that began in one test's process leaves the next one no patience with stores."""
-    from nmt.storage import wait_for_stores
+    from nmt.storage.location import wait_for_stores
 
     yield
     wait_for_stores(0.0)
@@ -52,7 +52,7 @@ def saved_models(
 ) -> list[Path]:
     """Two MODEL folders of other random weights, for the demo dataset's vocabularies."""
     from nmt import bundle
-    from nmt.storage import Location
+    from nmt.storage.location import Location
 
     folder = tmp_path_factory.mktemp("models")
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary

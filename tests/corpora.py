@@ -11,7 +11,7 @@ from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.settings import DataSettings
 from nmt.shards import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _SUBJECTS = ("dog", "cat", "bird", "Child", "old man", "farmer", "queen")
 _VERBS = ("sees", "likes", "hears", "buys", "finds")

@@ -10,20 +10,20 @@ from typing import Any
 import pyarrow as pa
 
 from nmt import bundle
+from nmt.cluster.tasks import Tasks
 from nmt.evaluation.sentences import read_table
+from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.tasks import Tasks
-from nmt.translation.actor import Work, load_translator, translate_unit
-from nmt.translation.closing import close
-from nmt.translation.corpus import inspect
-from nmt.translation.incremental import make_plan, translate_units
+from nmt.storage.location import Location
+from nmt.translation.cache.job import make_plan, translate_units
+from nmt.translation.cache.steps import Drawing, Plan, draw_rows, translate_missing
+from nmt.translation.finalize import close
+from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
+from nmt.translation.outcome import Verdict
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
-from nmt.translation.stages import Drawing, Plan, draw_rows, translate_missing
-from nmt.translation.verdict import Verdict
-from nmt.translator import Translator
+from nmt.translation.worker import Work, load_translator, translate_unit
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import ray
 
-from nmt import cluster
+from nmt.cluster import connection
 from nmt.errors import JobFailed
 
 
@@ -26,7 +26,7 @@ def _environment() -> Iterator[None]:
 def refused(address: str | None) -> str:
     """The line with which a job ends that cannot connect."""
     with pytest.raises(JobFailed) as caught:
-        cluster.connect(address)
+        connection.connect(address)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -46,10 +46,10 @@ def starting(monkeypatch, answer: Any = None) -> list[dict[str, str]]:
 
 
 def test_own_is_what_nobody_named() -> None:
-    assert cluster.is_own(None)
-    assert cluster.is_own("local")
-    assert not cluster.is_own("auto")
-    assert not cluster.is_own("10.0.0.1:6379")
+    assert connection.is_own(None)
+    assert connection.is_own("local")
+    assert not connection.is_own("auto")
+    assert not connection.is_own("10.0.0.1:6379")
 
 
 @pytest.mark.parametrize("address", [None, "auto"])
@@ -115,7 +115,7 @@ def test_a_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path) -> None:
         assert "belongs to another user" in refused(None)
     theirs.rename(ours)
     assert not environments
-    cluster.connect(None)  # this user's own is closed to others
+    connection.connect(None)  # this user's own is closed to others
     assert ours.stat().st_mode & 0o777 == 0o700
 
 
@@ -132,8 +132,8 @@ def test_the_address_of_a_dashboard_is_no_cluster() -> None:
 
 def test_a_local_ray_has_time_to_start_its_own_token_and_our_niceness(monkeypatch) -> None:
     environments = starting(monkeypatch)
-    cluster.connect(None)
-    cluster.connect(None)
+    connection.connect(None)
+    connection.connect(None)
     first, second = environments
     assert first["RAY_worker_niceness"] == "0"
     assert int(first["RAY_raylet_start_wait_time_s"]) > 100
@@ -148,8 +148,8 @@ def test_what_the_environment_says_stays(monkeypatch) -> None:
     given |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "of another Ray"}
     os.environ.update(given)
     environments = starting(monkeypatch)
-    cluster.connect("auto")
-    cluster.connect(None)
+    connection.connect("auto")
+    connection.connect(None)
     joined, local = environments
     assert given.items() <= joined.items()
     assert "RAY_gcs_server_port_wait_time_s" not in joined

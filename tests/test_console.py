@@ -7,7 +7,7 @@ import pytest
 from nmt.console import activity, result, say
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.translation import notification
 
 ODD = ["runs/:x:/a", "[b]/c[/b]", "[red]x", "a  b", ":smile:", "[link=http://x]y[/link]", "日本/اب"]

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from nmt import exchange, lease
 from nmt.errors import JobFailed, UnusableInput
-from nmt.exchange import exchange_at
-from nmt.lease import check_owner, hold
-from nmt.storage import Location
+from nmt.storage import compare_and_swap, lease
+from nmt.storage.compare_and_swap import exchange_at
+from nmt.storage.lease import check_owner, hold
+from nmt.storage.location import Location
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.system), "settled"])
@@ -22,9 +22,9 @@ def place(request, tmp_path, monkeypatch) -> Location:
         request.getfixturevalue("s3")
         return Location(f"s3://nmt/lease {tmp_path.name}")
     if request.param == "settled":
-        monkeypatch.setattr(exchange, "_SETTLE_SECONDS", 0.2)
-        monkeypatch.setattr(exchange, "exchange_at", exchange._SettledExchange)
-        monkeypatch.setattr(lease, "exchange_at", exchange._SettledExchange)
+        monkeypatch.setattr(compare_and_swap, "_SETTLE_SECONDS", 0.2)
+        monkeypatch.setattr(compare_and_swap, "exchange_at", compare_and_swap._SettledExchange)
+        monkeypatch.setattr(lease, "exchange_at", compare_and_swap._SettledExchange)
     return Location(tmp_path / "out")
 
 
@@ -33,7 +33,7 @@ def test_of_many_one_replaces_a_version(place) -> None:
         barrier = threading.Barrier(6)
 
         def attempt(number: int, barrier: threading.Barrier = barrier) -> bool:
-            own = exchange.exchange_at(place / "x.json")
+            own = compare_and_swap.exchange_at(place / "x.json")
             _, version = own.read()
             barrier.wait()
             return own.replace(f"{number} {time.time_ns()}".encode(), version)
@@ -43,7 +43,7 @@ def test_of_many_one_replaces_a_version(place) -> None:
 
 
 def test_a_version_that_is_gone_is_not_replaced(place) -> None:
-    one, other = exchange.exchange_at(place / "x"), exchange.exchange_at(place / "x")
+    one, other = (compare_and_swap.exchange_at(place / "x") for _ in range(2))
     assert one.read() == (None, None)
     assert one.replace(b"a", None)
     assert not other.replace(b"b", None)
@@ -123,7 +123,7 @@ def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer
     """It takes every PUT, or none with a condition; then the last writer wins."""
     from botocore.exceptions import ClientError
 
-    monkeypatch.setattr(exchange, "_SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(compare_and_swap, "_SETTLE_SECONDS", 0.2)
     own = exchange_at(Location(f"s3://nmt/no conditions/{answer}"))
     put = own._client.put_object
 
@@ -179,8 +179,8 @@ def test_a_lease_is_no_large_object(tmp_path) -> None:
 
 
 def test_a_lock_is_private_and_is_not_waited_for_without_end(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(exchange, "_LOCK_SECONDS", 0.2, raising=False)
-    own = exchange.exchange_at(Location(tmp_path / "x.json"))
+    monkeypatch.setattr(compare_and_swap, "_LOCK_SECONDS", 0.2, raising=False)
+    own = compare_and_swap.exchange_at(Location(tmp_path / "x.json"))
     assert own.replace(b"a", None)
     lock = tmp_path / ".x.json.lock.tmp"
     assert lock.stat().st_mode & 0o777 == 0o600

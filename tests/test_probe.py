@@ -5,8 +5,8 @@ import os
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.probe import check_file, check_writable
-from nmt.storage import Location
+from nmt.storage.location import Location
+from nmt.storage.preflight import check_file, check_writable
 
 
 def test_a_folder_that_may_be_made(tmp_path) -> None:

@@ -11,11 +11,11 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation.failing import told
+from nmt.storage.location import Location
+from nmt.storage.uri import without_home
+from nmt.translation.failure_report import told
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
-from nmt.uris import without_home
 
 HOST, VALUE = "db7.internal.example", "value-of-the-environment"
 

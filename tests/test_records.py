@@ -19,16 +19,16 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.json_text import json_text, parse_json
-from nmt.memory.generation import depends_on, generations, open_generation
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location, hash_json
+from nmt.storage.location import Location, hash_json
 from nmt.training import validations
 from nmt.training.checkpoint_store import CheckpointStore
 from nmt.training.progress import Progress
+from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.output import Output
-from nmt.translation.survival import Attempts
-from nmt.translation.verification import verify
+from nmt.translation.quarantine import Attempts
+from nmt.translation.verify.output import verify
 
 DIGITS = "9" * 5000
 TEXTS = [
@@ -284,7 +284,7 @@ def laughs(levels: int) -> str:
     ids=range(13),
 )
 def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
-    from nmt.training.job import TrainRequest, _check_output
+    from nmt.training.ray.job import TrainRequest, _check_output
 
     file = tmp_path / "config.yaml"
     file.write_text(text, "utf-8", "surrogateescape")

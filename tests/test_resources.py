@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from nmt import resources
+from nmt.cluster import resources
+from nmt.cluster.resources import (
+    Share,
+    count_places,
+    describe,
+    share,
+    threads_per_worker,
+    wait_for_room,
+)
 from nmt.errors import JobFailed, UnusableInput
-from nmt.resources import Share, count_places, describe, share, threads_per_worker, wait_for_room
 
 
 def node(cpus: float, gpus: float = 0, alive: bool = True) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.credentials import refuse_secrets
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage import Location, hash_json
+from nmt.storage.credentials import refuse_secrets
+from nmt.storage.location import Location, hash_json
 
 
 def test_what_is_written_is_read(tmp_path) -> None:

@@ -18,14 +18,14 @@ from nmt.corpus.readers import open_pairs
 from nmt.errors import AllDamaged, UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
-from nmt.memory.generation import generations, open_generation
-from nmt.memory.keys import digest_of, keys_of
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.best import BestModels
 from nmt.training.checkpoint_store import CheckpointStore
+from nmt.translation.cache.generations import generations, open_generation
+from nmt.translation.cache.keys import digest_of, keys_of
 from nmt.translation.output import Output
-from nmt.translation.verification import verify
+from nmt.translation.verify.output import verify
 
 HOSTILE = [
     *("/etc/passwd", "../secret", "a/../../secret", "", ".", "a//b", "a/", "..", "a\0b", "a\nb"),
@@ -107,7 +107,7 @@ def test_the_temporary_name_of_a_file_cannot_be_foreseen(tmp_path, monkeypatch) 
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
-    monkeypatch.setattr("nmt.storage.secrets.token_hex", lambda _: "known")
+    monkeypatch.setattr("nmt.storage.location.secrets.token_hex", lambda _: "known")
     victim = tmp_path / "victim"
     victim.write_text("theirs")
     (tmp_path / ".b.known.tmp").symlink_to(victim)
@@ -305,7 +305,7 @@ def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
-    from nmt.exchange import exchange_at
+    from nmt.storage.compare_and_swap import exchange_at
 
     (tmp_path / "._lease.json.lock.tmp").symlink_to(tmp_path / "other")
     with pytest.raises((OSError, UnusableInput)):

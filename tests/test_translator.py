@@ -9,10 +9,10 @@ import nmt.model
 from nmt import bundle
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
+from nmt.inference.translator import Translator
 from nmt.report import fonts
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translator import Translator
+from nmt.storage.location import Location
 from nmt.vocabulary.special import EOS, UNK
 from nmt.vocabulary.words import build_words
 

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 import nmt
 from nmt.errors import UnusableInput
+from nmt.inference.translator import Translator
 from nmt.settings import ModelSettings
-from nmt.storage import Location
-from nmt.translator import Translator
+from nmt.storage.location import Location
 from nmt.vocabulary.special import EOS
 
 SOURCES = ["the dog sees a cat", "a cat", "", "the the dog sees", "sees a"]

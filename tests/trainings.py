@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.loop import Training
 from nmt.training.step import Outcome
 from nmt.training.strategy import Replicas

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nmt import cluster, resources
 from nmt.benchmark.meter import Meter, Work
+from nmt.cluster import connection, resources
 
 _FAREWELL = 10.0  # seconds that a worker has to clear up
 
@@ -42,7 +42,7 @@ def crew(ray: Any, room: Any, share: resources.Share, work: Work) -> Iterator[Ca
         try:
             return ray.get([getattr(meter, measure).remote(*arguments) for meter in meters])
         except RayError as error:
-            raise cluster.explained(error, "measuring") from error
+            raise connection.explained(error, "measuring") from error
 
     try:
         ask("start")

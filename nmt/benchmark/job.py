@@ -9,18 +9,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nmt import cluster, resources
 from nmt.benchmark.crew import crew
 from nmt.benchmark.figures import figures
 from nmt.benchmark.meter import Work
 from nmt.benchmark.request import BenchmarkRequest, check, check_splits
+from nmt.cluster import connection, resources
 from nmt.console import activity, say
 from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.report.numbers import counted
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.version import __version__
 
 _DEMO = 20_000  # pairs of the built-in grammar, where no dataset is named
@@ -51,9 +51,9 @@ def benchmark(request: BenchmarkRequest) -> dict[str, Any]:
         dataset, data = Dataset.open(request.data), str(request.data)
     check_splits(request, dataset)
     before = time.monotonic()
-    ray = cluster.connect(request.address)
+    ray = connection.connect(request.address)
     connected = time.monotonic() - before
-    own, count = cluster.is_own(request.address), request.workers
+    own, count = connection.is_own(request.address), request.workers
     share = resources.share(ray.nodes(), (count, count), int(request.use_gpu), own=own)
     say(f"measuring on {counted(count, 'worker')} with {share.describe()} each")
     work = Work(

@@ -15,7 +15,7 @@ from nmt.process import peak_bytes
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location, wait_for_stores
+from nmt.storage.location import Location, wait_for_stores
 from nmt.vocabulary.special import EOS, PAD
 
 _READ = 2000  # batches that are read
@@ -193,7 +193,7 @@ class Meter:
             ``tokens_per_second`` of target tokens; memory.
         """
         start = time.monotonic()
-        from nmt.translator import load_model
+        from nmt.inference.translator import load_model
 
         translator = load_model(model, self._work.settings.search, self._work.batch_size)
         texts = self._sentences()

@@ -10,10 +10,10 @@ from nmt import bundle, records
 from nmt.benchmark.plan import Plan
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
-from nmt.probe import check_file
 from nmt.settings import ModelSettings, Settings, check_search, check_sizes
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
+from nmt.storage.preflight import check_file
 from nmt.yaml_text import read_yaml
 
 

@@ -6,7 +6,7 @@ from nmt.corpus.formats import LINES
 from nmt.corpus.text_files import read_lines
 from nmt.corpus.text_limits import MOST_CHARACTERS, most_bytes
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 
 def read_aligned(

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.local_files import check_file
-from nmt.storage import Location
+from nmt.storage.local_files import check_file
+from nmt.storage.location import Location
 
 HEAD = 1 << 16  # bytes by which `sniff` judges
 

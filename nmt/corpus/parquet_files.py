@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.schemas import cast
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.

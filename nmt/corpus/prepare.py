@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.cluster import connect
+from nmt.cluster.connection import connect
+from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
 from nmt.console import activity, say
 from nmt.corpus.encoding import Encoded, encode_unit, learn_vocabulary
@@ -25,8 +26,7 @@ from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
 from nmt.errors import UnusableInput
 from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
-from nmt.storage import Location, hash_json
-from nmt.units import run_units
+from nmt.storage.location import Location, hash_json
 from nmt.vocabulary import vocabulary_class
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started

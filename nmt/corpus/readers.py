@@ -16,7 +16,7 @@ from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
 from nmt.corpus.parquet_files import open_parquet, read_batches
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _FIELDS = 3  # of a line: if it is cut off in the first two, one of them is longer than it may be
 

@@ -13,7 +13,7 @@ from nmt.corpus.text_limits import most_bytes
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.settings import DataSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")

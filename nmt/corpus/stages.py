@@ -28,7 +28,7 @@ from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, s
 from nmt.languages import count_scripts
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.vocabulary import Vocabulary, vocabulary_class
 
 STAGING = "_staging"
@@ -211,7 +211,7 @@ def _standardiser(vocabulary: type[Vocabulary]) -> Callable[[str], str]:
 def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
     """The raw pairs of a unit, from its staged file or from the built-in grammar."""
     if plan.demo:
-        from nmt.corpus.grammar import generate
+        from nmt.grammar import generate
 
         pairs = generate(plan.settings.seed, unit.start, unit.count)
         for number, pair in enumerate(pairs, start=unit.start):

@@ -20,7 +20,7 @@ from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import Sentence
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _SAMPLED = 2000  # changed sentences among which those that changed most are looked for
 

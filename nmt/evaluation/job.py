@@ -19,12 +19,12 @@ from nmt.console import activity, say
 from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
-from nmt.evaluation import rates, samples, suspicion
+from nmt.evaluation import quality_checks, rates, samples
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
-from nmt.evaluation.forms import Form, forms_in
 from nmt.evaluation.lengths import Beside, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
+from nmt.evaluation.normalization import Form, forms_in
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
@@ -32,7 +32,7 @@ from nmt.evaluation.sentences import References, Sentence, chunks
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
 from nmt.segmentation import count_words, split_words
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.version import __version__
 
 _HEATMAPS = 16  # of the candidate's, on the page
@@ -87,7 +87,7 @@ class _System:
     lengths: array[int] = field(default_factory=_numbers)
     sources: array[int] = field(default_factory=_numbers)
     sums: dict[str, Any] = field(default_factory=dict)
-    worst: list[suspicion.Suspect] = field(default_factory=list)
+    worst: list[quality_checks.Suspect] = field(default_factory=list)
     spaced: int = 0
 
     def read(self, where: References) -> None:
@@ -96,8 +96,8 @@ class _System:
         for chunk in chunks(self.output.sentences(where)):
             measures = Measures.of(chunk)
             self.sums = rates.added([self.sums, rates.sums(measures)])
-            found = suspicion.suspects(measures, [sentence.row for sentence in chunk])
-            self.worst = suspicion.worst(chain(self.worst, found))
+            found = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
+            self.worst = quality_checks.worst(chain(self.worst, found))
             scored = []
             for position, sentence in enumerate(chunk, place):
                 if references := sentence.complete:

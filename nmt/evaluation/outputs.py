@@ -15,7 +15,7 @@ from nmt.corpus.columns import is_text
 from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _FORMAT_VERSION = 1
 

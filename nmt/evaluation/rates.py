@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nmt.evaluation.measures import Measures
-from nmt.evaluation.suspicion import reasons
+from nmt.evaluation.quality_checks import reasons
 
 _DIGITS = 12  # significant; the order in which sums were added up shows in those behind them
 

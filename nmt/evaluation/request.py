@@ -14,7 +14,7 @@ from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
 from nmt.languages import UNDETERMINED
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 KIND = "evaluation"  # of the report.json
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nmt.evaluation.quality_checks import Suspect
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
-from nmt.evaluation.suspicion import Suspect
 
 _SAMPLES = 200  # sentences on the page
 

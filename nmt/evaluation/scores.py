@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
-from nmt.evaluation.forms import RAW, Form
+from nmt.evaluation.normalization import RAW, Form
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 from nmt.evaluation.tokenizers import BETWEEN_BLANKS

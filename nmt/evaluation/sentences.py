@@ -16,7 +16,7 @@ from nmt.corpus.parquet_files import read_whole
 from nmt.corpus.text_limits import MOST_CHARACTERS, excess
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _ID = "id"
 _COLUMNS = (

@@ -14,7 +14,7 @@ from nmt.configuration import validated
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
 from nmt.shards.row_groups import RowGroup, row_groups
-from nmt.storage import Location, hash_json
+from nmt.storage.location import Location, hash_json
 from nmt.vocabulary import Vocabulary, load
 from nmt.vocabulary.lexicon import CELLS, Lexicon
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.parquet_files import read_whole
 from nmt.errors import UnusableInput
-from nmt.storage import Location, hash_stream
+from nmt.storage.location import Location, hash_stream
 
 
 class RowGroup(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 ROW_GROUP_ROWS = 4096
 

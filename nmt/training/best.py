@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from nmt.settings import Metric
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.insistence import STORE_ERRORS
 from nmt.training.metric import score_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from nmt import tensors
 from nmt.json_text import json_text
 from nmt.model.seq2seq import Seq2Seq
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.optimizer import SummedAdam
 from nmt.training.progress import Progress
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nmt import records
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.insistence import STORE_ERRORS, insist
 
 MANIFEST = "checkpoint.json"

@@ -20,7 +20,7 @@ def insist(what: str, action: Callable[[], object], say: Callable[[str], None]) 
     """Do something with a store, again after a pause where it fails.
 
     Refusals are tried again, too: credentials are renewed, disks are cleared. For a remote store
-    that is away an attempt itself waits (`nmt.storage.wait_for_stores`), and there is one only.
+    that is away an attempt itself waits (see `wait_for_stores`), and there is one only.
 
     Args:
         what: is being stored, for messages.

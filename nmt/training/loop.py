@@ -16,6 +16,7 @@ import keras
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
 from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report import picture
 from nmt.report.numbers import seconds as duration
@@ -23,23 +24,22 @@ from nmt.report.numbers import short
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
-from nmt.training import checkpoint, spoiled
+from nmt.storage.location import Location
+from nmt.training import checkpoint, nonfinite
 from nmt.training.best import BestModels
-from nmt.training.candidate import Candidate
+from nmt.training.evaluation_model import Candidate
 from nmt.training.insistence import STORE_ERRORS, insist
-from nmt.training.interval import Interval
 from nmt.training.metric import score_of, shown
 from nmt.training.optimizer import SummedAdam
-from nmt.training.pace import Pace
 from nmt.training.precision import dtype_policy
 from nmt.training.progress import FIRST_LOSS_SCALE, LEAST_LOSS_SCALE, Progress, better
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
+from nmt.training.running_metrics import Interval
 from nmt.training.schedule import learning_rate
 from nmt.training.step import Outcome, Wishes, make_train_step
 from nmt.training.strategy import Replicas
+from nmt.training.time_left import Pace
 from nmt.training.validation import Validation, Validator
-from nmt.translator import Translator
 from nmt.vocabulary.lexicon import Lexicon
 
 
@@ -258,14 +258,14 @@ class Training:
         if training.precision == "float16":
             progress.rescale(outcome.skipped)
         hopeless = progress.loss_scale < LEAST_LOSS_SCALE
-        if not hopeless and not spoiled.is_spoiled(outcome, training.precision):
+        if not hopeless and not nonfinite.is_spoiled(outcome, training.precision):
             progress.spoiled = 0
             return
         progress.spoiled += 1
         happened = f"gradients are no numbers at step {progress.step}"
         if self.replicas.rank == 0:
             self.hooks.rest()
-            happened = spoiled.record(
+            happened = nonfinite.record(
                 self.dataset,
                 self.shapes,
                 training,
@@ -275,7 +275,7 @@ class Training:
                 self.hooks.say,
             )
         skips = training.on_nan == "skip"
-        if hopeless or not skips or progress.spoiled > spoiled.MOST_IN_A_ROW:
+        if hopeless or not skips or progress.spoiled > nonfinite.MOST_IN_A_ROW:
             raise Diverged(
                 f"{happened}; lower training.learning_rate or training.clip_norm"
                 + ("" if training.precision == "float32" else ", set training.precision=float32")

@@ -64,7 +64,7 @@ def preview(
 
 def state_bytes(parameters: int, training: TrainingSettings) -> int:
     """Memory of what a replica keeps from step to step, and of the gradients."""
-    # An update in stages (nmt.training.staged) keeps sums of gradients beside those of a batch.
+    # Accumulation (nmt.training.accumulation) keeps sums of gradients beside those of a batch.
     staged = training.accumulate > 1 or training.precision == "float16" or training.on_nan == "skip"
     # Weights, gradients, Adam's two moments; the average; the sums.
     copies = 4 + bool(training.ema_decay) + staged

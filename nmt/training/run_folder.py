@@ -13,7 +13,7 @@ from nmt import records
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.report.learning_curve import learning_curve
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training import validations
 
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training

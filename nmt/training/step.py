@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
+from nmt.training.accumulation import Gathered
 from nmt.training.loss import objective
 from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.precision import make_features
-from nmt.training.staged import Gathered
 from nmt.training.strategy import Replicas
 
 _IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from nmt.evaluation.forms import forms_of
+from nmt.evaluation.normalization import forms_of
 from nmt.evaluation.scores import Scorer, signatures
+from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.segmentation import count_words
@@ -19,7 +20,6 @@ from nmt.settings import DataSettings
 from nmt.shards.batches import Batch, Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
-from nmt.translator import Translator
 
 _ROWS = 64  # sentences of one validation batch
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _COLUMNS = (
     *("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best"),

@@ -8,27 +8,28 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nmt import bundle, cluster, records, resources
+from nmt import bundle, records
+from nmt.cluster import connection, resources
+from nmt.cluster.parallel_map import ActorPool, stream_units
+from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
-from nmt.lease import HeldLease, check_owner, hold
-from nmt.probe import check_writable
 from nmt.report.numbers import counted
-from nmt.storage import wait_for_stores
-from nmt.tasks import Tasks
-from nmt.translation.actor import DecodeActor, Work
-from nmt.translation.closing import close
-from nmt.translation.corpus import InputCorpus, Unit, inspect
-from nmt.translation.failing import told
-from nmt.translation.incremental import make_plan, translate_units
+from nmt.storage.lease import HeldLease, check_owner, hold
+from nmt.storage.location import wait_for_stores
+from nmt.storage.preflight import check_writable
+from nmt.translation.cache.job import make_plan, translate_units
+from nmt.translation.cache.steps import MemoryActor, Plan
+from nmt.translation.failure_report import told
+from nmt.translation.finalize import close
+from nmt.translation.input.corpus import InputCorpus, Unit, inspect
 from nmt.translation.notification import notify
+from nmt.translation.outcome import Verdict
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
-from nmt.translation.stages import MemoryActor, Plan
-from nmt.translation.verdict import Verdict
-from nmt.units import ActorPool, stream_units
+from nmt.translation.worker import DecodeActor, Work
 
 _SMALL = 20_000  # rows; more are worth an actor a core
 
@@ -104,7 +105,7 @@ def _decode(
         say(f"{len(committed)} of {len(units)} units are done already")
     if not waiting:
         return
-    ray = cluster.connect(request.address)
+    ray = connection.connect(request.address)
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
     if request.memory is not None:
         numbers = frozenset(unit.number for unit in waiting)
@@ -189,7 +190,7 @@ def _pool(
     """Actors on the cluster: as many as asked; else one, or one a core for many rows."""
     total, largest = resources.cpus(ray)
     gpus = request.gpus_per_actor
-    if cluster.is_own(request.address) and gpus > ray.cluster_resources().get("GPU", 0):
+    if connection.is_own(request.address) and gpus > ray.cluster_resources().get("GPU", 0):
         raise UnusableInput(
             f"--gpus-per-actor {gpus:g}: this machine has no such GPUs for Ray; leave the option "
             "out, or name a cluster with --address"
@@ -199,7 +200,7 @@ def _pool(
     else:
         least = most = total if rows > _SMALL else 1
         useful = min(rows // _SMALL, items)
-        if total < useful and not cluster.is_own(request.address):
+        if total < useful and not connection.is_own(request.address):
             say(
                 f"the cluster has {counted(total, 'CPU')} now, and so many actors it gets; if it "
                 f"can grow, --actors {total}:{useful} lets the pool grow with it"

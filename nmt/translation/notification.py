@@ -11,7 +11,7 @@ import sys
 from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.printable import printable
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 _PATIENCE = 60.0  # seconds that a hook may take
 

@@ -24,12 +24,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt import lease, records
+from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import read_heatmaps
-from nmt.storage import Location
-from nmt.translation.corpus import Unit
+from nmt.storage import lease
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import Unit
 
 FOLDERS = ("translations", "rejected", "alignments")
 # In the name of a file: none of them means anything to a file system or a shell.
@@ -98,7 +99,7 @@ class Output:
         return self.location / "_scratch"
 
     def efforts(self) -> list[dict[str, Any]]:
-        """What was decoded for a memory, record by record; see `nmt.translation.effort`."""
+        """What was decoded for a memory, record by record; see `decode_statistics`."""
         files = self.scratch.files(".json")
         return [file.read_json() for file in files if file.name.startswith("decoded-")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nmt import bundle, lease
+from nmt import bundle
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.columns import is_text
@@ -15,11 +15,12 @@ from nmt.evaluation.alarms import Limits
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
+from nmt.inference.unknown_words import read_dictionary
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
-from nmt.storage import Location
+from nmt.storage import lease
+from nmt.storage.location import Location
 from nmt.translation import notification
-from nmt.translation.corpus import InputCorpus
-from nmt.translation.unknown import read_dictionary
+from nmt.translation.input.corpus import InputCorpus
 
 FORMAT_VERSION = 1
 _OWN_COLUMNS = (

@@ -7,13 +7,13 @@ import pytest
 from models import TINY
 from ray.exceptions import ActorDiedError, RayTaskError
 
-from nmt import cluster
 from nmt.benchmark.crew import crew
 from nmt.benchmark.job import benchmark
 from nmt.benchmark.meter import Work
 from nmt.benchmark.request import BenchmarkRequest
+from nmt.cluster import connection
+from nmt.cluster.resources import Share
 from nmt.errors import JobFailed, UnusableInput
-from nmt.resources import Share
 from nmt.settings import Settings
 
 WORK = Work("data", Settings(), 1, 1, 1, 1)
@@ -129,7 +129,7 @@ def request_(demo_dataset) -> Any:
 
 
 def test_gpus_that_a_machine_lacks_are_refused(request_, monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: Ray({}, gpus=1))
+    monkeypatch.setattr(connection, "connect", lambda _: Ray({}, gpus=1))
     with pytest.raises(UnusableInput) as caught:
         benchmark(request_(workers=2, use_gpu=True))
     assert str(caught.value) == (
@@ -140,7 +140,7 @@ def test_gpus_that_a_machine_lacks_are_refused(request_, monkeypatch) -> None:
 
 def test_a_cluster_without_room_is_not_waited_for_for_ever(request_, monkeypatch, capsys) -> None:
     ray = Ray({}, room=False)
-    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    monkeypatch.setattr(connection, "connect", lambda _: ray)
     with pytest.raises(JobFailed, match=r"no room for 9 workers with 1 CPU and 1 GPU each"):
         benchmark(request_(workers=9, use_gpu=True, address="somewhere:1"))
     assert ray.told == [("room", "removed")]

@@ -17,13 +17,13 @@ from models import TINY, bfloat16
 from nmt.benchmark import job, meter
 from nmt.benchmark.meter import Meter, Work
 from nmt.errors import UnusableInput
+from nmt.inference.translator import Translator
 from nmt.settings import Settings
 from nmt.shards.batches import choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training import step, strategy
 from nmt.training.step import Outcome
-from nmt.translator import Translator
 from nmt.vocabulary.special import PAD
 
 STEPS = 4

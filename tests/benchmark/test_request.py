@@ -9,12 +9,13 @@ import yaml
 from corpora import make
 from models import TINY
 
-from nmt import bundle, cluster
+from nmt import bundle
 from nmt.benchmark.job import benchmark
 from nmt.benchmark.request import BenchmarkRequest, measured_settings
+from nmt.cluster import connection
 from nmt.errors import UnusableInput
 from nmt.settings import Settings, TrainingSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 TRAINED = {"batch_tokens": 777, "accumulate": 3, "precision": "bfloat16", "label_smoothing": 0.1}
 
@@ -93,7 +94,7 @@ def refused(**request: Any) -> str:
 def test_what_would_fail_in_the_end_is_refused_before_ray_starts(
     demo_dataset, saved_models, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     data = demo_dataset.location
     (tmp_path / "file").write_text("x")
     assert "a folder; name a file" in refused(data=data, output=Location(tmp_path))

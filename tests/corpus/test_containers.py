@@ -13,8 +13,8 @@ import pytest
 
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
-from nmt.storage import Location
-from nmt.translation.corpus import inspect, read_unit
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import inspect, read_unit
 from nmt.vocabulary.lexicon import Lexicon
 
 

@@ -16,7 +16,7 @@ import pytest
 from nmt.corpus.formats import ENTRIES, LINES, PAIRS, SENTENCES, detect
 from nmt.corpus.text_files import read_lines
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 TEXT = b"a b\tx\nc\ty\n"
 

@@ -5,14 +5,14 @@ from itertools import islice, pairwise
 
 import pytest
 
-from nmt.corpus.grammar import SentencePair, compounds, generate, lexicon, relatives, sentences
-from nmt.corpus.grammar import modifiers as mod
-from nmt.corpus.grammar import morphology as m
-from nmt.corpus.grammar.clauses import FUTURE, MODALS, PAST, PERFECT, PRESENT, PROGRESSIVE, WANT
-from nmt.corpus.grammar.complements import FRAMES, clause_of
-from nmt.corpus.grammar.lexicon import ADJECTIVES, CITIES, NAMES, NOUNS, PLACES
-from nmt.corpus.grammar.phrases import Draw, pronoun
-from nmt.corpus.grammar.tokens import render
+from nmt.grammar import SentencePair, compounds, generate, lexicon, relatives, sentences
+from nmt.grammar import modifiers as mod
+from nmt.grammar import morphology as m
+from nmt.grammar.clauses import FUTURE, MODALS, PAST, PERFECT, PRESENT, PROGRESSIVE, WANT
+from nmt.grammar.complements import FRAMES, clause_of
+from nmt.grammar.lexicon import ADJECTIVES, CITIES, NAMES, NOUNS, PLACES
+from nmt.grammar.phrases import Draw, pronoun
+from nmt.grammar.tokens import render
 
 VERBS = {" ".join((verb.base, *verb.particle)): verb for verb in FRAMES}
 

@@ -18,7 +18,7 @@ from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
 from nmt.shards import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.vocabulary import UNK
 
 SPLITS = ("train", "valid", "test")
@@ -320,9 +320,9 @@ def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
                 source=f"the {seed} dog {number} .", target=f"Hund {number}", alignment="2-0 3-1"
             )
 
-    stub = ModuleType("nmt.corpus.grammar")
+    stub = ModuleType("nmt.grammar")
     stub.generate = generate  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "nmt.corpus.grammar", stub)
+    monkeypatch.setitem(__import__("sys").modules, "nmt.grammar", stub)
     dataset = make(tmp_path / "o", {"shard_rows": 70, "seed": 3}, demo=200)
     found = [row for split in SPLITS for row in rows(dataset, split)]
     assert len(found) == 200

@@ -13,7 +13,7 @@ import pytest
 from nmt.corpus.formats import readable
 from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 TEXT = b"a b\tx\nc\ty\tattribution\nd\te\n"
 ROWS = [RawRow(1, b"a b", b"x"), RawRow(2, b"c", b"y"), RawRow(3, b"d", b"e")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from corpora import make, rows
 
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 DATA = Path(os.environ.get("NMT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

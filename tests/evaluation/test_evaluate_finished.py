@@ -21,7 +21,7 @@ from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import Scorer
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.vocabulary.words import build_words
 
 SOURCES = [b"The dog sleeps.", b"", b"\xffbroken", b"A cat.", b"word " * 200, b"The old dog sees."]

@@ -15,11 +15,11 @@ from nmt import bundle
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
 from nmt.shards import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.validation import Validator
-from nmt.translator import Translator
 
 _WHO = ("dog", "犬"), ("cat", "猫"), ("bird", "鳥"), ("child", "子供"), ("queen", "女王")
 _WHAT = ("sees", "を見る"), ("likes", "が好きだ"), ("buys", "を買う"), ("hears", "を聞く")

@@ -8,7 +8,7 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
-from nmt.evaluation.forms import Form
+from nmt.evaluation.normalization import Form
 from nmt.evaluation.scores import Scorer, sentence_chrf
 from nmt.evaluation.significance import paired_p_value
 from nmt.evaluation.ter import LONGEST, edit_distance, remark

@@ -8,9 +8,9 @@ import pytest
 
 from nmt.evaluation.comparison import LISTED, most_different, paired
 from nmt.evaluation.measures import Measures, repeats
+from nmt.evaluation.quality_checks import Suspect, reasons, suspects, worst
 from nmt.evaluation.rates import added, rates, sums
 from nmt.evaluation.sentences import Sentence, chunks
-from nmt.evaluation.suspicion import Suspect, reasons, suspects, worst
 
 
 def sentence(row: int = 0, **changes: Any) -> Sentence:

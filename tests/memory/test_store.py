@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.memory.generation import depends_on, generations, open_generation, unused
-from nmt.memory.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
-from nmt.memory.store import Memory
 from nmt.settings import SearchSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
+from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
+from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
+from nmt.translation.cache.store import Memory
 
 SCHEMA = pa.schema({"translation": pa.string()})
 

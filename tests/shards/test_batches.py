@@ -22,7 +22,7 @@ from nmt.shards.batches import (
     prefetch,
 )
 from nmt.shards.row_groups import row_groups
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 ROWS = 530

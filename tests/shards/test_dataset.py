@@ -11,7 +11,7 @@ from corpora import make, pair_lines, rows, write_lines
 from nmt.errors import UnusableInput
 from nmt.shards import Dataset
 from nmt.shards.schema import ROW_GROUP_ROWS, write_part
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ import pytest
 from commands import ROOT, TINY, command, run
 from ray_head import QUIET, environment
 
-from nmt.storage import Location
-from nmt.translation.verification import verify
+from nmt.storage.location import Location
+from nmt.translation.verify.output import verify
 
 pytestmark = pytest.mark.system
 

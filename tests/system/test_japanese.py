@@ -12,7 +12,7 @@ import yaml
 from commands import ROOT, run
 
 from nmt.evaluation.tokenizers import tokenizer_for
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training import validations
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

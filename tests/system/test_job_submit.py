@@ -20,7 +20,7 @@ from processes import descendants, is_alive
 from ray_head import RayHead, environment, free_port
 from s3 import SECRET, S3Server
 
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 pytestmark = pytest.mark.system
 

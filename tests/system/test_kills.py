@@ -22,8 +22,8 @@ from rounding import SCORE
 from s3 import S3Server
 
 from nmt import bundle
-from nmt.storage import Location
-from nmt.translation.verification import verify
+from nmt.storage.location import Location
+from nmt.translation.verify.output import verify
 
 pytestmark = pytest.mark.system
 

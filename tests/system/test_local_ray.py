@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 
 PROGRAM = """
 import json, os, pathlib, time
-from nmt import cluster
+from nmt.cluster import connection
 from processes import listeners
 
 home = pathlib.Path.home()
@@ -37,7 +37,7 @@ def open_to_others(path):
 
 
 def start():
-    ray = cluster.connect(None)
+    ray = connection.connect(None)
 
     @ray.remote
     def worker():

@@ -13,7 +13,7 @@ from ray_head import RayHead, environment
 from rounding import SCORE
 from s3 import SECRET, S3Server
 
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 pytestmark = pytest.mark.system
 

@@ -18,7 +18,7 @@ from s3 import SECRET, S3Server
 
 from nmt.errors import UnusableInput
 from nmt.settings import GateSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.translation.notification import notify
 
 pytestmark = pytest.mark.system

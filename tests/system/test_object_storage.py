@@ -17,11 +17,11 @@ from s3 import READER_SECRET, SECRET, S3Server
 from nmt.errors import AllDamaged, UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
-from nmt.probe import check_writable
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
+from nmt.storage.location import Location
+from nmt.storage.preflight import check_writable
 from nmt.training.checkpoint_store import CheckpointStore
-from nmt.translation.verification import verify
+from nmt.translation.verify.output import verify
 
 pytestmark = pytest.mark.system
 

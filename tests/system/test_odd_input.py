@@ -11,7 +11,7 @@ from corpora import ODD_LINES, REJECTED_LINES
 from ray_head import RayHead
 from s3 import S3Server
 
-from nmt.storage import Location
+from nmt.storage.location import Location
 
 pytestmark = pytest.mark.system
 

@@ -14,7 +14,7 @@ from trainings import assert_same, instant, lines_of, training, validations_of
 
 from nmt import bundle
 from nmt.errors import StoreAway
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.best import BestModels
 from nmt.training.loop import Training
 from nmt.training.validation import Validation

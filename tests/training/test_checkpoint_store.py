@@ -11,7 +11,7 @@ import pytest
 from s3 import S3Server
 
 from nmt.errors import AllDamaged, NotStored
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training import insistence
 from nmt.training.checkpoint_store import MANIFEST, CheckpointStore
 
@@ -129,7 +129,7 @@ from pathlib import Path
 import pytest
 import test_checkpoint_store as case
 from nmt.errors import NotStored
-from nmt.storage import Location
+from nmt.storage.location import Location
 case.insistence.PAUSES = (0.05, 0.1)
 disk = Path(sys.argv[1])
 stored = case.Stored(Location(disk / "run"))

@@ -27,8 +27,8 @@ from trainings import (
 from nmt import bundle
 from nmt.errors import Diverged, NotStored, StoreAway
 from nmt.shards.batches import batch_ids
-from nmt.storage import Location
-from nmt.training import insistence, spoiled
+from nmt.storage.location import Location
+from nmt.training import insistence, nonfinite
 from nmt.training.loop import Training
 
 EVERY_STEP = {"checkpoint_minutes": 1e-9}
@@ -245,7 +245,7 @@ def test_a_store_that_fails_hides_no_numbers_that_are_none(
             raise StoreAway("s3://b/x: the store failed")
             yield
 
-        monkeypatch.setattr(spoiled, "batch_ids", away)
+        monkeypatch.setattr(nonfinite, "batch_ids", away)
         expected = r"batch 1; its pairs could not be read\); lower training\.learning_rate"
     with pytest.raises(Diverged, match=expected):
         work.run()

@@ -18,15 +18,18 @@ import yaml
 from corpora import make
 from models import TINY
 
-from nmt import bundle, cluster, lease
+from nmt import bundle
+from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
-from nmt.storage import Location
-from nmt.training import job, validations
-from nmt.training.job import TrainRequest, train
+from nmt.storage import lease
+from nmt.storage.location import Location
+from nmt.training import validations
 from nmt.training.progress import Progress
+from nmt.training.ray import job
+from nmt.training.ray.job import TrainRequest, train
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def refused(request: TrainRequest) -> str:
 def test_a_model_to_begin_with_must_be_of_the_same_kind(
     demo_dataset, model, tmp_path, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = tmp_path / "run"
     train(asked(demo_dataset, output, init_from=model), dry_run=True)
     said = capsys.readouterr().err
@@ -79,7 +82,7 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
 
 
 def test_three_way_tying_needs_a_joint_vocabulary(demo_dataset, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     tied = {"tie_embeddings": "three-way", "embedding_dim": 16, "readout_units": 16}
     line = refused(asked(demo_dataset, tmp_path / "run", model=tied))
     assert "prepare it with --joint-vocabulary" in line
@@ -90,7 +93,7 @@ def test_three_way_tying_needs_a_joint_vocabulary(demo_dataset, tmp_path, monkey
 
 def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monkeypatch) -> None:
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
-    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    monkeypatch.setattr(connection, "connect", lambda _: ray)
     request = asked(demo_dataset, tmp_path / "run", use_gpu=True, devices=2)
     with pytest.raises(UnusableInput, match=r"2 GPUs each asked for, this machine has 0"):
         train(request)
@@ -101,7 +104,7 @@ def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monk
 def test_several_cpus_in_each_of_several_workers_are_refused(
     demo_dataset, tmp_path, monkeypatch, workers
 ) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     line = refused(asked(demo_dataset, tmp_path / "run", workers=workers, devices=2))
     assert line.startswith("--devices-per-worker 2: ")
     assert "add --use-gpu, or give --devices-per-worker 1" in line
@@ -116,9 +119,9 @@ def machine(monkeypatch) -> Callable[[int], None]:
     def have(gpus: int) -> None:
         resources = {"CPU": 8.0, "GPU": float(gpus)}
         ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": resources}])
-        monkeypatch.setattr(cluster, "connect", lambda _: ray)
+        monkeypatch.setattr(connection, "connect", lambda _: ray)
         trainer = SimpleNamespace(fit=lambda *_: None)
-        monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
+        monkeypatch.setitem(sys.modules, "nmt.training.ray.trainer", trainer)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
 
     return have
@@ -158,7 +161,7 @@ def test_a_dry_run_leaves_the_gpus_alone(demo_dataset, tmp_path, machine, monkey
 
 def test_the_driver_of_a_training_needs_no_tensorflow() -> None:
     """It would take seconds, memory, and that of GPUs that are the workers'."""
-    code = "import sys, nmt.training.ray_trainer; print('tensorflow' in sys.modules)"
+    code = "import sys, nmt.training.ray.trainer; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -167,10 +170,10 @@ def test_the_driver_of_a_training_needs_no_tensorflow() -> None:
 def fitted(monkeypatch) -> list[Any]:
     """The leases under which trainings took place; they take no time and need no Ray."""
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
-    monkeypatch.setattr(cluster, "connect", lambda _: ray)
+    monkeypatch.setattr(connection, "connect", lambda _: ray)
     found: list[Any] = []
     trainer = SimpleNamespace(fit=lambda *arguments: found.append(arguments[-1]))
-    monkeypatch.setitem(sys.modules, "nmt.training.ray_trainer", trainer)
+    monkeypatch.setitem(sys.modules, "nmt.training.ray.trainer", trainer)
     return found
 
 
@@ -204,7 +207,7 @@ def test_what_another_job_finished_in_the_meantime_is_done(
     demo_dataset, tmp_path, fitted, monkeypatch, capsys
 ) -> None:
     request = asked(demo_dataset, tmp_path / "run", training={"epochs": 2})
-    ray = cluster.connect(None)
+    ray = connection.connect(None)
 
     def finish(_: str | None) -> Any:
         config = job.yaml.safe_dump(job._config(request, demo_dataset))
@@ -213,14 +216,14 @@ def test_what_another_job_finished_in_the_meantime_is_done(
         (request.output / "status.json").write_json(dataclasses.asdict(progress))
         return ray
 
-    monkeypatch.setattr(cluster, "connect", finish)
+    monkeypatch.setattr(connection, "connect", finish)
     train(request)
     assert fitted == []
     assert "already ended (2 epochs)" in capsys.readouterr().err
 
 
 def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     training = {"epochs": 9, "max_minutes": 10.0}
     request = asked(demo_dataset, tmp_path / "run", training=training)
     progress = Progress(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
@@ -255,7 +258,7 @@ def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_
 def test_validations_that_were_scored_otherwise_are_not_continued(
     demo_dataset, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = Location(tmp_path / "run")
     names, found = ("valid_loss", "accuracy", "bleu", "chrf", "seconds"), signatures("13a")
     line: dict[str, Any] = {"step": 1, "epoch": 0, "best": True, **dict.fromkeys(names, 1.0)}

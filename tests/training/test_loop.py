@@ -25,11 +25,11 @@ from trainings import (
 
 from nmt import bundle
 from nmt.errors import JobFailed
+from nmt.inference.translator import Translator, load_model
 from nmt.settings import SearchSettings
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training.loop import Training
 from nmt.training.step import Outcome
-from nmt.translator import Translator, load_model
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from nmt.settings import Settings
-from nmt.storage import Location
-from nmt.training import observers
-from nmt.training.job import TrainRequest
-from nmt.training.observers import GAUGES, MlflowRun, Observers
+from nmt.storage.location import Location
+from nmt.training import loggers
+from nmt.training.loggers import GAUGES, MlflowRun, Observers
+from nmt.training.ray.job import TrainRequest
 
 
 class Listener:
@@ -34,7 +34,7 @@ def request(folder: Path) -> TrainRequest:
 
 def test_one_that_fails_is_dropped_and_the_others_go_on(monkeypatch, tmp_path, capsys) -> None:
     good, bad = Listener(), Listener(fails=True)
-    monkeypatch.setattr(observers, "Gauges", lambda run: bad)
+    monkeypatch.setattr(loggers, "Gauges", lambda run: bad)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     all_of_them = Observers(request(tmp_path))
     all_of_them._present.append(good)
@@ -55,7 +55,7 @@ def test_gauges_have_names_that_prometheus_takes() -> None:
 
 
 def test_mlflow_that_is_not_installed_is_said(monkeypatch, tmp_path, capsys) -> None:
-    monkeypatch.setattr(observers, "Gauges", lambda run: Listener())
+    monkeypatch.setattr(loggers, "Gauges", lambda run: Listener())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:SECRET@127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "mlflow", None)
     Observers(request(tmp_path)).close(True)
@@ -74,7 +74,7 @@ def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "tests")
     asked = request(tmp_path)
-    parameters = observers._parameters(asked)
+    parameters = loggers._parameters(asked)
     run = MlflowRun(mlflow, asked.output, parameters)
     run.measure(5, {"training/loss": 2.5, "training/tokens_per_second": 100.0})
     run.close(False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nmt.training.pace import Pace
+from nmt.training.time_left import Pace
 
 
 def test_steps_end_a_training_without_a_limit_of_time() -> None:

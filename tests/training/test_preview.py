@@ -15,13 +15,13 @@ import yaml
 from models import TINY
 from trainings import FAST, SIZES, training
 
-from nmt import cluster
+from nmt.cluster import connection
 from nmt.settings import ModelSettings, Settings
 from nmt.shards.batches import Shape
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.training import step
-from nmt.training.job import TrainRequest, train
 from nmt.training.preview import batch_bytes, preview, state_bytes, strategy_name
+from nmt.training.ray.job import TrainRequest, train
 from nmt.training.strategy import Replicas
 
 
@@ -96,7 +96,7 @@ def test_memory_has_sums_of_gradients_where_a_step_keeps_them(
 
 @pytest.mark.parametrize("workers", [(1, 1), (2, 4)])
 def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, workers) -> None:
-    monkeypatch.setattr(cluster, "connect", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     settings = Settings.model_validate({"model": TINY})
     output = tmp_path / "runs" / "one"
     request = TrainRequest(demo_dataset.location, Location(output), settings, workers)

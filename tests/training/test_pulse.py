@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from nmt.training import pulse as module
-from nmt.training.lost_workers import describe
-from nmt.training.pulse import Pulse, rest_seconds
+from nmt.training.ray import watchdog as module
+from nmt.training.ray.failures import describe
+from nmt.training.ray.watchdog import Pulse, rest_seconds
 from nmt.training.signals import Signals, in_thread
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import ray.train
 
-from nmt import lease, storage
+from nmt.cluster.resources import Share
 from nmt.errors import LeaseLost
-from nmt.resources import Share
 from nmt.settings import Settings
-from nmt.storage import Location
-from nmt.training import ray_trainer
-from nmt.training.job import TrainRequest
+from nmt.storage import lease, location
+from nmt.storage.location import Location
+from nmt.training.ray import trainer
+from nmt.training.ray.job import TrainRequest
+from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
 from nmt.training.signals import Signals
-from nmt.training.worker import STOPPED, RayHooks, train_worker
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
         raise LeaseLost("another job has taken over")
 
     trainer = SimpleNamespace(fit=lambda: time.sleep(30))
-    monkeypatch.setattr(ray_trainer, "_trainer", lambda *_: trainer)
+    monkeypatch.setattr(trainer, "_trainer", lambda *_: trainer)
     lost: Any = SimpleNamespace(owner="x", check=check)
     start, nothing = time.monotonic(), SimpleNamespace(failure="")
     with pytest.raises(LeaseLost):
-        ray_trainer._attempt(nothing, *([nothing] * 2), lost, *([nothing] * 2), Signals())
+        trainer._attempt(nothing, *([nothing] * 2), lost, *([nothing] * 2), Signals())
     assert time.monotonic() - start < 10
 
 
@@ -84,18 +84,18 @@ def test_what_is_said_of_a_node_that_goes_is_what_comes(
 ) -> None:
     """A fixed number of workers waits for a place for all of them, an elastic one does not."""
     answers = iter([STOPPED, "epochs"])
-    monkeypatch.setattr(ray_trainer, "_attempt", lambda *_: next(answers))
-    monkeypatch.setattr(ray_trainer.cluster, "on_this_node", lambda _: {})
-    monkeypatch.setattr(ray_trainer, "Observers", lambda _: SimpleNamespace(close=lambda _: None))
+    monkeypatch.setattr(trainer, "_attempt", lambda *_: next(answers))
+    monkeypatch.setattr(trainer.cluster, "on_this_node", lambda _: {})
+    monkeypatch.setattr(trainer, "Observers", lambda _: SimpleNamespace(close=lambda _: None))
     watcher = SimpleNamespace(failure="", close=lambda: None)
-    monkeypatch.setattr(ray_trainer, "Watcher", lambda *_: watcher)
+    monkeypatch.setattr(trainer, "Watcher", lambda *_: watcher)
     actor = SimpleNamespace(remote=lambda: None)
     fake: Any = SimpleNamespace(remote=lambda **_: lambda _: actor)
     for name in ("WORKER_HEALTH_CHECK_TIMEOUT_S", "WORKER_GROUP_START_TIMEOUT_S"):
         monkeypatch.setenv(f"RAY_TRAIN_{name}", "300")
     place = Location(tmp_path)
     request = TrainRequest(place, place / "run", Settings(), workers)
-    ray_trainer.fit(fake, request, Share(1.0), fake)
+    trainer.fit(fake, request, Share(1.0), fake)
     assert f"a node is being taken away; training goes on {words}\n" in capsys.readouterr().err
 
 
@@ -104,7 +104,7 @@ def test_a_worker_waits_for_stores_from_the_beginning(monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ray.train, "get_context", context)
-    assert storage._patience == 0
+    assert location._patience == 0
     with pytest.raises(KeyboardInterrupt):
         train_worker({})
-    assert storage._patience > 60
+    assert location._patience > 60

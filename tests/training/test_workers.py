@@ -36,7 +36,7 @@ WORKER = """
     assert replicas.strategy.num_replicas_in_sync == workers * devices
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
-    from nmt.storage import Location
+    from nmt.storage.location import Location
     from nmt.training.loop import Training
 
     class Hooks:

@@ -14,12 +14,12 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
 from nmt.evaluation.rates import rates
 from nmt.evaluation.sentences import read_table
+from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation.actor import Work, load_translator, translate_unit
-from nmt.translation.corpus import inspect
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translator import Translator
+from nmt.translation.worker import Work, load_translator, translate_unit
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"

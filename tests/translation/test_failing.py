@@ -8,8 +8,8 @@ import pytest
 
 from nmt.errors import JobFailed
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation.failing import told
+from nmt.storage.location import Location
+from nmt.translation.failure_report import told
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 

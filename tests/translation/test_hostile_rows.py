@@ -13,13 +13,13 @@ from test_actor import run, work
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import References
+from nmt.inference.translator import Translator
+from nmt.inference.unknown_words import read_dictionary
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation.actor import translate_unit
-from nmt.translation.corpus import inspect
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.unknown import read_dictionary
-from nmt.translator import Translator
+from nmt.translation.worker import translate_unit
 
 MARKS = "e" + "\u0301\u0323" * 5000
 UNKNOWN = "\U00010400" * 400_000

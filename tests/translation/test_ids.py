@@ -22,10 +22,10 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.comparison import paired
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
-from nmt.storage import Location
-from nmt.translation.identities import Identities
-from nmt.translation.unique_ids import check_ids
-from nmt.translation.verification import verify
+from nmt.storage.location import Location
+from nmt.translation.input.unique_ids import check_ids
+from nmt.translation.verify.output import verify
+from nmt.translation.verify.unique_ids import Identities
 
 SOURCES = ["The dog sleeps.", "A cat.", None]
 D = decimal.Decimal

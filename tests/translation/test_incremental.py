@@ -16,16 +16,14 @@ from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
+from nmt.cluster.tasks import Tasks
 from nmt.errors import JobFailed, UnusableInput
-from nmt.memory import generation
-from nmt.memory.generation import generations
+from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.tasks import Tasks
-from nmt.translation import incremental
-from nmt.translation.closing import Verdict
+from nmt.storage.location import Location
+from nmt.translation.cache.generations import generations
+from nmt.translation.finalize import Verdict
 from nmt.translation.metrics import Metrics
-from nmt.translator import Translator
 from nmt.vocabulary.words import build_words
 
 INFO = {"direction": {"source": "en", "target": "de"}, "validation": {}}
@@ -140,7 +138,7 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
 
 
 def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(generation, "PARTITIONS", 3)
+    monkeypatch.setattr("nmt.translation.cache.generations.PARTITIONS", 3)
     memory = tmp_path / "memory"
     translate(models[0], corpus, tmp_path / "first", memory=memory)
     new = [b"The new dog %d ." % (n % 7) for n in range(20)]
@@ -210,8 +208,8 @@ class Mortal(Tasks):
 @pytest.mark.system
 def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, monkeypatch) -> None:
     """Steps: 3 groups hashed, 64 partitions looked into, decoding, 64 looked up, 3 written."""
-    monkeypatch.setattr(incremental, "_GROUP", 256)
-    monkeypatch.setattr(incremental, "_SMALLEST", 40)
+    monkeypatch.setattr("nmt.translation.cache.job._GROUP", 256)
+    monkeypatch.setattr("nmt.translation.cache.job._SMALLEST", 40)
     options: dict[str, Any] = {"alignments": True, "heatmaps": 3}
     corpus = write_corpus(demo_dataset, tmp_path / "in.txt", 150, 700)
     expected = translate(

@@ -19,9 +19,9 @@ from nmt.corpus.columns import texts_of
 from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.printable import printable
-from nmt.storage import Location
-from nmt.translation import gzip_lines, input_files
-from nmt.translation.corpus import InputCorpus, inspect, read_unit
+from nmt.storage.location import Location
+from nmt.translation.input import files, gzip_lines
+from nmt.translation.input.corpus import InputCorpus, inspect, read_unit
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:
@@ -148,10 +148,10 @@ def test_each_real_file_is_taken_once_however_links_lead_to_it(tmp_path) -> None
     for link, goal in (("loop", "."), ("z/up", ".."), ("a", "z"), ("b.txt", "z/a.txt")):
         (folder / link).symlink_to(goal)
     (tmp_path / "link").symlink_to("in")
-    assert [str(file) for file in input_files.expand(str(folder))] == expected
+    assert [str(file) for file in files.expand(str(folder))] == expected
     for name in (folder, tmp_path / "link", folder / "**", folder / "**" / "*.txt", folder / "z"):
         assert read(look(name)) == [(0, b"row")], name
-    assert [file.name for file in input_files.expand(str(folder / "*"))] == ["b.txt"]
+    assert [file.name for file in files.expand(str(folder / "*"))] == ["b.txt"]
     assert read(look(folder / "a" / "up" / "b.txt")) == [(0, b"row")]
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -223,8 +223,8 @@ def test_globs_fit_the_same_names_on_a_disk_and_in_a_store(tmp_path) -> None:
         text(tmp_path / name, [b"row"])
     for pattern in ("*", "**", "*/*", "**/*.txt", "s/**", "**/t/*", "_h/*", "**/_f/*", "s/**/c*"):
         parts = pattern.split("/")
-        remote = sorted(name for name in names if input_files._matches(name.split("/"), parts))
-        local = [str(file) for file in input_files.expand(str(tmp_path / pattern))]
+        remote = sorted(name for name in names if files._matches(name.split("/"), parts))
+        local = [str(file) for file in files.expand(str(tmp_path / pattern))]
         assert local == [str(tmp_path / name) for name in remote], pattern
 
 
@@ -412,7 +412,7 @@ def test_a_remote_glob_is_expanded_before_the_store_is_asked_for_it(store) -> No
     query = "?region=us-east-1"
 
     def found(pattern: str) -> list[str]:
-        return [file.name for file in input_files.expand(f"s3://bucket/{pattern}{query}")]
+        return [file.name for file in files.expand(f"s3://bucket/{pattern}{query}")]
 
     assert found("*.txt") == sorted(["a 1.txt", "ä2.txt", "b[1].txt", "b1.txt", "50%.txt", "*.txt"])
     assert all(isinstance(what, pafs.FileSelector) for what in asked)

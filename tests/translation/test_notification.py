@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.translation import notification
 from nmt.translation.notification import check, notify
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage import Location
-from nmt.translation.corpus import Slice, Unit
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
-from nmt.translation.verification import verify
+from nmt.translation.verify.output import verify
 
 UNITS = [Unit(n, (Slice("in.txt", "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 

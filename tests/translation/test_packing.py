@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmt.translation.packing import BATCH_TOKENS, BatchTuning, pack
+from nmt.inference.batching import BATCH_TOKENS, BatchTuning, pack
 
 
 @pytest.mark.parametrize("tokens", [64, 500, BATCH_TOKENS])

@@ -7,11 +7,11 @@ import pytest
 from rounding import PASS, STEP
 
 from nmt.evaluation.alignment import word_alignment
+from nmt.inference.long_inputs import cut, join
+from nmt.inference.translation import Translation
+from nmt.inference.translator import Translator
 from nmt.segmentation import count_words, split_words
 from nmt.settings import SearchSettings
-from nmt.translation.pieces import cut, join
-from nmt.translation.result import Translation
-from nmt.translator import Translator
 from nmt.vocabulary.subwords import train_subwords
 from nmt.vocabulary.words import build_words
 

@@ -18,8 +18,8 @@ from nmt.evaluation import tokenizers
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.settings import DriftSettings, GateSettings
-from nmt.storage import Location
-from nmt.translation.corpus import inspect
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import inspect
 from nmt.translation.request import TranslateRequest, check, identify
 
 SOURCES = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rounding import STEP
 
-from nmt.translation.result import EMPTY, Translation
+from nmt.inference.translation import EMPTY, Translation
 
 
 def looked(*blocks: list[list[float]]) -> Translation:

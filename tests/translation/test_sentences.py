@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.translation.sentences import sentences
+from nmt.inference.texts import sentences
 
 TEXTS = ["c", "a", "", "b"]
 SHUFFLED = pd.Series(TEXTS, index=[3, 1, 0, 2])

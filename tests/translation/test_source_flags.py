@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from nmt.translation.source_flags import SOURCE_FLAGS, source_flags
+from nmt.inference.source_flags import SOURCE_FLAGS, source_flags
 
 
 @pytest.mark.parametrize(

@@ -15,20 +15,20 @@ from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
+from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
-from nmt.storage import Location
-from nmt.translation import survival
-from nmt.translation.actor import translate_unit
-from nmt.translation.corpus import inspect
+from nmt.storage.location import Location
+from nmt.translation import quarantine
+from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.survival import Attempts, surviving
-from nmt.translator import Translator
+from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.worker import translate_unit
 
 # A process that translates texts, some of which kill it.
 PROGRAM = """
 import json, os, signal, sys
-from nmt.storage import Location
-from nmt.translation.survival import Attempts, surviving
+from nmt.storage.location import Location
+from nmt.translation.quarantine import Attempts, surviving
 
 def translate(texts):
     for text in texts:
@@ -60,7 +60,7 @@ def test_rows_that_kill_their_process_are_found_in_the_end(tmp_path) -> None:
     deaths, results, lost = lives(tmp_path / "attempts", texts)
     assert lost == {"7": "crashed", "70": "crashed", "71": "crashed"}
     assert results == [text.upper() for text in texts if "kill" not in text]
-    assert deaths == survival.UNIT_ATTEMPTS + 2 * 2 + 3 * 2  # the unit, its batches, its rows
+    assert deaths == quarantine.UNIT_ATTEMPTS + 2 * 2 + 3 * 2  # the unit, its batches, its rows
     assert not (tmp_path / "attempts").exists()
 
 
@@ -68,7 +68,7 @@ def test_who_dies_of_something_else_loses_no_row(tmp_path) -> None:
     """Killed in the middle of every batch once, which is what a node that goes away does."""
     texts = [f"text {i}" for i in range(300)]
     file = Location(tmp_path / "attempts")
-    for _ in range(survival.UNIT_ATTEMPTS):
+    for _ in range(quarantine.UNIT_ATTEMPTS):
         Attempts(file)
     for start in range(0, 300, 64):
         attempts = Attempts(file)
@@ -251,7 +251,7 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
             break
         except KeyboardInterrupt:
             deaths += 1
-    assert deaths == survival.UNIT_ATTEMPTS + 2 + 2  # the unit, its batch, its row
+    assert deaths == quarantine.UNIT_ATTEMPTS + 2 + 2  # the unit, its batch, its row
     assert found["left_out"] == 3
     assert found["attention"]["sentences"] == len(TEXTS) - 3
     with pytest.raises(UnusableInput, match=r"reference 1 has \d+ tokens, more than search"):

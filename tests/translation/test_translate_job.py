@@ -13,12 +13,12 @@ from outputs import SEARCH, loaded
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
-from nmt.storage import Location
+from nmt.storage.location import Location
 from nmt.translation import job
-from nmt.translation.actor import DecodeActor, Work, translate_unit
+from nmt.translation.outcome import Verdict
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
-from nmt.translation.verdict import Verdict
+from nmt.translation.worker import DecodeActor, Work, translate_unit
 
 Meanwhile = Callable[[int], None]
 ROWS = 600  # of two files, each of two units

@@ -9,10 +9,10 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.bundle import Bundle
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
+from nmt.inference.translator import Translator
+from nmt.inference.unknown_words import raw_words, read_dictionary, replace_unknown
 from nmt.settings import DataSettings, SearchSettings
-from nmt.storage import Location
-from nmt.translation.unknown import raw_words, read_dictionary, replace_unknown
-from nmt.translator import Translator
+from nmt.storage.location import Location
 from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import build_words
 

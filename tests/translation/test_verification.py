@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.storage import Location
-from nmt.translation import identities
-from nmt.translation.identities import Identities
+from nmt.storage.location import Location
 from nmt.translation.output import Output
-from nmt.translation.verification import verify, verify_manifest
+from nmt.translation.verify import unique_ids
+from nmt.translation.verify.output import verify, verify_manifest
+from nmt.translation.verify.unique_ids import Identities
 
 ROWS = 6  # of a unit
 SETTINGS = {"id_column": None, "alignments": True, "max_rejected": 1.0, "search": {"n_best": 1}}
@@ -249,7 +249,7 @@ def test_the_end_of_a_job_is_checked_before_it_is_written(tmp_path) -> None:
 @pytest.mark.parametrize("kind", ["numbers", "int64", "string"])
 def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
     """Random ids, some of them twice, others missing, against a set of them all."""
-    monkeypatch.setattr(identities, "_KEYS", 64)
+    monkeypatch.setattr(unique_ids, "_KEYS", 64)
     random = np.random.default_rng(3)
     rows = 1000
     ids = np.arange(rows) if kind == "numbers" else random.integers(-(2**62), 2**62, rows)

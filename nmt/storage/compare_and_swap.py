@@ -1,0 +1,238 @@
+"""A small object that is replaced only if nobody else replaced it in the meantime.
+
+pyarrow's filesystems cannot do that, so it is done by the means of each kind of store:
+
+* S3 and what speaks its protocol: a conditional PUT (``If-None-Match: *`` for the first,
+  ``If-Match`` with the entity tag afterwards), through boto3, which is told of the endpoint and
+  the region by the same URI and the same variables as pyarrow. Some stores accept the condition
+  and do not keep to it: the first PUT is therefore repeated, and must then be refused.
+* The local disk: compared and replaced under ``flock``, which the kernel gives back when its
+  holder dies, whatever killed it.
+* Any other store, and those that do not keep to the condition: written, and after a settling time
+  read back: the last writer has won. That is safe only if no two writers are further apart,
+  between their reading and their writing, than the settling time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from nmt.errors import JobFailed, UnusableInput
+from nmt.storage.errors import explain
+from nmt.storage.location import Location, persistently
+
+_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
+_SETTLE_SECONDS = 3.0
+_LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
+_LOCK_PAUSE = 0.02
+_LARGEST = 1 << 20  # bytes of an object
+_REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
+_UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
+
+
+class Exchange(Protocol):
+    """One object, by one of the means above."""
+
+    def read(self) -> tuple[bytes | None, Any]:
+        """What it holds, None where there is none, and the version of that."""
+
+    def replace(self, data: bytes, version: Any) -> bool:
+        """Store other contents in the place of the version that was read; False if that is gone.
+
+        Contents must differ from all others ever stored.
+        """
+
+
+def exchange_at(location: Location) -> Exchange:
+    """The object of this name."""
+    if location.is_local:
+        return _LocalExchange(location)
+    if location.filesystem.type_name == "s3":
+        return _S3Exchange(location)
+    return _SettledExchange(location)
+
+
+class _LocalExchange:
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def read(self) -> tuple[bytes | None, Any]:
+        data = _read(self._location)
+        return data, data
+
+    def replace(self, data: bytes, version: Any) -> bool:
+        with self._locked():
+            if _read(self._location) != version:
+                return False
+            self._location.write_bytes(data)
+            return True
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = Path(self._location.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name that `Location.files` passes over; never deleted, or two could lock two files.
+        lock = path.with_name(f".{path.name}.lock.tmp")
+        try:
+            handle = os.open(lock, _FLAGS, 0o600)
+        except PermissionError:
+            raise UnusableInput(
+                f"{lock}: is another user's; give an --output of your own, or remove the file once "
+                "no job writes here"
+            ) from None
+        try:
+            _lock(handle, lock)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    """Lock an open file; whoever may open it can do so, and need not give it back.
+
+    Raises:
+        JobFailed: somebody else has held it for too long.
+    """
+    state = os.fstat(handle)
+    if state.st_uid == os.geteuid() and state.st_mode & 0o077:  # of an older release
+        os.fchmod(handle, 0o600)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise JobFailed(
+                    f"{path}: another process has held this lock for {_LOCK_SECONDS:g} s; find it "
+                    "with lslocks, end it, and run the same command again"
+                ) from None
+        time.sleep(_LOCK_PAUSE)
+
+
+class _SettledExchange:
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def read(self) -> tuple[bytes | None, Any]:
+        data = _read(self._location)
+        return data, data
+
+    def replace(self, data: bytes, version: Any) -> bool:
+        if _read(self._location) != version:
+            return False
+        self._location.write_bytes(data)
+        time.sleep(_SETTLE_SECONDS)
+        return _read(self._location) == data
+
+
+class _S3Exchange:
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._client = s3_client(location)
+        bucket, _, key = location.path.partition("/")
+        self._name = {"Bucket": bucket, "Key": key}
+        self._settled: _SettledExchange | None = None
+        self._proven = False
+        self._last: bytes | None = None
+
+    def read(self) -> tuple[bytes | None, Any]:
+        if self._settled:
+            return self._settled.read()
+        return persistently(self._read)
+
+    def _read(self) -> tuple[bytes | None, Any]:
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                answer = self._client.get_object(**self._name)
+                self._last = _bounded(answer["Body"].read(_LARGEST + 1), self._location)
+                return self._last, answer["ETag"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                    self._last = None
+                    return None, None
+                raise
+
+    def replace(self, data: bytes, version: Any) -> bool:
+        if self._settled:
+            return self._settled.replace(data, version)
+        found = persistently(lambda: self._put(data, version))
+        if found and not self._proven:
+            self._proven = persistently(lambda: self._put(data, version)) is False
+            if not self._proven:
+                self._settled = _SettledExchange(self._location)
+                time.sleep(_SETTLE_SECONDS)
+        elif found is None:
+            self._settled = _SettledExchange(self._location)
+            return self._settled.replace(data, self._last)
+        # Not found: perhaps it is there all the same, and only the answer was lost.
+        return bool(found and self._proven) or self.read()[0] == data
+
+    def _put(self, data: bytes, version: Any) -> bool | None:
+        """Whether the store took it; None if it knows no conditions."""
+        from botocore.exceptions import ClientError
+
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        with self._explained():
+            try:
+                self._client.put_object(**self._name, Body=data, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _REFUSED:
+                    return False
+                if error.response["Error"]["Code"] in _UNKNOWN:
+                    return None
+                raise
+        return True
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            # It answered pyarrow a moment ago.
+            raise explain(self._location.uri, "s3", error, answered=True) from None
+
+
+def s3_client(location: Location) -> Any:
+    """A client of the store that pyarrow would reach under the same name; credentials come from
+    the environment there and here."""
+    import boto3
+    from botocore.config import Config
+
+    options = location.options
+    endpoint = options.get("endpoint_override")
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
+    own = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        s3={"addressing_style": "path" if own else "auto"},
+        # Not every store that speaks S3 knows the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    region = location.filesystem.region
+    return boto3.session.Session().client(
+        "s3", endpoint_url=endpoint, region_name=region, config=config
+    )
+
+
+def _read(location: Location) -> bytes | None:
+    return location.read_bytes(_LARGEST) if location.is_file() else None
+
+
+def _bounded(data: bytes, location: Location) -> bytes:
+    if len(data) > _LARGEST:
+        raise UnusableInput(f"{location}: more than the {_LARGEST:,} bytes it may have; remove it")
+    return data

@@ -1,0 +1,234 @@
+"""The right to write to an output: held by one job at a time, with a heartbeat.
+
+A lease is a small object in the output. Its holder renews it every few seconds; who is killed
+renews it no more, and after a stated time the next job takes it over. Taking and renewing replace
+exactly the version that was read (`nmt.storage.compare_and_swap`), so of two jobs one wins. The
+times in it are those of the machines' clocks, which must agree to a fraction of the stated time.
+
+Gray and Cheriton (1989), Leases: an efficient fault-tolerant mechanism.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+
+from nmt import records
+from nmt.console import say
+from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
+from nmt.json_text import parse_json
+from nmt.storage.compare_and_swap import Exchange, exchange_at
+from nmt.storage.location import Location, format_json
+
+NAME = "_lease.json"
+SECONDS = 30  # after which the lease of a job that was killed is taken over
+LONGEST = 3600  # seconds that a lease can last
+_SKEW = 60  # seconds by which machines' clocks may differ, and more than they should
+_LARGEST = 1 << 14  # bytes of the object
+_BEATS = 5  # in that time
+_LOOK = 1.0  # seconds between two looks at another job's lease
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What the object says.
+
+    Attributes:
+        owner: a name that no other job has.
+        holder: the same for people: host and process.
+        heartbeat: when it was last renewed, seconds since 1970.
+        expires: until when it is held, unless it is renewed.
+        released: given back by its owner.
+    """
+
+    owner: str
+    holder: str
+    heartbeat: float
+    expires: float
+    released: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody has it now; see also `is_sound`."""
+        return not self.released and time.time() < self.expires
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it lasts no longer than a lease can, from its heartbeat and from now on."""
+        begin = min(self.heartbeat, time.time())
+        return self.heartbeat <= self.expires <= begin + LONGEST + _SKEW
+
+
+class HeldLease:
+    """A lease that this process took; made by `hold`.
+
+    Attributes:
+        owner: its name in the object, by which others can check it.
+    """
+
+    def __init__(self, output: Location, seconds: float, exchange: Exchange) -> None:
+        self._output, self._seconds, self._exchange = output, seconds, exchange
+        self.owner = uuid.uuid4().hex
+        self._lost: Lease | None = None
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def check(self) -> None:
+        """Go on only if the lease is still held.
+
+        Raises:
+            LeaseLost: another job has it.
+        """
+        if self._lost is not None:
+            raise _lost(self._output, self._lost)
+
+    def _take(self) -> None:
+        data, version = self._exchange.read()
+        found = _parse(data)
+        if found is not None and found.is_held and not found.is_sound:
+            say(
+                f"warning: {self._output}: its lease {NAME} says that it is held until "
+                f"{_time(found.expires)}, longer than a lease can last; it does not count"
+            )
+        elif found is not None and found.is_held:
+            say(
+                f"{self._output}: held by {found.holder}; waiting until {_time(found.expires)} "
+                "for a sign of life"
+            )
+            while found.is_held:
+                time.sleep(min(_LOOK, self._seconds / _BEATS))
+                data, version = self._exchange.read()
+                now = _parse(data)
+                if now != found:
+                    if now is not None and now.is_held and now.is_sound:
+                        raise _held(self._output, now)
+                    break
+        if not self._exchange.replace(self._contents(), version):
+            winner = _parse(self._exchange.read()[0])
+            raise (
+                _held(self._output, winner)
+                if winner
+                else JobFailed(
+                    f"{self._output}: the lease {NAME} was removed; run the same command again"
+                )
+            )
+
+    def start(self) -> None:
+        """Take it and keep it; see `hold`."""
+        self._take()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Keep it no longer; it runs out."""
+        self._end.set()
+        self._thread.join(self._seconds)
+
+    def release(self) -> None:
+        """Give it back."""
+        self.stop()
+        if self._lost is None:
+            with contextlib.suppress(JobFailed, UnusableInput):
+                data, version = self._exchange.read()
+                if (found := _parse(data)) and found.owner == self.owner:
+                    self._exchange.replace(self._contents(released=True), version)
+
+    def _keep(self) -> None:
+        while not self._end.wait(self._seconds / _BEATS):
+            # Whatever the store's error is: it passes, or it ends the job elsewhere.
+            with contextlib.suppress(Exception):
+                self._renew()
+            if self._lost is not None:
+                return
+
+    def _renew(self) -> None:
+        data, version = self._exchange.read()
+        found = _parse(data)
+        if found is not None and found.owner != self.owner:
+            self._lost = found
+        else:
+            self._exchange.replace(self._contents(), version)
+
+    def _contents(self, released: bool = False) -> bytes:
+        now = time.time()
+        # Of interest to who wants the output, and no longer: what is finished may be published.
+        holder = "" if released else f"process {os.getpid()} on {socket.gethostname()}"
+        lease = Lease(self.owner, holder, now, now + self._seconds, released)
+        return format_json(asdict(lease)).encode()
+
+
+@contextlib.contextmanager
+def hold(output: Location, seconds: float = SECONDS) -> Iterator[HeldLease]:
+    """Take the lease of an output and keep it until the block ends.
+
+    Where another job holds it, this waits for that job's next heartbeat, or for the end of the
+    lease if none comes.
+
+    Args:
+        output: the folder.
+        seconds: for which it is held without a heartbeat.
+
+    Raises:
+        JobFailed: another job holds it and lives.
+    """
+    lease = HeldLease(output, seconds, exchange_at(output / NAME))
+    lease.start()
+    try:
+        yield lease
+    except StoreAway:  # nor would it answer now
+        lease.stop()
+        raise
+    except BaseException:
+        lease.release()
+        raise
+    lease.release()
+
+
+def check_owner(output: Location, owner: str) -> None:
+    """Go on only if an output's lease still has this owner; for other processes of a job.
+
+    Raises:
+        LeaseLost: another job has it.
+    """
+    file = output / NAME
+    found = _parse(file.read_bytes(_LARGEST)) if file.is_file() else None
+    if found is not None and found.owner != owner:
+        raise _lost(output, found)
+
+
+def _parse(data: bytes | None) -> Lease | None:
+    """What the object says; None where there is none, or nothing of ours."""
+    if data is None or len(data) > _LARGEST:
+        return None
+    try:
+        value = records.check(parse_json(data), records.Lease, NAME)
+    except (ValueError, UnusableInput):
+        return None
+    return Lease(
+        **{field.name: value[field.name] for field in fields(Lease) if field.name in value}
+    )
+
+
+def _held(output: Location, lease: Lease) -> JobFailed:
+    return JobFailed(
+        f"{output}: another job writes to it: {lease.holder}, last seen {_time(lease.heartbeat)}, "
+        f"holds it until {_time(lease.expires)} at least; wait for its end, or give another "
+        "--output"
+    )
+
+
+def _lost(output: Location, lease: Lease) -> LeaseLost:
+    return LeaseLost(
+        f"{output}: this job lost its lease (paused for too long?); {lease.holder} has taken over "
+        "and goes on; nothing more was written here"
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,473 @@
+"""Where data lies: local paths and object stores behind one small class.
+
+A `Location` is a file or folder on any filesystem that ``pyarrow.fs.FileSystem.from_uri``
+knows. Objects are written whole: the bytes are made in memory first and then stored in one
+go (under a temporary name and moved, on a local disk), because a pyarrow stream that an
+exception closes would publish what it has so far as if it were complete.
+
+What lies below a folder that somebody named stays there: that folder may be a link, but no link
+below it is followed when something is read, written or removed.
+
+Credentials come from the environment alone. A Location is sent to workers as its URI, never
+as a pickled filesystem, which would carry the secret.
+
+A store that is away for a moment ends no job that has begun: see `wait_for_stores`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from nmt.errors import StoreAway, UnusableInput
+from nmt.json_text import json_text, parse_json
+from nmt.storage.credentials import refuse_secrets
+from nmt.storage.errors import explain
+from nmt.storage.uri import (
+    is_utf8,
+    local_path,
+    quote,
+    scheme_of,
+    split_options,
+    unquote,
+    without_home,
+)
+
+T = TypeVar("T")
+
+_TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
+_ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
+_PAUSES = (0.5, 5.0)  # seconds between two attempts, at first and at most
+_patience = 0.0
+LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
+
+
+def wait_for_stores(seconds: float = 120.0) -> None:
+    """From now on this process waits so long for a remote store that fails in a way that may pass.
+
+    For jobs that have begun: before that, a store that does not answer has a wrong address.
+    """
+    global _patience
+    _patience = seconds
+
+
+def persistently(action: Callable[[], T]) -> T:
+    """Do what may be done twice; where a store is away again, as long as `wait_for_stores` says.
+
+    Raises:
+        StoreAway: it was away for longer.
+    """
+    deadline, pause = time.monotonic() + _patience, _PAUSES[0]
+    while True:
+        try:
+            return action()
+        except StoreAway:
+            if time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _PAUSES[1])
+
+
+class Location:
+    """A file or folder named by a local path or a URI.
+
+    Args:
+        uri: ``data/x``, ``/abs/x``, ``file:///x``, ``s3://bucket/x?endpoint_override=…``, ….
+            A relative path is made absolute at once, for Ray's workers run elsewhere.
+
+    Attributes:
+        uri: a local path, or a remote URI, percent-encoded, without its options.
+
+    Raises:
+        UnusableInput: the URI holds a secret, names an unknown scheme, or is a relative path
+            inside a submitted Ray job, whose current folder is a temporary copy.
+    """
+
+    def __init__(self, uri: str | os.PathLike[str]) -> None:
+        text = os.fspath(uri)
+        if not text:
+            raise UnusableInput("an empty path was given; name a file, a folder or a URI")
+        refuse_secrets(text)
+        self._query = ""
+        if scheme_of(text) not in ("", "file"):
+            self.uri, self._query = split_options(text)
+        else:
+            self.uri = local_path(text)
+        self._root = self.uri
+
+    def __str__(self) -> str:
+        return f"{self.uri}?{self._query}" if self._query else self.uri
+
+    @property
+    def shown(self) -> str:
+        """Its name in what is made for others to read: the home folder is ``~`` there."""
+        return without_home(str(self))
+
+    def __repr__(self) -> str:
+        return f"Location({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Location) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __truediv__(self, name: str) -> Location:
+        """A file or folder below this one; `name` is its plain name, not percent-encoded."""
+        name = name.strip("/")
+        spelled = name if self.is_local else quote(name)
+        return self._sibling(f"{self.uri.rstrip('/')}/{spelled}")
+
+    def _sibling(self, uri: str) -> Location:
+        other = Location.__new__(Location)
+        other.uri, other._query, other._root = uri, self._query, self._root
+        return other
+
+    def named(self, name: object) -> Location:
+        """The file or folder below this one that a stored file names.
+
+        Args:
+            name: what stands there; it must be plain: parts that say where it lies below this
+                folder, not percent-encoded, as in ``translations/part-00000.parquet``.
+
+        Raises:
+            UnusableInput: it is no such name, there is a link on the way, or what lies there is
+                neither file nor folder.
+        """
+        plain = isinstance(name, str) and not _ODD_NAME.search(name) and is_utf8(name)
+        if not plain or any(part in ("", ".", "..") for part in str(name).split("/")):
+            raise UnusableInput(
+                f"{self}: damaged, for it names a file {str(name)[:80]!r}, which is none below it"
+            )
+        found = self / str(name)
+        found.refuse_links()
+        return found
+
+    def refuse_links(self) -> None:
+        """Check that no link leads from the folder that somebody named to this place.
+
+        Raises:
+            UnusableInput: there is one, or a pipe, socket or device lies here.
+        """
+        if not self.is_local or not self.uri.startswith(self._root.rstrip("/") + "/"):
+            return
+        place = self._root
+        for part in self.parts_below(self._sibling(self._root)):
+            place = os.path.join(place, part)
+            try:
+                mode = os.lstat(place).st_mode
+            except OSError:  # nothing there, or no right to look
+                return
+            if stat.S_ISLNK(mode):
+                raise UnusableInput(f"{place}: a link, where none may lie; remove it")
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise UnusableInput(f"{place}: neither file nor folder; remove it")
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"uri": self.uri, "_query": self._query, "_root": self._root}
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, decoded."""
+        last = self.uri.rsplit("/", 1)[-1]
+        return last if self.is_local else unquote(last)
+
+    @property
+    def parent(self) -> Location:
+        """The folder this lies in; that of a bucket is the bucket itself."""
+        start = 0 if self.is_local else self.uri.index("://") + 3
+        folder, slash, _ = self.uri[start:].rpartition("/")
+        if not slash:
+            return self
+        return self._sibling(self.uri[:start] + folder or "/")
+
+    def parts_below(self, folder: Location) -> list[str]:
+        """The decoded parts of this path from `folder` on."""
+        rest = self.uri[len(folder.uri) :].strip("/").split("/")
+        return rest if self.is_local else [unquote(part) for part in rest]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a path of this machine's own filesystem."""
+        return not scheme_of(self.uri)
+
+    @property
+    def filesystem(self) -> pafs.FileSystem:
+        """The pyarrow filesystem; made on first use in each process, credentials from there."""
+        return self._resolve()[0]
+
+    @property
+    def path(self) -> str:
+        """The path within `filesystem`, without scheme and options."""
+        return self._resolve()[1]
+
+    def _resolve(self) -> tuple[pafs.FileSystem, str]:
+        if "_resolved" not in self.__dict__:
+            if self.is_local:
+                self.__dict__["_resolved"] = (pafs.LocalFileSystem(), self.uri)
+            else:
+                try:
+                    self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
+                except OSError as error:  # the region of a bucket is asked for at once
+                    raise self._explanation(error) from None
+                except (pa.ArrowException, ValueError) as error:
+                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
+        return self.__dict__["_resolved"]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The filesystem's options that stand in the URI."""
+        return dict(urllib.parse.parse_qsl(self._query))
+
+    # Looking -----------------------------------------------------------------------------
+
+    def info(self) -> pafs.FileInfo:
+        """Type, size and time of what lies here (type NotFound where nothing does).
+
+        Raises:
+            UnusableInput: the store cannot be reached or refuses the credentials.
+            StoreAway: the store failed in another way.
+        """
+        return self._ask(lambda: self.filesystem.get_file_info(self.path))
+
+    def exists(self) -> bool:
+        """Whether a file or folder lies here."""
+        return self.info().type != pafs.FileType.NotFound
+
+    def is_file(self) -> bool:
+        """Whether a file lies here."""
+        return self.info().type == pafs.FileType.File
+
+    def files(self, suffix: str = "", recursive: bool = False) -> list[Location]:
+        """The files of this folder whose names end in `suffix`, sorted by path; [] if none.
+
+        What a killed process left half written (see `write_bytes`) is none.
+
+        Raises:
+            UnusableInput: a name there is not UTF-8, or a link leads to this folder.
+        """
+        self.refuse_links()
+        selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+        infos = self._ask(lambda: self.filesystem.get_file_info(selector))
+        base = self.path.rstrip("/")
+        try:
+            names = [
+                info.path[len(base) :].lstrip("/")
+                for info in infos
+                if info.type == pafs.FileType.File
+                and info.path.endswith(suffix)
+                and not _TEMPORARY.search(info.path)
+            ]
+        except UnicodeDecodeError:
+            raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
+        return [self / name for name in sorted(names)]
+
+    # Reading -----------------------------------------------------------------------------
+
+    def open(self) -> pa.NativeFile:
+        """A random-access reader of the file's bytes.
+
+        Raises:
+            UnusableInput: no such file, no right to read it, or a link leads there.
+            StoreAway: the store failed in another way.
+        """
+        self.refuse_links()
+        return self._ask(lambda: self.filesystem.open_input_file(self.path))
+
+    def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
+        """What `parse` makes of the open file; where the store fails amid that, of another one."""
+
+        def read() -> T:
+            with self.open() as file:
+                return parse(file)
+
+        return self._ask(read)
+
+    def read_bytes(self, most: int | None = None) -> bytes:
+        """The whole file.
+
+        Args:
+            most: bytes that it may have.
+
+        Raises:
+            UnusableInput: it has more.
+        """
+
+        def read(file: pa.NativeFile) -> bytes:
+            if most is not None and (size := file.size()) > most:
+                raise UnusableInput(f"{self}: {size:,} bytes, more than the {most:,} it may have")
+            return file.read()
+
+        return self.read(read)
+
+    def read_text(self) -> str:
+        """The whole file as UTF-8."""
+        return self.read_bytes().decode("utf-8")
+
+    def read_json(self, most: int = LARGEST_JSON) -> Any:
+        """The whole file as JSON; what `nmt.records` describes is read by `records.read`.
+
+        Args:
+            most: bytes that it may have.
+
+        Raises:
+            UnusableInput: it has more, or is damaged, see `parse_json`.
+        """
+        try:
+            return parse_json(self.read_bytes(most))
+        except ValueError as error:
+            raise UnusableInput(f"{self}: damaged ({error}); restore it from a copy") from None
+
+    def sha256(self) -> str:
+        """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
+        return self.read(hash_stream)
+
+    # Writing -----------------------------------------------------------------------------
+
+    def write_bytes(self, data: bytes) -> None:
+        """Store the whole file at once: readers see the old one or the new one, never a part."""
+        self._ask(lambda: self._store(data))
+
+    def _store(self, data: bytes) -> None:
+        if self.is_local:
+            self.refuse_links()
+            target = Path(self.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # By chance, and only where nothing lies: a link that somebody planted is not followed.
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            try:
+                with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+                    file.write(data)
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        else:
+            stream = self.filesystem.open_output_stream(self.path)
+            stream.write(data)
+            stream.close()
+
+    def write_text(self, text: str) -> None:
+        """Store the whole file as UTF-8."""
+        self.write_bytes(text.encode("utf-8"))
+
+    def write_json(self, value: Any) -> None:
+        """Store the whole file as indented JSON with sorted keys."""
+        self.write_text(format_json(value))
+
+    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> dict[str, Any]:
+        """Store a table as one Parquet file.
+
+        Args:
+            table: its rows.
+            row_group_size: rows of a row group at most; None is pyarrow's default.
+
+        Returns:
+            The file's entry for a record or manifest: rows, bytes and SHA-256.
+        """
+        import pyarrow.parquet as pq
+
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
+        data = buffer.getvalue().to_pybytes()
+        self.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        return {"rows": table.num_rows, "bytes": len(data), "sha256": digest}
+
+    def upload(self, local: Path) -> None:
+        """Copy a local file or the files of a local folder here."""
+        if local.is_file():
+            self.write_bytes(local.read_bytes())
+            return
+        for file in sorted(path for path in local.rglob("*") if path.is_file()):
+            (self / file.relative_to(local).as_posix()).write_bytes(file.read_bytes())
+
+    def delete(self) -> None:
+        """Remove the file, or the folder with all in it; nothing happens where nothing lies.
+
+        Raises:
+            UnusableInput: a link leads there, so that it may be somebody else's.
+        """
+        self.refuse_links()
+
+        def delete() -> None:
+            kind = self.filesystem.get_file_info(self.path).type
+            with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
+                if kind == pafs.FileType.File:
+                    self.filesystem.delete_file(self.path)
+                elif kind == pafs.FileType.Directory:
+                    self.filesystem.delete_dir(self.path)
+
+        self._ask(delete)
+
+    def _ask(self, action: Callable[[], T]) -> T:
+        """Ask the store for something that may be asked for twice; see `explained`."""
+
+        def once() -> T:
+            with self.explained():
+                return action()
+
+        return persistently(once)
+
+    def _explanation(self, error: Exception) -> Exception:
+        return explain(self.uri, scheme_of(self.uri), error, answered=_patience > 0)
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn a store's refusal into one line that says what to do.
+
+        Raises:
+            UnusableInput: the user can mend it: no such file or bucket, no right to it, ….
+            StoreAway: a remote store failed in another way, which may pass.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise UnusableInput(f"{self}: no such file; check the path") from None
+        except (OSError, pa.ArrowInvalid) as error:
+            if not self.is_local:
+                raise self._explanation(error) from None
+            if isinstance(error, PermissionError):
+                raise UnusableInput(f"{self}: permission denied; check its rights") from None
+            if isinstance(error, NotADirectoryError | FileExistsError):
+                raise UnusableInput(
+                    f"{self}: a part of this path is a file; give another path"
+                ) from None
+            if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                reason = os.strerror(error.errno).lower()
+                raise UnusableInput(f"{self}: {reason}; check the path") from None
+            if isinstance(error, OSError) and os.path.isdir(self.uri):
+                raise UnusableInput(f"{self}: a folder; name a file") from None
+            raise
+
+
+def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
+    """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    while data := file.read(chunk):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def format_json(value: Any) -> str:
+    """The one text under which a value is stored: indented, keys sorted."""
+    return json_text(value, indent=2, sort_keys=True) + "\n"
+
+
+def hash_json(value: Any) -> str:
+    """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
+    text = json_text(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,284 @@
+"""`jobs/train.py`: check everything, then let Ray Train do the work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from nmt import bundle, records
+from nmt.cluster import connection, resources
+from nmt.configuration import changed, validated
+from nmt.console import activity, say
+from nmt.errors import UnusableInput
+from nmt.evaluation.scores import signatures
+from nmt.evaluation.signatures import differences
+from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.report.numbers import counted
+from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
+from nmt.shards.dataset import Dataset
+from nmt.storage import lease
+from nmt.storage.location import Location, wait_for_stores
+from nmt.storage.preflight import check_writable
+from nmt.training import validations
+from nmt.training.progress import Progress
+from nmt.yaml_text import read_yaml
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What the command line asked for.
+
+    Attributes:
+        data: the DATASET.
+        output: the RUN to make or to continue.
+        settings: as resolved.
+        workers: least and most workers.
+        devices: replicas a worker.
+        use_gpu: whether the replicas are GPUs.
+        init_from: a MODEL to begin with.
+        max_failures: failed attempts after which the job gives up.
+        address: the Ray cluster to join.
+    """
+
+    data: Location
+    output: Location
+    settings: Settings
+    workers: tuple[int, int] = (1, 1)
+    devices: int = 1
+    use_gpu: bool = False
+    init_from: Location | None = None
+    max_failures: int = 3
+    address: str | None = None
+
+
+def train(request: TrainRequest, dry_run: bool = False) -> None:
+    """Train a model, or continue, or say that it is done.
+
+    Args:
+        request: what was asked for.
+        dry_run: check and tell only.
+
+    Raises:
+        UnusableInput: data, settings or output that do not go together, or more than this
+            machine has.
+        JobFailed: the cluster has no room, another job trains into this output, or training
+            failed more often than allowed.
+    """
+    dataset = Dataset.open(request.data)
+    _check(request, dataset)
+    config = _config(request, dataset)
+    _check_output(request, config)
+    if dry_run:
+        _tell(request, dataset, config)
+        return
+    if _is_finished(request):
+        return
+    request = _scored(request, dataset)
+    ray = connection.connect(request.address)
+    share = _share(ray, request)
+    wait_for_stores()  # it answered just now
+    with lease.hold(request.output) as held:
+        # The job that had the lease may have begun it, or finished it.
+        _check_output(request, config)
+        if not _is_finished(request):
+            _fit(ray, request, share, config, held)
+
+
+def _scored(request: TrainRequest, dataset: Dataset) -> TrainRequest:
+    """With the tokenizer for the dataset's target language, which all workers shall use.
+
+    Raises:
+        UnusableInput: the run's earlier validations were scored otherwise, so that none of the
+            next could be compared with them.
+    """
+    scoring = request.settings.scoring
+    chosen = tokenizer_for(scoring.tokenize, dataset.info["languages"]["target"])
+    for earlier in validations.read(request.output)[-1:]:
+        if found := differences(earlier["signature"], signatures(chosen)["BLEU"]):
+            raise UnusableInput(
+                f"{request.output}: its validations cannot be compared with the next ones "
+                f"({', '.join(found)}); continue it with the packages and the scoring.tokenize "
+                "that it was begun with, or give another --output"
+            )
+    scoring = scoring.model_copy(update={"tokenize": chosen})
+    return replace(request, settings=request.settings.model_copy(update={"scoring": scoring}))
+
+
+def _fit(
+    ray: Any,
+    request: TrainRequest,
+    share: resources.Share,
+    config: dict[str, Any],
+    held: lease.HeldLease,
+) -> None:
+    """Train, as the only job that writes to the output."""
+    if not connection.is_own(request.address):
+        resources.wait_for_room(ray, share, request.workers[0])
+    text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
+    (request.output / "config.yaml").write_text(text)
+    with activity("loading Ray Train"):
+        from nmt.training.ray.trainer import fit
+
+    fit(ray, request, share, held)
+    if reason := _finished(request):
+        say(f"training ended: {reason}")
+
+
+def _check(request: TrainRequest, dataset: Dataset) -> None:
+    check_sizes(request.settings.model)
+    if request.workers[1] > 1 and request.devices > 1 and not request.use_gpu:
+        # MultiWorkerMirroredStrategy sees one CPU a worker, however many logical ones it has.
+        raise UnusableInput(
+            f"--devices-per-worker {request.devices}: several devices in each of several workers "
+            "must be GPUs; add --use-gpu, or give --devices-per-worker 1 and more --workers"
+        )
+    for split in ("train", "valid"):
+        if not dataset.rows(split):
+            raise UnusableInput(
+                f"{request.data}: its {split} split is empty; prepare it again with more pairs"
+                + (" or a larger --valid-fraction" if split == "valid" else "")
+            )
+    tokenizer = dataset.info["tokenizer"]
+    if (
+        request.settings.model.tie_embeddings == "three-way"
+        and tokenizer["source"]["sha256"] != tokenizer["target"]["sha256"]
+    ):
+        raise UnusableInput(
+            f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
+            f"{request.data} has two; prepare it with --joint-vocabulary"
+        )
+    if request.init_from is not None:
+        _check_model(request.init_from, request.settings.model, dataset)
+
+
+def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
+    """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
+    info = bundle.check(location)
+    # A setting that is newer than the model has its default.
+    architecture = ModelSettings.model_validate(info["architecture"]).model_dump()
+    if differences := changed(architecture, settings.model_dump()):
+        raise UnusableInput(
+            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
+            "model settings"
+        )
+    for side in ("source", "target"):
+        theirs = [file for name, file in info["files"].items() if name.startswith(f"{side}.")]
+        if [file["sha256"] for file in theirs] != [dataset.info["tokenizer"][side]["sha256"]]:
+            raise UnusableInput(
+                f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
+                "use the dataset it was trained on"
+            )
+
+
+def _share(ray: Any, request: TrainRequest) -> resources.Share:
+    """What each worker gets; tells what is asked for and what there is."""
+    nodes, gpus = ray.nodes(), request.devices if request.use_gpu else 0
+    own = connection.is_own(request.address)
+    share = resources.share(nodes, request.workers, gpus, own=own)
+    place = "this machine" if own else "the cluster"
+    each = " each" if request.workers[1] > 1 else ""
+    asked = f"{_workers(request)} with {share.describe()}{each}"
+    say(f"training on {asked}; {place} has {resources.describe(nodes)}")
+    used, there = request.workers[1] * gpus, resources.count_gpus(nodes)
+    if there > used:
+        more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
+        has = f"{place} has {counted(there, 'GPU')}, and training uses {used}"
+        say(f"warning: {has}; {more} would use them")
+    if share.cpus < 1:
+        say("warning: more workers than cores; they share them, and fewer would be as fast")
+    return share
+
+
+def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:
+    """What config.yaml holds: every setting of a training as resolved, with the dataset's hash."""
+    settings = request.settings.model_dump(exclude={"drift", "gate"})
+    return {
+        "dataset": {"location": str(request.data), "hash": dataset.hash},
+        "init_from": str(request.init_from) if request.init_from else None,
+        # The corpus was prepared under its own settings, whatever this command says of them.
+        "settings": {**settings, "data": dataset.settings},
+    }
+
+
+def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
+    """Refuse an output that holds something else, or was made with other settings."""
+    output = request.output
+    file = output / "config.yaml"
+    if not file.is_file():
+        files = output.files(recursive=True)
+        # A job may have been killed before it wrote more than its lease.
+        if output.is_file() or (files and files != [output / lease.NAME]):
+            raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
+        return
+    before = records.check(read_yaml(file), records.RunConfig, file)
+    old, new = ({**content} for content in (before, config))
+    for content in (old, new):
+        # A setting that is newer than the run had its default.
+        settings = validated(Settings, content["settings"], f"{file}: setting '{{}}'").model_dump()
+        training = settings["training"].items()
+        settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
+        content["settings"] = settings
+        # The same data may be named by another path.
+        content["dataset"] = {"hash": content["dataset"]["hash"]}
+    if differences := changed(old, new):
+        raise UnusableInput(
+            f"{output}: was begun with other settings ({'; '.join(differences[:5])}); give "
+            "another --output or the same settings"
+        )
+
+
+def _is_finished(request: TrainRequest) -> bool:
+    """Whether there is nothing to do; tells why."""
+    finished = _finished(request)
+    if finished:
+        say(f"{request.output}: training already ended ({finished}); nothing to do")
+    return bool(finished)
+
+
+def _finished(request: TrainRequest) -> str:
+    """Why an earlier run of the same command ended for good; empty if it may go on."""
+    file = request.output / "status.json"
+    if not file.is_file():
+        return ""
+    progress = Progress.of(file.read_json(), file)
+    reasons = {
+        "patience": f"{progress.stale} validations without a better one (training.patience)",
+        "epochs": f"{progress.epoch} epochs",
+        "max_minutes": f"{progress.minutes:.1f} of {progress.max_minutes} minutes",
+    }
+    return reasons.get(progress.ended(request.settings.training), "")
+
+
+def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> None:
+    """What a dry run says. It needs no Ray, and leaves nothing anywhere."""
+    pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
+    say(f"data      {request.data}: {pairs}")
+    if finished := _finished(request):
+        say(f"output    {request.output}: already ended ({finished}); nothing would be done")
+        return
+    request = _scored(request, dataset)
+    begun = (request.output / "config.yaml").is_file()
+    state = "would be continued from its last checkpoint" if begun else "would be made"
+    say(f"output    {request.output}: {state}; {check_writable(request.output)}")
+    place = "a local Ray of its own" if connection.is_own(request.address) else request.address
+    gpus = f" with {counted(request.devices, 'GPU')} each" if request.use_gpu else ""
+    say(f"runs on   {_workers(request)}{gpus}, on {place}")
+    # TensorFlow here must not take the memory of GPUs that are the workers', or another job's.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    from nmt.training.preview import preview
+
+    for line in preview(dataset, request.settings, request.workers, request.devices):
+        say(line)
+    say("settings  of the data as they were prepared, and of this training:")
+    settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    for line in text.splitlines():
+        say(f"  {line}")
+
+
+def _workers(request: TrainRequest) -> str:
+    least, most = request.workers
+    return f"{f'{least} to ' if least < most else ''}{counted(most, 'worker')}"

@@ -1,0 +1,159 @@
+"""Ray Train around the training loop."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
+
+from nmt.cluster import connection, resources
+from nmt.console import activity, say
+from nmt.errors import Interrupted, JobFailed, UnusableInput
+from nmt.report.numbers import counted
+from nmt.storage.lease import HeldLease
+from nmt.training.loggers import Observers
+from nmt.training.ray.backend import TensorFlowConfig
+from nmt.training.ray.channel import Board, Watcher
+from nmt.training.ray.failures import LossReporter
+from nmt.training.ray.job import TrainRequest
+from nmt.training.ray.worker import STOPPED, train_worker
+from nmt.training.signals import Signals, in_thread
+
+# By name, for Ray keeps these errors to itself.
+_NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
+
+
+def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLease) -> None:
+    """Train on the connected cluster; continues where an earlier attempt left a checkpoint.
+
+    Args:
+        ray: the connected ray module.
+        request: what was asked for, already checked.
+        share: what each worker gets.
+        lease: the right to write to the output.
+
+    Raises:
+        UnusableInput: as a worker raised it.
+        JobFailed: more failed attempts than ``max_failures``, or no room for the workers.
+        LeaseLost: another job has taken over the output.
+        Interrupted: SIGTERM or SIGINT came; there is a checkpoint to continue from.
+    """
+    stall = request.settings.training.stall_seconds
+    os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(stall)
+    if request.workers[0] < request.workers[1]:
+        # Ray's view of the room is some seconds old, and counts nodes that are on their way out.
+        os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "30"
+    board = ray.remote(**connection.on_this_node(ray))(Board).remote()
+    observers, succeeded = Observers(request), False
+    with activity("training") as shown, Signals() as signals:
+        watcher = Watcher(ray, board, shown, observers)
+        try:
+            while _attempt(ray, request, share, lease, board, watcher, signals) == STOPPED:
+                if signals.received:
+                    raise Interrupted(
+                        f"stopped by {signals.received.name}, with a checkpoint; run the same "
+                        "command again to continue",
+                        signals.received,
+                    )
+                say(f"a node is being taken away; {_resumption(request.workers)}")
+            succeeded = True
+        finally:
+            watcher.close()
+            observers.close(succeeded and not watcher.failure)
+        if watcher.failure:
+            raise JobFailed(watcher.failure)
+
+
+def _resumption(workers: tuple[int, int]) -> str:
+    """How a training goes on that loses a node, in words."""
+    least, most = workers
+    if least < most:
+        return "training goes on without it"
+    return f"training goes on as soon as there is room for {counted(most, 'worker')} elsewhere"
+
+
+def _attempt(
+    ray: Any,
+    request: TrainRequest,
+    share: resources.Share,
+    lease: HeldLease,
+    board: Any,
+    watcher: Watcher,
+    signals: Signals,
+) -> str:
+    """Let Ray Train work until it ends; returns what the workers said in the end."""
+    trainer, asked = _trainer(request, share, board, lease.owner), False
+    # In a thread: Ray Train would otherwise take SIGINT for itself, and end at once.
+    for result in in_thread(trainer.fit):
+        lease.check()
+        if watcher.failure:  # what else the workers do is of no use
+            raise JobFailed(watcher.failure)
+        if signals.received and not asked:
+            asked = True
+            say(f"{signals.received.name}: ending after this step, with a checkpoint")
+            ray.get(board.stop.remote())
+        if isinstance(result, TrainingFailedError):
+            raise _explained(result, ray, share) from None
+        if isinstance(result, BaseException):
+            raise result
+        if result is not None:
+            return result.return_value
+    raise AssertionError("it ends with a result")
+
+
+def _trainer(
+    request: TrainRequest, share: resources.Share, board: Any, owner: str
+) -> DataParallelTrainer:
+    least, most = request.workers
+    workers: Any = most if least == most else (least, most)
+    parent = request.output.parent
+    # Without the second, starts that find no room (each waits for five minutes, or for half a
+    # minute where fewer workers will do) are tried for ever.
+    failures: dict[str, Any] = {
+        "max_failures": request.max_failures,
+        "controller_failure_limit": request.max_failures * (1 if least == most else 10),
+    }
+    worker: Any = train_worker  # Ray's types know no return value
+    callbacks: Any = [LossReporter(board, request.max_failures)]
+    return DataParallelTrainer(
+        worker,
+        backend_config=TensorFlowConfig(),
+        train_loop_config={
+            "data": str(request.data),
+            "output": str(request.output),
+            "settings": request.settings.model_dump(),
+            "threads": share.threads,
+            "devices": request.devices,
+            "use_gpu": request.use_gpu,
+            "init_from": str(request.init_from) if request.init_from else None,
+            "board": board,
+            "owner": owner,
+        },
+        scaling_config=ScalingConfig(
+            num_workers=workers, use_gpu=request.use_gpu, resources_per_worker=share.resources
+        ),
+        run_config=RunConfig(
+            name=request.output.name,
+            storage_path=parent.path,
+            storage_filesystem=None if parent.is_local else parent.filesystem,
+            failure_config=FailureConfig(**failures),
+            callbacks=callbacks,
+        ),
+    )
+
+
+def _explained(error: Exception, ray: Any, share: resources.Share) -> Exception:
+    """The worker's own error, where it is one of ours; else the first line that tells most."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        for cause in (failure, getattr(failure, "cause", None)):
+            if isinstance(cause, (UnusableInput, JobFailed)):
+                return cause
+    if isinstance(error, ControllerError) and type(error.controller_failure).__name__ in _NO_ROOM:
+        return JobFailed(resources.no_room(ray, "workers", share))
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    for line in lines:
+        say(line)
+    return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")

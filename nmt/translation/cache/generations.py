@@ -1,0 +1,151 @@
+"""Generations: the rows of one follow from one model under one group of settings.
+
+Another model, or a setting that changes translations, makes another generation; nothing has to
+be removed for that. Old ones can be pruned.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from nmt import records
+from nmt.errors import UnusableInput
+from nmt.settings import SearchSettings
+from nmt.storage.location import Location, hash_json
+from nmt.translation.cache.store import Memory
+
+FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
+PARTITIONS = 64
+_DESCRIPTION, _USED = "generation.json", "used"
+_DAY = 86400.0
+_HASH = re.compile("[0-9a-f]{32}")
+_MADE = "partitions", "created"  # what stands in a description besides what the name is a hash of
+# What changes nothing in greedy search, and in any search that draws no words at random.
+_BEAM_ONLY = {"length_penalty", "coverage_penalty"}
+_SAMPLING_ONLY = {"seed", "temperature", "top_k", "top_p"}
+_SHORTLIST_ONLY = {"shortlist_common"}
+
+
+def depends_on(
+    model_id: str, search: SearchSettings, dictionary: str | None, raw: bool
+) -> dict[str, Any]:
+    """Everything that a translation follows from besides its source.
+
+    Args:
+        model_id: of the model.
+        search: the settings of the search, without sampling.
+        dictionary: the SHA-256 of ``search.dictionary``.
+        raw: whether the raw source matters, because its words stand in for unknown ones.
+    """
+    left_out = {"dictionary", "max_characters", *_SAMPLING_ONLY}
+    left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
+    left_out |= set() if search.shortlist else _SHORTLIST_ONLY
+    left_out |= set() if raw else {"replace_unknown"}
+    return {
+        "format_version": FORMAT_VERSION,
+        "model_id": model_id,
+        "search": search.model_dump(exclude=left_out),
+        "dictionary": dictionary if raw else None,
+        "raw_sources": raw,
+    }
+
+
+def open_generation(location: Location, what: dict[str, Any]) -> Memory:
+    """The generation of a memory in which these settings' translations lie; made if it is not
+    there, and marked as used.
+
+    Args:
+        location: the memory.
+        what: as `depends_on` tells.
+
+    Raises:
+        UnusableInput: the folder cannot be written, or holds something else.
+    """
+    folder = location / hash_json(what)[:32]
+    description = folder / _DESCRIPTION
+    if not description.is_file():
+        if location.files():
+            raise UnusableInput(
+                f"{location}: holds something that is no translation memory; give another --memory"
+            )
+        made = dict(zip(_MADE, (PARTITIONS, _now()), strict=True))
+        description.write_json({**what, **made})
+    partitions = records.read(description, records.Generation)["partitions"]
+    (folder / _USED).write_text(_now() + "\n")
+    return Memory(folder, partitions)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A generation as it lies in the memory.
+
+    Attributes:
+        location: its folder.
+        description: its generation.json.
+        files: Parquet files.
+        bytes: their size in all.
+        used: when a job last used it, seconds since 1970.
+    """
+
+    location: Location
+    description: dict[str, Any]
+    files: int
+    bytes: int
+    used: float
+
+    def delete(self) -> None:
+        """Remove it: first what makes it a generation."""
+        (self.location / _DESCRIPTION).delete()
+        self.location.delete()
+
+
+def generations(location: Location) -> list[Generation]:
+    """The generations of a memory, last used first.
+
+    Raises:
+        UnusableInput: there is no memory.
+    """
+    import pyarrow.fs as pafs
+
+    with location.explained():
+        selector = pafs.FileSelector(location.path, allow_not_found=True, recursive=True)
+        infos = location.filesystem.get_file_info(selector)
+    base = location.path.rstrip("/")
+    found: dict[str, list[pafs.FileInfo]] = {}
+    for info in infos:
+        if info.type == pafs.FileType.File:
+            found.setdefault(info.path[len(base) :].strip("/").split("/")[0], []).append(info)
+    result = []
+    for name, files in found.items():
+        times = {info.base_name: info.mtime_ns for info in files}
+        if _DESCRIPTION not in times or not _HASH.fullmatch(name):
+            continue
+        try:
+            description = (location / name).named(_DESCRIPTION).read_json()
+        except UnusableInput:
+            continue
+        if not isinstance(description, dict):
+            continue
+        what = {key: value for key, value in description.items() if key not in _MADE}
+        if hash_json(what)[:32] != name:  # somebody else's
+            continue
+        rows = [info for info in files if info.base_name.endswith(".parquet")]
+        used = times.get(_USED) or times[_DESCRIPTION] or 0
+        size = sum(info.size or 0 for info in rows)
+        result.append(Generation(location / name, description, len(rows), size, used / 1e9))
+    if not result:
+        raise UnusableInput(f"{location}: no translation memory; check --memory")
+    return sorted(result, key=lambda generation: -generation.used)
+
+
+def unused(found: list[Generation], days: float) -> list[Generation]:
+    """Those that no job has used for so many days."""
+    return [g for g in found if time.time() - g.used > days * _DAY]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

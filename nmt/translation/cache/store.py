@@ -1,0 +1,197 @@
+"""The files of one generation of a translation memory, partition by partition.
+
+A damaged file is set aside (``….parquet.damaged``) by whoever meets it: what it held is translated
+again, for a memory is no more than translations that need not be made twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.corpus.parquet_files import read_whole
+from nmt.errors import JobFailed, UnusableInput
+from nmt.storage.location import Location
+from nmt.translation.cache.keys import KEY, digest_of, distinct
+
+_MANY = 16  # small files of a partition that are worth making one of
+_SETTLED = 86400.0  # seconds after which no running job counts a file as its own
+_ATTEMPTS = 5
+_MERGED, _DAMAGED = "merged", ".damaged"
+_UNREADABLE = (OSError, KeyError, pa.ArrowException, UnusableInput)
+T = TypeVar("T")
+
+
+class Memory:
+    """One generation; `nmt.translation.cache.generations` finds or makes it.
+
+    Args:
+        location: its folder.
+        partitions: into how many the keys are spread.
+    """
+
+    def __init__(self, location: Location, partitions: int) -> None:
+        self.location, self.partitions = location, partitions
+
+    def add(self, partition: int, run: str, rows: pa.Table) -> Location:
+        """Store rows of one partition.
+
+        The name follows from the keys: the same rows are the same file, however often they are
+        stored, and other rows are another.
+
+        Args:
+            partition: of all the keys.
+            run: which job made them; see `read`.
+            rows: ``key``, and columns of results.
+
+        Returns:
+            The file.
+        """
+        name = digest_of(rows.column("key").combine_chunks())
+        file = self._folder(partition) / f"{run}-{name}.parquet"
+        file.write_table(rows)
+        return file
+
+    def keys(self, partition: int) -> pa.Array:
+        """All keys of a partition; some may come twice."""
+
+        def read(files: Sequence[Location]) -> pa.Array:
+            columns = [_read(file, ["key"]).column("key") for file in files]
+            chunks = [chunk for column in columns for chunk in column.chunks]
+            return pa.chunked_array(chunks, KEY).combine_chunks()
+
+        return self._with_files(partition, read)
+
+    def read(self, partition: int, schema: pa.Schema, run: str) -> tuple[pa.Table, np.ndarray]:
+        """All rows of a partition.
+
+        Args:
+            partition: which one.
+            schema: the columns wanted besides ``key``.
+            run: a job.
+
+        Returns:
+            The rows, and which of them this job made, bool, shape (rows,).
+        """
+        columns = ["key", *schema.names]
+
+        def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
+            tables = [_read(file, columns).select(columns) for file in files]
+            own = [np.full(t.num_rows, _run(f) == run) for t, f in zip(tables, files, strict=True)]
+            whole = pa.schema([pa.field("key", KEY), *schema])
+            table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
+            return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
+
+        return self._with_files(partition, read)
+
+    def merge(self, partition: int, many: int = _MANY, settled: float = _SETTLED) -> None:
+        """Make one file of a partition's many small ones, as nights leave them.
+
+        The new file is whole before an old one goes, so at any moment every row is there.
+
+        Args:
+            partition: which one.
+            many: fewer files than this are left alone.
+            settled: so are files younger than this, in seconds: the job that wrote them may
+                still run, and counts by their names what it has decoded.
+        """
+
+        def read(files: Sequence[Location]) -> tuple[list[Location], pa.Table | None]:
+            if len(files) < many:
+                return [], None
+            old = [file for file in files if time.time() - _modified(file) > settled]
+            tables = [_read(file) for file in old]
+            if len(old) < many or not all(t.schema.equals(tables[0].schema) for t in tables):
+                return [], None
+            return old, pa.concat_tables(tables).combine_chunks()
+
+        old, table = self._with_files(partition, read)
+        if table is None:
+            return
+        _, first, _ = distinct(table.column("key").combine_chunks())
+        merged = self.add(partition, _MERGED, table.take(pa.array(first)))
+        for file in old:
+            if file != merged:
+                file.delete()
+
+    def damaged(self) -> list[Location]:
+        """The files that were set aside, by this job or others."""
+        return self.location.files(_DAMAGED, recursive=True)
+
+    def _folder(self, partition: int) -> Location:
+        return self.location / f"{partition:03d}"
+
+    def _files(self, partition: int) -> list[Location]:
+        return self._folder(partition).files(".parquet")
+
+    def _with_files(self, partition: int, read: Callable[[list[Location]], T]) -> T:
+        """Read a partition; again if another job has just merged its files, or one is damaged."""
+        attempts = 0
+        while attempts < _ATTEMPTS:
+            try:
+                return read(self._files(partition))
+            except _Damaged as damaged:
+                damaged.set_aside()
+            except FileNotFoundError:
+                attempts += 1
+                time.sleep(0.5)
+        raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
+
+
+def _run(file: Location) -> str:
+    return file.name.partition("-")[0]
+
+
+def _modified(file: Location) -> float:
+    """When a file was written, seconds since 1970; now, if it has gone."""
+    written = file.info().mtime_ns
+    return time.time() if written is None else written / 1e9
+
+
+class _Damaged(Exception):
+    """A file cannot be read, although its store gives it."""
+
+    def __init__(self, file: Location, data: bytes) -> None:
+        super().__init__(str(file))
+        self._file, self._data = file, data
+
+    def set_aside(self) -> None:
+        """Give it another name."""
+        (self._file.parent / f"{self._file.name}{_DAMAGED}").write_bytes(self._data)
+        self._file.delete()
+
+
+def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
+    """Read a file, the column ``key`` among others.
+
+    Raises:
+        FileNotFoundError: it has gone.
+        _Damaged: it is damaged, or its keys are not those by which it is named.
+    """
+    try:
+        with file.open() as stream:
+            try:
+                return _checked(file, read_whole(file, stream, columns))
+            except _UNREADABLE:
+                pass  # by its contents, or by its store
+        data = file.read_bytes()
+    except UnusableInput:
+        if file.is_file():
+            raise
+        raise FileNotFoundError(str(file)) from None
+    try:
+        return _checked(file, read_whole(file, pa.BufferReader(data), columns))
+    except _UNREADABLE:
+        raise _Damaged(file, data) from None
+
+
+def _checked(file: Location, rows: pa.Table) -> pa.Table:
+    """The rows, if they are those that `Memory.add` stored under this name."""
+    keys = rows.column("key")
+    if keys.type != KEY or not file.name.endswith(f"-{digest_of(keys.combine_chunks())}.parquet"):
+        raise pa.ArrowInvalid("other keys than the name of the file says")
+    return rows

@@ -1,0 +1,167 @@
+"""The end of a translation job: report, manifest, verdict."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from nmt.console import say
+from nmt.errors import JobFailed
+from nmt.evaluation.normalization import described
+from nmt.evaluation.sentences import References
+from nmt.inference.row_filter import cleaning_of
+from nmt.report import page
+from nmt.storage.location import Location
+from nmt.translation.input.corpus import InputCorpus
+from nmt.translation.outcome import Verdict, judge
+from nmt.translation.output import Output
+from nmt.translation.report import summary
+from nmt.translation.report.measures import measure
+from nmt.translation.request import TranslateRequest
+from nmt.translation.verify.output import verify_manifest
+from nmt.version import __version__
+
+
+def close(
+    request: TranslateRequest,
+    info: dict[str, Any],
+    corpus: InputCorpus,
+    references: References,
+    output: Output,
+    job: dict[str, Any],
+    seconds: float,
+) -> Verdict:
+    """Write report, manifest and _SUCCESS from the units' records.
+
+    Args:
+        request: what was asked for.
+        info: the content of model.json.
+        corpus: the input.
+        references: where the references are.
+        output: the OUT folder, all units committed.
+        job: what identifies the job.
+        seconds: what the job took so far.
+
+    Raises:
+        JobFailed: rows in are not rows translated and rows rejected, the input has changed
+            meanwhile, or this job may no longer write to the output.
+        UnusableInput: the baseline cannot be read any more.
+    """
+    _refuse_changed(corpus, output)
+    records = [record for _, record in sorted(output.records().items())]
+    counts = summary.total_counts(records)
+    if counts["rows"] != corpus.rows or counts["translated"] + counts["rejected"] != corpus.rows:
+        raise JobFailed(
+            f"{request.output}: {corpus.rows:,} rows in, but {counts['translated']:,} translated "
+            f"and {counts['rejected']:,} rejected; give another --output"
+        )
+    measured = measure(request, info, references, output, records, seconds)
+    status, verdict = judge(request, measured["alarms"])
+    report = {
+        "title": f"Translation of {Location(request.input).name}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "verdict": verdict,
+        "exit_status": status,
+        "model": _model(request, info),
+        **measured,
+        "settings": {
+            **job["settings"],
+            "batch_size": request.batch_size,
+            "memory": None if request.memory is None else request.memory.shown,
+        },
+        "inputs": corpus.inputs,
+        "versions": _versions(),
+    }
+    # Loads matplotlib, which is not needed before.
+    from nmt.report import picture
+    from nmt.report.length_plot import length_plot
+    from nmt.report.sheet import contact_sheet
+
+    output.guard()
+    folder = request.output / "report"
+    (folder / "report.json").write_json(report)
+    images = output.heatmaps()
+    drawn = [image for _, image in images]
+    if images and request.heatmap_pages:
+        (folder / "heatmaps.pdf").write_bytes(contact_sheet(drawn))
+    (folder / "index.html").write_text(page.render(report, images))
+    if plot := length_plot(report.get("by_length", []), [report["title"]]):
+        (folder / "lengths.png").write_bytes(plot)
+        drawn.append(plot)
+    if line := picture.warning(drawn):
+        say(f"warning: {line}")
+    manifest = {
+        **job,
+        "exit_status": status,
+        "verdict": verdict,
+        "created": report["created"],
+        "counts": counts,
+        "direction": info["direction"],
+        "text": described(info["tokenizer"], cleaning_of(info)),
+        "input_files": corpus.inputs,
+        "versions": report["versions"],
+        "files": {name: entry for record in records for name, entry in record["files"].items()},
+    }
+    _verify(output, manifest)
+    output.finish(manifest)
+    output.scratch.delete()
+    return Verdict(status, verdict, report)
+
+
+def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
+    """Make sure that what was translated is what was looked through.
+
+    Raises:
+        JobFailed: it may be something else. The units concerned are forgotten, for the file may
+            be put back as it was, and the same command would go on with them.
+    """
+    if changed := corpus.changed():
+        files = frozenset(changed)
+        units = [u for u in corpus.units() if any(part.file in files for part in u.slices)]
+        output.forget(unit.number for unit in units)
+        others = f" and {len(changed) - 1} other files" if len(changed) > 1 else ""
+        raise JobFailed(
+            f"{changed[0]}{others}: changed or removed while the job ran, and what was translated "
+            "of it is discarded; put it back as it was and run the same command again, or "
+            "translate it as it is now with --overwrite"
+        )
+
+
+def _verify(output: Output, manifest: dict[str, Any]) -> None:
+    """Check everything that is stored before the output is said to be whole.
+
+    Raises:
+        JobFailed: there are violations. The units concerned are forgotten, so that the same
+            command translates them again.
+    """
+    found = verify_manifest(output.location, manifest)
+    if found.violations:
+        output.forget(found.damaged)
+        shown = "; ".join(found.violations[:3])
+        raise JobFailed(
+            f"{output.location}: {len(found.violations)} violations ({shown}); jobs/verify.py "
+            "lists them; run the same command again to translate the units concerned anew"
+        )
+
+
+def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
+    direction = info["direction"]
+    return {
+        "id": info["model_id"],
+        "name": ", ".join(model.shown for model in request.models),
+        "direction": f"{direction['source']} → {direction['target']}",
+        "parameters": info["parameters"],
+        "architecture": info["architecture"],
+        "validation": info["validation"],
+    }
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("tensorflow", "keras", "ray", "pyarrow", "sacrebleu")
+    return {
+        "nmt": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+    }

@@ -1,0 +1,320 @@
+"""The corpus to translate, cut into units of work.
+
+A unit is a run of rows, perhaps over several files; which rows it holds follows from the
+corpus alone, not from the hardware, so that a job that is run again finds the same units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from nmt.corpus.columns import as_bytes, plain_type
+from nmt.corpus.formats import SENTENCES, detect
+from nmt.corpus.schemas import conform, unify
+from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
+from nmt.errors import UnusableInput
+from nmt.storage.location import Location
+from nmt.translation.input.files import expand
+from nmt.translation.input.gzip_lines import read_lines
+from nmt.translation.input.hive import Folders, add_folders, folders_of, with_folders
+from nmt.translation.input.parquet import Run, inspect_columns, plain_ids, read_rows
+
+_GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
+_LARGEST_UNIT = 8192
+_UNITS_AIMED_AT = 64
+_LOOKERS = 16  # files looked at together
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Consecutive rows of one file.
+
+    Attributes:
+        file: its URI.
+        kind: ``text``, ``gzip`` or ``parquet``.
+        start: first row, counted within the file.
+        rows: number of rows.
+        offset: byte at which the first row begins (plain text), else 0.
+        first: number of the first row in the whole corpus.
+        folders: the partition columns of the file, see `nmt.translation.input.hive`.
+    """
+
+    file: str
+    kind: str
+    start: int
+    rows: int
+    offset: int
+    first: int
+    folders: Folders = ()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is translated and committed as one piece.
+
+    Attributes:
+        number: from 0.
+        slices: its rows.
+        schema: all columns of the corpus, whatever those of a single file are; of text the
+            partition columns.
+    """
+
+    number: int
+    slices: tuple[Slice, ...]
+    schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(part.rows for part in self.slices)
+
+    @property
+    def first(self) -> int:
+        """Number of its first row in the corpus."""
+        return self.slices[0].first
+
+    @property
+    def part(self) -> str:
+        """Name of its output files."""
+        return f"part-{self.number:05d}.parquet"
+
+
+class _Stamp(NamedTuple):
+    """What tells cheaply whether a file is still the same; None for what a store does not say."""
+
+    size: int | None
+    changed: int | None
+
+    @classmethod
+    def of(cls, location: Location) -> _Stamp:
+        info = location.info()
+        return cls(info.size, info.mtime_ns)
+
+
+@dataclass
+class _File:
+    location: Location
+    kind: str
+    stamp: _Stamp
+    folders: Folders = ()
+    rows: int = 0
+    sha256: str = ""
+    offsets: list[int] = field(default_factory=list)
+
+
+class InputCorpus:
+    """A corpus that has been looked through once; made by `inspect`.
+
+    Attributes:
+        kind: ``text`` (gzip included) or ``parquet``.
+        rows: number of rows.
+        inputs: path, size, SHA-256 and rows of each file, for the manifest.
+        columns: the input's columns besides text and id, which the output keeps.
+        folders: names of those that are partition columns.
+        id_column: the Parquet column that holds the ids; None where rows are numbered.
+        id_type: the type of the ids.
+    """
+
+    def __init__(
+        self, files: list[_File], schema: pa.Schema, text_column: str, id_column: str | None
+    ) -> None:
+        self._files, self._schema = files, schema
+        self.kind = "parquet" if files[0].kind == "parquet" else "text"
+        self.rows = sum(file.rows for file in files)
+        self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
+        self.folders = sorted({name for file in files for name, _ in file.folders})
+        self.id_column = id_column
+        self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
+        self.inputs = [
+            {
+                "path": file.location.shown,
+                "bytes": file.stamp.size or 0,
+                "sha256": file.sha256,
+                "rows": file.rows,
+            }
+            for file in files
+        ]
+
+    def units(self) -> list[Unit]:
+        """Cut the corpus into about 64 units of at most 8,192 rows, the same every time.
+
+        Small files share a unit. A .gz file is cut only where it has more rows than a unit may
+        have, for what a later unit begins with is found by unpacking all that stands before.
+        """
+        grains = -(-self.rows // (_UNITS_AIMED_AT * _GRAIN))
+        size = min(_LARGEST_UNIT, max(1, grains) * _GRAIN)
+        units: list[Unit] = []
+        waiting: list[Slice] = []
+        room, first = size, 0
+        for file in self._files:
+            start = 0
+            while start < file.rows:
+                if file.kind == "gzip" and room < (needed := min(file.rows - start, _LARGEST_UNIT)):
+                    if waiting:
+                        units.append(Unit(len(units), tuple(waiting), self._schema))
+                        waiting = []
+                    room = max(size, needed)
+                # A cut inside a text file must fall on a remembered offset.
+                rows = min(room, file.rows - start)
+                if rows < file.rows - start and (start + rows) % _GRAIN:
+                    rows -= (start + rows) % _GRAIN
+                if rows > 0:
+                    offset = file.offsets[start // _GRAIN] if file.offsets else 0
+                    name = str(file.location)
+                    part = Slice(name, file.kind, start, rows, offset, first, file.folders)
+                    waiting.append(part)
+                    start, first, room = start + rows, first + rows, room - rows
+                if room == 0 or (start < file.rows and file.kind != "gzip"):
+                    units.append(Unit(len(units), tuple(waiting), self._schema))
+                    waiting, room = [], size
+        if waiting:
+            units.append(Unit(len(units), tuple(waiting), self._schema))
+        return units
+
+    def changed(self) -> list[str]:
+        """The files that have changed since they were looked through, or are gone: what was read
+        of them need not be what `inputs` says."""
+        with ThreadPoolExecutor(_LOOKERS) as pool:
+            stamps = pool.map(lambda file: _Stamp.of(file.location), self._files)
+            pairs = zip(self._files, stamps, strict=True)
+            return [str(file.location) for file, stamp in pairs if stamp != file.stamp]
+
+
+def inspect(name: str, text_column: str, id_column: str | None = None) -> InputCorpus:
+    """Look through a corpus once: count and hash it, and refuse what cannot be used.
+
+    Args:
+        name: a file, a folder or a glob of text (one sentence a line), .gz or Parquet files.
+        text_column: the Parquet column that holds the sentences.
+        id_column: the Parquet column that holds the ids; None is ``id`` where there is such a
+            column. Otherwise, and for text, a row's id is its number over the files in sorted
+            order, from 0.
+
+    Raises:
+        UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
+            column, a column of the wrong type, ids given twice, or no row at all.
+    """
+    locations = expand(name)
+    single = len(locations) == 1
+    with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
+        looked = list(pool.map(lambda location: _look(name, location, single), locations))
+    files = [file for file in looked if file is not None]
+    if not files:
+        raise UnusableInput(f"{name}: all its files are empty; give sentences to translate")
+    kinds = {"parquet" if file.kind == "parquet" else "text" for file in files}
+    if len(kinds) > 1:
+        raise UnusableInput(f"{name}: holds text and Parquet files; give one kind at a time")
+    if kinds == {"parquet"}:
+        corpus = _inspect_parquet(files, text_column, id_column)
+    elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
+        raise UnusableInput(
+            f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
+        )
+    else:
+        none = pa.schema([])
+        schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
+        corpus = InputCorpus(files, schema, "", None)
+    if not corpus.rows:
+        raise UnusableInput(f"{name}: holds no row; give sentences to translate")
+    return corpus
+
+
+def _look(name: str, location: Location, single: bool) -> _File | None:
+    """What can be known of a file by itself; None for an empty one among others."""
+    stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
+    if not single and not stamp.size:
+        return None
+    file = _File(location, detect(location, SENTENCES), stamp, folders_of(location, name))
+    file.sha256 = location.sha256()
+    if file.kind != "parquet":
+        _count_lines(file)
+    return file
+
+
+def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
+    given = [(file.location, file.folders) for file in files]
+    found = inspect_columns(given, text_column, id_column)
+    for file, rows in zip(files, found.rows, strict=True):
+        file.rows = rows
+    return InputCorpus(files, found.schema, text_column, found.id_column)
+
+
+def _count_lines(file: _File) -> None:
+    plain = file.kind == "text"
+    with open_text(file.location, file.kind) as stream:
+        lines = whole_lines(stream)
+        position = 0
+        for _ in lines:
+            if plain and file.rows % _GRAIN == 0:
+                file.offsets.append(position)
+            file.rows += 1
+            if plain and file.rows % _GRAIN == 0:
+                position = stream.tell()
+
+
+@dataclass
+class Rows:
+    """The rows of a unit.
+
+    Attributes:
+        ids: one a row, of the corpus' id type.
+        texts: bytes as they stand in the file, UTF-8 or not; None for a null.
+        others: the columns that the output keeps; read text ones with `columns.texts_of`.
+    """
+
+    ids: pa.Array
+    texts: list[bytes | None]
+    others: pa.Table
+
+
+def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int = LONGEST) -> Rows:
+    """Read a unit's rows.
+
+    A .gz file of several units is unpacked by each process that reads some of them, once if it
+    reads them in order: plain text or smaller files are read faster.
+
+    Args:
+        unit: one of `InputCorpus.units`.
+        text_column: the Parquet column that holds the sentences.
+        id_column: `InputCorpus.id_column`.
+        longest: bytes of a text that are read; one that is longer is longer all the same.
+    """
+    parts = []
+    texts: list[bytes | None] = []
+    schema = pa.schema([field for field in unit.schema if field.name != text_column])
+    for part in unit.slices:
+        if part.kind == "parquet":
+            run = read_rows(Location(part.file), part.start, part.rows, text_column, longest)
+        else:
+            run = Run(pa.table({}), list(_read_lines(part, longest)))
+        table = add_folders(run.table, part.folders, part.rows)
+        texts += run.texts or as_bytes(table.column(text_column))
+        parts.append(conform(table, schema))
+    table = pa.concat_tables(parts).unify_dictionaries()
+    if id_column is None:
+        ids = pa.array(_numbers(unit), pa.int64())
+    else:
+        ids = plain_ids(table.column(id_column)).combine_chunks()
+    names = [name for name in table.column_names if name != id_column]
+    return Rows(ids, texts, table.select(names))
+
+
+def _numbers(unit: Unit) -> list[int]:
+    return [part.first + i for part in unit.slices for i in range(part.rows)]
+
+
+def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
+    if part.kind == "gzip":
+        lines = read_lines(part.file, part.start, part.rows, longest)
+    else:
+        with open_text(Location(part.file), part.kind) as stream:
+            stream.seek(part.offset)
+            lines = list(islice(whole_lines(stream, longest), part.rows))
+    for number, line in enumerate(lines, part.start):
+        yield bare(line, number)

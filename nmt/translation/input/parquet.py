@@ -1,0 +1,188 @@
+"""Parquet files to translate: what their columns must be, and runs of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from nmt.corpus.columns import as_bytes, is_text, plain_type
+from nmt.corpus.formats import readable
+from nmt.corpus.parquet_files import open_parquet, read_batches
+from nmt.corpus.schemas import cast, conform, kept_schema, unify
+from nmt.corpus.values import is_scalar
+from nmt.errors import UnusableInput
+from nmt.storage.location import Location
+from nmt.translation.input.hive import Folders, with_folders
+from nmt.translation.input.unique_ids import check_ids
+
+InputFile = tuple[Location, Folders]  # a file with its partition columns
+
+
+class Columns(NamedTuple):
+    """What `inspect_columns` found.
+
+    Attributes:
+        schema: of the rows of all files.
+        id_column: the name of the column of ids; None without one.
+        rows: of each file.
+    """
+
+    schema: pa.Schema
+    id_column: str | None
+    rows: list[int]
+
+
+def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str | None) -> Columns:
+    """Look through the files' columns and ids.
+
+    Args:
+        files: at least one.
+        text_column: the column of the sentences.
+        id_column: the column of the ids; None is ``id`` where there is such a column.
+
+    Raises:
+        UnusableInput: damaged, columns that differ, are missing or of the wrong type, or ids
+            that are missing or given twice.
+    """
+    counts: list[int] = []
+
+    def schemas() -> Iterator[tuple[str, pa.Schema]]:
+        for location, folders in files:
+            with readable(location), location.open() as handle:
+                parquet = open_parquet(location, handle)
+                counts.append(parquet.metadata.num_rows)
+                schema = parquet.schema_arrow
+            _check_names(location, schema)
+            yield str(location), with_folders(kept_schema(schema), folders)
+
+    schema = unify(schemas())
+    id_column = _check_columns(files[0][0], schema, text_column, id_column)
+    if id_column is not None:
+        check_ids(partial(_ids, files, schema.field(id_column)))
+    return Columns(schema, id_column, counts)
+
+
+def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
+    """The ids of all files, some at a time, as values of the one type that they get."""
+    name = column.name
+    for location, folders in files:
+        with readable(location), location.open() as handle:
+            parquet = open_parquet(location, handle)
+            if name in parquet.schema_arrow.names:
+                for batch in read_batches(location, handle, [name]):
+                    yield cast(batch.column(name), column.type)
+            else:
+                values = [dict(folders)[name]] * parquet.metadata.num_rows
+                yield cast(pa.array(values, pa.string()), column.type)
+
+
+def _check_names(location: Location, schema: pa.Schema) -> None:
+    twice = {name for name in schema.names if schema.names.count(name) > 1}
+    if twice:
+        raise UnusableInput(
+            f"{location}: has several columns '{min(twice)}'; give each a name of its own"
+        )
+
+
+def _check_columns(
+    location: Location, schema: pa.Schema, text_column: str, id_column: str | None
+) -> str | None:
+    """Check the columns' names and types; returns the column of the ids."""
+    there = ", ".join(schema.names)
+    if text_column not in schema.names:
+        raise UnusableInput(
+            f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
+        )
+    if not is_text(kind := schema.field(text_column).type):
+        raise UnusableInput(
+            f"{location}: column '{text_column}' holds {kind}, not text; name another with "
+            "--text-column"
+        )
+    if id_column is None:
+        if "id" not in schema.names or text_column == "id":
+            return None
+        id_column = "id"
+    if id_column not in schema.names:
+        raise UnusableInput(
+            f"{location}: no column '{id_column}' (there are {there}); name one with "
+            "--id-column, or leave the option out to number the rows"
+        )
+    if id_column == text_column:
+        raise UnusableInput(
+            f"{location}: column '{id_column}' holds the sentences; name another with --id-column"
+        )
+    if not is_scalar(kind := schema.field(id_column).type):
+        raise UnusableInput(
+            f"{location}: column '{id_column}' holds {kind}; ids are numbers, texts, dates and the "
+            "like: name another column with --id-column, or rename this one"
+        )
+    return id_column
+
+
+def plain_ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of ids, no longer dictionary-encoded."""
+    kind = plain_type(column.type)
+    return column if column.type == kind else column.cast(kind)
+
+
+class Run(NamedTuple):
+    """Consecutive rows of a file.
+
+    Attributes:
+        table: its columns, without that of the texts.
+        texts: as they stand there, UTF-8 or not; None for a null. None at all where the file has no
+            such column.
+    """
+
+    table: pa.Table
+    texts: list[bytes | None]
+
+
+def read_rows(
+    location: Location, start: int, rows: int, text_column: str, longest: int | None = None
+) -> Run:
+    """Read some consecutive rows of a file.
+
+    What stands before them in their row group is decoded in small batches and dropped, and what
+    comes after is not decoded at all: a file of one huge row group needs no more memory than
+    others.
+
+    Args:
+        location: the file.
+        start: the first row.
+        rows: how many.
+        text_column: the column of the texts.
+        longest: bytes of a text, see `as_bytes`.
+    """
+    batches: list[pa.RecordBatch] = []
+    texts: list[bytes | None] = []
+    first, stop = 0, start + rows
+    with readable(location), location.open() as handle:
+        parquet = open_parquet(location, handle)
+        schema = parquet.schema_arrow.remove_metadata()
+        others = [name for name in schema.names if name != text_column]
+        own = len(others) < len(schema)
+        for group in range(parquet.num_row_groups):
+            size = parquet.metadata.row_group(group).num_rows
+            if first < stop and start < first + size:
+                position = first
+                for batch in read_batches(location, handle, None, [group], [text_column]):
+                    low, high = max(start, position), min(stop, position + batch.num_rows)
+                    if low < high:
+                        part = batch.slice(low - position, high - low)
+                        texts += as_bytes(part.column(text_column), longest) if own else []
+                        batches.append(part.select(others))
+                    position += batch.num_rows
+                    if position >= stop:
+                        break
+            first += size
+    if sum(batch.num_rows for batch in batches) != rows:
+        raise UnusableInput(f"{location}: damaged (rows are missing); fetch it again")
+    schema = pa.schema([schema.field(name) for name in others])
+    table = pa.Table.from_batches(
+        [batch.replace_schema_metadata(None) for batch in batches], schema
+    )
+    return Run(conform(table, kept_schema(schema)), texts)

@@ -1,0 +1,94 @@
+"""A unit's files and record, from its rows and their results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.corpus.cleaning import stored_words
+from nmt.corpus.text_limits import shown
+from nmt.evaluation import quality_checks, rates
+from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
+from nmt.inference.row_filter import Screened
+from nmt.settings import DataSettings
+from nmt.translation import results_table
+from nmt.translation.input.corpus import Rows, Unit
+
+
+def compose_files(
+    unit: Unit, rows: Rows, screened: Screened, results: pa.Table, cleaning: DataSettings | None
+) -> dict[str, pa.Table]:
+    """The files of a unit by their names below OUT.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        screened: which of them were translated.
+        results: what became of each of these; see `nmt.translation.results_table`.
+        cleaning: how the sources were cleaned, where ``alignments/`` is wanted; or None.
+    """
+    kept = pa.array(screened.kept, pa.int64())
+    ids = rows.ids.take(kept)
+    columns = {
+        "id": ids,
+        "source": pa.array(screened.texts, pa.string()),
+        **results_table.shown(results),
+    }
+    files = {f"translations/{unit.part}": _with_others(columns, rows, kept)}
+    if screened.reasons:
+        files[f"rejected/{unit.part}"] = _rejected(rows, screened.reasons)
+    if cleaning is not None:
+        links = [
+            format_pharaoh(relinked(parse_pharaoh(found), stored_words(text, cleaning)))
+            for text, found in zip(
+                screened.texts, results.column("alignment").to_pylist(), strict=True
+            )
+        ]
+        table = pa.table({"id": ids, "alignment": pa.array(links, pa.string())})
+        files[f"alignments/{unit.part}"] = table
+    return files
+
+
+def compose_record(unit: Unit, rows: Rows, screened: Screened, results: pa.Table) -> dict[str, Any]:
+    """What a unit's record says of its rows, with counts and sums for the report; the arguments
+    are those of `compose_files`."""
+    measured = results_table.measures(results, screened.texts)
+    numbers = unit.first + np.asarray(screened.kept, np.int64)
+    return {
+        "unit": unit.number,
+        "first": unit.first,
+        "rejected_rows": [unit.first + i for i in screened.reasons],
+        "counts": {
+            "rows": len(rows.texts),
+            "translated": len(screened.kept),
+            "rejected": len(screened.reasons),
+            **results_table.counts(results),
+            "rejected_by_reason": dict(Counter(screened.reasons.values())),
+        },
+        "sums": rates.sums(measured),
+        "suspicious": quality_checks.worst(quality_checks.suspects(measured, numbers)),
+    }
+
+
+def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
+    taken = pa.array(list(reasons), pa.int64())
+    columns = {
+        "id": rows.ids.take(taken),
+        "reason": pa.array(list(reasons.values()), pa.string()),
+        "source": pa.array([_shown(rows.texts[i], why) for i, why in reasons.items()], pa.string()),
+    }
+    return _with_others(columns, rows, taken)
+
+
+def _shown(raw: bytes | None, reason: str) -> str | None:
+    return None if raw is None else shown(raw, reason)
+
+
+def _with_others(
+    columns: dict[str, pa.Array | pa.ChunkedArray], rows: Rows, taken: pa.Array
+) -> pa.Table:
+    others = {name: rows.others.column(name).take(taken) for name in rows.others.column_names}
+    return pa.table({**columns, **others})

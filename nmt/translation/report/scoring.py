@@ -1,0 +1,128 @@
+"""One pass over the finished translations: scores by length and by group, and what has changed
+against the baseline."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nmt.evaluation.baseline import Baseline, Changes
+from nmt.evaluation.comparison import most_different
+from nmt.evaluation.groups import Grouping
+from nmt.evaluation.lengths import Beside, scores_by_length, source_length
+from nmt.evaluation.normalization import Form
+from nmt.evaluation.scores import Scorer
+from nmt.evaluation.sentences import Sentence, chunks
+
+
+class Scoring:
+    """What one pass over the translated rows collects; of a sentence it keeps numbers alone.
+
+    Args:
+        forms: in which the texts are scored, see `forms_of`.
+        tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
+        groupings: what to group by, in the order of the sentences' ``others``.
+        baseline: an earlier output, or None.
+    """
+
+    def __init__(
+        self,
+        forms: Sequence[Form],
+        tokenize: str,
+        groupings: Sequence[Grouping] = (),
+        baseline: Baseline | None = None,
+    ) -> None:
+        self._scorers = [Scorer(form, tokenize=tokenize) for form in forms]
+        self._others = [Scorer(form, tokenize=tokenize) for form in forms]  # of the baseline
+        self._groupings, self._baseline, self._changes = groupings, baseline, Changes()
+        self._lengths, self._rows = array("q"), array("q")
+        self._paired = array("q")  # which of the scored sentences the baseline has, too
+
+    def read(self, sentences: Iterable[Sentence]) -> None:
+        """Read the translated rows, in order."""
+        for chunk in chunks(sentences):
+            others: list[str | None] = [None] * len(chunk)
+            if self._baseline is not None:
+                others = self._baseline.translations(chunk)
+                self._changes.add(chunk, others)
+            for place, grouping in enumerate(self._groupings):
+                grouping.add(chunk, place)
+            own: list[tuple[str, list[str]]] = []
+            theirs: list[tuple[str, list[str]]] = []
+            for sentence, other in zip(chunk, others, strict=True):
+                if not (references := sentence.complete):
+                    continue
+                if other is not None:
+                    self._paired.append(len(self._rows))
+                    theirs.append((other, references))
+                self._rows.append(sentence.row)
+                self._lengths.append(source_length(sentence.source))
+                own.append((sentence.translation, references))
+            for scorers, texts in ((self._scorers, own), (self._others, theirs)):
+                for scorer in scorers:
+                    scorer.add(texts)
+
+    def scores(self) -> dict[str, Any]:
+        """sacrebleu scores, brevity, by source length; {} where no row has its references."""
+        own, other = self._scorers[0], self._comparable
+        if not len(own):
+            return {}
+        rows = np.arange(len(own))
+        beside = None if other is None else Beside(other, rows, rows)
+        return {
+            "scores": [score for scorer in self._scorers for score in scorer.scores()],
+            "scored_sentences": len(own),
+            "by_length": scores_by_length(self._lengths, own, beside),
+            "brevity": own.brevity(),
+        }
+
+    def groups(self) -> list[dict[str, Any]]:
+        """For each column its name and its groups; see `Grouping.table`."""
+        own, other = self._scorers[0], self._comparable
+        return [{"column": g.column, "values": g.table(own, other)} for g in self._groupings]
+
+    @property
+    def _comparable(self) -> Scorer | None:
+        """The baseline's scorer, if parts of both mean the same sentences."""
+        whole = len(self._paired) == len(self._rows) > 0
+        return self._others[0] if whole else None
+
+    def comparison(self) -> dict[str, Any]:
+        """How many sentences both have, what share has changed, and the paired test of those
+        that are scored."""
+        own, other = self._scorers[0], self._others[0]
+        here, changes = np.array(self._paired, np.int64), self._changes
+        return {
+            "paired": changes.paired,
+            "changed": round(changes.changed / changes.paired, 6) if changes.paired else None,
+            "sentences": len(here),
+            "metrics": own.compare(other, here, np.arange(len(here))) if len(here) else [],
+        }
+
+    def most_changed(self) -> tuple[list[int], list[tuple[float, float]]]:
+        """Which sentences differ most by chrF against their references.
+
+        Returns:
+            The numbers of their rows, and chrF of both systems; ([], []) where none is scored.
+        """
+        if not len(self._paired):
+            return [], []
+        here = np.array(self._paired, np.int64)
+        own = self._scorers[-1].sentence_scores("chrF")[here]  # of raw text
+        other = self._others[-1].sentence_scores("chrF")
+        chosen = most_different(own, other).tolist()
+        rows = [self._rows[here[i]] for i in chosen]
+        return rows, [(float(own[i]), float(other[i])) for i in chosen]
+
+    @property
+    def scored_pairs(self) -> int:
+        """Scored sentences that the baseline has, too."""
+        return len(self._paired)
+
+    @property
+    def sampled_changes(self) -> list[int]:
+        """Numbers of rows that are translated otherwise, drawn at random."""
+        return self._changes.rows

@@ -1,0 +1,147 @@
+"""What is known of translations, as a table: a row of it follows from its source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nmt.evaluation.alignment import format_pharaoh
+from nmt.evaluation.measures import Measures, count_words, repeats, spelled, unknown
+from nmt.inference.source_flags import SOURCE_FLAGS, source_flags
+from nmt.inference.translation import Translation
+
+_STRINGS = pa.list_(pa.string())
+_ALTERNATIVES = pa.list_(
+    pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
+)
+# Columns of OUT's translations/, in their order.
+_SHOWN = {
+    "translation": pa.string(),
+    "score": pa.float64(),
+    "source_tokens": _STRINGS,
+    "target_tokens": _STRINGS,
+    "attention_entropy": pa.float64(),
+    "coverage": pa.float64(),
+    "flags": _STRINGS,
+}
+# What the report needs besides.
+_MEASURED = {"unknown": pa.int32(), "target_words": pa.int32(), "looping": pa.bool_()}
+
+
+def result_schema(n_best: int, alignments: bool) -> pa.Schema:
+    """The columns of a table of results.
+
+    Args:
+        n_best: ``search.n_best``; above 1 there is a column of alternatives.
+        alignments: whether there is a column of alignments (Pharaoh), whose source words are those
+            of the cleaned source.
+    """
+    more: dict[str, pa.DataType] = {}
+    if n_best > 1:
+        more["alternatives"] = _ALTERNATIVES
+    if alignments:
+        more["alignment"] = pa.string()
+    return pa.schema({**_SHOWN, **more, **_MEASURED})
+
+
+def tabulate(results: Sequence[Translation], schema: pa.Schema) -> pa.Table:
+    """Translations as a table of this `result_schema`."""
+    columns: dict[str, list[Any] | np.ndarray] = {
+        "translation": [r.text for r in results],
+        "score": [r.score for r in results],
+        "source_tokens": [r.source_tokens for r in results],
+        "target_tokens": [r.tokens for r in results],
+        "attention_entropy": [r.attention_entropy for r in results],
+        "coverage": [r.coverage for r in results],
+        "flags": [list(r.flags) for r in results],
+        "unknown": [unknown(r.tokens) for r in results],
+        "target_words": count_words([r.text for r in results]),
+        "looping": [repeats(r.tokens) for r in results],
+    }
+    if "alternatives" in schema.names:
+        columns["alternatives"] = [
+            [{"translation": a.text, "score": a.score, "ranking": a.ranking} for a in some]
+            for some in (r.alternatives for r in results)
+        ]
+    if "alignment" in schema.names:
+        columns["alignment"] = [format_pharaoh(r.cleaned_alignment) for r in results]
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:
+    """The table with what the sources as given say in the flags; see `source_flags`.
+
+    Args:
+        results: one result a row.
+        sources: the source of each, as given.
+    """
+    flags = [
+        [flag for flag in own if flag not in SOURCE_FLAGS] + list(source_flags(source))
+        for own, source in zip(results.column("flags").to_pylist(), sources, strict=True)
+    ]
+    place = results.column_names.index("flags")
+    return results.set_column(place, results.schema.field(place), pa.array(flags, _STRINGS))
+
+
+def shown(results: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns that stand in translations/ after the source."""
+    names = [*_SHOWN, *(["alternatives"] if "alternatives" in results.column_names else [])]
+    return {name: results.column(name) for name in names}
+
+
+def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
+    """The measures of rows.
+
+    Args:
+        results: one result a row.
+        sources: the source of each, as given.
+    """
+
+    def numbers(name: str) -> np.ndarray:
+        return results.column(name).to_numpy()
+
+    return Measures(
+        score=numbers("score"),
+        attention_entropy=_floats(results.column("attention_entropy")),
+        coverage=_floats(results.column("coverage")),
+        unknown=numbers("unknown"),
+        spelled=spelled(results.column("source_tokens").to_pylist()),
+        source_tokens=pc.list_value_length(results.column("source_tokens")).to_numpy(),
+        source_words=count_words(sources),
+        target_words=numbers("target_words"),
+        looping=numbers("looping"),
+        **{
+            flag: _having(results.column("flags"), flag)
+            for flag in ("truncated", "empty", "multiline", "markup")
+        },
+    )
+
+
+def counts(results: pa.Table) -> dict[str, int]:
+    """How many rows are empty and the like, and how many tokens there are."""
+    found = results.column("flags").combine_chunks().flatten().value_counts().to_pylist()
+    flags = {entry["values"]: entry["counts"] for entry in found}
+    tokens = {
+        name: pc.sum(pc.list_value_length(results.column(name))).as_py() or 0
+        for name in ("source_tokens", "target_tokens")
+    }
+    names = ("empty", "truncated", "split", "unk_replaced", *SOURCE_FLAGS)
+    return {**{name: flags.get(name, 0) for name in names}, **tokens}
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray:
+    return pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
+
+
+def _having(lists: pa.ChunkedArray, flag: str) -> np.ndarray:
+    """Which of the lists hold a flag."""
+    found = np.zeros(len(lists), bool)
+    combined = lists.combine_chunks()
+    owners = pc.list_parent_indices(combined).filter(pc.equal(combined.flatten(), flag))
+    found[owners.to_numpy()] = True
+    return found

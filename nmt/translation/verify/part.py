@@ -1,0 +1,121 @@
+"""What is wrong with the columns and values of one part of an output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nmt.corpus.values import is_scalar
+from nmt.inference.source_flags import SOURCE_FLAGS
+
+# What the contract says of columns; see "What a run leaves behind" in the README. An id has the
+# type of the input's ids.
+_STRINGS = pa.list_(pa.string())
+_COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
+    "translations": {
+        "id": None,
+        "source": pa.string(),
+        "translation": pa.string(),
+        "score": pa.float64(),
+        "source_tokens": _STRINGS,
+        "target_tokens": _STRINGS,
+        "attention_entropy": pa.float64(),
+        "coverage": pa.float64(),
+        "flags": _STRINGS,
+    },
+    "rejected": {"id": None, "reason": pa.string(), "source": pa.string()},
+    "alignments": {"id": None, "alignment": pa.string()},
+}
+_ALTERNATIVES = "alternatives"  # a column of translations with search.n_best
+FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", *SOURCE_FLAGS})
+_NULLABLE = {
+    ("translations", "attention_entropy"),
+    ("translations", "coverage"),
+    ("rejected", "source"),
+}
+_BOUNDS = {"score": (-np.inf, 0.0), "attention_entropy": (0.0, np.inf), "coverage": (0.0, 1.0)}
+_SLACK = 1e-6  # what rounding may do to a bound
+_PHARAOH = r"^(\d+-\d+( \d+-\d+)*)?$"
+
+
+def problems(folder: str, table: pa.Table, settings: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a part, one line each.
+
+    Args:
+        folder: ``translations``, ``rejected`` or ``alignments``.
+        table: the part.
+        settings: of the job, as in the manifest.
+    """
+    for column, kind in _COLUMNS[folder].items():
+        if column not in table.column_names:
+            yield f"has no column '{column}'"
+            continue
+        values = table.column(column)
+        if kind is None and not is_scalar(values.type):
+            yield f"column '{column}' holds {values.type}, which is no type of an id"
+        if kind is not None and values.type != kind:
+            yield f"column '{column}' holds {values.type}, not {kind}"
+        if values.null_count and (folder, column) not in _NULLABLE:
+            yield f"column '{column}' has {values.null_count} nulls"
+    if folder == "translations":
+        n_best = (settings.get("search") or {}).get("n_best", 1) > 1
+        if n_best != (_ALTERNATIVES in table.column_names):
+            yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
+        yield from _numbers(table)
+        if _is(table, "flags", _STRINGS):
+            yield from _flags(table)
+    elif folder == "alignments" and _is(table, "alignment", pa.string()):
+        links = table.column("alignment")
+        good = pc.sum(pc.match_substring_regex(links, _PHARAOH)).as_py() or 0
+        if good < len(links):
+            yield f"{len(links) - good} alignments are not of the form '0-0 1-2'"
+    elif folder == "rejected" and table.num_rows == 0:
+        yield "holds no row"
+
+
+def _numbers(table: pa.Table) -> Iterator[str]:
+    for column, (low, high) in _BOUNDS.items():
+        if not _is(table, column, pa.float64()):
+            continue
+        values = table.column(column).drop_null().to_numpy()
+        finite = np.isfinite(values)
+        if count := int(np.count_nonzero(~finite)):
+            yield f"column '{column}' has {count} values that are no numbers"
+        outside = (values < low - _SLACK) | (values > high + _SLACK)
+        if count := int(np.count_nonzero(outside & finite)):
+            yield f"column '{column}' has {count} values outside of {low:g} to {high:g}"
+
+
+def _flags(table: pa.Table) -> Iterator[str]:
+    flags = table.column("flags").combine_chunks()
+    for flag in sorted(set(flags.flatten().to_pylist()) - FLAGS, key=str):
+        yield f"unknown flag {flag!r}"
+    if _is(table, "translation", pa.string()):
+        empty = np.zeros(table.num_rows, bool)
+        rows = pc.list_parent_indices(flags).filter(pc.equal(flags.flatten(), "empty"))
+        empty[rows.to_numpy(zero_copy_only=False)] = True
+        lengths = pc.fill_null(pc.binary_length(table.column("translation")), 0).to_numpy()
+        if count := int(np.count_nonzero(empty & (lengths > 0))):
+            yield f"{count} rows are flagged as empty, but have a translation"
+
+
+def _is(table: pa.Table, column: str, kind: pa.DataType) -> bool:
+    return column in table.column_names and table.column(column).type == kind
+
+
+def input_columns(folder: str, table: pa.Table) -> pa.Schema:
+    """The id, whatever its name in the input was, and the columns that come from the input."""
+    own = {*_COLUMNS[folder], _ALTERNATIVES} - {"id"}
+    return pa.schema([f.remove_metadata() for f in table.schema if f.name not in own])
+
+
+def difference(one: pa.Schema, other: pa.Schema) -> str:
+    """In what two schemas differ, in words; empty if they do not."""
+    if one.equals(other):
+        return ""
+    sides = [{f"{field.name}: {field.type}" for field in schema} for schema in (one, other)]
+    return ", ".join(sorted(sides[0] ^ sides[1])[:4]) or "their order"

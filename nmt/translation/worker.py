@@ -1,0 +1,251 @@
+"""The actor that holds a model and translates units of a corpus, one at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from nmt.corpus.columns import texts_of
+from nmt.corpus.text_limits import most_bytes
+from nmt.corpus.values import json_values
+from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
+from nmt.inference.row_filter import Screened
+from nmt.inference.translator import Translation, Translator, load_model
+from nmt.segmentation import count_words
+from nmt.settings import SearchSettings
+from nmt.storage.lease import check_owner
+from nmt.storage.location import Location, persistently
+from nmt.translation import device
+from nmt.translation.decode_statistics import decode
+from nmt.translation.input.corpus import Rows, Unit, read_unit
+from nmt.translation.metrics import metrics
+from nmt.translation.output import Output
+from nmt.translation.output_tables import compose_files, compose_record
+from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.report import attention
+from nmt.translation.results_table import flagged, result_schema, tabulate
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every actor of a job needs to know; sent to it once.
+
+    Attributes:
+        models: URIs of the MODELs: one, or an ensemble.
+        model_id: the id under which the job began.
+        output: URI of the OUT folder.
+        search: settings of the search.
+        dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
+        text_column: the Parquet column of the sentences.
+        id_column: the Parquet column of the ids; None numbers the rows.
+        reference_column: the column of the references, for forced decoding; or None.
+        alignment_column: the column of the gold alignments; or None.
+        batch_size: sentences decoded together; None goes by tokens.
+        threads: cores of the actor.
+        gpus: GPUs of the actor; less than 1 is a share of one.
+        alignments: whether to write ``alignments/``.
+        heatmaps: numbers of the rows whose attention is drawn.
+        heatmap_words: draw it between whole words.
+        generation: of the output's files.
+        owner: who must have the output's lease when a unit is committed; None asks nobody.
+        page: numbers of the rows that stand on the page, where their attention is looked at.
+    """
+
+    models: tuple[str, ...]
+    model_id: str
+    output: str
+    search: SearchSettings
+    dictionary_hash: str | None
+    text_column: str
+    id_column: str | None
+    reference_column: str | None
+    alignment_column: str | None
+    batch_size: int | None
+    threads: int
+    alignments: bool
+    heatmaps: frozenset[int]
+    heatmap_words: bool = False
+    generation: int = 1
+    owner: str | None = None
+    page: frozenset[int] = frozenset()
+    gpus: float = 0.0
+
+    def read(self, unit: Unit) -> Rows:
+        """The rows of a unit."""
+        longest = most_bytes(self.search.max_characters)
+        return read_unit(unit, self.text_column, self.id_column, longest)
+
+
+class DecodeActor:
+    """Loads the model once and translates the units it is handed."""
+
+    def __init__(self, work: Work) -> None:
+        device.set_up(work.threads, work.gpus)
+        self._work = work
+        self._output = output_of(work)
+        self._translator = load_translator(work)
+        self._translator.tuning.settled = not work.gpus
+        self._metrics = metrics(work.model_id)
+
+    def __call__(self, unit: Unit) -> dict[str, Any]:
+        """Translate and commit a unit; returns its record."""
+        record = translate_unit(unit, self._work, self._translator, self._output)
+        self._metrics.count(record["counts"])
+        self._metrics.observe(record["seconds"])
+        return record
+
+
+def output_of(work: Work) -> Output:
+    """Where an actor writes, as long as its job has the lease."""
+    location = Location(work.output)
+    if work.owner is None:
+        return Output(location, work.generation)
+    return Output(location, work.generation, partial(check_owner, location, work.owner))
+
+
+def load_translator(work: Work) -> Translator:
+    """Load the job's model.
+
+    Raises:
+        JobFailed: there is another model or dictionary now than when the job began.
+    """
+    translator = load_model(work.models, work.search, work.batch_size)
+    if translator.model_id != work.model_id:
+        raise JobFailed(
+            f"{', '.join(work.models)}: is another model than when the job began; translate with "
+            "a copy of the model that nobody writes to"
+        )
+    name = work.search.dictionary
+    if name is not None and Location(name).sha256() != work.dictionary_hash:
+        raise JobFailed(
+            f"{name}: is another dictionary than when the job began; translate with a copy that "
+            "nobody writes to"
+        )
+    return translator
+
+
+def translate_unit(
+    unit: Unit, work: Work, translator: Translator, output: Output
+) -> dict[str, Any]:
+    """Translate one unit and commit it.
+
+    Args:
+        unit: which rows.
+        work: what the job wants.
+        translator: the loaded model.
+        output: where the files go.
+
+    Returns:
+        The unit's record: files written, counts, sums for the report.
+    """
+    start = time.monotonic()
+    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    with attempts.made():
+        rows = persistently(lambda: work.read(unit))
+        screened = translator.screen(rows.texts)
+        (results, lost), effort = decode(translator, screened.texts, attempts)
+        screened = screened.without(lost)
+        table = tabulate(results, result_schema(work.search.n_best, work.alignments))
+        table = flagged(table, screened.texts)
+        cleaning = translator.screen.cleaning if work.alignments else None
+        files = compose_files(unit, rows, screened, table, cleaning)
+        draw(unit, rows.ids, screened.kept, results, work, output)
+        record = compose_record(unit, rows, screened, table)
+        record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
+        record["alignment"] = _alignment_counts(rows, screened, results, work, translator, attempts)
+        record["decoding"] = effort
+        record["seconds"] = time.monotonic() - start
+        record = output.commit(unit, files, record)
+    attempts.clear()
+    return record
+
+
+def draw(
+    unit: Unit,
+    ids: pa.Array,
+    kept: list[int],
+    results: Sequence[Translation],
+    work: Work,
+    output: Output,
+) -> None:
+    """Write the heatmaps of the rows that were sampled, and where the words of those on the page
+    looked; a split sentence's could not be read.
+
+    Args:
+        unit: whose rows they are.
+        ids: of all its rows; the heatmaps are named by them.
+        kept: positions of the rows that were translated.
+        results: what became of each of them.
+        work: says which rows are sampled.
+        output: where the heatmaps go.
+    """
+    looked = [
+        {"row": unit.first + i, **found}
+        for i, result in zip(kept, results, strict=True)
+        if unit.first + i in work.page and (found := attention.of(result))
+    ]
+    if looked:
+        output.write_attention(unit.number, looked)
+    for i, result in zip(kept, results, strict=True):
+        number = unit.first + i
+        if number not in work.heatmaps or "split" in result.flags:
+            continue
+        if result.attention is not None and result.attention.size:
+            from nmt.report.heatmap import attention_heatmap
+
+            name, drawn = str(json_values(ids.slice(i, 1))[0]), result.heatmap(work.heatmap_words)
+            image = attention_heatmap(*drawn, title=result.text, name=name)
+            output.write_heatmap(number, name, image)
+
+
+def _alignment_counts(
+    rows: Rows,
+    screened: Screened,
+    results: list[Translation],
+    work: Work,
+    translator: Translator,
+    attempts: Attempts,
+) -> dict[str, Any] | None:
+    """Links of attention and of the plain diagonal along the references, against gold; of
+    sentences that were translated whole. A reference that is too long, or that its process does
+    not survive, costs its own count only."""
+    if work.alignment_column is None or work.reference_column is None:
+        return None
+    gold = texts_of(rows.others.column(work.alignment_column))
+    references = texts_of(rows.others.column(work.reference_column))
+    whole = [
+        (text, pharaoh, reference)
+        for i, text, result in zip(screened.kept, screened.texts, results, strict=True)
+        if "split" not in result.flags
+        and (pharaoh := (gold[i] or "").strip())
+        and (reference := references[i])
+    ]
+    chosen = [one for one in whole if translator.can_force(one[2])]
+
+    def force(some: Sequence[tuple[str, str, str]]) -> list[Translation]:
+        return translator.force([text for text, _, _ in some], [text for _, _, text in some])
+
+    forced, lost = surviving(chosen, force, attempts, "references ")
+    chosen = [one for place, one in enumerate(chosen) if place not in lost]
+    attention, plain, malformed = LinkCounts(), LinkCounts(), 0
+    for (source, pharaoh, reference), result in zip(chosen, forced, strict=True):
+        try:
+            links = parse_gold(pharaoh)
+        except UnusableInput:  # one bad cell is no reason to lose the translation
+            malformed += 1
+            continue
+        straight = diagonal(count_words(source), count_words(reference))
+        attention = attention.plus(LinkCounts.of(result.alignment, links))
+        plain = plain.plus(LinkCounts.of(straight, links))
+    return {
+        "attention": attention._asdict(),
+        "diagonal": plain._asdict(),
+        "malformed": malformed,
+        "left_out": len(whole) - len(chosen),
+    }
