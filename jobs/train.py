@@ -44,6 +44,7 @@ def train(
 ) -> None:
     """Train an attention translation model; run again to continue after an interruption."""
     from nmt.training.ray import job
+    from nmt.training.request import TrainRequest
 
     settings = resolve(
         preset=preset,
@@ -51,7 +52,7 @@ def train(
         assignments=assignments or [],
         overrides={"training": {"max_minutes": max_minutes}},
     )
-    request = job.TrainRequest(
+    request = TrainRequest(
         data=Location(data),
         output=Location(output),
         settings=settings,

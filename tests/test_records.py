@@ -284,7 +284,8 @@ def laughs(levels: int) -> str:
     ids=range(13),
 )
 def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
-    from nmt.training.ray.job import TrainRequest, _check_output
+    from nmt.training.ray.job import _check_output
+    from nmt.training.request import TrainRequest
 
     file = tmp_path / "config.yaml"
     file.write_text(text, "utf-8", "surrogateescape")

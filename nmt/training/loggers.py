@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from nmt import records
 from nmt.console import say
 from nmt.storage.location import Location
-
-if TYPE_CHECKING:
-    from nmt.training.ray.job import TrainRequest
+from nmt.training.request import TrainRequest
 
 # The values that become gauges, by their names in TensorBoard.
 GAUGES = {

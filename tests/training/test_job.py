@@ -29,7 +29,8 @@ from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.training.progress import Progress
 from nmt.training.ray import job
-from nmt.training.ray.job import TrainRequest, train
+from nmt.training.ray.job import train
+from nmt.training.request import TrainRequest
 
 
 @pytest.fixture(scope="module")

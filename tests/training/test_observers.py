@@ -10,7 +10,7 @@ from nmt.settings import Settings
 from nmt.storage.location import Location
 from nmt.training import loggers
 from nmt.training.loggers import GAUGES, MlflowRun, Observers
-from nmt.training.ray.job import TrainRequest
+from nmt.training.request import TrainRequest
 
 
 class Listener:

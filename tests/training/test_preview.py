@@ -21,7 +21,8 @@ from nmt.shards.batches import Shape
 from nmt.storage.location import Location
 from nmt.training import step
 from nmt.training.preview import batch_bytes, preview, state_bytes, strategy_name
-from nmt.training.ray.job import TrainRequest, train
+from nmt.training.ray.job import train
+from nmt.training.request import TrainRequest
 from nmt.training.strategy import Replicas
 
 

@@ -18,8 +18,8 @@ from nmt.settings import Settings
 from nmt.storage import lease, location
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
-from nmt.training.ray.job import TrainRequest
 from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
+from nmt.training.request import TrainRequest
 from nmt.training.signals import Signals
 
 

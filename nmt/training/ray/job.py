@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -24,34 +24,8 @@ from nmt.storage.location import Location, wait_for_stores
 from nmt.storage.preflight import check_writable
 from nmt.training import validations
 from nmt.training.progress import Progress
+from nmt.training.request import TrainRequest
 from nmt.yaml_text import read_yaml
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What the command line asked for.
-
-    Attributes:
-        data: the DATASET.
-        output: the RUN to make or to continue.
-        settings: as resolved.
-        workers: least and most workers.
-        devices: replicas a worker.
-        use_gpu: whether the replicas are GPUs.
-        init_from: a MODEL to begin with.
-        max_failures: failed attempts after which the job gives up.
-        address: the Ray cluster to join.
-    """
-
-    data: Location
-    output: Location
-    settings: Settings
-    workers: tuple[int, int] = (1, 1)
-    devices: int = 1
-    use_gpu: bool = False
-    init_from: Location | None = None
-    max_failures: int = 3
-    address: str | None = None
 
 
 def train(request: TrainRequest, dry_run: bool = False) -> None:

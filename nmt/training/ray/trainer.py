@@ -18,8 +18,8 @@ from nmt.training.loggers import Observers
 from nmt.training.ray.backend import TensorFlowConfig
 from nmt.training.ray.channel import Board, Watcher
 from nmt.training.ray.failures import LossReporter
-from nmt.training.ray.job import TrainRequest
 from nmt.training.ray.worker import STOPPED, train_worker
+from nmt.training.request import TrainRequest
 from nmt.training.signals import Signals, in_thread
 
 # By name, for Ray keeps these errors to itself.
