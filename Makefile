@@ -5,7 +5,7 @@
 # make test       fast tests;  make test-system: real Ray, S3, browser;  make test-all: both and
 #                 the slow ones on the real corpora;  make test-avx2: numbers on older processors
 # make bench      speed of training and decoding on the built-in corpus
-# make lint       ruff and mypy
+# make lint       ruff, mypy, and that no room imports from one above it
 # make lock       resolve the lock files anew from pyproject.toml
 # make audit      look the versions of the lock files up in the database of known vulnerabilities
 
@@ -71,6 +71,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 # What is locked already stays as it is where pyproject.toml allows it. The jobs run with the versions
 # that were tested.

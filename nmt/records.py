@@ -7,12 +7,14 @@ mapping that stands there, or one line that says what is wrong with it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt.errors import UnusableInput
-from nmt.storage.location import Location
+
+if TYPE_CHECKING:
+    from nmt.storage.location import Location
 
 _SHOWN = 80  # characters of a message that come from the file
 _LARGEST = 2**53  # of counts: what every reader of JSON holds exactly

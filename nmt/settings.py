@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
+from nmt.text_limits import MOST_CHARACTERS
 from nmt.vocabulary.lexicon import DEPTH
 
 LARGEST_SEED = 2**31 - 1

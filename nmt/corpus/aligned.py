@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nmt.corpus.formats import LINES
 from nmt.corpus.text_files import read_lines
-from nmt.corpus.text_limits import MOST_CHARACTERS, most_bytes
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 
 def read_aligned(

@@ -34,9 +34,9 @@ from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
 
-from nmt.corpus.text_limits import has_too_many_marks
 from nmt.segmentation import CHARACTER, character_words, count_words, word_spans
 from nmt.settings import DataSettings
+from nmt.text_limits import has_too_many_marks
 
 RULES = (
     "decode_entities",

@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from nmt.corpus.columns import as_bytes, is_text
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
-from nmt.corpus.parquet_files import open_parquet, read_batches
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.columns import as_bytes, is_text
+from nmt.tables.parquet import open_parquet, read_batches
 
 _FIELDS = 3  # of a line: if it is cut off in the first two, one of them is longer than it may be
 

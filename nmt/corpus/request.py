@@ -9,11 +9,11 @@ from typing import Any
 
 from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
-from nmt.corpus.text_limits import most_bytes
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
+from nmt.text_limits import most_bytes
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.cleaning import clean_counting
 from nmt.corpus.splitting import source_key, split_keys, split_of
-from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, shown
 from nmt.languages import count_scripts
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
 from nmt.storage.location import Location
+from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, shown
 from nmt.vocabulary import Vocabulary, vocabulary_class
 
 STAGING = "_staging"

@@ -18,9 +18,9 @@ from itertools import islice
 from typing import IO, Any, cast
 
 from nmt.corpus.formats import HEAD, WORDS, Accepted, detect, readable, sniff
-from nmt.corpus.text_limits import MOST_CHARACTERS, most_bytes
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 _CHUNK = 1 << 20
 _END = 3  # bytes: those of a line end, and one by which a line is too long

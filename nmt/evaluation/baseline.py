@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from nmt import records
-from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import Sentence
 from nmt.storage.location import Location
+from nmt.tables.values import json_values
 
 _SAMPLED = 2000  # changed sentences among which those that changed most are looked for
 

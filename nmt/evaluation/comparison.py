@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.values import written
+from nmt.tables.values import written
 
 LISTED = 50  # sentences a report shows, at most so many where either system is the better one
 
@@ -16,7 +16,7 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
 
     Args:
         ids: of one system's sentences, each once.
-        others: of the other's. Equal is what is written alike, see `nmt.corpus.values`.
+        others: of the other's. Equal is what is written alike, see `nmt.tables.values`.
 
     Returns:
         The positions in `ids`, ascending, and those of the same ids in `others`.

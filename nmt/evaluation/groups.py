@@ -24,7 +24,7 @@ def label(value: Any) -> str | None:
     """A value as text; None for a null.
 
     Args:
-        value: as JSON has it, see `nmt.corpus.values`.
+        value: as JSON has it, see `nmt.tables.values`.
     """
     return None if value is None else str(value)[:_LONGEST]
 

@@ -16,8 +16,6 @@ import pyarrow as pa
 
 from nmt import records
 from nmt.console import activity, say
-from nmt.corpus.columns import texts_of
-from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
@@ -33,6 +31,8 @@ from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
 from nmt.segmentation import count_words, split_words
 from nmt.storage.location import Location
+from nmt.tables.columns import texts_of
+from nmt.tables.values import json_values
 from nmt.version import __version__
 
 _HEATMAPS = 16  # of the candidate's, on the page

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt import records
-from nmt.corpus.columns import is_text
-from nmt.corpus.text_limits import MOST_CHARACTERS
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
 from nmt.storage.location import Location
+from nmt.tables.columns import is_text
+from nmt.text_limits import MOST_CHARACTERS
 
 _FORMAT_VERSION = 1
 

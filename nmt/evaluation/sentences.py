@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nmt.corpus.columns import texts_of
-from nmt.corpus.parquet_files import read_whole
-from nmt.corpus.text_limits import MOST_CHARACTERS, excess
-from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.columns import texts_of
+from nmt.tables.parquet import read_whole
+from nmt.tables.values import json_values
+from nmt.text_limits import MOST_CHARACTERS, excess
 
 _ID = "id"
 _COLUMNS = (
@@ -43,7 +43,7 @@ class References:
         return bool(self.streams) or self.column is not None
 
     def usable(self, text: str | None) -> str | None:
-        """A reference; None for one that is too much to score, see `nmt.corpus.text_limits`."""
+        """A reference; None for one that is too much to score, see `nmt.text_limits`."""
         return None if text is None or excess(text, self.most) else text
 
 
@@ -53,7 +53,7 @@ class Sentence:
 
     Attributes:
         row: its number in the input.
-        id: its id as JSON has it, see `nmt.corpus.values`.
+        id: its id as JSON has it, see `nmt.tables.values`.
         source: the source as given.
         translation: the translation.
         score: log-probability, nats a token.

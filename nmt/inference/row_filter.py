@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.corpus.cleaning import clean, stored_words
-from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks
 from nmt.settings import DataSettings, SearchSettings
+from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks
 from nmt.vocabulary.base import Vocabulary
 
 

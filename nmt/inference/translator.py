@@ -14,10 +14,10 @@ from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest, validated
 from nmt.console import say
-from nmt.corpus.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, in_words
 from nmt.errors import UnusableInput
 from nmt.inference.batching import BatchTuning, Packing, pack
 from nmt.inference.long_inputs import cut, join
+from nmt.inference.out_of_memory import lacks_memory
 from nmt.inference.rendering import Part, Renderer
 from nmt.inference.row_filter import Screen, cleaning_of, most_tokens
 from nmt.inference.source_flags import source_flags
@@ -25,7 +25,7 @@ from nmt.inference.texts import sentences, text_of
 from nmt.inference.translation import EMPTY, Score, Translation, different
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.quarantine import lacks_memory
+from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, in_words
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, PAD
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from nmt.corpus.formats import ENTRIES
 from nmt.corpus.text_files import read_lines
-from nmt.corpus.text_limits import excess
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
+from nmt.text_limits import excess
 from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import standardise
 

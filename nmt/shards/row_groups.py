@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nmt.corpus.parquet_files import read_whole
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location, hash_stream
+from nmt.tables.parquet import read_whole
 
 
 class RowGroup(NamedTuple):

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.corpus.cleaning import stored_words
-from nmt.corpus.text_limits import shown
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
 from nmt.inference.row_filter import Screened
 from nmt.settings import DataSettings
+from nmt.text_limits import shown
 from nmt.translation import results_table
 from nmt.translation.input.corpus import Rows, Unit
 

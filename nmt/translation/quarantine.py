@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from nmt import records
 from nmt.errors import JobFailed, UnusableInput
+from nmt.inference.out_of_memory import lacks_memory
 from nmt.storage.location import Location
 
 CRASHED, OUT_OF_MEMORY, FAILED = "crashed", "out_of_memory", "failed"  # reasons to reject a row
@@ -166,10 +167,3 @@ class _Search:
         else:
             self.results.update(enumerate(found, start))
         return True
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Whether an exception says that there is not enough memory, of the host or of a GPU."""
-    from tensorflow.errors import ResourceExhaustedError
-
-    return isinstance(error, MemoryError | ResourceExhaustedError)

@@ -8,8 +8,6 @@ from typing import Any
 from nmt import bundle
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
-from nmt.corpus.columns import is_text
-from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.evaluation.alarms import Limits
 from nmt.evaluation.baseline import read_baseline
@@ -19,6 +17,8 @@ from nmt.inference.unknown_words import read_dictionary
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import lease
 from nmt.storage.location import Location
+from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.input.corpus import InputCorpus
 

@@ -10,9 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt.corpus.columns import texts_of
-from nmt.corpus.text_limits import most_bytes
-from nmt.corpus.values import json_values
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
 from nmt.inference.row_filter import Screened
@@ -21,6 +18,9 @@ from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
 from nmt.storage.location import Location, persistently
+from nmt.tables.columns import texts_of
+from nmt.tables.values import json_values
+from nmt.text_limits import most_bytes
 from nmt.translation import device
 from nmt.translation.decode_statistics import decode
 from nmt.translation.input.corpus import Rows, Unit, read_unit

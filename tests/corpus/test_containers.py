@@ -117,7 +117,7 @@ def test_what_unpacks_out_of_all_proportion_is_refused(tmp_path) -> None:
 
 def test_files_of_all_kinds_are_read_as_they_are(tmp_path) -> None:
     """Whether there are long values in them or not."""
-    from nmt.corpus.parquet_files import read_batches
+    from nmt.tables.parquet import read_batches
 
     texts = ["kurz", None, "lang " * 40_000, "kurz", ""]
     kinds = [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())]

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from nmt.corpus.schemas import common_type, conform, kept_schema, unify
 from nmt.errors import UnusableInput
+from nmt.tables.schemas import common_type, conform, kept_schema, unify
 
 COMMON = [
     (pa.int8(), pa.int64(), pa.int64()),

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.corpus.cleaning import clean, stored_words
-from nmt.corpus.text_limits import MOST_CHARACTERS, MOST_MARKS, excess, has_too_many_marks
 from nmt.inference.long_inputs import cut
 from nmt.inference.row_filter import Screen
 from nmt.inference.source_flags import source_flags
 from nmt.segmentation import word_spans
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
+from nmt.text_limits import MOST_CHARACTERS, MOST_MARKS, excess, has_too_many_marks
 from nmt.vocabulary.subwords import train_subwords
 from nmt.vocabulary.words import build_words
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.values import is_scalar, json_values, written
+from nmt.tables.values import is_scalar, json_values, written
 
 FAR = 5_000_000  # days: in the year 15659
 ID = uuid.UUID("123e4567-e89b-12d3-a456-426614174000")

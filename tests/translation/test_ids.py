@@ -17,12 +17,12 @@ import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.evaluation.comparison import paired
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
+from nmt.tables.values import json_values
 from nmt.translation.input.unique_ids import check_ids
 from nmt.translation.verify.output import verify
 from nmt.translation.verify.unique_ids import Identities

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.corpus.aligned import read_aligned
-from nmt.corpus.columns import texts_of
-from nmt.corpus.values import json_values
 from nmt.errors import UnusableInput
 from nmt.printable import printable
 from nmt.storage.location import Location
+from nmt.tables.columns import texts_of
+from nmt.tables.values import json_values
 from nmt.translation.input import files, gzip_lines
 from nmt.translation.input.corpus import InputCorpus, inspect, read_unit
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from nmt.corpus.parquet_files import read_whole
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
 
 _MANY = 16  # small files of a partition that are worth making one of

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from nmt.corpus.columns import as_bytes, plain_type
 from nmt.corpus.formats import SENTENCES, detect
-from nmt.corpus.schemas import conform, unify
 from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.columns import as_bytes, plain_type
+from nmt.tables.schemas import conform, unify
 from nmt.translation.input.files import expand
 from nmt.translation.input.gzip_lines import read_lines
 from nmt.translation.input.hive import Folders, add_folders, folders_of, with_folders

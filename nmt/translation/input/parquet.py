@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from nmt.corpus.columns import as_bytes, is_text, plain_type
 from nmt.corpus.formats import readable
-from nmt.corpus.parquet_files import open_parquet, read_batches
-from nmt.corpus.schemas import cast, conform, kept_schema, unify
-from nmt.corpus.values import is_scalar
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.columns import as_bytes, is_text, plain_type
+from nmt.tables.parquet import open_parquet, read_batches
+from nmt.tables.schemas import cast, conform, kept_schema, unify
+from nmt.tables.values import is_scalar
 from nmt.translation.input.hive import Folders, with_folders
 from nmt.translation.input.unique_ids import check_ids
 

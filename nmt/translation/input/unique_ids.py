@@ -1,6 +1,6 @@
 """Ids are given, and each but once; checked in memory that does not grow with the corpus.
 
-Ids are equal where they are written alike, see `nmt.corpus.values`.
+Ids are equal where they are written alike, see `nmt.tables.values`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.values import written
 from nmt.errors import UnusableInput
+from nmt.tables.values import written
 from nmt.translation.cache.keys import bytes_of, keys_of
 
 _AT_ONCE = 1_000_000  # ids compared with each other at a time
@@ -27,7 +27,7 @@ def check_ids(read: Read) -> None:
 
     Args:
         read: gives the ids from their beginning, some at a time, of a type that
-            `nmt.corpus.values.is_scalar`.
+            `nmt.tables.values.is_scalar`.
 
     Raises:
         UnusableInput: ids that are missing, no UTF-8, or given twice.

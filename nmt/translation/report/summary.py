@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from nmt.corpus.values import json_values
 from nmt.evaluation import quality_checks, samples
 from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.rates import added
 from nmt.evaluation.rates import rates as rates_of
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.tables.values import json_values
 from nmt.translation.output import Output
 
 Record = dict[str, Any]

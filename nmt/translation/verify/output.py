@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from nmt import records
 from nmt.configuration import changed
-from nmt.corpus.parquet_files import read_whole
-from nmt.corpus.values import is_scalar, written
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.parquet import read_whole
+from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS, Output
 from nmt.translation.verify import part
 from nmt.translation.verify.unique_ids import Identities

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.values import is_scalar
 from nmt.inference.source_flags import SOURCE_FLAGS
+from nmt.tables.values import is_scalar
 
 # What the contract says of columns; see "What a run leaves behind" in the README. An id has the
 # type of the input's ids.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from nmt.corpus.values import json_values, written
+from nmt.tables.values import json_values, written
 
 _KEYS = 1 << 18  # in one file, at most if they are spread evenly
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
@@ -104,7 +104,7 @@ class Identities:
 def _keys(ids: pa.ChunkedArray) -> np.ndarray:
     """A number for each id; equal ids have equal ones, in this process.
 
-    Which are equal says `nmt.corpus.values`.
+    Which are equal says `nmt.tables.values`.
     """
     form = written(ids)
     if form.type == pa.int64():

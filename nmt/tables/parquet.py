@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nmt.corpus.schemas import cast
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.schemas import cast
 
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
@@ -92,7 +92,7 @@ def read_batches(
         columns: the columns wanted; None is all.
         groups: the row groups wanted; None is all.
         shared: columns whose type may be that of a dictionary, though the file's is another:
-            `nmt.corpus.columns.as_bytes` reads both.
+            `nmt.tables.columns.as_bytes` reads both.
 
     Raises:
         UnusableInput: the values of another column have too many bytes.

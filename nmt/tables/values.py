@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.columns import as_bytes, is_text, stored_type, texts_of
+from nmt.tables.columns import as_bytes, is_text, stored_type, texts_of
 
 _DAY_ZERO = "1970-01-01T"
 _TEXTS = pa.large_string()

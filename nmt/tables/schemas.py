@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.columns import stored_type
 from nmt.errors import UnusableInput
+from nmt.tables.columns import stored_type
 
 Column = TypeVar("Column", pa.Array, pa.ChunkedArray)
 
