@@ -1,0 +1,1 @@
+"""Where data lies: local disks and object stores, what they refuse, and who may write."""

@@ -1,0 +1,1 @@
+"""Columns and files of Parquet: reading within limits, one schema for many files, values."""

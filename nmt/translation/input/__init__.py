@@ -1,0 +1,1 @@
+"""What a translation job reads: files and folders, their rows, and units of work."""

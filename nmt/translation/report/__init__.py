@@ -1,0 +1,1 @@
+"""What the report of a translation job says: measures, scores, comparison, samples."""

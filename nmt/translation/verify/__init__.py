@@ -1,0 +1,1 @@
+"""Checking an output again, from what is stored alone."""
