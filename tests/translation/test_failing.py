@@ -36,12 +36,14 @@ def fail(folder: Path, error: BaseException) -> TranslateRequest:
 def test_the_reason_is_written_and_told(tmp_path: Path, error, verdict) -> None:
     units = tmp_path / "out/_units"
     units.mkdir(parents=True)
-    (units / "00000.json").write_text('{"unit": 0, "counts": {"rows": 7}}')
+    counts = {"rows": 7, "translated": 7, "rejected": 0}
+    record = {"unit": 0, "first": 0, "rejected_rows": [], "counts": counts, "files": {}}
+    (units / "00000.json").write_text(json.dumps(record))
     fail(tmp_path, error)
     file = tmp_path / "out/report/report.json"
     report = json.loads(file.read_text())
     assert (report["verdict"], report["exit_status"]) == (f"failed: {verdict}", 1)
-    assert report["counts"] == {"rows": 7}
+    assert report["counts"] == counts
     assert (tmp_path / "told").read_text() == f"1 failed: {verdict} {file}"
     assert not (tmp_path / "out/_SUCCESS").exists()
 
