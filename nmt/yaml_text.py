@@ -16,12 +16,19 @@ from nmt.storage.location import Location
 
 _MOST_VALUES = 10_000  # of a file whose aliases are written out
 _MOST_BYTES = 1 << 20  # of a file
+_DEEPEST = 100  # lists and mappings in brackets inside each other
 _INTEGER_BITS = 64
 _SHOWN = 160  # characters of what is wrong, which may repeat the text
 
 
 class YamlLoader(yaml.SafeLoader):
     """``1:4``, ``no`` and ``2026-11-22`` are text; a key stands once in its mapping."""
+
+    def fetch_flow_collection_start(self, kind: type[yaml.Token]) -> None:
+        """See `yaml.scanner.Scanner`, which looks at every level for each character."""
+        if self.flow_level >= _DEEPEST:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(kind)
 
     def get_single_node(self) -> yaml.Node | None:
         """See `yaml.composer.Composer`; refuses what must not be constructed."""

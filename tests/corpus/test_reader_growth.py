@@ -1,0 +1,118 @@
+"""What a reader does grows with what it reads, whatever that is; run with -s to see the worst."""
+
+import gzip
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nmt.corpus.aligned import read_aligned
+from nmt.corpus.formats import sniff
+from nmt.corpus.readers import open_pairs
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import LinkCounts, parse_gold
+from nmt.json_text import parse_json
+from nmt.storage import Location
+from nmt.translation.corpus import inspect, read_unit
+from nmt.translation.unknown import read_dictionary
+from nmt.yaml_text import parse_yaml
+
+ATOMS = [
+    *(
+        b"\n",
+        b"\r",
+        b"\t",
+        b"\0",
+        b"\xff",
+        b"\xe2\x82",
+        b"\xfe\xff",
+        b"a",
+        b" ",
+        b"a\tb\n",
+        b"0-0 ",
+    ),
+    *(
+        b"1?1\n",
+        b"- ",
+        b"a: ",
+        b"? ",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b",",
+        b"'",
+        b'"',
+        b"\\",
+        b"&a ",
+        b"*a ",
+    ),
+    *(
+        b"!!",
+        b"#",
+        b"| \n",
+        b"%PDF-1.4\n",
+        b"1 0 obj",
+        b"PK\3\4",
+        b'{"a":',
+        b"\\u0000",
+        b"1e9",
+        b"9",
+    ),
+]
+
+
+def units(path: Path) -> None:
+    for unit in inspect(str(path), "source").units():
+        read_unit(unit, "source", None)
+
+
+def put(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+READERS: dict[str, Callable[[Path, bytes], object]] = {
+    "sniff": lambda _, data: sniff(data),
+    "text": lambda folder, data: units(put(folder / "a.txt", b"a\n" * 100 + data)),
+    "gzip": lambda folder, data: units(put(folder / "a.gz", gzip.compress(b"a\n" * 99 + data, 1))),
+    "pairs": lambda folder, data: list(
+        open_pairs(Location(put(folder / "a.tsv", b"a\tb\n" * 100 + data))).rows()
+    ),
+    "references": lambda folder, data: read_aligned(str(put(folder / "r.txt", data)), len(data)),
+    "dictionary": lambda folder, data: read_dictionary(Location(put(folder / "d.tsv", data))),
+    "gold": lambda _, data: LinkCounts.of([(1, 1)], parse_gold(data.decode("latin1"))),
+    "YAML": lambda _, data: parse_yaml(data.decode("latin1")),
+    "JSON": lambda _, data: parse_json(data),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_reading_grows_with_what_is_read(tmp_path, name) -> None:
+    worst: tuple[float, bytes] = (0.0, b"")
+
+    def seconds(data: bytes) -> float:
+        found = []
+        for _ in range(2):
+            start = time.process_time()
+            with suppress(UnusableInput, ValueError, yaml.YAMLError):
+                READERS[name](tmp_path, data)
+            found.append(time.process_time() - start)
+        return min(found)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=4).map(b"".join))
+    def look(atom: bytes) -> None:
+        nonlocal worst
+        short, long = ((atom * size)[:size] for size in (2000, 16_000))
+        growth = seconds(long) / max(seconds(short), 4e-3)
+        worst = max(worst, (growth, atom))
+
+    look()
+    print(f"{name}: {worst[0]:.1f} times the work for 8 times the bytes, {worst[1]!r}")
+    assert worst[0] < 30, worst
