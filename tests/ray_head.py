@@ -85,6 +85,9 @@ def started(log_file: Path, *options: str, port: int = 0, **variables: str) -> I
     command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
     command += ["--dashboard-agent-listen-port=0", f"--metrics-export-port={metrics}"]
     command += [f"--temp-dir={folder}", "--disable-usage-stats"]
+    # Those of Ray itself are the same for every head of a machine.
+    for name in ("AUTOSCALER_METRIC_PORT", "DASHBOARD_METRIC_PORT"):
+        variables.setdefault(name, str(free_port()))
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment(**variables), start_new_session=True

@@ -23,6 +23,9 @@ ENVIRONMENT = {
     # Seconds for each of its two servers to come up; on busy cores Ray's own 30 are too few.
     "RAY_gcs_server_port_wait_time_s": "180",
     "RAY_raylet_start_wait_time_s": "180",
+    # Any free ones: the two that Ray would take may be those of another Ray on this machine.
+    "AUTOSCALER_METRIC_PORT": "0",
+    "DASHBOARD_METRIC_PORT": "0",
 }
 
 

@@ -59,7 +59,7 @@ WORKER = """
                 file.with_suffix(".part").write_text(text)
                 file.with_suffix(".part").rename(file)
             while not file.exists(): time.sleep(0.02)
-            return type(progress).of(json.loads(file.read_text()))
+            return type(progress).of(json.loads(file.read_text()), file)
 
         def report(self, metrics, save):
             if rank == 0:
