@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,9 @@ FORMAT_VERSION = 2
 _WEIGHTS = "model.safetensors"
 _LEXICON = "lexicon.npz"
 _SIDES = ("source", "target")
+FILES = re.compile(
+    r"model\.json|model\.safetensors|(?:source|target)\.(?:spm|vocab\.txt)|lexicon\.npz"
+)
 _CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share
 
 

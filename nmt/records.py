@@ -91,6 +91,13 @@ class StoredFile(Record):
     sha256: Hash
 
 
+class OtherFile(Record):
+    """A file that a manifest names besides its tables."""
+
+    bytes: Count
+    sha256: Hash
+
+
 class Counts(Record):
     """Rows of a unit or of a whole output."""
 
@@ -149,6 +156,7 @@ class Manifest(Record):
     counts: Counts
     settings: _JobSettings
     files: dict[str, StoredFile]
+    others: dict[str, OtherFile]
     input_files: list[_InputFile]
     exit_status: int
     verdict: str = ""

@@ -70,7 +70,7 @@ def test_readers_never_see_a_part(tmp_path, monkeypatch) -> None:
     file = Location(tmp_path / "a.txt")
     seen = []
     real = os.replace
-    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append(file.exists()), real(a, b)))
+    monkeypatch.setattr(os, "replace", lambda *a, **k: (seen.append(file.exists()), real(*a, **k)))
     file.write_text("x")
     assert seen == [False]
     assert file.read_text() == "x"

@@ -1,6 +1,7 @@
 """Whoever can write into a folder of ours names no file outside of it: nothing else is read,
 written or removed through names in stored files or through links."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,11 +15,16 @@ import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt.corpus.prepare import prepare
 from nmt.corpus.readers import open_pairs
+from nmt.corpus.request import PrepareRequest
 from nmt.errors import AllDamaged, UnusableInput
+from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
+from nmt.settings import DataSettings
 from nmt.shards.dataset import Dataset
+from nmt.storage.compare_and_swap import exchange_at
 from nmt.storage.location import Location
 from nmt.training.best import BestModels
 from nmt.training.checkpoint_store import CheckpointStore
@@ -95,9 +101,9 @@ def test_the_temporary_name_of_a_file_cannot_be_foreseen(tmp_path, monkeypatch) 
     names = []
     replace = os.replace
 
-    def watched(source, target) -> None:
+    def watched(source, target, **folders) -> None:
         names.append(Path(source).name)
-        replace(source, target)
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", watched)
     for _ in range(2):
@@ -107,7 +113,7 @@ def test_the_temporary_name_of_a_file_cannot_be_foreseen(tmp_path, monkeypatch) 
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
-    monkeypatch.setattr("nmt.storage.location.secrets.token_hex", lambda _: "known")
+    monkeypatch.setattr("nmt.storage.below.secrets.token_hex", lambda _: "known")
     victim = tmp_path / "victim"
     victim.write_text("theirs")
     (tmp_path / ".b.known.tmp").symlink_to(victim)
@@ -183,12 +189,11 @@ def night(saved_models, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def renamed(out: Path, name: str) -> None:
-    """Have the manifest name its translations otherwise."""
+def renamed(out: Path, name: str, own: str = "translations/part-00000.parquet") -> None:
+    """Have the manifest name one of its files otherwise."""
     file = out / "manifest.json"
     manifest = json.loads(file.read_text())
     files = manifest["files"]
-    (own,) = [given for given in files if given.startswith("translations/")]
     files[name] = files.pop(own)
     file.write_text(json.dumps(manifest))
 
@@ -234,6 +239,164 @@ def test_no_picture_is_shown_through_a_link(night: Path, tmp_path: Path) -> None
     (night / "report/heatmaps/row-000000000.png").symlink_to(private)
     with pytest.raises(UnusableInput, match=r"heatmaps/row-000000000\.png: a link"):
         evaluate(asked(night))
+
+
+def test_neither_records_nor_a_baseline_are_looked_for_elsewhere(
+    night: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "victim").mkdir()
+    for name in ("victim.json", "victim/x.json", "x.parquet"):
+        (tmp_path / name).write_text("private")
+    for name in ("../../victim/x", "../../x.parquet"):
+        renamed(night, f"translations/{name}")
+        with pytest.raises(UnusableInput, match="which is none below it") as caught:
+            evaluate(asked(night))
+        assert "private" not in str(caught.value)
+        with pytest.raises(UnusableInput, match="which is none below it"):
+            read_baseline(Location(night), Location(tmp_path / "new"))
+        renamed(night, "translations/part-00000.parquet", f"translations/{name}")
+
+
+def test_verify_looks_into_no_other_folder(saved_models, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "in.txt").write_text("A dog sleeps.\nThe cat sees a dog.\n")
+    translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out", alignments=True)
+    for folder in ("translations", "alignments"):
+        shutil.copy(tmp_path / f"out/{folder}/part-00000.parquet", tmp_path / folder)
+        renamed(tmp_path / "out", f"{folder}/../../{folder}", f"{folder}/part-00000.parquet")
+    opened = []
+    real = Location.open
+    monkeypatch.setattr(Location, "open", lambda place: (opened.append(place.uri), real(place))[1])
+    assert "none below it" in "\n".join(verify(Location(tmp_path / "out")).violations)
+    assert not [uri for uri in opened if ".." in uri or "/out/" not in uri]
+
+
+@pytest.mark.parametrize(
+    "name", ["_units/00000.json", "report/report.json", "report/heatmaps/*.png"]
+)
+def test_what_a_finished_output_says_besides_its_tables_is_compared(
+    saved_models, tmp_path: Path, name
+) -> None:
+    table = pa.table({"id": ["a", "b", "c"], "source": ["A dog sleeps.", None, "We play."]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out", heatmaps=1)
+    (tmp_path / "references.txt").write_text("Ein Hund schläft.\n-\nWir spielen.\n")
+    files = (str(tmp_path / "references.txt"),)
+    request = EvaluateRequest(Location(tmp_path / "out"), Location(tmp_path / "scores"), files)
+    evaluate(request)
+    (file, *_) = sorted((tmp_path / "out").glob(name))
+    name = str(file.relative_to(tmp_path / "out"))
+    data = file.read_bytes()
+    file.write_bytes(data[:-2] + b" " + data[-2:])
+    assert f"{name}: is not the file" in "\n".join(verify(Location(tmp_path / "out")).violations)
+    with pytest.raises(
+        UnusableInput, match=r"not the file that the translation job wrote|bytes, more than"
+    ):
+        evaluate(request)
+
+
+def test_links_that_lead_in_a_circle_are_not_followed(night: Path, tmp_path: Path) -> None:
+    for folder in (night / "report", tmp_path / "memory", tmp_path / "run"):
+        folder.mkdir(exist_ok=True)
+        (folder / "one").symlink_to(".")
+        (folder / "two").symlink_to(".")
+    assert len(Location(tmp_path / "run").files(recursive=True)) == 2
+    with pytest.raises(UnusableInput, match="no translation memory"):
+        generations(Location(tmp_path / "memory"))
+
+
+def test_a_memory_is_measured_without_what_it_links_to(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/big.parquet").write_bytes(bytes(100_000))
+    own = open_generation(Location(tmp_path / "memory"), {"model_id": "x"})
+    (Path(own.location.uri) / "017").symlink_to(tmp_path / "other")
+    (found,) = generations(Location(tmp_path / "memory"))
+    assert (found.files, found.bytes) == (0, 0)
+    found.delete()
+    assert (tmp_path / "other/big.parquet").exists()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_only_our_own_files_are_removed(saved_models, tmp_path: Path, monkeypatch) -> None:
+    """Whatever a stored file says that the folder is."""
+    data = Location(tmp_path / "data")
+    request = PrepareRequest(data, DataSettings(valid_fraction=0.1, test_fraction=0.1), demo=200)
+    with monkeypatch.context() as patch:
+        patch.setattr("nmt.corpus.prepare.record", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(request)
+    run, memory = Location(tmp_path / "run"), Location(tmp_path / "memory")
+    store = CheckpointStore(run, 1, lambda line: None)
+    store.keep(1, lambda folder: (folder / "progress.json").write_text("{}"))
+    (tmp_path / "in.txt").write_text("A dog sleeps.\n")
+    translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out")
+    generation = open_generation(memory, {"model_id": "x"}).location
+    theirs = [
+        *(data / "train/thesis.tex", data / "rejected/letters/a.txt"),
+        *(run / "checkpoint_0000001/notes.txt", generation / "notes/mine.parquet"),
+        Location(tmp_path / "out/report/heatmaps/mine.png"),
+    ]
+    for file in theirs:
+        file.write_text("theirs")
+    prepare(request)
+    store.keep(2, lambda folder: (folder / "progress.json").write_text("{}"))
+    translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out", overwrite=True, heatmaps=1)
+    (found,) = generations(memory)
+    found.delete()
+    assert [file.read_text() for file in theirs] == ["theirs"] * len(theirs)
+    assert not (run / "checkpoint_0000001/progress.json").exists()
+    assert not (generation / "generation.json").exists()
+
+
+def test_a_link_that_is_planted_between_look_and_use_leads_nowhere(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """As in a race that is always won: the look finds no link, then there is one."""
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/file").write_text("theirs")
+    (tmp_path / "out/report").mkdir(parents=True)
+    place = Location(tmp_path / "out") / "report" / "file"
+    place.write_text("ours")
+    real = Location.refuse_links
+
+    def late(location: Location) -> None:
+        real(location)
+        report = tmp_path / "out/report"
+        if not report.is_symlink():
+            shutil.rmtree(report)
+            report.symlink_to(tmp_path / "victim")
+
+    for use in (place.read_text, lambda: place.write_text("x"), place.delete, place.parent.delete):
+        report = tmp_path / "out/report"
+        if report.is_symlink():
+            report.unlink()
+        report.mkdir(exist_ok=True)
+        monkeypatch.setattr(Location, "refuse_links", late)
+        with contextlib.suppress(UnusableInput):
+            assert use() != "theirs"
+        monkeypatch.setattr(Location, "refuse_links", real)
+        assert (tmp_path / "victim/file").read_text() == "theirs"
+        assert [path.name for path in (tmp_path / "victim").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["hard link", "folder", "pipe"])
+def test_a_lock_that_is_something_else_is_left_alone(tmp_path: Path, kind) -> None:
+    lock = tmp_path / "._lease.json.lock.tmp"
+    other = tmp_path / "other"
+    other.write_text("theirs")
+    other.chmod(0o644)
+    match kind:
+        case "hard link":
+            os.link(other, lock)
+        case "folder":
+            lock.mkdir()
+        case "pipe":
+            os.mkfifo(lock)
+    with pytest.raises(UnusableInput, match="remove it"):
+        exchange_at(Location(tmp_path / "_lease.json")).replace(b"x", None)
+    assert other.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("folder", ["manifest.json", "_units", "report"])
@@ -293,20 +456,30 @@ def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
     assert [g.location.name for g in generations(memory)] == [own.location.name]
 
 
+def test_a_memory_with_other_translations_is_set_aside(tmp_path: Path) -> None:
+    memory = open_generation(Location(tmp_path), {"model_id": "x"})
+    schema = pa.schema([("translation", pa.string())])
+    keys = keys_of(["one", "two"])
+    file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
+    assert memory.read(3, schema, "run")[0].num_rows == 2
+    pq.write_table(pa.table({"key": keys, "translation": ["theirs", "theirs"]}), file.uri)
+    assert memory.read(3, schema, "run")[0].num_rows == 0
+    assert len(memory.damaged()) == 1
+
+
 def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
     """A file is named by its keys; under another name it holds other sentences' translations."""
     memory = open_generation(Location(tmp_path), {"model_id": "x"})
     keys = keys_of(["one", "two"])
     file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
     assert memory.keys(3).to_pylist() == keys.to_pylist()
-    os.rename(file.uri, Path(file.uri).with_name(f"run-{digest_of(keys_of(['three']))}.parquet"))
+    name = file.name.replace(digest_of(keys), digest_of(keys_of(["three"])))
+    os.rename(file.uri, Path(file.uri).with_name(name))
     assert memory.keys(3).to_pylist() == []
     assert len(memory.damaged()) == 1
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
-    from nmt.storage.compare_and_swap import exchange_at
-
     (tmp_path / "._lease.json.lock.tmp").symlink_to(tmp_path / "other")
     with pytest.raises((OSError, UnusableInput)):
         exchange_at(Location(tmp_path / "_lease.json")).replace(b"x", None)

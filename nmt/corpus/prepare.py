@@ -8,6 +8,7 @@ interrupted preparation is not resumed: the same command clears what it left and
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,10 @@ from nmt.vocabulary import vocabulary_class
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
 _BATCH_BYTES = 256 << 20  # of a unit: as many as 100,000 pairs of 1,000 characters a side
 _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
+
+# The names of files that a preparation writes.
+_STAGED, _PART = re.compile(r"[a-z]+(?:-[a-z]+)?-\d+"), re.compile(r"part-\d+\.parquet")
+_NOTHING = re.compile("(?!)")
 
 
 def prepare(request: PrepareRequest) -> Dataset:
@@ -65,10 +70,10 @@ def prepare(request: PrepareRequest) -> Dataset:
         info = _make(plan, request, inputs, inspected, distributed)
     except UnusableInput:
         _clear(request.output)
-        if new and not request.output.files(recursive=True):
-            request.output.delete()
+        if new:
+            request.output.delete_own(_NOTHING)
         raise
-    plan.staging.delete()
+    plan.staging.delete_own(_STAGED)
     (request.output / INFO_NAME).write_json(
         {**info, "request": asked, "fingerprint": hash_json(asked)}
     )
@@ -216,8 +221,9 @@ def _claim(plan: Plan, asked: dict[str, Any]) -> None:
 
 def _clear(output: Location) -> None:
     """Remove what a preparation writes; the marker last, for till then the folder is ours."""
-    for name in (STAGING, *SPLITS, "rejected"):
-        (output / name).delete()
+    (output / STAGING).delete_own(_STAGED)
+    for name in (*SPLITS, "rejected"):
+        (output / name).delete_own(_PART)
     for kind in ("spm", "word"):
         for side in ("source", "target"):
             (output / vocabulary_class(kind).file_name(side)).delete()

@@ -42,11 +42,11 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
     if not file.is_file():
         raise UnusableInput(f"{file}: no such file; a baseline needs its report, give another one")
     for name in found.names:
-        if not (part := location / "translations" / name).is_file():
+        if not (part := location.named(f"translations/{name}")).is_file():
             raise UnusableInput(
                 f"{part}: no such file, but its manifest.json names it; give another --baseline"
             )
-    return found, records.read(file, records.Report)
+    return found, found.read_record("report/report.json", records.Report)
 
 
 class Baseline:

@@ -284,8 +284,9 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
 
 def _told(output: FinishedOutput) -> dict[str, Any]:
     """What the translation job's own report says, for what the rows do not hold."""
-    report = output.location / "report" / "report.json"
-    return records.read(report, records.Report) if report.is_file() else {}
+    name = "report/report.json"
+    there = output.location.named(name).is_file()
+    return output.read_record(name, records.Report) if there else {}
 
 
 def _samples(sentences: list[Sentence], told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,11 +16,13 @@ import pyarrow.parquet as pq
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.json_text import parse_json
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
 from nmt.text_limits import MOST_CHARACTERS
 
 _FORMAT_VERSION = 1
+_HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
 class FinishedOutput:
@@ -103,13 +108,32 @@ class FinishedOutput:
         return parts
 
     def _rejected(self, name: str) -> list[int]:
-        record = self.location / "_units" / name.replace("part-", "").replace(".parquet", ".json")
-        if not record.is_file():
+        record = f"_units/{name.replace('part-', '').replace('.parquet', '.json')}"
+        if not self.location.named(record).is_file():
             raise UnusableInput(
                 f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
                 "the references as a column of the input (--reference-column)"
             )
-        return records.read(record, records.UnitRecord)["rejected_rows"]
+        return self.read_record(record, records.UnitRecord)["rejected_rows"]
+
+    def read_record(self, name: str, kind: type[records.Record]) -> dict[str, Any]:
+        """The content of one of its JSON files; refuse one that is not that of the manifest."""
+        try:
+            value = parse_json(self.read_other(name))
+        except ValueError as error:
+            raise UnusableInput(f"{self.location}/{name}: damaged ({error})") from None
+        return records.check(value, kind, f"{self.location}/{name}")
+
+    def read_other(self, name: str) -> bytes:
+        """A file that is no table; refuse one that is not that of the manifest."""
+        file, entry = self.location.named(name), self.manifest["others"].get(name)
+        data = file.read_bytes(entry["bytes"]) if entry else b""
+        if entry is None or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise UnusableInput(
+                f"{file}: not the file that the translation job wrote; restore it from a copy, or "
+                "translate again"
+            )
+        return data
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
@@ -142,14 +166,14 @@ class FinishedOutput:
         return read_sentences(self.location, self.parts, references, wanted)
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
-        """The first of its attention heatmaps, with headings."""
-        return read_heatmaps(self.location, count)
+        """The first of its attention heatmaps that are there, with headings."""
+        names = sorted(name for name in self.manifest["others"] if _HEATMAP.fullmatch(name))
+        present = (name for name in names if self.location.named(name).is_file())
+        return with_headings(self.read_other(name) for name in islice(present, count))
 
 
-def read_heatmaps(output: Location, count: int | None = None) -> list[tuple[str, bytes]]:
-    """The first heatmaps of a translation job in the order of its rows, each with a heading."""
+def with_headings(images: Iterable[bytes]) -> list[tuple[str, bytes]]:
+    """Heatmaps, each with what it calls its row."""
     from nmt.report import picture  # loads matplotlib
 
-    files = (output / "report" / "heatmaps").files(".png")[:count]
-    images = [file.read_bytes() for file in files]
     return [(f"#{picture.name(image)}", image) for image in images]

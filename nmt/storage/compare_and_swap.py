@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,7 @@ class _LocalExchange:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
+        self._location.refuse_links()
         path = Path(self._location.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name that `Location.files` passes over; never deleted, or two could lock two files.
@@ -86,7 +88,13 @@ class _LocalExchange:
                 f"{lock}: is another user's; give an --output of your own, or remove the file once "
                 "no job writes here"
             ) from None
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise UnusableInput(f"{lock}: cannot be a lock ({reason}); remove it") from None
         try:
+            state = os.fstat(handle)
+            if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+                raise UnusableInput(f"{lock}: is more than a lock; remove it")
             _lock(handle, lock)
             yield
         finally:
@@ -99,9 +107,6 @@ def _lock(handle: int, path: Path) -> None:
     Raises:
         JobFailed: somebody else has held it for too long.
     """
-    state = os.fstat(handle)
-    if state.st_uid == os.geteuid() and state.st_mode & 0o077:  # of an older release
-        os.fchmod(handle, 0o600)
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:

@@ -21,7 +21,6 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 import stat
 import time
 import urllib.parse
@@ -34,6 +33,7 @@ import pyarrow.fs as pafs
 
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text, parse_json
+from nmt.storage import below
 from nmt.storage.credentials import refuse_secrets
 from nmt.storage.errors import explain
 from nmt.storage.uri import (
@@ -259,21 +259,32 @@ class Location:
         Raises:
             UnusableInput: a name there is not UTF-8, or a link leads to this folder.
         """
+        return sorted(
+            (file for file, _ in self.listed(recursive) if file.uri.endswith(suffix)),
+            key=lambda file: file.uri,
+        )
+
+    def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
+        """The files of this folder with their sizes and times, in any order; see `files`.
+
+        A link is listed, and not followed.
+        """
         self.refuse_links()
-        selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-        infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         base = self.path.rstrip("/")
+        selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
         try:
-            names = [
-                info.path[len(base) :].lstrip("/")
-                for info in infos
-                if info.type == pafs.FileType.File
-                and info.path.endswith(suffix)
-                and not _TEMPORARY.search(info.path)
-            ]
-        except UnicodeDecodeError:
+            infos = (
+                list(below.listed(base or "/", recursive))
+                if self.is_local
+                else self._ask(lambda: self.filesystem.get_file_info(selector))
+            )
+        except UnicodeError:
             raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
-        return [self / name for name in sorted(names)]
+        return [
+            (self / info.path[len(base) :].lstrip("/"), info)
+            for info in infos
+            if info.type == pafs.FileType.File and not _TEMPORARY.search(info.path)
+        ]
 
     # Reading -----------------------------------------------------------------------------
 
@@ -284,7 +295,8 @@ class Location:
             UnusableInput: no such file, no right to read it, or a link leads there.
             StoreAway: the store failed in another way.
         """
-        self.refuse_links()
+        if self.is_local:
+            return self._ask(lambda: self._below(below.open_file))
         return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
     def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
@@ -343,18 +355,7 @@ class Location:
 
     def _store(self, data: bytes) -> None:
         if self.is_local:
-            self.refuse_links()
-            target = Path(self.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # By chance, and only where nothing lies: a link that somebody planted is not followed.
-            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            try:
-                with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
-                    file.write(data)
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._below(below.write, data)
         else:
             stream = self.filesystem.open_output_stream(self.path)
             stream.write(data)
@@ -378,11 +379,7 @@ class Location:
         Returns:
             The file's entry for a record or manifest: rows, bytes and SHA-256.
         """
-        import pyarrow.parquet as pq
-
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
-        data = buffer.getvalue().to_pybytes()
+        data = parquet_bytes(table, row_group_size)
         self.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         return {"rows": table.num_rows, "bytes": len(data), "sha256": digest}
@@ -401,9 +398,11 @@ class Location:
         Raises:
             UnusableInput: a link leads there, so that it may be somebody else's.
         """
-        self.refuse_links()
 
         def delete() -> None:
+            if self.is_local:
+                self._below(below.remove)
+                return
             kind = self.filesystem.get_file_info(self.path).type
             with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
                 if kind == pafs.FileType.File:
@@ -412,6 +411,32 @@ class Location:
                     self.filesystem.delete_dir(self.path)
 
         self._ask(delete)
+
+    def delete_own(self, names: re.Pattern[str]) -> None:
+        """Remove what a program of ours wrote to this folder, and the folder if that was all.
+
+        Args:
+            names: of such files, as paths from here on.
+        """
+        files = [(file, "/".join(file.parts_below(self))) for file in self.files(recursive=True)]
+        own = [file for file, name in files if names.fullmatch(name)]
+        if len(own) == len(files):
+            self.delete()
+        else:
+            for file in own:
+                file.delete()
+
+    def _below(self, action: Callable[..., T], *more: Any) -> T:
+        """Do something on a local disk, without following a link below the folder named."""
+        self.refuse_links()
+        inside = self.uri.startswith(self._root.rstrip("/") + "/")
+        parts = self.parts_below(self._sibling(self._root)) if inside else []
+        try:
+            return action(self._root if inside else self.uri, parts, *more)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                self.refuse_links()  # planted meanwhile
+            raise
 
     def _ask(self, action: Callable[[], T]) -> T:
         """Ask the store for something that may be asked for twice; see `explained`."""
@@ -460,6 +485,15 @@ def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
     while data := file.read(chunk):
         digest.update(data)
     return digest.hexdigest()
+
+
+def parquet_bytes(table: pa.Table, row_group_size: int | None = None) -> bytes:
+    """A table as a Parquet file; see `Location.write_table`."""
+    import pyarrow.parquet as pq
+
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
+    return buffer.getvalue().to_pybytes()
 
 
 def format_json(value: Any) -> str:

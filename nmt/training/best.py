@@ -6,6 +6,7 @@ import contextlib
 import re
 from typing import Any
 
+from nmt import bundle
 from nmt.settings import Metric
 from nmt.storage.location import Location
 from nmt.training.insistence import STORE_ERRORS
@@ -54,7 +55,7 @@ class BestModels:
             files = self.location.files(recursive=True)
             for name in {file.parts_below(self.location)[0] for file in files} - wanted:
                 if _OURS.fullmatch(name):
-                    (self.location / name).delete()
+                    (self.location / name).delete_own(bundle.FILES)
 
     def present(self, validations: list[dict[str, Any]]) -> dict[int, Location]:
         """Where the models lie, by step, best first.

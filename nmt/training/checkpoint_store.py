@@ -27,6 +27,9 @@ MANIFEST = "checkpoint.json"
 _NAME = re.compile(r"checkpoint_(\d+)(?:-(\d+))?")
 
 
+_FILE = re.compile(r"checkpoint\.json|progress\.json|state\.safetensors")
+
+
 class CheckpointStore:
     """Keeps the last checkpoints of a run; only the first worker writes and removes.
 
@@ -91,7 +94,7 @@ class CheckpointStore:
                 self._say(f"warning: {damage}; using the checkpoint before it")
                 continue
             for later in [other for other in self._contents() if _key(other) > _key(name)]:
-                (self._run / later).delete()
+                (self._run / later).delete_own(_FILE)
             return name
         if complete:
             raise AllDamaged(
@@ -141,7 +144,7 @@ class CheckpointStore:
             if name not in wanted:
                 # The manifest first: what is removed in part must not look whole.
                 (self._run / name / MANIFEST).delete()
-                (self._run / name).delete()
+                (self._run / name).delete_own(_FILE)
 
 
 class _Damaged(JobFailed):

@@ -103,10 +103,11 @@ def close(
         "input_files": corpus.inputs,
         "versions": report["versions"],
         "files": {name: entry for record in records for name, entry in record["files"].items()},
+        "others": output.others(),
     }
     _verify(output, manifest)
     output.finish(manifest)
-    output.scratch.delete()
+    output.clear_scratch()
     return Verdict(status, verdict, report)
 
 

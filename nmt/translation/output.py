@@ -27,7 +27,7 @@ import pyarrow as pa
 from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
-from nmt.evaluation.outputs import read_heatmaps
+from nmt.evaluation.outputs import with_headings
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Unit
@@ -36,6 +36,8 @@ FOLDERS = ("translations", "rejected", "alignments")
 # In the name of a file: none of them means anything to a file system or a shell.
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 40  # characters of it, at most 160 bytes
+_DRAWN = re.compile(r"row-\d+[^/]*\.png|words-\d+\.json")
+_SCRATCH = re.compile(r"(?:missing|lost|decoded|drawing)?[\w-]*\.(?:parquet|json|attempts)")
 _OURS = re.compile(r"(?:part-)?(?:g\d+-)?\d+\.(?:parquet|json|attempts)")
 
 
@@ -88,7 +90,7 @@ class Output:
         if changed(before, job):
             # First what says that it is whole; the manifest's files stay until the next one.
             (self.location / "_SUCCESS").delete()
-            (self.location / "report" / "heatmaps").delete()
+            (self.location / "report" / "heatmaps").delete_own(_DRAWN)
             self.generation += 1
             self._marker.write_json({**job, **self._named_generation})
         return None
@@ -97,6 +99,10 @@ class Output:
     def scratch(self) -> Location:
         """The folder of what is needed only while the job runs."""
         return self.location / "_scratch"
+
+    def clear_scratch(self) -> None:
+        """Remove what was needed only while the job ran."""
+        self.scratch.delete_own(_SCRATCH)
 
     def efforts(self) -> list[dict[str, Any]]:
         """What was decoded for a memory, record by record; see `decode_statistics`."""
@@ -203,6 +209,18 @@ class Output:
         found = [records.read(file, records.UnitRecord) for file in self.record_files()]
         return {record["unit"]: record for record in found}
 
+    def others(self) -> dict[str, dict[str, Any]]:
+        """The manifest's entries of what is no table: records of units, and the report's files."""
+        report = self.location / "report"
+        files = [*self.record_files(), *report.files(recursive=True)]
+        return {
+            "/".join(file.parts_below(self.location)): {
+                "bytes": file.info().size,
+                "sha256": file.sha256(),
+            }
+            for file in files
+        }
+
     def record_files(self) -> list[Location]:
         """Where these records are."""
         pattern = re.compile(rf"{self._prefix}\d+\.json")
@@ -217,7 +235,12 @@ class Output:
 
     def heatmaps(self) -> list[tuple[str, bytes]]:
         """The heatmaps with headings, in the order of the rows."""
-        return read_heatmaps(self.location)
+        return with_headings(file.read_bytes() for file in self._drawn(".png"))
+
+    def _drawn(self, suffix: str) -> list[Location]:
+        """Our own files among the heatmaps."""
+        files = (self.location / "report" / "heatmaps").files(suffix)
+        return [file for file in files if _DRAWN.fullmatch(file.name)]
 
     def write_attention(self, unit: int, looked: list[dict[str, Any]]) -> None:
         """Store where the words of some rows of a unit looked, each with its ``row``."""
@@ -225,6 +248,6 @@ class Output:
 
     def attention(self) -> dict[int, dict[str, Any]]:
         """Where the words of rows looked, by row number."""
-        files = (self.location / "report" / "heatmaps").files(".json")
+        files = self._drawn(".json")
         found = [entry for file in files for entry in records.read_list(file, records.Attention)]
         return {looked.pop("row"): looked for looked in found}

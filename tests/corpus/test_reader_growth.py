@@ -10,7 +10,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nmt.translation.input.corpus import inspect, read_unit
 from nmt.translation.unknown import read_dictionary
 
 from nmt.corpus.aligned import read_aligned
@@ -20,6 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, parse_gold
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
+from nmt.translation.input.corpus import inspect, read_unit
 from nmt.yaml_text import parse_yaml
 
 ATOMS = [

@@ -66,8 +66,8 @@ def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:
     def check() -> None:
         raise LeaseLost("another job has taken over")
 
-    trainer = SimpleNamespace(fit=lambda: time.sleep(30))
-    monkeypatch.setattr(trainer, "_trainer", lambda *_: trainer)
+    sleeper = SimpleNamespace(fit=lambda: time.sleep(30))
+    monkeypatch.setattr(trainer, "_trainer", lambda *_: sleeper)
     lost: Any = SimpleNamespace(owner="x", check=check)
     start, nothing = time.monotonic(), SimpleNamespace(failure="")
     with pytest.raises(LeaseLost):
@@ -85,7 +85,7 @@ def test_what_is_said_of_a_node_that_goes_is_what_comes(
     """A fixed number of workers waits for a place for all of them, an elastic one does not."""
     answers = iter([STOPPED, "epochs"])
     monkeypatch.setattr(trainer, "_attempt", lambda *_: next(answers))
-    monkeypatch.setattr(trainer.cluster, "on_this_node", lambda _: {})
+    monkeypatch.setattr(trainer.connection, "on_this_node", lambda _: {})
     monkeypatch.setattr(trainer, "Observers", lambda _: SimpleNamespace(close=lambda _: None))
     watcher = SimpleNamespace(failure="", close=lambda: None)
     monkeypatch.setattr(trainer, "Watcher", lambda *_: watcher)

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.fs as pafs
+
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
@@ -21,6 +23,7 @@ from nmt.translation.cache.store import Memory
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
 PARTITIONS = 64
 _DESCRIPTION, _USED = "generation.json", "used"
+_FILES = re.compile(r"generation\.json|used|\d+/[0-9a-z]+-[0-9a-f-]+\.parquet(?:\.damaged)?")
 _DAY = 86400.0
 _HASH = re.compile("[0-9a-f]{32}")
 _MADE = "partitions", "created"  # what stands in a description besides what the name is a hash of
@@ -100,7 +103,7 @@ class Generation:
     def delete(self) -> None:
         """Remove it: first what makes it a generation."""
         (self.location / _DESCRIPTION).delete()
-        self.location.delete()
+        self.location.delete_own(_FILES)
 
 
 def generations(location: Location) -> list[Generation]:
@@ -109,16 +112,9 @@ def generations(location: Location) -> list[Generation]:
     Raises:
         UnusableInput: there is no memory.
     """
-    import pyarrow.fs as pafs
-
-    with location.explained():
-        selector = pafs.FileSelector(location.path, allow_not_found=True, recursive=True)
-        infos = location.filesystem.get_file_info(selector)
-    base = location.path.rstrip("/")
     found: dict[str, list[pafs.FileInfo]] = {}
-    for info in infos:
-        if info.type == pafs.FileType.File:
-            found.setdefault(info.path[len(base) :].strip("/").split("/")[0], []).append(info)
+    for file, info in location.listed(recursive=True):
+        found.setdefault(file.parts_below(location)[0], []).append(info)
     result = []
     for name, files in found.items():
         times = {info.base_name: info.mtime_ns for info in files}

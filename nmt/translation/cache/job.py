@@ -184,7 +184,7 @@ def _run_name(output: Output, job: dict[str, Any]) -> str:
     file, identity = output.location / "_memory.json", hash_json(job)
     if file.is_file() and (known := records.read(file, records.MemoryRun))["job"] == identity:
         return known["run"]
-    output.scratch.delete()  # of a job whose output this one overwrites
+    output.clear_scratch()  # of a job whose output this one overwrites
     name = uuid.uuid4().hex[:16]
     file.write_json({"run": name, "job": identity})
     return name

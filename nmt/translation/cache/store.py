@@ -6,6 +6,8 @@ again, for a memory is no more than translations that need not be made twice.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.location import Location
+from nmt.storage.location import Location, parquet_bytes
 from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
 
@@ -40,8 +42,8 @@ class Memory:
     def add(self, partition: int, run: str, rows: pa.Table) -> Location:
         """Store rows of one partition.
 
-        The name follows from the keys: the same rows are the same file, however often they are
-        stored, and other rows are another.
+        The name follows from the keys and the contents: the same rows are the same file, however
+        often they are stored, and other rows are another.
 
         Args:
             partition: of all the keys.
@@ -51,9 +53,9 @@ class Memory:
         Returns:
             The file.
         """
-        name = digest_of(rows.column("key").combine_chunks())
-        file = self._folder(partition) / f"{run}-{name}.parquet"
-        file.write_table(rows)
+        keys, data = digest_of(rows.column("key").combine_chunks()), parquet_bytes(rows)
+        file = self._folder(partition) / f"{run}-{keys}-{_digest(data)}.parquet"
+        file.write_bytes(data)
         return file
 
     def keys(self, partition: int) -> pa.Array:
@@ -170,28 +172,32 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
 
     Raises:
         FileNotFoundError: it has gone.
-        _Damaged: it is damaged, or its keys are not those by which it is named.
+        _Damaged: it is not what its name says, or damaged otherwise.
     """
     try:
-        with file.open() as stream:
-            try:
+        if columns == ["key"]:
+            with file.open() as stream, contextlib.suppress(*_UNREADABLE):
                 return _checked(file, read_whole(file, stream, columns))
-            except _UNREADABLE:
-                pass  # by its contents, or by its store
         data = file.read_bytes()
     except UnusableInput:
         if file.is_file():
             raise
         raise FileNotFoundError(str(file)) from None
     try:
+        if not file.name.endswith(f"-{_digest(data)}.parquet"):
+            raise pa.ArrowInvalid("other contents than the name of the file says")
         return _checked(file, read_whole(file, pa.BufferReader(data), columns))
     except _UNREADABLE:
         raise _Damaged(file, data) from None
 
 
 def _checked(file: Location, rows: pa.Table) -> pa.Table:
-    """The rows, if they are those that `Memory.add` stored under this name."""
+    """The rows, if their keys are those that the name says."""
     keys = rows.column("key")
-    if keys.type != KEY or not file.name.endswith(f"-{digest_of(keys.combine_chunks())}.parquet"):
+    if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
         raise pa.ArrowInvalid("other keys than the name of the file says")
     return rows
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]

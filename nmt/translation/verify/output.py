@@ -169,12 +169,24 @@ def check_manifest(check: _Check, manifest: dict[str, Any]) -> None:
             f"manifest.json: {numbers[2]:,} rows rejected are more than --max-rejected {limit}, "
             "but the exit status is 0"
         )
+    _check_others(check, manifest.get("others") or {})
     found = _check_parts(check, files, settings, rows if numbered else None)
     for folder, name, count in zip(FOLDERS, ("translated", "rejected"), numbers[1:], strict=False):
         if found[folder] != count:
             check.complain(
                 f"{folder}/: {found[folder]:,} rows, but the manifest has {count:,} {name}"
             )
+
+
+def _check_others(check: _Check, others: dict[str, dict[str, Any]]) -> None:
+    """Check records of units and files of the report; they may be gone, but not be others."""
+    for name, entry in others.items():
+        try:
+            file = check.location.named(name)
+            if file.is_file() and file.sha256() != entry["sha256"]:
+                check.complain(f"{name}: is not the file that was written: its SHA-256 differs")
+        except UnusableInput as error:
+            check.complain(f"{name}: cannot be one of its files ({error})")
 
 
 def _check_units(check: _Check, job: dict[str, Any], known: set[str]) -> set[str]:
@@ -256,7 +268,7 @@ def _check_parts(
             for name in files:
                 if name.startswith("translations/"):
                     _check_aligned(check, name, name.replace("translations/", "alignments/"), files)
-        for problem in identities.violations(lambda name: _ids_of(check.location / name)):
+        for problem in identities.violations(lambda name: _ids_of(check.location, name)):
             check.complain(problem)
     check.result.rows += found["translations"] + found["rejected"]
     return found
@@ -309,14 +321,15 @@ def _check_aligned(
     if aligned not in files:
         check.part(name, "has no alignments, which the job was asked for")
         return
-    here, there = _ids_of(check.location / name), _ids_of(check.location / aligned)
+    here, there = _ids_of(check.location, name), _ids_of(check.location, aligned)
     if here is not None and there is not None and not written(here).equals(written(there)):
         check.part(aligned, f"its ids are not those of {name}")
 
 
-def _ids_of(file: Location) -> pa.ChunkedArray | None:
+def _ids_of(location: Location, name: str) -> pa.ChunkedArray | None:
     """The ids of a part; None where they cannot be read, of which there is a complaint already."""
     try:
+        file = location.named(name)
         with file.open() as handle:
             ids = read_whole(file, handle, ["id"]).column("id")
     except (UnusableInput, pa.ArrowException, OSError, KeyError):
