@@ -156,7 +156,7 @@ class Manifest(Record):
     counts: Counts
     settings: _JobSettings
     files: dict[str, StoredFile]
-    others: dict[str, OtherFile]
+    others: dict[str, OtherFile] = {}
     input_files: list[_InputFile]
     exit_status: int
     verdict: str = ""

@@ -41,6 +41,16 @@ def loaded(work: Work) -> Translator:
     return _translators[key]
 
 
+def rewrite(folder: Path, name: str, value: Any) -> None:
+    """Give a finished output another JSON file, and its manifest the hash of that."""
+    out = Location(folder)
+    (out / name).write_json(value)
+    manifest = (out / "manifest.json").read_json()
+    size, digest = (out / name).info().size, (out / name).sha256()
+    manifest["others"][name] = {"bytes": size, "sha256": digest}
+    (out / "manifest.json").write_json(manifest)
+
+
 def first_part(output: Output, folder: str = "translations") -> pa.Table:
     """The first part of an output, as it is stored."""
     return read_table(output.location / folder / "part-00000.parquet")

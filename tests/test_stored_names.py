@@ -278,7 +278,7 @@ def test_what_a_finished_output_says_besides_its_tables_is_compared(
 ) -> None:
     table = pa.table({"id": ["a", "b", "c"], "source": ["A dog sleeps.", None, "We play."]})
     pq.write_table(table, tmp_path / "in.parquet")
-    translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out", heatmaps=1)
+    translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out", heatmaps=3)
     (tmp_path / "references.txt").write_text("Ein Hund schläft.\n-\nWir spielen.\n")
     files = (str(tmp_path / "references.txt"),)
     request = EvaluateRequest(Location(tmp_path / "out"), Location(tmp_path / "scores"), files)

@@ -37,9 +37,10 @@ def write(root: str, parts: Sequence[str], data: bytes) -> None:
 
 def open_file(root: str, parts: Sequence[str]) -> pa.NativeFile:
     """A random-access reader of a plain file."""
+    # A pipe does not keep waiting who opens it so. What somebody named may be a link itself.
+    flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if parts else 0)
     with _folder_of(root, parts) as (folder, name):
-        # A pipe does not keep waiting who opens it so.
-        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        handle = os.open(name, flags, dir_fd=folder)
     try:
         mode = os.fstat(handle).st_mode
         path = os.path.join(root, *parts)

@@ -259,10 +259,8 @@ class Location:
         Raises:
             UnusableInput: a name there is not UTF-8, or a link leads to this folder.
         """
-        return sorted(
-            (file for file, _ in self.listed(recursive) if file.uri.endswith(suffix)),
-            key=lambda file: file.uri,
-        )
+        found = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
+        return [file for file, info in found if info.path.endswith(suffix)]
 
     def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
         """The files of this folder with their sizes and times, in any order; see `files`.

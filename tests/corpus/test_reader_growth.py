@@ -10,13 +10,13 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nmt.translation.unknown import read_dictionary
 
 from nmt.corpus.aligned import read_aligned
 from nmt.corpus.formats import sniff
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, parse_gold
+from nmt.inference.unknown_words import read_dictionary
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect, read_unit

@@ -140,6 +140,28 @@ def test_a_file_whose_name_looks_like_a_glob_can_be_named(tmp_path) -> None:
 # Links, pipes and hidden names. ---------------------------------------------------------------
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
+@pytest.mark.parametrize("goal", ["secret.txt", "folder"])
+def test_a_link_of_a_stranger_that_leads_out_is_not_followed(tmp_path, goal) -> None:
+    """Whose job it is may read what whoever made the link may not."""
+    (tmp_path / "folder").mkdir()
+    for name in ("secret.txt", "folder/secret.txt"):
+        (tmp_path / name).write_text("private")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/b.txt").write_text("A dog.")
+    link = tmp_path / "in/a"
+    link.symlink_to(tmp_path / goal)
+    os.lchown(link, 12345, 12345)
+    with pytest.raises(UnusableInput, match="in/a: a link of another user"):
+        inspect(str(tmp_path / "in" / "**"), "source", None)
+    os.lchown(link, os.geteuid(), -1)
+    assert inspect(str(tmp_path / "in" / "**"), "source", None).rows == 2
+    link.unlink()
+    link.symlink_to("b.txt")
+    os.lchown(link, 12345, 12345)
+    assert inspect(str(tmp_path / "in"), "source", None).rows == 1
+
+
 def test_each_real_file_is_taken_once_however_links_lead_to_it(tmp_path) -> None:
     folder = tmp_path / "in"
     (folder / "z").mkdir(parents=True)

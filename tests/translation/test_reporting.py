@@ -276,10 +276,9 @@ def test_what_cannot_be_used_is_refused_at_the_start(
 def test_scores_of_other_signatures_are_not_compared(saved_models, night, tmp_path) -> None:
     """Of two nights without a common sentence, whole against whole."""
     shutil.copytree(night / "before", tmp_path / "before")
-    file = tmp_path / "before/report/report.json"
-    report = json.loads(file.read_text())
+    report = json.loads((tmp_path / "before/report/report.json").read_text())
     report["scores"][0]["score"] = 99.0
-    file.write_text(json.dumps(report))
+    rewrite(tmp_path / "before", "report/report.json", report)
     given = write(tmp_path / "in.parquet", list("abcdefghi"))
     options: dict = {"reference_column": "target", "max_rejected": 1, "heatmaps": 0}
     options |= {"baseline": Location(tmp_path / "before")}

@@ -135,8 +135,30 @@ def _local_files(folder: str, pattern: list[str]) -> list[str]:
         if os.path.join(base, os.path.relpath(path, folder)) == real:
             chosen[real] = path
         else:
+            if os.path.commonpath([base, real]) != base:
+                _refuse_foreign_link(folder, path)
             chosen.setdefault(real, path)
     return list(chosen.values())
+
+
+def _refuse_foreign_link(folder: str, path: str) -> None:
+    """Check who made the links that lead out of a folder.
+
+    A stranger may not have us read to him what he may not read himself: as in Linux
+    (``protected_symlinks``) a link is followed if it is ours, root's, or its goal's owner's.
+
+    Raises:
+        UnusableInput: a link is another user's.
+    """
+    for part in os.path.relpath(path, folder).split("/"):
+        folder = os.path.join(folder, part)
+        if os.path.islink(folder):
+            owner = os.lstat(folder).st_uid
+            if owner not in (os.geteuid(), 0, os.stat(folder).st_uid):
+                raise UnusableInput(
+                    f"{folder}: a link of another user that leads out of the folder; copy the file "
+                    "there, or name it itself"
+                )
 
 
 def _local_paths(folder: str, pattern: list[str]) -> Iterator[str]:
