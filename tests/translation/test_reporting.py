@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from outputs import SEARCH, translate
+from outputs import SEARCH, rewrite, translate
 from rounding import decimals
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
