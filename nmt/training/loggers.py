@@ -84,8 +84,10 @@ class MlflowRun:
         file = output / "mlflow.json"
         if file.is_file():
             self._run = records.read(file, records.Tracking)["run_id"]
-            self._client.update_run(self._run, status="RUNNING")
-            return
+            # Whoever can write to RUN may name any run there; only its own is written to.
+            if self._client.get_run(self._run).data.tags.get("nmt.run") == str(output):
+                self._client.update_run(self._run, status="RUNNING")
+                return
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
         experiment = self._client.get_experiment_by_name(name)
         number = experiment.experiment_id if experiment else self._client.create_experiment(name)

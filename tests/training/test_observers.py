@@ -97,3 +97,11 @@ def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monk
     history = client.get_metric_history(found.info.run_id, "training/loss")
     assert sorted((point.step, point.value) for point in history) == [(5, 2.5), (10, 1.5)]
     assert found.data.tags["nmt.model"] == str(asked.output / "model")
+    # Another's, which RUN/mlflow.json names: it is not written to.
+    other = client.create_run(experiment.experiment_id, tags={"nmt.run": "/of/somebody"})
+    (asked.output / "mlflow.json").write_json({"run_id": other.info.run_id, "experiment": "x"})
+    third = MlflowRun(mlflow, asked.output, parameters)
+    third.measure(15, {"training/loss": 1.0})
+    third.close(True)
+    assert client.get_run(other.info.run_id).data.metrics == {}
+    assert len(client.search_runs([experiment.experiment_id])) == 3
