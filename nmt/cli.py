@@ -14,10 +14,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from nmt.cluster.connection import check_address
 from nmt.configuration import nearest, nearest_setting
 from nmt.console import say
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.settings import Settings
+from nmt.storage.credentials import refuse_secrets
 from nmt.storage.local_files import check_file
 from nmt.storage.location import Location
 from nmt.storage.uri import is_utf8, scheme_of
@@ -139,6 +141,7 @@ def read_config(name: str | None, spelled: bool = False) -> dict[str, Any]:
     if not name:
         return {}
     # A relative path is fine even in a submitted job: the file came with its code.
+    refuse_secrets(name)
     location = Location(name if scheme_of(name) else os.path.abspath(name))
     check_file(location)
     content = read_yaml(location, name, spelled)
@@ -217,6 +220,11 @@ def _as_typed(where: str, value: Any, multiple: bool) -> str | list[str]:
     return value
 
 
+def _checked_address(address: str | None) -> str | None:
+    check_address(address)
+    return address
+
+
 Config = Annotated[
     str | None,
     typer.Option(
@@ -238,6 +246,7 @@ Address = Annotated[
     str | None,
     typer.Option(
         envvar="RAY_ADDRESS",
+        callback=_checked_address,
         help="Ray cluster to join; without it the job starts a local Ray of its own.",
     ),
 ]

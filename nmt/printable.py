@@ -2,25 +2,82 @@
 
 from __future__ import annotations
 
+import os
 import re
+import urllib.parse
 
-# Control characters, ends of lines, overrides of the writing direction; and bytes of a name that
-# is not UTF-8.
+# Control characters, ends of lines, overrides of the writing direction; bytes of a name that is
+# not UTF-8; and what is not seen at all. U+200C and U+200D are left, for they spell Persian, Hindi
+# and emoji, and so are the selectors of variants.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    r"\xad\u061c\u180e\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
-# What stands before the host of a URI, as a proxy's or a store's may in a message of a library.
-_PASSWORD = re.compile(r"(?<=://)[^\s/@:\"'<>]*:[^\s/@\"'<>]*@")
+# What stands before the host of a URI, as a proxy's or a store's may in a message of a library: a
+# user and a password, which may hold a slash or another @; of a web server, a user alone.
+_PASSWORD = re.compile(
+    r"(?<=://)(?:[^\s/@:\"'<>]{0,999}:(?!\d*/)[^\s\"'<>]{0,999}@"
+    r"|(?:(?<=http://)|(?<=https://)|(?<=ray://)|(?<=grpc://))[^\s/\"'<>]{1,999}@)",
+    re.IGNORECASE,
+)
+
+# Variables of the environment whose value is a secret, and those that name a place.
+_SECRET = re.compile(
+    r"(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|SAS|SIGNATURE|CREDENTIAL|CONNECTION_STRING"
+    r"|(?:SECRET|ACCESS|ACCOUNT|API|STORAGE|PRIVATE|ENCRYPTION|AUTH)_?KEY)$"
+)
+_PLACE = re.compile(r"(?:URL|URL_S3|URI|ENDPOINT|ADDRESS|PROXY)$")
+_WEB = ("", "http", "https", "ray", "grpc")
+_SHORTEST = 6  # characters of a secret; a shorter one may be any word
 
 
 def printable(text: str) -> str:
     """A text as one line, with an escape (``\\x1b``, ``\\n``) for each such character, and without
-    the passwords of URIs."""
-    return _UNPRINTABLE.sub(_escape, _PASSWORD.sub("…@", text))
+    secrets."""
+    return _UNPRINTABLE.sub(_escape, without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """A text with ``…`` for the passwords of URIs and for each secret that the environment holds.
+
+    Whoever cuts a text does this first, for a part of a secret is not known again.
+    """
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return _PASSWORD.sub("…@", text)
+
+
+def _secrets() -> set[str]:
+    """The secrets of the environment, as they are and as libraries may spell them."""
+    found = set()
+    for name, value in os.environ.items():
+        if _SECRET.search(name.upper()):
+            found.add(value.strip())
+        elif _PLACE.search(name.upper()):
+            found |= _secrets_of_place(value.strip())
+    found |= {spelled for secret in found for spelled in _spellings(secret)}
+    return {secret for secret in found if len(secret) >= _SHORTEST}
+
+
+def _secrets_of_place(place: str) -> set[str]:
+    """What may be secret in an address of the web: user and password, and options."""
+    scheme, _, name = place.rpartition("://")
+    if scheme.lower() not in _WEB:
+        return set()
+    user, _, rest = name.rpartition("@")
+    options = re.split(r"[?#;]", rest, maxsplit=1)[1:]
+    values = [pair.partition("=")[2] for pair in re.split(r"[&;#?]", "".join(options))]
+    return {user, user.partition(":")[2], *options, *values}
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    unquoted = urllib.parse.unquote(secret)
+    return unquoted, urllib.parse.quote(unquoted, safe=""), urllib.parse.quote(unquoted)
 
 
 def _escape(match: re.Match[str]) -> str:
     character = match.group()
     if 0xDC80 <= (code := ord(character)) <= 0xDCFF:  # a byte, by Python's surrogateescape
         return f"\\x{code - 0xDC00:02x}"
-    return repr(character)[1:-1]
+    return ascii(character)[1:-1]

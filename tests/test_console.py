@@ -52,6 +52,22 @@ def test_nothing_forges_a_line_or_sets_a_title(capsys) -> None:
     assert r"\x1b]0;title\x07" in lines.out
 
 
+@pytest.mark.parametrize(
+    "code",
+    [0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x202E, 0x2060, 0x2064, 0x2069, 0x206F, 0x3164,
+     0xFEFF, 0xFFA0, 0xFFF9, 0x1BCA0, 0x1D173, 0xE0001, 0xE0041, 0xE007F],
+)  # fmt: skip
+def test_what_is_not_seen_is_escaped(code) -> None:
+    shown = printable(f"a{chr(code)}b")
+    assert shown.isascii()
+    assert f"{code:x}" in shown
+
+
+@pytest.mark.parametrize("text", ["می‌خواهم", "क्‍ष", "👩‍👩‍👧", "❤️", "葛\U000e0100", "שלום", "مرحبا"])
+def test_what_words_and_emoji_are_spelt_with_stays(text) -> None:
+    assert printable(text) == text
+
+
 def test_an_error_is_the_same_on_a_worker_and_here() -> None:
     import pickle
 
@@ -72,5 +88,9 @@ def test_no_password_of_a_uri_is_shown(capsys, monkeypatch) -> None:
     say(f"joining {address}")
     assert capsys.readouterr().err == "joining ray://…@head:10001/x?\n"
     assert "SECRET" not in str(JobFailed(f"no proxy at http://:SECRET@[::1]:80 and {address}"))
+    for password in ("SEC/RET", "SEC@RET", "SEC@/RET", "SE/C@RET"):
+        shown = printable(f"joining ray://KEY:{password}@head:10001")
+        assert shown == "joining ray://…@head:10001"
+    assert printable("cannot reach https://SECRET@host/x") == "cannot reach https://…@host/x"
     for plain in ("s3://bucket/a:b@c", "abfs://container@account/x", "http://h:80/a@b", "a:b@c"):
         assert printable(plain) == plain

@@ -10,6 +10,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
+from nmt.cli import read_config
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.credentials import refuse_secrets
 from nmt.storage.location import Location, hash_json
@@ -177,6 +178,29 @@ def test_a_relative_path_in_a_submitted_job_is_refused(tmp_path, monkeypatch) ->
         ("abfs://c@a.dfs.core.windows.net/x?sas=SECRET", "AZURE_CLIENT_SECRET"),
         ("abfs://c@a.dfs.core.windows.net/x?sv=1&se=SECRET", "environment"),
         ("file:///x?sas=SECRET", "environment"),
+        ("s3://KEY%3ASECRET%40bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY%3ASEC%2FRET%40bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY%3ASEC/RET%40bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY%253ASECRET%252540bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY\uff1aSECRET\uff20bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY:SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://KEY:12/34@bucket/x", "AWS_SECRET_ACCESS_KEY"),
+        ("gs://anonymous:SECRET@bucket/x", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("gs://anonymous%3ASECRET@bucket/x", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("abfs://c%3ASECRET@a.dfs.core.windows.net/x", "AZURE_CLIENT_SECRET"),
+        ("hdfs://user%3ASECRET@host:9000/x", "environment"),
+        ("hdfs://host:SECRET/x", "environment"),
+        ("s3://bucket/x%253Btoken=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x\uff1btoken\uff1dSECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x;aws_session=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x;sessionId=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x&passphrase=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x#pwd=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x;db-pass=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x;credentials=SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket;token=SECRET/x", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://bucket/x?endpoint_override=KEY:SECRET", "AWS_SECRET_ACCESS_KEY"),
+        ("file://KEY:SECRET@host/x", "environment"),
     ],
 )
 def test_secrets_in_a_uri_are_refused_and_not_repeated(uri, hint) -> None:
@@ -194,8 +218,54 @@ def test_secrets_in_a_uri_are_refused_and_not_repeated(uri, hint) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "s3:/KEY:SECRET@bucket/x",
+        "s3:KEY:SECRET@bucket/x",
+        "S3n:/KEY:SECRET@bucket/x",
+        "hadoop+s3:/KEY:SECRET@bucket/x",
+        " s3://KEY:SECRET@bucket/x",
+        "\t\nhttps:/KEY:SECRET@host/x",
+        "\ufeffs3://KEY:SECRET@bucket/x",
+        "'gs://KEY@bucket/x'",
+        "s3\uff1a//KEY:SECRET@bucket/x",
+        "s3:\uff0f\uff0fKEY:SECRET@bucket/x",
+        "file:/x;token=SECRET",
+    ],
+)
+def test_what_is_nearly_a_uri_is_no_local_path(text) -> None:
+    for attempt in (Location, refuse_secrets, read_config):
+        with pytest.raises(UnusableInput, match="neither a URI nor a plain path") as caught:
+            attempt(text)
+        message = str(caught.value)
+        assert "\n" not in message
+        assert not any(part in message for part in ("KEY", "SECRET", "bucket"))
+
+
+@pytest.mark.parametrize("text", ["./s3:/x", "/x/s3:/y", "a:/b", "runs/a:/b", "x:y", "%2525/50%"])
+def test_a_local_path_may_hold_a_colon(text) -> None:
+    assert Location(text).uri == os.path.abspath(text)
+
+
+def test_a_name_that_is_encoded_without_end_is_refused() -> None:
+    with pytest.raises(UnusableInput, match="percent-encoded more than"):
+        Location(f"s3://bucket/%{'25' * 100}3Btoken=SECRET")
+
+
+def test_a_message_about_a_local_uri_repeats_no_option() -> None:
+    for uri in ("file:///x?sv=1&se=SECRET", "file:///x#SECRET", "file://KEY;SECRET/x"):
+        with pytest.raises(UnusableInput) as caught:
+            Location(uri)
+        assert not any(part in str(caught.value) for part in ("KEY", "SECRET"))
+
+
+@pytest.mark.parametrize(
     "uri",
     [
+        "s3://bucket/tokens;tokenizer=moses;monkey=1",
+        "hdfs://host:9000/x",
+        "hdfs://[::1]:9000/x",
+        "abfs://container@account.dfs.core.windows.net/x?credential_kind=default",
         "gs://anonymous@bucket/x",
         "abfs://container@account.dfs.core.windows.net/x",
         "abfss://container@account.dfs.core.windows.net/x?tenant_id=t&client_id=c",

@@ -12,6 +12,8 @@ from nmt.cluster import local
 from nmt.cluster.local import reason
 from nmt.console import say, silenced
 from nmt.errors import JobFailed, UnusableInput
+from nmt.printable import without_secrets
+from nmt.storage.uri import is_plain_address
 
 _KNOCK_SECONDS = 20
 
@@ -58,6 +60,20 @@ def is_own(address: str | None) -> bool:
     return address in (None, "", "local")
 
 
+def check_address(address: str | None) -> None:
+    """Check that the address of a cluster is a plain one.
+
+    Raises:
+        UnusableInput: it has a user, a password or options: it is seen in ``ps`` and in messages.
+    """
+    if address and not is_plain_address(address):
+        raise UnusableInput(
+            "--address or RAY_ADDRESS: not a plain address; write HOST:PORT or ray://HOST:PORT, "
+            "without user, password and options; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the "
+            "cluster asks for a token"
+        )
+
+
 def connect(address: str | None, *, quiet: bool = True) -> Any:
     """Make this process a Ray driver; returns the ``ray`` module.
 
@@ -68,8 +84,10 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         quiet: keep what workers print in Ray's logs only.
 
     Raises:
+        UnusableInput: see `check_address`.
         JobFailed: the cluster cannot be reached, or the local Ray does not come up.
     """
+    check_address(address)
     own = is_own(address)
     for name, value in {**_RAY_ENVIRONMENT, **(local.ENVIRONMENT if own else {})}.items():
         os.environ.setdefault(name, value)
@@ -155,5 +173,5 @@ def explained(error: Exception, title: str) -> Exception:
         cause = cause.cause
     if isinstance(cause, UnusableInput | JobFailed):
         return cause
-    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    last = (without_secrets(str(error)).strip() or type(error).__name__).splitlines()[-1]
     return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")

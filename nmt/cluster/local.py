@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nmt.printable import without_secrets
+
 # What it is started with, where the environment does not say otherwise.
 ENVIRONMENT = {
     # Ray's 15 would let everything else on a shared machine go first.
@@ -65,7 +67,7 @@ def reason(error: Exception) -> str:
     taken = re.search(r"The specified port is (\d+)", str(error))
     if taken:
         return f"port {taken[1]} is taken"
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    line = (without_secrets(str(error)).strip() or type(error).__name__).splitlines()[0]
     return re.split(r"\.\s|\.$", re.sub(r"^\[Errno -?\d+\] ", "", line))[0].strip()
 
 

@@ -50,9 +50,11 @@ from nmt.json_text import json_text
 from nmt.report import view
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Not allowed in HTML, or (surrogates) not encodable as UTF-8.
+# Not allowed in HTML, or (surrogates) not encodable as UTF-8; and what turns the writing direction
+# of what stands around it. Right-to-left letters need none of that: each text is isolated.
 _FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    "\ufdd0-\ufdef\ufffe\uffff]"
 )
 
 
@@ -98,7 +100,7 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Replace characters that no HTML document may hold; escaping comes after."""
+    """Replace characters that no text of a page may hold; escaping comes after."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)

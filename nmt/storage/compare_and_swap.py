@@ -202,16 +202,21 @@ class _S3Exchange:
 
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:
             # It answered pyarrow a moment ago.
             raise explain(self._location.uri, "s3", error, answered=True) from None
 
 
 def s3_client(location: Location) -> Any:
     """A client of the store that pyarrow would reach under the same name; credentials come from
-    the environment there and here."""
+    the environment there and here.
+
+    Raises:
+        UnusableInput: it cannot be made for such an endpoint or region.
+    """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     options = location.options
     endpoint = options.get("endpoint_override")
@@ -228,9 +233,15 @@ def s3_client(location: Location) -> Any:
         response_checksum_validation="when_required",
     )
     region = location.filesystem.region
-    return boto3.session.Session().client(
-        "s3", endpoint_url=endpoint, region_name=region, config=config
-    )
+    try:
+        return boto3.session.Session().client(
+            "s3", endpoint_url=endpoint, region_name=region, config=config
+        )
+    except (BotoCoreError, ValueError):  # whose message repeats the endpoint
+        raise UnusableInput(
+            f"{location.uri}: no client of S3 can be made for this store; check AWS_ENDPOINT_URL "
+            "(write http://HOST:PORT or https://HOST:PORT), AWS_REGION and AWS_PROFILE"
+        ) from None
 
 
 def _read(location: Location) -> bytes | None:

@@ -6,11 +6,13 @@ password or an option that is not known is refused, and no message repeats it.
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 import urllib.parse
 
 from nmt.errors import UnusableInput
-from nmt.storage.uri import scheme_of, split
+from nmt.storage.uri import decoded, is_plain_address, scheme_of
 
 # Those of pyarrow's filesystems that are no secrets.
 _OPTIONS = {
@@ -21,12 +23,25 @@ _OPTIONS = {
     "credential_kind tenant_id client_id",
     "hdfs": "replication default_block_size",
 }
-_VALUE = re.compile(r"(?:https?://)?[\w.:/\[\]~+-]*")
+_VALUE = re.compile(r"[\w.:/\[\]~+-]*")
 _KEY = re.compile(
-    r"(?:secret|token|password|passwd|signature|credential|sas)$|(?:^|_)(?:key|sig|auth)$"
-    r"|(?:account|access|api|secret|encryption)key$|^proxy"
+    r"(?:secret|token|password|passwd|passphrase|pwd|signature|credentials?|sas|session)"
+    r"(?:_?(?:id|key|value))?$"
+    r"|(?:^|_)(?:key|sig|auth|pass|bearer|jwt|cookie)$"
+    r"|(?:account|access|api|secret|encryption|private)_?key(?:_?id)?$|^proxy"
 )
 _PAIR = re.compile(r"[;#&?]\s*([^=;#&?/]+)=")
+# A container of Azure or a user of HDFS, and the name of a host.
+_USER = re.compile(r"[\w.$-]+", re.A)
+_HOST = re.compile(r"[\w.-]*", re.A)
+_PORT = re.compile(r"(?<=[\]\w.-]):\d*$")
+# What was meant as a URI and is none: blanks before it, or too few slashes.
+_ALMOST = re.compile(
+    r"[^\w/.~]*([a-z][a-z0-9+.-]+):/(?!/)"
+    r"|[^\w/.~]*(s3|gs|gcs|abfss?|hdfs|viewfs|file|https?):"
+    r"|[^\w/.~]+([a-z][a-z0-9+.-]+)://",
+    re.I,
+)
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -36,34 +51,65 @@ _ALIASES = {"gcs": "gs", "abfss": "abfs"}
 
 
 def refuse_secrets(uri: str) -> None:
-    """Check that a URI holds no secret; a plain path holds none.
+    """Check that a URI holds no secret, however it is encoded; a plain path holds none.
 
     Raises:
         UnusableInput: it has a user or a password, an option that is secret or not known, or one
-            whose value may hold a secret.
+            whose value may hold a secret; or it is no URI, but nearly one.
     """
     scheme = scheme_of(uri)
     if not scheme:
-        return
+        return _refuse_near_uri(uri)
     base, _, options = uri.partition("?")
-    parts = split(base)
-    # A password with a slash in it ends, for the parser, the host.
-    cut = "@" not in parts.netloc and re.search(r":(?!\d*$)[^\]]*$", parts.netloc)
-    user = parts.username and not _names_no_one(scheme, parts.username)
-    keys = _PAIR.findall(urllib.parse.unquote(base)) + _PAIR.findall(f"?{options}")
-    secret = any(_KEY.search(key.strip().lower().replace("-", "_")) for key in keys)
+    host = decoded(re.split(r"[/#]", base.partition("://")[2], maxsplit=1)[0])
+    user, at, host = host.rpartition("@")
+    secret = (at and not _names_no_one(scheme, user)) or ":" in _without_port(scheme, host)
+    keys = _PAIR.findall(decoded(uri)) + _PAIR.findall(f"?{options}")
+    secret = secret or any(_KEY.search(re.sub(r"[\W_]+", "_", key.lower())) for key in keys)
     known = _OPTIONS.get(_ALIASES.get(scheme, scheme), "").split()
     plain = scheme == "file" or all(  # a local file has none: that is said elsewhere
-        key in known and _VALUE.fullmatch(value)
+        key in known and _VALUE.fullmatch(value) and (":" not in value or is_plain_address(value))
         for key, value in urllib.parse.parse_qsl(options, keep_blank_values=True)
     )
-    if cut or user or parts.password or secret or not plain:
-        host = f"…@{parts.hostname or ''}" if "@" in parts.netloc else parts.netloc
+    if secret or not plain:
+        shown = ("…@" if at else "") + (host if _HOST.fullmatch(host) else "…")
         others = f"options other than {', '.join(known)} with plain values" if known else "options"
         raise UnusableInput(
-            f"{scheme}://{'' if cut else host}/…: a URI must not hold credentials or {others}; "
+            f"{scheme}://{shown}/…: a URI must not hold credentials or {others}; "
             f"{credentials_hint(scheme)}"
         )
+
+
+def _refuse_near_uri(text: str) -> None:
+    if almost := _ALMOST.match(unicodedata.normalize("NFKC", text)):
+        scheme = next(name for name in almost.groups() if name).lower()
+        raise UnusableInput(
+            f"{scheme}:…: neither a URI nor a plain path; begin with {scheme}:// and nothing "
+            "before it, or write ./ before the name of a local file"
+        )
+
+
+def _without_port(scheme: str, host: str) -> str:
+    """The host of a store that has ports, else what stands there: a bucket has none."""
+    if scheme in ("s3", "gs", "gcs"):
+        return host
+    name = _PORT.sub("", host)
+    return "" if re.fullmatch(r"\[[\da-fA-F:.]+\]", name) else name
+
+
+def refuse_secret_endpoint() -> None:
+    """Check that the variables which name an endpoint of S3 hold a plain URL.
+
+    Raises:
+        UnusableInput: one has a user, a password or options, which libraries repeat.
+    """
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if (value := os.environ.get(name)) and not is_plain_address(value):
+            raise UnusableInput(
+                f"{name}: not a plain address; write http://HOST:PORT or https://HOST:PORT, "
+                "without user, password and options; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+                "are for credentials"
+            )
 
 
 def credentials_hint(scheme: str) -> str:
@@ -79,4 +125,4 @@ def _names_no_one(scheme: str, user: str) -> bool:
     if scheme in ("gs", "gcs"):
         return user == "anonymous"
     # abfs://CONTAINER@ACCOUNT…/, and the plain name of a user of HDFS.
-    return scheme in ("abfs", "abfss", "hdfs", "viewfs")
+    return scheme in ("abfs", "abfss", "hdfs", "viewfs") and bool(_USER.fullmatch(user))

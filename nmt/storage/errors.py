@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from nmt.errors import StoreAway, UnusableInput
+from nmt.printable import without_secrets
 from nmt.storage.credentials import credentials_hint
 
 _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits, dots and hyphens"
@@ -50,7 +51,7 @@ def explain(
     Returns:
         UnusableInput where the user can mend it, otherwise StoreAway: it may pass.
     """
-    reason = " ".join(str(error).split())
+    reason = " ".join(without_secrets(str(error)).split())
     if isinstance(error, FileNotFoundError):
         return UnusableInput(f"{uri}: no such file; check the path")
     for pattern, hint in _S3 if scheme == "s3" else _OTHERS:

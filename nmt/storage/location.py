@@ -34,7 +34,7 @@ import pyarrow.fs as pafs
 from nmt.errors import StoreAway, UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.storage import below
-from nmt.storage.credentials import refuse_secrets
+from nmt.storage.credentials import refuse_secret_endpoint, refuse_secrets
 from nmt.storage.errors import explain
 from nmt.storage.uri import (
     is_utf8,
@@ -219,6 +219,8 @@ class Location:
             if self.is_local:
                 self.__dict__["_resolved"] = (pafs.LocalFileSystem(), self.uri)
             else:
+                if scheme_of(self.uri) == "s3":
+                    refuse_secret_endpoint()
                 try:
                     self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
                 except OSError as error:  # the region of a bucket is asked for at once

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import urllib.parse
 
 from nmt.errors import UnusableInput
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PLAIN = "/!$&'()*+,;=:@~"  # what need not be encoded in the path of a URI
+_ADDRESS = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?(?:/[\w./~-]*)?", re.A
+)
+_ENCODINGS = 8  # times that a name may be percent-encoded, one over the other
 # A stream of this process alone, by the name that a shell or a user gives to it.
 _STREAM = re.compile(r"-|/dev/(?:stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
 NO_STREAM = (
@@ -36,6 +41,25 @@ def quote(name: str) -> str:
 def unquote(name: str) -> str:
     """The path that a percent-encoded one stands for."""
     return urllib.parse.unquote(name)
+
+
+def decoded(text: str) -> str:
+    """A text as whoever decodes it again and again reads it, and with ASCII for full-width forms.
+
+    Raises:
+        UnusableInput: that has no end in sight.
+    """
+    for _ in range(_ENCODINGS):
+        plain = unicodedata.normalize("NFKC", urllib.parse.unquote(text))
+        if plain == text:
+            return text
+        text = plain
+    raise UnusableInput(f"a name is percent-encoded more than {_ENCODINGS} times; decode it")
+
+
+def is_plain_address(text: str) -> bool:
+    """Whether a text is ``HOST:PORT`` or a URL with no user, no password and no options."""
+    return bool(_ADDRESS.fullmatch(text))
 
 
 def is_utf8(name: str) -> bool:
@@ -82,17 +106,18 @@ def local_path(text: str) -> str:
 
 
 def _path_of_file(uri: str) -> str:
-    parts = split(uri)
-    if parts.hostname not in (None, "localhost"):
+    host, slash, path = uri.partition("://")[2].partition("/")
+    if host.lower() not in ("", "localhost"):
+        shown = host if is_plain_address(host) else "…"
         raise UnusableInput(
-            f"{uri}: names a host '{parts.netloc}', where only file:/// can be read; use an "
+            f"file://{shown}/…: names a host '{shown}', where only file:/// can be read; use an "
             "absolute path or a URI of an object store"
         )
-    if parts.query or parts.fragment:
+    if "?" in path or "#" in path:
         raise UnusableInput(
-            f"{uri}: '?' and '#' end the path of a URI; write %3F and %23, or the plain path"
+            "file:///…: '?' and '#' end the path of a URI; write %3F and %23, or the plain path"
         )
-    return unquote(parts.path) or "/"
+    return unquote(slash + path) or "/"
 
 
 def without_home(text: str) -> str:
@@ -105,15 +130,3 @@ def _in_submitted_job() -> bool:
     """Whether this process is the entrypoint of ``ray job submit``."""
     config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "")
     return "job_submission_id" in config
-
-
-def split(uri: str) -> urllib.parse.SplitResult:
-    """The parts of a URI.
-
-    Raises:
-        UnusableInput: it is none.
-    """
-    try:
-        return urllib.parse.urlsplit(uri)
-    except ValueError as error:
-        raise UnusableInput(f"not a usable URI ({error}); check its host") from None

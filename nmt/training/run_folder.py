@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -41,6 +42,8 @@ class RunFolder:
         ]
         self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
+        # In the order of the attempts; TensorFlow's own name tells of the host and the process.
+        self._events_name = f"events.out.tfevents.{int(time.time())}.{secrets.token_hex(4)}.v2"
         self._events = tf.summary.create_file_writer(self._scratch.name)
 
     def add_metrics(self, line: dict[str, Any]) -> None:
@@ -79,7 +82,8 @@ class RunFolder:
     def write_events(self) -> None:
         """Store the TensorBoard events of this attempt as they are now."""
         self._events.flush()
-        (self.location / "tensorboard").upload(Path(self._scratch.name))
+        (file,) = Path(self._scratch.name).iterdir()
+        (self.location / "tensorboard" / self._events_name).upload(file)
 
     def write_validations(self) -> None:
         """Store validations.tsv and the learning curve as they are now."""

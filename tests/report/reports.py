@@ -8,7 +8,7 @@ from nmt.report.heatmap import attention_heatmap
 
 ATTACK = (
     '<script>alert(1)</script>"onmouseover="alert(2)" \'></textarea></title></style>'
-    "<img src=x onerror=alert(3)>javascript:alert(4){{ 7*7 }}\x00\ud800https://evil.example/x"
+    "<img src=x onerror=alert(3)>javascript:alert(4){{ 7*7 }}\x00\ud800\u202e\u2066https://evil.example/x"
 )
 
 

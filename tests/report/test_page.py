@@ -81,7 +81,8 @@ def test_hostile_text_is_only_ever_text():
     (style, data, script), clean_code = page.code, clean.code
     assert [style, script] == [clean_code[0], clean_code[2]]
     assert not set("<>&") & set(data)
-    assert json.loads(data)[0]["target"][0] == ATTACK.translate(dict.fromkeys((0, 0xD800), 0xFFFD))
+    shown = ATTACK.translate(dict.fromkeys((0, 0xD800, 0x202E, 0x2066), 0xFFFD))
+    assert json.loads(data)[0]["target"][0] == shown
     known = {name for _, attributes in clean.elements for name in attributes}
     for tag, attributes in page.elements:
         assert set(attributes) <= known, (tag, attributes)
@@ -91,6 +92,18 @@ def test_hostile_text_is_only_ever_text():
                 assert attributes[name].startswith(("#", "data:")), attributes
     assert page.text.count("<script>alert(1)</script>") > 40
     assert "{{ 7*7 }}" in page.text
+
+
+def test_no_text_turns_the_writing_direction_of_what_stands_around_it():
+    directions = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert not set(directions) & set(render(attacked_report(), [(ATTACK, pictures()[0][1])]))
+    words = ["مرحبا (1) بك", "שלום, עולם!", "می‌خواهم", "क्‍ष", "👩‍👩‍👧"]
+    report = {**full_report(), "title": " ".join(words)}
+    for sample, word in zip(report["samples"], words, strict=False):
+        sample["translation"] = f"{directions}{word}{directions}"
+    html = render(report, [])
+    assert not set(directions) & set(html)
+    assert all(word in html for word in words)
 
 
 def test_each_text_of_the_report_is_escaped_where_it_stands():
