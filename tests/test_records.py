@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
+from nmt import bundle, records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.outputs import FinishedOutput
@@ -81,7 +81,9 @@ def read_report(folder: Path) -> None:
 
 
 def read_attention(folder: Path) -> None:
-    Output(Location(folder)).attention()
+    Output(Location(folder)).attention()  # leaves a damaged one out
+    for file in Location(folder / "report/heatmaps").files(".json"):
+        records.read_list(file, records.Attention, 1 << 24)
 
 
 def read_attempts(folder: Path) -> None:

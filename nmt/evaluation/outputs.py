@@ -8,13 +8,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt import records
+from nmt.console import say
 from nmt.errors import UnusableInput
-from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.evaluation.sentences import (
+    Part,
+    References,
+    Sentence,
+    read_schema,
+    read_sentences,
+    read_table,
+)
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
 from nmt.text_limits import MOST_CHARACTERS
 
 _FORMAT_VERSION = 1
@@ -53,6 +61,8 @@ class FinishedOutput:
             )
         records.check(self.manifest, records.Manifest, file)
         names = [name for name in self.manifest["files"] if name.startswith("translations/")]
+        if not names:
+            raise UnusableInput(f"{file}: damaged (it names no translations); translate again")
         self.names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
 
     @property
@@ -75,6 +85,9 @@ class FinishedOutput:
     def ids(self) -> pa.ChunkedArray:
         """The ids of the translated rows, in order."""
         columns = [self.read("translations", name, ["id"]).column("id") for name in self.names]
+        kinds = {column.type for column in columns}
+        if len(kinds) > 1 or not is_scalar(columns[0].type) or any(c.null_count for c in columns):
+            raise UnusableInput(f"{self.location}: damaged (its ids are none); translate again")
         chunks = [chunk for column in columns for chunk in column.chunks]
         return pa.chunked_array(chunks, columns[0].type)
 
@@ -91,7 +104,7 @@ class FinishedOutput:
             entry = self.manifest["files"][f"translations/{name}"]
             count = entry["rows"]
             if numbered:
-                found = self.ids.slice(position, count).to_numpy()
+                found = self._numbers(position, count)
             else:
                 bad = self.manifest["files"].get(f"rejected/{name}", {"rows": 0})["rows"]
                 found = np.arange(first, first + count + bad)
@@ -99,8 +112,18 @@ class FinishedOutput:
                     found = np.setdiff1d(found, self._rejected(name))
                 first += count + bad
             position += count
-            parts.append(Part(name, found, entry["sha256"]))
+            parts.append(Part(name, found, entry))
         return parts
+
+    def _numbers(self, position: int, count: int) -> np.ndarray:
+        """Ids that are the numbers of rows."""
+        found = self.ids.slice(position, count)
+        numbers = found.to_numpy() if pa.types.is_integer(found.type) else np.array([-1])
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.rows):
+            raise UnusableInput(
+                f"{self.location}: damaged (its ids are no numbers of rows); translate again"
+            )
+        return numbers
 
     def _rejected(self, name: str) -> list[int]:
         record = self.location / "_units" / name.replace("part-", "").replace(".parquet", ".json")
@@ -109,12 +132,12 @@ class FinishedOutput:
                 f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
                 "the references as a column of the input (--reference-column)"
             )
-        return records.read(record, records.UnitRecord)["rejected_rows"]
+        return records.read(record, records.RejectedRows)["rejected_rows"]
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
-        with self.location.named(f"translations/{self.names[0]}").open() as file:
-            schema = pq.ParquetFile(file).schema_arrow
+        name = f"translations/{self.names[0]}"
+        schema = read_schema(self.location.named(name), self.manifest["files"][name])
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
@@ -126,14 +149,10 @@ class FinishedOutput:
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that is not the one of the manifest."""
         location = self.location.named(f"{folder}/{name}")
-        entry = self.manifest["files"][f"{folder}/{name}"]
-        table = read_table(location, columns, entry["sha256"])
-        if table.num_rows != entry["rows"]:
-            raise UnusableInput(
-                f"{location}: has {table.num_rows:,} rows, but not so many when the translation "
-                "was finished; translate again"
-            )
-        return table
+        entry = self.manifest["files"].get(f"{folder}/{name}")
+        if entry is None:
+            raise UnusableInput(f"{location}: is not named in its manifest.json; translate again")
+        return read_table(location, columns, entry)
 
     def sentences(
         self, references: References, wanted: Iterable[int] | None = None
@@ -150,6 +169,17 @@ def read_heatmaps(output: Location, count: int | None = None) -> list[tuple[str,
     """The first heatmaps of a translation job in the order of its rows, each with a heading."""
     from nmt.report import picture  # loads matplotlib
 
-    files = (output / "report" / "heatmaps").files(".png")[:count]
-    images = [file.read_bytes() for file in files]
-    return [(f"#{picture.name(image)}", image) for image in images]
+    images: list[tuple[str, bytes]] = []
+    left_out: list[str] = []
+    for file in (output / "report" / "heatmaps").files(".png")[:count]:
+        try:
+            image = file.read_bytes(picture.MOST_BYTES)
+            picture.check(image, file)
+        except UnusableInput as error:
+            left_out.append(str(error))
+        else:
+            images.append((f"#{picture.name(image)}", image))
+    if left_out:
+        others = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
+        say(f"warning: {left_out[0]}{others}; left out of the report")
+    return images

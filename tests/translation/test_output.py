@@ -46,6 +46,8 @@ def run(folder: Path, beam: int) -> None:
                 "first": unit.first,
                 "rejected_rows": [],
                 "counts": counts(count),
+                "sums": rates.sums(Measures.of([])),
+                "alignment": None,
             }
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
     out.write_heatmap(beam, str(beam), b"image")
