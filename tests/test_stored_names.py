@@ -286,7 +286,7 @@ def test_an_overwritten_output_takes_nothing_along_through_a_link(
 
 def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
     memory = Location(tmp_path)
-    own = open_generation(memory, {"model_id": "x"})
+    own = open_generation(memory, {"model_id": "x", "search": {"beam_size": 1}})
     description = (own.location / "generation.json").read_text()
     for name in ("theirs", "0" * 32):
         (memory / name / "generation.json").write_text(description)
@@ -295,7 +295,7 @@ def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
 
 def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
     """A file is named by its keys; under another name it holds other sentences' translations."""
-    memory = open_generation(Location(tmp_path), {"model_id": "x"})
+    memory = open_generation(Location(tmp_path), {"model_id": "x", "search": {"beam_size": 1}})
     keys = keys_of(["one", "two"])
     file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
     assert memory.keys(3).to_pylist() == keys.to_pylist()

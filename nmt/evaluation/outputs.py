@@ -19,6 +19,7 @@ from nmt.evaluation.sentences import (
     read_schema,
     read_sentences,
     read_table,
+    read_translations,
 )
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
@@ -152,7 +153,8 @@ class FinishedOutput:
         entry = self.manifest["files"].get(f"{folder}/{name}")
         if entry is None:
             raise UnusableInput(f"{location}: is not named in its manifest.json; translate again")
-        return read_table(location, columns, entry)
+        read = read_translations if folder == "translations" else read_table
+        return read(location, columns, entry)
 
     def sentences(
         self, references: References, wanted: Iterable[int] | None = None
@@ -172,6 +174,7 @@ def read_heatmaps(output: Location, count: int | None = None) -> list[tuple[str,
     images: list[tuple[str, bytes]] = []
     left_out: list[str] = []
     for file in (output / "report" / "heatmaps").files(".png")[:count]:
+        file.refuse_links()
         try:
             image = file.read_bytes(picture.MOST_BYTES)
             picture.check(image, file)

@@ -151,6 +151,18 @@ def read_table(
             f"{location}: has {table.num_rows:,} rows, not the {entry['rows']:,} that were "
             f"written; {_REMEDY}"
         )
+    return table
+
+
+def read_translations(
+    location: Location, columns: list[str] | None, entry: Mapping[str, Any]
+) -> pa.Table:
+    """Read a file of ``translations/``; see `read_table`.
+
+    Raises:
+        UnusableInput: besides, a column is none that a translation job makes.
+    """
+    table = read_table(location, columns, entry)
     for name in table.column_names:
         if name in _COLUMNS and (problem := _problem(table.column(name), name)):
             raise UnusableInput(f"{location}: damaged (column '{name}' {problem}); {_REMEDY}")
@@ -210,7 +222,7 @@ def read_sentences(
             continue
         columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")
-        table = read_table(file, list(columns), part.entry)
+        table = read_translations(file, list(columns), part.entry)
         if table.num_rows != len(part.rows):
             raise UnusableInput(
                 f"{file}: has {table.num_rows:,} rows, but {len(part.rows):,} of the input were "

@@ -121,7 +121,7 @@ class CheckpointStore:
             try:
                 data = read_recorded(stored, entry)
             except ChangedFile as error:
-                raise _Damaged(str(error)) from None
+                raise _Damaged(f"a checkpoint is damaged: {error}") from None
             (folder / file).write_bytes(data)
 
     def _contents(self) -> dict[str, set[str]]:

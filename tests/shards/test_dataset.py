@@ -76,7 +76,7 @@ def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:
     file = dataset.files("train")[0]
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(
-        UnusableInput, match=r"/part-\d+\.parquet: not the file .*prepare"
+        UnusableInput, match=r"/part-\d+\.parquet: has .* bytes, not .*prepare"
     ) as caught:
         next(dataset.read("train"))
     assert "\n" not in str(caught.value)

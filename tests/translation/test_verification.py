@@ -96,7 +96,7 @@ def rewrite(path: Path, change, **entry) -> None:
     """Change the table of a part, and with it what the manifest, or its unit's record, says."""
     table = change(pq.read_table(path))
     pq.write_table(table, path)
-    record(path, rows=table.num_rows, **entry)
+    record(path, **{"rows": table.num_rows, **entry})
 
 
 def record(path: Path, **entry) -> None:
