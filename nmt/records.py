@@ -176,7 +176,7 @@ class UnitRecord(RejectedRows):
     sums: _Sums
     suspicious: list[_Suspect] = []
     alignment: _Alignment | None
-    decoding: Effort | None = None
+    decoding: Effort = Effort(**dict.fromkeys(Effort.model_fields, 0))
     peak_bytes: Count = 0
 
 
@@ -309,7 +309,7 @@ class OwnReport(Report):
 
     counts: Counts
     throughput: _Speeds
-    alignment: _ErrorRates | None = None
+    alignment: _ErrorRates = _ErrorRates(aer=0.0, aer_diagonal=0.0)
     comparison: _Comparison | None = None
     alarms: list[_Alarm]
 

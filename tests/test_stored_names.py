@@ -171,7 +171,9 @@ def test_a_dataset_has_the_rows_that_it_says(demo_dataset, tmp_path: Path) -> No
     info = json.loads((folder / "dataset.json").read_text())
     info["files"]["train"][0]["rows"] *= 1000
     (folder / "dataset.json").write_text(json.dumps(info))
-    with pytest.raises(UnusableInput, match="rows, not the .* that were written; prepare the data again"):
+    with pytest.raises(
+        UnusableInput, match="rows, not the .* that were written; prepare the data again"
+    ):
         next(Dataset.open(Location(folder)).read("train"))
 
 

@@ -128,7 +128,11 @@ def column(name: str, value, row: int = 0):
 
 
 T0, T1 = "translations/part-00000.parquet", "translations/part-00001.parquet"
-A0, A1, R2 = "alignments/part-00000.parquet", "alignments/part-00001.parquet", "rejected/part-00002.parquet"
+A0, A1, R2 = (
+    "alignments/part-00000.parquet",
+    "alignments/part-00001.parquet",
+    "rejected/part-00002.parquet",
+)
 VALUES = [
     (T0, column("score", float("nan")), "'score' has 1 values that are no numbers"),
     (T0, column("score", 0.5), "outside of -inf to 0"),
