@@ -84,7 +84,7 @@ CASES: list[tuple[str, Callable[[Path], object]]] = [
 def test_a_huge_file_is_one_line(copy: Path, name: str, read: Callable[[Path], object]) -> None:
     file = next(copy.glob(name))
     grow(file)
-    with pytest.raises(UnusableInput, match="bytes, (not the|more than the)") as caught:
+    with pytest.raises(UnusableInput, match=r"bytes, (not the|more than the)") as caught:
         read(copy)
     assert str(caught.value).startswith(f"{file}: ")
     assert "\n" not in str(caught.value)

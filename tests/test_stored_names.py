@@ -171,9 +171,7 @@ def test_a_dataset_has_the_rows_that_it_says(demo_dataset, tmp_path: Path) -> No
     info = json.loads((folder / "dataset.json").read_text())
     info["files"]["train"][0]["rows"] *= 1000
     (folder / "dataset.json").write_text(json.dumps(info))
-    with pytest.raises(
-        UnusableInput, match="rows, not the .* that were written; prepare the data again"
-    ):
+    with pytest.raises(UnusableInput, match=r"rows, not the .* that were written"):
         next(Dataset.open(Location(folder)).read("train"))
 
 
@@ -224,7 +222,7 @@ def test_translations_that_were_exchanged_are_not_evaluated(night: Path, tmp_pat
     data = part.read_bytes()
     pq.write_table(pq.read_table(part), part, compression="snappy")
     assert part.read_bytes() != data
-    with pytest.raises(UnusableInput, match="(has|is not) .* written.*; translate again"):
+    with pytest.raises(UnusableInput, match=r"(has|is not) .* written.*; translate again"):
         evaluate(asked(night))
 
 
