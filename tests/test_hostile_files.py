@@ -22,6 +22,7 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location, hash_json
 from nmt.training import validations
 from nmt.translation.input.corpus import inspect
+from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check
 
 OPTIONS: dict[str, Any] = {"reference_column": "target", "alignments": True, "max_rejected": 1.0}
@@ -152,6 +153,19 @@ RECORDS: dict[str, Callable[[dict], object]] = {
 
 
 @pytest.mark.parametrize("what", RECORDS)
+def test_a_damaged_record_is_removed(sound, copy, capsys, what) -> None:
+    units = inspect(str(sound / "in.parquet"), "source").units()
+    output = Output(Location(copy / "out"))
+    assert output.committed(units) == {0}
+    edit(copy / "out/_units/00000.json", RECORDS[what])
+    assert output.committed(units) == set()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "_units/00000.json: removed (" in line
+    assert "\x1b" not in line
+    assert output.record_files() == []
+
+
+@pytest.mark.parametrize("what", ["files", "other files", "sums"])
 def test_a_unit_with_a_damaged_record_is_done_again(
     sound, saved_models, copy, capsys, what
 ) -> None:
@@ -166,7 +180,6 @@ def test_a_unit_with_a_damaged_record_is_done_again(
     warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert len(warnings) == 1
     assert "_units/00000.json: removed (" in warnings[0]
-    assert "\x1b" not in warnings[0]
 
 
 def test_damaged_words_cost_the_page_their_attention_alone(
