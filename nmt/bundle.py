@@ -25,7 +25,8 @@ from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings, ModelSettings
-from nmt.storage.location import Location, format_json, hash_json
+from nmt.storage.location import LARGEST_JSON, Location, format_json, hash_json
+from nmt.storage.recorded import read_recorded
 from nmt.version import __version__
 from nmt.vocabulary import Vocabulary, vocabulary_class
 from nmt.vocabulary import load as load_vocabulary
@@ -134,7 +135,7 @@ def describe(location: Location) -> dict[str, Any]:
             "use the release that wrote it, or retrain"
         )
     contents = {key: value for key, value in info.items() if key != "model_id"}
-    if hash_json(contents) != model_id or file.read_text() != format_json(info):
+    if hash_json(contents) != model_id or not _is_text(file, format_json(info)):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
     records.check(info, records.ModelInfo, file)
     for kind, values in ((ModelSettings, info["architecture"]), (DataSettings, _cleaning(info))):
@@ -144,6 +145,10 @@ def describe(location: Location) -> dict[str, Any]:
     if missing := [name for name in names if name not in info["files"]]:
         raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); copy the model again")
     return info
+
+
+def _is_text(file: Location, text: str) -> bool:
+    return file.read_bytes(LARGEST_JSON) == text.encode("utf-8")
 
 
 def check(location: Location) -> dict[str, Any]:
@@ -309,7 +314,4 @@ def _read_checked(location: Location, info: dict[str, Any], name: str) -> bytes:
     file = location.named(name)
     if not file.is_file():
         raise UnusableInput(f"{file}: missing; copy the model again")
-    data = file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != info["files"][name]["sha256"]:
-        raise UnusableInput(f"{file}: contents changed since the model was saved; copy it again")
-    return data
+    return read_recorded(file, info["files"][name], "copy the model again")

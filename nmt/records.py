@@ -43,9 +43,9 @@ def read(file: Location, kind: type[Record]) -> dict[str, Any]:
     return check(file.read_json(), kind, file)
 
 
-def read_list(file: Location, kind: type[Record]) -> list[dict[str, Any]]:
-    """The content of a stored file that holds a list; see `read`."""
-    found = file.read_json()
+def read_list(file: Location, kind: type[Record], most: int) -> list[dict[str, Any]]:
+    """The content of a stored file that holds a list, of so many bytes at most; see `read`."""
+    found = file.read_json(most)
     if not isinstance(found, list):
         raise UnusableInput(f"{file}: damaged (no list); restore it from a copy")
     return [check(entry, kind, file) for entry in found]
@@ -99,21 +99,92 @@ class OtherFile(Record):
 
 
 class Counts(Record):
-    """Rows of a unit or of a whole output."""
+    """Rows of a unit or of a whole output; other counts may stand beside."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Count]
 
     rows: Count
     translated: Count
     rejected: Count
+    empty: Count
+    truncated: Count
+    target_tokens: Count
+    rejected_by_reason: dict[str, Count] = {}
 
 
-class UnitRecord(Record):
-    """``OUT/_units/00000.json``."""
+class _Sums(Record):
+    """See `nmt.evaluation.rates.sums`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float]
+
+    score: float
+    attended: float
+    attention_entropy: float
+    coverage: float
+    unk: float
+    source_words: float
+    target_words: float
+    repetition: float
+
+
+class _Suspect(Record):
+    row: Count
+    reasons: list[str]
+    score: float
+
+
+class _Links(Record):
+    """See `nmt.evaluation.alignment.LinkCounts`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sentences: Count
+    found: Count
+    gold: Count
+    shared: Count
+    possible: Count = 0
+
+
+class _Alignment(Record):
+    model_config = ConfigDict(extra="forbid")
+
+    attention: _Links
+    diagonal: _Links
+    malformed: Count
+    left_out: Count = 0
+
+
+class Effort(Record):
+    """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``."""
+
+    sentences: Count
+    target_tokens: Count
+    seconds: Annotated[float, Field(ge=0)]
+    source_tokens: Count
+    source_places: Count
+    peak_bytes: Count
+
+
+class RejectedRows(Record):
+    """``OUT/_units/00000.json`` of a finished output."""
+
+    rejected_rows: list[Count]
+
+
+class UnitRecord(RejectedRows):
+    """The same of an unfinished one."""
 
     unit: Count
     first: Count
-    rejected_rows: list[Count]
     counts: Counts
     files: dict[str, StoredFile]
+    sums: _Sums
+    suspicious: list[_Suspect] = []
+    alignment: _Alignment | None
+    decoding: Effort = Effort(**dict.fromkeys(Effort.model_fields, 0))
+    peak_bytes: Count = 0
 
 
 class Attempts(Record):
@@ -147,6 +218,16 @@ class BegunJob(Job):
 
 class _InputFile(Record):
     rows: Count
+    bytes: Count = 0
+    path: str = ""
+    sha256: str = ""
+
+
+class _Text(Record):
+    """See `nmt.evaluation.normalization.described`."""
+
+    tokenizer: Literal["spm", "word"]
+    cleaning: dict[str, bool]
 
 
 class Manifest(Record):
@@ -161,13 +242,84 @@ class Manifest(Record):
     exit_status: int
     verdict: str = ""
     direction: dict[str, str] = {}
+    text: _Text | None = None
+
+
+class _Score(Record):
+    metric: str
+    score: float
+    signature: str
+    text: str
+    rows_without_shifts: Count = 0
+
+
+class Looked(Record):
+    """Where the words of a sentence looked; see `nmt.translation.report.attention`."""
+
+    source: list[str]
+    target: list[str]
+    weights: list[str]
+
+
+class _Sample(Record):
+    id: int | str
+    attention: Looked = Looked(source=[], target=[], weights=[])
 
 
 class Report(Record):
     """``OUT/report/report.json``, so far as another job reads it."""
 
-    rates: dict[str, float | None]
-    scores: list[dict[str, Any]] = []
+    rates: dict[str, float]
+    created: Annotated[str, Field(max_length=100)] = ""
+    scores: list[_Score] = []
+    samples: list[_Sample] = []
+    model: dict[str, Any] = {}
+
+
+class BaselineReport(Report):
+    """The same, so far as a later translation is compared with it."""
+
+    throughput: dict[str, float] = {}
+
+
+class _Speeds(Record):
+    sentences_per_second: float
+    target_tokens_per_second: float
+    total_seconds: float
+    cost: float = 0.0
+
+
+class _ErrorRates(Record):
+    aer: float
+    aer_diagonal: float
+
+
+class _Difference(Record):
+    metric: str
+    difference: float
+    p: float
+
+
+class _Comparison(Record):
+    baseline: str
+    paired: Count
+    changed: float | None
+    metrics: list[_Difference]
+    not_comparable: str | None = None
+
+
+class _Alarm(Record):
+    text: str
+
+
+class OwnReport(Report):
+    """The same, so far as its own job shows it again."""
+
+    counts: Counts
+    throughput: _Speeds
+    alignment: _ErrorRates = _ErrorRates(aer=0.0, aer_diagonal=0.0)
+    comparison: _Comparison | None = None
+    alarms: list[_Alarm]
 
 
 class MemoryRun(Record):
@@ -177,25 +329,31 @@ class MemoryRun(Record):
     job: str
 
 
-class Attention(Record):
+class Attention(Looked):
     """An entry of ``OUT/report/heatmaps/words-00000.json``."""
 
     row: Count
+
+
+class _BeamSize(Record):
+    beam_size: Count
 
 
 class Generation(Record):
     """``MEMORY/…/generation.json``."""
 
     partitions: Annotated[int, Field(ge=1, le=65_536)]  # two bytes of a key choose among them
+    model_id: str
+    search: _BeamSize
 
 
-class _NamedFile(Record):
+class _NamedFile(StoredFile):
     name: str
-    rows: Annotated[int, Field(ge=0, le=_ROWS_OF_A_FILE)]
 
 
 class _VocabularyFile(Record):
     file: str
+    bytes: Count
     sha256: Hash
 
 
@@ -237,6 +395,11 @@ class Model(Versioned):
     model_id: str
 
 
+class _Direction(Record):
+    source: str
+    target: str
+
+
 class ModelInfo(Model):
     """``MODEL/model.json`` of this release."""
 
@@ -245,12 +408,14 @@ class ModelInfo(Model):
     files: dict[str, _ModelFile]
     parameters: Count
     data: dict[str, Any] | None = None
-    direction: dict[str, str] = {}
+    direction: _Direction = _Direction(source="", target="")
+    validation: dict[str, Any] = {}
 
 
 class CheckpointFile(Record):
     """An entry of ``checkpoint.json``."""
 
+    bytes: Count
     sha256: Hash
 
 

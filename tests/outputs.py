@@ -84,7 +84,8 @@ def translate(
     out = Output(request.output)
     out.begin(job, request.overwrite)
     work = replace(work_of(request, job, corpus), generation=out.generation)
-    waiting = [unit for unit in corpus.units() if unit.number not in out.records()]
+    done = out.committed(corpus.units())
+    waiting = [unit for unit in corpus.units() if unit.number not in done]
     if request.memory is None:
         translator = loaded(work)
         for unit in waiting:

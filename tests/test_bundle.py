@@ -86,9 +86,9 @@ def test_a_changed_or_missing_file_is_refused(copy, name) -> None:
         changed = bytearray(data)
         changed[position] ^= 1
         file.write_bytes(changed)
-        assert f"{file}: contents changed" in refused(copy)
+        assert f"{file}: is not the file that was written" in refused(copy)
     file.write_bytes(data[:-1])
-    assert f"{file}: contents changed" in refused(copy)
+    assert f"{file}: has {len(data) - 1:,} bytes, not" in refused(copy)
     file.unlink()
     assert f"{file}: missing" in refused(copy)
 

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
+from nmt import bundle, records
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation import job as evaluation
 from nmt.evaluation.baseline import read_baseline
+from nmt.evaluation.normalization import forms_in
 from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
@@ -26,8 +29,12 @@ from nmt.training import validations
 from nmt.training.checkpoint_store import CheckpointStore
 from nmt.training.progress import Progress
 from nmt.translation.cache.generations import depends_on, generations, open_generation
+from nmt.translation.decode_statistics import throughput
+from nmt.translation.outcome import Verdict
 from nmt.translation.output import Output
 from nmt.translation.quarantine import Attempts
+from nmt.translation.report import summary
+from nmt.translation.report.comparison import _beside
 from nmt.translation.verify.output import verify
 
 DIGITS = "9" * 5000
@@ -64,10 +71,15 @@ def read_output(folder: Path) -> None:
     assert output.aligned in (True, False)
     assert output.most_characters > 0
     assert all(len(part.rows) <= 10_000_000 for part in output.parts)
+    assert forms_in(output.manifest)
 
 
 def read_record(folder: Path) -> None:
-    Output(Location(folder)).records()
+    found = list(Output(Location(folder)).records().values())
+    summary.rates(summary.total_counts(found), found)
+    summary.alignment(found)
+    throughput(found, [])
+    worst(suspect for record in found for suspect in record.get("suspicious", []))
     verify(Location(folder))
 
 
@@ -77,11 +89,22 @@ def read_job(folder: Path) -> None:
 
 
 def read_report(folder: Path) -> None:
-    read_baseline(Location(folder), Location("/elsewhere"))
+    output, earlier = read_baseline(Location(folder), Location("/elsewhere"))
+    for name in ("rates", "throughput"):
+        _beside(earlier.get(name, {}), earlier.get(name, {}))
+    told = evaluation._told(output)
+    assert evaluation._samples([], told) == []
+    assert evaluation._forms(output, told)
+    assert {**told.get("model", {}), "id": "x"}["id"] == "x"
+    own = records.read(Location(folder / "report/report.json"), records.OwnReport)
+    assert Verdict(0, "", own).summary()
+    Verdict(0, "", own).headline()
 
 
 def read_attention(folder: Path) -> None:
-    Output(Location(folder)).attention()
+    Output(Location(folder)).attention()  # leaves a damaged one out
+    for file in Location(folder / "report/heatmaps").files(".json"):
+        records.read_list(file, records.Attention, 1 << 24)
 
 
 def read_attempts(folder: Path) -> None:
@@ -108,7 +131,9 @@ WHAT = depends_on("m", SearchSettings(), None, False)
 
 def read_generation(folder: Path) -> None:
     assert open_generation(Location(folder), WHAT).partitions <= 65_536
-    assert len(generations(Location(folder))) <= 1
+    for generation in generations(Location(folder)):
+        assert generation.description["model_id"][:12]
+        assert generation.description["search"]["beam_size"] >= 0
 
 
 @pytest.fixture(scope="module")

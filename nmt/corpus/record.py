@@ -57,9 +57,11 @@ def record(
     }
     kind = vocabulary_class(settings.tokenizer)
     for side in ("source", "target"):
-        vocabulary = kind((plan.output / kind.file_name(side)).read_bytes())  # type: ignore[call-arg]
+        data = (plan.output / kind.file_name(side)).read_bytes()
+        vocabulary = kind(data)  # type: ignore[call-arg]
         tokenizer[side] = {
             "file": kind.file_name(side),
+            "bytes": len(data),
             "sha256": vocabulary.sha256,
             "size": vocabulary.size,
         }

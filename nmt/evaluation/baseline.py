@@ -46,7 +46,7 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
             raise UnusableInput(
                 f"{part}: no such file, but its manifest.json names it; give another --baseline"
             )
-    return found, found.read_record("report/report.json", records.Report)
+    return found, found.read_record("report/report.json", records.BaselineReport)
 
 
 class Baseline:

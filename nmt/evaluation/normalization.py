@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES, clean
 from nmt.settings import DataSettings
 from nmt.vocabulary.special import SPECIALS, UNK
@@ -59,7 +60,8 @@ def forms_in(manifest: Mapping[str, Any]) -> list[Form]:
     earlier release has made it, whose manifest does not say."""
     if (text := manifest.get("text")) is None:
         return [RAW]
-    return forms_of(text["tokenizer"], DataSettings.model_validate(text["cleaning"]))
+    named = "manifest.json: damaged: 'text.cleaning.{}'"
+    return forms_of(text["tokenizer"], validated(DataSettings, text["cleaning"], named))
 
 
 def _words(hypothesis: str) -> str:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt import records
+from nmt.console import say
 from nmt.errors import UnusableInput
-from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.evaluation.sentences import (
+    Part,
+    References,
+    Sentence,
+    read_schema,
+    read_sentences,
+    read_table,
+    read_translations,
+)
 from nmt.json_text import parse_json
-from nmt.storage.location import Location
+from nmt.storage.location import LARGEST_JSON, Location
+from nmt.storage.recorded import ChangedFile, read_recorded
 from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
 from nmt.text_limits import MOST_CHARACTERS
 
 _FORMAT_VERSION = 1
+MOST_HEATMAP_BYTES = 8 << 20
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
@@ -58,6 +68,8 @@ class FinishedOutput:
             )
         records.check(self.manifest, records.Manifest, file)
         names = [name for name in self.manifest["files"] if name.startswith("translations/")]
+        if not names:
+            raise UnusableInput(f"{file}: damaged (it names no translations); translate again")
         self.names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
 
     @property
@@ -80,6 +92,9 @@ class FinishedOutput:
     def ids(self) -> pa.ChunkedArray:
         """The ids of the translated rows, in order."""
         columns = [self.read("translations", name, ["id"]).column("id") for name in self.names]
+        kinds = {column.type for column in columns}
+        if len(kinds) > 1 or not is_scalar(columns[0].type) or any(c.null_count for c in columns):
+            raise UnusableInput(f"{self.location}: damaged (its ids are none); translate again")
         chunks = [chunk for column in columns for chunk in column.chunks]
         return pa.chunked_array(chunks, columns[0].type)
 
@@ -96,7 +111,7 @@ class FinishedOutput:
             entry = self.manifest["files"][f"translations/{name}"]
             count = entry["rows"]
             if numbered:
-                found = self.ids.slice(position, count).to_numpy()
+                found = self._numbers(position, count)
             else:
                 bad = self.manifest["files"].get(f"rejected/{name}", {"rows": 0})["rows"]
                 found = np.arange(first, first + count + bad)
@@ -104,8 +119,18 @@ class FinishedOutput:
                     found = np.setdiff1d(found, self._rejected(name))
                 first += count + bad
             position += count
-            parts.append(Part(name, found, entry["sha256"]))
+            parts.append(Part(name, found, entry))
         return parts
+
+    def _numbers(self, position: int, count: int) -> np.ndarray:
+        """Ids that are the numbers of rows."""
+        found = self.ids.slice(position, count)
+        numbers = found.to_numpy() if pa.types.is_integer(found.type) else np.array([-1])
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.rows):
+            raise UnusableInput(
+                f"{self.location}: damaged (its ids are no numbers of rows); translate again"
+            )
+        return numbers
 
     def _rejected(self, name: str) -> list[int]:
         record = f"_units/{name.replace('part-', '').replace('.parquet', '.json')}"
@@ -114,7 +139,7 @@ class FinishedOutput:
                 f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
                 "the references as a column of the input (--reference-column)"
             )
-        return self.read_record(record, records.UnitRecord)["rejected_rows"]
+        return self.read_record(record, records.RejectedRows)["rejected_rows"]
 
     def read_record(self, name: str, kind: type[records.Record]) -> dict[str, Any]:
         """The content of one of its JSON files; refuse one that is not that of the manifest."""
@@ -124,21 +149,21 @@ class FinishedOutput:
             raise UnusableInput(f"{self.location}/{name}: damaged ({error})") from None
         return records.check(value, kind, f"{self.location}/{name}")
 
-    def read_other(self, name: str) -> bytes:
-        """A file that is no table; refuse one that is not that of the manifest."""
+    def read_other(self, name: str, most: int = LARGEST_JSON) -> bytes:
+        """A file that is no table, of so many bytes; refuse one that is not the manifest's."""
         file, entry = self.location.named(name), self.manifest["others"].get(name)
-        data = file.read_bytes(entry["bytes"]) if entry else b""
-        if entry is None or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        if entry is None:
+            raise UnusableInput(f"{file}: is not named in its manifest.json; translate again")
+        if entry["bytes"] > most:
             raise UnusableInput(
-                f"{file}: not the file that the translation job wrote; restore it from a copy, or "
-                "translate again"
+                f"{file}: {entry['bytes']:,} bytes, more than the {most:,} it may have"
             )
-        return data
+        return read_recorded(file, entry, "restore it from a copy, or translate again")
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
-        with self.location.named(f"translations/{self.names[0]}").open() as file:
-            schema = pq.ParquetFile(file).schema_arrow
+        name = f"translations/{self.names[0]}"
+        schema = read_schema(self.location.named(name), self.manifest["files"][name])
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
@@ -150,14 +175,11 @@ class FinishedOutput:
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that is not the one of the manifest."""
         location = self.location.named(f"{folder}/{name}")
-        entry = self.manifest["files"][f"{folder}/{name}"]
-        table = read_table(location, columns, entry["sha256"])
-        if table.num_rows != entry["rows"]:
-            raise UnusableInput(
-                f"{location}: has {table.num_rows:,} rows, but not so many when the translation "
-                "was finished; translate again"
-            )
-        return table
+        entry = self.manifest["files"].get(f"{folder}/{name}")
+        if entry is None:
+            raise UnusableInput(f"{location}: is not named in its manifest.json; translate again")
+        read = read_translations if folder == "translations" else read_table
+        return read(location, columns, entry)
 
     def sentences(
         self, references: References, wanted: Iterable[int] | None = None
@@ -169,11 +191,36 @@ class FinishedOutput:
         """The first of its attention heatmaps that are there, with headings."""
         names = sorted(name for name in self.manifest["others"] if _HEATMAP.fullmatch(name))
         present = (name for name in names if self.location.named(name).is_file())
-        return with_headings(self.read_other(name) for name in islice(present, count))
+        files = [
+            (self.location.named(name), partial(self.read_other, name, MOST_HEATMAP_BYTES))
+            for name in islice(present, count)
+        ]
+        return with_headings(files)
 
 
-def with_headings(images: Iterable[bytes]) -> list[tuple[str, bytes]]:
-    """Heatmaps, each with what it calls its row."""
+def with_headings(
+    images: Iterable[tuple[Location, Callable[[], bytes]]],
+) -> list[tuple[str, bytes]]:
+    """Heatmaps, each with what it calls its row; a damaged one is left out, with a warning.
+
+    Args:
+        images: the file of each, and what reads it.
+    """
     from nmt.report import picture  # loads matplotlib
 
-    return [(f"#{picture.name(image)}", image) for image in images]
+    shown: list[tuple[str, bytes]] = []
+    left_out: list[str] = []
+    for file, read in images:
+        try:
+            image = read()
+            picture.check(image, file)
+        except ChangedFile:
+            raise
+        except UnusableInput as error:
+            left_out.append(str(error))
+        else:
+            shown.append((f"#{picture.name(image)}", image))
+    if left_out:
+        others = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
+        say(f"warning: {left_out[0]}{others}; left out of the report")
+    return shown

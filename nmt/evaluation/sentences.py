@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables.columns import texts_of
+from nmt.storage.recorded import read_recorded
+from nmt.tables.columns import is_text, texts_of
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import json_values
 from nmt.text_limits import MOST_CHARACTERS, excess
 
 _ID = "id"
-_COLUMNS = (
-    *("source", "translation", "score", "source_tokens", "target_tokens"),
-    *("attention_entropy", "coverage", "flags"),
-)
+_STRINGS = pa.list_(pa.string())
+_COLUMNS = {
+    "source": pa.string(),
+    "translation": pa.string(),
+    "score": pa.float64(),
+    "source_tokens": _STRINGS,
+    "target_tokens": _STRINGS,
+    "attention_entropy": pa.float64(),
+    "coverage": pa.float64(),
+    "flags": _STRINGS,
+}
+_NULLABLE = ("attention_entropy", "coverage")
+_REMEDY = "translate again"
 
 
 @dataclass(frozen=True)
@@ -106,36 +117,86 @@ class Part:
     Attributes:
         name: of the file, below ``translations/`` and the like.
         rows: numbers of its rows in the input, ascending.
-        sha256: of the file when it was written.
+        entry: rows, bytes and SHA-256 of the file when it was written.
     """
 
     name: str
     rows: np.ndarray
-    sha256: str
+    entry: Mapping[str, Any]
 
 
 def read_table(
-    location: Location, columns: list[str] | None = None, sha256: str | None = None
+    location: Location,
+    columns: list[str] | None = None,
+    entry: Mapping[str, Any] | None = None,
 ) -> pa.Table:
-    """Read a Parquet file, or some of its columns.
+    """Read a Parquet file that a translation job has written, or some of its columns.
 
     Args:
         location: the file.
         columns: their names; None is all.
-        sha256: that of the file when it was written, if it was recorded.
+        entry: its ``rows``, ``bytes`` and ``sha256`` when it was written, if they were recorded.
 
     Raises:
-        UnusableInput: it is another file now.
+        UnusableInput: it is another file now, or holds no such rows.
     """
-    if sha256 is None:
-        with location.open() as file:
-            return read_whole(location, file, columns)
-    data = location.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sha256:
+    with _explained(location):
+        if entry is None:
+            table = location.read(lambda handle: read_whole(location, handle, columns))
+        else:
+            data = pa.BufferReader(read_recorded(location, entry, _REMEDY))
+            table = read_whole(location, data, columns)
+    if entry is not None and table.num_rows != entry["rows"]:
         raise UnusableInput(
-            f"{location}: not the file that the translation job wrote; translate again"
+            f"{location}: has {table.num_rows:,} rows, not the {entry['rows']:,} that were "
+            f"written; {_REMEDY}"
         )
-    return read_whole(location, pa.BufferReader(data), columns)
+    return table
+
+
+def read_translations(
+    location: Location, columns: list[str] | None, entry: Mapping[str, Any]
+) -> pa.Table:
+    """Read a file of ``translations/``; see `read_table`.
+
+    Raises:
+        UnusableInput: besides, a column is none that a translation job makes.
+    """
+    table = read_table(location, columns, entry)
+    for name in table.column_names:
+        if name in _COLUMNS and (problem := _problem(table.column(name), name)):
+            raise UnusableInput(f"{location}: damaged (column '{name}' {problem}); {_REMEDY}")
+    return table
+
+
+def read_schema(location: Location, entry: Mapping[str, Any]) -> pa.Schema:
+    """The columns of a file of an output; see `read_table`."""
+    with _explained(location):
+        return pq.read_schema(pa.BufferReader(read_recorded(location, entry, _REMEDY)))
+
+
+@contextlib.contextmanager
+def _explained(location: Location) -> Iterator[None]:
+    """Turn an error of the format into one line.
+
+    Raises:
+        UnusableInput: the file is no Parquet file, or lacks a column.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UnusableInput(f"{location}: damaged ({reason}); {_REMEDY}") from None
+
+
+def _problem(column: pa.ChunkedArray, name: str) -> str | None:
+    """What is wrong with a column that a translation job has made."""
+    if column.type != _COLUMNS[name]:
+        return f"holds {column.type}, not {_COLUMNS[name]}"
+    nulls = 0 if name in _NULLABLE else column.null_count
+    if column.type == _STRINGS:
+        nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
+    return f"has {nulls:,} nulls" if nulls else None
 
 
 def read_sentences(
@@ -161,9 +222,17 @@ def read_sentences(
             continue
         columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")
-        table = read_table(file, list(columns), part.sha256).take(pa.array(kept))
+        table = read_translations(file, list(columns), part.entry)
+        if table.num_rows != len(part.rows):
+            raise UnusableInput(
+                f"{file}: has {table.num_rows:,} rows, but {len(part.rows):,} of the input were "
+                f"translated; {_REMEDY}"
+            )
+        table = table.take(pa.array(kept))
         numbers = part.rows[kept].tolist()
         if references.column:
+            if not is_text(kind := table.column(references.column).type):
+                raise UnusableInput(f"{file}: column '{references.column}' holds {kind}")
             found = [[text] for text in texts_of(table.column(references.column))]
         else:
             found = [[stream[row] for stream in references.streams] for row in numbers]

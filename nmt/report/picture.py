@@ -1,13 +1,17 @@
 """PNG files that say what they are called and which characters they could not show."""
 
 import io
+import warnings
 from collections.abc import Iterable
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from nmt.errors import UnusableInput
 from nmt.report import fonts
 
+_MOST_PIXELS = 25_000_000  # of a picture that is decoded
+_MOST_TEXT = 10_000  # characters of a text in it
 _NAME, _MISSING = "Title", "Missing glyphs"  # keywords of PNG text chunks
 
 
@@ -32,6 +36,34 @@ def png(canvas: FigureCanvasAgg, *, name: str = "", missing: str = "") -> bytes:
     return buffer.getvalue()
 
 
+def check(picture: bytes, where: object) -> None:
+    """Check that a stored picture is a PNG, whole, and of a size that is decoded.
+
+    Args:
+        picture: as it was stored.
+        where: names it in the error.
+
+    Raises:
+        UnusableInput: it is not.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit is lower
+            with Image.open(io.BytesIO(picture), formats=["PNG"]) as opened:
+                width, height = opened.size
+                if width * height > _MOST_PIXELS:
+                    raise UnusableInput(
+                        f"{where}: {width:,} x {height:,} pixels, more than {_MOST_PIXELS:,}"
+                    )
+                opened.load()
+    except UnusableInput:
+        raise
+    # Whatever Pillow and zlib make of such a file: they name no error for all of its kinds.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:80]
+        raise UnusableInput(f"{where}: no whole PNG picture ({reason})") from None
+
+
 def name(picture: bytes) -> str:
     """What a picture of ``png`` is called; the empty text where it has no name."""
     return _text(picture, _NAME)
@@ -49,4 +81,4 @@ def warning(pictures: Iterable[bytes]) -> str | None:
 
 def _text(picture: bytes, keyword: str) -> str:
     with Image.open(io.BytesIO(picture), formats=["PNG"]) as opened:
-        return str(opened.info.get(keyword, ""))
+        return str(opened.info.get(keyword, ""))[:_MOST_TEXT]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,10 +14,11 @@ from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
 from nmt.shards.row_groups import RowGroup, row_groups
 from nmt.storage.location import Location, hash_json
+from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, load
 from nmt.vocabulary.lexicon import CELLS, Lexicon
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 did not record the sizes of vocabularies
 INFO_NAME = "dataset.json"
 MARKER_NAME = "_preparing.json"
 
@@ -64,11 +64,7 @@ class Dataset:
         vocabularies = []
         for side in ("source", "target"):
             file = location.named(tokenizer[side]["file"])
-            data = file.read_bytes()
-            if hashlib.sha256(data).hexdigest() != tokenizer[side]["sha256"]:
-                raise UnusableInput(
-                    f"{file}: not the vocabulary that {INFO_NAME} names; prepare the data again"
-                )
+            data = read_recorded(file, tokenizer[side], "prepare the data again")
             vocabularies.append(load(tokenizer["kind"], data))
         return cls(location, info, *vocabularies)
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
-from nmt.storage.location import Location, hash_stream
+from nmt.storage.location import Location
+from nmt.storage.recorded import check_recorded
 from nmt.tables.parquet import read_whole
 
 
@@ -45,24 +46,22 @@ def row_groups(file: Location, entry: Mapping[str, Any]) -> list[RowGroup]:
 
     Args:
         file: a Parquet file.
-        entry: its ``sha256`` and ``rows`` when it was written.
+        entry: its ``bytes``, ``sha256`` and ``rows`` when it was written.
 
     Raises:
         UnusableInput: the file is damaged, or is another one now.
     """
 
-    def look(handle: pa.NativeFile) -> pq.FileMetaData | None:
-        if hash_stream(handle) != entry["sha256"]:
-            return None
-        handle.seek(0)
+    def look(handle: pa.NativeFile) -> pq.FileMetaData:
+        check_recorded(file, handle, entry, "prepare the data again")
         return pq.read_metadata(handle)
 
     with _explained(file):
         metadata = file.read(look)
-    if metadata is None or metadata.num_rows != entry["rows"]:
+    if metadata.num_rows != entry["rows"]:
         raise UnusableInput(
-            f"{file}: not the file that was prepared (its SHA-256 or its rows differ); prepare the "
-            "data again"
+            f"{file}: has {metadata.num_rows:,} rows, not the {entry['rows']:,} that were written; "
+            "prepare the data again"
         )
     return [RowGroup(file, number) for number in range(metadata.num_row_groups)]
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from nmt import records
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.storage.location import Location
+from nmt.storage.recorded import ChangedFile, read_recorded
 from nmt.training.insistence import STORE_ERRORS, insist
 
 MANIFEST = "checkpoint.json"
@@ -112,17 +113,18 @@ class CheckpointStore:
         place = self._run / name
         try:
             written = records.read(place.named(MANIFEST), records.Checkpoint)["files"].items()
-            entries = {file: (place.named(file), entry["sha256"]) for file, entry in written}
+            entries = {file: (place.named(file), entry) for file, entry in written}
         except UnusableInput as error:
             raise _Damaged(str(error)) from None
-        for file, (stored, sha256) in entries.items():
+        for file, (stored, entry) in entries.items():
             if not stored.is_file():
                 raise _Damaged(f"{stored}: missing")
-            data = stored.read_bytes()
-            if hashlib.sha256(data).hexdigest() != sha256:
-                raise _Damaged(f"{stored}: damaged, its SHA-256 is not the recorded one")
             if "/" in file:
                 raise _Damaged(f"{stored}: a checkpoint has no folders")
+            try:
+                data = read_recorded(stored, entry)
+            except ChangedFile as error:
+                raise _Damaged(f"a checkpoint is damaged: {error}") from None
             (folder / file).write_bytes(data)
 
     def _contents(self) -> dict[str, set[str]]:

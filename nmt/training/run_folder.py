@@ -14,7 +14,7 @@ from nmt import records
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.report.learning_curve import learning_curve
-from nmt.storage.location import Location
+from nmt.storage.location import LARGEST_JSON, Location
 from nmt.training import validations
 
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
@@ -108,7 +108,7 @@ def _read_metrics(location: Location) -> list[dict[str, Any]]:
     file = location / "metrics.jsonl"
     if not file.is_file():
         return []
-    return [_parsed(file, line) for line in file.read_bytes().splitlines()]
+    return [_parsed(file, line) for line in file.read_bytes(LARGEST_JSON).splitlines()]
 
 
 def _parsed(file: Location, line: bytes) -> dict[str, Any]:

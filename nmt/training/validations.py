@@ -12,6 +12,7 @@ _COLUMNS = (
     *("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best"),
     *("signature", "chrf_signature"),  # sacrebleu's, of bleu and of chrf
 )
+_LARGEST = 64 << 20  # bytes of the file
 _WHOLE, _TEXTS = ("step", "epoch"), ("signature", "chrf_signature")
 
 
@@ -24,7 +25,11 @@ def read(run: Location) -> list[dict[str, Any]]:
     file = run / "validations.tsv"
     if not file.is_file():
         return []
-    header, *rows = (line.split("\t") for line in file.read_text().splitlines() or [""])
+    try:
+        text = file.read_bytes(_LARGEST).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnusableInput(f"{file}: damaged (no UTF-8); restore it from a copy") from None
+    header, *rows = (line.split("\t") for line in text.splitlines() or [""])
     if tuple(header) != _COLUMNS:
         raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
     try:

@@ -155,7 +155,7 @@ def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
         "direction": f"{direction['source']} → {direction['target']}",
         "parameters": info["parameters"],
         "architecture": info["architecture"],
-        "validation": info["validation"],
+        "validation": info.get("validation", {}),
     }
 
 

@@ -85,7 +85,7 @@ def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdi
     if manifest is None:
         return None
     say(f"{request.output}: already finished; nothing to do")
-    report = records.read(request.output / "report" / "report.json", records.Report)
+    report = records.read(request.output / "report" / "report.json", records.OwnReport)
     return Verdict(manifest["exit_status"], manifest.get("verdict", ""), report)
 
 
@@ -99,7 +99,7 @@ def _decode(
     lease: HeldLease,
 ) -> None:
     """Translate the units that have no record yet."""
-    committed = output.records()
+    committed = output.committed(units)
     waiting = [unit for unit in units if unit.number not in committed]
     if committed:
         say(f"{len(committed)} of {len(units)} units are done already")

@@ -79,7 +79,7 @@ def _counts(counts: dict[str, Any]) -> str:
         text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
     if counts.get("reused") or counts.get("repeated"):
         names = ("decoded", "reused", "repeated")
-        text += "; " + ", ".join(f"{number(counts[name])} {name}" for name in names)
+        text += "; " + ", ".join(f"{number(counts.get(name, 0))} {name}" for name in names)
     return text
 
 

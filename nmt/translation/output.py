@@ -20,21 +20,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from nmt import records
 from nmt.configuration import changed
+from nmt.console import say
 from nmt.errors import UnusableInput
-from nmt.evaluation.outputs import with_headings
+from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Unit
+from nmt.translation.unit_records import misfit
 
 FOLDERS = ("translations", "rejected", "alignments")
 # In the name of a file: none of them means anything to a file system or a shell.
 _UNSAFE = re.compile(r"[^\w.-]+")
+_MOST_WORDS = 16 << 20  # bytes of a file of words
 _LONGEST_NAME = 40  # characters of it, at most 160 bytes
 _DRAWN = re.compile(r"row-\d+[^/]*\.png|words-\d+\.json")
 _SCRATCH = re.compile(r"(?:missing|lost|decoded|drawing)?[\w-]*\.(?:parquet|json|attempts)")
@@ -106,8 +110,15 @@ class Output:
 
     def efforts(self) -> list[dict[str, Any]]:
         """What was decoded for a memory, record by record; see `decode_statistics`."""
-        files = self.scratch.files(".json")
-        return [file.read_json() for file in files if file.name.startswith("decoded-")]
+        found = []
+        for file in self.scratch.files(".json"):
+            if file.name.startswith("decoded-"):
+                try:
+                    found.append(records.read(file, records.Effort))
+                except UnusableInput as error:
+                    problem = str(error).partition("; ")[0]
+                    say(f"warning: {problem}; what it counts is left out of the throughput")
+        return found
 
     @property
     def _marker(self) -> Location:
@@ -221,6 +232,33 @@ class Output:
             for file in files
         }
 
+    def committed(self, units: Iterable[Unit]) -> set[int]:
+        """The numbers of the units that are done; a damaged record is removed, and its unit is not.
+
+        Args:
+            units: all units of the job.
+
+        Raises:
+            JobFailed: this job may no longer write here.
+        """
+        expected = {self._record(unit.number): unit for unit in units}
+        done = set()
+        for file in self.record_files():
+            problem = None
+            unit = expected.get(file)
+            try:
+                record = records.read(file, records.UnitRecord)
+                problem = "of no unit" if unit is None else misfit(record, unit, self._prefix)
+            except UnusableInput as error:
+                problem = str(error).removeprefix(f"{file}: ").partition("; ")[0]
+            if problem is None and unit is not None:
+                done.add(unit.number)
+                continue
+            say(f"warning: {file}: removed ({problem}); its rows are translated again")
+            self.guard()
+            file.delete()
+        return done
+
     def record_files(self) -> list[Location]:
         """Where these records are."""
         pattern = re.compile(rf"{self._prefix}\d+\.json")
@@ -235,7 +273,8 @@ class Output:
 
     def heatmaps(self) -> list[tuple[str, bytes]]:
         """The heatmaps with headings, in the order of the rows."""
-        return with_headings(file.read_bytes() for file in self._drawn(".png"))
+        files = self._drawn(".png")
+        return with_headings((f, partial(f.read_bytes, MOST_HEATMAP_BYTES)) for f in files)
 
     def _drawn(self, suffix: str) -> list[Location]:
         """Our own files among the heatmaps."""
@@ -248,6 +287,11 @@ class Output:
 
     def attention(self) -> dict[int, dict[str, Any]]:
         """Where the words of rows looked, by row number."""
-        files = self._drawn(".json")
-        found = [entry for file in files for entry in records.read_list(file, records.Attention)]
+        found = []
+        for file in self._drawn(".json"):
+            try:
+                found += records.read_list(file, records.Attention, _MOST_WORDS)
+            except UnusableInput as error:
+                problem = str(error).partition("; ")[0]
+                say(f"warning: {problem}; left out of the report")
         return {looked.pop("row"): looked for looked in found}

@@ -94,6 +94,11 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
         raise UnusableInput("give --references or --reference-column, not both")
     if request.alignment_column and not request.reference_column:
         raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if "direction" not in info:
+        raise UnusableInput(
+            f"{request.models[0]}: its model.json names no direction; use a model that "
+            "jobs/train.py has saved"
+        )
     check_search(request.search)
     if request.search.shortlist and not bundle.has_lexicon(info):
         raise UnusableInput(

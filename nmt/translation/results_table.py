@@ -28,6 +28,7 @@ _SHOWN = {
     "coverage": pa.float64(),
     "flags": _STRINGS,
 }
+_NULLABLE = ("attention_entropy", "coverage")
 # What the report needs besides.
 _MEASURED = {"unknown": pa.int32(), "target_words": pa.int32(), "looping": pa.bool_()}
 
@@ -46,6 +47,12 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
     if alignments:
         more["alignment"] = pa.string()
     return pa.schema({**_SHOWN, **more, **_MEASURED})
+
+
+def stored_schema(n_best: int, alignments: bool) -> pa.Schema:
+    """The same, as it must be where results are read back: no null where `tabulate` makes none."""
+    schema = result_schema(n_best, alignments)
+    return pa.schema([field.with_nullable(field.name in _NULLABLE) for field in schema])
 
 
 def tabulate(results: Sequence[Translation], schema: pa.Schema) -> pa.Table:

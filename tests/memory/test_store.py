@@ -17,6 +17,7 @@ from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partiti
 from nmt.translation.cache.store import Memory
 
 SCHEMA = pa.schema({"translation": pa.string()})
+TOKENS = pa.list_(pa.string())
 
 
 def rows(*texts: str) -> pa.Table:
@@ -160,6 +161,35 @@ def test_a_damaged_file_costs_its_rows_only(tmp_path, damage, first) -> None:
     age(tmp_path, 2)
     memory.merge(0, many=2)
     assert content(memory) == expected("x", "y", "z")
+
+
+WHOLE = pa.schema([pa.field("translation", pa.string(), False), pa.field("tokens", TOKENS, False)])
+RESULTS = {
+    "a null": {"translation": pa.array([None], pa.string())},
+    "numbers": {"translation": pa.array([1])},
+    "a null in a list": {"tokens": pa.array([[None]], TOKENS)},
+    "lists of numbers": {"tokens": pa.array([[1]])},
+    "what a check finds": {"translation": pa.array(["bad"])},
+}
+
+
+@pytest.mark.parametrize("what", RESULTS)
+def test_rows_that_are_no_results_are_set_aside(tmp_path, what) -> None:
+    """Their keys are those of the file's name, as whoever writes to the folder can make them."""
+    memory = Memory(Location(tmp_path), 1)
+
+    def add(run: str, text: str, **columns: pa.Array) -> Location:
+        sound = {"translation": pa.array([text.upper()]), "tokens": pa.array([[text]], TOKENS)}
+        return memory.add(0, run, pa.table({"key": keys_of([text]), **sound, **columns}))
+
+    def problems(table: pa.Table) -> list[str]:
+        return ["bad"] if "bad" in table.column("translation").to_pylist() else []
+
+    file = add("a", "x", **RESULTS[what])
+    add("b", "y")
+    found, _ = memory.read(0, WHOLE, "", problems)
+    assert found.column("translation").to_pylist() == ["Y"]
+    assert [aside.name for aside in memory.damaged()] == [f"{file.name}.damaged"]
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch) -> None:

@@ -47,7 +47,7 @@ def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None
     vocabulary = dataset.location / "source.vocab.txt"
     whole = vocabulary.read_bytes()
     vocabulary.write_bytes(whole + b"more\n")
-    with pytest.raises(UnusableInput, match="not the vocabulary"):
+    with pytest.raises(UnusableInput, match=r"has .* bytes, not .* written; prepare the data"):
         Dataset.open(dataset.location)
     vocabulary.write_bytes(whole)
     info = dataset.location / "dataset.json"
@@ -76,7 +76,7 @@ def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:
     file = dataset.files("train")[0]
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(
-        UnusableInput, match=r"/part-\d+\.parquet: not the file .*prepare"
+        UnusableInput, match=r"/part-\d+\.parquet: has .* bytes, not .*prepare"
     ) as caught:
         next(dataset.read("train"))
     assert "\n" not in str(caught.value)

@@ -266,7 +266,8 @@ def test_an_output_belongs_to_one_job(tmp_path) -> None:
         with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
             attempt(other, False)
         assert "\n" not in str(caught.value)
-    counts = dict.fromkeys(("rows", "translated", "rejected"), 0)
+    names = ("rows", "translated", "rejected", "empty", "truncated", "target_tokens")
+    counts = dict.fromkeys(names, 0)
     manifest = {**JOB, "counts": counts, "files": {}, "input_files": [], "exit_status": 0}
     out.finish(manifest)
     for overwrite in (False, True):  # finished: its verdict

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import JobFailed
+from nmt.evaluation import rates
+from nmt.evaluation.measures import Measures
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.failure_report import told
@@ -41,7 +43,9 @@ def test_the_reason_is_written_and_told(tmp_path: Path, error, verdict) -> None:
     units = tmp_path / "out/_units"
     units.mkdir(parents=True)
     counts = {"rows": 7, "translated": 6, "rejected": 1}
+    counts |= {"empty": 0, "truncated": 0, "target_tokens": 9}
     record = {"unit": 0, "first": 0, "rejected_rows": [3], "counts": counts, "files": {}}
+    record |= {"sums": rates.sums(Measures.of([])), "alignment": None}
     (units / "00000.json").write_text(json.dumps(record))
     fail(tmp_path, error)
     file = tmp_path / "out/report/report.json"

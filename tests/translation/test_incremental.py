@@ -364,3 +364,24 @@ def test_damage_that_is_seen_late_costs_one_attempt(models, corpus, tmp_path) ->
         translate(models[0], corpus, tmp_path / "second", memory=memory)
     translate(models[0], corpus, tmp_path / "second", memory=memory)
     assert_same(tmp_path / "first", tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("translation", None), ("score", float("nan")), ("flags", ["odd"]), ("alignment", "0_0")],
+)
+def test_results_that_no_job_makes_are_translated_again(
+    models, corpus, tmp_path, name, value
+) -> None:
+    """Whoever can write to a memory can give the sentences of a file other results."""
+    memory = tmp_path / "memory"
+    translate(models[0], corpus, tmp_path / "first", memory=memory, alignments=True)
+    file = max(memory.rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    table = pq.read_table(file)
+    place, kind = table.column_names.index(name), table.schema.field(name).type
+    pq.write_table(table.set_column(place, name, pa.array([value] * len(table), kind)), file)
+    with pytest.raises(JobFailed, match="gone from the memory; run it again"):
+        translate(models[0], corpus, tmp_path / "second", memory=memory, alignments=True)
+    assert file.with_name(f"{file.name}.damaged").is_file()
+    translate(models[0], corpus, tmp_path / "second", memory=memory, alignments=True)
+    assert_same(tmp_path / "first", tmp_path / "second")

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation import rates
+from nmt.evaluation.measures import Measures
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
@@ -46,6 +48,8 @@ def run(folder: Path, beam: int) -> None:
                 "first": unit.first,
                 "rejected_rows": [],
                 "counts": counts(count),
+                "sums": rates.sums(Measures.of([])),
+                "alignment": None,
             }
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
     out.write_heatmap(beam, str(beam), b"image")
@@ -59,7 +63,8 @@ def run(folder: Path, beam: int) -> None:
 
 
 def counts(rows: int) -> dict[str, int]:
-    return {"rows": rows, "translated": rows, "rejected": 0}
+    none = dict.fromkeys(("rejected", "empty", "truncated", "target_tokens"), 0)
+    return {"rows": rows, "translated": rows, **none}
 
 
 def read(folder: Path) -> list[str]:

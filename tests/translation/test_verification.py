@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.errors import UnusableInput
+from nmt.evaluation import rates
+from nmt.evaluation.measures import Measures
 from nmt.storage.location import Location
 from nmt.translation.output import Output
 from nmt.translation.verify import unique_ids
@@ -44,7 +46,12 @@ def unit(number: int, ids: list, good: int, files: dict[str, dict], out: Locatio
         if len(columns["id"]):
             name = f"{folder}/part-{number:05d}.parquet"
             files[name] = (out / name).write_table(pa.table(columns))
-    return {"rows": len(ids), "translated": good, "rejected": len(bad)}
+    return counts(len(ids), good, len(bad))
+
+
+def counts(rows: int, translated: int, rejected: int) -> dict[str, int]:
+    counted = {"rows": rows, "translated": translated, "rejected": rejected}
+    return counted | dict.fromkeys(("empty", "truncated", "target_tokens"), 0)
 
 
 def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Location:
@@ -54,18 +61,19 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
     job = {"format_version": 1, "model_id": "m", "settings": settings}
     (out / "_job.json").write_json(job)
     files: dict[str, dict] = {}
-    total = {"rows": 0, "translated": 0, "rejected": 0}
+    total = counts(0, 0, 0)
     for number in range(3):
         ids: list[Any] = list(range(number * ROWS, (number + 1) * ROWS))
         if text_ids:
             ids = [f"id-{i}" for i in ids]
         own: dict[str, dict] = {}
-        counts = unit(number, ids, ROWS - number, own, out)
+        found = unit(number, ids, ROWS - number, own, out)
         record = {"unit": number, "first": number * ROWS, "rejected_rows": []}
-        record |= {"counts": counts, "files": own}
+        record |= {"counts": found, "files": own, "sums": rates.sums(Measures.of([]))}
+        record |= {"alignment": None}
         (out / f"_units/{number:05d}.json").write_json(record)
         files |= own
-        total = {name: total[name] + counts[name] for name in total}
+        total = {name: total[name] + found[name] for name in total}
     if finished:
         manifest = {**job, "exit_status": 0, "counts": total, "files": files}
         manifest["input_files"] = [{"path": "in.txt", "rows": 3 * ROWS}]
@@ -84,20 +92,27 @@ def test_a_sound_output_has_no_violation(tmp_path, finished, text_ids) -> None:
     assert found.notes == ([] if finished else ["not finished; 3 units are committed: 0-2"])
 
 
-def rewrite(path: Path, change, consistent: bool = True) -> None:
-    """Change the table of a part, and with it what the manifest says of it."""
+def rewrite(path: Path, change, **entry) -> None:
+    """Change the table of a part, and with it what the manifest, or its unit's record, says."""
     table = change(pq.read_table(path))
     pq.write_table(table, path)
-    if consistent:
-        manifest_path = path.parents[1] / "manifest.json"
-        manifest = json.loads(manifest_path.read_text())
-        name = f"{path.parent.name}/{path.name}"
-        manifest["files"][name] |= {
-            "rows": table.num_rows,
-            "bytes": path.stat().st_size,
-            "sha256": Location(path).sha256(),
-        }
-        manifest_path.write_text(json.dumps(manifest))
+    record(path, **{"rows": table.num_rows, **entry})
+
+
+def record(path: Path, **entry) -> None:
+    """Let the manifest, or the unit's record, say of a file what it is now."""
+    out = path.parents[1]
+    unit = f"_units/{path.stem.removeprefix('part-')}.json"
+    holder = out / ("manifest.json" if (out / "manifest.json").exists() else unit)
+    stored = json.loads(holder.read_text())
+    found = {"bytes": path.stat().st_size, "sha256": Location(path).sha256()}
+    stored["files"][f"{path.parent.name}/{path.name}"] |= found | entry
+    holder.write_text(json.dumps(stored))
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"PAR1")
+    record(path)
 
 
 def column(name: str, value, row: int = 0):
@@ -113,7 +128,11 @@ def column(name: str, value, row: int = 0):
 
 
 T0, T1 = "translations/part-00000.parquet", "translations/part-00001.parquet"
-A1, R2 = "alignments/part-00001.parquet", "rejected/part-00002.parquet"
+A0, A1, R2 = (
+    "alignments/part-00000.parquet",
+    "alignments/part-00001.parquet",
+    "rejected/part-00002.parquet",
+)
 VALUES = [
     (T0, column("score", float("nan")), "'score' has 1 values that are no numbers"),
     (T0, column("score", 0.5), "outside of -inf to 0"),
@@ -173,12 +192,12 @@ def edit(name: str, **values):
 
 FILES = [
     (lambda f: (f / T0).write_bytes(b"PAR1"), f"{T0}: has 4 bytes"),
-    (lambda f: (f / T0).write_bytes(b"PAR1"), f"{T0}: no Parquet file"),
+    (lambda f: spoil(f / T0), f"{T0}: no Parquet file"),
     (
         lambda f: (f / T0).write_bytes((f / T0).read_bytes().replace(b"t0", b"t9")),
         "its SHA-256 differs",
     ),
-    (lambda f: rewrite(f / T0, lambda t: t.slice(1), False), "has 5 rows, not the 6"),
+    (lambda f: rewrite(f / T0, lambda t: t.slice(1), rows=6), "has 5 rows, not the 6"),
     (remove("manifest.json"), "manifest.json: is missing, but _SUCCESS is there"),
     (remove("report/report.json"), "report/report.json: is missing"),
     (remove("report/index.html"), "report/index.html: is missing"),
@@ -189,7 +208,7 @@ FILES = [
     (edit("manifest.json", model_id="other"), "another job than _job.json"),
     (edit("manifest.json", input_files=[{"rows": 17}]), "18 rows, but the input had 17"),
     (
-        edit("manifest.json", counts={"rows": 18, "translated": 16, "rejected": 3}),
+        edit("manifest.json", counts=counts(18, 16, 3)),
         "18 rows are not 16 translated and 3 rejected",
     ),
     (
@@ -213,10 +232,10 @@ def test_damaged_files_are_violations(tmp_path, damage, message) -> None:
 def test_units_of_an_unfinished_output_are_checked(tmp_path) -> None:
     out = output(tmp_path, finished=False)
     (tmp_path / "_units/00001.json").unlink()
-    rewrite(tmp_path / T0, column("id", 70), consistent=False)
+    rewrite(tmp_path / T0, column("id", 70))
     found = verify(out)
-    assert f"{T0}: ids 1 to 70, but its unit has 0 to 5" in found.violations
-    assert any("that were written" in line for line in found.violations)
+    assert found.violations == [f"{T0}: ids 1 to 70, but its unit has 0 to 5",
+                                f"{A0}: its ids are not those of {T0}"]  # fmt: skip
     assert "not finished; 2 units are committed: 0, 2" in found.notes
     assert f"{T1}: is not named, so it does not count" in found.notes
     assert found.damaged == {0}

@@ -121,10 +121,9 @@ def generations(location: Location) -> list[Generation]:
         if _DESCRIPTION not in times or not _HASH.fullmatch(name):
             continue
         try:
-            description = (location / name).named(_DESCRIPTION).read_json()
+            file = (location / name).named(_DESCRIPTION)
+            description = records.read(file, records.Generation)
         except UnusableInput:
-            continue
-        if not isinstance(description, dict):
             continue
         what = {key: value for key, value in description.items() if key not in _MADE}
         if hash_json(what)[:32] != name:  # somebody else's

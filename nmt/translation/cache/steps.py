@@ -13,6 +13,7 @@ memory itself, and the records of the units that are committed.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.inference.row_filter import Screen, Screened
 from nmt.process import peak_bytes
@@ -36,7 +37,8 @@ from nmt.translation.input.parquet import read_rows
 from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, surviving
-from nmt.translation.results_table import flagged, result_schema, tabulate
+from nmt.translation.results_table import flagged, result_schema, stored_schema, tabulate
+from nmt.translation.verify.part import value_problems
 from nmt.translation.worker import DecodeActor, Work, draw, output_of
 
 STRIPES = 8  # a task of one partition is handed so small a part of all sentences
@@ -75,8 +77,13 @@ class Plan:
     def lost(self, partition: int) -> pa.Table:
         """Keys and reasons of a partition's sentences that cannot be translated."""
         files = self.scratch.files(".parquet")
-        found = [file for file in files if file.name.startswith(f"lost-{partition:03d}-")]
-        return pa.concat_tables([_LOST.empty_table(), *map(read_table, found)]).combine_chunks()
+        tables = [_LOST.empty_table()]
+        for file in files:
+            if file.name.startswith(f"lost-{partition:03d}-"):
+                with contextlib.suppress(UnusableInput):  # damaged: they are tried once more
+                    rows = read_table(file)
+                    tables += [rows] if rows.schema.equals(_LOST) else []
+        return pa.concat_tables(tables).combine_chunks()
 
 
 class Sentences(NamedTuple):
@@ -286,8 +293,8 @@ def look_up(plan: Plan, partition: int, *groups: Sentences) -> Iterator[pa.Table
         JobFailed: a result is not in the memory any more.
     """
     work = plan.work
-    schema = result_schema(work.search.n_best, work.alignments)
-    table, own = plan.memory.read(partition, schema, plan.run)
+    schema = stored_schema(work.search.n_best, work.alignments)
+    table, own = plan.memory.read(partition, schema, plan.run, value_problems)
     lost = plan.lost(partition)
     own = np.concatenate([own, np.ones(len(lost), bool)])
     table = pa.concat_tables([table, lost], promote_options="default").combine_chunks()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.location import Location, parquet_bytes
+from nmt.storage.location import Location, parquet_bytes, persistently
 from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
 
@@ -24,6 +24,7 @@ _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
 _MERGED, _DAMAGED = "merged", ".damaged"
+_LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
 _UNREADABLE = (OSError, KeyError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
 
@@ -68,23 +69,38 @@ class Memory:
 
         return self._with_files(partition, read)
 
-    def read(self, partition: int, schema: pa.Schema, run: str) -> tuple[pa.Table, np.ndarray]:
-        """All rows of a partition.
+    def read(
+        self,
+        partition: int,
+        schema: pa.Schema,
+        run: str,
+        problems: Callable[[pa.Table], Iterable[str]] = lambda _: (),
+    ) -> tuple[pa.Table, np.ndarray]:
+        """All rows of a partition. A file whose rows are no results is damaged.
 
         Args:
             partition: which one.
-            schema: the columns wanted besides ``key``.
+            schema: the columns wanted besides ``key``. One with a null where none may be, or of
+                another type, is no result.
             run: a job.
+            problems: what else is wrong with rows, if anything is.
 
         Returns:
             The rows, and which of them this job made, bool, shape (rows,).
         """
         columns = ["key", *schema.names]
 
+        def check(rows: pa.Table) -> None:
+            for field in schema:
+                if problem := _problem(rows.column(field.name), field):
+                    raise pa.ArrowInvalid(problem)
+            for problem in problems(rows):
+                raise pa.ArrowInvalid(problem)
+
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
-            tables = [_read(file, columns).select(columns) for file in files]
+            tables = [_read(file, columns, check).select(columns) for file in files]
             own = [np.full(t.num_rows, _run(f) == run) for t, f in zip(tables, files, strict=True)]
-            whole = pa.schema([pa.field("key", KEY), *schema])
+            whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
             table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
             return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
 
@@ -157,27 +173,57 @@ def _modified(file: Location) -> float:
 class _Damaged(Exception):
     """A file cannot be read, although its store gives it."""
 
-    def __init__(self, file: Location, data: bytes) -> None:
+    def __init__(self, file: Location) -> None:
         super().__init__(str(file))
-        self._file, self._data = file, data
+        self._file = file
 
     def set_aside(self) -> None:
-        """Give it another name."""
-        (self._file.parent / f"{self._file.name}{_DAMAGED}").write_bytes(self._data)
-        self._file.delete()
+        """Give it another name; it is not read, for nothing says how large it is."""
+        target = self._file.parent / f"{self._file.name}{_DAMAGED}"
+
+        def move() -> None:
+            with self._file.explained():
+                self._file.filesystem.move(self._file.path, target.path)
+
+        try:
+            persistently(move)
+        except UnusableInput:
+            if self._file.is_file():  # else another task has done it
+                raise
 
 
-def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
+def _read(
+    file: Location,
+    columns: list[str] | None = None,
+    check: Callable[[pa.Table], None] = lambda rows: None,
+) -> pa.Table:
     """Read a file, the column ``key`` among others.
+
+    Args:
+        file: the file.
+        columns: the columns wanted; None is all.
+        check: raises pa.ArrowInvalid if the rows are none.
 
     Raises:
         FileNotFoundError: it has gone.
         _Damaged: it is not what its name says, or damaged otherwise.
     """
+
+    def parse(handle: pa.NativeFile) -> pa.Table:
+        rows = read_whole(file, handle, columns)
+        keys = rows.column("key")
+        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
+            raise pa.ArrowInvalid("other keys than the name of the file says")
+        check(rows)
+        return rows
+
     try:
-        if columns == ["key"]:
-            with file.open() as stream, contextlib.suppress(*_UNREADABLE):
-                return _checked(file, read_whole(file, stream, columns))
+        with file.open() as stream:
+            if columns == ["key"]:
+                with contextlib.suppress(*_UNREADABLE):  # by its contents, or by its store
+                    return parse(stream)
+            if stream.size() > _LARGEST:
+                raise _Damaged(file)
         data = file.read_bytes()
     except UnusableInput:
         if file.is_file():
@@ -186,18 +232,20 @@ def _read(file: Location, columns: list[str] | None = None) -> pa.Table:
     try:
         if not file.name.endswith(f"-{_digest(data)}.parquet"):
             raise pa.ArrowInvalid("other contents than the name of the file says")
-        return _checked(file, read_whole(file, pa.BufferReader(data), columns))
+        return parse(pa.BufferReader(data))
     except _UNREADABLE:
-        raise _Damaged(file, data) from None
-
-
-def _checked(file: Location, rows: pa.Table) -> pa.Table:
-    """The rows, if their keys are those that the name says."""
-    keys = rows.column("key")
-    if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
-        raise pa.ArrowInvalid("other keys than the name of the file says")
-    return rows
+        raise _Damaged(file) from None
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
+    """What is wrong with a column of results, if anything is."""
+    if column.type != field.type:
+        return f"column '{field.name}' holds {column.type}, not {field.type}"
+    nulls = 0 if field.nullable else column.null_count
+    if pa.types.is_list(column.type):
+        nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
+    return f"column '{field.name}' has {nulls:,} nulls" if nulls else None

@@ -38,7 +38,7 @@ def compared(
         "baseline_created": earlier.get("created"),
         **scoring.comparison(),
         "rates": _beside(report["rates"], earlier["rates"]),
-        "throughput": _beside(speeds, earlier.get("throughput") or {}),
+        "throughput": _beside(speeds, earlier.get("throughput", {})),
     }
     if not comparison["metrics"]:
         comparison["not_comparable"] = _not_comparable(report, earlier)

@@ -58,7 +58,7 @@ def _part(record: Record) -> Part:
     name = next(name for name in record["files"] if name.startswith("translations/"))
     rows = np.arange(record["first"], record["first"] + record["counts"]["rows"])
     kept = np.setdiff1d(rows, np.array(record["rejected_rows"], np.int64))
-    return Part(name.removeprefix("translations/"), kept, record["files"][name]["sha256"])
+    return Part(name.removeprefix("translations/"), kept, record["files"][name])
 
 
 def values(
@@ -69,7 +69,7 @@ def values(
     for record in records:
         for name, entry in record["files"].items():
             if name.startswith(f"{folder}/"):
-                table = read_table(output.location.named(name), [column], entry["sha256"])
+                table = read_table(output.location.named(name), [column], entry)
                 yield json_values(table.column(column))
 
 

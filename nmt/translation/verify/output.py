@@ -6,7 +6,6 @@ scores and flags read. One part is in memory at a time.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.storage.recorded import ChangedFile, read_recorded
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS, Output
@@ -294,14 +294,13 @@ def _read_part(check: _Check, name: str, entry: dict[str, Any]) -> pa.Table | No
         check.part(name, f"cannot be one of its files ({error})")
         return None
     try:
-        data = file.read_bytes()
+        data = read_recorded(file, entry)
+    except ChangedFile as error:
+        check.part(name, str(error).removeprefix(f"{file}: "))
+        return None
     except UnusableInput:
         check.part(name, "is missing")
         return None
-    if len(data) != entry["bytes"]:
-        check.part(name, f"has {len(data):,} bytes, not the {entry['bytes']:,} that were written")
-    elif hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        check.part(name, "is not the file that was written: its SHA-256 differs")
     try:
         table = read_whole(file, pa.BufferReader(data))
     except (pa.ArrowException, OSError, UnusableInput) as error:

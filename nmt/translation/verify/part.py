@@ -61,20 +61,30 @@ def problems(folder: str, table: pa.Table, settings: dict[str, Any]) -> Iterator
             yield f"column '{column}' holds {values.type}, not {kind}"
         if values.null_count and (folder, column) not in _NULLABLE:
             yield f"column '{column}' has {values.null_count} nulls"
+    own = {*_COLUMNS[folder]} & {*table.column_names}
+    yield from value_problems(table.select(sorted(own)))
     if folder == "translations":
         n_best = (settings.get("search") or {}).get("n_best", 1) > 1
         if n_best != (_ALTERNATIVES in table.column_names):
             yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
-        yield from _numbers(table)
-        if _is(table, "flags", _STRINGS):
-            yield from _flags(table)
-    elif folder == "alignments" and _is(table, "alignment", pa.string()):
+    elif folder == "rejected" and table.num_rows == 0:
+        yield "holds no row"
+
+
+def value_problems(table: pa.Table) -> Iterator[str]:
+    """What is wrong with the values that a translation job has made, one line each.
+
+    Args:
+        table: has some of the columns of ``translations/`` and ``alignments/``.
+    """
+    yield from _numbers(table)
+    if _is(table, "flags", _STRINGS):
+        yield from _flags(table)
+    if _is(table, "alignment", pa.string()):
         links = table.column("alignment")
         good = pc.sum(pc.match_substring_regex(links, _PHARAOH)).as_py() or 0
         if good < len(links):
             yield f"{len(links) - good} alignments are not of the form '0-0 1-2'"
-    elif folder == "rejected" and table.num_rows == 0:
-        yield "holds no row"
 
 
 def _numbers(table: pa.Table) -> Iterator[str]:
