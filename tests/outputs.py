@@ -43,8 +43,13 @@ def loaded(work: Work) -> Translator:
 
 def rewrite(folder: Path, name: str, value: Any) -> None:
     """Give a finished output another JSON file, and its manifest the hash of that."""
+    (Location(folder) / name).write_json(value)
+    record_other(folder, name)
+
+
+def record_other(folder: Path, name: str) -> None:
+    """Have the manifest of a finished output name a file as it is now."""
     out = Location(folder)
-    (out / name).write_json(value)
     manifest = (out / "manifest.json").read_json()
     size, digest = (out / name).info().size, (out / name).sha256()
     manifest["others"][name] = {"bytes": size, "sha256": digest}

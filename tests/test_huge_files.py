@@ -103,7 +103,7 @@ def test_a_huge_heatmap_or_file_of_words_is_left_out(copy: Path, capsys) -> None
     evaluated(copy)
     page = (copy / "e/index.html").read_text()
     assert page.count("<img") == len(others)
-    assert f"{first}: {HUGE:,} bytes, more than" in capsys.readouterr().err
+    assert f"{first}: has {HUGE:,} bytes, not the" in capsys.readouterr().err
     words = next(folder.glob("*.json"))
     grow(words)
     assert Output(Location(copy / "out")).attention() == {}

@@ -48,7 +48,7 @@ def test_what_the_user_can_mend_is_not(monkeypatch) -> None:
 
 def batches(file: Location) -> Iterator[Batch]:
     """An epoch of the pairs in a file of many row groups, of which each is a window."""
-    groups = row_groups(file, {"sha256": file.sha256(), "rows": 200})
+    groups = row_groups(file, {"bytes": file.info().size, "sha256": file.sha256(), "rows": 200})
     dataset = SimpleNamespace(row_groups=lambda split: groups)
     return epoch_batches(dataset, [Shape(10, 4)], seed=1, epoch=0, window=1)
 

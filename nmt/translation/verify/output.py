@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.storage.recorded import ChangedFile, read_recorded
+from nmt.storage.recorded import ChangedFile, check_recorded, read_recorded
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS, Output
@@ -183,8 +184,10 @@ def _check_others(check: _Check, others: dict[str, dict[str, Any]]) -> None:
     for name, entry in others.items():
         try:
             file = check.location.named(name)
-            if file.is_file() and file.sha256() != entry["sha256"]:
-                check.complain(f"{name}: is not the file that was written: its SHA-256 differs")
+            if file.is_file():
+                file.read(partial(check_recorded, file, entry=entry, remedy=""))
+        except ChangedFile as error:
+            check.complain(str(error).removeprefix(f"{check.location}/"))
         except UnusableInput as error:
             check.complain(f"{name}: cannot be one of its files ({error})")
 
