@@ -20,7 +20,7 @@ __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
 @pytest.fixture(autouse=True)
 def _impatient_again() -> Iterator[None]:
     """A job that began in one test's process leaves the next one no patience with stores."""
-    from nmt.storage.location import wait_for_stores
+    from nmt.storage.retry import wait_for_stores
 
     yield
     wait_for_stores(0.0)

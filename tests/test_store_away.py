@@ -14,9 +14,10 @@ from s3 import S3Server
 from nmt.errors import JobFailed, StoreAway, UnusableInput
 from nmt.shards.batches import Batch, Shape, epoch_batches
 from nmt.shards.row_groups import row_groups
-from nmt.storage import lease, location
+from nmt.storage import lease
 from nmt.storage.lease import hold
-from nmt.storage.location import Location, persistently, wait_for_stores
+from nmt.storage.location import Location
+from nmt.storage.retry import retry, wait_for_stores
 
 
 def test_what_passes_is_tried_again() -> None:
@@ -29,21 +30,21 @@ def test_what_passes_is_tried_again() -> None:
         return "done"
 
     with pytest.raises(StoreAway):
-        persistently(action)
+        retry(action)
     assert len(tries) == 1  # nothing was begun yet
     wait_for_stores(60)
-    assert persistently(action) == "done"
+    assert retry(action) == "done"
 
 
 def test_what_the_user_can_mend_is_not(monkeypatch) -> None:
     wait_for_stores(60)
-    monkeypatch.setattr(location.time, "sleep", lambda _: pytest.fail("it waited"))
+    monkeypatch.setattr("nmt.storage.retry.time.sleep", lambda _: pytest.fail("it waited"))
 
     def action() -> None:
         raise UnusableInput("s3://b/x: access denied")
 
     with pytest.raises(UnusableInput):
-        persistently(action)
+        retry(action)
 
 
 def batches(file: Location) -> Iterator[Batch]:
@@ -64,7 +65,7 @@ def test_what_fails_amid_reading_is_read_again(tmp_path, monkeypatch) -> None:
     file.write_table(pairs(), row_group_size=10)
     expected = list(batches(file))
     wait_for_stores(60)
-    monkeypatch.setattr(location, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("nmt.storage.retry._AWAY_PAUSES", (0.01, 0.01))
     failures, read = iter([True, True, False] * 20), pq.ParquetFile.read_row_group
 
     def failing(*arguments, **more):

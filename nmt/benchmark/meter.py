@@ -15,7 +15,8 @@ from nmt.process import peak_bytes
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
-from nmt.storage.location import Location, wait_for_stores
+from nmt.storage.location import Location
+from nmt.storage.retry import wait_for_stores
 from nmt.vocabulary.special import EOS, PAD
 
 _READ = 2000  # batches that are read

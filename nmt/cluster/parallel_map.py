@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from nmt.cluster import connection
 from nmt.console import activity
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.location import wait_for_stores
+from nmt.storage.retry import wait_for_stores
 
 U = TypeVar("U")
 R = TypeVar("R")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nmt.cluster import connection
-from nmt.storage.location import wait_for_stores
+from nmt.storage.retry import wait_for_stores
 
 Value = Any  # a value, or what stands for it until a task is given it
 

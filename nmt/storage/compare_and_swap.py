@@ -26,7 +26,8 @@ from typing import Any, Protocol
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.errors import explain
-from nmt.storage.location import Location, persistently
+from nmt.storage.location import Location
+from nmt.storage.retry import retry
 
 _FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
 _SETTLE_SECONDS = 3.0
@@ -149,7 +150,7 @@ class _S3Exchange:
     def read(self) -> tuple[bytes | None, Any]:
         if self._settled:
             return self._settled.read()
-        return persistently(self._read)
+        return retry(self._read)
 
     def _read(self) -> tuple[bytes | None, Any]:
         from botocore.exceptions import ClientError
@@ -168,9 +169,9 @@ class _S3Exchange:
     def replace(self, data: bytes, version: Any) -> bool:
         if self._settled:
             return self._settled.replace(data, version)
-        found = persistently(lambda: self._put(data, version))
+        found = retry(lambda: self._put(data, version))
         if found and not self._proven:
-            self._proven = persistently(lambda: self._put(data, version)) is False
+            self._proven = retry(lambda: self._put(data, version)) is False
             if not self._proven:
                 self._settled = _SettledExchange(self._location)
                 time.sleep(_SETTLE_SECONDS)

@@ -11,7 +11,7 @@ below it is followed when something is read, written or removed.
 Credentials come from the environment alone. A Location is sent to workers as its URI, never
 as a pickled filesystem, which would carry the secret.
 
-A store that is away for a moment ends no job that has begun: see `wait_for_stores`.
+A store that is away for a moment ends no job that has begun: see `nmt.storage.retry`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import hashlib
 import os
 import re
 import stat
-import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,11 +30,12 @@ from typing import IO, Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.errors import StoreAway, UnusableInput
+from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.storage import below
 from nmt.storage.credentials import refuse_secret_endpoint, refuse_secrets
 from nmt.storage.errors import explain
+from nmt.storage.retry import is_waiting, retry
 from nmt.storage.uri import (
     is_utf8,
     local_path,
@@ -50,35 +50,7 @@ T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
 _ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
-_PAUSES = (0.5, 5.0)  # seconds between two attempts, at first and at most
-_patience = 0.0
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
-
-
-def wait_for_stores(seconds: float = 120.0) -> None:
-    """From now on this process waits so long for a remote store that fails in a way that may pass.
-
-    For jobs that have begun: before that, a store that does not answer has a wrong address.
-    """
-    global _patience
-    _patience = seconds
-
-
-def persistently(action: Callable[[], T]) -> T:
-    """Do what may be done twice; where a store is away again, as long as `wait_for_stores` says.
-
-    Raises:
-        StoreAway: it was away for longer.
-    """
-    deadline, pause = time.monotonic() + _patience, _PAUSES[0]
-    while True:
-        try:
-            return action()
-        except StoreAway:
-            if time.monotonic() + pause > deadline:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _PAUSES[1])
 
 
 class Location:
@@ -445,10 +417,10 @@ class Location:
             with self.explained():
                 return action()
 
-        return persistently(once)
+        return retry(once)
 
     def _explanation(self, error: Exception) -> Exception:
-        return explain(self.uri, scheme_of(self.uri), error, answered=_patience > 0)
+        return explain(self.uri, scheme_of(self.uri), error, answered=is_waiting())
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Any
 from nmt import bundle
 from nmt.settings import Metric
 from nmt.storage.location import Location
-from nmt.training.insistence import STORE_ERRORS
+from nmt.storage.retry import STORE_ERRORS
 from nmt.training.metric import score_of
 
 _OURS = re.compile(r"step-\d+")

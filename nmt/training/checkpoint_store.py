@@ -22,7 +22,7 @@ from nmt import records
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, read_recorded
-from nmt.training.insistence import STORE_ERRORS, insist
+from nmt.storage.retry import STORE_ERRORS, retry_storing
 
 MANIFEST = "checkpoint.json"
 _NAME = re.compile(r"checkpoint_(\d+)(?:-(\d+))?")
@@ -56,7 +56,7 @@ class CheckpointStore:
         what = f"the checkpoint of step {step}"
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            insist(what, lambda: save(folder), self._say)
+            retry_storing(what, lambda: save(folder), self._say)
             files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         entries = {
             name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -71,7 +71,7 @@ class CheckpointStore:
                 (self._run / name / file).write_bytes(data)
             (self._run / name / MANIFEST).write_json({"step": step, "files": entries})
 
-        insist(what, store, self._say)
+        retry_storing(what, store, self._say)
         with contextlib.suppress(*STORE_ERRORS):  # the next one removes them as well
             self._tidy()
 

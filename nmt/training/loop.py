@@ -25,10 +25,10 @@ from nmt.settings import Settings
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
+from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint, nonfinite
 from nmt.training.best import BestModels
 from nmt.training.evaluation_model import Candidate
-from nmt.training.insistence import STORE_ERRORS, insist
 from nmt.training.metric import score_of, shown
 from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy
@@ -459,4 +459,4 @@ class Training:
         self._store(f"the model of step {line['step']}", save)
 
     def _store(self, what: str, write: Callable[[], Any]) -> None:
-        insist(what, write, self.hooks.say)
+        retry_storing(what, write, self.hooks.say)

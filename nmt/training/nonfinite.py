@@ -12,7 +12,7 @@ from nmt.settings import TrainingSettings
 from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
-from nmt.training.insistence import STORE_ERRORS, insist
+from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training.progress import Progress
 from nmt.training.step import Outcome
 
@@ -62,7 +62,7 @@ def record(
         line["ids"] = ids = list(chain.from_iterable(islice(plan, batches)))
         shown = ", ".join(str(number) for number in ids[:_SHOWN]) + (", …" if ids[_SHOWN:] else "")
         pairs = f"ids {shown} of the training split"
-        insist("the ids of a batch", lambda: file.write_json(line), say)
+        retry_storing("the ids of a batch", lambda: file.write_json(line), say)
         pairs += f", all in {file}"
     return (
         f"loss or gradients are no numbers at step {progress.step} (epoch {progress.epoch + 1}, "

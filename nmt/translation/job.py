@@ -17,8 +17,8 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
-from nmt.storage.location import wait_for_stores
 from nmt.storage.preflight import check_writable
+from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.steps import MemoryActor, Plan
 from nmt.translation.failure_report import told

@@ -17,7 +17,8 @@ from nmt.inference.translator import Translation, Translator, load_model
 from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
-from nmt.storage.location import Location, persistently
+from nmt.storage.location import Location
+from nmt.storage.retry import retry
 from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
 from nmt.text_limits import most_bytes
@@ -147,7 +148,7 @@ def translate_unit(
     start = time.monotonic()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     with attempts.made():
-        rows = persistently(lambda: work.read(unit))
+        rows = retry(lambda: work.read(unit))
         screened = translator.screen(rows.texts)
         (results, lost), effort = decode(translator, screened.texts, attempts)
         screened = screened.without(lost)

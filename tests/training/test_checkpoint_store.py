@@ -12,13 +12,12 @@ from s3 import S3Server
 
 from nmt.errors import AllDamaged, NotStored
 from nmt.storage.location import Location
-from nmt.training import insistence
 from nmt.training.checkpoint_store import MANIFEST, CheckpointStore
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insistence, "PAUSES", (0.05, 0.1, 0.2))
+    monkeypatch.setattr("nmt.storage.retry.PAUSES", (0.05, 0.1, 0.2))
 
 
 class Stored:
@@ -127,10 +126,11 @@ FULL = """
 import sys
 from pathlib import Path
 import pytest
+import nmt.storage.retry
 import test_checkpoint_store as case
 from nmt.errors import NotStored
 from nmt.storage.location import Location
-case.insistence.PAUSES = (0.05, 0.1)
+nmt.storage.retry.PAUSES = (0.05, 0.1)
 disk = Path(sys.argv[1])
 stored = case.Stored(Location(disk / "run"))
 stored.keep(5)

@@ -28,7 +28,7 @@ from nmt import bundle
 from nmt.errors import Diverged, NotStored, StoreAway
 from nmt.shards.batches import batch_ids
 from nmt.storage.location import Location
-from nmt.training import insistence, nonfinite
+from nmt.training import nonfinite
 from nmt.training.loop import Training
 
 EVERY_STEP = {"checkpoint_minutes": 1e-9}
@@ -230,7 +230,7 @@ def test_a_store_that_fails_hides_no_numbers_that_are_none(
     dataset, tmp_path, monkeypatch, part
 ) -> None:
     """Neither where the ids are to be stored nor where they are to be read."""
-    monkeypatch.setattr(insistence, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("nmt.storage.retry.PAUSES", (0.01, 0.01))
     work = training(dataset, tmp_path, epochs=1)
     instant(work, [])
     step = work._step
@@ -283,7 +283,7 @@ def test_a_store_that_fails_for_good_ends_training_with_one_line(
     dataset, tmp_path, monkeypatch
 ) -> None:
     """The run's folder becomes a file."""
-    monkeypatch.setattr(insistence, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("nmt.storage.retry.PAUSES", (0.01, 0.01))
     work = training(dataset, tmp_path, epochs=1)
     instant(work, [1.0])
 

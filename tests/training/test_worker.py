@@ -15,7 +15,7 @@ import ray.train
 from nmt.cluster.resources import Share
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
-from nmt.storage import lease, location
+from nmt.storage import lease, retry
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
 from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
@@ -104,7 +104,7 @@ def test_a_worker_waits_for_stores_from_the_beginning(monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ray.train, "get_context", context)
-    assert location._patience == 0
+    assert retry._patience == 0
     with pytest.raises(KeyboardInterrupt):
         train_worker({})
-    assert location._patience > 60
+    assert retry._patience > 60

@@ -20,8 +20,9 @@ from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
-from nmt.storage.location import Location, wait_for_stores
+from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
+from nmt.storage.retry import wait_for_stores
 from nmt.training import validations
 from nmt.training.progress import Progress
 from nmt.training.request import TrainRequest

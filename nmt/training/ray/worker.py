@@ -16,7 +16,8 @@ from ray.train.collective import broadcast_from_rank_zero
 from nmt.errors import Diverged, Final
 from nmt.settings import Settings
 from nmt.storage.lease import check_owner
-from nmt.storage.location import Location, wait_for_stores
+from nmt.storage.location import Location
+from nmt.storage.retry import wait_for_stores
 from nmt.training.checkpoint_store import CheckpointStore
 from nmt.training.ray.watchdog import Pulse, rest_seconds
 

@@ -28,7 +28,8 @@ from nmt.evaluation.sentences import read_table
 from nmt.inference.row_filter import Screen, Screened
 from nmt.process import peak_bytes
 from nmt.settings import DataSettings
-from nmt.storage.location import Location, persistently
+from nmt.storage.location import Location
+from nmt.storage.retry import retry
 from nmt.translation.cache.keys import KEY, digest_of, distinct, keys_of, partitions_of, places
 from nmt.translation.cache.store import Memory
 from nmt.translation.decode_statistics import decode
@@ -372,4 +373,4 @@ def _write_unit(
 
 
 def _read(unit: Unit, work: Work) -> Rows:
-    return persistently(lambda: work.read(unit))
+    return retry(lambda: work.read(unit))

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.location import Location, parquet_bytes, persistently
+from nmt.storage.location import Location, parquet_bytes
+from nmt.storage.retry import retry
 from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
 
@@ -186,7 +187,7 @@ class _Damaged(Exception):
                 self._file.filesystem.move(self._file.path, target.path)
 
         try:
-            persistently(move)
+            retry(move)
         except UnusableInput:
             if self._file.is_file():  # else another task has done it
                 raise
