@@ -33,7 +33,18 @@ RAY = str(Path(sys.executable).parent / "ray")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a fresh clone holds, so that ``--working-dir .`` is as small as there."""
     folder = tmp_path_factory.mktemp("clone") / "nmt"
-    away = (".venv", ".git", "demo", "runs", "data", "build", "*cache*", "tests")
+    away = (
+        ".venv",
+        ".git",
+        "demo",
+        "runs",
+        "data",
+        "build",
+        "__pycache__",
+        ".*_cache",
+        ".hypothesis",
+        "tests",
+    )
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*away))
     return folder
 
