@@ -197,7 +197,7 @@ class Attempts(Record):
 class Job(Record):
     """``OUT/_job.json``."""
 
-    generation: Annotated[int, Field(ge=1, le=_LARGEST)] = 1
+    generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
 class _Search(Record):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,12 +19,14 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
+from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location, hash_json
 from nmt.training import validations
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check
+from nmt.translation.verify.output import verify
 
 OPTIONS: dict[str, Any] = {"reference_column": "target", "alignments": True, "max_rejected": 1.0}
 
@@ -287,3 +290,26 @@ def test_validations_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "validations.tsv").write_bytes(b"\xff\xfe")
     with pytest.raises(UnusableInput, match=r"validations\.tsv: damaged"):
         validations.read(Location(tmp_path))
+
+
+def test_rows_without_number_are_not_told_one_by_one(copy: Path) -> None:
+    edit(copy / "out/manifest.json", lambda m: m["input_files"][0].update(rows=2**53))
+    violations = verify(Location(copy / "out")).violations
+    assert any("but the input had 9,007,199,254,740,992" in line for line in violations)
+    assert len(violations) < 10
+
+
+def test_parts_that_are_not_there_take_no_memory(copy: Path) -> None:
+    def many(manifest: dict[str, Any]) -> None:
+        manifest["settings"]["id_column"] = "id"
+        (entry,) = (e for n, e in manifest["files"].items() if n.startswith("translations/"))
+        names = (f"translations/part-{number:05d}.parquet" for number in range(300))
+        manifest["files"] = {name: {**entry, "rows": 10_000_000} for name in names}
+
+    edit(copy / "out/manifest.json", many)
+    output = FinishedOutput(Location(copy / "out"), "--candidate")
+    tracemalloc.start()
+    assert sum(len(part.rows) for part in output.parts) == 3_000_000_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20

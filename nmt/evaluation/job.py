@@ -246,7 +246,7 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         if column:
             gold = texts_of(output.read("translations", part.name, [column]).column(column))
         else:
-            gold = [material.gold[row] for row in part.rows.tolist()]
+            gold = [material.gold[row] for row in np.asarray(part.rows).tolist()]
         for text, line, sentence in zip(links, gold, sentences, strict=False):
             if not line or not line.strip() or "split" in sentence.flags:
                 continue

@@ -15,6 +15,7 @@ from nmt import records
 from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import (
+    Numbers,
     Part,
     References,
     Sentence,
@@ -106,6 +107,7 @@ class FinishedOutput:
             UnusableInput: nothing says which rows these are.
         """
         parts, position, first = [], 0, 0
+        found: np.ndarray | Numbers
         numbered = self.manifest["settings"]["id_column"] is None
         for name in self.names:
             entry = self.manifest["files"][f"translations/{name}"]
@@ -114,10 +116,9 @@ class FinishedOutput:
                 found = self._numbers(position, count)
             else:
                 bad = self.manifest["files"].get(f"rejected/{name}", {"rows": 0})["rows"]
-                found = np.arange(first, first + count + bad)
-                if bad:
-                    found = np.setdiff1d(found, self._rejected(name))
-                first += count + bad
+                stop = first + count + bad
+                found = Numbers(first, stop, self._rejected(name) if bad else [])
+                first = stop
             position += count
             parts.append(Part(name, found, entry))
         return parts

@@ -110,6 +110,26 @@ def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sen
         yield chunk
 
 
+class Numbers:
+    """Numbers from one to another but for some, made when they are asked for.
+
+    Args:
+        start: the first.
+        stop: the one after the last.
+        without: those that are left out, each of them between.
+    """
+
+    def __init__(self, start: int, stop: int, without: Sequence[int]) -> None:
+        self._start, self._stop = start, stop
+        self._without = np.unique(np.asarray(without, np.int64))
+
+    def __len__(self) -> int:
+        return self._stop - self._start - len(self._without)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.setdiff1d(np.arange(self._start, self._stop), self._without)
+
+
 @dataclass(frozen=True)
 class Part:
     """One file of translations.
@@ -121,7 +141,7 @@ class Part:
     """
 
     name: str
-    rows: np.ndarray
+    rows: np.ndarray | Numbers
     entry: Mapping[str, Any]
 
 
@@ -184,7 +204,7 @@ def _explained(location: Location) -> Iterator[None]:
     """
     try:
         yield
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UnusableInput(f"{location}: damaged ({reason}); {_REMEDY}") from None
 
@@ -217,8 +237,7 @@ def read_sentences(
     """
     chosen = None if wanted is None else np.fromiter(wanted, np.int64)
     for part in parts:
-        kept = np.arange(len(part.rows))
-        if chosen is not None and not len(kept := np.flatnonzero(np.isin(part.rows, chosen))):
+        if chosen is not None and not np.isin(chosen, np.asarray(part.rows)).any():
             continue
         columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")
@@ -228,8 +247,10 @@ def read_sentences(
                 f"{file}: has {table.num_rows:,} rows, but {len(part.rows):,} of the input were "
                 f"translated; {_REMEDY}"
             )
+        rows = np.asarray(part.rows)
+        kept = np.arange(len(rows)) if chosen is None else np.flatnonzero(np.isin(rows, chosen))
         table = table.take(pa.array(kept))
-        numbers = part.rows[kept].tolist()
+        numbers = rows[kept].tolist()
         if references.column:
             if not is_text(kind := table.column(references.column).type):
                 raise UnusableInput(f"{file}: column '{references.column}' holds {kind}")

@@ -74,6 +74,9 @@ def _raw_parts(raw: str, parts: list[str], clean: Callable[[str], str]) -> list[
     return [word if clean(word) == part else part for part, word in owners]
 
 
+_LONGEST = 1000  # characters of what stands for one word
+
+
 def read_dictionary(location: Location) -> dict[str, str]:
     """Read a dictionary of words: UTF-8, a line each of ``source<TAB>target``.
 
@@ -101,6 +104,11 @@ def read_dictionary(location: Location) -> dict[str, str]:
             raise UnusableInput(
                 f"{location}: line {number} is not source<TAB>target; write one word (no "
                 "phrase is ever looked up) and its translation a line"
+            )
+        if len(target) > _LONGEST:
+            raise UnusableInput(
+                f"{location}: line {number} has a translation of {len(target):,} characters, more "
+                f"than {_LONGEST}; shorten it"
             )
         exact.setdefault(source, target)
         loose.setdefault(standardise(source), target)

@@ -75,6 +75,6 @@ def _explained(file: Location) -> Iterator[None]:
     """
     try:
         yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UnusableInput(f"{file}: damaged ({reason}); prepare the data again") from None

@@ -34,7 +34,21 @@ _OTHERS = (
     ),
     ("ContainerNotFound|bucket does not exist", "there is no such bucket; create it first"),
 )
+# What pyarrow says of a damaged file, with no other type than a store's errors have.
+_DAMAGE = re.compile(
+    r"thrift|parquet|page (?:size|header)|corrupt|decompress|snappy|zstd|brotli|lz4|gzip|zlib|"
+    r"dictionary|schema|nesting|level|RLE|bit.?width|unexpected end|magic|encoding|histogram|"
+    r"statistics",
+    re.I,
+)
 _BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9./-][^/]*|[^/]{1,2}|[^/]{64,})(?:/|$)")
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error of pyarrow's is about what stands in a file, and not about its store."""
+    if isinstance(error, UnicodeDecodeError):  # a name in it
+        return True
+    return type(error) is OSError and error.errno is None and bool(_DAMAGE.search(str(error)))
 
 
 def explain(

@@ -34,7 +34,7 @@ from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.storage import below
 from nmt.storage.credentials import refuse_secret_endpoint, refuse_secrets
-from nmt.storage.errors import explain
+from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
 from nmt.storage.uri import (
     is_utf8,
@@ -434,7 +434,12 @@ class Location:
             yield
         except FileNotFoundError:
             raise UnusableInput(f"{self}: no such file; check the path") from None
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+            if is_damage(error):
+                reason = " ".join(str(error).split())[:120]
+                raise UnusableInput(
+                    f"{self}: damaged ({reason}); fetch it again, or restore it from a copy"
+                ) from None
             if not self.is_local:
                 raise self._explanation(error) from None
             if isinstance(error, PermissionError):

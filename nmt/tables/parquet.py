@@ -22,6 +22,8 @@ BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
 _FEW_ROWS, _ROWS_OF_A_BYTE = 1_000_000, 100
 _LITTLE, _RATIO = 256 << 20, 200
+_COLUMNS = 1000
+_FEW_VALUES = 20_000_000  # of all columns together
 _LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
 _MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
@@ -50,6 +52,10 @@ def open_parquet(
         handle, read_dictionary=list(dictionaries), coerce_int96_timestamp_unit="us"
     )
     metadata, size = file.metadata, handle.size()
+    if metadata.num_columns > _COLUMNS:
+        raise UnusableInput(
+            f"{location}: {metadata.num_columns:,} columns, more than {_COLUMNS:,}; leave some out"
+        )
     found = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = [metadata.num_rows, *(group.num_rows for group in found)]
     for group in found if groups is None else [found[number] for number in groups]:
@@ -60,6 +66,11 @@ def open_parquet(
         raise UnusableInput(
             f"{location}: {size:,} bytes that hold {max(values):,} values of a column, more than "
             f"{_ROWS_OF_A_BYTE} a byte; give the rows in several files if it is meant to be so"
+        )
+    if sum(values) > max(_FEW_VALUES, _ROWS_OF_A_BYTE * size):
+        raise UnusableInput(
+            f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
+            f"{_ROWS_OF_A_BYTE} a byte; leave columns of lists out"
         )
     unpacked = sum(group.total_byte_size for group in found)
     if unpacked > max(_LITTLE, _RATIO * size):

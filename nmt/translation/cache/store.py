@@ -26,7 +26,7 @@ _SETTLED = 86400.0  # seconds after which no running job counts a file as its ow
 _ATTEMPTS = 5
 _MERGED, _DAMAGED = "merged", ".damaged"
 _LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
-_UNREADABLE = (OSError, KeyError, pa.ArrowException, UnusableInput)
+_UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
 
 

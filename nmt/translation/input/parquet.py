@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -80,7 +81,7 @@ def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
 
 
 def _check_names(location: Location, schema: pa.Schema) -> None:
-    twice = {name for name in schema.names if schema.names.count(name) > 1}
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise UnusableInput(
             f"{location}: has several columns '{min(twice)}'; give each a name of its own"
