@@ -19,6 +19,8 @@ import pyarrow as pa
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
+_WIDTHS = 2000  # different ones, among which the best are looked for: the time is their square
+
 
 class Shape(NamedTuple):
     """Rows and width (source and target tokens, BOS or EOS included) of a bucket's batches."""
@@ -60,8 +62,7 @@ def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) ->
     Returns:
         The shapes, narrow to wide. The widest holds the longest pair.
     """
-    lengths = sorted(length for length, count in widths.items() if count)
-    counts = np.array([widths[length] for length in lengths], np.float64)
+    lengths, counts = _merged(widths)
     totals = np.concatenate([[0.0], np.cumsum(counts)])
     size = len(lengths)
     # Least padded tokens for the first j lengths in k buckets, by dynamic programming.
@@ -80,6 +81,15 @@ def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) ->
             chosen.append(lengths[j - 1])
             j = int(cut[k, j])
     return [Shape(max(1, batch_tokens // width), width) for width in sorted(set(chosen))]
+
+
+def _merged(widths: Mapping[int, int]) -> tuple[list[int], np.ndarray]:
+    """Widths, ascending, and how many pairs have each; of very many, every so many as one."""
+    present = sorted(width for width, count in widths.items() if count)
+    size = -(-len(present) // _WIDTHS) or 1
+    groups = [present[i : i + size] for i in range(0, len(present), size)]
+    counts = [sum(widths[width] for width in group) for group in groups]
+    return [group[-1] for group in groups], np.array(counts, np.float64)
 
 
 def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:

@@ -175,6 +175,13 @@ def test_only_the_chosen_shapes_occur(shards, widths, buckets) -> None:
         assert shape.rows * shape.width <= 120 or shape.rows == 1
 
 
+def test_any_number_of_widths_is_cut_into_few_shapes() -> None:
+    widths = dict.fromkeys(range(1, 200_000, 3), 2)
+    shapes = choose_shapes(widths, 4, 400_000)
+    assert len(shapes) == 4
+    assert shapes[-1].width == max(widths)
+
+
 def test_the_number_of_batches_is_known_beforehand(shards, shapes, widths) -> None:
     assert count_batches(widths, shapes) == len(list(epoch_batches(shards, shapes, 1, 0, 10_000)))
 
