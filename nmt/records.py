@@ -363,7 +363,9 @@ class _Tokenizer(Record):
     target: _VocabularyFile
 
 
-class _Prepared(Record):
+class Preparation(Record):
+    """``DATASET/_preparing.json``: what was asked for."""
+
     settings: dict[str, Any]
 
 
@@ -381,7 +383,7 @@ class DatasetInfo(Record):
     tokenizer: _Tokenizer
     files: _SplitFiles
     lengths: dict[Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")], Count]
-    request: _Prepared
+    request: Preparation
 
 
 class _ModelFile(Record):

@@ -18,6 +18,7 @@ _MOST_VALUES = 10_000  # of a file whose aliases are written out
 _MOST_BYTES = 1 << 20  # of a file
 _DEEPEST = 100  # lists and mappings in brackets inside each other
 _INTEGER_BITS = 64
+_LONGEST_NUMBER = 400  # characters
 _SHOWN = 160  # characters of what is wrong, which may repeat the text
 
 
@@ -90,10 +91,25 @@ class YamlLoader(yaml.SafeLoader):
             value = super().construct_object(node, deep)
             if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
                 raise ValueError("as no setting is")
-        except (ValueError, LookupError, AttributeError):
+        except (ValueError, LookupError, AttributeError, OverflowError):
             kind = node.tag.rsplit(":", 1)[-1][:_SHOWN]
             raise _problem(f"'{str(node.value)[:40]}' is no {kind}; quote it", node) from None
         return value
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """A number as it is written without a tag, too; never YAML 1.1's ``1:30`` of base 60.
+
+        Raises:
+            ValueError: it is none, or has more characters than any has.
+        """
+        text = self.construct_scalar(node)
+        kind = node.tag.rsplit(":", 1)[-1]
+        if len(text) > _LONGEST_NUMBER or not any(
+            _NUMBERS[form].fullmatch(text) for form in {"int", kind}
+        ):
+            raise ValueError("no number")
+        make = self.construct_yaml_int if kind == "int" else self.construct_yaml_float
+        return make(node)
 
 
 def _problem(text: str, node: yaml.Node) -> yaml.MarkedYAMLError:
@@ -113,19 +129,21 @@ class SpelledLoader(YamlLoader):
 
 SpelledLoader.yaml_implicit_resolvers = _standard_resolvers("null", "merge")
 YamlLoader.yaml_implicit_resolvers = _standard_resolvers("null", "merge")
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-        "-+.0123456789",
+_NUMBERS = {
+    "int": re.compile(r"^(?:[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+))$"),
+    "float": re.compile(
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))"
+        r"(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
     ),
+}
+for _tag, _pattern, _first in (
+    ("bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
+    ("int", _NUMBERS["int"], "-+0123456789"),
+    ("float", _NUMBERS["float"], "-+.0123456789"),
 ):
-    YamlLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
+    if _tag in _NUMBERS:
+        YamlLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", YamlLoader.construct_number)
 
 
 def parse_yaml(text: str, spelled: bool = False) -> Any:

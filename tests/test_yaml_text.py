@@ -1,5 +1,6 @@
 """YAML as its writers mean it: nothing is dropped, cast or blown up in silence."""
 
+import math
 import re
 
 import pytest
@@ -81,6 +82,12 @@ def test_aliases_cannot_blow_a_small_file_up(spelled) -> None:
         ("a: !!python/name:os.system x", "line 1: "),
         ("a: " + "1" * 5000, "line 1: "),
         ("a: 0x_", "line 1: "),
+        ("a: !!float " + ":".join("1" * 300), "line 1: '1:1:.*' is no float"),
+        ("a: !!int 1:30", "line 1: '1:30' is no int"),
+        ("a: !!float 1:30.5", "line 1: '1:30.5' is no float"),
+        ("a: !!int " + ":".join("1" * 20_000), "line 1: '1:1:.*' is no int"),
+        ("a: !!int 0b" + "1" * 900_000, "line 1: '0b1.*' is no int"),
+        ("a: " + "1" * 500 + ".5", "line 1: '1*' is no float"),
         ("a: [", "line 1: "),
         ("a: 1\n!!seq b: 1", "line 2: .*cannot be a key"),
         ("!!map a: 1", "line 1: .*cannot be a key"),
@@ -94,6 +101,12 @@ def test_every_problem_is_one_line(text, said) -> None:
     assert "\n" not in found
     assert "unicode string" not in found
     assert re.search(said, found), found
+
+
+def test_tagged_numbers_are_those_without_a_tag() -> None:
+    for spelled in (False, True):
+        assert parse_yaml("[!!int 1_000, !!int '-5', !!int 0x10]", spelled) == [1000, -5, 16]
+        assert parse_yaml("[!!float 3, !!float 1e3, !!float '.inf']", spelled) == [3, 1e3, math.inf]
 
 
 @pytest.mark.parametrize(

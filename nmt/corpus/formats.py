@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import lzma
 import re
 import zipfile
 import zlib
@@ -189,13 +190,19 @@ def _has_controls(data: bytes, most: int = 0) -> bool:
     return len(data) - len(data.translate(None, _CONTROLS)) > most
 
 
+_DAMAGE = (
+    *(EOFError, zlib.error, lzma.LZMAError),
+    *(gzip.BadGzipFile, zipfile.BadZipFile, pa.ArrowInvalid),
+)
+
+
 @contextlib.contextmanager
 def readable(location: Location) -> Iterator[None]:
     """Turn the ways in which a damaged file, or its store, fails into one line that names it."""
     with location.explained():
         try:
             yield
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, pa.ArrowInvalid) as e:
+        except _DAMAGE as e:
             reason = " ".join(str(e).split())[:120]
             raise UnusableInput(
                 f"{location}: damaged or cut off ({reason}); fetch it again"

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from nmt import records
 from nmt.cluster.connection import connect
 from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
@@ -192,14 +193,16 @@ def _already_done(output: Location, asked: dict[str, Any]) -> bool:
     stored = read_info(output)
     finished = stored is not None
     marker = output / MARKER_NAME
-    if stored is None and marker.is_file():
-        stored = {"request": marker.read_json()}
-    if stored is None:
+    if stored is not None:
+        before = stored["request"]
+    elif marker.is_file():
+        before = records.read(marker, records.Preparation)
+    else:
         selector = pafs.FileSelector(output.path)
         if output.filesystem.get_file_info(selector):
             raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
         return False
-    differences = changed(stored.get("request", {}), asked)
+    differences = changed(before, asked)
     if differences:
         state = "holds a dataset" if finished else "holds an unfinished dataset"
         raise UnusableInput(

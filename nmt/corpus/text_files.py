@@ -27,6 +27,9 @@ _END = 3  # bytes: those of a line end, and one by which a line is too long
 LONGEST = most_bytes(MOST_CHARACTERS)  # bytes of a line
 _MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
 _MOST_UNPACKED = 64 << 20  # bytes that may come out of any archive, however small
+_SHOWN = 80  # characters of a member's name
+_ENCRYPTED = 0x1  # see APPNOTE.TXT of zip, 4.4.4 and 4.4.5
+_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _RATIO = 200  # bytes that may come out of each byte of a larger one; text yields 3 to 20
 
 
@@ -40,7 +43,8 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         member: the member of the archive to read.
 
     Raises:
-        UnusableInput: the archive is damaged, or what it holds is no text.
+        UnusableInput: the archive is damaged, its member is packed otherwise than with deflate
+            or has a password, or what it holds is no text.
     """
     with readable(location), contextlib.ExitStack() as stack:
         raw = stack.enter_context(location.open())
@@ -50,7 +54,7 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
             stream = cast(IO[bytes], packed)
         elif kind == "zip":
             archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
-            stream = stack.enter_context(archive.open(member))
+            stream = stack.enter_context(_open_member(archive, member, location))
         else:
             stream = cast(IO[bytes], raw)
         if kind != "text":
@@ -66,6 +70,25 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
             inside = f"member {member}" if member else "the content"
             raise UnusableInput(f"{location}: {inside} is {WORDS[inner]}, not UTF-8 text")
         yield reader
+
+
+def _open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[bytes]:
+    """A member of an archive, if it can be read a piece at a time.
+
+    Only deflate takes a limit to what comes out: `zipfile` unpacks all that a piece of bzip2 or
+    LZMA holds at once.
+    """
+    info = archive.getinfo(name)
+    shown = repr(name[:_SHOWN])
+    if info.flag_bits & _ENCRYPTED:
+        raise UnusableInput(f"{location}: member {shown} has a password; unpack it")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+        raise UnusableInput(
+            f"{location}: member {shown} is compressed with {method}, which cannot be read within "
+            "limits; pack it with deflate (zip -9) or unpack it"
+        )
+    return archive.open(info)
 
 
 class _Unpacked(io.RawIOBase):
@@ -162,7 +185,8 @@ def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
     each.
 
     Raises:
-        UnusableInput: no archive, or one of more than 1,000 such members.
+        UnusableInput: no archive, one of more than 1,000 such members, or one of a member that
+            `open_text` does not read.
     """
     with (
         readable(location),
@@ -180,6 +204,6 @@ def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
                 "are not looked into; unpack the archive and name the file"
             )
         for name in names:
-            with archive.open(name) as member:
+            with _open_member(archive, name, location) as member:
                 head = member.read(HEAD)
             yield name, head.splitlines()[:_SNIFFED_LINES]

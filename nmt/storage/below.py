@@ -57,13 +57,26 @@ def open_file(root: str, parts: Sequence[str]) -> pa.NativeFile:
 
 
 def remove(root: str, parts: Sequence[str]) -> None:
-    """Remove a file, or a folder with all in it; nothing happens where nothing lies."""
+    """Remove a file; nothing happens where nothing lies.
+
+    Raises:
+        IsADirectoryError: a folder lies there.
+    """
     with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (folder, name):
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        if stat.S_ISDIR(mode):
+        if _is_folder(folder, name):
+            raise IsADirectoryError(os.path.join(root, *parts))
+        os.unlink(name, dir_fd=folder)
+
+
+def remove_folder(root: str, parts: Sequence[str]) -> None:
+    """Remove a folder with all in it; nothing happens where none lies."""
+    with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (folder, name):
+        if _is_folder(folder, name):
             shutil.rmtree(name, dir_fd=folder)
-        else:
-            os.unlink(name, dir_fd=folder)
+
+
+def _is_folder(folder: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 def listed(folder: str, recursive: bool) -> Iterator[pafs.FileInfo]:

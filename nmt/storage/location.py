@@ -48,7 +48,8 @@ from nmt.storage.uri import (
 
 T = TypeVar("T")
 
-_TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")  # see `Location.write_bytes`
+_TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
+_HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
 _ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
@@ -241,6 +242,11 @@ class Location:
 
         A link is listed, and not followed.
         """
+        found = self._all_files(recursive)
+        return [entry for entry in found if not _TEMPORARY.search(entry[1].path)]
+
+    def _all_files(self, recursive: bool) -> list[tuple[Location, pafs.FileInfo]]:
+        """The same with what is half written."""
         self.refuse_links()
         base = self.path.rstrip("/")
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
@@ -255,7 +261,7 @@ class Location:
         return [
             (self / info.path[len(base) :].lstrip("/"), info)
             for info in infos
-            if info.type == pafs.FileType.File and not _TEMPORARY.search(info.path)
+            if info.type == pafs.FileType.File
         ]
 
     # Reading -----------------------------------------------------------------------------
@@ -365,38 +371,58 @@ class Location:
             (self / file.relative_to(local).as_posix()).write_bytes(file.read_bytes())
 
     def delete(self) -> None:
-        """Remove the file, or the folder with all in it; nothing happens where nothing lies.
+        """Remove the file; nothing happens where nothing lies.
 
         Raises:
-            UnusableInput: a link leads there, so that it may be somebody else's.
+            UnusableInput: a folder lies there, or a link leads there, so that it may be somebody
+                else's.
         """
 
         def delete() -> None:
-            if self.is_local:
-                self._below(below.remove)
-                return
-            kind = self.filesystem.get_file_info(self.path).type
-            with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
+            try:
+                if self.is_local:
+                    self._below(below.remove)
+                    return
+                kind = self.filesystem.get_file_info(self.path).type
+                if kind == pafs.FileType.Directory:
+                    raise IsADirectoryError
                 if kind == pafs.FileType.File:
                     self.filesystem.delete_file(self.path)
-                elif kind == pafs.FileType.Directory:
-                    self.filesystem.delete_dir(self.path)
+            except FileNotFoundError:  # another job may remove it, too
+                pass
+            except IsADirectoryError:
+                raise UnusableInput(
+                    f"{self}: a folder, where a file of ours belongs; move it elsewhere"
+                ) from None
 
         self._ask(delete)
 
     def delete_own(self, names: re.Pattern[str]) -> None:
         """Remove what a program of ours wrote to this folder, and the folder if that was all.
 
+        What a killed process left half written is ours where the file itself would be.
+
         Args:
             names: of such files, as paths from here on.
         """
-        files = [(file, "/".join(file.parts_below(self))) for file in self.files(recursive=True)]
-        own = [file for file, name in files if names.fullmatch(name)]
+        files = [file for file, _ in self._all_files(recursive=True)]
+        own = [
+            file
+            for file in files
+            if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
+        ]
         if len(own) == len(files):
-            self.delete()
+            self._ask(self._delete_folder)
         else:
             for file in own:
                 file.delete()
+
+    def _delete_folder(self) -> None:
+        if self.is_local:
+            self._below(below.remove_folder)
+        elif self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
+            with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
+                self.filesystem.delete_dir(self.path)
 
     def _below(self, action: Callable[..., T], *more: Any) -> T:
         """Do something on a local disk, without following a link below the folder named."""

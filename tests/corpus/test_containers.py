@@ -1,6 +1,7 @@
 """A small file that stands for a large one costs no more than it is, or is refused in one line."""
 
 import io
+import struct
 import time
 import tracemalloc
 import zipfile
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.corpus.readers import open_pairs
+from nmt.corpus.text_files import open_text
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect, read_unit
@@ -163,6 +165,33 @@ def test_an_archive_has_so_many_members_at_most(tmp_path) -> None:
         open_pairs(archive(tmp_path / "a.zip", 1001))
 
 
+@pytest.mark.parametrize(
+    ("method", "word"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")]
+)
+def test_members_that_unpack_without_bound_are_not_read(method, word, tmp_path) -> None:
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w", method) as packed, packed.open("pairs.tsv", "w") as member:
+        for _ in range(32):
+            member.write(b"x" * (1 << 20))
+    line = rf"a.zip: member 'pairs.tsv' is compressed with {word}, which cannot .* \(zip -9\)"
+
+    def refused(read) -> None:
+        with pytest.raises(UnusableInput, match=line):
+            read()
+
+    assert allocated(lambda: refused(lambda: open_pairs(Location(file)))) < 10 << 20
+    refused(lambda: open_text(Location(file), "zip", "pairs.tsv").__enter__())
+
+
+def test_a_member_with_a_password_is_not_read(tmp_path) -> None:
+    location = archive(tmp_path / "a.zip", 1)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(UnusableInput, match=r"member 'folder/0\.txt' has a password; unpack it"):
+        open_pairs(location)
+
+
 def declared(shape: tuple[int, ...], data: bytes = b"") -> bytes:
     """An array that says it has more than there is."""
     buffer = io.BytesIO()
@@ -171,9 +200,14 @@ def declared(shape: tuple[int, ...], data: bytes = b"") -> bytes:
     return buffer.getvalue() + data
 
 
-def lexicon(**members: bytes) -> bytes:
+def header(text: str) -> bytes:
+    """An array that begins with this."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode("latin-1")
+
+
+def lexicon(method: int = zipfile.ZIP_DEFLATED, **members: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(buffer, "w", method) as file:
         for name, data in members.items():
             file.writestr(f"{name}.npy", data)
     return buffer.getvalue()
@@ -202,3 +236,36 @@ def test_a_lexicon_is_of_the_vocabularies(members) -> None:
     assert allocated(read) < 10 << 20
     sound = lexicon(candidates=declared((4, 50), bytes(800)), frequent=declared((3,), bytes(12)))
     assert Lexicon.parse(sound, 4, 3).candidates.shape == (4, 50)
+
+
+OTHERS = "'fortran_order': False, 'shape': (1,)}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{'descr': (", '"""abc', "{\0}", "(" * 9000, "-" * 9000, "if 1:\n  a\n b", "9" * 9000),
+        *("{1: 2, 'a': 3}", "{[]: 1}", "1+" * 4000 + "1j", "\xff", ""),
+        *(
+            f"{{'descr': {kind}, {OTHERS}"
+            for kind in ("('V', {})", "('<i4', -1)", "{'names': ['a']}", "None", "'O'", "'9i'")
+        ),
+    ],
+    ids=range(18),
+)
+def test_a_lexicon_whose_header_is_no_header_is_damaged(text) -> None:
+    with pytest.raises(UnusableInput, match="the lexicon is damaged"):
+        Lexicon.parse(lexicon(candidates=header(text), frequent=header(text)), 4, 3)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_lexicon_that_unpacks_without_bound_is_damaged(method) -> None:
+    sound = {"candidates": declared((4, 50), bytes(800)), "frequent": declared((3,), bytes(12))}
+    sound["frequent"] += bytes(32 << 20)
+    data = lexicon(method, **sound)
+
+    def read() -> None:
+        with pytest.raises(UnusableInput, match="the lexicon is damaged"):
+            Lexicon.parse(data, 4, 3)
+
+    assert allocated(read) < 10 << 20

@@ -295,6 +295,20 @@ def test_a_folder_of_others_is_not_touched(tmp_path: Path) -> None:
     assert make(empty, pairs=pairs).info["counts"]["input"] == 50
 
 
+@pytest.mark.parametrize("name", ["_preparing.json", "dataset.json"])
+@pytest.mark.parametrize("text", ["[]", "5", '"x"', "null", "{}", '{"settings": []}'])
+def test_a_damaged_request_is_one_line(text: str, name: str, tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if name == "dataset.json":
+        text = f'{{"format_version": 2, "request": {text}}}'
+    (folder / name).write_text(text)
+    with pytest.raises(UnusableInput, match=rf"{name}: damaged \(.*\); restore it"):
+        make(folder, pairs=pairs)
+    assert [file.name for file in folder.iterdir()] == [name]
+
+
 def test_line_shift_characters_do_not_shift(tmp_path: Path) -> None:
     odd = ["a\u2028b", "c\x85d", "e\x0bf", "g\x0ch", "i\x1cj", "k"]
     source = write_lines(tmp_path / "s", (text.encode() for text in odd))
