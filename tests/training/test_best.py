@@ -1,5 +1,7 @@
 """What is validated and kept: moving averages, the best models, their mean; resumed or not."""
 
+import re
+
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
@@ -118,17 +120,17 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
 
 
 def test_a_store_that_removes_nothing_ends_no_training(dataset, tmp_path, monkeypatch) -> None:
-    delete = Location.delete
+    delete = Location.delete_own
 
-    def away(place: Location) -> None:
+    def away(place: Location, names: re.Pattern[str]) -> None:
         if place.name.startswith("step-"):
             raise StoreAway("s3://b/x: the store failed")
-        delete(place)
+        delete(place, names)
 
     work = training(dataset, tmp_path, epochs=3, keep_best=2, average_best=False)
     instant(work, [1.0, 2.0, 3.0])
     with monkeypatch.context() as patch:
-        patch.setattr(Location, "delete", away)
+        patch.setattr(Location, "delete_own", away)
         assert work.run().finished == "epochs"
     steps = work.steps_per_epoch
     assert kept(tmp_path) == [steps, 2 * steps, 3 * steps]
