@@ -92,6 +92,7 @@ READERS: dict[str, Callable[[Path, bytes], object]] = {
 }
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", READERS)
 def test_reading_grows_with_what_is_read(tmp_path, name) -> None:
     worst: tuple[float, bytes] = (0.0, b"")

@@ -26,6 +26,8 @@ from nmt.translation.finalize import Verdict
 from nmt.translation.metrics import Metrics
 from nmt.vocabulary.words import build_words
 
+pytestmark = pytest.mark.system  # whole jobs, each done several times
+
 INFO = {"direction": {"source": "en", "target": "de"}, "validation": {}}
 ODD = [
     *(b"", b"  ", b"\xffbroken", b"word " * 200, b"\xe2\x82", b"<b>&amp;</b>"),
@@ -205,7 +207,6 @@ class Mortal(Tasks):
         return super().submit_parts(parts, function, *arguments)
 
 
-@pytest.mark.system
 def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, monkeypatch) -> None:
     """Steps: 3 groups hashed, 64 partitions looked into, decoding, 64 looked up, 3 written."""
     monkeypatch.setattr("nmt.translation.cache.job._GROUP", 256)

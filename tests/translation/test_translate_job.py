@@ -93,6 +93,7 @@ def written(night: Night) -> list[str]:
     return [text for column in columns for text in column.to_pylist()]
 
 
+@pytest.mark.system
 def test_an_input_that_changes_under_the_job_is_never_in_a_manifest(night) -> None:
     """Replaced by as many rows; put back; and taken as it is."""
     before = given(night)
@@ -119,6 +120,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+@pytest.mark.system
 def test_a_job_that_slept_writes_nothing_over_the_one_that_took_over(night, monkeypatch) -> None:
     """Paused before its report, and before its manifest; the other finishes and leaves."""
     output = night.folder / "out"
