@@ -207,7 +207,5 @@ def readable(location: Location) -> Iterator[None]:
             raise UnusableInput(
                 f"{location}: damaged or cut off ({reason}); fetch it again"
             ) from None
-        except (RuntimeError, NotImplementedError) as e:
-            if "password" in str(e) or isinstance(e, NotImplementedError):
-                raise UnusableInput(f"{location}: cannot be unpacked ({e})") from None
-            raise
+        except NotImplementedError as e:
+            raise UnusableInput(f"{location}: cannot be unpacked ({e})") from None

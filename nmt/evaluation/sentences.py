@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
@@ -21,18 +22,6 @@ from nmt.tables.values import json_values
 from nmt.text_limits import MOST_CHARACTERS, excess
 
 _ID = "id"
-_STRINGS = pa.list_(pa.string())
-_COLUMNS = {
-    "source": pa.string(),
-    "translation": pa.string(),
-    "score": pa.float64(),
-    "source_tokens": _STRINGS,
-    "target_tokens": _STRINGS,
-    "attention_entropy": pa.float64(),
-    "coverage": pa.float64(),
-    "flags": _STRINGS,
-}
-_NULLABLE = ("attention_entropy", "coverage")
 _REMEDY = "translate again"
 
 
@@ -184,7 +173,7 @@ def read_translations(
     """
     table = read_table(location, columns, entry)
     for name in table.column_names:
-        if name in _COLUMNS and (problem := _problem(table.column(name), name)):
+        if name in COLUMNS and (problem := _problem(table.column(name), name)):
             raise UnusableInput(f"{location}: damaged (column '{name}' {problem}); {_REMEDY}")
     return table
 
@@ -211,10 +200,10 @@ def _explained(location: Location) -> Iterator[None]:
 
 def _problem(column: pa.ChunkedArray, name: str) -> str | None:
     """What is wrong with a column that a translation job has made."""
-    if column.type != _COLUMNS[name]:
-        return f"holds {column.type}, not {_COLUMNS[name]}"
-    nulls = 0 if name in _NULLABLE else column.null_count
-    if column.type == _STRINGS:
+    if column.type != COLUMNS[name]:
+        return f"holds {column.type}, not {COLUMNS[name]}"
+    nulls = 0 if name in NULLABLE else column.null_count
+    if column.type == STRINGS:
         nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
     return f"has {nulls:,} nulls" if nulls else None
 
@@ -239,7 +228,7 @@ def read_sentences(
     for part in parts:
         if chosen is not None and not np.isin(chosen, np.asarray(part.rows)).any():
             continue
-        columns = {_ID, *_COLUMNS, *([references.column] if references.column else []), *others}
+        columns = {_ID, *COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")
         table = read_translations(file, list(columns), part.entry)
         if table.num_rows != len(part.rows):
@@ -258,7 +247,7 @@ def read_sentences(
         else:
             found = [[stream[row] for stream in references.streams] for row in numbers]
         found = [[references.usable(text) for text in texts] for texts in found]
-        values = [table.column(name).to_pylist() for name in _COLUMNS]
+        values = [table.column(name).to_pylist() for name in COLUMNS]
         ids = json_values(table.column(_ID))
         more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))
         more = more or [()] * len(numbers)

@@ -60,7 +60,9 @@ def exchange_at(location: Location) -> Exchange:
     return _SettledExchange(location)
 
 
-class _LocalExchange:
+class _PlainExchange:
+    """An object whose version is what stands in it."""
+
     def __init__(self, location: Location) -> None:
         self._location = location
 
@@ -68,6 +70,8 @@ class _LocalExchange:
         data = _read(self._location)
         return data, data
 
+
+class _LocalExchange(_PlainExchange):
     def replace(self, data: bytes, version: Any) -> bool:
         with self._locked():
             if _read(self._location) != version:
@@ -121,14 +125,7 @@ def _lock(handle: int, path: Path) -> None:
         time.sleep(_LOCK_PAUSE)
 
 
-class _SettledExchange:
-    def __init__(self, location: Location) -> None:
-        self._location = location
-
-    def read(self) -> tuple[bytes | None, Any]:
-        data = _read(self._location)
-        return data, data
-
+class _SettledExchange(_PlainExchange):
     def replace(self, data: bytes, version: Any) -> bool:
         if _read(self._location) != version:
             return False

@@ -10,25 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.evaluation.alignment import format_pharaoh
+from nmt.evaluation.columns import NULLABLE, RESULTS, STRINGS
 from nmt.evaluation.measures import Measures, count_words, repeats, spelled, unknown
 from nmt.inference.source_flags import SOURCE_FLAGS, source_flags
 from nmt.inference.translation import Translation
 
-_STRINGS = pa.list_(pa.string())
 _ALTERNATIVES = pa.list_(
     pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
 )
-# Columns of OUT's translations/, in their order.
-_SHOWN = {
-    "translation": pa.string(),
-    "score": pa.float64(),
-    "source_tokens": _STRINGS,
-    "target_tokens": _STRINGS,
-    "attention_entropy": pa.float64(),
-    "coverage": pa.float64(),
-    "flags": _STRINGS,
-}
-_NULLABLE = ("attention_entropy", "coverage")
 # What the report needs besides.
 _MEASURED = {"unknown": pa.int32(), "target_words": pa.int32(), "looping": pa.bool_()}
 
@@ -46,13 +35,13 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
         more["alternatives"] = _ALTERNATIVES
     if alignments:
         more["alignment"] = pa.string()
-    return pa.schema({**_SHOWN, **more, **_MEASURED})
+    return pa.schema({**RESULTS, **more, **_MEASURED})
 
 
 def stored_schema(n_best: int, alignments: bool) -> pa.Schema:
     """The same, as it must be where results are read back: no null where `tabulate` makes none."""
     schema = result_schema(n_best, alignments)
-    return pa.schema([field.with_nullable(field.name in _NULLABLE) for field in schema])
+    return pa.schema([field.with_nullable(field.name in NULLABLE) for field in schema])
 
 
 def tabulate(results: Sequence[Translation], schema: pa.Schema) -> pa.Table:
@@ -92,12 +81,12 @@ def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:
         for own, source in zip(results.column("flags").to_pylist(), sources, strict=True)
     ]
     place = results.column_names.index("flags")
-    return results.set_column(place, results.schema.field(place), pa.array(flags, _STRINGS))
+    return results.set_column(place, results.schema.field(place), pa.array(flags, STRINGS))
 
 
 def shown(results: pa.Table) -> dict[str, pa.ChunkedArray]:
     """The columns that stand in translations/ after the source."""
-    names = [*_SHOWN, *(["alternatives"] if "alternatives" in results.column_names else [])]
+    names = [*RESULTS, *(["alternatives"] if "alternatives" in results.column_names else [])]
     return {name: results.column(name) for name in names}
 
 

@@ -9,34 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.inference.source_flags import SOURCE_FLAGS
 from nmt.tables.values import is_scalar
 
 # What the contract says of columns; see "What a run leaves behind" in the README. An id has the
 # type of the input's ids.
-_STRINGS = pa.list_(pa.string())
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
-    "translations": {
-        "id": None,
-        "source": pa.string(),
-        "translation": pa.string(),
-        "score": pa.float64(),
-        "source_tokens": _STRINGS,
-        "target_tokens": _STRINGS,
-        "attention_entropy": pa.float64(),
-        "coverage": pa.float64(),
-        "flags": _STRINGS,
-    },
+    "translations": {"id": None, **COLUMNS},
     "rejected": {"id": None, "reason": pa.string(), "source": pa.string()},
     "alignments": {"id": None, "alignment": pa.string()},
 }
 _ALTERNATIVES = "alternatives"  # a column of translations with search.n_best
 FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", *SOURCE_FLAGS})
-_NULLABLE = {
-    ("translations", "attention_entropy"),
-    ("translations", "coverage"),
-    ("rejected", "source"),
-}
+_NULLABLE = {("rejected", "source"), *(("translations", name) for name in NULLABLE)}
 _BOUNDS = {"score": (-np.inf, 0.0), "attention_entropy": (0.0, np.inf), "coverage": (0.0, 1.0)}
 _SLACK = 1e-6  # what rounding may do to a bound
 _PHARAOH = r"^(\d+-\d+( \d+-\d+)*)?$"
@@ -78,7 +64,7 @@ def value_problems(table: pa.Table) -> Iterator[str]:
         table: has some of the columns of ``translations/`` and ``alignments/``.
     """
     yield from _numbers(table)
-    if _is(table, "flags", _STRINGS):
+    if _is(table, "flags", STRINGS):
         yield from _flags(table)
     if _is(table, "alignment", pa.string()):
         links = table.column("alignment")

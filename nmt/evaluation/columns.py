@@ -1,0 +1,21 @@
+"""The columns of ``OUT/translations/`` besides the id and those of the input, in their order.
+
+See "What a run leaves behind" in the README.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+STRINGS = pa.list_(pa.string())
+RESULTS = {
+    "translation": pa.string(),
+    "score": pa.float64(),
+    "source_tokens": STRINGS,
+    "target_tokens": STRINGS,
+    "attention_entropy": pa.float64(),
+    "coverage": pa.float64(),
+    "flags": STRINGS,
+}
+COLUMNS = {"source": pa.string(), **RESULTS}
+NULLABLE = frozenset({"attention_entropy", "coverage"})
