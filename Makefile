@@ -40,15 +40,12 @@ define make_venv
 endef
 
 demo: setup
-	@$(BIN)/python jobs/prepare.py --demo 60000 --vocab-size 3000 --output $(DEMO)/dataset
-	@$(BIN)/python jobs/train.py --data $(DEMO)/dataset --output $(DEMO)/run --config docs/demo.yaml
-	@$(BIN)/python jobs/translate.py --model $(DEMO)/run/model --input $(DEMO)/dataset/test \
-		--output $(DEMO)/translations --reference-column target --alignment-column alignment
+	@$(BIN)/nmt demo --output $(DEMO)
 
 # With the demo's model and the settings of its training; makes them first where they are not there.
 bench: setup
 	@test -f $(DEMO)/run/model/model.json || $(MAKE) demo
-	@$(BIN)/python jobs/benchmark.py --model $(DEMO)/run/model --data $(DEMO)/dataset \
+	@$(BIN)/nmt benchmark --model $(DEMO)/run/model --data $(DEMO)/dataset \
 		--output $(DEMO)/benchmark.json
 
 # When a process of the tests crashes, the run ends: xdist would start another and then hang.

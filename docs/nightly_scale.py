@@ -1,6 +1,6 @@
-"""Two nights with a translation memory: a large corpus, and the same with a few new sentences.
+"""Two nights with a cache: a large corpus, and the same with a few new sentences.
 
-Makes demo sentences of the built-in grammar, translates them with jobs/translate.py --memory,
+Makes demo sentences of the built-in grammar, translates them with jobs/translate.py --cache,
 exchanges a share of the lines for new ones, and translates again. Prints of each night its time,
 rows a second, the memory of driver, actors and tasks, and what was decoded, reused and repeated;
 and the ratio of the times. What a job of a few rows takes is start-up, and subtracted.
@@ -89,8 +89,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     chosen = given.model or str(model(folder, given.minutes))
     options = ["--model", chosen, *options]
-    few = night(folder, "startup", sources(4, _FEW), [*options, "--memory", str(folder / "few")])
-    options += ["--memory", str(folder / "memory")]
+    few = night(folder, "startup", sources(4, _FEW), [*options, "--cache", str(folder / "few")])
+    options += ["--cache", str(folder / "memory")]
     lines = sources(2, given.rows)
     first = night(folder, "first", lines, options)
     random = Random(1)

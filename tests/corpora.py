@@ -60,10 +60,15 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> Location:
 def make(folder: Path, settings: dict[str, Any] | None = None, **request: Any) -> Dataset:
     """Prepare a corpus into a folder; ``settings`` are those of the group data.
 
+    ``valid`` and ``test`` are pairs of files.
     Vocabularies are too small for 256 bytes, unless a test wants these.
     """
     small = {"vocab_size": 200, "byte_fallback": False}
     chosen = DataSettings.model_validate({**small, **(settings or {})})
+    for split in ("valid", "test"):
+        if split in request:
+            sides = (f"{split}_source", f"{split}_target")
+            request |= zip(sides, request.pop(split), strict=True)
     return prepare(PrepareRequest(Location(folder), chosen, **request))
 
 

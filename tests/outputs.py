@@ -75,13 +75,13 @@ def translate(
         model: the MODEL folder.
         name: the input.
         output: OUT.
-        tasks: does the steps of a job with a memory.
+        tasks: does the steps of a job with a cache.
         interrupt: called after each piece of decoding with its number; may raise.
         options: of the request; other than there, two heatmaps are drawn unless asked otherwise.
     """
     options = {"search": SEARCH, "heatmaps": 2, **options}
-    if "memory" in options:
-        options["memory"] = Location(options["memory"])
+    if "cache" in options:
+        options["cache"] = Location(options["cache"])
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
     info = bundle.check_all(request.models)
     corpus = inspect(request.input, request.text_column, request.id_column)
@@ -91,7 +91,7 @@ def translate(
     work = replace(work_of(request, job, corpus), generation=out.generation)
     done = out.committed(corpus.units())
     waiting = [unit for unit in corpus.units() if unit.number not in done]
-    if request.memory is None:
+    if request.cache is None:
         translator = loaded(work)
         for unit in waiting:
             translate_unit(unit, work, translator, out)
@@ -107,7 +107,7 @@ def translate(
                 yield number, translate_missing(item, plan, translator)
             interrupt(number)
 
-    plan, screen = make_plan(request.memory, work, info, job)
+    plan, screen = make_plan(request.cache, work, info, job)
     numbers = frozenset(unit.number for unit in waiting)
     translate_units(plan, screen, corpus.units(), numbers, tasks or Tasks(None), pool)
     return close(request, info, corpus, references, out, job, 1.0)

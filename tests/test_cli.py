@@ -4,15 +4,22 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from nmt import cli
+from nmt.cli import application
+from nmt.cli.command import command, parse_range
+from nmt.cluster.connection import Address
 from nmt.configuration import resolve
 from nmt.errors import JobFailed, UnusableInput
+from nmt.options import FromSettings, Option
 from nmt.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -85,53 +92,61 @@ def test_unusable_arguments_are_one_line_and_status_2(tmp_path) -> None:
     assert "--max-minutes" in complaint(job("train", *given, "--max-minutes", "soon"))
 
 
-# The rest in this process, with a job of its own: what counts is nmt.cli. -------------------
+# The rest in this process, with a job of its own: what counts is nmt.cli -------------------
 
 
-def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, dict]:
-    """Run a job called ``train`` with some options; exit status, message, what it was given."""
-    seen: dict = {}
+@dataclass(frozen=True)
+class SmallRequest:
+    """The request of a job called ``train``."""
 
-    def train(
-        data: str = typer.Option(...),
-        output: str = typer.Option(...),
-        max_minutes: float | None = None,
-        beam_size: int = 1,
-        references: list[str] | None = None,
-        workers: str = "1",
-        use_gpu: bool | None = typer.Option(None, "--use-gpu/--no-use-gpu"),
-        dry_run: bool = typer.Option(False, "--dry-run"),
-        config: cli.Config = None,
-        assignments: cli.Assignments = None,
-        address: cli.Address = None,
-    ) -> None:
-        seen.update(locals())
-        if data == "bad":
+    data: Annotated[str, Option("")]
+    output: Annotated[str, Option("")]
+    settings: Annotated[Settings, FromSettings(options=("search.beam_size",), preset=True)]
+    max_minutes: Annotated[float | None, Option("")] = None
+    references: Annotated[tuple[str, ...], Option("")] = ()
+    workers: Annotated[str, Option("")] = "1"
+    use_gpu: Annotated[bool | None, Option("", name="--use-gpu/--no-use-gpu")] = None
+    dry_run: Annotated[bool, Option("")] = False
+    address: Address = None
+
+
+def application_of(job: Callable[[SmallRequest], None]) -> typer.Typer:
+    app = typer.Typer()
+    app.command("train")(command(SmallRequest, job))
+    app.command("other")(lambda: None)  # a single one would have no name
+    return app
+
+
+def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, SmallRequest | None]:
+    """Run a job called ``train`` with some options; exit status, message, its request."""
+    requests: list[SmallRequest] = []
+
+    def train(request: SmallRequest) -> None:
+        requests.append(request)
+        if request.data == "bad":
             raise UnusableInput("bad: give other data")
-        if data.startswith("odd"):
-            raise UnusableInput(f"{data}: give other data")
-        if data == "failed":
+        if request.data.startswith("odd"):
+            raise UnusableInput(f"{request.data}: give other data")
+        if request.data == "failed":
             raise JobFailed("the disk is gone")
-        if data == "stop":
+        if request.data == "stop":
             raise KeyboardInterrupt
-        if data == "gate":
+        if request.data == "gate":
             raise typer.Exit(3)
+        if request.data == "broken":
+            raise ValueError("first \x1b[2J\nerror: forged")
 
-    saved = sys.argv
-    sys.argv = ["train.py", *options]
     runner = CliRunner(env={"NMT_CONFIG": "", "RAY_ADDRESS": "", **(env or {})})
     with runner.isolation() as (_, error, *_):
         try:
-            cli.run(train)
+            application.run(application_of(train), ["train", *options])
             status = 0
         except SystemExit as end:
             status = int(end.code or 0)
         finally:
-            sys.argv = saved
             sys.stderr.flush()
         message = error.getvalue().decode()
-    seen.pop("seen", None)
-    return status, message, seen
+    return status, message, requests[0] if requests else None
 
 
 def write(path: Path, content: str) -> str:
@@ -146,19 +161,19 @@ def test_options_come_from_the_settings_file(tmp_path) -> None:
         "output: o\nprepare: {pairs: p}\n",
     )
     for options, env in ((["--config", name], {}), ([], {"NMT_CONFIG": name})):
-        status, _, seen = run(*options, env=env)
+        status, _, request = run(*options, env=env)
         assert status == 0
-        assert (seen["data"], seen["output"], seen["max_minutes"]) == ("d", "o", 2.5)
-        assert seen["references"] == ["x", "y"]
-        assert cli.read_config(seen["config"])["training"] == {"epochs": 3}
-    status, _, seen = run("--data", "other", env={"NMT_CONFIG": name})
-    assert (seen["data"], seen["output"]) == ("other", "o")  # the command line wins
+        assert (request.data, request.output, request.max_minutes) == ("d", "o", 2.5)
+        assert request.references == ("x", "y")
+        assert request.settings.training.epochs == 3
+    status, _, request = run("--data", "other", env={"NMT_CONFIG": name})
+    assert (request.data, request.output) == ("other", "o")  # the command line wins
 
 
 def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
     for key in ("max-minutes", "max_minutes"):
         name = write(tmp_path / "c.yaml", f"\ufefftrain: {{data: d, output: o, {key}: 7}}\n")
-        assert run("--config", name)[2].get("max_minutes") == 7
+        assert run("--config", name)[2].max_minutes == 7
 
 
 @pytest.mark.parametrize(
@@ -170,24 +185,24 @@ def test_a_settings_file_with_underscores_or_dashes(tmp_path) -> None:
         ("workers: 1_000", "workers", "1_000"),
         ("workers: 1.10", "workers", "1.10"),
         ("workers: True", "workers", "True"),
-        ("references: [1, 2026-11-22]", "references", ["1", "2026-11-22"]),
-        ("references: one", "references", ["one"]),
+        ("references: [1, 2026-11-22]", "references", ("1", "2026-11-22")),
+        ("references: one", "references", ("one",)),
         ("use_gpu: no", "use_gpu", False),
         ("use-gpu: true", "use_gpu", True),
         ("use_gpu: null", "use_gpu", None),
         ("dry_run: true", "dry_run", True),
         ("dry-run: false", "dry_run", False),
-        ("beam_size: 5", "beam_size", 5),
+        ("beam_size: 5", "settings.search.beam_size", 5),
         ("max_minutes: 0.1", "max_minutes", 0.1),
         ("max_minutes: 7", "max_minutes", 7.0),
     ],
 )
 def test_values_of_the_settings_file_are_as_if_typed(tmp_path, content, name, value) -> None:
     file = write(tmp_path / "c.yaml", f"train: {{data: d, output: o}}\n{content}\n")
-    status, error, seen = run("--config", file)
+    status, error, request = run("--config", file)
     assert status == 0, error
-    assert seen[name] == value
-    assert type(seen[name]) is type(value)
+    assert attrgetter(name)(request) == value
+    assert type(attrgetter(name)(request)) is type(value)
 
 
 def test_a_number_that_does_not_fit_is_refused_not_cut(tmp_path) -> None:
@@ -214,12 +229,11 @@ def test_a_number_that_is_none_is_refused(tmp_path, value) -> None:
 def test_an_option_may_have_the_name_of_a_group(tmp_path) -> None:
     """`data` is a group of settings, and an option of jobs/train.py."""
     file = write(tmp_path / "c.yaml", "data: /path\noutput: o\nsearch:\n")
-    status, _, seen = run("--config", file)
-    assert (status, seen["data"]) == (0, "/path")
-    assert resolve(config=cli.read_config(file)) == Settings()
+    status, _, request = run("--config", file)
+    assert (status, request.data, request.settings) == (0, "/path", Settings())
     file = write(tmp_path / "c.yaml", "data: {seed: 3}\ntrain: {data: d, output: o}\n")
-    assert run("--config", file)[2]["data"] == "d"
-    assert resolve(config=cli.read_config(file)).data.seed == 3
+    request = run("--config", file)[2]
+    assert (request.data, request.settings.data.seed) == ("d", 3)
 
 
 @pytest.mark.parametrize(
@@ -293,16 +307,10 @@ def test_a_message_shows_names_as_they_are(name) -> None:
     assert (status, error) == (2, f"error: {shown}: give other data\n")
 
 
-def test_a_fault_of_the_program_is_shown_whole_and_forges_nothing(capsys, monkeypatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["broken"])
-
-    def broken() -> None:
-        raise ValueError("first \x1b[2J\nerror: forged")
-
-    with pytest.raises(SystemExit) as ended:
-        cli.run(broken)
-    assert ended.value.code == 1
-    lines = capsys.readouterr().err.splitlines()
+def test_a_fault_of_the_program_is_shown_whole_and_forges_nothing() -> None:
+    status, error, _ = run("--data", "broken", "--output", "o")
+    lines = error.splitlines()
+    assert status == 1
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == r"ValueError: first \x1b[2J\nerror: forged"
     assert any(line.strip().startswith("raise ValueError") for line in lines)
@@ -320,21 +328,21 @@ def test_an_option_that_is_not_utf8_is_refused_and_shown() -> None:
 
 def test_the_cluster_is_named_by_option_or_environment() -> None:
     given = "--data", "d", "--output", "o"
-    assert run(*given)[2]["address"] in (None, "")
-    assert run(*given, env={"RAY_ADDRESS": "ray:1"})[2]["address"] == "ray:1"
-    assert run(*given, "--address", "ray:2", env={"RAY_ADDRESS": "ray:1"})[2]["address"] == "ray:2"
+    assert run(*given)[2].address in (None, "")
+    assert run(*given, env={"RAY_ADDRESS": "ray:1"})[2].address == "ray:1"
+    assert run(*given, "--address", "ray:2", env={"RAY_ADDRESS": "ray:1"})[2].address == "ray:2"
 
 
 def test_ranges() -> None:
-    assert cli.parse_range("3") == (3, 3)
-    assert cli.parse_range("1:4") == (1, 4)
+    assert parse_range("3") == (3, 3)
+    assert parse_range("1:4") == (1, 4)
     for text in ("", "0", "4:1", "1:2:3", "x", "-1", "1:"):
         with pytest.raises(UnusableInput, match="write N or MIN:MAX"):
-            cli.parse_range(text)
+            parse_range(text)
 
 
 def test_importing_the_package_loads_neither_tensorflow_nor_ray() -> None:
-    code = "import sys, json, nmt.cli; print(json.dumps(list(sys.modules)))"
+    code = "import sys, json, nmt.cli.application; print(json.dumps(list(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
@@ -343,8 +351,9 @@ def test_importing_the_package_loads_neither_tensorflow_nor_ray() -> None:
 
 def test_a_process_ends_with_its_status_after_all_it_had_registered() -> None:
     script = """
-import atexit
-from nmt import cli
+import atexit, sys
+import typer
+from nmt.cli import application
 from nmt.errors import JobFailed
 
 atexit.register(print, "registered", end="")
@@ -354,12 +363,15 @@ class Native:
         print("destructor")
 
 native = Native()
+app = typer.Typer()
 
+@app.command()
 def job() -> None:
     print("printed")
     raise JobFailed("it failed")
 
-cli.main(job)
+application.application = lambda: app
+application.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1

@@ -51,7 +51,7 @@ def test_an_output_tells_nothing_of_who_made_it(saved_models, home: Path) -> Non
     for number, model in enumerate(models):
         out = home / f"out{number}"
         search = SearchSettings(dictionary=str(home / "words.txt"))
-        more = {"baseline": Location(home / "out0"), "memory": home / "memory"}
+        more = {"baseline": Location(home / "out0"), "cache": home / "cache"}
         translate(
             model, home / "in.txt", out, references=(str(home / "ref.txt"),), search=search,
             alignments=True, **(more if number else {}),

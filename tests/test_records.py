@@ -151,10 +151,10 @@ def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path,
     CheckpointStore(Location(run), 2, print).keep(
         5, lambda folder: (folder / "state").write_text("x") and None
     )
-    memory = place / "memory"
-    memory.mkdir()
-    open_generation(Location(memory), WHAT)
-    name = next(path.name for path in memory.iterdir())
+    cache = place / "cache"
+    cache.mkdir()
+    open_generation(Location(cache), WHAT)
+    name = next(path.name for path in cache.iterdir())
     (place / "units").mkdir()
     (place / "units/00000.attempts").write_text('{"begun": 1, "spans": {"0-5": 1}}')
     words = next((out / "report/heatmaps").glob("words-*.json")).name
@@ -170,7 +170,7 @@ def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path,
         "progress": (run, "status.json", read_progress),
         "metrics": (run, "metrics.jsonl", read_metrics),
         "checkpoint": (run, "checkpoint_0000005/checkpoint.json", read_checkpoint),
-        "generation": (memory, f"{name}/generation.json", read_generation),
+        "generation": (cache, f"{name}/generation.json", read_generation),
     }
 
 

@@ -78,7 +78,7 @@ def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
     ("sources", "message"),
     [
         ({"preset": "smal"}, "did you mean 'small'?"),
-        ({"preset": "zzz"}, "choose from base, book, small"),
+        ({"preset": "zzz"}, "choose from base, book, demo, small"),
         ({"assignments": ["model.atention=none"]}, "did you mean 'attention'?"),
         ({"assignments": ["training.epoch=4"]}, "did you mean 'epochs'?"),
         ({"assignments": ["trainin.epochs=4"]}, "did you mean 'training'?"),

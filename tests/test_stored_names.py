@@ -304,21 +304,21 @@ def test_what_a_finished_output_says_besides_its_tables_is_compared(
 
 
 def test_links_that_lead_in_a_circle_are_not_followed(night: Path, tmp_path: Path) -> None:
-    for folder in (night / "report", tmp_path / "memory", tmp_path / "run"):
+    for folder in (night / "report", tmp_path / "cache", tmp_path / "run"):
         folder.mkdir(exist_ok=True)
         (folder / "one").symlink_to(".")
         (folder / "two").symlink_to(".")
     assert len(Location(tmp_path / "run").files(recursive=True)) == 2
-    with pytest.raises(UnusableInput, match="no translation memory"):
-        generations(Location(tmp_path / "memory"))
+    with pytest.raises(UnusableInput, match="no cache"):
+        generations(Location(tmp_path / "cache"))
 
 
 def test_a_memory_is_measured_without_what_it_links_to(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/big.parquet").write_bytes(bytes(100_000))
-    own = open_generation(Location(tmp_path / "memory"), SETTINGS)
+    own = open_generation(Location(tmp_path / "cache"), SETTINGS)
     (Path(own.location.uri) / "017").symlink_to(tmp_path / "other")
-    (found,) = generations(Location(tmp_path / "memory"))
+    (found,) = generations(Location(tmp_path / "cache"))
     assert (found.files, found.bytes) == (0, 0)
     found.delete()
     assert (tmp_path / "other/big.parquet").exists()
@@ -336,12 +336,12 @@ def test_only_our_own_files_are_removed(saved_models, tmp_path: Path, monkeypatc
         patch.setattr("nmt.corpus.prepare.record", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(request)
-    run, memory = Location(tmp_path / "run"), Location(tmp_path / "memory")
+    run, cache = Location(tmp_path / "run"), Location(tmp_path / "cache")
     store = CheckpointStore(run, 1, lambda line: None)
     store.keep(1, lambda folder: (folder / "progress.json").write_text("{}"))
     (tmp_path / "in.txt").write_text("A dog sleeps.\n")
     translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out")
-    generation = open_generation(memory, SETTINGS).location
+    generation = open_generation(cache, SETTINGS).location
     theirs = [
         *(data / "train/thesis.tex", data / "rejected/letters/a.txt"),
         *(run / "checkpoint_0000001/notes.txt", generation / "notes/mine.parquet"),
@@ -352,7 +352,7 @@ def test_only_our_own_files_are_removed(saved_models, tmp_path: Path, monkeypatc
     prepare(request)
     store.keep(2, lambda folder: (folder / "progress.json").write_text("{}"))
     translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out", overwrite=True, heatmaps=1)
-    (found,) = generations(memory)
+    (found,) = generations(cache)
     found.delete()
     assert [file.read_text() for file in theirs] == ["theirs"] * len(theirs)
     assert not (run / "checkpoint_0000001/progress.json").exists()
@@ -460,35 +460,35 @@ def test_an_overwritten_output_takes_nothing_along_through_a_link(
 
 
 def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
-    memory = Location(tmp_path)
-    own = open_generation(memory, {"model_id": "x", "search": {"beam_size": 1}})
+    cache = Location(tmp_path)
+    own = open_generation(cache, {"model_id": "x", "search": {"beam_size": 1}})
     description = (own.location / "generation.json").read_text()
     for name in ("theirs", "0" * 32):
-        (memory / name / "generation.json").write_text(description)
-    assert [g.location.name for g in generations(memory)] == [own.location.name]
+        (cache / name / "generation.json").write_text(description)
+    assert [g.location.name for g in generations(cache)] == [own.location.name]
 
 
 def test_a_memory_with_other_translations_is_set_aside(tmp_path: Path) -> None:
-    memory = open_generation(Location(tmp_path), SETTINGS)
+    cache = open_generation(Location(tmp_path), SETTINGS)
     schema = pa.schema([("translation", pa.string())])
     keys = keys_of(["one", "two"])
-    file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
-    assert memory.read(3, schema, "run")[0].num_rows == 2
+    file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
+    assert cache.read(3, schema, "run")[0].num_rows == 2
     pq.write_table(pa.table({"key": keys, "translation": ["theirs", "theirs"]}), file.uri)
-    assert memory.read(3, schema, "run")[0].num_rows == 0
-    assert len(memory.damaged()) == 1
+    assert cache.read(3, schema, "run")[0].num_rows == 0
+    assert len(cache.damaged()) == 1
 
 
 def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
     """A file is named by its keys; under another name it holds other sentences' translations."""
-    memory = open_generation(Location(tmp_path), {"model_id": "x", "search": {"beam_size": 1}})
+    cache = open_generation(Location(tmp_path), {"model_id": "x", "search": {"beam_size": 1}})
     keys = keys_of(["one", "two"])
-    file = memory.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
-    assert memory.keys(3).to_pylist() == keys.to_pylist()
+    file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
+    assert cache.keys(3).to_pylist() == keys.to_pylist()
     name = file.name.replace(digest_of(keys), digest_of(keys_of(["three"])))
     os.rename(file.uri, Path(file.uri).with_name(name))
-    assert memory.keys(3).to_pylist() == []
-    assert len(memory.damaged()) == 1
+    assert cache.keys(3).to_pylist() == []
+    assert len(cache.damaged()) == 1
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:

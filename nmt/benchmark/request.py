@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from nmt import bundle, records
 from nmt.benchmark.plan import Plan
+from nmt.cluster.connection import Address
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
+from nmt.options import FromSettings, Option
 from nmt.settings import ModelSettings, Settings, check_search, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
@@ -19,37 +21,54 @@ from nmt.yaml_text import read_yaml
 
 @dataclass(frozen=True)
 class BenchmarkRequest:
-    """What `jobs/benchmark.py` was asked for.
+    """What a benchmark is asked for; ``nmt benchmark --help`` shows it.
 
-    Attributes:
-        settings: architecture and training of the measured steps, and the search.
-        origin: where the settings of the training come from, in words.
-        data: the DATASET; None is the built-in grammar.
-        model: the MODEL whose decoding is measured; None leaves decoding out.
-        output: the file that the report will be written to, if any.
-        workers: workers that measure at the same time.
-        use_gpu: whether each of them has a GPU.
-        steps: updates that are timed.
-        sentences: sentences that are translated.
-        beams: beam sizes, small to large.
-        batch_size: sentences decoded together.
-        plan: size of a corpus whose time is estimated.
-        address: the Ray cluster to join.
+    `settings` are architecture and training of the measured steps, and the search; `origin` says
+    in words where those of the training come from.
     """
 
-    settings: Settings
+    settings: Annotated[Settings, FromSettings(preset=True)]
     origin: str = "the defaults"
-    data: Location | None = None
-    model: Location | None = None
-    output: Location | None = None
-    workers: int = 1
-    use_gpu: bool = False
-    steps: int = 100
-    sentences: int = 1000
-    beams: tuple[int, ...] = (1, 5)
-    batch_size: int = 64
-    plan: Plan | None = None
-    address: str | None = None
+    model: Annotated[
+        Location | None,
+        Option(
+            "Measure decoding with it, and training of its architecture with the settings of its "
+            "RUN.",
+            "MODEL",
+            default="training of the preset alone",
+        ),
+    ] = None
+    data: Annotated[
+        Location | None,
+        Option(
+            "Train on it, and translate its test split.",
+            "DATASET",
+            default="the built-in grammar",
+        ),
+    ] = None
+    output: Annotated[
+        Location | None, Option("Write all measurements to this file.", "FILE.json")
+    ] = None
+    workers: Annotated[int, Option("Workers that measure at the same time.", least=1)] = 1
+    use_gpu: Annotated[
+        bool, Option("Measure on GPUs, one per worker.", name="--use-gpu/--no-use-gpu")
+    ] = False
+    steps: Annotated[int, Option("Training steps that are timed.", least=1)] = 100
+    sentences: Annotated[int, Option("Sentences that are translated.", least=1)] = 1000
+    beams: Annotated[
+        tuple[int, ...], Option("Beam size. Repeatable.", name="--beam-size", least=1)
+    ] = (1, 5)
+    batch_size: Annotated[int, Option("Sentences decoded together.", least=1)] = 64
+    plan: Annotated[
+        Plan | None,
+        Option(
+            "Also estimate time and workers, or GPUs, for a corpus of so many rows of so many "
+            "target tokens.",
+            "ROWS,TOKENS",
+            parse=Plan.parse,
+        ),
+    ] = None
+    address: Address = None
 
 
 def measured_settings(

@@ -6,12 +6,13 @@ import logging
 import os
 import socket
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 from nmt.cluster import local
 from nmt.cluster.local import reason
 from nmt.console import say, silenced
 from nmt.errors import JobFailed, UnusableInput
+from nmt.options import Option
 from nmt.printable import without_secrets
 from nmt.storage.uri import is_plain_address
 
@@ -60,8 +61,8 @@ def is_own(address: str | None) -> bool:
     return address in (None, "", "local")
 
 
-def check_address(address: str | None) -> None:
-    """Check that the address of a cluster is a plain one.
+def check_address(address: str | None) -> str | None:
+    """The address of a cluster, if it is a plain one.
 
     Raises:
         UnusableInput: it has a user, a password or options: it is seen in ``ps`` and in messages.
@@ -72,6 +73,18 @@ def check_address(address: str | None) -> None:
             "without user, password and options; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the "
             "cluster asks for a token"
         )
+    return address
+
+
+Address = Annotated[
+    str | None,
+    Option(
+        "Ray cluster to join; without it the job starts a local Ray of its own.",
+        "HOST:PORT",
+        parse=check_address,
+        environment="RAY_ADDRESS",
+    ),
+]
 
 
 def connect(address: str | None, *, quiet: bool = True) -> Any:

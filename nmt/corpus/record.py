@@ -134,7 +134,7 @@ def _language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
 
 def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
     parts = []
-    given = [split for split in ("valid", "test") if getattr(request, split)]
+    given = [split for split in ("valid", "test") if request.split_files(split)]
     if given:
         parts.append(
             f"{' and '.join(given)} from given files; a training pair whose source stands in them "

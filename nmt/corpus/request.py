@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
+from nmt.options import FromSettings, Option
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
@@ -20,32 +22,67 @@ _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
 
 
+_OPTIONS = (
+    *("valid_fraction", "test_fraction", "tokenizer", "vocab_size", "joint_vocabulary"),
+    *("min_frequency", "lowercase", "max_length", "sample", "seed"),
+    *("source_language", "target_language"),
+)
+
+
 @dataclass(frozen=True)
 class PrepareRequest:
-    """The arguments of `jobs/prepare.py`.
+    """What a preparation is asked for; ``nmt prepare --help`` shows it.
 
-    Attributes:
-        output: the DATASET to make.
-        settings: cleaning, splitting, vocabulary; fields that were not set explicitly may be
-            filled from the inputs (languages, fractions).
-        pairs: a file with both sides; or else
-        sources, targets: line-aligned files; or else
-        demo: so many pairs of the built-in grammar.
-        valid, test: given files, (source, target).
-        address: a Ray cluster to join; None works in this process or on a local Ray.
-        distributed: True or False overrides the choice between the two (tests).
+    In `settings`, fields that were not set explicitly may be filled from the inputs (languages,
+    fractions). `distributed` overrides the choice between this process and Ray (tests).
     """
 
-    output: Location
-    settings: DataSettings = field(default_factory=DataSettings)
-    pairs: Location | None = None
-    sources: tuple[Location, ...] = ()
-    targets: tuple[Location, ...] = ()
-    demo: int | None = None
-    valid: tuple[Location, Location] | None = None
-    test: tuple[Location, Location] | None = None
-    address: str | None = None
+    output: Annotated[Location, Option("Folder or URI to write.", "DATASET")]
+    settings: Annotated[
+        DataSettings, FromSettings("data", tuple(f"data.{name}" for name in _OPTIONS))
+    ] = field(default_factory=DataSettings)
+    pairs: Annotated[
+        Location | None,
+        Option(
+            "File of source<TAB>target lines (.tsv .txt .zip .gz) or columns source, target "
+            "(.parquet).",
+            "FILE",
+        ),
+    ] = None
+    sources: Annotated[
+        tuple[Location, ...],
+        Option(
+            "Source text, a sentence per line, .gz or not. Repeatable.", "FILE", name="--source"
+        ),
+    ] = ()
+    targets: Annotated[
+        tuple[Location, ...],
+        Option("Its translation, line by line. Repeatable.", "FILE", name="--target"),
+    ] = ()
+    demo: Annotated[
+        int | None, Option("So many pairs of the built-in English–German grammar.", "N")
+    ] = None
+    valid_source: Annotated[
+        Location | None, Option("Validation set, instead of a fraction.", "FILE")
+    ] = None
+    valid_target: Annotated[Location | None, Option("Its translation.", "FILE")] = None
+    test_source: Annotated[Location | None, Option("Test set, instead of a fraction.", "FILE")] = (
+        None
+    )
+    test_target: Annotated[Location | None, Option("Its translation.", "FILE")] = None
+    address: Address = None
     distributed: bool | None = None
+
+    def split_files(self, split: str) -> tuple[Location, Location] | None:
+        """The files of the split ``valid`` or ``test``; None if it is drawn.
+
+        Raises:
+            UnusableInput: one side without the other.
+        """
+        source, target = getattr(self, f"{split}_source"), getattr(self, f"{split}_target")
+        if (source is None) != (target is None):
+            raise UnusableInput(f"give --{split}-source and --{split}-target together")
+        return None if source is None else (source, target)
 
 
 def resolve_settings(request: PrepareRequest) -> DataSettings:
@@ -56,7 +93,7 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
     """
     _check_inputs(request)
     settings = request.settings
-    given = {split: getattr(request, split) for split in ("valid", "test")}
+    given = {split: request.split_files(split) for split in ("valid", "test")}
     filled: dict[str, Any] = {}
     for split, files in given.items():
         name = f"{split}_fraction"
@@ -92,8 +129,8 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
         inputs["train"].append(open_pairs(request.pairs, longest))
     for source, target in zip(request.sources, request.targets, strict=True):
         inputs["train"].append(LineAligned(source, target, longest))
-    for split, files in (("valid", request.valid), ("test", request.test)):
-        if files:
+    for split in ("valid", "test"):
+        if files := request.split_files(split):
             inputs[split].append(LineAligned(*files, longest))
     return inputs
 

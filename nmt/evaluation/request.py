@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from nmt import records
 from nmt.configuration import nearest
@@ -14,6 +15,7 @@ from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
 from nmt.languages import UNDETERMINED
+from nmt.options import FromSettings, Option
 from nmt.storage.location import Location
 
 KIND = "evaluation"  # of the report.json
@@ -21,17 +23,34 @@ KIND = "evaluation"  # of the report.json
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """What the command line asked for; see ``jobs/evaluate.py --help``."""
+    """What an evaluation is asked for; ``nmt evaluate --help`` shows it."""
 
-    candidate: Location
-    output: Location
-    references: tuple[str, ...] = ()
-    reference_column: str | None = None
-    baseline: Location | None = None
-    gold_alignments: str | None = None
-    alignment_column: str | None = None
-    lowercase: bool = False
-    tokenize: str = "auto"
+    candidate: Annotated[Location, Option("Finished output of `nmt translate`.", "OUT")]
+    output: Annotated[Location, Option("Folder to write the report to.", "REPORT")]
+    references: Annotated[
+        tuple[str, ...], Option("References, line-aligned with OUT's input. Repeatable.", "FILE")
+    ] = ()
+    reference_column: Annotated[
+        str | None, Option("Or the column of OUT that holds the references.", "COLUMN")
+    ] = None
+    baseline: Annotated[
+        Location | None, Option("Output of another system for the same input.", "OUT2")
+    ] = None
+    gold_alignments: Annotated[
+        str | None,
+        Option(
+            "Word alignments (0-0 sure, 0?0 possible), line-aligned with OUT's input: AER. OUT "
+            "must be made with --alignments.",
+            "FILE",
+        ),
+    ] = None
+    alignment_column: Annotated[
+        str | None, Option("Or the column of OUT that holds them.", "COLUMN")
+    ] = None
+    lowercase: Annotated[bool, Option("Compare without case.")] = False
+    tokenize: Annotated[str, FromSettings("scoring.tokenize", options=("scoring.tokenize",))] = (
+        "auto"
+    )
 
 
 @dataclass(frozen=True)

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from nmt.cluster.connection import Address
+from nmt.options import FromSettings, Option
 from nmt.settings import Settings
 from nmt.storage.location import Location
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What the command line asked for.
+    """What a training is asked for; ``nmt train --help`` shows it."""
 
-    Attributes:
-        data: the DATASET.
-        output: the RUN to make or to continue.
-        settings: as resolved.
-        workers: least and most workers.
-        devices: replicas a worker.
-        use_gpu: whether the replicas are GPUs.
-        init_from: a MODEL to begin with.
-        max_failures: failed attempts after which the job gives up.
-        address: the Ray cluster to join.
-    """
-
-    data: Location
-    output: Location
-    settings: Settings
-    workers: tuple[int, int] = (1, 1)
-    devices: int = 1
-    use_gpu: bool = False
-    init_from: Location | None = None
-    max_failures: int = 3
-    address: str | None = None
+    data: Annotated[Location, Option("What `nmt prepare` wrote.", "DATASET")]
+    output: Annotated[Location, Option("Folder to make or to continue.", "RUN")]
+    settings: Annotated[Settings, FromSettings(options=("training.max_minutes",), preset=True)]
+    workers: Annotated[tuple[int, int], Option("Training workers.", "N|MIN:MAX")] = (1, 1)
+    devices: Annotated[
+        int, Option("Replicas per worker.", name="--devices-per-worker", least=1)
+    ] = 1
+    use_gpu: Annotated[bool, Option("Train on GPUs.", name="--use-gpu/--no-use-gpu")] = False
+    init_from: Annotated[
+        Location | None, Option("Begin with the weights of this model.", "MODEL")
+    ] = None
+    max_failures: Annotated[int, Option("Failed attempts before the job gives up.", least=0)] = 3
+    dry_run: Annotated[bool, Option("Validate, print the plan and exit.")] = False
+    address: Address = None

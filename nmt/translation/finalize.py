@@ -69,7 +69,7 @@ def close(
         "settings": {
             **job["settings"],
             "batch_size": request.batch_size,
-            "memory": None if request.memory is None else request.memory.shown,
+            "cache": None if request.cache is None else request.cache.shown,
         },
         "inputs": corpus.inputs,
         "versions": _versions(),

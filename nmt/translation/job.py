@@ -34,12 +34,11 @@ from nmt.translation.worker import DecodeActor, Work
 _SMALL = 20_000  # rows; more are worth an actor a core
 
 
-def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | None:
+def translate(request: TranslateRequest) -> Verdict | None:
     """Translate a corpus, or continue, or return the verdict of the finished job.
 
     Args:
         request: what was asked for.
-        dry_run: check and tell only; returns None.
 
     Raises:
         UnusableInput: model, input, references or output that cannot be used; nothing is
@@ -55,7 +54,7 @@ def translate(request: TranslateRequest, dry_run: bool = False) -> Verdict | Non
     job = identify(request, info, corpus)
     output.check(job, request.overwrite)
     units = corpus.units()
-    if dry_run:
+    if request.dry_run:
         say(f"model     {request.model_names}: {info['parameters']:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}: {check_writable(request.output)}")
@@ -107,7 +106,7 @@ def _decode(
         return
     ray = connection.connect(request.address)
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
-    if request.memory is not None:
+    if request.cache is not None:
         numbers = frozenset(unit.number for unit in waiting)
         _recall(request, work, info, job, units, numbers, ray, lease)
         return
@@ -164,8 +163,8 @@ def _recall(
     lease: HeldLease,
 ) -> None:
     """Translate units with the memory; an actor is started only where something is missing."""
-    assert request.memory is not None
-    plan, screen = make_plan(request.memory, work, info, job)
+    assert request.cache is not None
+    plan, screen = make_plan(request.cache, work, info, job)
 
     def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
         pool = _pool(request, work, MemoryActor, (plan,), rows, len(items), ray)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 from nmt import bundle
+from nmt.cluster.connection import Address
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
@@ -14,6 +15,7 @@ from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
+from nmt.options import FromSettings, Option
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import lease
 from nmt.storage.location import Location
@@ -31,37 +33,110 @@ _OWN_COLUMNS = (
 
 @dataclass(frozen=True)
 class TranslateRequest:
-    """What the command line asked for; see ``jobs/translate.py --help``."""
+    """What a translation is asked for; ``nmt translate --help`` shows it."""
 
-    models: tuple[Location, ...]
-    input: str
-    output: Location
-    search: SearchSettings
-    references: tuple[str, ...] = ()
-    reference_column: str | None = None
-    alignment_column: str | None = None
-    text_column: str = "source"
-    id_column: str | None = None
-    batch_size: int | None = None
-    actors: tuple[int, int] | None = None
-    gpus_per_actor: float = 0.0
-    memory: Location | None = None
-    heatmaps: int = 16
-    heatmap_words: bool = False
-    heatmap_pages: bool = False
-    alignments: bool = False
-    max_rejected: float = 0.01
-    baseline: Location | None = None
-    group_by: tuple[str, ...] = ()
-    gate: bool = False
-    drift: DriftSettings = field(default_factory=DriftSettings)
-    gates: GateSettings = field(default_factory=GateSettings)
-    tokenize: str = "auto"
-    notify: str | None = None
-    cost_per_hour: float | None = None
-    overwrite: bool = False
-    lease_seconds: float = lease.SECONDS
-    address: str | None = None
+    models: Annotated[
+        tuple[Location, ...],
+        Option(
+            "A RUN/model folder. Repeatable: the models are an ensemble.", "MODEL", name="--model"
+        ),
+    ]
+    input: Annotated[str, Option("File, folder or glob: text, .gz or Parquet.", "CORPUS")]
+    output: Annotated[Location, Option("Folder to make or to continue.", "OUT")]
+    search: Annotated[
+        SearchSettings,
+        FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
+    ]
+    references: Annotated[
+        tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
+    ] = ()
+    reference_column: Annotated[
+        str | None, Option("Parquet column that holds the references.", "COLUMN")
+    ] = None
+    alignment_column: Annotated[
+        str | None,
+        Option(
+            "Parquet column with gold alignments of the references (0-0 sure, 0?0 possible): AER.",
+            "COLUMN",
+        ),
+    ] = None
+    text_column: Annotated[str, Option("Parquet column of the sentences.", "COLUMN")] = "source"
+    id_column: Annotated[
+        str | None, Option("Parquet column of the ids.", "COLUMN", default="id, if there")
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        Option("Sentences decoded together.", least=1, default="about 2,048 tokens of like length"),
+    ] = None
+    actors: Annotated[
+        tuple[int, int] | None,
+        Option("Decoding actors.", "N|MIN:MAX", default="one; one per core if the input is large"),
+    ] = None
+    gpus_per_actor: Annotated[
+        float, Option("GPUs per actor; 0.5 lets two share one, 0 decodes on CPUs.", least=0)
+    ] = 0.0
+    cache: Annotated[
+        Location | None,
+        Option(
+            "Translations of earlier jobs: what lies there is not decoded again, and nothing is "
+            "decoded twice.",
+            "URI",
+        ),
+    ] = None
+    heatmaps: Annotated[int, Option("Sampled attention heatmaps.", least=0)] = 16
+    heatmap_words: Annotated[
+        bool,
+        Option(
+            "Show whole words, or the model's tokens.", name="--heatmap-words/--heatmap-subwords"
+        ),
+    ] = False
+    heatmap_pages: Annotated[
+        bool, Option("Write all heatmaps on pages, too: report/heatmaps.pdf.")
+    ] = False
+    alignments: Annotated[bool, Option("Write word alignments (Pharaoh).")] = False
+    max_rejected: Annotated[
+        float, Option("Share of rejected rows above which the exit status is 3.", least=0, most=1)
+    ] = 0.01
+    baseline: Annotated[
+        Location | None, Option("Earlier output, as last night's, to compare with.", "OUT2")
+    ] = None
+    group_by: Annotated[
+        tuple[str, ...], Option("Scores and rates by this column, too. Repeatable.", "COLUMN")
+    ] = ()
+    gate: Annotated[
+        bool,
+        Option(
+            "Exit status 3 at any alarm: a number beyond gate.…, or too far from the baseline's "
+            "(drift.…)."
+        ),
+    ] = False
+    drift: Annotated[DriftSettings, FromSettings("drift")] = field(default_factory=DriftSettings)
+    gates: Annotated[GateSettings, FromSettings("gate")] = field(default_factory=GateSettings)
+    tokenize: Annotated[str, FromSettings("scoring.tokenize")] = "auto"
+    notify: Annotated[
+        str | None,
+        Option(
+            "Run at the end, good or bad, with the path of report.json as last argument.", "COMMAND"
+        ),
+    ] = None
+    cost_per_hour: Annotated[
+        float | None,
+        Option("Price of the cluster per hour; adds the job's cost to the report.", least=0),
+    ] = None
+    overwrite: Annotated[bool, Option("Replace what a job with other settings left in OUT.")] = (
+        False
+    )
+    lease_seconds: Annotated[
+        float,
+        Option(
+            "Seconds without a heartbeat after which another job on the same OUT is taken for "
+            "dead, and this one continues its work.",
+            least=1,
+            most=3600,
+        ),
+    ] = lease.SECONDS
+    dry_run: Annotated[bool, Option("Validate, print the plan and exit.")] = False
+    address: Address = None
 
     def resolved(self) -> TranslateRequest:
         """The same for actors, which work in another folder."""
@@ -122,7 +197,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     ):
         if column:
             _check_text_column(request, corpus, option, column)
-    _check_memory(request)
+    _check_cache(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
         read_baseline(request.baseline, request.output)
@@ -143,23 +218,23 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
     return references
 
 
-def _check_memory(request: TranslateRequest) -> None:
-    if request.memory is None:
+def _check_cache(request: TranslateRequest) -> None:
+    if request.cache is None:
         return
     if request.search.temperature:
         raise UnusableInput(
-            "--memory keeps the one translation of a sentence, and search.temperature draws "
+            "--cache keeps the one translation of a sentence, and search.temperature draws "
             "others at random; leave one of them out"
         )
     if request.alignment_column:
         raise UnusableInput(
-            "--memory holds no attention along references, so --alignment-column cannot be had "
+            "--cache holds no attention along references, so --alignment-column cannot be had "
             "with it; leave one of them out"
         )
     inside = f"{request.output.uri.rstrip('/')}/"
-    if f"{request.memory.uri.rstrip('/')}/".startswith(inside):
+    if f"{request.cache.uri.rstrip('/')}/".startswith(inside):
         raise UnusableInput(
-            f"{request.memory}: lies in --output, which --overwrite would empty; give the memory "
+            f"{request.cache}: lies in --output, which --overwrite would empty; give the cache "
             "a folder of its own"
         )
 

@@ -1,6 +1,7 @@
 """What deploys the project: the manifests of KubeRay, the image, the cluster of `ray up`."""
 
 import copy
+import inspect
 import itertools
 import re
 import shlex
@@ -15,8 +16,16 @@ from ray._private import ray_constants
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.dashboard.modules.job.job_supervisor import JobSupervisor
 
+from nmt.cli import jobs
+from nmt.cli.command import command
+from nmt.training.request import TrainRequest
+from nmt.translation.request import TranslateRequest
 from nmt.yaml_text import parse_yaml
 
+JOBS = {
+    "train": command(TrainRequest, jobs.train),
+    "translate": command(TranslateRequest, jobs.translate),
+}
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((Path(__file__).parent / "kuberay_v1_6_2.yaml").read_text("utf-8"))
 MANIFESTS = sorted((ROOT / "deploy").glob("ray*.yaml"))
@@ -213,15 +222,17 @@ def test_entrypoints_are_commands_of_the_image(path) -> None:
     variables = variables_of(entrypoint)
     program, script, *words = shlex.split(entrypoint)[len(variables) :]
     assert script.startswith("/app/")
-    source = (ROOT / script.removeprefix("/app/")).read_text("utf-8")
+    source, job = (ROOT / script.removeprefix("/app/")).read_text("utf-8"), Path(script).stem
     if program == "bash":
         assert all(f"${name}" in source or f"${{{name}" in source for name in variables)
-        words, source = shlex.split(variables["OPTIONS"]), (ROOT / "jobs/translate.py").read_text()
+        words, job = shlex.split(variables["OPTIONS"]), "translate"
     else:
         assert program == "python"
+    parameters = inspect.signature(JOBS[job]).parameters.values()
+    options = {name for option in parameters for name in option.default.param_decls}
     for word in words:
         if word.startswith("--"):
-            assert word[2:].replace("-", "_") in source, word
+            assert word in {spelling for name in options for spelling in name.split("/")}, word
 
 
 def test_the_image_is_made_of_what_is_here() -> None:

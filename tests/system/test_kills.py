@@ -185,7 +185,7 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
     """Run the same command with a kill at a random moment, again until it is done.
 
     So many kills; a round in which the job was done before, or its victim not there, is none. Half
-    of the jobs have a translation memory of their own.
+    of the jobs have a cache of their own.
     """
     say(f"{count} kills, seed {seed}; undisturbed: {len(site.undisturbed)} rows of files in "
         f"{site.seconds:.0f} s")  # fmt: skip
@@ -193,25 +193,25 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
     while kills < count:
         chance = random.Random(1000 * seed + kills + 100 * missed)
         victim, output = VICTIMS[kills % len(VICTIMS)], site.store.uri(f"{seed}-{kills}-{missed}")
-        memory = ["--memory", site.store.uri(f"memory-{seed}-{kills}-{missed}")]
-        memory *= kills // len(VICTIMS) % 2
+        cache = ["--cache", site.store.uri(f"cache-{seed}-{kills}-{missed}")]
+        cache *= kills // len(VICTIMS) % 2
         start = time.monotonic()
-        job = site.start(output, *memory)
+        job = site.start(output, *cache)
         moment = wait(site, job, Location(output), chance)
         killed = kill(site, victim, job, chance)
         history = [f"{killed} {moment}"]
         while job.communicate(timeout=_PATIENCE) and job.returncode:
             history.append(f"status {job.returncode}")
             assert len(history) <= _RUNS, history
-            job = site.start(output, *memory)
+            job = site.start(output, *cache)
         assert_undisturbed(site, output)
         if killed is None:
             missed += 1
             assert missed <= 2 * count
             continue
         kills += 1
-        with_memory = " (with a memory)" if memory else ""
-        say(f"kill {kills:2}{with_memory}: {'; '.join(history)}; then done; the same output, no "
+        with_cache = " (with a cache)" if cache else ""
+        say(f"kill {kills:2}{with_cache}: {'; '.join(history)}; then done; the same output, no "
             f"violation; {time.monotonic() - start:.0f} s")  # fmt: skip
     say(f"{missed} more rounds in which nothing was there to be killed")
 

@@ -122,8 +122,8 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     assert exporters.found("ray_nmt_target_tokens_total") == report["counts"]["target_tokens"]
     assert exporters.found("ray_nmt_unit_seconds_sum") > 0
 
-    # The next night, submitted to the cluster and with a memory, every translation is cut short.
-    lines[-1] = f'OPTIONS="{options} --memory s3://nmt/nightly/memory"'
+    # The next night, submitted to the cluster and with a cache, every translation is cut short.
+    lines[-1] = f'OPTIONS="{options} --cache s3://nmt/nightly/cache"'
     settings.write_text("\n".join([*lines, f"ADDRESS={ray_head.dashboard}"]))
     (tmp_path / "nmt.yaml").write_text(
         f"translate: {{notify: '{told_by}', cost-per-hour: 9}}\n{lenient}"

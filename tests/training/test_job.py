@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,7 +54,7 @@ def refused(request: TrainRequest) -> str:
     """The one line with which a request is refused, by a dry run and by a real one."""
     for dry in (True, False):
         with pytest.raises(UnusableInput) as caught:
-            train(request, dry_run=dry)
+            train(replace(request, dry_run=dry))
         assert "\n" not in str(caught.value)
     assert not request.output.exists()
     return str(caught.value)
@@ -64,7 +65,7 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
 ) -> None:
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = tmp_path / "run"
-    train(asked(demo_dataset, output, init_from=model), dry_run=True)
+    train(asked(demo_dataset, output, init_from=model, dry_run=True))
     said = capsys.readouterr().err
     assert "source_language: en" in said
     assert "target_language: de" in said  # the dataset's, whatever this command says of data
@@ -89,7 +90,7 @@ def test_three_way_tying_needs_a_joint_vocabulary(demo_dataset, tmp_path, monkey
     assert "prepare it with --joint-vocabulary" in line
     settings = {"vocab_size": 120, "valid_fraction": 0.05, "test_fraction": 0.05}
     joint = make(tmp_path / "joint", {**settings, "joint_vocabulary": True}, demo=300)
-    train(asked(joint, tmp_path / "run", model=tied), dry_run=True)
+    train(asked(joint, tmp_path / "run", model=tied, dry_run=True))
 
 
 def test_more_gpus_than_the_machine_has_are_refused(demo_dataset, tmp_path, monkeypatch) -> None:
@@ -110,7 +111,7 @@ def test_several_cpus_in_each_of_several_workers_are_refused(
     assert line.startswith("--devices-per-worker 2: ")
     assert "add --use-gpu, or give --devices-per-worker 1" in line
     for fitting in ({"workers": (1, 1)}, {"workers": workers, "use_gpu": True}):
-        train(asked(demo_dataset, tmp_path / "run", devices=2, **fitting), dry_run=True)
+        train(asked(demo_dataset, tmp_path / "run", devices=2, **fitting, dry_run=True))
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_dry_run_leaves_the_gpus_alone(demo_dataset, tmp_path, machine, monkey
     module = SimpleNamespace(preview=lambda *_: [os.environ["CUDA_VISIBLE_DEVICES"]])
     monkeypatch.setitem(sys.modules, "nmt.training.preview", module)
     monkeypatch.setattr(job, "say", seen.append)
-    train(asked(demo_dataset, tmp_path / "run", use_gpu=True), dry_run=True)
+    train(asked(demo_dataset, tmp_path / "run", use_gpu=True, dry_run=True))
     assert "-1" in seen
 
 
@@ -186,7 +187,7 @@ def test_of_two_jobs_on_one_output_the_second_ends(demo_dataset, tmp_path, fitte
         held.check()
         assert fitted == []
         assert not (request.output / "config.yaml").exists()
-        train(request, dry_run=True)
+        train(replace(request, dry_run=True))
     train(request)  # which has ended now
     assert len(fitted) == 1
     train(request)
@@ -250,10 +251,10 @@ def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_
     del settings["ema_decay"], settings["schedule"]
     config["settings"] = {**config["settings"], "training": settings}
     (request.output / "config.yaml").write_text(job.yaml.safe_dump(config))
-    train(request, dry_run=True)
+    train(replace(request, dry_run=True))
     request = asked(demo_dataset, tmp_path / "run", training={"ema_decay": 0.9})
     with pytest.raises(UnusableInput, match=r"ema_decay: 0\.0 → 0\.9"):
-        train(request, dry_run=True)
+        train(replace(request, dry_run=True))
 
 
 def test_validations_that_were_scored_otherwise_are_not_continued(
@@ -268,11 +269,11 @@ def test_validations_that_were_scored_otherwise_are_not_continued(
     (output / "config.yaml").write_text(yaml.safe_dump(job._config(request, demo_dataset)))
     validations.write(output, [line])
     assert validations.read(output) == [line]
-    train(request, dry_run=True)
+    train(replace(request, dry_run=True))
     validations.write(output, [{**line, "signature": signatures("char")["BLEU"]}])
     for dry in (True, False):
         with pytest.raises(UnusableInput, match="tok:char → tok:13a") as caught:
-            train(request, dry_run=dry)
+            train(replace(request, dry_run=dry))
         assert "give another --output" in str(caught.value)
     (output / "validations.tsv").write_text("step\tbleu\n1\t2.0\n")
     with pytest.raises(UnusableInput, match="of another release"):

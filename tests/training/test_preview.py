@@ -5,6 +5,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 # isort: split
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,7 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     output = tmp_path / "runs" / "one"
     request = TrainRequest(demo_dataset.location, Location(output), settings, workers)
     before = everything_in(tmp_path)
-    train(request, dry_run=True)
+    train(replace(request, dry_run=True))
     assert everything_in(tmp_path) == before
     told = capsys.readouterr().err
     assert f"{output}: would be made; the rights of {tmp_path} allow it" in told
@@ -121,4 +122,4 @@ def test_a_dry_run_finds_what_cannot_be_written(demo_dataset, tmp_path) -> None:
     tmp_path.chmod(0o500)
     request = TrainRequest(demo_dataset.location, Location(tmp_path / "run"), Settings())
     with pytest.raises(Exception, match="no right to write"):
-        train(request, dry_run=True)
+        train(replace(request, dry_run=True))

@@ -12,15 +12,15 @@ from nmt.report import fonts
 IDS = ["page/7", "page_7", "<b>", "8"]
 
 
-@pytest.mark.parametrize("memory", [False, True], ids=["without a memory", "with one"])
+@pytest.mark.parametrize("cache", [False, True], ids=["without a cache", "with one"])
 def test_heatmaps_are_named_by_ids_and_boxes_are_told_once(
-    saved_models, tmp_path, monkeypatch, capsys, memory
+    saved_models, tmp_path, monkeypatch, capsys, cache
 ) -> None:
     monkeypatch.setattr(fonts, "families", lambda _: (fonts.FAMILY,))
     monkeypatch.setattr(fonts, "_warned", set())
     sources = ["The 犬 sleeps.", "The 犬 sees.", "A cat.", "The dog."]
     pq.write_table(pa.table({"id": IDS, "source": sources}), tmp_path / "in.parquet")
-    options = {"memory": tmp_path / "memory"} if memory else {}
+    options = {"cache": tmp_path / "cache"} if cache else {}
     translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out", heatmaps=9, **options)
     assert sorted(path.name for path in (tmp_path / "out/report/heatmaps").glob("*.png")) == [
         "row-000000000-page_7.png",

@@ -78,17 +78,17 @@ WHOLE_JOBS = ["decimal", "far date", "time zone", "duration", "time", "binary", 
 
 
 @pytest.mark.parametrize(
-    ("name", "memory"),
+    ("name", "cache"),
     [*((name, False) for name in WHOLE_JOBS), ("far date", True), ("float", True)],
 )
-def test_ids_of_any_type_are_carried_through(saved_models, tmp_path, name, memory) -> None:
+def test_ids_of_any_type_are_carried_through(saved_models, tmp_path, name, cache) -> None:
     ids, expected = IDS[name]
     file, out = tmp_path / "in.parquet", tmp_path / "out"
     pq.write_table(pa.table({"key": ids, "source": SOURCES, "again": ids}), file, row_group_size=2)
     options: dict[str, Any] = {"id_column": "key", "alignments": True, "max_rejected": 1}
     options["group_by"] = ("again",)
-    if memory:
-        options["memory"] = tmp_path / "memory"
+    if cache:
+        options["cache"] = tmp_path / "cache"
     verdict = translate(saved_models[0], file, out, **options)
     stored = pq.read_table(file)
     for folder, rows in (("translations", [0, 1]), ("alignments", [0, 1]), ("rejected", [2])):

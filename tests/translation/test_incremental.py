@@ -1,4 +1,4 @@
-"""With a memory a job gives what it gives without one, and decodes each sentence once."""
+"""With a cache a job gives what it gives without one, and decodes each sentence once."""
 
 from __future__ import annotations
 
@@ -122,10 +122,10 @@ def origins(verdict: Verdict) -> tuple[int, int, int]:
 def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, options) -> None:
     plain = translate(models[0], corpus, tmp_path / "plain", **options)
     assert origins(plain) == (plain.report["counts"]["translated"], 0, 0)
-    memory = tmp_path / "memory"
-    first = translate(models[0], corpus, tmp_path / "first", memory=memory, **options)
+    cache = tmp_path / "cache"
+    first = translate(models[0], corpus, tmp_path / "first", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "first")
-    second = translate(models[0], corpus, tmp_path / "second", memory=memory, **options)
+    second = translate(models[0], corpus, tmp_path / "second", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "second")
     cleaned = {" ".join(row["source"].split()) for row in rows_of(tmp_path / "plain")}
     cleaned -= {"A\u00a0cat\u200b .", "A cat\u200b .", "A&nbsp;cat .", "\u200b A cat ."}
@@ -141,12 +141,12 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
 
 def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("nmt.translation.cache.generations.PARTITIONS", 3)
-    memory = tmp_path / "memory"
-    translate(models[0], corpus, tmp_path / "first", memory=memory)
+    cache = tmp_path / "cache"
+    translate(models[0], corpus, tmp_path / "first", cache=cache)
     new = [b"The new dog %d ." % (n % 7) for n in range(20)]
     lines = corpus.read_bytes().splitlines()[::-1] + new
     corpus.write_bytes(b"\n".join(lines))
-    night = translate(models[0], corpus, tmp_path / "night", memory=memory)
+    night = translate(models[0], corpus, tmp_path / "night", cache=cache)
     decoded, reused, repeated = origins(night)
     assert (decoded, repeated) == (7, 13)
     assert reused == night.report["counts"]["translated"] - 20
@@ -160,14 +160,14 @@ def test_each_night_counts_all_its_rows(models, corpus, tmp_path, monkeypatch) -
     monkeypatch.setattr(Metrics, "count", lambda self, counts: told.append(counts))
     for output in ("first", "second"):
         told.clear()
-        night = translate(models[0], corpus, tmp_path / output, memory=tmp_path / "memory")
+        night = translate(models[0], corpus, tmp_path / output, cache=tmp_path / "cache")
         for name in ("rows", "rejected", "target_tokens"):
             assert sum(counts[name] for counts in told) == night.report["counts"][name] > 0
 
 
 def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_path) -> None:
-    memory = tmp_path / "memory"
-    first = translate(models[0], corpus, tmp_path / "a", memory=memory)
+    cache = tmp_path / "cache"
+    first = translate(models[0], corpus, tmp_path / "a", cache=cache)
     for number, (model, changes, new) in enumerate(
         [
             (models[1], {}, True),
@@ -175,11 +175,11 @@ def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_p
             (models[0], {"length_penalty": 0.3, "seed": 7}, False),  # not in greedy search
         ]
     ):
-        before = len(generations(Location(memory)))
+        before = len(generations(Location(cache)))
         search = SEARCH.model_copy(update=changes)
-        found = translate(model, corpus, tmp_path / f"o{number}", memory=memory, search=search)
+        found = translate(model, corpus, tmp_path / f"o{number}", cache=cache, search=search)
         assert origins(found)[0] == (origins(first)[0] if new else 0)
-        assert len(generations(Location(memory))) == before + new
+        assert len(generations(Location(cache))) == before + new
 
 
 class Killed(Exception):
@@ -213,11 +213,9 @@ def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, mo
     monkeypatch.setattr("nmt.translation.cache.job._SMALLEST", 40)
     options: dict[str, Any] = {"alignments": True, "heatmaps": 3}
     corpus = write_corpus(demo_dataset, tmp_path / "in.txt", 150, 700)
-    expected = translate(
-        models[0], corpus, tmp_path / "plain", memory=tmp_path / "other", **options
-    )
+    expected = translate(models[0], corpus, tmp_path / "plain", cache=tmp_path / "other", **options)
     for life in (1, 3, 5, 60, "decoding 0", "decoding 2", 70, 130, 132, 133, 134):
-        memory, output = tmp_path / f"memory {life}", tmp_path / f"out {life}"
+        cache, output = tmp_path / f"cache {life}", tmp_path / f"out {life}"
 
         def interrupt(number: int, life: int | str = life) -> None:
             if life == f"decoding {number}":
@@ -225,10 +223,10 @@ def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, mo
 
         tasks = Mortal(life) if isinstance(life, int) else None
         with pytest.raises(Killed):
-            translate(*(models[0], corpus, output, tasks, interrupt), memory=memory, **options)
+            translate(*(models[0], corpus, output, tasks, interrupt), cache=cache, **options)
         records = len(list((output / "_units").glob("*"))) if (output / "_units").exists() else 0
         assert records == (max(0, life - 132) if isinstance(life, int) else 0)
-        again = translate(models[0], corpus, output, memory=memory, **options)
+        again = translate(models[0], corpus, output, cache=cache, **options)
         assert_same(tmp_path / "plain", output)
         assert origins(again) == origins(expected)
 
@@ -240,7 +238,7 @@ def test_a_job_without_a_memory_goes_on_with_one(models, corpus, tmp_path) -> No
     for name in ("_units/00001.json", "manifest.json", "_SUCCESS"):
         (output / name).unlink()
     (output / "translations/part-00001.parquet").write_bytes(b"half")
-    translate(models[0], corpus, output, memory=tmp_path / "memory")
+    translate(models[0], corpus, output, cache=tmp_path / "cache")
     assert_same(tmp_path / "plain", output)
 
 
@@ -253,7 +251,7 @@ def test_rows_keep_their_ids_and_other_columns(models, tmp_path) -> None:
         }
     )
     pq.write_table(table, tmp_path / "in.parquet")
-    for name, more in (("plain", {}), ("out", {"memory": tmp_path / "memory"})):
+    for name, more in (("plain", {}), ("out", {"cache": tmp_path / "cache"})):
         translate(models[0], tmp_path / "in.parquet", tmp_path / name, max_rejected=1, **more)
     assert_same(tmp_path / "plain", tmp_path / "out")
     assert [row["id"] for row in rows_of(tmp_path / "out")] == ["q", "t", "u"]
@@ -277,8 +275,8 @@ def test_words_of_the_source_that_stand_in_make_it_another(tiny_model, tmp_path)
         search = search.model_copy(update=changes)
         outputs = tmp_path / f"plain {distinct}", tmp_path / f"out {distinct}"
         translate(model, tmp_path / "in.txt", outputs[0], search=search)
-        memory = tmp_path / "memory"
-        done = translate(model, tmp_path / "in.txt", outputs[1], search=search, memory=memory)
+        cache = tmp_path / "cache"
+        done = translate(model, tmp_path / "in.txt", outputs[1], search=search, cache=cache)
         assert_same(*outputs)
         assert origins(done) == (distinct, 0, 6 - distinct)
 
@@ -294,66 +292,66 @@ def test_a_sentence_that_cannot_be_translated_is_rejected(
         return real(self, texts, **options)
 
     monkeypatch.setattr(Translator, "translate", failing)
-    memory, options = tmp_path / "memory", {"max_rejected": 1.0, "alignments": True, "heatmaps": 9}
+    cache, options = tmp_path / "cache", {"max_rejected": 1.0, "alignments": True, "heatmaps": 9}
     translate(models[0], corpus, tmp_path / "plain", **options)
-    done = translate(models[0], corpus, tmp_path / "out", memory=memory, **options)
+    done = translate(models[0], corpus, tmp_path / "out", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "out")
     reasons = done.report["counts"]["rejected_by_reason"]
     assert reasons["failed"] > 50
     monkeypatch.setattr(Translator, "translate", real)  # a later night can
     translate(models[0], corpus, tmp_path / "plain2", **options)
-    done = translate(models[0], corpus, tmp_path / "out2", memory=memory, **options)
+    done = translate(models[0], corpus, tmp_path / "out2", cache=cache, **options)
     assert_same(tmp_path / "plain2", tmp_path / "out2")
     assert origins(done)[0] > 10
 
 
 def test_what_makes_no_sense_is_refused(models, corpus, tmp_path) -> None:
-    def refused(match: str, memory: Path = tmp_path / "memory", **options: Any) -> None:
+    def refused(match: str, cache: Path = tmp_path / "cache", **options: Any) -> None:
         with pytest.raises(UnusableInput, match=match) as caught:
-            translate(models[0], corpus, tmp_path / "out", memory=memory, **options)
+            translate(models[0], corpus, tmp_path / "out", cache=cache, **options)
         assert "\n" not in str(caught.value)
 
     refused("draws others at random", search=SearchSettings(temperature=1.0))
-    refused("lies in --output", memory=tmp_path / "out/memory")
+    refused("lies in --output", cache=tmp_path / "out/cache")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
-    refused("no translation memory", memory=tmp_path / "mine")
+    refused("no cache", cache=tmp_path / "mine")
 
 
 def test_a_memory_that_lost_rows_while_the_job_ran_is_said(models, corpus, tmp_path) -> None:
-    memory = tmp_path / "memory"
+    cache = tmp_path / "cache"
 
     def lose(number: int) -> None:
-        for file in memory.rglob("*.parquet"):
+        for file in cache.rglob("*.parquet"):
             file.unlink()
 
-    with pytest.raises(JobFailed, match="have gone from the memory; run it again"):
-        translate(models[0], corpus, tmp_path / "out", None, lose, memory=memory)
-    translate(models[0], corpus, tmp_path / "out", memory=memory)
+    with pytest.raises(JobFailed, match="have gone from the cache; run it again"):
+        translate(models[0], corpus, tmp_path / "out", None, lose, cache=cache)
+    translate(models[0], corpus, tmp_path / "out", cache=cache)
 
 
 def test_a_damaged_memory_is_said_and_costs_its_sentences(models, corpus, tmp_path, capsys) -> None:
-    memory = tmp_path / "memory"
-    first = translate(models[0], corpus, tmp_path / "first", memory=memory)
-    files = sorted(memory.rglob("*.parquet"))
+    cache = tmp_path / "cache"
+    first = translate(models[0], corpus, tmp_path / "first", cache=cache)
+    files = sorted(cache.rglob("*.parquet"))
     lost = sum(pq.read_metadata(file).num_rows for file in files[:2])
     for file in files[:2]:
         file.write_bytes(file.read_bytes()[:-20])
     capsys.readouterr()
-    second = translate(models[0], corpus, tmp_path / "second", memory=memory)
+    second = translate(models[0], corpus, tmp_path / "second", cache=cache)
     assert origins(second)[0] == lost > 0
     assert_same(tmp_path / "first", tmp_path / "second")
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert f"{files[0]}.damaged and 1 other files: damaged and set aside" in warning
-    third = translate(models[0], corpus, tmp_path / "third", memory=memory)
+    third = translate(models[0], corpus, tmp_path / "third", cache=cache)
     assert origins(third) == (0, sum(origins(first)), 0)
 
 
 def test_damage_that_is_seen_late_costs_one_attempt(models, corpus, tmp_path) -> None:
     """The keys of a file can be read, and its results cannot."""
-    memory = tmp_path / "memory"
-    translate(models[0], corpus, tmp_path / "first", memory=memory)
-    file = max(memory.rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    cache = tmp_path / "cache"
+    translate(models[0], corpus, tmp_path / "first", cache=cache)
+    file = max(cache.rglob("*.parquet"), key=lambda file: file.stat().st_size)
     pages = pq.read_metadata(file).row_group(0)
     columns = [pages.column(i) for i in range(pages.num_columns)]
     (found,) = [column for column in columns if column.path_in_schema == "translation"]
@@ -361,9 +359,9 @@ def test_damage_that_is_seen_late_costs_one_attempt(models, corpus, tmp_path) ->
     start, size = found.data_page_offset, found.total_compressed_size
     data[start : start + size - 1] = b"\xff" * (size - 1)
     file.write_bytes(data)
-    with pytest.raises(JobFailed, match="gone from the memory; run it again"):
-        translate(models[0], corpus, tmp_path / "second", memory=memory)
-    translate(models[0], corpus, tmp_path / "second", memory=memory)
+    with pytest.raises(JobFailed, match="gone from the cache; run it again"):
+        translate(models[0], corpus, tmp_path / "second", cache=cache)
+    translate(models[0], corpus, tmp_path / "second", cache=cache)
     assert_same(tmp_path / "first", tmp_path / "second")
 
 
@@ -374,15 +372,15 @@ def test_damage_that_is_seen_late_costs_one_attempt(models, corpus, tmp_path) ->
 def test_results_that_no_job_makes_are_translated_again(
     models, corpus, tmp_path, name, value
 ) -> None:
-    """Whoever can write to a memory can give the sentences of a file other results."""
-    memory = tmp_path / "memory"
-    translate(models[0], corpus, tmp_path / "first", memory=memory, alignments=True)
-    file = max(memory.rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    """Whoever can write to a cache can give the sentences of a file other results."""
+    cache = tmp_path / "cache"
+    translate(models[0], corpus, tmp_path / "first", cache=cache, alignments=True)
+    file = max(cache.rglob("*.parquet"), key=lambda file: file.stat().st_size)
     table = pq.read_table(file)
     place, kind = table.column_names.index(name), table.schema.field(name).type
     pq.write_table(table.set_column(place, name, pa.array([value] * len(table), kind)), file)
-    with pytest.raises(JobFailed, match="gone from the memory; run it again"):
-        translate(models[0], corpus, tmp_path / "second", memory=memory, alignments=True)
+    with pytest.raises(JobFailed, match="gone from the cache; run it again"):
+        translate(models[0], corpus, tmp_path / "second", cache=cache, alignments=True)
     assert file.with_name(f"{file.name}.damaged").is_file()
-    translate(models[0], corpus, tmp_path / "second", memory=memory, alignments=True)
+    translate(models[0], corpus, tmp_path / "second", cache=cache, alignments=True)
     assert_same(tmp_path / "first", tmp_path / "second")

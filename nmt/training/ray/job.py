@@ -29,12 +29,11 @@ from nmt.training.request import TrainRequest
 from nmt.yaml_text import read_yaml
 
 
-def train(request: TrainRequest, dry_run: bool = False) -> None:
+def train(request: TrainRequest) -> None:
     """Train a model, or continue, or say that it is done.
 
     Args:
         request: what was asked for.
-        dry_run: check and tell only.
 
     Raises:
         UnusableInput: data, settings or output that do not go together, or more than this
@@ -46,7 +45,7 @@ def train(request: TrainRequest, dry_run: bool = False) -> None:
     _check(request, dataset)
     config = _config(request, dataset)
     _check_output(request, config)
-    if dry_run:
+    if request.dry_run:
         _tell(request, dataset, config)
         return
     if _is_finished(request):

@@ -73,7 +73,7 @@ def open_generation(location: Location, what: dict[str, Any]) -> Memory:
     if not description.is_file():
         if location.files():
             raise UnusableInput(
-                f"{location}: holds something that is no translation memory; give another --memory"
+                f"{location}: holds something that is no cache; give another --cache"
             )
         made = dict(zip(_MADE, (PARTITIONS, _now()), strict=True))
         description.write_json({**what, **made})
@@ -133,7 +133,7 @@ def generations(location: Location) -> list[Generation]:
         size = sum(info.size or 0 for info in rows)
         result.append(Generation(location / name, description, len(rows), size, used / 1e9))
     if not result:
-        raise UnusableInput(f"{location}: no translation memory; check --memory")
+        raise UnusableInput(f"{location}: no cache; check --cache")
     return sorted(result, key=lambda generation: -generation.used)
 
 

@@ -137,7 +137,7 @@ def _tell_of_damaged(memory: Memory) -> None:
         others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
         say(
             f"warning: {damaged[0]}{others}: damaged and set aside; what it held is translated "
-            "again; delete it, or the whole generation with jobs/memory.py --prune-unused"
+            "again; delete it, or the whole generation with nmt cache prune"
         )
 
 

@@ -1,4 +1,4 @@
-"""A memory gives back what was put into it, whoever else is at work on it."""
+"""A cache gives back what was put into it, whoever else is at work on it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def rows(*texts: str) -> pa.Table:
     return pa.table({"key": keys_of(texts), "translation": pa.array([t.upper() for t in texts])})
 
 
-def content(memory: Memory, partition: int = 0) -> dict[bytes, str]:
-    table, _ = memory.read(partition, SCHEMA, "")
+def content(cache: Memory, partition: int = 0) -> dict[bytes, str]:
+    table, _ = cache.read(partition, SCHEMA, "")
     keys, values = (table.column(name).to_pylist() for name in ("key", "translation"))
     found = dict(zip(keys, values, strict=True))
-    assert set(memory.keys(partition).to_pylist()) == set(keys)
+    assert set(cache.keys(partition).to_pylist()) == set(keys)
     return found
 
 
@@ -68,16 +68,16 @@ def test_distinct_and_places_are_those_of_a_dictionary() -> None:
 
 
 def test_a_partition_holds_what_was_added(tmp_path) -> None:
-    memory = Memory(Location(tmp_path), 4)
-    assert content(memory) == {}
-    memory.add(0, "a", rows("x", "y"))
-    memory.add(0, "a", rows("x", "y"))  # again: the same file
-    memory.add(0, "b", rows("y", "z"))
-    memory.add(3, "b", rows("q"))
-    assert content(memory) == expected("x", "y", "z")
-    assert content(memory, 3) == expected("q")
+    cache = Memory(Location(tmp_path), 4)
+    assert content(cache) == {}
+    cache.add(0, "a", rows("x", "y"))
+    cache.add(0, "a", rows("x", "y"))  # again: the same file
+    cache.add(0, "b", rows("y", "z"))
+    cache.add(3, "b", rows("q"))
+    assert content(cache) == expected("x", "y", "z")
+    assert content(cache, 3) == expected("q")
     assert len(list(tmp_path.rglob("*.parquet"))) == 3
-    table, own = memory.read(0, SCHEMA, "b")
+    table, own = cache.read(0, SCHEMA, "b")
     found = zip(table.column("translation").to_pylist(), own.tolist(), strict=True)
     assert sorted(found) == [("X", False), ("Y", False), ("Y", True), ("Z", True)]
 
@@ -89,38 +89,38 @@ def age(folder: Path, days: float) -> None:
 
 
 def test_many_small_files_become_one(tmp_path) -> None:
-    memory = Memory(Location(tmp_path), 1)
+    cache = Memory(Location(tmp_path), 1)
     for night in range(20):
-        memory.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(3)), "same"))
-    before = content(memory)
-    memory.merge(0)
+        cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(3)), "same"))
+    before = content(cache)
+    cache.merge(0)
     assert len(list(tmp_path.rglob("*.parquet"))) == 20  # too young
     age(tmp_path, 2)
-    memory.add(0, "tonight", rows("new"))
-    memory.merge(0)
+    cache.add(0, "tonight", rows("new"))
+    cache.merge(0)
     names = sorted(file.name.split("-")[0] for file in tmp_path.rglob("*.parquet"))
     assert names == ["merged", "tonight"]
-    assert content(memory) == {**before, **expected("new")}
+    assert content(cache) == {**before, **expected("new")}
     age(tmp_path, 2)
-    memory.merge(0, many=2)
-    memory.merge(0, many=1)  # of one file the same is made, and it stays
+    cache.merge(0, many=2)
+    cache.merge(0, many=1)  # of one file the same is made, and it stays
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
-    assert content(memory) == {**before, **expected("new")}
+    assert content(cache) == {**before, **expected("new")}
 
 
 def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatch) -> None:
-    memory = Memory(Location(tmp_path), 1)
+    cache = Memory(Location(tmp_path), 1)
     for n in range(3):
-        memory.add(0, f"n{n}", rows(str(n)))
+        cache.add(0, f"n{n}", rows(str(n)))
     age(tmp_path, 2)
-    listed = memory._files(0)
+    listed = cache._files(0)
     answers = [listed]
     monkeypatch.setattr(
         Memory, "_files", lambda self, p: answers.pop() if answers else self._folder(p).files()
     )
     Memory(Location(tmp_path), 1).merge(0, many=2)
     answers.append(listed)
-    assert len(memory.keys(0)) == 3
+    assert len(cache.keys(0)) == 3
     assert not answers
 
 
@@ -139,28 +139,28 @@ def damages(whole: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("damage", ["empty", "cut off", "no Parquet", "footer", "pages"])
 @pytest.mark.parametrize("first", ["keys", "read", "merge"])
 def test_a_damaged_file_costs_its_rows_only(tmp_path, damage, first) -> None:
-    memory = Memory(Location(tmp_path), 1)
-    memory.add(0, "a", rows("x"))
+    cache = Memory(Location(tmp_path), 1)
+    cache.add(0, "a", rows("x"))
     (file,) = tmp_path.rglob("*.parquet")
     bad = damages(file.read_bytes())[damage]
     file.write_bytes(bad)
-    memory.add(0, "b", rows("y"))
-    memory.add(0, "b", rows("z"))
-    assert memory.damaged() == []
+    cache.add(0, "b", rows("y"))
+    cache.add(0, "b", rows("z"))
+    assert cache.damaged() == []
     age(tmp_path, 2)
     {
-        "keys": lambda: memory.keys(0),
-        "read": lambda: memory.read(0, SCHEMA, ""),
-        "merge": lambda: memory.merge(0, many=2),
+        "keys": lambda: cache.keys(0),
+        "read": lambda: cache.read(0, SCHEMA, ""),
+        "merge": lambda: cache.merge(0, many=2),
     }[first]()
-    (aside,) = memory.damaged()
+    (aside,) = cache.damaged()
     assert aside.name == f"{file.name}.damaged"
     assert aside.read_bytes() == bad
-    assert content(memory) == expected("y", "z")
-    memory.add(0, "c", rows("x"))  # translated again
+    assert content(cache) == expected("y", "z")
+    cache.add(0, "c", rows("x"))  # translated again
     age(tmp_path, 2)
-    memory.merge(0, many=2)
-    assert content(memory) == expected("x", "y", "z")
+    cache.merge(0, many=2)
+    assert content(cache) == expected("x", "y", "z")
 
 
 WHOLE = pa.schema([pa.field("translation", pa.string(), False), pa.field("tokens", TOKENS, False)])
@@ -176,47 +176,47 @@ RESULTS = {
 @pytest.mark.parametrize("what", RESULTS)
 def test_rows_that_are_no_results_are_set_aside(tmp_path, what) -> None:
     """Their keys are those of the file's name, as whoever writes to the folder can make them."""
-    memory = Memory(Location(tmp_path), 1)
+    cache = Memory(Location(tmp_path), 1)
 
     def add(run: str, text: str, **columns: pa.Array) -> Location:
         sound = {"translation": pa.array([text.upper()]), "tokens": pa.array([[text]], TOKENS)}
-        return memory.add(0, run, pa.table({"key": keys_of([text]), **sound, **columns}))
+        return cache.add(0, run, pa.table({"key": keys_of([text]), **sound, **columns}))
 
     def problems(table: pa.Table) -> list[str]:
         return ["bad"] if "bad" in table.column("translation").to_pylist() else []
 
     file = add("a", "x", **RESULTS[what])
     add("b", "y")
-    found, _ = memory.read(0, WHOLE, "", problems)
+    found, _ = cache.read(0, WHOLE, "", problems)
     assert found.column("translation").to_pylist() == ["Y"]
-    assert [aside.name for aside in memory.damaged()] == [f"{file.name}.damaged"]
+    assert [aside.name for aside in cache.damaged()] == [f"{file.name}.damaged"]
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch) -> None:
-    memory = Memory(Location(tmp_path), 1)
-    memory.add(0, "a", rows("x"))
+    cache = Memory(Location(tmp_path), 1)
+    cache.add(0, "a", rows("x"))
 
     def refuse(self: Location) -> None:
         raise UnusableInput("permission denied")
 
     monkeypatch.setattr(Location, "open", refuse)
     with pytest.raises(UnusableInput, match="permission denied"):
-        memory.keys(0)
-    assert memory.damaged() == []
+        cache.keys(0)
+    assert cache.damaged() == []
 
 
 def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
-    location = Location(tmp_path / "memory")
-    with pytest.raises(UnusableInput, match="no translation memory"):
+    location = Location(tmp_path / "cache")
+    with pytest.raises(UnusableInput, match="no cache"):
         generations(location)
     search = SearchSettings()
     old, new = (depends_on(model, search, None, raw=False) for model in ("old", "new"))
     open_generation(location, old).add(0, "a", rows("x"))
     age(tmp_path, 40)
-    memory = open_generation(location, new)
-    memory.add(0, "a", rows("x"))
-    memory.add(9, "a", rows("y"))
-    assert open_generation(location, new).partitions == memory.partitions
+    cache = open_generation(location, new)
+    cache.add(0, "a", rows("x"))
+    cache.add(9, "a", rows("y"))
+    assert open_generation(location, new).partitions == cache.partitions
     found = generations(location)
     assert [g.description["model_id"] for g in found] == ["new", "old"]
     assert [g.files for g in found] == [2, 1]

@@ -1,4 +1,4 @@
-"""Nights with a translation memory on a real S3 server, one of them killed."""
+"""Nights with a cache on a real S3 server, one of them killed."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ def assert_same(expected: list[dict], found: list[dict]) -> None:
 
 
 @pytest.mark.slow
-def test_nights_with_a_memory(
+def test_nights_with_a_cache(
     trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Path
 ) -> None:
     sources = pq.read_table(trained / "dataset/train", columns=["source"])["source"].to_pylist()
@@ -60,15 +60,15 @@ def test_nights_with_a_memory(
     run("translate", *shared, "--output", str(plain), head=ray_head)
     expected = rows(plain)
 
-    memory = Location(f"{BASE}/memory")
-    options = [*shared, "--memory", str(memory)]
+    cache = Location(f"{BASE}/cache")
+    options = [*shared, "--cache", str(cache)]
     process = subprocess.Popen(
         command("translate", *options, "--output", str(night)),
         cwd=ROOT, env=environment(**s3.environment), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 600
-    while not memory.files(".parquet", recursive=True):
+    while not cache.files(".parquet", recursive=True):
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -90,9 +90,9 @@ def test_nights_with_a_memory(
         [{**row, "id": 0} for row in rows(second)[1:-1]],
     )
 
-    (line,) = run("memory", "--memory", str(memory), **s3.environment).stdout.splitlines()
-    run("memory", "--memory", str(memory), "--prune", line.split()[0], **s3.environment)
-    done = run("memory", "--memory", str(memory), status=2, **s3.environment)
-    assert "no translation memory" in done.stderr
+    (line,) = run("cache", "list", "--cache", str(cache), **s3.environment).stdout.splitlines()
+    run("cache", "prune", "--cache", str(cache), "--generation", line.split()[0], **s3.environment)
+    done = run("cache", "list", "--cache", str(cache), status=2, **s3.environment)
+    assert "no cache" in done.stderr
     for file in Location(BASE).files(recursive=True):
         assert SECRET.encode() not in file.read_bytes(), f"{file} holds the secret"

@@ -1,0 +1,124 @@
+"""The command ``nmt``: one subcommand per job, and errors as one clear line."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from nmt.benchmark.request import BenchmarkRequest
+from nmt.cli import jobs
+from nmt.cli.command import command, either
+from nmt.cli.lines import LinesRequest, translate_lines
+from nmt.console import say
+from nmt.corpus.request import PrepareRequest
+from nmt.errors import Interrupted, JobFailed, UnusableInput
+from nmt.evaluation.request import EvaluateRequest
+from nmt.training.request import TrainRequest
+from nmt.translation.request import TranslateRequest
+from nmt.version import __version__
+
+_INTERRUPTED = 130
+_LONGEST_LINE = 2000  # characters of an error: it may repeat what a file holds
+
+
+def application() -> typer.Typer:
+    """The command line with all its subcommands."""
+    app = typer.Typer(
+        help="Attention-based neural machine translation on Ray.",
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        callback=_common,
+    )
+    translate = either(TranslateRequest, jobs.translate, LinesRequest, translate_lines)
+    for job in (
+        command(PrepareRequest, jobs.prepare),
+        command(TrainRequest, jobs.train),
+        translate,
+        command(EvaluateRequest, jobs.evaluate),
+        command(jobs.VerifyRequest, jobs.verify),
+        command(BenchmarkRequest, jobs.benchmark),
+        command(jobs.DemoRequest, jobs.demo, config=False),
+    ):
+        app.command()(job)
+    cache = typer.Typer(help="List or prune what earlier jobs decoded (translate --cache).")
+    cache.command("list")(command(jobs.ListCacheRequest, jobs.list_cache, config=False))
+    cache.command("prune")(command(jobs.PruneCacheRequest, jobs.prune_cache, config=False))
+    app.add_typer(cache, name="cache")
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"nmt {__version__}")
+        raise typer.Exit()
+
+
+def _common(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Options of ``nmt`` itself."""
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """Run a command line and end the process with its exit status.
+
+    The status is 0 when done, 1 after a failure, 2 for unusable arguments or input. A job that
+    ends with another status raises ``typer.Exit``.
+    """
+    try:
+        status = app(list(arguments), prog_name="nmt", standalone_mode=False)
+    except (UnusableInput, JobFailed) as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_status)
+    except Interrupted as error:
+        say(str(error))
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _INTERRUPTED
+    except Exception as error:
+        # Typer's base class of usage errors is not public; its method is.
+        if format_message := getattr(error, "format_message", None):
+            say(f"error: {_one_line(format_message())} (see --help)")
+            sys.exit(UnusableInput.exit_status)
+        # A fault of this program: all of it is shown, each part as it is.
+        for part in traceback.TracebackException.from_exception(error).format():
+            for line in part.splitlines() if part.startswith("  ") else [part.strip()]:
+                say(line)
+        status = JobFailed.exit_status
+    if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
+        say("interrupted; run the same command again")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _one_line(message: str) -> str:
+    line = re.sub(r"\s*[\r\n]+\s*", " ", message.strip())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+
+
+def main(*subcommand: str) -> None:
+    """Run ``nmt`` with the arguments of this process, as the last thing that it does.
+
+    The process ends without the destructors of native libraries, which threads of Ray's and
+    TensorFlow's may outlive: a job that had failed and said so has ended with SIGSEGV there.
+
+    Args:
+        subcommand: stands before the arguments (``jobs/train.py`` is ``nmt train``).
+    """
+    try:
+        run(application(), [*subcommand, *sys.argv[1:]])
+    except SystemExit as ended:
+        atexit._run_exitfuncs()  # Ray's shutdown among them
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:  # nobody reads any more, or a full disk: Python's own end tells of it
+            raise ended from None
+        os._exit(ended.code if isinstance(ended.code, int) else 1)

@@ -1,0 +1,234 @@
+"""The commands of ``nmt``: each takes its request, calls one function and prints the results."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nmt.benchmark.request import BenchmarkRequest, measured_settings
+from nmt.cli.command import SettingsSources
+from nmt.console import result, say
+from nmt.corpus.request import PrepareRequest
+from nmt.errors import UnusableInput
+from nmt.evaluation.request import EvaluateRequest
+from nmt.options import Option
+from nmt.report.numbers import size
+from nmt.storage.location import Location
+from nmt.training.request import TrainRequest
+from nmt.translation.cache.generations import Generation, generations, unused
+from nmt.translation.request import TranslateRequest
+
+# What takes long to import is imported by the command that needs it, so that --help is quick.
+
+
+def prepare(request: PrepareRequest) -> None:
+    """Prepare a parallel corpus: clean, split, learn vocabularies.
+
+    Give exactly one of --pairs, --source with --target, --demo. Set further settings, such as
+    single rules of cleaning, with --set data.KEY=VALUE. Run the same command again after an
+    interruption: it begins anew, and leaves a finished DATASET alone.
+    """
+    from nmt.corpus.prepare import prepare
+
+    dataset = prepare(request)
+    info = dataset.info
+    for split in ("train", "valid", "test", "rejected"):
+        detail = ", ".join(f"{name} {count:,}" for name, count in info["drops"].items())
+        shown = f"  ({detail})" if split == "rejected" and detail else ""
+        result(f"{split:<9}{info['counts'][split]:>12,} pairs{shown}")
+    for side in ("source", "target"):
+        entry = info["tokenizer"][side]
+        result(f"{side:<9}{entry['size']:>12,} entries  {info['languages'][side]}  {entry['file']}")
+    result(f"DATASET {dataset.location}")
+
+
+def train(request: TrainRequest) -> None:
+    """Train an attention translation model, or continue a training."""
+    from nmt.training.ray import job
+
+    job.train(request)
+    if not request.dry_run:
+        result(f"MODEL {request.output / 'model'}")
+
+
+def translate(request: TranslateRequest) -> None:
+    """Translate a corpus into a folder, or the lines of standard input.
+
+    With --input and --output it is a batch job on Ray: run the same command again to continue after
+    an interruption. Without both it reads standard input and writes standard output, line n in,
+    line n out.
+    """
+    from nmt.translation import job
+
+    verdict = job.translate(request)
+    if verdict is None:
+        return
+    for line in verdict.summary():
+        say(line)
+    for name, value in verdict.headline().items():
+        result(f"{name} {value}")
+    result(f"REPORT {request.output / 'report' / 'index.html'}")
+    if verdict.exit_status:
+        raise typer.Exit(verdict.exit_status)
+
+
+def evaluate(request: EvaluateRequest) -> None:
+    """Score a finished translation: BLEU, chrF, TER, AER, against a baseline."""
+    from nmt.evaluation import job
+    from nmt.evaluation.ter import remark
+
+    report = job.evaluate(request)
+    for score in report["scores"]:
+        low, high = score["confidence"] or (score["score"], score["score"])
+        say(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
+            f"{score['text']}  {score['signature']}{remark(score)}")  # fmt: skip
+    for entry in report.get("comparison", {}).get("metrics", []):
+        p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
+        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
+            f"(one-sided p {p})")  # fmt: skip
+    result(f"BLEU {report['scores'][0]['score']:.2f}")
+    if alignment := report.get("alignment"):
+        result(f"AER {alignment['aer']:.3f}")
+    result(f"REPORT {request.output / 'index.html'}")
+
+
+@dataclass(frozen=True)
+class VerifyRequest:
+    """What ``nmt verify`` is asked for."""
+
+    output: Annotated[Location, Option("Folder of a translation, finished or not.", "OUT")]
+
+
+def verify(request: VerifyRequest) -> None:
+    """Read and hash every file of a translation again.
+
+    OUT may be finished or not. The command lists every violation, one per line. The exit status
+    is 1 if there are any, else 0.
+    """
+    from nmt.translation.verify.output import verify
+
+    verification = verify(request.output, say=result)
+    for note in verification.notes:
+        say(note)
+    if verification.violations:
+        say(f"{len(verification.violations)} violations")
+        raise typer.Exit(1)
+    say(f"no violation in {verification.rows:,} rows")
+
+
+def benchmark(request: BenchmarkRequest, sources: SettingsSources) -> None:
+    """Measure the speed of training, decoding and reading."""
+    from nmt.benchmark import job
+    from nmt.benchmark.figures import table
+
+    settings, origin = measured_settings(
+        request.model, sources.preset, sources.config, sources.assignments
+    )
+    report = job.benchmark(replace(request, settings=settings, origin=origin))
+    for line in table(report):
+        result(line)
+    if request.output:
+        request.output.write_json(report)
+
+
+@dataclass(frozen=True)
+class ListCacheRequest:
+    """What ``nmt cache list`` is asked for."""
+
+    cache: Annotated[Location, Option("The folder of `nmt translate --cache`.", "URI")]
+
+
+@dataclass(frozen=True)
+class PruneCacheRequest:
+    """What ``nmt cache prune`` is asked for."""
+
+    cache: Annotated[Location, Option("The folder of `nmt translate --cache`.", "URI")]
+    unused: Annotated[
+        float | None, Option("Remove what no job has used for so many days.", "DAYS", least=0)
+    ] = None
+    generations: Annotated[
+        tuple[str, ...],
+        Option("Remove this generation. Repeatable.", "GENERATION", name="--generation"),
+    ] = ()
+    dry_run: Annotated[bool, Option("Print what would be removed, and remove nothing.")] = False
+
+
+def list_cache(request: ListCacheRequest) -> None:
+    """List the generations of a cache: name, last use, files, size, model, beam size.
+
+    Another model or other settings make another generation.
+    """
+    for generation in generations(request.cache):
+        result("  ".join(_described(generation)))
+
+
+def prune_cache(request: PruneCacheRequest) -> None:
+    """Remove generations of a cache that no job will read again.
+
+    A generation is read only by jobs with its model and its settings. To remove one costs no more
+    than to decode its sentences again.
+    """
+    if request.unused is None and not request.generations:
+        raise UnusableInput("give --unused DAYS or --generation GENERATION: what to remove")
+    stored = generations(request.cache)
+    for generation in _chosen(request, stored):
+        action = "would be removed" if request.dry_run else "removed"
+        result("  ".join([*_described(generation), action]))
+        if not request.dry_run:
+            generation.delete()
+
+
+def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:
+    names = {generation.location.name: generation for generation in stored}
+    for name in request.generations:
+        if name not in names:
+            raise UnusableInput(
+                f"{request.cache}: no generation {name} (there are {', '.join(names) or 'none'})"
+            )
+    old = [] if request.unused is None else unused(list(stored), request.unused)
+    wanted = {*request.generations, *(generation.location.name for generation in old)}
+    return [generation for name, generation in names.items() if name in wanted]
+
+
+def _described(generation: Generation) -> list[str]:
+    last_use = datetime.datetime.fromtimestamp(generation.used, datetime.UTC)
+    return [
+        generation.location.name,
+        f"{last_use:%Y-%m-%d %H:%M}",
+        f"{generation.files} files",
+        size(generation.bytes),
+        f"model {generation.description['model_id'][:12]}",
+        f"beam {generation.description['search']['beam_size']}",
+    ]
+
+
+@dataclass(frozen=True)
+class DemoRequest:
+    """What ``nmt demo`` is asked for."""
+
+    output: Annotated[str, Option("Folder for dataset, run and translations.", "FOLDER")] = "demo"
+
+
+def demo(request: DemoRequest) -> None:
+    """Prepare, train, translate and report on a built-in corpus."""
+    folder = Path(request.output)
+    data, run = str(folder / "dataset"), str(folder / "run")
+    translate = ["translate", "--model", f"{run}/model", "--input", f"{data}/test", "--output"]
+    for words in (
+        ["prepare", "--demo", "60000", "--vocab-size", "3000", "--output", data],
+        ["train", "--data", data, "--output", run, "--preset", "demo"],
+        [*translate, str(folder / "translations"), "--reference-column", "target",
+         "--alignment-column", "alignment"],
+    ):  # fmt: skip
+        say(f"$ nmt {shlex.join(words)}")
+        status = subprocess.run([sys.executable, "-m", "nmt", *words], check=False).returncode
+        if status:
+            raise typer.Exit(status)

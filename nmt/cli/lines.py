@@ -1,0 +1,139 @@
+"""``nmt translate --model MODEL``: standard input to standard output, line n in, line n out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nmt.console import say
+from nmt.corpus.text_files import bare
+from nmt.evaluation.alignment import format_pharaoh
+from nmt.inference.translation import EMPTY, Translation
+from nmt.json_text import json_text
+from nmt.options import FromSettings, Option
+from nmt.printable import printable
+from nmt.settings import SearchSettings, check_search
+from nmt.storage.location import Location
+from nmt.text_limits import most_bytes
+
+if TYPE_CHECKING:
+    from nmt.inference.translator import Translator
+
+_CHUNK = 64 * 1024  # bytes; a read returns as soon as there are any
+_BROKEN_PIPE = 141  # the exit status of a process that SIGPIPE ends
+
+
+@dataclass(frozen=True)
+class LinesRequest:
+    """What ``nmt translate`` is asked for without --input and --output."""
+
+    models: Annotated[tuple[Location, ...], Option("A RUN/model folder.", "MODEL", name="--model")]
+    search: Annotated[
+        SearchSettings,
+        FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
+    ]
+    alignments: Annotated[bool, Option("Word alignments (Pharaoh), after a tab.")] = False
+    json: Annotated[bool, Option("From standard input: a JSON object per line.")] = False
+
+
+def translate_lines(request: LinesRequest) -> None:
+    """Translate the lines of standard input as they arrive."""
+    check_search(request.search)
+    terminal = sys.stdin.isatty()
+    if terminal:
+        say("loading the model …")
+    from nmt.inference.translator import load_model
+
+    translator = load_model(list(map(str, request.models)), search=request.search)
+    if terminal:
+        say("type a sentence per line; Ctrl-D ends")
+    longest = most_bytes(request.search.max_characters)
+    number = 0
+    try:
+        for lines in _arriving(longest) if not terminal else _typed():
+            for translation in _translated(translator, lines, number):
+                for line in _shown(translation, number, request):
+                    # To another program as it is, to a terminal what it cannot obey.
+                    print(printable(line) if sys.stdout.isatty() else line.replace("\n", " "))
+                number += 1
+            sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_BROKEN_PIPE) from None
+
+
+def _arriving(longest: int) -> Iterator[list[bytes]]:
+    """The lines of standard input, so many together as are there.
+
+    Of a line of more than `longest` bytes, only so many are kept that it is still too long.
+    """
+    begun, number = b"", 0
+    while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+        *lines, rest = (begun + chunk).split(b"\n")
+        begun = rest[: longest + 1]
+        if lines:
+            yield [bare(line[: longest + 1], number + i) for i, line in enumerate(lines)]
+            number += len(lines)
+    if begun:
+        yield [bare(begun, number)]
+
+
+def _typed() -> Iterator[list[bytes]]:
+    """The lines that somebody types."""
+    import readline  # noqa: F401  input() then has a history, and keys to edit with
+
+    while True:
+        try:
+            yield [os.fsencode(input("> "))]
+        except EOFError:
+            return
+
+
+def _translated(
+    translator: Translator, lines: Sequence[bytes], first: int
+) -> Iterable[Translation]:
+    """A translation per line; an empty one, and a line on standard error, where there is none."""
+    screened = translator.screen(lines)
+    for place, reason in screened.reasons.items():
+        say(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
+    translations = [EMPTY] * len(lines)
+    for place, translation in zip(screened.kept, translator.translate(screened.texts), strict=True):
+        translations[place] = translation
+    return translations
+
+
+def _shown(translation: Translation, number: int, request: LinesRequest) -> list[str]:
+    """The lines that are printed for a translation; several for an n-best list, as Moses does."""
+    several = translation.alternatives or (translation,)
+    if request.json:
+        values = _as_json(translation)
+        if request.search.n_best > 1:
+            values["alternatives"] = [_as_json(one) for one in several]
+        return [json_text(values)]
+    if request.search.n_best > 1:
+        return [
+            " ||| ".join([str(number), *_columns(one, request), f"{one.score:.4f}"])
+            for one in several
+        ]
+    return ["\t".join(_columns(translation, request))]
+
+
+def _columns(translation: Translation, request: LinesRequest) -> list[str]:
+    links = [format_pharaoh(translation.alignment)] if request.alignments else []
+    return [translation.text, *links]
+
+
+def _as_json(translation: Translation) -> dict[str, Any]:
+    return {
+        "translation": translation.text,
+        "score": round(translation.score, 4),
+        "source_tokens": translation.source_tokens,
+        "target_tokens": translation.tokens,
+        "alignment": format_pharaoh(translation.alignment),
+        "flags": list(translation.flags),
+    }

@@ -1,0 +1,104 @@
+"""``nmt translate`` without --input and --output: line n in, line n out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nmt.cli import application
+from nmt.inference.translator import load_model
+from nmt.text_limits import most_bytes
+
+TEXT = b"\xef\xbb\xbfThe dog sleeps.\r\n\nA man\xe2\x80\xa8reads.\n\xff\xfe\n  \nWe play"
+
+
+def translate(
+    model: Path, text: bytes, *options: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, bytes, str]:
+    """Exit status, standard output and standard error of the command in this process."""
+    (folder / "stdin").write_bytes(text)
+    with CliRunner(env={"NMT_CONFIG": "", "RAY_ADDRESS": ""}).isolation() as (out, error, *_):
+        with (folder / "stdin").open("rb") as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            app, words = application.application(), ["translate", "--model", str(model), *options]
+            with pytest.raises(SystemExit) as ended:
+                application.run(app, words)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return int(ended.value.code or 0), out.getvalue(), error.getvalue().decode()
+
+
+@pytest.fixture
+def run(saved_models, tmp_path, monkeypatch):
+    def run(text: bytes, *options: str) -> tuple[int, bytes, str]:
+        return translate(saved_models[0], text, *options, folder=tmp_path, monkeypatch=monkeypatch)
+
+    return run
+
+
+def test_line_n_of_the_output_translates_line_n_of_the_input(run, saved_models) -> None:
+    status, out, error = run(TEXT)
+    texts = ["The dog sleeps.", "", "A man\u2028reads.", "", "", "We play"]
+    expected = load_model(str(saved_models[0])).translate(texts)
+    assert status == 0
+    assert out.decode() == "".join(f"{one.text}\n" for one in expected)
+    assert error == "line 4: rejected (broken_utf8); its translation is left empty\n"
+
+
+def test_the_options_of_the_search_and_of_the_output(run, saved_models) -> None:
+    best = load_model(str(saved_models[0])).translate(["We play."], beam_size=3, n_best=2)[0]
+    options = ("--beam-size", "3", "--n-best", "2")
+    rows = run(b"We play.\n", *options, "--alignments")[1].decode().splitlines()
+    fields = [row.split(" ||| ") for row in rows]
+    assert [row[:2] for row in fields] == [["0", one.text] for one in best.alternatives]
+    assert all(len(row) == 4 for row in fields)
+    (line,) = run(b"We play.\n", *options, "--json")[1].decode().splitlines()
+    record = json.loads(line)
+    assert record["translation"] == best.text
+    assert [one["translation"] for one in record["alternatives"]] == [row[1] for row in fields]
+    text, links = run(b"We play.\n", "--alignments")[1].decode().rstrip("\n").split("\t")
+    assert record.keys() >= {"score", "source_tokens", "target_tokens", "flags"}
+    assert all("-" in link for link in links.split())
+    assert text
+
+
+def test_a_line_without_an_end_is_rejected_without_being_held(run) -> None:
+    status, out, error = run(b"a" * (3 * most_bytes(50_000)) + b"\nWe play.\n")
+    assert status == 0
+    assert out.startswith(b"\n")
+    assert out.count(b"\n") == 2
+    assert "line 1: rejected (too_many_characters)" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--heatmaps", "3"], "--heatmaps goes with --input and --output"),
+        (["--input", "x"], "Missing option '--output'"),
+        (["--input", "x", "--output", "y", "--json"], "--json does not go with --input"),
+        (["--n-best", "2"], "search.beam_size=2 or more"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(run, options, message) -> None:
+    status, out, error = run(b"", *options)
+    assert (status, out, error.count("\n")) == (2, b"", 1)
+    assert message in error
+
+
+@pytest.mark.system
+def test_a_line_is_answered_before_the_next_one_comes(saved_models) -> None:
+    command = [sys.executable, "-m", "nmt", "translate", "--model", str(saved_models[0])]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in (b"We play.\n", b"\n", b"The dog sleeps.\n"):
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline().endswith(b"\n")
+    process.stdout.close()  # as `head` does
+    process.stdin.write(b"We play.\n")
+    process.stdin.close()
+    assert process.wait(timeout=120) == 141
