@@ -76,7 +76,7 @@ COMPILE = build/tools/bin/uv pip compile --quiet --universal --python-version 3.
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock: build/tools/ready
-	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra dev --extra docs --output-file requirements-dev.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock --output-file requirements.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock --extra gpu --output-file requirements-gpu.lock
 	$(COMPILE) --group tools --output-file requirements-tools.lock
