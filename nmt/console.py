@@ -1,31 +1,32 @@
-"""What a job shows while it works: bars in a terminal, plain lines otherwise."""
+"""Results on standard output, and progress: bars in a terminal, lines of the log elsewhere."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from nmt.logs import console
 from nmt.printable import printable
 
 _PLAIN_SECONDS = 10.0  # between two plain lines of one activity
 
 _ROOM = 100  # columns of a terminal that hold all there is to show
 
-_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+log = logging.getLogger(__name__)
 
 
 def say(text: str) -> None:
-    """Show one line to the person who watches (standard error), as it is; see `printable`."""
-    _console.print(printable(text))
+    level = logging.WARNING if text.startswith("warning: ") else logging.INFO
+    log.log(level, "%s", text.removeprefix("warning: "))
 
 
-def result(text: str) -> None:
+def echo(text: str) -> None:
     """Print one line of result on standard output, for people and scripts; see `printable`."""
     print(printable(text), flush=True)
 
@@ -49,7 +50,7 @@ class Activity:
             )
         elif time.monotonic() - self._shown >= _PLAIN_SECONDS:
             self._shown = time.monotonic()
-            say(f"{self._title}: {self._fraction()}{'  ' + detail if detail else ''}")
+            log.info(f"{self._title}: {self._fraction()}{'  ' + detail if detail else ''}")
 
     def advance(self, count: int = 1, detail: str = "") -> None:
         """Say that `count` more units are finished."""
@@ -67,7 +68,7 @@ def activity(title: str, total: int | None = None) -> Iterator[Activity]:
     start = time.monotonic()
     if sys.stderr.isatty():
         # Where there is little room the count gives way, for the bar tells it, too.
-        count = [TextColumn("{task.completed:,.0f}")] if _console.width >= _ROOM else []
+        count = [TextColumn("{task.completed:,.0f}")] if console.width >= _ROOM else []
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
@@ -76,11 +77,11 @@ def activity(title: str, total: int | None = None) -> Iterator[Activity]:
             TimeElapsedColumn(),
             TextColumn("{task.fields[detail]}", markup=False),
         )
-        with Progress(*columns, console=_console, transient=True) as bar:
+        with Progress(*columns, console=console, transient=True) as bar:
             yield Activity(title, total, bar)
     else:
         yield Activity(title, total, None)
-    say(f"{title}: done in {time.monotonic() - start:.1f} s")
+    log.info(f"{title}: done in {time.monotonic() - start:.1f} s")
 
 
 @contextmanager

@@ -26,6 +26,14 @@ def _impatient_again() -> Iterator[None]:
     wait_for_stores(0.0)
 
 
+@pytest.fixture(autouse=True)
+def _log_on_standard_error() -> None:
+    """As a command does, so that tests see what people see."""
+    from nmt import logs
+
+    logs.configure(job="test")
+
+
 @pytest.fixture(scope="session")
 def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Dataset":
     """A few hundred pairs of the built-in grammar, in subwords."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def complaint(done: subprocess.CompletedProcess) -> str:
     assert done.stdout == ""
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: ")
+    assert " ERROR " in lines[0]
     return lines[0]
 
 
@@ -145,7 +146,7 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, Sma
             status = int(end.code or 0)
         finally:
             sys.stderr.flush()
-        message = error.getvalue().decode()
+        message = re.sub(r"^\S+Z ", "", error.getvalue().decode(), flags=re.MULTILINE)
     return status, message, requests[0] if requests else None
 
 
@@ -261,7 +262,7 @@ def test_a_bad_settings_file_is_refused_in_one_line(tmp_path, content, message) 
     assert status == 2
     assert message in error
     assert name in error
-    assert error.startswith("error: ")
+    assert error.startswith("ERROR train: ")
     assert len(error.strip().splitlines()) == 1
 
 
@@ -277,7 +278,7 @@ def test_a_settings_file_that_is_not_there(tmp_path) -> None:
     for name in (tmp_path / "none.yaml", tmp_path):
         status, error, _ = run("--config", str(name), "--data", "d", "--output", "o")
         assert status == 2
-        assert error.startswith(f"error: {name}")
+        assert error.startswith(f"ERROR train: {name}")
         assert len(error.strip().splitlines()) == 1
     os.mkfifo(tmp_path / "pipe")  # it would be read twice: for options, and for settings
     status, error, _ = run("--config", str(tmp_path / "pipe"))
@@ -292,24 +293,24 @@ def test_a_settings_file_that_is_not_there(tmp_path) -> None:
 def test_each_end_has_its_status() -> None:
     assert run("--data", "good", "--output", "o")[0] == 0
     status, error, _ = run("--data", "bad", "--output", "o")
-    assert (status, error) == (2, "error: bad: give other data\n")
+    assert (status, error) == (2, "ERROR train: bad: give other data\n")
     status, error, _ = run("--data", "failed", "--output", "o")
-    assert (status, error) == (1, "error: the disk is gone\n")
+    assert (status, error) == (1, "ERROR train: the disk is gone\n")
     assert run("--data", "gate", "--output", "o")[0] == 3
     status, error, _ = run("--data", "stop", "--output", "o")
-    assert (status, error) == (130, "interrupted; run the same command again\n")
+    assert (status, error) == (130, "INFO train: interrupted; run the same command again\n")
 
 
 @pytest.mark.parametrize("name", ["odd:x:", "odd[b]c[/b]", "odd  blanks", "odd\\[x]", "odd\nx"])
 def test_a_message_shows_names_as_they_are(name) -> None:
     status, error, _ = run("--data", name, "--output", "o")
     shown = name.replace("\n", "\\n")
-    assert (status, error) == (2, f"error: {shown}: give other data\n")
+    assert (status, error) == (2, f"ERROR train: {shown}: give other data\n")
 
 
 def test_a_fault_of_the_program_is_shown_whole_and_forges_nothing() -> None:
     status, error, _ = run("--data", "broken", "--output", "o")
-    lines = error.splitlines()
+    lines = [line.removeprefix("ERROR train: ") for line in error.splitlines()]
     assert status == 1
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == r"ValueError: first \x1b[2J\nerror: forged"
@@ -376,4 +377,4 @@ application.main()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == "printed\nregistered"
-    assert done.stderr == "error: it failed\n"
+    assert done.stderr.endswith("ERROR nmt: it failed\n")

@@ -1,37 +1,62 @@
 """What is shown is what was said: no text of a path or of data is an instruction."""
 
+import datetime
+import json
+import logging
+import re
 import sys
 
 import pytest
+from logged import messages
 
-from nmt.console import activity, result, say
+from nmt import logs
+from nmt.console import activity, echo
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
 from nmt.storage.location import Location
 from nmt.translation import notification
 
+log = logging.getLogger("nmt.test")
 ODD = ["runs/:x:/a", "[b]/c[/b]", "[red]x", "a  b", ":smile:", "[link=http://x]y[/link]", "日本/اب"]
+
+
+def test_each_line_of_the_log_has_time_level_and_job(capsys) -> None:
+    log.warning("it rains")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\S+Z WARNING test: it rains", line)
+    logs.configure("WARNING", "json")
+    try:
+        log.info("not shown")
+        log.warning(HOSTILE)
+    finally:
+        logs.configure()
+    (line,) = capsys.readouterr().err.splitlines()
+    record = json.loads(line)
+    assert (record["level"], record["job"], record["logger"]) == ("WARNING", "test", "nmt.test")
+    assert record["message"] == printable(HOSTILE)
+    assert datetime.datetime.fromisoformat(record["time"]).tzinfo is not None
 
 
 @pytest.mark.parametrize("text", ODD)
 def test_markup_and_emoji_are_shown_as_they_are(text, capsys) -> None:
-    say(text)
-    result(text)
+    log.info(text)
+    echo(text)
     with activity(text):
         pass
     shown = capsys.readouterr()
     assert shown.out == f"{text}\n"
-    assert shown.err.splitlines()[0] == text
-    assert shown.err.splitlines()[1].startswith(f"{text}: done in")
+    assert messages(shown.err)[0] == text
+    assert messages(shown.err)[1].startswith(f"{text}: done in")
 
 
 def test_a_terminal_obeys_no_name(capsys) -> None:
     name = b"K\xf6ter \x1b[2J\t\x9b1m".decode("utf-8", "surrogateescape")
     assert printable(name) == "K\\xf6ter \\x1b[2J\\t\\x9b1m"
-    say(name)
-    result(name)
+    log.info(name)
+    echo(name)
     shown = capsys.readouterr()
-    assert shown.out == shown.err == printable(name) + "\n"
+    assert shown.out == printable(name) + "\n"
+    assert messages(shown.err) == [printable(name)]
 
 
 HOSTILE = "a\x1b]0;title\x07b\nerror: forged\r\u2028c\u202ed\x85e\0f"
@@ -39,8 +64,8 @@ HOSTILE = "a\x1b]0;title\x07b\nerror: forged\r\u2028c\u202ed\x85e\0f"
 
 def test_nothing_forges_a_line_or_sets_a_title(capsys) -> None:
     """Neither in what is shown, nor in an error that Ray or Python print."""
-    say(HOSTILE)
-    result(HOSTILE)
+    log.info(HOSTILE)
+    echo(HOSTILE)
     with activity(HOSTILE) as shown:
         shown.update(1, HOSTILE)
     lines = capsys.readouterr()
@@ -85,8 +110,8 @@ def test_a_hook_is_told_one_line(tmp_path) -> None:
 
 def test_no_password_of_a_uri_is_shown(capsys, monkeypatch) -> None:
     address = "ray://KEY:SECRET@head:10001/x?"
-    say(f"joining {address}")
-    assert capsys.readouterr().err == "joining ray://…@head:10001/x?\n"
+    log.info(f"joining {address}")
+    assert messages(capsys.readouterr().err) == ["joining ray://…@head:10001/x?"]
     assert "SECRET" not in str(JobFailed(f"no proxy at http://:SECRET@[::1]:80 and {address}"))
     for password in ("SEC/RET", "SEC@RET", "SEC@/RET", "SE/C@RET"):
         shown = printable(f"joining ray://KEY:{password}@head:10001")

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from logged import messages
 from outputs import SEARCH, record_other, translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
@@ -188,7 +189,7 @@ def test_a_unit_with_a_damaged_record_is_done_again(
     verdict = translate(saved_models[0], sound / "in.parquet", out, **OPTIONS)
     assert verdict.exit_status == 0
     assert pq.read_table(out / "translations").to_pylist() == before
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    warnings = messages(capsys.readouterr().err, "WARNING")
     assert len(warnings) == 1
     assert "_units/00000.json: removed (" in warnings[0]
 
@@ -234,8 +235,8 @@ def test_a_picture_that_is_none_is_left_out(copy: Path, capsys, what: str) -> No
     recorded(first)
     evaluate(asked(copy))
     assert (copy / "e/index.html").read_text().count("<img") == len(others)
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
-    assert line.startswith(f"warning: {first}: ")
+    (line,) = messages(capsys.readouterr().err, "WARNING")
+    assert line.startswith(f"{first}: ")
     assert line.endswith("; left out of the report")
     assert len(line) < 400
 

@@ -11,7 +11,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.cli import read_config
+from nmt.cli.settings_file import read_config
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.credentials import refuse_secrets
 from nmt.storage.location import Location, hash_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import tempfile
 import time
@@ -14,7 +15,7 @@ from nmt.benchmark.figures import figures
 from nmt.benchmark.meter import Work
 from nmt.benchmark.request import BenchmarkRequest, check, check_splits
 from nmt.cluster import connection, resources
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.report.numbers import counted
@@ -22,6 +23,8 @@ from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.version import __version__
+
+log = logging.getLogger(__name__)
 
 _DEMO = 20_000  # pairs of the built-in grammar, where no dataset is named
 _TRAINING = ("training", "reading", "products")
@@ -55,7 +58,7 @@ def benchmark(request: BenchmarkRequest) -> dict[str, Any]:
     connected = time.monotonic() - before
     own, count = connection.is_own(request.address), request.workers
     share = resources.share(ray.nodes(), (count, count), int(request.use_gpu), own=own)
-    say(f"measuring on {counted(count, 'worker')} with {share.describe()} each")
+    log.info(f"measuring on {counted(count, 'worker')} with {share.describe()} each")
     work = Work(
         data=data,
         settings=request.settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import sys
@@ -15,13 +16,15 @@ from nmt.benchmark.request import BenchmarkRequest
 from nmt.cli import jobs
 from nmt.cli.command import command, either
 from nmt.cli.lines import LinesRequest, translate_lines
-from nmt.console import say
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
+from nmt.logs import configure
 from nmt.training.request import TrainRequest
 from nmt.translation.request import TranslateRequest
 from nmt.version import __version__
+
+log = logging.getLogger(__name__)
 
 _INTERRUPTED = 130
 _LONGEST_LINE = 2000  # characters of an error: it may repeat what a file holds
@@ -73,28 +76,29 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
     The status is 0 when done, 1 after a failure, 2 for unusable arguments or input. A job that
     ends with another status raises ``typer.Exit``.
     """
+    configure(job=arguments[0] if arguments else "nmt")
     try:
         status = app(list(arguments), prog_name="nmt", standalone_mode=False)
     except (UnusableInput, JobFailed) as error:
-        say(f"error: {error}")
+        log.error("%s", error)
         sys.exit(error.exit_status)
     except Interrupted as error:
-        say(str(error))
+        log.info("%s", error)
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
     except Exception as error:
         # Typer's base class of usage errors is not public; its method is.
         if format_message := getattr(error, "format_message", None):
-            say(f"error: {_one_line(format_message())} (see --help)")
+            log.error(f"{_one_line(format_message())} (see --help)")
             sys.exit(UnusableInput.exit_status)
         # A fault of this program: all of it is shown, each part as it is.
         for part in traceback.TracebackException.from_exception(error).format():
             for line in part.splitlines() if part.startswith("  ") else [part.strip()]:
-                say(line)
+                log.error("%s", line)
         status = JobFailed.exit_status
     if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
-        say("interrupted; run the same command again")
+        log.info("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from nmt import logs
 from nmt.cli.settings_file import read_config, take_options
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
@@ -70,6 +71,7 @@ def command(request: type, run: Callable[..., None], config: bool = True) -> Cal
     parameters = _all_parameters(request, config)
 
     def job(**options: Any) -> None:
+        logs.configure(options["log_level"], options["log_format"])
         _check_values(parameters, options)
         sources = _sources(declared_fields(request), options)
         arguments: list[Any] = [request_from(request, options, sources)]
@@ -97,6 +99,7 @@ def either(
             parameters[place] = one.replace(default=_optional(one.default))
 
     def job(**options: Any) -> None:
+        logs.configure(options["log_level"], options["log_format"])
         _check_values(parameters, options)
         missing = [name for name in needed if options[name] is None]
         chosen, other = (short, full) if missing == needed else (request, few)
@@ -119,7 +122,7 @@ def _all_parameters(request: type, config: bool = True) -> list[inspect.Paramete
     parameters = [parameter for field in fields for parameter in _parameters(request, field)]
     if any(isinstance(field.declaration, FromSettings) for field in fields):
         parameters.append(_ASSIGNMENTS)
-    return [*parameters, _CONFIG] if config else parameters
+    return [*parameters, *_LOG, _CONFIG] if config else [*parameters, *_LOG]
 
 
 def _with_signature(
@@ -327,6 +330,29 @@ _ASSIGNMENTS = _parameter(
     "--set",
     metavar="GROUP.KEY=VALUE",
     help="Override one setting. Repeatable.",
+)
+_LOG = (
+    _parameter(
+        "log_level",
+        Literal[logs.LEVELS],
+        None,
+        "--log-level",
+        envvar=logs.LEVEL_VARIABLE,
+        case_sensitive=False,
+        metavar="|".join(logs.LEVELS),
+        help="Lowest level of the lines on standard error.",
+        show_default="INFO",
+    ),
+    _parameter(
+        "log_format",
+        Literal["text", "json"],
+        None,
+        "--log-format",
+        envvar=logs.FORMAT_VARIABLE,
+        metavar="text|json",
+        help="Lines as text, or a JSON object per line: time, level, job, logger, message.",
+        show_default="text",
+    ),
 )
 _CONFIG = _parameter(
     "config",

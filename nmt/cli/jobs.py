@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import typer
 
 from nmt.benchmark.request import BenchmarkRequest, measured_settings
 from nmt.cli.command import SettingsSources
-from nmt.console import result, say
+from nmt.console import echo
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import UnusableInput
 from nmt.evaluation.request import EvaluateRequest
@@ -25,6 +26,8 @@ from nmt.storage.location import Location
 from nmt.training.request import TrainRequest
 from nmt.translation.cache.generations import Generation, generations, unused
 from nmt.translation.request import TranslateRequest
+
+log = logging.getLogger(__name__)
 
 # What takes long to import is imported by the command that needs it, so that --help is quick.
 
@@ -43,11 +46,11 @@ def prepare(request: PrepareRequest) -> None:
     for split in ("train", "valid", "test", "rejected"):
         detail = ", ".join(f"{name} {count:,}" for name, count in info["drops"].items())
         shown = f"  ({detail})" if split == "rejected" and detail else ""
-        result(f"{split:<9}{info['counts'][split]:>12,} pairs{shown}")
+        echo(f"{split:<9}{info['counts'][split]:>12,} pairs{shown}")
     for side in ("source", "target"):
         entry = info["tokenizer"][side]
-        result(f"{side:<9}{entry['size']:>12,} entries  {info['languages'][side]}  {entry['file']}")
-    result(f"DATASET {dataset.location}")
+        echo(f"{side:<9}{entry['size']:>12,} entries  {info['languages'][side]}  {entry['file']}")
+    echo(f"DATASET {dataset.location}")
 
 
 def train(request: TrainRequest) -> None:
@@ -56,7 +59,7 @@ def train(request: TrainRequest) -> None:
 
     job.train(request)
     if not request.dry_run:
-        result(f"MODEL {request.output / 'model'}")
+        echo(f"MODEL {request.output / 'model'}")
 
 
 def translate(request: TranslateRequest) -> None:
@@ -72,10 +75,10 @@ def translate(request: TranslateRequest) -> None:
     if verdict is None:
         return
     for line in verdict.summary():
-        say(line)
+        log.info(line)
     for name, value in verdict.headline().items():
-        result(f"{name} {value}")
-    result(f"REPORT {request.output / 'report' / 'index.html'}")
+        echo(f"{name} {value}")
+    echo(f"REPORT {request.output / 'report' / 'index.html'}")
     if verdict.exit_status:
         raise typer.Exit(verdict.exit_status)
 
@@ -88,16 +91,16 @@ def evaluate(request: EvaluateRequest) -> None:
     report = job.evaluate(request)
     for score in report["scores"]:
         low, high = score["confidence"] or (score["score"], score["score"])
-        say(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
+        log.info(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
             f"{score['text']}  {score['signature']}{remark(score)}")  # fmt: skip
     for entry in report.get("comparison", {}).get("metrics", []):
         p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
-        say(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
+        log.info(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
             f"(one-sided p {p})")  # fmt: skip
-    result(f"BLEU {report['scores'][0]['score']:.2f}")
+    echo(f"BLEU {report['scores'][0]['score']:.2f}")
     if alignment := report.get("alignment"):
-        result(f"AER {alignment['aer']:.3f}")
-    result(f"REPORT {request.output / 'index.html'}")
+        echo(f"AER {alignment['aer']:.3f}")
+    echo(f"REPORT {request.output / 'index.html'}")
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,13 @@ def verify(request: VerifyRequest) -> None:
     """
     from nmt.translation.verify.output import verify
 
-    verification = verify(request.output, say=result)
+    verification = verify(request.output, say=echo)
     for note in verification.notes:
-        say(note)
+        log.info(note)
     if verification.violations:
-        say(f"{len(verification.violations)} violations")
+        log.info(f"{len(verification.violations)} violations")
         raise typer.Exit(1)
-    say(f"no violation in {verification.rows:,} rows")
+    log.info(f"no violation in {verification.rows:,} rows")
 
 
 def benchmark(request: BenchmarkRequest, sources: SettingsSources) -> None:
@@ -134,7 +137,7 @@ def benchmark(request: BenchmarkRequest, sources: SettingsSources) -> None:
     )
     report = job.benchmark(replace(request, settings=settings, origin=origin))
     for line in table(report):
-        result(line)
+        echo(line)
     if request.output:
         request.output.write_json(report)
 
@@ -167,7 +170,7 @@ def list_cache(request: ListCacheRequest) -> None:
     Another model or other settings make another generation.
     """
     for generation in generations(request.cache):
-        result("  ".join(_described(generation)))
+        echo("  ".join(_described(generation)))
 
 
 def prune_cache(request: PruneCacheRequest) -> None:
@@ -181,7 +184,7 @@ def prune_cache(request: PruneCacheRequest) -> None:
     stored = generations(request.cache)
     for generation in _chosen(request, stored):
         action = "would be removed" if request.dry_run else "removed"
-        result("  ".join([*_described(generation), action]))
+        echo("  ".join([*_described(generation), action]))
         if not request.dry_run:
             generation.delete()
 
@@ -228,7 +231,7 @@ def demo(request: DemoRequest) -> None:
         [*translate, str(folder / "translations"), "--reference-column", "target",
          "--alignment-column", "alignment"],
     ):  # fmt: skip
-        say(f"$ nmt {shlex.join(words)}")
+        log.info(f"$ nmt {shlex.join(words)}")
         status = subprocess.run([sys.executable, "-m", "nmt", *words], check=False).returncode
         if status:
             raise typer.Exit(status)

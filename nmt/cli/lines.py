@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nmt.console import say
 from nmt.corpus.text_files import bare
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.inference.translation import EMPTY, Translation
@@ -23,6 +23,8 @@ from nmt.text_limits import most_bytes
 
 if TYPE_CHECKING:
     from nmt.inference.translator import Translator
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024  # bytes; a read returns as soon as there are any
 _BROKEN_PIPE = 141  # the exit status of a process that SIGPIPE ends
@@ -46,12 +48,12 @@ def translate_lines(request: LinesRequest) -> None:
     check_search(request.search)
     terminal = sys.stdin.isatty()
     if terminal:
-        say("loading the model …")
+        log.info("loading the model …")
     from nmt.inference.translator import load_model
 
     translator = load_model(list(map(str, request.models)), search=request.search)
     if terminal:
-        say("type a sentence per line; Ctrl-D ends")
+        log.info("type a sentence per line; Ctrl-D ends")
     longest = most_bytes(request.search.max_characters)
     number = 0
     try:
@@ -100,7 +102,7 @@ def _translated(
     """A translation per line; an empty one, and a line on standard error, where there is none."""
     screened = translator.screen(lines)
     for place, reason in screened.reasons.items():
-        say(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
+        log.warning(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
     translations = [EMPTY] * len(lines)
     for place, translation in zip(screened.kept, translator.translate(screened.texts), strict=True):
         translations[place] = translation

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 from nmt.cluster import local
 from nmt.cluster.local import reason
-from nmt.console import say, silenced
+from nmt.console import silenced
 from nmt.errors import JobFailed, UnusableInput
 from nmt.options import Option
 from nmt.printable import without_secrets
 from nmt.storage.uri import is_plain_address
+
+log = logging.getLogger(__name__)
 
 _KNOCK_SECONDS = 20
 
@@ -116,11 +118,11 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
     }
     try:
         if own:
-            say("starting a local Ray of this job's own (name a cluster with --address)")
+            log.info("starting a local Ray of this job's own (name a cluster with --address)")
             with silenced():
                 local.start(ray, options)
         else:
-            say(f"joining the Ray cluster at {address}")
+            log.info(f"joining the Ray cluster at {address}")
             _knock(address or "")
             with silenced():
                 ray.init(address=address, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.errors import JobFailed, UnusableInput
 from nmt.report.numbers import counted
+
+log = logging.getLogger(__name__)
 
 _HANDING_OVER = 10.0  # seconds that nodes have to tell that a group has left them
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
@@ -145,7 +148,7 @@ def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> It
     try:
         if not group.wait(1):
             asked = f"{counted(workers, 'worker')} with {share.describe()} each"
-            say(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
+            log.info(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
             with activity("waiting for room"):
                 if not group.wait(seconds):
                     raise JobFailed(no_room(ray, counted(workers, "worker"), share))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import platform
 import zlib
 from array import array
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt import records
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
@@ -34,6 +35,8 @@ from nmt.storage.location import Location
 from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
 from nmt.version import __version__
+
+log = logging.getLogger(__name__)
 
 _HEATMAPS = 16  # of the candidate's, on the page
 _TOKENISED = 0.5  # share of translations that end in " ." from which they look tokenised
@@ -155,7 +158,7 @@ def _forms(output: FinishedOutput, told: dict[str, Any]) -> list[Form]:
     forms = forms_in(output.manifest)
     known = {form.name for form in forms}
     if any(score.get("text") not in known for score in told.get("scores", [])):
-        say(
+        log.info(
             f"{output.location}: its job scored standardised text, but was of a release that does "
             "not record how; raw text alone is scored; translate with this release to have both"
         )
@@ -174,7 +177,7 @@ def _read(
             "--reference-column"
         )
     if material.tokenize != "none" and system.spaced > _TOKENISED * len(system.scorer):
-        say(
+        log.info(
             f"{output.location}: the translations look tokenised (they end in ' .'); compare "
             "tokenised text with tokenised references, with --tokenize none"
         )
@@ -276,7 +279,7 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
     if plot := length_plot(report["by_length"], names):
         (request.output / "lengths.png").write_bytes(plot)
         if line := picture.warning([plot]):
-            say(f"warning: {line}")
+            log.warning(f"{line}")
     html = page.render(report, candidate.heatmaps(_HEATMAPS))
     (request.output / "index.html").write_text(html)
     (request.output / "report.json").write_json(report)

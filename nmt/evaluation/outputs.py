@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
@@ -12,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from nmt import records
-from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import (
     Numbers,
@@ -30,6 +30,8 @@ from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text
 from nmt.tables.values import is_scalar
 from nmt.text_limits import MOST_CHARACTERS
+
+log = logging.getLogger(__name__)
 
 _FORMAT_VERSION = 1
 MOST_HEATMAP_BYTES = 8 << 20
@@ -221,5 +223,5 @@ def with_headings(
             shown.append((f"#{picture.name(image)}", image))
     if left_out:
         others = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
-        say(f"warning: {left_out[0]}{others}; left out of the report")
+        log.warning(f"{left_out[0]}{others}; left out of the report")
     return shown

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import get_args
 
-from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.languages import script_of
 from nmt.settings import Tokenizer
+
+log = logging.getLogger(__name__)
 
 CHOICES: tuple[str, ...] = get_args(Tokenizer)
 BETWEEN_BLANKS = ("13a", "none", "intl")  # these begin a word at each blank
@@ -54,8 +56,8 @@ def tokenizer_for(tokenize: str, language: str) -> str:
     best = _OF_SCRIPT.get(script_of(language), "13a")
     if _is_installed(best):
         return best
-    say(
-        f"warning: {best} is not installed, so BLEU and TER of '{language}' count characters "
+    log.warning(
+        f"{best} is not installed, so BLEU and TER of '{language}' count characters "
         f"(tok:char); {_INSTALL}"
     )
     return "char"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import os
 import socket
 import threading
@@ -21,11 +22,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
 from nmt import records
-from nmt.console import say
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.json_text import parse_json
 from nmt.storage.compare_and_swap import Exchange, exchange_at
 from nmt.storage.location import Location, format_json
+
+log = logging.getLogger(__name__)
 
 NAME = "_lease.json"
 SECONDS = 30  # after which the lease of a job that was killed is taken over
@@ -93,12 +95,12 @@ class HeldLease:
         data, version = self._exchange.read()
         found = _parse(data)
         if found is not None and found.is_held and not found.is_sound:
-            say(
-                f"warning: {self._output}: its lease {NAME} says that it is held until "
+            log.warning(
+                f"{self._output}: its lease {NAME} says that it is held until "
                 f"{_time(found.expires)}, longer than a lease can last; it does not count"
             )
         elif found is not None and found.is_held:
-            say(
+            log.info(
                 f"{self._output}: held by {found.holder}; waiting until {_time(found.expires)} "
                 "for a sign of life"
             )

@@ -6,15 +6,17 @@ is replaced leaves no second series, and credentials of a tracking server stay i
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nmt import records
-from nmt.console import say
 from nmt.storage.location import Location
 from nmt.training.request import TrainRequest
+
+log = logging.getLogger(__name__)
 
 # The values that become gauges, by their names in TensorBoard.
 GAUGES = {
@@ -126,8 +128,8 @@ class Observers:
             try:
                 import mlflow
             except ImportError:
-                say(
-                    "warning: MLFLOW_TRACKING_URI is set, but MLflow is not installed; "
+                log.warning(
+                    "MLFLOW_TRACKING_URI is set, but MLflow is not installed; "
                     "pip install 'nmt-on-ray[mlflow]'"
                 )
                 return
@@ -155,7 +157,7 @@ class Observers:
 
 def _drop(error: Exception) -> None:
     # Only the kind: the text may hold the address of a server, and that a password.
-    say(f"warning: metrics are no longer handed on ({type(error).__name__}); training goes on")
+    log.warning(f"metrics are no longer handed on ({type(error).__name__}); training goes on")
 
 
 def _parameters(request: TrainRequest) -> dict[str, Any]:

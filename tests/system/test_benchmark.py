@@ -77,7 +77,11 @@ def test_a_worker_that_is_killed_ends_the_benchmark_in_one_line(ray_head: RayHea
         job.kill()
     assert job.returncode == 1, told
     assert "tokens/s" not in printed
-    assert told.splitlines()[-1].startswith("error: measuring: a task failed on the cluster: ")
+    assert (
+        told.splitlines()[-1]
+        .partition(" ERROR ")[2]
+        .startswith("benchmark: measuring: a task failed on the cluster: ")
+    )
     assert "Traceback" not in told
     while left := [one for one in descendants(ray_head.pid).values() if "Meter" in one]:
         assert time.monotonic() < deadline, left

@@ -236,7 +236,7 @@ def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
     ends = [job.communicate(timeout=_PATIENCE)[1].strip().splitlines()[-1] for job in jobs]
     assert sorted(job.returncode for job in jobs) == [0, 1], ends
     line = next(end for job, end in zip(jobs, ends, strict=True) if job.returncode)
-    assert line.startswith(f"error: {output}: another job writes to it: process ")
+    assert f"ERROR translate: {output}: another job writes to it: process " in line
     assert "holds it until" in line
     assert_undisturbed(site, output)
     done = run("verify", "--output", output, **site.store.environment)

@@ -37,7 +37,7 @@ def test_one_job_writes_and_sigint_ends_it_and_damage_is_no_new_beginning(
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         done = run("train", *words, head=ray_head, status=1)
-        (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        (line,) = [line for line in done.stderr.splitlines() if " ERROR train: " in line]
         assert f"{output}: another job writes to it: process {job.pid} on " in line
         assert "give another --output" in line
         assert job.poll() is None, log.read_text()
@@ -58,6 +58,6 @@ def test_one_job_writes_and_sigint_ends_it_and_damage_is_no_new_beginning(
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
     done = run("train", *words, head=ray_head, status=1)
-    assert f"error: {output}: all of its checkpoints are damaged" in done.stderr
+    assert f"ERROR train: {output}: all of its checkpoints are damaged" in done.stderr
     assert "restore them from a copy" in done.stderr
     assert sorted(output.glob("checkpoint_*/state.safetensors")) == sorted(kept)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from corpora import make
+from logged import messages
 from models import TINY
 
 from nmt import bundle
@@ -66,7 +67,7 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = tmp_path / "run"
     train(asked(demo_dataset, output, init_from=model, dry_run=True))
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "source_language: en" in said
     assert "target_language: de" in said  # the dataset's, whatever this command says of data
     line = refused(asked(demo_dataset, output, init_from=model, model={"decoder_units": 24}))
@@ -145,7 +146,7 @@ def test_gpus_that_nobody_uses_are_told_of(
 ) -> None:
     machine(gpus)
     train(asked(demo_dataset, tmp_path / "run", **request_))
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    warnings = messages(capsys.readouterr().err, "WARNING")
     assert len(warnings) == bool(told)
     assert told in "".join(warnings)
 
@@ -156,7 +157,7 @@ def test_a_dry_run_leaves_the_gpus_alone(demo_dataset, tmp_path, machine, monkey
     seen = []
     module = SimpleNamespace(preview=lambda *_: [os.environ["CUDA_VISIBLE_DEVICES"]])
     monkeypatch.setitem(sys.modules, "nmt.training.preview", module)
-    monkeypatch.setattr(job, "say", seen.append)
+    monkeypatch.setattr(job, "echo", seen.append)
     train(asked(demo_dataset, tmp_path / "run", use_gpu=True, dry_run=True))
     assert "-1" in seen
 

@@ -105,7 +105,7 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     before = everything_in(tmp_path)
     train(replace(request, dry_run=True))
     assert everything_in(tmp_path) == before
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert f"{output}: would be made; the rights of {tmp_path} allow it" in told
     on = "1 worker" if workers == (1, 1) else "2 to 4 workers"
     for word in ("training pairs", f"runs on   {on}, on a local", "parameters", "steps "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from nmt import bundle, records
 from nmt.cluster import connection, resources
 from nmt.configuration import changed, validated
-from nmt.console import activity, say
+from nmt.console import activity, echo
 from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.evaluation.signatures import differences
@@ -27,6 +28,8 @@ from nmt.training import validations
 from nmt.training.progress import Progress
 from nmt.training.request import TrainRequest
 from nmt.yaml_text import read_yaml
+
+log = logging.getLogger(__name__)
 
 
 def train(request: TrainRequest) -> None:
@@ -98,7 +101,7 @@ def _fit(
 
     fit(ray, request, share, held)
     if reason := _finished(request):
-        say(f"training ended: {reason}")
+        log.info(f"training ended: {reason}")
 
 
 def _check(request: TrainRequest, dataset: Dataset) -> None:
@@ -155,14 +158,14 @@ def _share(ray: Any, request: TrainRequest) -> resources.Share:
     place = "this machine" if own else "the cluster"
     each = " each" if request.workers[1] > 1 else ""
     asked = f"{_workers(request)} with {share.describe()}{each}"
-    say(f"training on {asked}; {place} has {resources.describe(nodes)}")
+    log.info(f"training on {asked}; {place} has {resources.describe(nodes)}")
     used, there = request.workers[1] * gpus, resources.count_gpus(nodes)
     if there > used:
         more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
         has = f"{place} has {counted(there, 'GPU')}, and training uses {used}"
-        say(f"warning: {has}; {more} would use them")
+        log.warning(f"{has}; {more} would use them")
     if share.cpus < 1:
-        say("warning: more workers than cores; they share them, and fewer would be as fast")
+        log.warning("more workers than cores; they share them, and fewer would be as fast")
     return share
 
 
@@ -208,7 +211,7 @@ def _is_finished(request: TrainRequest) -> bool:
     """Whether there is nothing to do; tells why."""
     finished = _finished(request)
     if finished:
-        say(f"{request.output}: training already ended ({finished}); nothing to do")
+        log.info(f"{request.output}: training already ended ({finished}); nothing to do")
     return bool(finished)
 
 
@@ -229,28 +232,28 @@ def _finished(request: TrainRequest) -> str:
 def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> None:
     """What a dry run says. It needs no Ray, and leaves nothing anywhere."""
     pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
-    say(f"data      {request.data}: {pairs}")
+    echo(f"data      {request.data}: {pairs}")
     if finished := _finished(request):
-        say(f"output    {request.output}: already ended ({finished}); nothing would be done")
+        echo(f"output    {request.output}: already ended ({finished}); nothing would be done")
         return
     request = _scored(request, dataset)
     begun = (request.output / "config.yaml").is_file()
     state = "would be continued from its last checkpoint" if begun else "would be made"
-    say(f"output    {request.output}: {state}; {check_writable(request.output)}")
+    echo(f"output    {request.output}: {state}; {check_writable(request.output)}")
     place = "a local Ray of its own" if connection.is_own(request.address) else request.address
     gpus = f" with {counted(request.devices, 'GPU')} each" if request.use_gpu else ""
-    say(f"runs on   {_workers(request)}{gpus}, on {place}")
+    echo(f"runs on   {_workers(request)}{gpus}, on {place}")
     # TensorFlow here must not take the memory of GPUs that are the workers', or another job's.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from nmt.training.preview import preview
 
     for line in preview(dataset, request.settings, request.workers, request.devices):
-        say(line)
-    say("settings  of the data as they were prepared, and of this training:")
+        echo(line)
+    echo("settings  of the data as they were prepared, and of this training:")
     settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     for line in text.splitlines():
-        say(f"  {line}")
+        echo(f"  {line}")
 
 
 def _workers(request: TrainRequest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -10,7 +11,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
 from nmt.cluster import connection, resources
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease
@@ -21,6 +22,8 @@ from nmt.training.ray.failures import LossReporter
 from nmt.training.ray.worker import STOPPED, train_worker
 from nmt.training.request import TrainRequest
 from nmt.training.signals import Signals, in_thread
+
+log = logging.getLogger(__name__)
 
 # By name, for Ray keeps these errors to itself.
 _NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
@@ -58,7 +61,7 @@ def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLeas
                         "command again to continue",
                         signals.received,
                     )
-                say(f"a node is being taken away; {_resumption(request.workers)}")
+                log.info(f"a node is being taken away; {_resumption(request.workers)}")
             succeeded = True
         finally:
             watcher.close()
@@ -93,7 +96,7 @@ def _attempt(
             raise JobFailed(watcher.failure)
         if signals.received and not asked:
             asked = True
-            say(f"{signals.received.name}: ending after this step, with a checkpoint")
+            log.info(f"{signals.received.name}: ending after this step, with a checkpoint")
             ray.get(board.stop.remote())
         if isinstance(result, TrainingFailedError):
             raise _explained(result, ray, share) from None
@@ -155,5 +158,5 @@ def _explained(error: Exception, ray: Any, share: resources.Share) -> Exception:
         return JobFailed(resources.no_room(ray, "workers", share))
     lines = [line for line in str(error).splitlines() if line.strip()]
     for line in lines:
-        say(line)
+        log.info(line)
     return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")
