@@ -8,12 +8,13 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import teacher_forced
 from rounding import PASS, SCORE, STEP
 from test_search import SOURCE, biased, forced, searcher, words_of
 
 from nmt.errors import UnusableInput
 from nmt.model.ensemble import Ensemble
-from nmt.model.shortlist import NEVER
+from nmt.model.output import NEG_INF
 from nmt.search.beam import beam_search
 from nmt.search.constraints import Constraints
 from nmt.search.greedy import greedy_search
@@ -145,12 +146,12 @@ def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
 
 
 @pytest.mark.parametrize(
-    "constraints", [{}, {"no_repeat_ngram": 1}, {"no_repeat_ngram": 2}, {"least": 5}]
+    "constraints", [{}, {"no_repeat_ngram": 1}, {"no_repeat_ngram": 2}, {"min_length": 5}]
 )
 def test_a_beam_of_one_is_greedy_under_constraints(model, constraints) -> None:
     limits = tf.constant([14, 9, 6, 7, 12, 13])
-    if "least" in constraints:
-        constraints = {"least": tf.constant([5, 2, 0, 3, 11, 1])}
+    if "min_length" in constraints:
+        constraints = {"min_length": tf.constant([5, 2, 0, 3, 11, 1])}
     greedy = greedy_search(model, SOURCE, limits, constraints=Constraints(**constraints))
     beam = beam_search(
         model, SOURCE, limits, 1, 1.0, constraints=Constraints(**constraints), beta=0.5
@@ -194,7 +195,9 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha, beta, least, 
                 width = max(lengths)
                 targets = np.array([one + [PAD] * (width - len(one)) for one in every], np.int32)
                 inputs = np.pad(targets, [(0, 0), (1, 0)], constant_values=BOS)[:, :-1]
-                looked = model((np.repeat(source[np.newaxis], len(every), 0), inputs))[1].numpy()
+                looked = teacher_forced(
+                    model, np.repeat(source[np.newaxis], len(every), 0), inputs
+                )[1].numpy()
                 real = np.arange(width) < lengths[:, np.newaxis]
                 sums = (looked * real[..., np.newaxis]).sum(1)[:, :-1]  # without the source's EOS
                 scores += beta * np.log(np.minimum(sums, 1.0)).sum(1)
@@ -268,7 +271,7 @@ def test_words_that_would_repeat_are_those_of_a_plain_search() -> None:
                 had = set(grams(words, n))
                 for word in range(8):
                     again = [*words, word][-n:] if length >= n - 1 else None
-                    assert (row[word] < NEVER / 2) == (tuple(again or ()) in had)
+                    assert (row[word] < NEG_INF / 2) == (tuple(again or ()) in had)
 
 
 def test_the_n_best_are_sorted_and_distinct_and_begin_with_the_best(model) -> None:
@@ -291,7 +294,7 @@ def test_the_n_best_are_sorted_and_distinct_and_begin_with_the_best(model) -> No
 def test_samples_follow_the_models_distribution(model) -> None:
     source = np.array([[9, 8, 7, EOS]], np.int32)
     decoding, state = model.begin(source, (PAD, BOS))
-    logits = model.step(tf.constant([BOS]), state, decoding)[0]
+    logits = decoding.step(tf.constant([BOS]), state, decoding.sentences)[0]
     count = 20_000
     rows = tf.repeat(logits, count, axis=0)
     numbers = tf.constant(np.random.default_rng(1).random(count), tf.float32)
@@ -339,7 +342,7 @@ def test_an_ensemble_of_a_model_with_itself_is_the_model(model, beam) -> None:
 def test_an_ensembles_logits_are_the_log_of_the_mean_probability(ensemble) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
-    several = [model((SOURCE[:2], inputs)) for model in ensemble.models]
+    several = [teacher_forced(model, SOURCE[:2], inputs) for model in ensemble.models]
     probabilities = []
     for logits, _ in several:
         logits = logits.numpy().astype(np.float64)
@@ -348,8 +351,8 @@ def test_an_ensembles_logits_are_the_log_of_the_mean_probability(ensemble) -> No
     expected = np.log(np.mean(probabilities, 0))
     decoding, state = ensemble.begin(SOURCE[:2], (PAD, BOS))
     for t in range(3):
-        logits, state, weights = ensemble.step(inputs[:, t], state, decoding)
-        real, own = expected[:, t] > NEVER, logits.numpy()[:, : ensemble.target_size]
+        logits, state, weights = decoding.step(inputs[:, t], state, decoding.sentences)
+        real, own = expected[:, t] > NEG_INF, logits.numpy()[:, : ensemble.target_size]
         np.testing.assert_allclose(own[real], expected[:, t][real], atol=SCORE)
         looked = [attention[:, t] for _, attention in several if attention.shape[-1]]
         assert len(looked) == 2

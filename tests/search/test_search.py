@@ -8,10 +8,11 @@ from itertools import product
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import teacher_forced
 from rounding import PASS, SCORE, STEP
 
 from nmt.errors import UnusableInput
-from nmt.model.shortlist import BLOCK
+from nmt.model.output import BLOCK
 from nmt.search.beam import _continuations, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
@@ -60,7 +61,7 @@ def plain_greedy(model, source: np.ndarray, limit: int) -> tuple[list[int], floa
     decoding, state = model.begin(source[np.newaxis, source != PAD])
     word, words, total = BOS, [], 0.0
     while word != EOS and len(words) < limit:
-        logits, state, _ = model.step(tf.constant([word]), state, decoding)
+        logits, state, _ = decoding.step(tf.constant([word]), state, decoding.sentences)
         scores = log_probabilities(logits[0])
         word = int(scores.argmax())
         words.append(word)
@@ -74,7 +75,7 @@ def forced(model, source: np.ndarray, targets: list[list[int]]) -> np.ndarray:
     outputs = np.array([target + [PAD] * (width - len(target)) for target in targets])
     inputs = np.concatenate([np.full((len(targets), 1), BOS), outputs[:, :-1]], 1)
     sources = np.repeat(source[np.newaxis, source != PAD], len(targets), 0)
-    logits, _ = model((tf.constant(sources), tf.constant(inputs, tf.int32)))
+    logits, _ = teacher_forced(model, tf.constant(sources), tf.constant(inputs, tf.int32))
     scores = np.take_along_axis(log_probabilities(logits), outputs[..., np.newaxis], -1)[..., 0]
     return np.where(outputs != PAD, scores, 0.0).sum(1)
 
@@ -305,7 +306,7 @@ def test_forced_decoding_shows_where_each_target_word_looked(model) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
     found = searcher(model).force(SOURCE[:2], target).attention
-    np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=PASS)
+    np.testing.assert_allclose(found, teacher_forced(model, SOURCE[:2], inputs)[1], atol=PASS)
 
 
 @pytest.mark.compiled
