@@ -110,12 +110,12 @@ class AttentionDecoder(keras.layers.Layer):
             s_i, shape (batch · beams, state_size); contexts c_i, shape
             (batch · beams, encoder_dim or 0); attention weights, shape (batch, beams, source or 0).
         """
-        seen = drop_units(state, noise[0])
-        context, weights = self.attend(seen, encoder_states)
+        query = drop_units(state, noise[0])
+        context, weights = self.attend(query, encoder_states)
         entering = tf.matmul(embedded, self.kernel) + self.bias[0]
         if self.attention is not None:
             entering += tf.matmul(context, self.context_kernel)
-        recurrent = tf.matmul(seen, self.recurrent_kernel) + self.bias[1]
+        recurrent = tf.matmul(query, self.recurrent_kernel) + self.bias[1]
         return gru(entering, recurrent, state), context, weights
 
     def call(

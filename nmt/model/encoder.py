@@ -5,14 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from nmt.model.layers import (
-    ScaledEmbedding,
-    drop_units,
-    dropout,
-    gru,
-    layer_norm,
-    state_noise,
-)
+from nmt.model.layers import ScaledEmbedding, drop_units, dropout, gru, layer_norm, state_noise
 from nmt.settings import DropoutRates, ModelSettings
 
 

@@ -153,13 +153,12 @@ class Seq2Seq(keras.Model):
         return tf.cast(readouts, tf.float32), weights
 
     def logits(self, readouts: tf.Tensor) -> tf.Tensor:
-        """Scores of all words: (rows, readout_units) → float32 (rows, target_size)."""
+        """Scores of all words: float32 (rows, readout_units) → (rows, target_size)."""
         if self.output_kernel is None:
-            embeddings = tf.convert_to_tensor(self.embedding.embeddings)
-            scores = tf.matmul(readouts, tf.cast(embeddings, readouts.dtype), transpose_b=True)
+            scores = tf.matmul(readouts, self.embedding.embeddings, transpose_b=True)
         else:
-            scores = tf.matmul(readouts, tf.convert_to_tensor(self.output_kernel))
-        return tf.cast(scores, tf.float32) + tf.cast(self.output_bias, tf.float32)
+            scores = tf.matmul(readouts, self.output_kernel)
+        return scores + self.output_bias
 
     def begin(
         self,
@@ -182,8 +181,8 @@ class Seq2Seq(keras.Model):
         encoder_states, state = self.encode(source)
         encoder_states, decode = self.decoder.precompute(encoder_states, self.readout)
         kernel = self.embedding.embeddings if self.output_kernel is None else self.output_kernel
-        kernel, axis = tf.convert_to_tensor(kernel), int(self.output_kernel is not None)
-        bias = tf.cast(self.output_bias, tf.float32)
+        kernel, bias = tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.output_bias)
+        axis = 0 if self.output_kernel is None else 1
         ids, word_bias, logits = output_words(kernel, axis, bias, source, beams, banned, shortlist)
 
         def step(words, state, sentences):

@@ -74,23 +74,22 @@ def beam_search(
 ) -> Hypotheses:
     """Decode a batch with `beam_size` live hypotheses; to be called inside a ``tf.function``.
 
-    Every step considers the best 2 · beam continuations. Those among the first `beam`
-    that end are finished; the best that do not end live on. A sentence is done when it has
-    `beam` finished hypotheses of which one is better than all live ones, or has reached its
-    limit, where the live ones count as finished too. (Counting alone would not do: under a
-    confident model, poor hypotheses that end early fill the count before the good one ends.)
-    The winner has the best log-probability over `length_penalty`, plus `coverage_penalty`. As
-    that is never above 0, it cannot improve a live hypothesis. With a
-    beam of 1 this is greedy search. The beams of a sentence share its encoder outputs; only
-    states, words and coverage are reordered.
+    Every step considers the best 2 · beam continuations. Those among the first `beam` that end are
+    finished; the best that do not end stay live. A sentence is done when it has `beam` finished
+    hypotheses of which one is better than all live ones, or at its limit, where the live ones
+    count as finished too. (A count alone is not enough: under a confident model, poor hypotheses
+    that end early fill it before the good one ends.) The best hypothesis has the best
+    log-probability over `length_penalty`, plus `coverage_penalty`. As that is never above 0, it
+    cannot improve a live hypothesis. With a beam of 1 this is greedy search. The beams of a
+    sentence share its encoder states; only states, words and coverage are reordered.
 
     Args:
         model: the trained model, or an ensemble.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
-        beam_size: hypotheses kept, at least 1.
+        beam_size: live hypotheses, at least 1.
         alpha: the length penalty's exponent.
-        banned: ids that are never chosen.
+        banned: ids that get no probability.
         shortlist: which words each source word allows; None is all words.
         constraints: further words to rule out.
         beta: the coverage penalty's factor; for a model with attention.

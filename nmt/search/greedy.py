@@ -47,11 +47,11 @@ def greedy_search(
         model: the trained model, or an ensemble.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
-        banned: ids that are never chosen.
+        banned: ids that get no probability.
         shortlist: which words each source word allows; None is all words.
         constraints: further words to rule out.
-        sampling: draw the words instead. The log-probability is the model's all the same, at
-            a temperature of 1 and over all words.
+        sampling: draw the words instead. The log-probability is still the model's, at a
+            temperature of 1 and over all words.
         numbers: the random numbers to draw with, shape (batch, most steps).
     """
     decoding, state = model.begin(source, banned, shortlist)

@@ -30,7 +30,7 @@ class Searcher:
     Args:
         model: the trained model, or an ensemble.
         settings: of the search. What they turn off is not in the graph.
-        banned: ids that are never chosen.
+        banned: ids that get no probability.
         lexicon: source of the shortlist; may be None if `settings.shortlist` is 0.
 
     Raises:

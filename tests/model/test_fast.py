@@ -104,7 +104,7 @@ def test_without_dropout_and_compiled_they_are_the_same(decoder) -> None:
     assert_equal(train(ours, None), tf.function(train)(plain, None), GRADIENT)
 
 
-def test_a_model_is_fast_unless_told_otherwise(tiny_model) -> None:
+def test_a_model_is_fast_by_default(tiny_model) -> None:
     model = tiny_model()
     assert isinstance(model.decoder, fast.AttentionDecoder)
     assert isinstance(model.encoder.gru, fast.BidirectionalGRU)

@@ -132,8 +132,8 @@ def test_the_weights_are_all_of_a_model(tiny_model, settings) -> None:
     model, other = tiny_model(**settings), tiny_model(seed=2, **settings)
     assign(serialise(model.weights), other.weights, "a file", "")
     inputs = batch(np.random.default_rng(6), rows=2)
-    for found, expected in zip(other(*inputs), model(*inputs), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for value, expected in zip(other(*inputs), model(*inputs), strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
@@ -189,8 +189,8 @@ def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) 
 
 def test_the_preset_book_has_the_books_sizes() -> None:
     source, target = 2200, 2480
-    found = shapes(Seq2Seq(resolve(preset="book").model, source, target))
-    assert sorted(found.values()) == sorted(
+    sizes = shapes(Seq2Seq(resolve(preset="book").model, source, target))
+    assert sorted(sizes.values()) == sorted(
         [
             (source, 128),
             *[(128, 3 * 128), (128, 3 * 128), (2, 3 * 128)] * 2,  # a GRU a direction
@@ -201,7 +201,7 @@ def test_the_preset_book_has_the_books_sizes() -> None:
             *[(512, target), (target,)],
         ]
     )
-    assert found["decoder/attention/W_a"] == found["decoder/attention/U_a"] == (256, 512)
+    assert sizes["decoder/attention/W_a"] == sizes["decoder/attention/U_a"] == (256, 512)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -280,10 +280,10 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> 
     def logits(*seed: int) -> np.ndarray:
         return teacher_forced(model, source, target, tf.constant(seed) if seed else None)[0].numpy()
 
-    found, without = logits(1, 2), logits()
-    np.testing.assert_array_equal(found, logits(1, 2))
+    dropped, without = logits(1, 2), logits()
+    np.testing.assert_array_equal(dropped, logits(1, 2))
     for other in ((1, 3), (2, 2)):
-        assert np.abs(found - logits(*other)).max() > 1e-2
+        assert np.abs(dropped - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(without, logits())
     np.testing.assert_allclose(
         without, teacher_forced(tiny_model(**settings), source, target)[0], atol=PASS
@@ -308,12 +308,12 @@ def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
     random, seed = np.random.default_rng(4), tf.constant([1, 2])
     encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
     ids = tf.constant([[4, 5, 6, 7, 8, 9, 3]])
-    found, final, _ = encoder(ids, seed=seed)
+    states, final, _ = encoder(ids, seed=seed)
     for cell, place in ((encoder.gru.cell(0), 5), (encoder.gru.cell(1), 6)):
         noise = state_noise(tf.zeros([1, 6]), 0.4, seed, place).numpy()[0]
         assert set(np.unique(noise)) <= {np.float32(0), np.float32(1 / 0.6)}
         cell.recurrent_kernel.assign(cell.recurrent_kernel * noise[:, np.newaxis])
-    np.testing.assert_allclose(encoder(ids)[0], found, atol=PASS)
+    np.testing.assert_allclose(encoder(ids)[0], states, atol=PASS)
     np.testing.assert_allclose(encoder(ids)[1], final, atol=PASS)
 
 

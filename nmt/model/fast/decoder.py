@@ -78,12 +78,9 @@ class StackedDecoder(stacked.StackedDecoder):
 
     def _linears(self) -> dict[str, Linear]:
         """The weights of the products in a step."""
-        parts = ["embedding"]
-        if self.readout is not None:
-            parts.append("fed")
-        if self.second is None and self.attention is not None:
-            parts.append("context")
-        linears = _cell_linears(self.first, *parts)
+        fed = ["fed"] if self.readout is not None else []
+        context = ["context"] if self.second is None and self.attention is not None else []
+        linears = _cell_linears(self.first, "embedding", *fed, *context)
         if self.second is not None:
             linears |= _cell_linears(self.second, "context")
         for cell in self.upper:

@@ -22,7 +22,7 @@ class BidirectionalGRU(encoder.BidirectionalGRU):
     def call(
         self, inputs: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Read a batch of sentences; on a GPU Keras calls cuDNN."""
+        """Read a batch of sentences; on a GPU, by cuDNN."""
         if self.on_gpu and not self.layer_norm and (seed is None or not self.state_dropout):
             outputs, *final = keras.layers.Bidirectional.call(self, inputs, mask=mask > 0)
             return outputs, tf.concat(final, -1)

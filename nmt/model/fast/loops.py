@@ -39,12 +39,8 @@ def empty(steps: tf.Tensor, dtypes: Iterable[tf.DType]) -> tuple[tf.TensorArray,
 
 def unstack(*tensors: tf.Tensor) -> list[tf.TensorArray]:
     """Arrays of the steps of tensors, to be read any number of times."""
-    return [
-        tf.TensorArray(values.dtype, size=tf.shape(values)[0], clear_after_read=False).unstack(
-            values
-        )
-        for values in tensors
-    ]
+    arrays = (empty(tf.shape(values)[0], [values.dtype])[0] for values in tensors)
+    return [array.unstack(values) for array, values in zip(arrays, tensors, strict=True)]
 
 
 def read(arrays: Iterable[tf.TensorArray], i: tf.Tensor) -> list[tf.Tensor]:

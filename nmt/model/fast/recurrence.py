@@ -50,13 +50,13 @@ def make_step(kernels: Kernels, of_context: Product | None = None) -> Callable[.
         A function of the embeddings' part of the gates, shape (batch · beams, 3 · units), the
         state before, the encoder states and the state's noise.
     """
-    of_state, gates = PaddedMatrix(kernels.state), kernels.bias.shape[0]
+    of_state, width = PaddedMatrix(kernels.state), kernels.bias.shape[0]
     of_context = of_context or PaddedMatrix(kernels.context)
 
     def step(projected, state, encoder_states, noise=None) -> Step:
         states, keys, mask = encoder_states
         product = of_state.padded(drop_units(state, noise))
-        query, recurrent = product[:, gates : of_state.columns], product[:, :gates] + kernels.bias
+        query, recurrent = product[:, width : of_state.columns], product[:, :width] + kernels.bias
         if keys.shape[-1]:
             weights, _ = attention_weights(query, keys, mask, kernels.v_a)
             context = tf.matmul(tf.cast(weights, states.dtype), states)
@@ -65,8 +65,8 @@ def make_step(kernels: Kernels, of_context: Product | None = None) -> Callable[.
         else:
             context, batch = state[:, :0], tf.shape(mask)[0]
             weights = tf.zeros([batch, tf.shape(state)[0] // batch, 0])
-        after, kept = gru_step(projected, recurrent, state)
-        return Step(after, context, weights, query, kept)
+        after, gates = gru_step(projected, recurrent, state)
+        return Step(after, context, weights, query, gates)
 
     return step
 

@@ -85,9 +85,7 @@ class _Replay:
         @tf.custom_gradient
         def product(x):
             def gradient(cotangent):
-                self.sums[name] = []
-                if linear.bias is not None:
-                    self.sums[name].append(tf.reduce_sum(cotangent, 0))
+                self.sums[name] = [] if linear.bias is None else [tf.reduce_sum(cotangent, 0)]
                 if linear.gain is not None:
                     normal = Normal(*saved)
                     groups = tf.reshape(cotangent, [-1, *linear.gain.shape])
