@@ -47,7 +47,7 @@ def refused(folder: Path) -> str:
 def test_a_loaded_model_is_the_saved_one(saved, demo_bundle) -> None:
     loaded = bundle.load(Location(saved[0]))
     for found, expected in zip(
-        loaded.model((SOURCE, TARGET)), demo_bundle.model((SOURCE, TARGET)), strict=True
+        loaded.model(SOURCE, TARGET), demo_bundle.model(SOURCE, TARGET), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
     assert loaded.model_id == saved[1]

@@ -12,7 +12,6 @@ from nmt.shards.batches import Batch
 from nmt.training.accumulation import Gathered
 from nmt.training.loss import objective
 from nmt.training.optimizer import SummedAdam, clipped_mean
-from nmt.training.precision import make_features
 from nmt.training.strategy import Replicas
 
 _IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
@@ -89,7 +88,7 @@ def make_train_step(
         A function of this worker's parts of the global batches of one update, a seed for the
         dropout, this worker's wishes and, for float16, the factor on the loss.
     """
-    features_of, variables = make_features(model), model.trainable_variables
+    variables = model.trainable_variables
     scaled = model.compute_dtype == "float16"
 
     def gradients_of(source, target_inputs, target_outputs, seed, wishes, scale=None):
@@ -97,8 +96,8 @@ def make_train_step(
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
-            features = features_of(source, target_inputs, seed + tf.stack([0, number]))
-            minimised, loss, tokens = objective(model, features, target_outputs, label_smoothing)
+            readouts, _ = model(source, target_inputs, seed + tf.stack([0, number]))
+            minimised, loss, tokens = objective(model, readouts, target_outputs, label_smoothing)
             if scale is not None:
                 minimised *= scale
         # Dense, for Adam moves every row anyway (see docs/faults.md).

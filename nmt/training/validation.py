@@ -130,7 +130,7 @@ def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:
 def _compile_sums(model: Seq2Seq) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3)
     def sums(source, target_inputs, target_outputs):
-        features, _ = model.features(source, target_inputs)
-        return cross_entropy(model, features, target_outputs)
+        readouts, _ = model(source, target_inputs)
+        return cross_entropy(model, readouts, target_outputs)
 
     return sums

@@ -1,4 +1,4 @@
-"""Layer normalisation (Ba, Kiros, Hinton 2016, arXiv 1607.06450) of a recurrence's products."""
+"""Layer normalisation, with its gradient."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_EPSILON = 1e-5
+from nmt.model.layers import EPSILON
 
 
 class Normal(NamedTuple):
-    """Values of mean 0 and variance 1, and by what they were divided.
+    """Values of mean 0 and variance 1, and the inverse of their former deviation."""
 
-    Attributes:
-        values: shape (…, groups, units).
-        inverse: 1 / σ, shape (…, groups, 1).
-    """
-
-    values: tf.Tensor
-    inverse: tf.Tensor
+    values: tf.Tensor  # (batch, groups, units)
+    inverse: tf.Tensor  # 1 / σ, (batch, groups, 1)
 
 
 def normalise(values: tf.Tensor) -> Normal:
@@ -26,12 +21,12 @@ def normalise(values: tf.Tensor) -> Normal:
     full = tf.cast(values, tf.float32)
     centred = full - tf.reduce_mean(full, -1, keepdims=True)
     variance = tf.reduce_mean(centred * centred, -1, keepdims=True)
-    inverse = tf.math.rsqrt(variance + _EPSILON)
+    inverse = tf.math.rsqrt(variance + EPSILON)
     return Normal(tf.cast(centred * inverse, values.dtype), tf.cast(inverse, values.dtype))
 
 
 def normalise_gradient(gradient: tf.Tensor, normal: Normal) -> tf.Tensor:
-    """The gradient of `normalise`, given that of its values."""
+    """The gradient of `normalise`, from that of its values."""
     full, values, inverse = (tf.cast(x, tf.float32) for x in (gradient, *normal))
     mean = tf.reduce_mean(full, -1, keepdims=True)
     along = tf.reduce_mean(full * values, -1, keepdims=True)
@@ -39,12 +34,7 @@ def normalise_gradient(gradient: tf.Tensor, normal: Normal) -> tf.Tensor:
 
 
 def layer_norm(values: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
-    """Normalise groups of values, and scale each value.
-
-    Args:
-        values: shape (…, groups · units).
-        gain: shape (groups, units).
-    """
+    """`nmt.model.layers.layer_norm`, with its gradient."""
 
     @tf.custom_gradient
     def normalised(values):
