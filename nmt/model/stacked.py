@@ -27,7 +27,7 @@ def is_plain(settings: ModelSettings) -> bool:
 
 
 class StackedDecoder(AttentionDecoder):
-    """All decoders but the plain one; `docs/model.md` has the equations.
+    """All decoders but the plain one; `docs/explanation/model.md` has the equations.
 
     Its state is one tensor: the states of its layers side by side, and behind them with input
     feeding (Luong, Pham, Manning 2015, arXiv 1508.04025, section 3.3) the readout, which is then
