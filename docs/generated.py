@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
@@ -29,18 +30,26 @@ from nmt.translation.outcome import _GATE as GATE
 
 
 def commands() -> str:
-    """Every command with its arguments and options."""
-    return "\n\n".join(_commands(typer.main.get_command(application()), "nmt"))
+    """Every command with its arguments and options; those of most commands stand once."""
+    pages = dict(_commands(typer.main.get_command(application()), "nmt"))
+    rows = {name: [_option(option) for option in command.params] for name, command in pages.items()}
+    uses = Counter(row for own in rows.values() for row in own)
+    common = [row for row, count in uses.items() if count > len(pages) / 2]
+    parts = [f"## Common options\n\n{_table(_OPTION, common)}"]
+    for name, command in pages.items():
+        own = [row for row in rows[name] if row not in common]
+        also = ", ".join(row[0] for row in rows[name] if row in common)
+        text = inspect.cleandoc(command.help or "")
+        parts.append(f"## {name}\n\n{text}\n\n{_table(_OPTION, own)}\n\nCommon options: {also}.")
+    return "\n\n".join(parts)
 
 
-def _commands(command: Any, name: str) -> Iterator[str]:
-    for child in getattr(command, "commands", {}).values():
-        full = f"{name} {child.name}"
-        if getattr(child, "commands", None):
-            yield from _commands(child, full)
-            continue
-        rows = [_option(parameter) for parameter in child.params if parameter.name != "help"]
-        yield f"## {full}\n\n{inspect.cleandoc(child.help or '')}\n\n{_table(_OPTION, rows)}"
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", {})
+    if not children:
+        yield name, command
+    for child in children.values():
+        yield from _commands(child, f"{name} {child.name}")
 
 
 _OPTION = "option", "value", "default", "what it does"
