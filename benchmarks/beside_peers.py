@@ -1,8 +1,8 @@
-"""Our speed beside OpenNMT-py's and joeynmt's, in turn, on one core.
+"""Speed beside OpenNMT-py and joeynmt, in turn, on one core.
 
-PEERS is the folder with both toolkits, their scripts and the segmented Multi30k; DATASET the same
-corpus as `jobs/prepare.py --joint-vocabulary` prepares it; MODEL one of ours on it, and RUN the
-name of one of OpenNMT-py's in PEERS/runs. Each prints target tokens, or sentences, a CPU-second.
+PEERS is a folder with both toolkits, their scripts and the segmented Multi30k; DATASET the same
+corpus, prepared with `nmt prepare --joint-vocabulary`; MODEL a model of ours on it; RUN the name of
+a run of OpenNMT-py in PEERS/runs. Prints target tokens, or sentences, per CPU-second.
 
     python benchmarks/beside_peers.py training PEERS DATASET [group.key=value …]
     python benchmarks/beside_peers.py decoding PEERS DATASET MODEL RUN
@@ -20,12 +20,12 @@ from pathlib import Path
 from nmt.cluster.connection import MALLOC
 
 _CORE, _BATCH, _BEAMS, _STEPS = "1", 64, (1, 5), 60
-_SHORTLIST = 20  # of each source token
+_SHORTLIST = 20  # target tokens per source token
 _PEER = {"PEERS_CLOCK": "cpu", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def ours(what: str, *arguments: str) -> float:
-    """Measure ourselves in a process of its own."""
+    """Measure this project in a process of its own."""
     command = ["taskset", "-c", _CORE, sys.executable, __file__, "--ours", what, *arguments]
     environment = {**os.environ, **MALLOC}
     printed = subprocess.run(
@@ -48,15 +48,15 @@ def measure(what: str, data: str, model: str, *assignments: str) -> float:
 
 
 def peer(place: Path, name: str, pattern: str, *command: str) -> float:
-    """Measure a peer; the pattern finds the number in what it prints."""
+    """Measure a peer; the pattern finds the number in its output."""
     printed = subprocess.run(
         command, cwd=place, env={**os.environ, **_PEER}, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, check=True,
     ).stdout  # fmt: skip
-    found = re.search(pattern, printed)
-    if found is None:
-        raise SystemExit(f"{name}: no number in what it printed:\n{printed[-2000:]}")
-    return _show(name, float(found.group(1)))
+    match = re.search(pattern, printed)
+    if match is None:
+        raise SystemExit(f"{name}: no number in its output:\n{printed[-2000:]}")
+    return _show(name, float(match[1]))
 
 
 def training(place: Path, data: str, *assignments: str) -> None:
@@ -77,7 +77,7 @@ def training(place: Path, data: str, *assignments: str) -> None:
 
 
 def decoding(place: Path, data: str, model: str, run: str) -> None:
-    """With each beam size ours, OpenNMT-py, ours with a shortlist, ours."""
+    """For each beam size: ours, OpenNMT-py, ours with a shortlist, ours."""
     checkpoint = max(
         (place / "runs" / run).glob("m_step_*.pt"), key=lambda file: file.stat().st_mtime
     )

@@ -1,8 +1,8 @@
-"""Training speed of the book's attention layer at given sizes, beside ours, in one process.
+"""Training speed beside the book's attention layer (chapter 12), in one process.
 
-The book's (chapter 12): Keras' bidirectional GRU, `DecoderRNNAttentionWrapper` around a `GRUCell`,
-a dense layer, a dense softmax over the vocabulary, gradients by TensorFlow, Keras' Adam. Both train
-on the same batches, in turn, one thread; the numbers are target tokens a CPU-second.
+The book's model is Keras's bidirectional GRU, `DecoderRNNAttentionWrapper` around a `GRUCell`, a
+dense layer, a dense softmax over the vocabulary, gradients by TensorFlow and Keras's Adam. Both
+train on the same batches, in turn, with one thread. Prints target tokens per CPU-second.
 
     python benchmarks/book_layer.py DATASET [group.key=value …]
 """

@@ -1,15 +1,15 @@
 """Two nights with a cache: a large corpus, and the same with a few new sentences.
 
-Makes demo sentences of the built-in grammar, translates them with jobs/translate.py --cache,
-exchanges a share of the lines for new ones, and translates again. Prints of each night its time,
-rows a second, the memory of driver, actors and tasks, and what was decoded, reused and repeated;
-and the ratio of the times. What a job of a few rows takes is start-up, and subtracted.
+Translates sentences of the built-in grammar with `nmt translate --cache`, replaces a share of the
+lines by new ones, and translates again. Prints per night its time, rows per second, the memory of
+driver, actors and tasks, and the rows decoded, reused and repeated; then the ratio of the times.
+The time of a job of a few rows is start-up, and is subtracted.
 
     python benchmarks/nightly_scale.py FOLDER --rows 1000000 [--model MODEL] [--new 0.02] [option …]
 
-Without a MODEL one of the preset `book` is trained for --minutes. Other options go to
-jobs/translate.py. Run again after an interruption, it goes on; the time of a night that was
-interrupted is then that of its last part, and said to be.
+Without a MODEL it trains one of the preset `book` for --minutes. Other options go to
+`nmt translate`. Run it again after an interruption: it then times only the rest of the interrupted
+night, and says so.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ def sources(seed: int, count: int) -> list[bytes]:
 
 
 def night(folder: Path, name: str, lines: list[bytes], options: list[str]) -> float:
-    """Translate lines; returns the seconds it took, kept for when it is run again."""
-    told = folder / f"{name}.json"
-    if not told.exists():
+    """Translate lines; returns the seconds, which it stores for the next run."""
+    stored = folder / f"{name}.json"
+    if not stored.exists():
         if (folder / name).exists():
             print(f"{name}: begun earlier; only what is left of it is timed")
         (folder / f"{name}.txt").write_bytes(b"\n".join(lines) + b"\n")
         seconds = run("translate", "--input", str(folder / f"{name}.txt"),
                       "--output", str(folder / name), *options)  # fmt: skip
-        told.write_text(json.dumps(seconds))
-    return json.loads(told.read_text())
+        stored.write_text(json.dumps(seconds))
+    return json.loads(stored.read_text())
 
 
 def show(folder: Path, name: str, seconds: float, startup: float) -> None:
-    """Print what a night came to."""
+    """Print the numbers of a night."""
     report = json.loads((folder / name / "report/report.json").read_text())
     counts, throughput = report["counts"], report["throughput"]
     peaks = {k.partition("_")[0]: v for k, v in throughput.items() if k.endswith("_peak_bytes")}

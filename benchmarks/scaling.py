@@ -128,7 +128,7 @@ def exchange(rank: int, parameters: int) -> float:
 
 
 def run(work: list[Any], processes: int, joined: bool) -> list[Any]:
-    """Start the processes of a measurement; returns what each of them found."""
+    """Start the processes of a measurement; returns the result of each."""
     ports = []
     for _ in range(processes):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -148,7 +148,7 @@ def run(work: list[Any], processes: int, joined: bool) -> list[Any]:
 
 
 def work_of(rank: int, kind: str, *rest: Any) -> Any:
-    """What a process started by `run` does."""
+    """The work of a process that `run` starts."""
     if kind == "exchange":
         return exchange(rank, *rest)
     if kind == "decode":
@@ -158,7 +158,7 @@ def work_of(rank: int, kind: str, *rest: Any) -> Any:
 
 
 def compare(layouts: list[Layout], speeds: list[float]) -> None:
-    """Print what each layout makes of the mean of the runs of one device before and after it."""
+    """Print the ratio of each layout to the mean of the runs of one device before and after it."""
     for i, layout in enumerate(layouts):
         if layout != ONE:
             before = max(k for k in range(i) if layouts[k] == ONE)
@@ -171,8 +171,8 @@ def decoding(data: str, model: str) -> None:
     """Measure decoding, one layout after the other."""
     speeds = []
     for layout in DECODING:
-        found = run(["decode", data, model, layout.threads], layout.workers, False)
-        speeds.append(sum(worker["sentences"] / worker["seconds"] for worker in found))
+        measurements = run(["decode", data, model, layout.threads], layout.workers, False)
+        speeds.append(sum(worker["sentences"] / worker["seconds"] for worker in measurements))
         print(f"{layout}: {speeds[-1]:,.1f} sentences/s", flush=True)
     compare(DECODING, speeds)
 
@@ -181,10 +181,10 @@ def training(data: str, assignments: list[str]) -> None:
     """Measure training, one layout after the other, and the all-reduce alone."""
     speeds, steps, one = [], {}, {}
     for layout in LAYOUTS:
-        found = run(["train", data, assignments, layout], layout.workers, not layout.apart)
-        one = found[0]
+        measurements = run(["train", data, assignments, layout], layout.workers, not layout.apart)
+        one = measurements[0]
         # Workers that are joined all count the tokens of the global batch.
-        counted = found if layout.apart else found[:1]
+        counted = measurements if layout.apart else measurements[:1]
         speeds.append(sum(worker["tokens"] / worker["seconds"] for worker in counted))
         steps[layout] = one["seconds"]
         print(f"{layout}: {speeds[-1]:,.0f} tokens/s, {1000 * steps[layout]:,.0f} ms", flush=True)
@@ -200,7 +200,7 @@ def training(data: str, assignments: list[str]) -> None:
 
 
 def main() -> None:
-    """Measure what is asked for; or be one of the processes that do."""
+    """Measure training or decoding; or be one of the processes that do."""
     first, *rest = sys.argv[1:]
     if first == "--worker":
         print(json.dumps(work_of(*json.loads(rest[0]))))

@@ -15,10 +15,10 @@ from nmt.settings import ModelSettings
 REPLICAS = (1, 8, 16, 64, 256)
 TOKENS, WIDTH, VOCABULARY = 4096, 25, 16_000
 RECURRENT_STEPS = 2 * WIDTH  # of encoder and decoder
-READS, PADS = 1_000_000, 333_000  # pairs a second that one core reads and plans; that it pads
+READS, PADS = 1_000_000, 333_000  # pairs per second that one core reads and plans; that it pads
 
-# Bandwidths are the vendors'. The rest is assumed, for no GPU was at hand: a fifth of the peak of
-# bfloat16 products, and 60 kernels a recurrent step, forward and backward.
+# Bandwidths are the vendors'. The rest is assumed, not measured: a fifth of the peak of bfloat16
+# products, and 60 kernels per recurrent step, forward and backward.
 
 A10G = "g5.2xlarge: one A10G, 10 Gbit/s"
 MACHINES = {
@@ -33,14 +33,14 @@ MACHINES = {
 
 
 def count_parameters(model: ModelSettings, source: int, target: int) -> int:
-    """Those of the model itself."""
+    """The parameters of the model."""
     from nmt.model.seq2seq import Seq2Seq
 
     return Seq2Seq(model, source, target).count_params()
 
 
 def job_of(assignments: list[str], accumulate: int = 1) -> Job:
-    """The preset ``base``, with both sides of a pair as long as each other."""
+    """The preset ``base``, with both sides of a pair equally long."""
     model = resolve(preset="base", assignments=assignments).model
     flops = Flops.of(model, VOCABULARY)
     forward = flops.sentence / WIDTH + flops.source + flops.target + flops.pair * WIDTH
@@ -49,17 +49,18 @@ def job_of(assignments: list[str], accumulate: int = 1) -> Job:
 
 
 def table(job: Job, machine: Machine) -> str:
-    """A table of Markdown."""
+    """The Markdown table of a machine."""
     lines = [
         "| GPUs | compute | all-reduce | waiting for input | an update | target tokens/s | "
         "efficiency | limit |",
         "|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for replicas in REPLICAS:
-        found: Cost = cost(job, machine, replicas)
-        times = (found.compute, found.all_reduce, found.wait, found.step)
+        estimate: Cost = cost(job, machine, replicas)
+        times = (estimate.compute, estimate.all_reduce, estimate.wait, estimate.step)
         cells = [f"{1000 * seconds:,.0f} ms" for seconds in times]
-        cells += [f"{found.tokens_per_second:,.0f}", f"{100 * found.efficiency:.0f} %", found.limit]
+        cells.append(f"{estimate.tokens_per_second:,.0f}")
+        cells += [f"{100 * estimate.efficiency:.0f} %", estimate.limit]
         lines.append(f"| {replicas} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -67,14 +68,14 @@ def table(job: Job, machine: Machine) -> str:
 def tables(assignments: list[str]) -> dict[str, str]:
     """Every table by its title."""
     once, rarely = (job_of(assignments, accumulate) for accumulate in (1, 8))
-    found = {name: table(once, machine) for name, machine in MACHINES.items()}
-    return {**found, f"{A10G}, training.accumulate=8": table(rarely, MACHINES[A10G])}
+    titles = {name: table(once, machine) for name, machine in MACHINES.items()}
+    return {**titles, f"{A10G}, training.accumulate=8": table(rarely, MACHINES[A10G])}
 
 
 def main() -> None:
-    """Print what is assumed of the model, and the tables."""
+    """Print the assumptions on the model, and the tables."""
     job = job_of(sys.argv[1:])
-    print(f"{job.parameters / 1e6:.1f} M parameters, {job.operations / 1e6:.0f} MFLOP a token\n")
+    print(f"{job.parameters / 1e6:.1f} M parameters, {job.operations / 1e6:.0f} MFLOP per token\n")
     for title, text in tables(sys.argv[1:]).items():
         print(f"**{title}**\n\n{text}\n")
 

@@ -22,17 +22,17 @@ from nmt.cluster.connection import MALLOC
 
 
 class Clock:
-    """The loop's outside, which only prints."""
+    """The surroundings of the training loop; they only print."""
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
-        """Write a checkpoint, which takes time too, and tell what it cost to come here."""
+        """Write a checkpoint, which is timed as well, and print the CPU time so far."""
         with tempfile.TemporaryDirectory() as folder:
             save(Path(folder))
         bleu, spent = metrics.get("bleu", 0.0), time.process_time()
         print(f"step {metrics['step']}: BLEU {bleu:.2f}, {spent:,.0f} CPU-seconds")
 
     def agree(self, progress: Any) -> Any:
-        """The only worker's view is everybody's."""
+        """One worker needs no agreement."""
         return progress
 
     def wants_stop(self) -> bool:
@@ -40,13 +40,13 @@ class Clock:
         return False
 
     def say(self, line: str) -> None:
-        """Validations are told by `report`."""
+        """`report` prints the validations."""
 
     def show(self, done: int, total: int, detail: str) -> None:
         """Nobody watches."""
 
     def measure(self, step: int, values: dict[str, float]) -> None:
-        """They stand in RUN/metrics.jsonl."""
+        """RUN/metrics.jsonl holds them."""
 
     def beat(self, step: int) -> None:
         """Nobody waits."""
@@ -74,6 +74,6 @@ def main() -> None:
 if __name__ == "__main__":
     if MALLOC.items() <= os.environ.items():
         main()
-    else:  # as Ray's workers have it
+    else:  # like Ray's workers
         command = [sys.executable, *sys.argv]
         sys.exit(subprocess.run(command, env={**os.environ, **MALLOC}, check=False).returncode)

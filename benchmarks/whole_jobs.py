@@ -56,12 +56,12 @@ def own_part(place: Path, data: str, model: str, rows: int) -> None:
     texts = [text for table in tables for text in table["source"].to_pylist()]
     place.with_suffix(".txt").write_text("\n".join(islice(cycle(texts), rows)) + "\n", "utf-8")
     actors, begin = os.cpu_count() or 1, time.monotonic()
-    given = ["--model", model, "--input", place.with_suffix(".txt"), "--actors", str(actors)]
-    if start("translate", "--output", place, *given).wait():
+    options = ["--model", model, "--input", place.with_suffix(".txt"), "--actors", str(actors)]
+    if start("translate", "--output", place, *options).wait():
         raise SystemExit("the translation failed")
     seconds = time.monotonic() - begin
-    told = json.loads((place / "report/report.json").read_text("utf-8"))["throughput"]
-    decoding = told["decode_seconds"]
+    throughput = json.loads((place / "report/report.json").read_text("utf-8"))["throughput"]
+    decoding = throughput["decode_seconds"]
     print(
         f"{rows:,} rows: {seconds:.1f} s × {actors} actors for {decoding:.1f} s of decoding; "
         f"all else is {100 * (seconds * actors / decoding - 1):.1f} %"
@@ -73,11 +73,11 @@ def main() -> None:
     data, model, *rows = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        given = ["--model", model, "--input", f"{data}/test"]
-        seconds = first_result(place / "out", "translations/*.parquet", "translate", *given)
+        options = ["--model", model, "--input", f"{data}/test"]
+        seconds = first_result(place / "out", "translations/*.parquet", "translate", *options)
         print(f"translation, first unit: {seconds:.1f} s", flush=True)
-        given = ["--data", data, "--preset", "small", "--set", "training.report_every=1"]
-        seconds = first_result(place / "run", "metrics.jsonl", "train", *given)
+        options = ["--data", data, "--preset", "small", "--set", "training.report_every=1"]
+        seconds = first_result(place / "run", "metrics.jsonl", "train", *options)
         print(f"training, first step: {seconds:.1f} s", flush=True)
         if rows:
             own_part(place / "all", data, model, int(rows[0]))

@@ -17,6 +17,7 @@ smartquotes = False
 html_theme = "furo"
 html_title = f"{project} {version}"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path, html_css_files = ["_static"], ["tables.css"]
 html_copy_source = False
 html_show_sphinx = False
 

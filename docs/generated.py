@@ -121,18 +121,20 @@ def presets() -> str:
 
 
 def stored() -> str:
-    """What every stored JSON file holds, from the models by which it is checked."""
-    found = {}
-    for module in _modules(records):
-        for name, kind in vars(module).items():
-            own = inspect.isclass(kind) and kind.__module__.startswith(records.__name__)
-            if own and issubclass(kind, BaseModel) and not name.startswith("_"):
-                found[kind] = inspect.cleandoc(vars(kind).get("__doc__") or "")
+    """What every stored JSON file holds: the records whose docstring names the file."""
+    kinds = {
+        kind: match[1]
+        for module in _modules(records)
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and kind.__module__.startswith(records.__name__)
+        if (match := re.search(r"``([A-Z]+/\S+)``", vars(kind).get("__doc__") or ""))
+    }
     parts = []
-    for kind, text in found.items():
+    for kind, file in sorted(kinds.items(), key=lambda item: item[1]):
         schema = kind.model_json_schema()
-        if rows := list(_keys(schema, schema.get("$defs", {}), "")):
-            parts.append(f"## {kind.__name__}\n\n{text}\n\n{_table(_KEY, rows)}")
+        rows = _keys(schema, schema.get("$defs", {}), "")
+        text = inspect.cleandoc(kind.__doc__ or "")
+        parts.append(f"## `{file}`: {kind.__name__}\n\n{text}\n\n{_table(_KEY, rows)}")
     return "\n\n".join(parts)
 
 

@@ -174,7 +174,7 @@ def test_the_reference_is_complete() -> None:
             assert f"| `{group}.{key}` |" in text["settings"]
     for reason in RejectReason:
         assert f"| `{reason}` |" in text["reject_reasons"]
-    assert "## Manifest" in text["stored"]
+    assert "## `OUT/manifest.json`: Manifest" in text["stored"]
     for name in [*COLUMNS, *SOURCE_FLAGS]:
         assert f"`{name}`" in page("reference/columns.md"), name
     for part in text.values():
