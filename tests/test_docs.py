@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from nmt.cli.application import application
 from nmt.configuration import resolve
@@ -20,6 +21,7 @@ from nmt.reject_reasons import RejectReason
 from nmt.settings import ModelSettings, Settings, TrainingSettings, check_sizes
 from nmt.training.request import TrainRequest
 from nmt.translation.request import TranslateRequest
+from nmt.version import __version__
 from nmt.yaml_text import parse_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -181,3 +183,17 @@ def test_the_reference_is_complete() -> None:
         for table in re.findall(r"(?:^\|.*\n?)+", part, re.MULTILINE):
             widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
             assert len(widths) == 1, table[:200]
+
+
+def test_one_version_stands_everywhere() -> None:
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    commands = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert ".ci/run" in commands
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    assert {repository["repo"] for repository in hooks["repos"]} == {"local"}
