@@ -23,7 +23,7 @@ def is_stacked(settings: ModelSettings) -> bool:
 
 
 class StackedDecoder(AttentionDecoder):
-    """A decoder of GRU cells; `docs/model.md` has the equations.
+    """A decoder of GRU cells; `docs/explanation/model.md` has the equations.
 
     - `decoder` "conditional": two cells with the attention between them (Sennrich et al. 2017,
       arXiv 1703.04357, section 3.2).

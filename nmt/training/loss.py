@@ -59,7 +59,7 @@ def smoothed_cross_entropy(
 
     With z the logits and w the word it is the plain cross-entropy plus ε (z_w - mean z), for
     the normaliser cancels. Value and gradient are written out in passes over the logits that use
-    the CPU's vectors, which TensorFlow's kernel does not (`docs/performance.md`).
+    the CPU's vectors, which TensorFlow's kernel does not (`docs/results/profile.md`).
 
     Args:
         logits: float32, shape (tokens, vocabulary).

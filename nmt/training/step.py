@@ -100,7 +100,7 @@ def make_train_step(
             minimised, loss, tokens = objective(model, readouts, target_outputs, label_smoothing)
             if scale is not None:
                 minimised *= scale
-        # Dense, for Adam moves every row anyway (see docs/faults.md).
+        # Dense, for Adam moves every row anyway (see docs/results/profile.md).
         gradients = [
             tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)  # known, to be packed
             for gradient, variable in zip(

@@ -45,7 +45,7 @@ def part(cell, name: str, x: tf.Tensor) -> tf.Tensor:
 
 
 def by_equations(decoder, embedded, state, outputs, mask, seed=None):
-    """All steps of docs/model.md."""
+    """All steps of docs/explanation/model.md."""
     rates, units = decoder.rates, decoder.units
     first, second, upper = decoder.first, decoder.second, decoder.upper
     attends, readout = decoder.attention is not None, decoder.readout

@@ -13,8 +13,7 @@ from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.inference.source_flags import SOURCE_FLAGS
 from nmt.tables.values import is_scalar
 
-# What the contract says of columns; see "What a run leaves behind" in the README. An id has the
-# type of the input's ids.
+# The columns of each folder. An id has the type of the ids of the input.
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
     "translations": {"id": None, **COLUMNS},
     "rejected": {"id": None, "reason": pa.string(), "source": pa.string()},
