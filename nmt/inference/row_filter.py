@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings, SearchSettings
-from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks
+from nmt.text_limits import decode_text, has_too_many_marks
 from nmt.vocabulary.base import Vocabulary
 
 
@@ -26,9 +27,9 @@ class Screened:
     kept: list[int]
     texts: list[str]
     cleaned: list[str]
-    reasons: dict[int, str]
+    reasons: dict[int, RejectReason]
 
-    def without(self, lost: Mapping[int, str]) -> Screened:
+    def without(self, lost: Mapping[int, RejectReason]) -> Screened:
         """The same, but some of the kept rows are rejected.
 
         Args:
@@ -73,38 +74,36 @@ class Screen:
         """Whether a cleaned text has more tokens than are translated, split or not."""
         return not self._vocabulary.fits(text, self._limit)
 
-    def _decode(self, raw: bytes | str | None) -> str:
-        """The text of a row; raises `_Rejected`."""
-        if raw is None:
-            raise _Rejected("null")
-        _refuse(excess(raw, self._characters))
-        if isinstance(raw, str):
-            return raw
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raise _Rejected("broken_utf8") from None
-        _refuse(excess(text, self._characters))
-        return text
+    def judge(self, raw: bytes | str | None) -> tuple[str, str, RejectReason | None]:
+        """Judge a row as it stands in a file; None is a null.
 
-    def __call__(self, rows: Sequence[Any]) -> Screened:
-        """Judge rows as they stand in a file: bytes, or None for a null."""
-        found = Screened([], [], [], {})
+        Returns:
+            The text, the cleaned text, and the reason to reject the row, if there is one.
+        """
+        if raw is None:
+            return "", "", RejectReason.NULL
+        text, reason = decode_text(raw, self._characters)
+        if reason:
+            return text, "", reason
+        cleaned = self.clean(text)
+        if cleaned is not text and has_too_many_marks(cleaned):  # written as entities
+            reason = RejectReason.TOO_MANY_MARKS
+        elif self.too_long(cleaned):
+            reason = RejectReason.TOO_LONG
+        return text, cleaned, reason
+
+    def __call__(self, rows: Sequence[bytes | str | None]) -> Screened:
+        """Judge the rows of a file."""
+        screened = Screened([], [], [], {})
         for i, raw in enumerate(rows):
-            try:
-                text = self._decode(raw)
-                cleaned = self.clean(text)
-                if cleaned is not text and has_too_many_marks(cleaned):  # written as entities
-                    raise _Rejected(TOO_MANY_MARKS)
-                if self.too_long(cleaned):
-                    raise _Rejected("too_long")
-            except _Rejected as rejected:
-                found.reasons[i] = str(rejected)
-                continue
-            found.kept.append(i)
-            found.texts.append(text)
-            found.cleaned.append(cleaned)
-        return found
+            text, cleaned, reason = self.judge(raw)
+            if reason:
+                screened.reasons[i] = reason
+            else:
+                screened.kept.append(i)
+                screened.texts.append(text)
+                screened.cleaned.append(cleaned)
+        return screened
 
 
 def cleaning_of(info: Mapping[str, Any]) -> DataSettings:
@@ -119,12 +118,3 @@ def most_tokens(search: SearchSettings) -> int:
     if search.too_long == "reject":
         return search.max_source_length
     return max(search.max_source_length, search.max_split_length)
-
-
-class _Rejected(Exception):
-    """A row is rejected; the message is the reason."""
-
-
-def _refuse(reason: str) -> None:
-    if reason:
-        raise _Rejected(reason)

@@ -23,9 +23,10 @@ from nmt.inference.row_filter import Screen, cleaning_of, most_tokens
 from nmt.inference.source_flags import source_flags
 from nmt.inference.texts import sentences, text_of
 from nmt.inference.translation import EMPTY, Score, Translation, different
+from nmt.reject_reasons import RejectReason
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, in_words
+from nmt.text_limits import excess, has_too_many_marks, in_words
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, PAD
 
@@ -320,7 +321,7 @@ class Translator:
         reason = excess(text, most)
         cleaned = "" if reason else self.clean(text)
         if has_too_many_marks(cleaned):  # written as entities
-            reason = TOO_MANY_MARKS
+            reason = RejectReason.TOO_MANY_MARKS
         if reason:
             problem = in_words(reason, text, most, "search.max_characters")
             raise UnusableInput(f"{what} {row} {problem}")

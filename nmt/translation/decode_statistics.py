@@ -9,6 +9,7 @@ from typing import Any
 
 from nmt.inference.translator import Translation, Translator
 from nmt.process import peak_bytes
+from nmt.reject_reasons import RejectReason
 from nmt.translation.quarantine import Attempts, surviving
 
 _SUMS = ("sentences", "target_tokens", "seconds", "source_tokens", "source_places")
@@ -16,7 +17,7 @@ _SUMS = ("sentences", "target_tokens", "seconds", "source_tokens", "source_place
 
 def decode(
     translator: Translator, texts: Sequence[str], attempts: Attempts
-) -> tuple[tuple[list[Translation], dict[int, str]], dict[str, Any]]:
+) -> tuple[tuple[list[Translation], dict[int, RejectReason]], dict[str, Any]]:
     """Translate those sentences that can be translated; see `surviving`.
 
     Returns:

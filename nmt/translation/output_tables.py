@@ -12,6 +12,7 @@ from nmt.corpus.cleaning import stored_words
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
 from nmt.inference.row_filter import Screened
+from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.text_limits import shown
 from nmt.translation import results_table
@@ -73,7 +74,7 @@ def compose_record(unit: Unit, rows: Rows, screened: Screened, results: pa.Table
     }
 
 
-def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
+def _rejected(rows: Rows, reasons: dict[int, RejectReason]) -> pa.Table:
     taken = pa.array(list(reasons), pa.int64())
     columns = {
         "id": rows.ids.take(taken),
@@ -83,7 +84,7 @@ def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
     return _with_others(columns, rows, taken)
 
 
-def _shown(raw: bytes | None, reason: str) -> str | None:
+def _shown(raw: bytes | None, reason: RejectReason) -> str | None:
     return None if raw is None else shown(raw, reason)
 
 

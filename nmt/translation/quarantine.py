@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from nmt import records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.inference.out_of_memory import lacks_memory
+from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 
-CRASHED, OUT_OF_MEMORY, FAILED = "crashed", "out_of_memory", "failed"  # reasons to reject a row
 UNIT_ATTEMPTS = 3  # at a unit in one piece
 _SPAN_ATTEMPTS = 2  # at a batch, and at a row
 _MOST_ATTEMPTS = 60  # at a unit in all
@@ -94,7 +94,7 @@ def surviving(
     translate: Callable[[Sequence[T]], Sequence[R]],
     attempts: Attempts,
     step: str = "",
-) -> tuple[list[R], dict[int, str]]:
+) -> tuple[list[R], dict[int, RejectReason]]:
     """Translate the texts that can be translated.
 
     Args:
@@ -127,7 +127,7 @@ def _carefully(search: _Search, attempts: Attempts, step: str, start: int, stop:
         search.halve(start, stop)
         attempts.end(span)
     elif stop - start == 1:
-        search.lost[start] = CRASHED
+        search.lost[start] = RejectReason.CRASHED
     else:
         for row in range(start, stop):
             _carefully(search, attempts, step, row, row + 1)
@@ -141,7 +141,7 @@ class _Search:
     ) -> None:
         self._texts, self._translate = texts, translate
         self.results: dict[int, Any] = {}
-        self.lost: dict[int, str] = {}
+        self.lost: dict[int, RejectReason] = {}
 
     def halve(self, start: int, stop: int) -> None:
         # Only once the error is gone: its frames hold what was too much for the memory.
@@ -159,7 +159,9 @@ class _Search:
         except Exception as error:
             if stop - start > 1:
                 return False
-            self.lost[start] = OUT_OF_MEMORY if lacks_memory(error) else FAILED
+            self.lost[start] = (
+                RejectReason.OUT_OF_MEMORY if lacks_memory(error) else RejectReason.FAILED
+            )
             if len(self.lost) >= min(_HOPELESS, len(self._texts)) > 1 and not self.results:
                 raise JobFailed(
                     f"no row can be translated ({type(error).__name__}: {str(error)[:200]})"

@@ -27,6 +27,7 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.inference.row_filter import Screen, Screened
 from nmt.process import peak_bytes
+from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
@@ -83,7 +84,10 @@ class Plan:
             if file.name.startswith(f"lost-{partition:03d}-"):
                 with contextlib.suppress(UnusableInput):  # damaged: they are tried once more
                     rows = read_table(file)
-                    tables += [rows] if rows.schema.equals(_LOST) else []
+                    if rows.schema.equals(_LOST) and {*rows["reason"].to_pylist()} <= {
+                        *RejectReason
+                    }:
+                        tables.append(rows)
         return pa.concat_tables(tables).combine_chunks()
 
 
@@ -125,7 +129,7 @@ class UnitRows(NamedTuple):
 
     kept: np.ndarray
     places: np.ndarray
-    reasons: dict[int, str]
+    reasons: dict[int, RejectReason]
 
 
 def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[Any]:
@@ -248,7 +252,7 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
     return effort
 
 
-def _in_place(rows: pa.Table, lost: Mapping[int, str], count: int) -> pa.Table:
+def _in_place(rows: pa.Table, lost: Mapping[int, RejectReason], count: int) -> pa.Table:
     """Rows where they were among `count`, with nulls where one is lost."""
     if not lost:
         return rows
@@ -357,7 +361,9 @@ def _write_unit(
     screened = Screened(known.kept.tolist(), texts, texts, known.reasons)
     reasons = results.column("reason")
     if reasons.null_count < len(reasons):
-        lost = {place: why for place, why in enumerate(reasons.to_pylist()) if why is not None}
+        lost = {
+            i: RejectReason(why) for i, why in enumerate(reasons.to_pylist()) if why is not None
+        }
         screened, done = screened.without(lost), pc.is_null(reasons)
         results, origins = results.filter(done), origins[done.to_numpy()]
     results = flagged(results, screened.texts)
