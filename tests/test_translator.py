@@ -10,6 +10,7 @@ from nmt import bundle
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
+from nmt.reject_reasons import RejectReason
 from nmt.report import fonts
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -92,7 +93,7 @@ def test_attention_is_between_the_tokens_that_are_shown(translator, texts) -> No
 def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) -> None:
     result = translator.translate([texts[0]])[0]
     ids = demo_bundle.source_vocabulary.encode_ids([translator.clean(texts[0])])[0]
-    found = translator._searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
+    found = translator.decoder.searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
     assert result.score == pytest.approx(
         float(found.log_probability[0]) / int(found.length[0]), abs=SCORE
     )
@@ -102,8 +103,8 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
 
 def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:
     small = Translator(demo_bundle, SearchSettings(max_source_length=5, too_long="reject"))
-    assert small.screen.too_long(texts[0])
-    assert not small.screen.too_long("A")
+    assert small.row_filter.judge(texts[0])[1] == RejectReason.TOO_LONG
+    assert small.row_filter.judge("A")[1] is None
     with pytest.raises(UnusableInput, match=r"^sentence 1 has \d+ tokens") as caught:
         small.translate(["A", texts[0]])
     assert "max_source_length=5" in str(caught.value)

@@ -7,33 +7,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
 from nmt.process import peak_bytes
 from nmt.reject_reasons import RejectReason
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 
 _SUMS = ("sentences", "target_tokens", "seconds", "source_tokens", "source_places")
 
 
 def decode(
-    translator: Translator, texts: Sequence[str], attempts: Attempts
+    translator: Translator, sources: Sequence[CleanedText], attempts: Attempts
 ) -> tuple[tuple[list[Translation], dict[int, RejectReason]], dict[str, Any]]:
-    """Translate those sentences that can be translated; see `surviving`.
+    """Translate those texts that can be translated; see `decode_surviving`.
 
     Returns:
-        What `surviving` found, and a record of what that cost.
+        What `decode_surviving` returns, and a record of what that cost.
     """
-    before, start = replace(translator.packing), time.monotonic()
-    found = surviving(texts, translator.translate, attempts)
-    seconds, packing = time.monotonic() - start, translator.packing
-    tokens = sum(len(result.tokens) for result in found[0])
-    translator.tuning.tell(tokens / max(seconds, 1e-9))
-    return found, {
-        "sentences": len(found[0]),
+    decoder = translator.decoder
+    before, start = replace(decoder.padding), time.monotonic()
+    decoded = decode_surviving(
+        sources, lambda some, failed: decoder.decode(some, failed=failed), attempts
+    )
+    seconds, padding = time.monotonic() - start, decoder.padding
+    translations, _ = decoded
+    tokens = sum(len(translation.tokens) for translation in translations)
+    decoder.tuning.record_speed(tokens / max(seconds, 1e-9))
+    return decoded, {
+        "sentences": len(translations),
         "target_tokens": tokens,
         "seconds": seconds,
-        "source_tokens": packing.tokens - before.tokens,
-        "source_places": packing.places - before.places,
+        "source_tokens": padding.tokens - before.tokens,
+        "source_places": padding.places - before.places,
         "peak_bytes": peak_bytes(),
     }
 

@@ -164,7 +164,7 @@ def _recall(
 ) -> None:
     """Translate units with the memory; an actor is started only where something is missing."""
     assert request.cache is not None
-    plan, screen = make_plan(request.cache, work, info, job)
+    plan, row_filter = make_plan(request.cache, work, info, job)
 
     def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
         pool = _pool(request, work, MemoryActor, (plan,), rows, len(items), ray)
@@ -174,7 +174,7 @@ def _recall(
             lease.check()
             yield answer
 
-    translate_units(plan, screen, units, waiting, Tasks(ray), decode, request.cost_per_hour)
+    translate_units(plan, row_filter, units, waiting, Tasks(ray), decode, request.cost_per_hour)
 
 
 def _pool(

@@ -79,7 +79,7 @@ def test_from_python_it_is_one_line(translator) -> None:
             with pytest.raises(UnusableInput, match=words) as caught:
                 ask()
             assert len(str(caught.value)) < 200
-        assert not translator.can_force(text)
+        assert translator.reference_filter.judge(text)[1] == reason
     (result,) = translator.translate(["x" * 100], max_characters=100)
     assert result.text is not None
     with pytest.raises(UnusableInput, match=r"sentence 0 has 101 characters, more than"):

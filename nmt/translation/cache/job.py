@@ -12,7 +12,7 @@ from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
-from nmt.inference.row_filter import Screen, cleaning_of
+from nmt.inference.row_filter import RowFilter, cleaning_of
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
 from nmt.translation.cache.generations import depends_on, open_generation
@@ -42,7 +42,7 @@ Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]
 
 def make_plan(
     memory: Location, work: Work, info: dict[str, Any], job: dict[str, Any]
-) -> tuple[Plan, Screen]:
+) -> tuple[Plan, RowFilter]:
     """Find or make the generation of the memory, and what the steps need to know.
 
     Args:
@@ -58,7 +58,7 @@ def make_plan(
     )
     run, cleaning = _run_name(Output(Location(work.output)), job), cleaning_of(info)
     plan = Plan(work, generation, run, raw, cleaning)
-    return plan, Screen(source, cleaning, work.search)
+    return plan, RowFilter.of(source, cleaning, work.search)
 
 
 def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
@@ -68,14 +68,14 @@ def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
 
 
 def translate_units(
-    plan: Plan, screen: Screen, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
+    plan: Plan, row_filter: RowFilter, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
     pool: Pool, cost_per_hour: float | None = None,
 ) -> None:  # fmt: skip
     """Translate and commit units.
 
     Args:
         plan: of the job.
-        screen: says which rows are translated.
+        row_filter: says which rows are translated.
         units: all of the job, so that it is counted rightly what is decoded and what comes again.
         waiting: numbers of those that are not committed yet.
         tasks: does the steps.
@@ -85,9 +85,9 @@ def translate_units(
     groups = list(_groups(units))
     shared, partitions = tasks.share(plan), range(plan.memory.partitions)
     with activity("looking into the memory", total=len(partitions)) as shown:
-        shared_screen = tasks.share(screen)
+        shared_filter = tasks.share(row_filter)
         hashed = [
-            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_screen, group)
+            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_filter, group)
             for group in groups
         ]
         owner = np.searchsorted(stripes(plan.memory.partitions), partitions, "right") - 1

@@ -23,9 +23,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.corpus.cleaning import clean
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
-from nmt.inference.row_filter import Screen, Screened
+from nmt.inference.row_filter import CleanedText, FilteredRows, RowFilter
 from nmt.process import peak_bytes
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
@@ -38,7 +39,7 @@ from nmt.translation.input.corpus import Rows, Unit
 from nmt.translation.input.parquet import read_rows
 from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.results_table import flagged, result_schema, stored_schema, tabulate
 from nmt.translation.verify.part import value_problems
 from nmt.translation.worker import DecodeActor, Work, draw, output_of
@@ -71,6 +72,14 @@ class Plan:
     def scratch(self) -> Location:
         """Where files lie that only this job needs."""
         return output_of(self.work).scratch
+
+    def cleaned(self, text: str) -> CleanedText:
+        """A source as it was given, cleaned."""
+        return CleanedText(text, clean(text, self.cleaning), self.cleaning)
+
+    def as_cleaned(self, text: str) -> CleanedText:
+        """A source that was cleaned before."""
+        return CleanedText(text, text, self.cleaning)
 
     def missing(self, partition: int) -> Location:
         """The file of a partition's sentences that are to be translated."""
@@ -132,13 +141,13 @@ class UnitRows(NamedTuple):
     reasons: dict[int, RejectReason]
 
 
-def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[Any]:
+def hash_group(plan: Plan, row_filter: RowFilter, units: tuple[Unit, ...]) -> Iterator[Any]:
     """Yields the group's `Sentences`, `STRIPES` times, and the `UnitRows` of each of its units."""
-    work, found, texts = plan.work, [], []
+    work, group, texts = plan.work, [], []
     for unit in units:
-        screened = screen(_read(unit, work).texts)
-        found.append(screened)
-        texts += screened.texts if plan.raw else screened.cleaned
+        filtered = row_filter(_read(unit, work).texts)
+        group.append((filtered.kept, filtered.reasons))
+        texts += [row.text if plan.raw else row.cleaned for row in filtered.sources]
     keys, first, numbers = distinct(keys_of(texts))
     owners = partitions_of(keys, plan.memory.partitions)
     order = np.argsort(owners, kind="stable")
@@ -151,10 +160,9 @@ def hash_group(plan: Plan, screen: Screen, units: tuple[Unit, ...]) -> Iterator[
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order))
     rows, start = [], 0
-    for screened in found:
-        stop = start + len(screened.kept)
-        kept = np.asarray(screened.kept, np.int32)
-        rows.append(UnitRows(kept, place[numbers[start:stop]], screened.reasons))
+    for kept, reasons in group:
+        stop = start + len(kept)
+        rows.append(UnitRows(np.asarray(kept, np.int32), place[numbers[start:stop]], reasons))
         start = stop
     yield rows
 
@@ -227,10 +235,11 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
     tables = [run.table for run in runs]
     whole = pa.concat_tables(tables)
     texts = [text.decode("utf-8") for run in runs for text in run.texts if text is not None]
+    sources = [plan.cleaned(text) if plan.raw else plan.as_cleaned(text) for text in texts]
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.made():
-        (results, lost), effort = decode(translator, texts, attempts)
+        (results, lost), effort = decode(translator, sources, attempts)
     rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):
@@ -263,17 +272,20 @@ def _in_place(rows: pa.Table, lost: Mapping[int, RejectReason], count: int) -> p
 
 def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
     """Translate those rows of units again whose attention is looked at, and store that."""
-    kept, texts, ids, looked_at = [], [], {}, plan.work.heatmaps | plan.work.page
+    kept, sources, ids, looked_at = [], [], {}, plan.work.heatmaps | plan.work.page
     for unit in units:
         rows = _read(unit, plan.work)
         ids[unit.number] = rows.ids
         wanted = [i for i in range(len(rows.texts)) if unit.first + i in looked_at]
-        screened = translator.screen([rows.texts[i] for i in wanted])
-        kept += [(unit, wanted[i]) for i in screened.kept]
-        texts += screened.texts
+        filtered = translator.row_filter([rows.texts[i] for i in wanted])
+        kept += [(unit, wanted[i]) for i in filtered.kept]
+        sources += filtered.sources
     attempts = Attempts(plan.scratch / f"drawing-{units[0].number:05d}.attempts", "rows to draw")
     with attempts.made():
-        results, lost = surviving(texts, translator.translate, attempts)
+        decoder = translator.decoder
+        results, lost = decode_surviving(
+            sources, lambda some, failed: decoder.decode(some, failed=failed), attempts
+        )
         drawn = [one for place, one in enumerate(kept) if place not in lost]
         for unit in units:
             own = [place for place, (owner, _) in enumerate(drawn) if owner == unit]
@@ -358,18 +370,19 @@ def _write_unit(
     work = plan.work
     rows = _read(unit, work)
     texts = [(rows.texts[i] or b"").decode("utf-8") for i in known.kept]
-    screened = Screened(known.kept.tolist(), texts, texts, known.reasons)
+    # Only alignments need to know what cleaning has changed.
+    sources = [plan.cleaned(text) if work.alignments else plan.as_cleaned(text) for text in texts]
+    filtered = FilteredRows(known.kept.tolist(), sources, known.reasons)
     reasons = results.column("reason")
     if reasons.null_count < len(reasons):
         lost = {
             i: RejectReason(why) for i, why in enumerate(reasons.to_pylist()) if why is not None
         }
-        screened, done = screened.without(lost), pc.is_null(reasons)
+        filtered, done = filtered.without(lost), pc.is_null(reasons)
         results, origins = results.filter(done), origins[done.to_numpy()]
-    results = flagged(results, screened.texts)
-    cleaning = plan.cleaning if work.alignments else None
-    files = compose_files(unit, rows, screened, results, cleaning)
-    record = compose_record(unit, rows, screened, results)
+    results = flagged(results, filtered.texts)
+    files = compose_files(unit, rows, filtered, results)
+    record = compose_record(unit, rows, filtered, results)
     names = ("decoded", "reused", "repeated")
     for name, kind in zip(names, (_FIRST, _REUSED, _AGAIN), strict=True):
         record["counts"][name] = int(np.count_nonzero(origins == kind))

@@ -15,32 +15,46 @@ from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
+from nmt.inference.batching import decode_bisecting
 from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation import quarantine
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.worker import translate_unit
 
 # A process that translates texts, some of which kill it.
 PROGRAM = """
 import json, os, signal, sys
 from nmt.storage.location import Location
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 
-def translate(texts):
+def translate(texts, failed):
     for text in texts:
         if "kill" in text:
             os.kill(os.getpid(), signal.SIGKILL)
-    return [text.upper() for text in texts]
+    return enumerate([text.upper() for text in texts])
 
 file, texts = sys.argv[1], json.loads(sys.argv[2])
 attempts = Attempts(Location(file), "unit 0")
-print(json.dumps(surviving(texts, translate, attempts)))
+print(json.dumps(decode_surviving(texts, translate, attempts)))
 attempts.clear()
 """
+
+
+def surviving(texts: list[str], translate, attempts: Attempts) -> tuple[list, dict]:
+    """`decode_surviving` with a function that translates batches, as a decoder does it."""
+
+    def decode(some, failed):
+        batch = range(len(some))
+        for rows, done in decode_bisecting(
+            lambda rows: translate([some[row] for row in rows]), batch, failed
+        ):
+            yield from zip(rows, done, strict=True)
+
+    return decode_surviving(texts, decode, attempts)
 
 
 def lives(file: Path, texts: list[str]) -> tuple[int, list[str], dict[str, str]]:
@@ -177,8 +191,8 @@ def test_a_batch_that_does_not_fit_is_halved(demo_bundle) -> None:
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     expected = plain.translate(TEXTS)
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    cramped = Cramped(plain._searcher(SEARCH), places=40)
-    translator._searchers[SEARCH] = cramped
+    cramped = Cramped(plain.decoder.searcher(SEARCH), places=40)
+    translator.decoder._searchers[SEARCH] = cramped
     found = translator.translate(TEXTS)
     assert max(rows * columns for rows, columns in cramped.sizes) > 40  # it was too much
     assert [result.text for result in found] == [result.text for result in expected]
@@ -193,7 +207,7 @@ def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle)
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     longest = max(len(result.source_tokens) for result in plain.translate(TEXTS)) + 1
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    translator._searchers[SEARCH] = Cramped(plain._searcher(SEARCH), places=longest)
+    translator.decoder._searchers[SEARCH] = Cramped(plain.decoder.searcher(SEARCH), places=longest)
     (unit,) = inspect(str(tmp_path / "in.txt"), "source").units()
     out = Output(Location(tmp_path / "out"))
     record = translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
@@ -230,20 +244,20 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
     references[1] = "Der Hund schläft. " * 1_000
     references[4] = "Der Hund schläft. " * 5
     references[7] = "Der Tod."
-    cramped = Cramped(plain._searcher(SEARCH), places=28)
-    cramped.search = plain._searcher(SEARCH).search  # only forced decoding lacks memory
+    cramped = Cramped(plain.decoder.searcher(SEARCH), places=28)
+    cramped.search = plain.decoder.searcher(SEARCH).search  # only forced decoding lacks memory
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    translator._searchers[SEARCH] = cramped
+    translator.decoder._searchers[SEARCH] = cramped
     lengths = [len(demo_bundle.target_vocabulary.encode(r).ids) + 1 for r in references]
     assert 2 * lengths[0] < 28 < lengths[4] < SEARCH.max_source_length < lengths[1]
-    real = translator.force
+    real = translator.decoder.decode_along
 
-    def force(texts: list[str], given: list[str]) -> list:
-        if references[7] in given:
+    def decode_along(sources, targets, failed):
+        if references[7] in [target.text for target in targets]:
             raise KeyboardInterrupt  # as good as killed
-        return real(texts, given)
+        return real(sources, targets, failed)
 
-    translator.force = force
+    translator.decoder.decode_along = decode_along
     deaths = 0
     while True:
         try:
