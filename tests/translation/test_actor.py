@@ -1,6 +1,7 @@
 """A unit's rows are all accounted for, and OUT is never mistaken for another job's."""
 
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +15,9 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
 from nmt.evaluation.rates import rates
 from nmt.evaluation.sentences import read_table
+from nmt.inference import row_filter
 from nmt.inference.translator import Translator
-from nmt.settings import SearchSettings
+from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
@@ -60,6 +62,7 @@ def run(name: Path, output: Path, translator: Translator, **options) -> tuple[li
     return [translate_unit(unit, wanted, translator, out) for unit in corpus.units()], out
 
 
+CLEANING = DataSettings()
 TEXTS = [b"The dog sleeps.", b"", b"\xffbroken", b"word " * 200, b"  ", b"A cat.", b"\xe2\x82"]
 
 
@@ -98,6 +101,29 @@ def test_rows_in_are_rows_out(tmp_path, translator) -> None:
     assert links.column("id").to_pylist() == [0, 1, 4, 5]
     for text, link in zip(expected, links.column("alignment").to_pylist(), strict=True):
         assert parse_pharaoh(link) == sorted(text.alignment)
+
+
+def test_a_text_is_cleaned_once_and_encoded_once(tmp_path, translator, monkeypatch) -> None:
+    """Accepted or rejected, long or short; with alignments, which count the words as stored."""
+    cleaned, encoded = Counter(), Counter()
+    vocabulary = translator.bundle.source_vocabulary
+    real_clean, real_encode = row_filter.clean, type(vocabulary).encode
+
+    def clean(text, settings):
+        cleaned[text] += 1
+        return real_clean(text, settings)
+
+    def encode(self, text):
+        encoded[text] += 1
+        return real_encode(self, text)
+
+    monkeypatch.setattr(row_filter, "clean", clean)
+    monkeypatch.setattr(type(vocabulary), "encode", encode)
+    texts = ["The dog  sleeps.", "A&nbsp;cat.", "", "word " * 50, "word " * 200, "A bird sees it."]
+    (tmp_path / "in.txt").write_text("\n".join(texts))
+    run(tmp_path / "in.txt", tmp_path / "out", translator, alignments=True)
+    assert cleaned == dict.fromkeys(texts, 1)
+    assert encoded == dict.fromkeys((real_clean(text, CLEANING) for text in texts), 1)
 
 
 def test_a_unit_done_twice_gives_the_same_files(tmp_path, translator) -> None:

@@ -23,9 +23,8 @@ from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
-from nmt.translation.input.unique_ids import check_ids
+from nmt.translation.unique_ids import OutputIds, check_ids
 from nmt.translation.verify.output import verify
-from nmt.translation.verify.unique_ids import Identities
 
 SOURCES = ["The dog sleeps.", "A cat.", None]
 D = decimal.Decimal
@@ -127,7 +126,7 @@ def test_one_rule_of_equality_from_start_to_end(name) -> None:
     check_ids(lambda: chunks)
     assert json_values(ids)[0] == expected
     part = pa.chunked_array([ids])
-    with Identities(3, numbered=False) as found:
+    with OutputIds(3, numbered=False) as found:
         found.add("a", part)
         assert list(found.violations(lambda _: part)) == []
         found.add("b", part.slice(0, 1))

@@ -13,10 +13,10 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.storage.location import Location
+from nmt.translation import unique_ids
 from nmt.translation.output import Output
-from nmt.translation.verify import unique_ids
+from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify.output import verify, verify_manifest
-from nmt.translation.verify.unique_ids import Identities
 
 ROWS = 6  # of a unit
 SETTINGS = {"id_column": None, "alignments": True, "max_rejected": 1.0, "search": {"n_best": 1}}
@@ -277,7 +277,7 @@ def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
     stored = random.permutation(np.concatenate([ids[:-5], twice]))
     values = [f"k{i}" for i in stored] if kind == "string" else stored.tolist()
     parts = {f"p{k}": pa.chunked_array([pa.array(values[k::9])]) for k in range(9)}
-    with Identities(rows, kind == "numbers") as found:
+    with OutputIds(rows, kind == "numbers") as found:
         for name, column in parts.items():
             found.add(name, column)
         lines = list(found.violations(parts.__getitem__))

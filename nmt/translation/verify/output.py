@@ -23,8 +23,8 @@ from nmt.storage.recorded import ChangedFile, check_recorded, read_recorded
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS, Output
+from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify import part
-from nmt.translation.verify.unique_ids import Identities
 
 _TOLD = 10_000  # ids that lack
 _PART = re.compile(r"part-(?:g\d+-)?(\d+)\.parquet")
@@ -247,7 +247,7 @@ def _check_parts(
     found = dict.fromkeys(FOLDERS, 0)
     others: pa.Schema | None = None
     total = sum(e["rows"] for n, e in files.items() if not n.startswith("alignments/"))
-    with Identities(total if rows is None else rows, rows is not None) as identities:
+    with OutputIds(total if rows is None else rows, rows is not None) as identities:
         for name in sorted(files):
             folder = name.partition("/")[0]
             if folder not in FOLDERS:
