@@ -24,6 +24,8 @@ from nmt import records, tensors
 from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.records import FileEntry
+from nmt.records.model import ModelId, ModelRecord
 from nmt.settings import DataSettings, ModelSettings
 from nmt.storage.location import LARGEST_JSON, Location, format_json, hash_json
 from nmt.storage.recorded import read_recorded
@@ -127,8 +129,9 @@ def describe(location: Location) -> dict[str, Any]:
             location / "model" if (location / "model" / "model.json").is_file() else "a RUN/model"
         )
         raise UnusableInput(f"{location}: no model here (model.json is missing); give {inside}")
-    info = records.read(file, records.Model)
-    version, model_id = info["format_version"], info["model_id"]
+    info: dict[str, Any] = file.read_json()
+    versioned = records.check(info, ModelId, file)
+    version, model_id = versioned.format_version, versioned.model_id
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{location}: model format version {version}, this program reads {FORMAT_VERSION}; "
@@ -137,7 +140,7 @@ def describe(location: Location) -> dict[str, Any]:
     contents = {key: value for key, value in info.items() if key != "model_id"}
     if hash_json(contents) != model_id or not _is_text(file, format_json(info)):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
-    records.check(info, records.ModelInfo, file)
+    records.check(info, ModelRecord, file)
     for kind, values in ((ModelSettings, info["architecture"]), (DataSettings, _cleaning(info))):
         known = {key: values[key] for key in kind.model_fields if key in values}
         validated(kind, values if kind is ModelSettings else known, f"{file}: damaged: '{{}}'")
@@ -314,4 +317,4 @@ def _read_checked(location: Location, info: dict[str, Any], name: str) -> bytes:
     file = location.named(name)
     if not file.is_file():
         raise UnusableInput(f"{file}: missing; copy the model again")
-    return read_recorded(file, info["files"][name], "copy the model again")
+    return read_recorded(file, FileEntry(**info["files"][name]), "copy the model again")

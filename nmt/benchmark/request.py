@@ -12,6 +12,7 @@ from nmt.cluster.connection import Address
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.options import FromSettings, Option
+from nmt.records.run import RunConfig
 from nmt.settings import ModelSettings, Settings, check_search, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
@@ -110,11 +111,11 @@ def _trained_with(model: Location, info: dict[str, Any]) -> tuple[dict[str, Any]
         if not file.is_file():
             continue
         try:
-            content = records.check(read_yaml(file), records.RunConfig, file)
+            content = records.check(read_yaml(file), RunConfig, file)
         except UnusableInput:
             continue  # another program's
-        if content["dataset"]["hash"] == info.get("dataset_hash"):
-            return content["settings"].get("training", {}), str(file)
+        if content.dataset.hash == info.get("dataset_hash"):
+            return content.settings.get("training", {}), str(file)
     return {}, "the defaults (no config.yaml of its RUN lies beside the model)"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
 from nmt.errors import UnusableInput
+from nmt.records.dataset import NamedTable
 from nmt.reject_reasons import RejectReason
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -25,7 +26,7 @@ _Item = TypeVar("_Item")
 class Encoded(NamedTuple):
     """What `encode_unit` wrote and counted; files by split, and lengths of training pairs."""
 
-    files: dict[str, dict[str, Any]]
+    files: dict[str, NamedTable]
     drops: dict[str, int]
     lengths: dict[tuple[int, int], int]
 

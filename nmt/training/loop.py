@@ -126,7 +126,7 @@ class Training:
             self.progress.loss_scale = FIRST_LOSS_SCALE
         self._description = {
             "data": dataset.settings,
-            "direction": dict(dataset.info["languages"]),
+            "direction": dict(dataset.info.languages),
             "dataset_hash": dataset.hash,
         }
         search = settings.search.greedy(dataset.settings["max_length"])
@@ -138,7 +138,7 @@ class Training:
             live.model,
             Translator(live, search),
             training.valid_sentences,
-            tokenizer_for(settings.scoring.tokenize, dataset.info["languages"]["target"]),
+            tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
         )
         self._best = BestModels(output / "best", training.keep_best, training.metric)
 

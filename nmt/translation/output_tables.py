@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow as pa
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
 from nmt.inference.row_filter import CleanedText, FilteredRows
+from nmt.records.output import Counts, Sums, Suspect, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
@@ -52,26 +52,47 @@ def _stored_links(links: str, source: CleanedText) -> str:
 
 
 def compose_record(
-    unit: Unit, rows: Rows, filtered: FilteredRows, results: pa.Table
-) -> dict[str, Any]:
-    """What a unit's record says of its rows, with counts and sums for the report; the arguments
-    are those of `compose_files`."""
+    unit: Unit,
+    rows: Rows,
+    filtered: FilteredRows,
+    results: pa.Table,
+    decoded: int,
+    reused: int = 0,
+    repeated: int = 0,
+) -> UnitRecord:
+    """The record of a unit, with counts and sums for the report; its files are yet to be written.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        filtered: which of them were translated.
+        results: what became of each of these; see `nmt.translation.results_table`.
+        decoded: how many of these were decoded.
+        reused: how many were in the cache.
+        repeated: how many are repetitions of others.
+    """
     measured = results_table.measures(results, filtered.texts)
     numbers = unit.first + np.asarray(filtered.kept, np.int64)
-    return {
-        "unit": unit.number,
-        "first": unit.first,
-        "rejected_rows": [unit.first + i for i in filtered.reasons],
-        "counts": {
-            "rows": len(rows.texts),
-            "translated": len(filtered.kept),
-            "rejected": len(filtered.reasons),
+    suspects = quality_checks.worst(quality_checks.suspects(measured, numbers))
+    return UnitRecord(
+        unit=unit.number,
+        first=unit.first,
+        rejected_rows=[unit.first + i for i in filtered.reasons],
+        counts=Counts(
+            rows=len(rows.texts),
+            translated=len(filtered.kept),
+            rejected=len(filtered.reasons),
+            rejected_by_reason=dict(Counter(map(str, filtered.reasons.values()))),
+            decoded=decoded,
+            reused=reused,
+            repeated=repeated,
             **results_table.counts(results),
-            "rejected_by_reason": dict(Counter(filtered.reasons.values())),
-        },
-        "sums": rates.sums(measured),
-        "suspicious": quality_checks.worst(quality_checks.suspects(measured, numbers)),
-    }
+        ),
+        files={},
+        sums=Sums(**rates.sums(measured)),
+        suspicious=[Suspect(**suspect) for suspect in suspects],
+        alignment=None,
+    )
 
 
 def _rejected(rows: Rows, reasons: dict[int, RejectReason]) -> pa.Table:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from nmt import records
 from nmt.errors import JobFailed
 from nmt.inference.batching import Failed
+from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 
@@ -44,9 +45,8 @@ class Attempts:
 
     def __init__(self, file: Location, name: str = "") -> None:
         self._file = file
-        known = records.read(file, records.Attempts) if file.is_file() else {}
-        self.begun: int = known.get("begun", 0) + 1
-        self._spans: dict[str, int] = known.get("spans", {})
+        record = records.read(file, AttemptsRecord) if file.is_file() else AttemptsRecord()
+        self.begun, self._spans = record.begun + 1, dict(record.spans)
         if self.begun > _MOST_ATTEMPTS:
             raise JobFailed(
                 f"{name}: its process died {_MOST_ATTEMPTS} times; see Ray's logs for the cause, "
@@ -87,7 +87,7 @@ class Attempts:
             raise
 
     def _write(self) -> None:
-        self._file.write_json({"begun": self.begun, "spans": self._spans})
+        self._file.write_json(AttemptsRecord(begun=self.begun, spans=self._spans))
 
 
 def decode_surviving(

@@ -16,6 +16,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
 from nmt.options import FromSettings, Option
+from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import lease
 from nmt.storage.location import Location
@@ -268,9 +269,7 @@ def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
         raise UnusableInput("--group-by: a column is named twice; name each once")
 
 
-def identify(
-    request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
-) -> dict[str, Any]:
+def identify(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> JobRecord:
     """Everything that decides about the contents of the output."""
     # Left out unless asked for, so that what older releases began is still recognised.
     baseline = request.baseline
@@ -289,23 +288,24 @@ def identify(
     if dictionary is not None:
         search["dictionary"] = dictionary.shown
     references = map(Location, request.references)
-    inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
-    return {
-        "format_version": FORMAT_VERSION,
-        "model_id": info["model_id"],
-        "inputs": inputs,
-        "references": {file.shown: file.sha256() for file in references},
-        "dictionary": None if dictionary is None else dictionary.sha256(),
-        "settings": {
-            "search": search,
-            "reference_column": request.reference_column,
-            "alignment_column": request.alignment_column,
-            "text_column": request.text_column,
-            "id_column": corpus.id_column,
-            "heatmaps": request.heatmaps,
-            **{name: value for name, value in asked.items() if value},
-            "alignments": request.alignments,
-            "max_rejected": request.max_rejected,
-            "gate": request.gates.model_dump(),
-        },
+    inputs = {file.path: f"sha256 {file.sha256}" for file in corpus.inputs}
+    settings = {
+        "search": search,
+        "reference_column": request.reference_column,
+        "alignment_column": request.alignment_column,
+        "text_column": request.text_column,
+        "id_column": corpus.id_column,
+        "heatmaps": request.heatmaps,
+        **{name: value for name, value in asked.items() if value},
+        "alignments": request.alignments,
+        "max_rejected": request.max_rejected,
+        "gate": request.gates.model_dump(),
     }
+    return JobRecord(
+        format_version=FORMAT_VERSION,
+        model_id=info["model_id"],
+        inputs=inputs,
+        references={file.shown: file.sha256() for file in references},
+        dictionary=None if dictionary is None else dictionary.sha256(),
+        settings=JobSettings.model_validate(settings),
+    )

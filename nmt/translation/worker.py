@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +14,8 @@ from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
 from nmt.inference.batching import Failed
 from nmt.inference.row_filter import CleanedText, FilteredRows
 from nmt.inference.translator import Translation, Translator, load_model
+from nmt.records.output import AlignmentCounts, Links, UnitRecord
+from nmt.records.report import RowAttention
 from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
@@ -86,8 +87,8 @@ class Work:
         return read_unit(unit, self.text_column, self.id_column, longest)
 
 
-class DecodeActor:
-    """Loads the model once and translates the units it is handed."""
+class ModelActor:
+    """An actor that loads the job's model once."""
 
     def __init__(self, work: Work) -> None:
         device.set_up(work.threads, work.gpus)
@@ -97,11 +98,15 @@ class DecodeActor:
         self._translator.decoder.tuning.settled = not work.gpus
         self._metrics = metrics(work.model_id)
 
-    def __call__(self, unit: Unit) -> dict[str, Any]:
+
+class DecodeActor(ModelActor):
+    """Translates the units it is handed."""
+
+    def __call__(self, unit: Unit) -> UnitRecord:
         """Translate and commit a unit; returns its record."""
         record = translate_unit(unit, self._work, self._translator, self._output)
-        self._metrics.count(record["counts"])
-        self._metrics.observe(record["seconds"])
+        self._metrics.count(record.counts)
+        self._metrics.observe(record.seconds)
         return record
 
 
@@ -134,9 +139,7 @@ def load_translator(work: Work) -> Translator:
     return translator
 
 
-def translate_unit(
-    unit: Unit, work: Work, translator: Translator, output: Output
-) -> dict[str, Any]:
+def translate_unit(unit: Unit, work: Work, translator: Translator, output: Output) -> UnitRecord:
     """Translate one unit and commit it.
 
     Args:
@@ -153,17 +156,18 @@ def translate_unit(
     with attempts.made():
         rows = retry(lambda: work.read(unit))
         filtered = translator.row_filter(rows.texts)
-        (results, lost), effort = decode(translator, filtered.sources, attempts)
+        (results, lost), cost = decode(translator, filtered.sources, attempts)
         filtered = filtered.without(lost)
         table = tabulate(results, result_schema(work.search.n_best, work.alignments))
-        files = compose_files(unit, rows, filtered, table)
+        tables = compose_files(unit, rows, filtered, table)
         draw(unit, rows.ids, filtered.kept, results, work, output)
-        record = compose_record(unit, rows, filtered, table)
-        record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
-        record["alignment"] = _alignment_counts(rows, filtered, results, work, translator, attempts)
-        record["decoding"] = effort
-        record["seconds"] = time.monotonic() - start
-        record = output.commit(unit, files, record)
+        record = compose_record(unit, rows, filtered, table, decoded=len(results))
+        links = _alignment_counts(rows, filtered, results, work, translator, attempts)
+        seconds = time.monotonic() - start
+        record = record.model_copy(
+            update={"alignment": links, "decoding": cost, "seconds": seconds}
+        )
+        record = output.commit(unit, tables, record)
     attempts.clear()
     return record
 
@@ -188,9 +192,9 @@ def draw(
         output: where the heatmaps go.
     """
     looked = [
-        {"row": unit.first + i, **found}
+        RowAttention(row=unit.first + i, **words.to_json())
         for i, result in zip(kept, results, strict=True)
-        if unit.first + i in work.page and (found := attention.of(result))
+        if unit.first + i in work.page and (words := attention.of(result))
     ]
     if looked:
         output.write_attention(unit.number, looked)
@@ -213,7 +217,7 @@ def _alignment_counts(
     work: Work,
     translator: Translator,
     attempts: Attempts,
-) -> dict[str, Any] | None:
+) -> AlignmentCounts | None:
     """Links of attention and of the plain diagonal along the references, against gold; of
     sentences that were translated whole. A reference that is too long, or that its process does
     not survive, costs its own count only."""
@@ -238,7 +242,7 @@ def _alignment_counts(
 
     forced, lost = decode_surviving(pairs, force, attempts, "references ")
     pairs = [pair for position, pair in enumerate(pairs) if position not in lost]
-    attention, plain, malformed = LinkCounts(), LinkCounts(), 0
+    own, plain, malformed = LinkCounts(), LinkCounts(), 0
     for (source, reference, pharaoh), result in zip(pairs, forced, strict=True):
         try:
             links = parse_gold(pharaoh)
@@ -246,11 +250,11 @@ def _alignment_counts(
             malformed += 1
             continue
         straight = diagonal(count_words(source.text), count_words(reference.text))
-        attention = attention.plus(LinkCounts.of(result.alignment, links))
+        own = own.plus(LinkCounts.of(result.alignment, links))
         plain = plain.plus(LinkCounts.of(straight, links))
-    return {
-        "attention": attention._asdict(),
-        "diagonal": plain._asdict(),
-        "malformed": malformed,
-        "left_out": left_out + len(lost),
-    }
+    return AlignmentCounts(
+        attention=Links(**own._asdict()),
+        diagonal=Links(**plain._asdict()),
+        malformed=malformed,
+        left_out=left_out + len(lost),
+    )

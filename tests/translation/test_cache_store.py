@@ -218,14 +218,14 @@ def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
     cache.add(9, "a", rows("y"))
     assert open_generation(location, new).partitions == cache.partitions
     found = generations(location)
-    assert [g.description["model_id"] for g in found] == ["new", "old"]
+    assert [g.description.model_id for g in found] == ["new", "old"]
     assert [g.files for g in found] == [2, 1]
     assert all(g.bytes > 100 for g in found)
     assert unused(found, 30) == found[1:]
     open_generation(location, old)  # used again
     assert unused(generations(location), 30) == []
     found[1].delete()
-    assert [g.description["model_id"] for g in generations(location)] == ["new"]
+    assert [g.description.model_id for g in generations(location)] == ["new"]
 
 
 def test_what_changes_no_translation_makes_no_new_generation() -> None:

@@ -114,7 +114,7 @@ def test_a_baseline_has_the_same_ids_whatever_they_are(saved_models, tmp_path) -
         translate(saved_models[0], file, out, overwrite=True, **options)
         options["baseline"] = Location(out)
         verdict = translate(saved_models[0], file, tmp_path / f"next {name}", **options)
-        assert verdict.report["comparison"]["paired"] == 2
+        assert verdict.report.to_json()["comparison"]["paired"] == 2
         del options["baseline"]
 
 
@@ -227,7 +227,7 @@ def test_a_folder_of_other_writers_and_partitions_is_one_input(saved_models, tmp
         "target": ["z", None, "x", "y"],
         "domain": ["law/civil", "law/civil", "news", "news"],
     }
-    groups = verdict.report["groups"][0]
+    groups = verdict.report.to_json()["groups"][0]
     assert groups["column"] == "domain"
     assert {g["value"]: g["rows"] for g in groups["values"]} == {"law/civil": 2, "news": 2}
     assert verify(Location(out)).violations == []

@@ -17,6 +17,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
 from nmt.inference.batching import decode_bisecting
 from nmt.inference.translator import Translator
+from nmt.records.output import AlignmentCounts
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation import quarantine
@@ -211,15 +212,15 @@ def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle)
     (unit,) = inspect(str(tmp_path / "in.txt"), "source").units()
     out = Output(Location(tmp_path / "out"))
     record = translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
-    assert record["counts"]["rejected_by_reason"] == {"out_of_memory": 1}
-    assert record["rejected_rows"] == [len(TEXTS)]
+    assert record.counts.rejected_by_reason == {"out_of_memory": 1}
+    assert record.rejected_rows == [len(TEXTS)]
     done = first_part(out).to_pylist()
     assert [row["source"] for row in done] == [*TEXTS, *TEXTS]
     assert [row["id"] for row in done] == [i for i in range(31) if i != len(TEXTS)]
     assert not list((tmp_path / "out/_units").glob("*.attempts"))
 
 
-def forced(folder: Path, translator: Translator, references: list[str]) -> dict:
+def forced(folder: Path, translator: Translator, references: list[str]) -> AlignmentCounts:
     """What is counted of a unit whose references are looked along."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -230,9 +231,9 @@ def forced(folder: Path, translator: Translator, references: list[str]) -> dict:
     (unit,) = inspect(str(folder / "in.parquet"), "source").units()
     wanted = work(folder / "out", search=SEARCH, reference_column="target", alignment_column="gold")
     record = translate_unit(unit, wanted, translator, Output(Location(folder / "out")))
-    assert record["counts"]["translated"] == len(TEXTS)
+    assert record.counts.translated == len(TEXTS)
     assert not list((folder / "out/_units").glob("*.attempts"))
-    return record["alignment"]
+    return record.alignment
 
 
 def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
@@ -240,7 +241,7 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     references = ["Der Hund schläft."] * len(TEXTS)
     expected = forced(tmp_path, plain, references)
-    assert (expected["attention"]["sentences"], expected["left_out"]) == (len(TEXTS), 0)
+    assert (expected.attention.sentences, expected.left_out) == (len(TEXTS), 0)
     references[1] = "Der Hund schläft. " * 1_000
     references[4] = "Der Hund schläft. " * 5
     references[7] = "Der Tod."
@@ -266,8 +267,8 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
         except KeyboardInterrupt:
             deaths += 1
     assert deaths == quarantine.UNIT_ATTEMPTS + 2 + 2  # the unit, its batch, its row
-    assert found["left_out"] == 3
-    assert found["attention"]["sentences"] == len(TEXTS) - 3
+    assert found.left_out == 3
+    assert found.attention.sentences == len(TEXTS) - 3
     with pytest.raises(UnusableInput, match=r"reference 1 has \d+ tokens, more than search"):
         plain.force(TEXTS, references)
 

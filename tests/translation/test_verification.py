@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.records.output import Manifest
 from nmt.storage.location import Location
 from nmt.translation import unique_ids
 from nmt.translation.output import Output
@@ -45,7 +47,7 @@ def unit(number: int, ids: list, good: int, files: dict[str, dict], out: Locatio
     for folder, columns in tables.items():
         if len(columns["id"]):
             name = f"{folder}/part-{number:05d}.parquet"
-            files[name] = (out / name).write_table(pa.table(columns))
+            files[name] = (out / name).write_table(pa.table(columns)).to_json()
     return counts(len(ids), good, len(bad))
 
 
@@ -79,7 +81,7 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
         manifest["input_files"] = [{"path": "in.txt", "rows": 3 * ROWS}]
         (out / "report/report.json").write_json({"counts": total})
         (out / "report/index.html").write_text("<html>")
-        Output(out).finish(manifest)
+        Output(out).finish(Manifest.model_validate(manifest))
     return out
 
 
@@ -258,7 +260,7 @@ def test_what_is_no_output_is_refused(tmp_path) -> None:
 
 def test_the_end_of_a_job_is_checked_before_it_is_written(tmp_path) -> None:
     out = output(tmp_path)
-    manifest = (out / "manifest.json").read_json()
+    manifest = records.read(out / "manifest.json", Manifest)
     assert verify_manifest(out, manifest).violations == []
     (tmp_path / T1).unlink()
     found = verify_manifest(out, manifest)

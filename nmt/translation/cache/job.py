@@ -13,6 +13,8 @@ from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
 from nmt.inference.row_filter import RowFilter, cleaning_of
+from nmt.records.cache import CacheRun
+from nmt.records.output import DecodingCost, JobRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
 from nmt.translation.cache.generations import depends_on, open_generation
@@ -37,11 +39,11 @@ from nmt.translation.worker import Work
 _GROUP = 65_536  # rows whose sentences travel together
 _LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
 _PIECES = 16  # so many goes at least, if there are enough sentences
-Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
+Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, DecodingCost | None]]]
 
 
 def make_plan(
-    memory: Location, work: Work, info: dict[str, Any], job: dict[str, Any]
+    memory: Location, work: Work, info: dict[str, Any], job: JobRecord
 ) -> tuple[Plan, RowFilter]:
     """Find or make the generation of the memory, and what the steps need to know.
 
@@ -79,7 +81,7 @@ def translate_units(
         units: all of the job, so that it is counted rightly what is decoded and what comes again.
         waiting: numbers of those that are not committed yet.
         tasks: does the steps.
-        pool: does `Missing` and `Drawing` with `MemoryActor`s; also given the rows to decode.
+        pool: does `Missing` and `Drawing` with `CacheActor`s; also given the rows to decode.
         cost_per_hour: of the cluster, for the display.
     """
     groups = list(_groups(units))
@@ -115,9 +117,10 @@ def translate_units(
     if items:
         progress = Progress(total, cost_per_hour)
         with activity("translating", total=total) as shown:
-            for _, record in pool(plan, items, total):
-                counted = {"rows": record["sentences"], "target_tokens": record["target_tokens"]}
-                shown.advance(record["sentences"], progress.add(counted))
+            for _, cost in pool(plan, items, total):
+                if cost is not None:
+                    text = progress.add(cost.sentences, cost.target_tokens)
+                    shown.advance(cost.sentences, text)
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
         found = [
             tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
@@ -179,12 +182,12 @@ def _looked_at(unit: Unit, plan: Plan) -> bool:
     return any(unit.first <= row < unit.first + unit.rows for row in rows)
 
 
-def _run_name(output: Output, job: dict[str, Any]) -> str:
-    """The name of this job in the memory: drawn when it begins, found again when it goes on."""
-    file, identity = output.location / "_memory.json", hash_json(job)
-    if file.is_file() and (known := records.read(file, records.MemoryRun))["job"] == identity:
-        return known["run"]
+def _run_name(output: Output, job: JobRecord) -> str:
+    """The name of this job in the cache: drawn when it begins, found again when it goes on."""
+    file, identity = output.location / "_memory.json", hash_json(job.to_json())
+    if file.is_file() and (known := records.read(file, CacheRun)).job == identity:
+        return known.run
     output.clear_scratch()  # of a job whose output this one overwrites
     name = uuid.uuid4().hex[:16]
-    file.write_json({"run": name, "job": identity})
+    file.write_json(CacheRun(run=name, job=identity))
     return name

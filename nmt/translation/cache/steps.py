@@ -3,7 +3,7 @@
 1. `hash_group` cleans a group's sources and makes their keys; each sentence of a group goes on
    but once, under the partition that its key names.
 2. `find_missing` says which sentences of a partition are not in the memory.
-3. `MemoryActor` translates them and puts them there.
+3. `CacheActor` translates them and puts them there.
 4. `look_up` finds the results of a partition's sentences for every group.
 5. `write_group` gives each row its result, and commits the units.
 
@@ -28,6 +28,7 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.inference.row_filter import CleanedText, FilteredRows, RowFilter
 from nmt.process import peak_bytes
+from nmt.records.output import DecodingCost
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
@@ -42,7 +43,7 @@ from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.results_table import flagged, result_schema, stored_schema, tabulate
 from nmt.translation.verify.part import value_problems
-from nmt.translation.worker import DecodeActor, Work, draw, output_of
+from nmt.translation.worker import ModelActor, Work, draw, output_of
 
 STRIPES = 8  # a task of one partition is handed so small a part of all sentences
 ROW_GROUP = 4096  # rows of missing sentences that are read together
@@ -212,25 +213,25 @@ class Drawing:
     units: tuple[Unit, ...]
 
 
-class MemoryActor(DecodeActor):
-    """Holds a model; translates what is missing in the memory, and looks at attention."""
+class CacheActor(ModelActor):
+    """Translates what is missing in the cache, and looks at attention."""
 
     def __init__(self, work: Work, plan: Plan) -> None:
         super().__init__(work)
         self._plan = plan
 
-    def __call__(self, item: Any) -> dict[str, Any]:
-        """Do one item; returns how many sentences were translated for the memory."""
+    def __call__(self, item: Any) -> DecodingCost | None:
+        """Do one item; returns what it cost to translate sentences for the cache."""
         if isinstance(item, Drawing):
             draw_rows(item.units, self._plan, self._translator)
-            return {"sentences": 0, "target_tokens": 0}
-        effort = translate_missing(item, self._plan, self._translator)
-        self._metrics.observe(effort["seconds"])
-        return effort
+            return None
+        cost = translate_missing(item, self._plan, self._translator)
+        self._metrics.observe(cost.seconds)
+        return cost
 
 
-def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, Any]:
-    """Translate sentences and put them into the memory; returns the record of what it cost."""
+def translate_missing(item: Missing, plan: Plan, translator: Any) -> DecodingCost:
+    """Translate sentences and put them into the cache; returns what it cost."""
     runs = [read_rows(plan.missing(p.partition), p.start, p.rows, "text") for p in item.parts]
     tables = [run.table for run in runs]
     whole = pa.concat_tables(tables)
@@ -239,7 +240,7 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.made():
-        (results, lost), effort = decode(translator, sources, attempts)
+        (results, lost), cost = decode(translator, sources, attempts)
     rows = _in_place(tabulate(results, memory_schema(plan.work)), lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):
@@ -256,9 +257,9 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> dict[str, A
         if len(own):
             plan.memory.add(part.partition, plan.run, own)
         start += part.rows
-    (plan.scratch / f"decoded-{name}.json").write_json(effort)
+    (plan.scratch / f"decoded-{name}.json").write_json(cost)
     attempts.clear()
-    return effort
+    return cost
 
 
 def _in_place(rows: pa.Table, lost: Mapping[int, RejectReason], count: int) -> pa.Table:
@@ -381,14 +382,14 @@ def _write_unit(
         filtered, done = filtered.without(lost), pc.is_null(reasons)
         results, origins = results.filter(done), origins[done.to_numpy()]
     results = flagged(results, filtered.texts)
-    files = compose_files(unit, rows, filtered, results)
-    record = compose_record(unit, rows, filtered, results)
-    names = ("decoded", "reused", "repeated")
-    for name, kind in zip(names, (_FIRST, _REUSED, _AGAIN), strict=True):
-        record["counts"][name] = int(np.count_nonzero(origins == kind))
-    record |= {"alignment": None, "peak_bytes": peak_bytes()}
-    output_of(work).commit(unit, files, record)
-    metrics(work.model_id).count(record["counts"])
+    tables = compose_files(unit, rows, filtered, results)
+    decoded, reused, repeated = (
+        int(np.count_nonzero(origins == origin)) for origin in (_FIRST, _REUSED, _AGAIN)
+    )
+    record = compose_record(unit, rows, filtered, results, decoded, reused, repeated)
+    record = record.model_copy(update={"peak_bytes": peak_bytes()})
+    output_of(work).commit(unit, tables, record)
+    metrics(work.model_id).count(record.counts)
 
 
 def _read(unit: Unit, work: Work) -> Rows:
