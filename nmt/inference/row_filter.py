@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.records.model import ModelInfo
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings, SearchSettings
 from nmt.text_limits import decode_text, has_too_many_marks
@@ -144,9 +144,9 @@ class RowFilter:
         return filtered
 
 
-def cleaning_of(info: Mapping[str, Any]) -> DataSettings:
-    """How text was cleaned for the model that this model.json describes."""
-    stored = info.get("data") or {}
+def cleaning_of(info: ModelInfo) -> DataSettings:
+    """How text was cleaned for a model."""
+    stored = info.data or {}
     known = {key: stored[key] for key in DataSettings.model_fields if key in stored}
     return DataSettings.model_validate(known)
 

@@ -55,8 +55,8 @@ class Translator:
         self.decoder = Decoder(bundle, search, cleaning, batch_size)
 
     def __repr__(self) -> str:
-        direction = self.bundle.info.get("direction", {})
-        languages = " → ".join(direction.get(side, "?") for side in ("source", "target"))
+        direction = self.bundle.info.direction
+        languages = f"{direction.source or '?'} → {direction.target or '?'}"
         return f"<Translator {languages}, model {self.model_id[:12]}>"
 
     def __reduce__(self) -> NoReturn:

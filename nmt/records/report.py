@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
@@ -186,7 +186,7 @@ class ModelDescription(Record):
     direction: str = ""
     parameters: Count = 0
     architecture: dict[str, JsonValue] = {}
-    validation: dict[str, JsonValue] = {}
+    validation: dict[str, Any] = {}
 
 
 class ReportSettings(JobSettings):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import platform
 from importlib.metadata import version
-from typing import Any
 
 from nmt.console import say
 from nmt.errors import JobFailed
 from nmt.evaluation.normalization import described
 from nmt.evaluation.sentences import References
 from nmt.inference.row_filter import cleaning_of
+from nmt.records.model import ModelRecord
 from nmt.records.output import JobRecord, Manifest
 from nmt.records.report import ModelDescription, Report
 from nmt.report import page
@@ -28,7 +28,7 @@ from nmt.version import __version__
 
 def close(
     request: TranslateRequest,
-    info: dict[str, Any],
+    info: ModelRecord,
     corpus: InputCorpus,
     references: References,
     output: Output,
@@ -103,8 +103,8 @@ def close(
             "verdict": verdict,
             "created": report.created,
             "counts": counts,
-            "direction": info["direction"],
-            "text": described(info["tokenizer"], cleaning_of(info)),
+            "direction": info.direction.to_json(),
+            "text": described(info.tokenizer, cleaning_of(info)),
             "input_files": corpus.inputs,
             "versions": report.versions,
             "files": {name: entry for record in records for name, entry in record.files.items()},
@@ -153,15 +153,15 @@ def _verify(output: Output, manifest: Manifest) -> None:
         )
 
 
-def _model(request: TranslateRequest, info: dict[str, Any]) -> ModelDescription:
-    direction = info["direction"]
+def _model(request: TranslateRequest, info: ModelRecord) -> ModelDescription:
+    direction = info.direction
     return ModelDescription(
-        id=info["model_id"],
+        id=info.model_id,
         name=", ".join(model.shown for model in request.models),
-        direction=f"{direction['source']} → {direction['target']}",
-        parameters=info["parameters"],
-        architecture=info["architecture"],
-        validation=info.get("validation", {}),
+        direction=f"{direction.source} → {direction.target}",
+        parameters=info.parameters,
+        architecture=info.architecture,
+        validation=info.validation,
     )
 
 

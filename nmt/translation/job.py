@@ -15,6 +15,7 @@ from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
+from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import Report
 from nmt.report.numbers import counted
@@ -57,7 +58,7 @@ def translate(request: TranslateRequest) -> Outcome | None:
     output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        say(f"model     {request.model_names}: {info['parameters']:,} parameters")
+        say(f"model     {request.model_names}: {info.parameters:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}: {check_writable(request.output)}")
         return None
@@ -92,7 +93,7 @@ def _stored(request: TranslateRequest, manifest: Manifest | None) -> Outcome | N
 
 def _decode(
     request: TranslateRequest,
-    info: dict[str, Any],
+    info: ModelRecord,
     job: JobRecord,
     corpus: InputCorpus,
     units: list[Unit],
@@ -158,7 +159,7 @@ def work_of(
 def _recall(
     request: TranslateRequest,
     work: Work,
-    info: dict[str, Any],
+    info: ModelRecord,
     job: JobRecord,
     units: list[Unit],
     waiting: frozenset[int],

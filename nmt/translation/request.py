@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from nmt import bundle
 from nmt.cluster.connection import Address
@@ -16,6 +16,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
 from nmt.options import FromSettings, Option
+from nmt.records.model import ModelRecord
 from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import lease
@@ -164,13 +165,13 @@ class TranslateRequest:
         return ", ".join(map(str, self.models))
 
 
-def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> References:
+def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
     """Check that options, columns and model go together; returns where the references are."""
     if request.references and request.reference_column:
         raise UnusableInput("give --references or --reference-column, not both")
     if request.alignment_column and not request.reference_column:
         raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
-    if "direction" not in info:
+    if "direction" not in info.model_fields_set:
         raise UnusableInput(
             f"{request.models[0]}: its model.json names no direction; use a model that "
             "jobs/train.py has saved"
@@ -181,7 +182,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
-    if info["architecture"]["attention"] == "none":
+    if info.architecture["attention"] == "none":
         for option, asked in (
             ("--alignments", request.alignments),
             ("--alignment-column", request.alignment_column),
@@ -269,7 +270,7 @@ def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
         raise UnusableInput("--group-by: a column is named twice; name each once")
 
 
-def identify(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> JobRecord:
+def identify(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> JobRecord:
     """Everything that decides about the contents of the output."""
     # Left out unless asked for, so that what older releases began is still recognised.
     baseline = request.baseline
@@ -303,7 +304,7 @@ def identify(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpu
     }
     return JobRecord(
         format_version=FORMAT_VERSION,
-        model_id=info["model_id"],
+        model_id=info.model_id,
         inputs=inputs,
         references={file.shown: file.sha256() for file in references},
         dictionary=None if dictionary is None else dictionary.sha256(),

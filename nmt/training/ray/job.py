@@ -133,15 +133,15 @@ def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) 
     """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
     info = bundle.check(location)
     # A setting that is newer than the model has its default.
-    architecture = ModelSettings.model_validate(info["architecture"]).model_dump()
+    architecture = ModelSettings.model_validate(info.architecture).model_dump()
     if differences := changed(architecture, settings.model_dump()):
         raise UnusableInput(
             f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
             "model settings"
         )
     for side in ("source", "target"):
-        theirs = [file for name, file in info["files"].items() if name.startswith(f"{side}.")]
-        if [file["sha256"] for file in theirs] != [getattr(dataset.info.tokenizer, side).sha256]:
+        theirs = [file for name, file in info.files.items() if name.startswith(f"{side}.")]
+        if [file.sha256 for file in theirs] != [getattr(dataset.info.tokenizer, side).sha256]:
             raise UnusableInput(
                 f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
                 "use the dataset it was trained on"

@@ -14,6 +14,7 @@ from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
 from nmt.inference.row_filter import RowFilter, cleaning_of
 from nmt.records.cache import CacheRun
+from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
@@ -43,7 +44,7 @@ Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, DecodingCost | N
 
 
 def make_plan(
-    memory: Location, work: Work, info: dict[str, Any], job: JobRecord
+    memory: Location, work: Work, info: ModelRecord, job: JobRecord
 ) -> tuple[Plan, RowFilter]:
     """Find or make the generation of the memory, and what the steps need to know.
 
@@ -63,10 +64,10 @@ def make_plan(
     return plan, RowFilter.of(source, cleaning, work.search)
 
 
-def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
+def copies_words(info: ModelRecord, search: SearchSettings) -> bool:
     """Whether words of the raw source may stand in a translation for unknown ones."""
-    attends = info["architecture"]["attention"] != "none"
-    return info["tokenizer"] == "word" and attends and search.replace_unknown
+    attends = info.architecture["attention"] != "none"
+    return info.tokenizer == "word" and attends and search.replace_unknown
 
 
 def translate_units(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from nmt.evaluation import samples
 from nmt.evaluation.alarms import alarms
@@ -14,6 +13,7 @@ from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.row_filter import cleaning_of
 from nmt.process import peak_bytes
+from nmt.records.model import ModelRecord
 from nmt.records.output import UnitRecord
 from nmt.records.report import Alarm, Measured, Sample, Throughput
 from nmt.translation.decode_statistics import throughput
@@ -25,7 +25,7 @@ from nmt.translation.request import TranslateRequest
 
 def measure(
     request: TranslateRequest,
-    info: dict[str, Any],
+    info: ModelRecord,
     references: References,
     output: Output,
     records: list[UnitRecord],
@@ -72,9 +72,9 @@ def measure(
         finished, earlier = read_baseline(request.baseline, request.output)
         baseline = Baseline(finished)
     columns = [_grouping(output, records, column) for column in request.group_by]
-    forms = forms_of(info["tokenizer"], cleaning_of(info))
+    forms = forms_of(info.tokenizer, cleaning_of(info))
     # Asked for where it is used alone, for it tells what is not installed.
-    tokenize = tokenizer_for(request.tokenize, info["direction"]["target"]) if references else "13a"
+    tokenize = tokenizer_for(request.tokenize, info.direction.target) if references else "13a"
     scoring = Scoring(forms, tokenize, columns, baseline)
     if references or columns or baseline:
         everything = summary.sentences(output, records, references, others=request.group_by)
