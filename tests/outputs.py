@@ -17,7 +17,8 @@ from nmt.records.output import DecodingCost
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.job import make_plan, translate_units
-from nmt.translation.cache.steps import Drawing, Plan, draw_rows, translate_missing
+from nmt.translation.cache.plan import Drawing, Plan
+from nmt.translation.cache.steps import draw_rows, translate_missing
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of

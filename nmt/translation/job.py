@@ -23,7 +23,8 @@ from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
-from nmt.translation.cache.steps import CacheActor, Plan
+from nmt.translation.cache.plan import Plan
+from nmt.translation.cache.steps import CacheActor
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import InputCorpus, Unit, inspect
@@ -111,7 +112,7 @@ def _decode(
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
     if request.cache is not None:
         numbers = frozenset(unit.number for unit in waiting)
-        _recall(request, work, info, job, units, numbers, ray, lease)
+        _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
         return
     pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
     rows = sum(unit.rows for unit in waiting)
@@ -156,7 +157,7 @@ def work_of(
     )
 
 
-def _recall(
+def _translate_with_cache(
     request: TranslateRequest,
     work: Work,
     info: ModelRecord,
@@ -166,7 +167,7 @@ def _recall(
     ray: Any,
     lease: HeldLease,
 ) -> None:
-    """Translate units with the memory; an actor is started only where something is missing."""
+    """Translate units with the cache; actors start only if something is missing."""
     assert request.cache is not None
     plan, row_filter = make_plan(request.cache, work, info, job)
 

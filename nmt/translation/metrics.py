@@ -39,7 +39,7 @@ class Metrics:
                 counter.inc(count)
 
     def observe(self, seconds: float) -> None:
-        """Say how long a unit took, or what is decoded in one go for a memory."""
+        """Record the seconds of a unit, or of what is decoded in one go for the cache."""
         self._seconds.observe(seconds)
 
 

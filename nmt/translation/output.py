@@ -3,7 +3,7 @@
     _lease.json         which job may write here now
     _job.json           what this output is for: model, inputs, settings
     _units/00000.json   the record of a committed unit, written after its files
-    _scratch/           of a job with a memory, until it has ended
+    _scratch/           of a job with a cache, until it has ended
     manifest.json       names the files that count
     _SUCCESS            written last
 

@@ -18,7 +18,7 @@ from nmt.errors import UnusableInput
 from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.store import Cache
 
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
 PARTITIONS = 64
@@ -56,12 +56,12 @@ def depends_on(
     )
 
 
-def open_generation(location: Location, key: GenerationKey) -> Memory:
-    """The generation of a memory in which these settings' translations lie; made if it is not
+def open_generation(location: Location, key: GenerationKey) -> Cache:
+    """The generation of a cache in which these settings' translations lie; made if it is not
     there, and marked as used.
 
     Args:
-        location: the memory.
+        location: the cache.
         key: see `depends_on`.
 
     Raises:
@@ -79,12 +79,12 @@ def open_generation(location: Location, key: GenerationKey) -> Memory:
         )
     partitions = records.read(description, GenerationRecord).partitions
     (folder / _USED).write_text(_now() + "\n")
-    return Memory(folder, partitions)
+    return Cache(folder, partitions)
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A generation as it lies in the memory.
+    """A generation as it lies in the cache.
 
     Attributes:
         location: its folder.
@@ -107,10 +107,10 @@ class Generation:
 
 
 def generations(location: Location) -> list[Generation]:
-    """The generations of a memory, last used first.
+    """The generations of a cache, last used first.
 
     Raises:
-        UnusableInput: there is no memory.
+        UnusableInput: there is no cache.
     """
     found: dict[str, list[pafs.FileInfo]] = {}
     for file, info in location.listed(recursive=True):

@@ -1,4 +1,4 @@
-"""A translation with a memory: what it holds is not decoded again, and nothing twice."""
+"""A translation with a cache: what it holds is not decoded again, and nothing twice."""
 
 from __future__ import annotations
 
@@ -19,19 +19,9 @@ from nmt.records.output import DecodingCost, JobRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
 from nmt.translation.cache.generations import depends_on, open_generation
-from nmt.translation.cache.steps import (
-    STRIPES,
-    Drawing,
-    Missing,
-    MissingRows,
-    Plan,
-    find_missing,
-    hash_group,
-    look_up,
-    stripes,
-    write_group,
-)
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.plan import STRIPES, Drawing, Missing, MissingRows, Plan, stripes
+from nmt.translation.cache.steps import find_missing, hash_group, look_up, write_group
+from nmt.translation.cache.store import Cache
 from nmt.translation.input.corpus import Unit
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
@@ -44,12 +34,12 @@ Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, DecodingCost | N
 
 
 def make_plan(
-    memory: Location, work: Work, info: ModelRecord, job: JobRecord
+    location: Location, work: Work, info: ModelRecord, job: JobRecord
 ) -> tuple[Plan, RowFilter]:
-    """Find or make the generation of the memory, and what the steps need to know.
+    """Find or make the generation of the cache, and what the steps need to know.
 
     Args:
-        memory: the translation memory.
+        location: the cache.
         work: what the job wants.
         info: the content of model.json.
         job: what identifies the job.
@@ -57,7 +47,7 @@ def make_plan(
     source = source_vocabulary(Location(work.models[0]), info)
     raw = copies_words(info, work.search)
     generation = open_generation(
-        memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
+        location, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
     )
     run, cleaning = _run_name(Output(Location(work.output)), job), cleaning_of(info)
     plan = Plan(work, generation, run, raw, cleaning)
@@ -86,14 +76,14 @@ def translate_units(
         cost_per_hour: of the cluster, for the display.
     """
     groups = list(_groups(units))
-    shared, partitions = tasks.share(plan), range(plan.memory.partitions)
-    with activity("looking into the memory", total=len(partitions)) as shown:
+    shared, partitions = tasks.share(plan), range(plan.cache.partitions)
+    with activity("looking into the cache", total=len(partitions)) as shown:
         shared_filter = tasks.share(row_filter)
         hashed = [
             tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_filter, group)
             for group in groups
         ]
-        owner = np.searchsorted(stripes(plan.memory.partitions), partitions, "right") - 1
+        owner = np.searchsorted(stripes(plan.cache.partitions), partitions, "right") - 1
         sentences = [[parts[stripe] for parts in hashed] for stripe in owner.tolist()]
         rows = [parts[-1] for parts in hashed]
         counts = {}
@@ -102,13 +92,13 @@ def translate_units(
                 tasks.submit(_numbered, p, find_missing, shared, p, *sentences[p])
                 for p in partitions
             ],
-            "looking into the memory",
+            "looking into the cache",
         ):
             counts[number] = count
             shown.advance()
-    _tell_of_damaged(plan.memory)
+    _tell_of_damaged(plan.cache)
     total = sum(counts.values())
-    say(f"{total:,} sentences are not in the memory")
+    say(f"{total:,} sentences are not in the cache")
     shown_units = [
         tuple(unit for unit in group if unit.number in waiting and _looked_at(unit, plan))
         for group in groups
@@ -136,8 +126,8 @@ def translate_units(
             shown.advance(count)
 
 
-def _tell_of_damaged(memory: Memory) -> None:
-    if damaged := memory.damaged():
+def _tell_of_damaged(cache: Cache) -> None:
+    if damaged := cache.damaged():
         others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
         say(
             f"warning: {damaged[0]}{others}: damaged and set aside; what it held is translated "
