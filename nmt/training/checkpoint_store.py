@@ -20,6 +20,7 @@ from pathlib import Path
 
 from nmt import records
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
+from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, read_recorded
 from nmt.storage.retry import STORE_ERRORS, retry_storing
@@ -112,7 +113,7 @@ class CheckpointStore:
         """
         place = self._run / name
         try:
-            written = records.read(place.named(MANIFEST), records.Checkpoint)["files"].items()
+            written = records.read(place.named(MANIFEST), Checkpoint).files.items()
             entries = {file: (place.named(file), entry) for file, entry in written}
         except UnusableInput as error:
             raise _Damaged(str(error)) from None

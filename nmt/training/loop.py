@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras
+from pydantic import JsonValue
 
 from nmt import bundle as bundles
 from nmt.errors import Diverged, UnusableInput
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
+from nmt.records.model import ModelInfo
 from nmt.report import picture
 from nmt.report.numbers import seconds as duration
 from nmt.report.numbers import short
@@ -124,13 +126,13 @@ class Training:
         self._latest: dict[str, Any] = {}  # of all that is reported
         if training.precision == "float16":
             self.progress.loss_scale = FIRST_LOSS_SCALE
-        self._description = {
+        self._description: dict[str, JsonValue] = {
             "data": dataset.settings,
-            "direction": dict(dataset.info["languages"]),
+            "direction": {**dataset.info.languages},
             "dataset_hash": dataset.hash,
         }
         search = settings.search.greedy(dataset.settings["max_length"])
-        info = {**self._description, "model_id": "in training"}
+        info = ModelInfo.model_validate({**self._description, "model_id": "in training"})
         self.candidate = Candidate(self.model, self.optimizer, training, make)
         live = bundles.Bundle(self.candidate.model, source, target, info)
         self.validator = Validator(
@@ -138,7 +140,7 @@ class Training:
             live.model,
             Translator(live, search),
             training.valid_sentences,
-            tokenizer_for(settings.scoring.tokenize, dataset.info["languages"]["target"]),
+            tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
         )
         self._best = BestModels(output / "best", training.keep_best, training.metric)
 

@@ -74,7 +74,7 @@ class Validator:
         self._sources = table["source"].to_pylist()
         self._references = table["target"].to_pylist()
         cleaning = DataSettings.model_validate(dataset.settings)
-        self._form = forms_of(dataset.info["tokenizer"]["kind"], cleaning)[0]
+        self._form = forms_of(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         self._batches = list(_in_order_of_length(table))
         self._sums = _compile_sums(model)

@@ -9,13 +9,14 @@ import pytest
 from nmt.errors import JobFailed
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.failure_report import told
+from nmt.translation.failure_report import report_failure
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 
-JOB = {"settings": {"beam": 1}}
+JOB = JobRecord(settings=JobSettings(id_column=None, max_rejected=1.0))
 HOOK = (
     "import os, sys; open(sys.argv[1], 'a').write(os.environ['NMT_EXIT_STATUS'] + ' '"
     " + os.environ['NMT_VERDICT'] + ' ' + sys.argv[2])"
@@ -26,7 +27,7 @@ def fail(folder: Path, error: BaseException) -> TranslateRequest:
     command = f'{sys.executable} -c "{HOOK}" {folder / "told"}'
     request = TranslateRequest((), str(folder / "in.txt"), Location(folder / "out"),
                                search=SearchSettings(), notify=command)  # fmt: skip
-    with pytest.raises(type(error)), told(request, Output(request.output), JOB):
+    with pytest.raises(type(error)), report_failure(request, Output(request.output), JOB):
         raise error
     return request
 

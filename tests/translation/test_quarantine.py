@@ -15,32 +15,47 @@ from rounding import SCORE
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import JobFailed, UnusableInput
+from nmt.inference.batching import decode_bisecting
 from nmt.inference.translator import Translator
+from nmt.records.output import AlignmentCounts
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation import quarantine
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.worker import translate_unit
 
 # A process that translates texts, some of which kill it.
 PROGRAM = """
 import json, os, signal, sys
 from nmt.storage.location import Location
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 
-def translate(texts):
+def translate(texts, failed):
     for text in texts:
         if "kill" in text:
             os.kill(os.getpid(), signal.SIGKILL)
-    return [text.upper() for text in texts]
+    return enumerate([text.upper() for text in texts])
 
 file, texts = sys.argv[1], json.loads(sys.argv[2])
 attempts = Attempts(Location(file), "unit 0")
-print(json.dumps(surviving(texts, translate, attempts)))
+print(json.dumps(decode_surviving(texts, translate, attempts)))
 attempts.clear()
 """
+
+
+def surviving(texts: list[str], translate, attempts: Attempts) -> tuple[list, dict]:
+    """`decode_surviving` with a function that translates batches, as a decoder does it."""
+
+    def decode(some, failed):
+        batch = range(len(some))
+        for rows, done in decode_bisecting(
+            lambda rows: translate([some[row] for row in rows]), batch, failed
+        ):
+            yield from zip(rows, done, strict=True)
+
+    return decode_surviving(texts, decode, attempts)
 
 
 def lives(file: Path, texts: list[str]) -> tuple[int, list[str], dict[str, str]]:
@@ -177,8 +192,8 @@ def test_a_batch_that_does_not_fit_is_halved(demo_bundle) -> None:
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     expected = plain.translate(TEXTS)
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    cramped = Cramped(plain._searcher(SEARCH), places=40)
-    translator._searchers[SEARCH] = cramped
+    cramped = Cramped(plain.decoder.searcher(SEARCH), places=40)
+    translator.decoder._searchers[SEARCH] = cramped
     found = translator.translate(TEXTS)
     assert max(rows * columns for rows, columns in cramped.sizes) > 40  # it was too much
     assert [result.text for result in found] == [result.text for result in expected]
@@ -193,19 +208,19 @@ def test_a_row_that_fits_nowhere_is_rejected_and_no_other(tmp_path, demo_bundle)
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     longest = max(len(result.source_tokens) for result in plain.translate(TEXTS)) + 1
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    translator._searchers[SEARCH] = Cramped(plain._searcher(SEARCH), places=longest)
+    translator.decoder._searchers[SEARCH] = Cramped(plain.decoder.searcher(SEARCH), places=longest)
     (unit,) = inspect(str(tmp_path / "in.txt"), "source").units()
     out = Output(Location(tmp_path / "out"))
     record = translate_unit(unit, work(tmp_path / "out", search=SEARCH), translator, out)
-    assert record["counts"]["rejected_by_reason"] == {"out_of_memory": 1}
-    assert record["rejected_rows"] == [len(TEXTS)]
+    assert record.counts.rejected_by_reason == {"out_of_memory": 1}
+    assert record.rejected_rows == [len(TEXTS)]
     done = first_part(out).to_pylist()
     assert [row["source"] for row in done] == [*TEXTS, *TEXTS]
     assert [row["id"] for row in done] == [i for i in range(31) if i != len(TEXTS)]
     assert not list((tmp_path / "out/_units").glob("*.attempts"))
 
 
-def forced(folder: Path, translator: Translator, references: list[str]) -> dict:
+def forced(folder: Path, translator: Translator, references: list[str]) -> AlignmentCounts:
     """What is counted of a unit whose references are looked along."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -216,9 +231,9 @@ def forced(folder: Path, translator: Translator, references: list[str]) -> dict:
     (unit,) = inspect(str(folder / "in.parquet"), "source").units()
     wanted = work(folder / "out", search=SEARCH, reference_column="target", alignment_column="gold")
     record = translate_unit(unit, wanted, translator, Output(Location(folder / "out")))
-    assert record["counts"]["translated"] == len(TEXTS)
+    assert record.counts.translated == len(TEXTS)
     assert not list((folder / "out/_units").glob("*.attempts"))
-    return record["alignment"]
+    return record.alignment
 
 
 def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
@@ -226,24 +241,24 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
     plain = Translator(demo_bundle, SEARCH, batch_size=8)
     references = ["Der Hund schläft."] * len(TEXTS)
     expected = forced(tmp_path, plain, references)
-    assert (expected["attention"]["sentences"], expected["left_out"]) == (len(TEXTS), 0)
+    assert (expected.attention.sentences, expected.left_out) == (len(TEXTS), 0)
     references[1] = "Der Hund schläft. " * 1_000
     references[4] = "Der Hund schläft. " * 5
     references[7] = "Der Tod."
-    cramped = Cramped(plain._searcher(SEARCH), places=28)
-    cramped.search = plain._searcher(SEARCH).search  # only forced decoding lacks memory
+    cramped = Cramped(plain.decoder.searcher(SEARCH), places=28)
+    cramped.search = plain.decoder.searcher(SEARCH).search  # only forced decoding lacks memory
     translator = Translator(demo_bundle, SEARCH, batch_size=8)
-    translator._searchers[SEARCH] = cramped
+    translator.decoder._searchers[SEARCH] = cramped
     lengths = [len(demo_bundle.target_vocabulary.encode(r).ids) + 1 for r in references]
     assert 2 * lengths[0] < 28 < lengths[4] < SEARCH.max_source_length < lengths[1]
-    real = translator.force
+    real = translator.decoder.decode_along
 
-    def force(texts: list[str], given: list[str]) -> list:
-        if references[7] in given:
+    def decode_along(sources, targets, failed):
+        if references[7] in [target.text for target in targets]:
             raise KeyboardInterrupt  # as good as killed
-        return real(texts, given)
+        return real(sources, targets, failed)
 
-    translator.force = force
+    translator.decoder.decode_along = decode_along
     deaths = 0
     while True:
         try:
@@ -252,8 +267,8 @@ def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:
         except KeyboardInterrupt:
             deaths += 1
     assert deaths == quarantine.UNIT_ATTEMPTS + 2 + 2  # the unit, its batch, its row
-    assert found["left_out"] == 3
-    assert found["attention"]["sentences"] == len(TEXTS) - 3
+    assert found.left_out == 3
+    assert found.attention.sentences == len(TEXTS) - 3
     with pytest.raises(UnusableInput, match=r"reference 1 has \d+ tokens, more than search"):
         plain.force(TEXTS, references)
 
