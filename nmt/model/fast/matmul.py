@@ -2,7 +2,7 @@
 
 Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
 caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
-speed of 512 × 2,064 (`docs/performance.md`). So such a matrix is padded with columns of zeros.
+speed of 512 × 2,064 (`docs/results/profile.md`). So such a matrix is padded with columns of zeros.
 
 Products that do not depend on the step are precomputed, and the steps slice them.
 """
