@@ -37,9 +37,9 @@ class PaddedMatrix:
         return product if product.shape[-1] == self.columns else product[..., : self.columns]
 
     def padded(self, x: tf.Tensor) -> tf.Tensor:
-        """The product with the padding's columns behind, without the copy that cuts them off."""
+        """The product with the columns of the padding, without the copy that cuts them off."""
         if self._values.shape[-2] == 0:
-            # A product over nothing with a bias behind it: TensorFlow makes one operation of the
+            # A product over nothing and then a bias: TensorFlow makes one operation of the
             # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
             return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
         return tf.matmul(x, self._values)
