@@ -2,8 +2,11 @@
 
 import pyarrow.fs as pafs
 import pytest
+from cached_jobs import corpus, models
 
 from nmt.storage.location import Location
+
+__all__ = ["corpus", "models"]
 
 
 @pytest.fixture
