@@ -97,12 +97,14 @@ def _make(
     def run(function: Callable[..., Any], todo: list[Any], title: str) -> list[Any]:
         return run_units(function, todo, distributed=distributed, title=title)
 
-    given = tuple(unit for unit in units if unit.role != "train")
+    held_out = tuple(unit for unit in units if unit.role != "train")
     training = tuple(unit for unit in units if unit.role == "train")
     cleaned: list[Cleaned] = []
-    if given:
-        cleaned += run(functools.partial(clean_unit, plan, ()), list(given), "clean given splits")
-    cleaned += run(functools.partial(clean_unit, plan, given), list(training), "clean and split")
+    if held_out:
+        cleaned += run(
+            functools.partial(clean_unit, plan, ()), list(held_out), "clean given splits"
+        )
+    cleaned += run(functools.partial(clean_unit, plan, held_out), list(training), "clean and split")
     counts = total(item.counts for item in cleaned)
     train_rows = counts.get("train", 0)
     _require_training(counts, total(item.drops for item in cleaned))

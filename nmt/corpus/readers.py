@@ -35,7 +35,7 @@ class RawRow(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What a whole look through a corpus found."""
+    """What there is in a corpus."""
 
     rows: int
     text_bytes: int
@@ -202,9 +202,9 @@ def _pairs_member(location: Location) -> str:
     ]
     if len(candidates) != 1:
         some = ", ".join(candidates[:3]) + ", …" * (len(candidates) > 3)
-        found = f"{len(candidates)}: {some}" if candidates else "none"
+        names = f"{len(candidates)}: {some}" if candidates else "none"
         raise UnusableInput(
             f"{location}: expected one .txt or .tsv member with source<TAB>target lines, found "
-            f"{found}; unpack the archive and name the file"
+            f"{names}; unpack the archive and name the file"
         )
     return candidates[0]

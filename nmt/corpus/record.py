@@ -151,11 +151,11 @@ def _language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
 
 def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
     parts = []
-    given = [split for split in ("valid", "test") if request.split_files(split)]
-    if given:
+    held_out = [split for split in ("valid", "test") if request.split_files(split)]
+    if held_out:
         parts.append(
-            f"{' and '.join(given)} from given files; a training pair whose source stands in them "
-            "is rejected as leak"
+            f"{' and '.join(held_out)} from given files; a training pair whose source stands in "
+            "them is rejected as leak"
         )
     if settings.valid_fraction or settings.test_fraction:
         parts.append(

@@ -1,4 +1,4 @@
-"""Pictures of where the model looked, from Python."""
+"""Pictures of the attention, from Python."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def report_failure(request: TranslateRequest, output: Output, job: JobRecord) ->
     replaces it.
 
     Args:
-        request: what was asked for.
+        request: of the job.
         output: the OUT folder, which the job has begun: another's is not to be written to.
         job: what identifies it.
     """

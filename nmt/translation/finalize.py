@@ -38,7 +38,7 @@ def close(
     """Write report, manifest and _SUCCESS from the units' records.
 
     Args:
-        request: what was asked for.
+        request: of the job.
         info: the content of model.json.
         corpus: the input.
         references: where the references are.

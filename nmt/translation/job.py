@@ -42,7 +42,7 @@ def translate(request: TranslateRequest) -> Outcome | None:
     """Translate a corpus, or continue, or return the verdict of the finished job.
 
     Args:
-        request: what was asked for.
+        request: of the job.
 
     Raises:
         UnusableInput: model, input, references or output that cannot be used; nothing is
@@ -132,8 +132,8 @@ def work_of(
     """What every actor needs to know.
 
     Args:
-        request: what was asked for.
-        job: what `identify` said of it.
+        request: of the job.
+        job: see `identify`.
         corpus: the input.
         threads: cores of an actor.
     """
@@ -215,5 +215,5 @@ def _pool(
     threads = max(1, min(total // most, largest))
     size = f"{counted(most, 'actor')} with {counted(threads, 'CPU')}{' each' if most > 1 else ''}"
     say(f"{counted(rows, 'row')} on {size}")
-    given = (replace(work, threads=threads), *arguments)
-    return ActorPool(actor, given, least, most, threads, gpus)
+    own_arguments = (replace(work, threads=threads), *arguments)
+    return ActorPool(actor, own_arguments, least, most, threads, gpus)

@@ -1,4 +1,4 @@
-"""The hook that is told when a job has ended."""
+"""The hook that runs when a job has ended."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def notify(command: str, report: Location, exit_status: int, reason: str) -> boo
     Returns:
         Whether the hook ended well. What it prints goes to standard error.
     """
-    told = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": printable(reason)}
+    variables = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": printable(reason)}
     sys.stderr.flush()
     try:
         done = subprocess.run(
             [*_words(command), str(report)],
-            env={**os.environ, **told},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=2,
             timeout=_PATIENCE,

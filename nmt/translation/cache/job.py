@@ -113,15 +113,17 @@ def translate_units(
                     text = progress.add(cost.sentences, cost.target_tokens)
                     shown.advance(cost.sentences, text)
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
-        found = [
+        results = [
             tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
         ]
         written = [
-            tasks.submit(write_group, shared, group, waiting, rows[g], *[part[g] for part in found])
+            tasks.submit(
+                write_group, shared, group, waiting, rows[g], *[part[g] for part in results]
+            )
             for g, group in enumerate(groups)
             if any(unit.number in waiting for unit in group)
         ]
-        del hashed, sentences, rows, found  # what no task waits for any more can go
+        del hashed, sentences, rows, results  # what no task waits for any more can go
         for count in tasks.results(written, "writing"):
             shown.advance(count)
 

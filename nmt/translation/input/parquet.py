@@ -23,7 +23,7 @@ InputFile = tuple[Location, Folders]  # a file with its partition columns
 
 
 class Columns(NamedTuple):
-    """What `inspect_columns` found.
+    """The columns of the files.
 
     Attributes:
         schema: of the rows of all files.
