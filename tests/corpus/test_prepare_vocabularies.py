@@ -65,7 +65,7 @@ def test_a_vocabulary_too_large_for_its_text_is_said(tmp_path: Path, capsys) -> 
         capsys.readouterr()
         make(tmp_path / name, settings, pairs=pairs)
         said = capsys.readouterr().err
-        assert ("warning: the source vocabulary has 104 entries for 200 tokens" in said) == (
+        assert ("WARNING test: the source vocabulary has 104 entries for 200 tokens" in said) == (
             name == "few"
         )
         assert "target vocabulary has" not in said
