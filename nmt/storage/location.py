@@ -252,7 +252,7 @@ class Location:
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
         try:
             infos = (
-                list(below.listed(base or "/", recursive))
+                self._ask(lambda: self._below(lambda *place: list(below.listed(*place, recursive))))
                 if self.is_local
                 else self._ask(lambda: self.filesystem.get_file_info(selector))
             )
@@ -404,6 +404,9 @@ class Location:
 
         Args:
             names: of such files, as paths from here on.
+
+        Raises:
+            UnusableInput: a link leads there, or not all of it can be listed.
         """
         files = [file for file, _ in self._all_files(recursive=True)]
         own = [
@@ -411,16 +414,16 @@ class Location:
             for file in files
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        if len(own) == len(files):
+        if len(own) == len(files) and not self.is_local:
             self._ask(self._delete_folder)
-        else:
-            for file in own:
-                file.delete()
+            return
+        for file in own:
+            file.delete()
+        if len(own) == len(files):
+            self._ask(lambda: self._below(below.remove_empty_folder))
 
     def _delete_folder(self) -> None:
-        if self.is_local:
-            self._below(below.remove_folder)
-        elif self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
+        if self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
             with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
                 self.filesystem.delete_dir(self.path)
 
