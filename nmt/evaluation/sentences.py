@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
+from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import json_values
 from nmt.text_limits import MOST_CHARACTERS, excess
@@ -181,7 +181,8 @@ def read_translations(
 def read_schema(location: Location, entry: Mapping[str, Any]) -> pa.Schema:
     """The columns of a file of an output; see `read_table`."""
     with _explained(location):
-        return pq.read_schema(pa.BufferReader(read_recorded(location, entry, _REMEDY)))
+        data = pa.BufferReader(read_recorded(location, entry, _REMEDY))
+        return read_footer(location, data).schema.to_arrow_schema()
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
+from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
 
 
@@ -54,7 +55,7 @@ def row_groups(file: Location, entry: Mapping[str, Any]) -> list[RowGroup]:
 
     def look(handle: pa.NativeFile) -> pq.FileMetaData:
         check_recorded(file, handle, entry, "prepare the data again")
-        return pq.read_metadata(handle)
+        return read_footer(file, handle)
 
     with _explained(file):
         metadata = file.read(look)

@@ -42,9 +42,9 @@ def folders_of(file: Location, name: str) -> Folders:
             raise UnusableInput(
                 f"{file}: its folder '{part}' is not UTF-8, so its value cannot be read; rename it"
             )
-        if key in found:
+        if (key := unquote(key)) in found:
             raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
-        found[unquote(key)] = None if value == _NULL else unquote(value)
+        found[key] = None if value == _NULL else unquote(value)
     return tuple(found.items())
 
 
