@@ -251,7 +251,7 @@ def _decoded(
     location: Location, batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]
 ) -> pa.RecordBatch:
     """A batch with the file's own types, but for shared columns."""
-    arrays = []
+    arrays, fields = [], []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
             lengths = pc.binary_length(_as_binary(array.dictionary))
@@ -263,4 +263,5 @@ def _decoded(
                 )
             array = cast(array.dictionary_decode(), schema.field(name).type)
         arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
+        fields.append(schema.field(name).with_type(array.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
