@@ -82,6 +82,8 @@ def test_very_deep_folders_are_one_line(place: Path) -> None:
         lambda: expand(str(place)),
     ]
     for use in uses:
-        with pytest.raises(UnusableInput, match="more than 100 folders inside each other") as caught:
+        with pytest.raises(
+            UnusableInput, match="more than 100 folders inside each other"
+        ) as caught:
             use()
         assert len(str(caught.value)) < 500

@@ -94,7 +94,7 @@ def _is_folder(folder: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def listed(root: str, parts: Sequence[str], recursive: bool) -> Iterator[pafs.FileInfo]:
+def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileInfo]:
     """The files of a folder and, if `recursive`, of those in it. A link is a file of no size.
 
     A folder without the right to read it is passed over.
@@ -102,7 +102,7 @@ def listed(root: str, parts: Sequence[str], recursive: bool) -> Iterator[pafs.Fi
     Raises:
         UnusableInput: more folders lie inside each other than `DEEPEST`.
     """
-    top = os.path.join(root, *parts)
+    top, infos = os.path.join(root, *parts), []
     with (
         contextlib.suppress(FileNotFoundError, NotADirectoryError),
         _folder_of(root, parts) as (outer, name),
@@ -111,9 +111,11 @@ def listed(root: str, parts: Sequence[str], recursive: bool) -> Iterator[pafs.Fi
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                 state = os.stat(inner, dir_fd=folder, follow_symlinks=False)
                 if not stat.S_ISDIR(state.st_mode):
-                    yield pafs.FileInfo(
-                        path, pafs.FileType.File, size=state.st_size, mtime_ns=state.st_mtime_ns
+                    size, modified = state.st_size, state.st_mtime_ns
+                    infos.append(
+                        pafs.FileInfo(path, pafs.FileType.File, size=size, mtime_ns=modified)
                     )
+    return infos
 
 
 def _walk(

@@ -155,7 +155,7 @@ def read_batches(
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file.metadata, wanted)
     probe = _reader(handle, file.metadata, texts) if texts else file
-    readers = {(): file}
+    readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
     for group in range(file.num_row_groups) if groups is None else groups:
         long = _long_columns(location, probe, group, texts)
         if long not in readers:

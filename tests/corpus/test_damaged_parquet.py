@@ -153,7 +153,7 @@ def test_nulls_of_many_bytes_are_one_line(tmp_path: Path) -> None:
 
 def test_lists_of_a_fixed_size_are_read(tmp_path: Path) -> None:
     rows = 2000
-    numbers = pa.array(np.random.default_rng(1).random((rows * 300)), pa.float32())
+    numbers = pa.array(np.random.default_rng(1).random(rows * 300), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(numbers, 300)
     texts = [f"a {number}" for number in range(rows)]
     pq.write_table(pa.table({"source": texts, "x": vectors}), tmp_path / "in.parquet")

@@ -102,7 +102,9 @@ def test_work_on_a_text_grows_with_its_length(name) -> None:
 @pytest.mark.parametrize(
     ("head", "piece", "tail"),
     [
-        *itertools.product(["<", "</", "<a ", "<a b", "<a b='"], ["a", " ", "=", "a ", "= "], " >/"),
+        *itertools.product(
+            ["<", "</", "<a ", "<a b", "<a b='"], ["a", " ", "=", "a ", "= "], " >/"
+        ),
         *itertools.product(["&", "&#", "&lt;a"], ["a", "1", " "], [";", "&gt;", "&gt; "]),
         ("<a b", "=' ", ">"),
     ],

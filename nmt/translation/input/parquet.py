@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, is_text, plain_type
 from nmt.tables.parquet import open_parquet, read_batches
@@ -93,7 +94,7 @@ def _check_columns(
     location: Location, schema: pa.Schema, text_column: str, id_column: str | None
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
-    there = ", ".join(schema.names)
+    there = join_names(schema.names)
     if text_column not in schema.names:
         raise UnusableInput(
             f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
