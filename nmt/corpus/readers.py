@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, is_text
 from nmt.tables.parquet import open_parquet, read_batches
@@ -152,7 +153,7 @@ class ParquetPairs(PairReader):
             schema, metadata = parquet.schema_arrow, parquet.metadata
         for name in ("source", "target"):
             if name not in schema.names:
-                known = ", ".join(schema.names)
+                known = join_names(schema.names)
                 raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
             if schema.names.count(name) > 1:
                 raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from nmt.records.base import Count, FileEntry, Record
+from nmt.records.base import LARGEST_MEASURE, Count, FileEntry, Record
 
 
 class Checkpoint(Record):
@@ -33,7 +33,7 @@ class Metrics(Record):
 
     step: Count
     epoch: Count
-    loss: float | None
+    loss: Annotated[float, Field(ge=-LARGEST_MEASURE, le=LARGEST_MEASURE)] | None
 
 
 class Tracking(Record):

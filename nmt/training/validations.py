@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nmt.errors import UnusableInput
+from nmt.records.base import LARGEST_COUNT, LARGEST_MEASURE
 from nmt.storage.location import Location
 
 _COLUMNS = (
@@ -52,7 +54,15 @@ def _parse(name: str, value: str) -> Any:
         return value
     if name == "best":
         return value == "yes"
-    return int(value) if name in _WHOLE else float(value)
+    if name in _WHOLE:
+        number: float = int(value)
+        possible = 0 <= number <= LARGEST_COUNT
+    else:
+        number = float(value)
+        possible = abs(number) <= LARGEST_MEASURE or not math.isfinite(number)
+    if not possible:
+        raise ValueError("no number that training writes")
+    return number
 
 
 def _format(value: Any) -> str:

@@ -16,6 +16,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
 from nmt.options import FromSettings, Option
+from nmt.printable import join_names
 from nmt.records.model import ModelRecord
 from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
@@ -245,7 +246,7 @@ def _check_text_column(
     request: TranslateRequest, corpus: InputCorpus, option: str, column: str
 ) -> None:
     if column not in corpus.columns.names:
-        there = ", ".join(corpus.columns.names) or "none, for it is text"
+        there = join_names(corpus.columns.names) or "none, for it is text"
         raise UnusableInput(
             f"{request.input}: no column '{column}' for {option} (other columns: {there})"
         )

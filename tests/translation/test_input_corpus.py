@@ -116,6 +116,9 @@ def unusable(folder: Path):
     (folder / "d=1" / "d=2").mkdir(parents=True)
     text(folder / "d=1" / "d=2" / "a.txt", [b"a"])
     yield folder / "d=*" / "**", "lies in two folders 'd=…'"
+    (folder / "e=1" / "%65=2").mkdir(parents=True)
+    text(folder / "e=1" / "%65=2" / "a.txt", [b"a"])
+    yield folder / "e=*" / "**", "lies in two folders 'e=…'"
     (folder / "latin" / "d=%E9").mkdir(parents=True)
     text(folder / "latin" / "d=%E9" / "a.txt", [b"a"])
     yield folder / "latin", "its folder 'd=%E9' is not UTF-8"

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
+from nmt.storage.below import DEEPEST
 from nmt.storage.local_files import check_file
 from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of, unquote
@@ -187,6 +188,10 @@ def _folders(top: str) -> Iterator[str]:
         if real in known:
             continue
         known.add(real)
+        if folder.count("/", len(top)) > DEEPEST:
+            raise UnusableInput(
+                f"{top}: more than {DEEPEST} folders inside each other; name those you mean"
+            )
         yield folder
         for entry in sorted(os.listdir(folder)):
             path = os.path.join(folder, entry)

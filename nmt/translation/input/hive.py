@@ -42,9 +42,9 @@ def folders_of(file: Location, name: str) -> Folders:
             raise UnusableInput(
                 f"{file}: its folder '{part}' is not UTF-8, so its value cannot be read; rename it"
             )
-        if key in columns:
+        if (key := unquote(key)) in columns:
             raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
-        columns[unquote(key)] = None if value == _NULL else unquote(value)
+        columns[key] = None if value == _NULL else unquote(value)
     return tuple(columns.items())
 
 
