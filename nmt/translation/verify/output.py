@@ -27,7 +27,7 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
 
     Args:
         location: the OUT folder.
-        show: is called with of each violation at once.
+        show: is called with each violation.
 
     Raises:
         UnusableInput: no output of a translation.
