@@ -14,10 +14,11 @@ SMALLER = {
     "from_the_book": ("PAIRS, EPOCHS = 20_000, 4", "PAIRS, EPOCHS = 2_000, 1"),
     "nightly": ("PAIRS = 20_000", "PAIRS = 2_000"),
 }
-pytestmark = pytest.mark.system
+# The nightly runs five jobs, each of which starts a Ray of its own.
+MARKS = {"from_the_book": pytest.mark.system, "nightly": pytest.mark.slow}
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS[name]) for name in NOTEBOOKS])
 def test_a_notebook_runs(name: str, tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOKS[name], as_version=4)
     whole, smaller = SMALLER[name]
