@@ -30,7 +30,7 @@ _KEY = re.compile(
     r"|(?:^|_)(?:key|sig|auth|pass|bearer|jwt|cookie)$"
     r"|(?:account|access|api|secret|encryption|private)_?key(?:_?id)?$|^proxy"
 )
-_PAIR = re.compile(r"[;#&?]\s*([^=;#&?/]+)=")
+_PAIR = re.compile(r"[;#&?]\s*+([^=;#&?/]+)=")
 # A container of Azure or a user of HDFS, and the name of a host.
 _USER = re.compile(r"[\w.$-]+", re.A)
 _HOST = re.compile(r"[\w.-]*", re.A)
