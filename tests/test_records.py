@@ -26,8 +26,8 @@ from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location, hash_json
 from nmt.training import validations
-from nmt.training.checkpoint_store import CheckpointStore
-from nmt.training.progress import Progress
+from nmt.training.checkpoint import CheckpointStore
+from nmt.training.state import TrainingState
 from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.decode_statistics import throughput
 from nmt.translation.outcome import Verdict
@@ -113,7 +113,7 @@ def read_attempts(folder: Path) -> None:
 
 def read_progress(folder: Path) -> None:
     file = Location(folder / "status.json")
-    Progress.of(file.read_json(), file)
+    TrainingState.of(file.read_json(), file)
 
 
 def read_metrics(folder: Path) -> None:
@@ -123,7 +123,7 @@ def read_metrics(folder: Path) -> None:
 
 
 def read_checkpoint(folder: Path) -> None:
-    CheckpointStore(Location(folder), 2, print).fetch("checkpoint_0000005", folder / "fetched")
+    CheckpointStore(Location(folder), 2).fetch("checkpoint_0000005", folder / "fetched")
 
 
 WHAT = depends_on("m", SearchSettings(), None, False)
@@ -146,9 +146,9 @@ def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path,
     run = place / "run"
     run.mkdir()
     (run / "fetched").mkdir()
-    Location(run / "status.json").write_text(json_text(vars(Progress(step=5))))
+    Location(run / "status.json").write_text(json_text(TrainingState(step=5).to_json()))
     Location(run / "metrics.jsonl").write_text('{"step": 5, "epoch": 0, "loss": 1.5}\n')
-    CheckpointStore(Location(run), 2, print).keep(
+    CheckpointStore(Location(run), 2).keep(
         5, lambda folder: (folder / "state").write_text("x") and None
     )
     cache = place / "cache"

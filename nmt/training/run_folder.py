@@ -1,4 +1,4 @@
-"""RUN: what a training leaves behind for people and programs."""
+"""RUN: the files of a training for people and programs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid train
 class RunFolder:
     """Writes metrics.jsonl, validations.tsv, TensorBoard events and plots of one run.
 
-    Everything is kept here and written whole, for object stores cannot append. A run that
-    continues takes over the lines up to the step it continues from.
+    Files are written whole, because object stores cannot append. A run that
+    continues keeps the lines up to its step.
 
     Args:
         location: the folder.
@@ -35,24 +35,24 @@ class RunFolder:
     def __init__(self, location: Location, step: int = 0, best: int = -1) -> None:
         self.location = location
         self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
-        self.validations = [  # a dropped line may have taken the mark from one that stays
+        self.validations = [  # a dropped line may have had the mark
             {**line, "best": line["step"] == best}
             for line in validations.read(location)
             if line["step"] <= step
         ]
         self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
-        # In the order of the attempts; TensorFlow's own name tells of the host and the process.
+        # Sorted by attempt; TensorFlow's own name contains the host and the process.
         self._events_name = f"events.out.tfevents.{int(time.time())}.{secrets.token_hex(4)}.v2"
         self._events = tf.summary.create_file_writer(self._scratch.name)
 
     def add_metrics(self, line: dict[str, Any]) -> None:
-        """Take one report of the training loop: step, epoch, loss and so on."""
+        """Add a report of the training loop: step, epoch, loss and so on."""
         self._metrics.append(line)
         self._add_events(line["step"], training_scalars(line))
 
     def add_validation(self, line: dict[str, Any]) -> None:
-        """Take one validation; the best so far is marked, earlier ones lose the mark."""
+        """Add a validation; if it is the best so far, earlier ones lose the mark."""
         if line["best"]:
             self.validations = [{**earlier, "best": False} for earlier in self.validations]
         self.validations.append(line)

@@ -1,4 +1,4 @@
-"""What happened between two lines of metrics.jsonl."""
+"""Means over the steps between two lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nmt.training.step import Outcome
 
 
 @dataclass
-class Interval:
-    """Sums between two reports.
+class RunningMetrics:
+    """Sums over the steps since the last report.
 
     Attributes:
         loss: cross-entropy in nats.
@@ -19,9 +19,9 @@ class Interval:
         cells: target tokens and padding.
         steps: updates.
         norms: norms of their gradients.
-        skipped: updates that were left out.
+        skipped: updates that were skipped.
         waited: seconds that training waited for data.
-        start: when the interval began.
+        start: time of the last report.
     """
 
     loss: float = 0.0
@@ -34,7 +34,7 @@ class Interval:
     start: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome, cells: int) -> None:
-        """Take one update, with its target tokens and padding."""
+        """Add one update, with its target tokens and padding."""
         self.steps += 1
         self.skipped += outcome.skipped
         if math.isfinite(outcome.loss):
@@ -45,7 +45,7 @@ class Interval:
             self.norms += outcome.norm
 
     def metrics(self) -> dict[str, float]:
-        """Means over the interval, as metrics.jsonl holds them."""
+        """The means, by their names in metrics.jsonl."""
         seconds = max(time.monotonic() - self.start, 1e-9)
         return {
             "loss": round(self.loss / max(self.tokens, 1.0), 5),

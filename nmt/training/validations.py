@@ -1,4 +1,4 @@
-"""RUN/validations.tsv: a line a validation, with the signatures of its scores."""
+"""RUN/validations.tsv: a line per validation, with the signatures of its scores."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(run: Location) -> list[dict[str, Any]]:
 
 
 def write(run: Location, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Store these lines as all that there are."""
+    """Store these lines, and no others."""
     rows = [_COLUMNS, *([_format(line[name]) for name in _COLUMNS] for line in lines)]
     (run / "validations.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
 

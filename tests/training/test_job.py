@@ -29,10 +29,10 @@ from nmt.shards.dataset import Dataset
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.progress import Progress
 from nmt.training.ray import job
 from nmt.training.ray.job import train
 from nmt.training.request import TrainRequest
+from nmt.training.state import TrainingState
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_what_another_job_finished_in_the_meantime_is_done(
     def finish(_: str | None) -> Any:
         config = job.yaml.safe_dump(job._config(request, demo_dataset))
         (request.output / "config.yaml").write_text(config)
-        progress = Progress(epoch=2, finished="epochs", epochs=2)
+        progress = TrainingState(epoch=2, finished="epochs", epochs=2)
         (request.output / "status.json").write_json(dataclasses.asdict(progress))
         return ray
 
@@ -229,7 +229,7 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     training = {"epochs": 9, "max_minutes": 10.0}
     request = asked(demo_dataset, tmp_path / "run", training=training)
-    progress = Progress(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
+    progress = TrainingState(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
     status = request.output / "status.json"
     status.write_json(dataclasses.asdict(progress))
     config = job._config(request, demo_dataset)

@@ -28,6 +28,7 @@ from nmt.errors import JobFailed
 from nmt.inference.translator import Translator, load_model
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
+from nmt.training.clock import TrainingClock
 from nmt.training.loop import Training
 from nmt.training.step import Outcome
 
@@ -68,7 +69,7 @@ def test_the_run_folder_is_complete(overfitted) -> None:
     work, folder = overfitted
     run = folder / "run"
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    last = work.progress.step
+    last = work.state.step
     assert {"metrics.jsonl", "validations.tsv", "plots/learning.png"} <= names
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in names)
     heatmaps = [name for name in names if name.startswith("plots/attention/step-")]
@@ -130,14 +131,14 @@ def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
     assert len(whole.shapes) > 1
     whole.run()
     steps, interrupted = whole.steps_per_epoch, 9
-    assert whole.progress.step == 2 * steps
+    assert whole.state.step == 2 * steps
     assert len(traced) == 1  # whatever the shapes of the batches
 
     folder = tmp_path / "resumed"
     shutil.copytree(tmp_path / "whole" / "run", folder / "run")  # what was written later must go
     resumed = training(dataset, folder, **settings)
     resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{interrupted}")
-    assert (resumed.progress.epoch, resumed.progress.batch) == (1, interrupted - steps)
+    assert (resumed.state.epoch, resumed.state.batch) == (1, interrupted - steps)
     assert resumed.run().step == 2 * steps
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
     found, expected = validations_of(folder), validations_of(tmp_path / "whole")
@@ -155,7 +156,7 @@ def test_the_seed_decides_about_weights_and_order(dataset, tmp_path) -> None:
     first, same, other = ([np.ravel(w) for w in work.model.get_weights()] for work in works)
     assert_same(first, same)
     assert np.abs(np.concatenate(first) - np.concatenate(other)).max() > 1e-2
-    first, same, other = (np.concatenate([np.ravel(b.source) for b in w._plan(0)]) for w in works)
+    first, same, other = (np.concatenate([np.ravel(b.source) for b in w.batches(0)]) for w in works)
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
@@ -197,27 +198,28 @@ def test_an_ended_training_stays_ended_unless_a_larger_limit_is_asked_for(
         again = training(dataset, tmp_path, **{**limits, "epochs": epochs})
         again.restore(kept)
         instant(again, [])  # to validate would fail
-        assert again.run() == work.progress
-        assert again.progress.finished == "patience"
+        assert again.run() == work.state
+        assert again.state.finished == "patience"
     assert validations_of(tmp_path) == before
 
     limits = {"epochs": 10_000, "max_minutes": 0.01, "validate_every": 20}
     work = training(dataset, tmp_path / "b", **limits)
     instant(work, [float(n) for n in range(10_000)])
     assert work.run().finished == "max_minutes"
-    kept = tmp_path / "b" / "kept" / f"checkpoint-{work.progress.step}"
+    kept = tmp_path / "b" / "kept" / f"checkpoint-{work.state.step}"
     again = training(dataset, tmp_path / "b", **{**limits, "max_minutes": 0.005})
     again.restore(kept)
     instant(again, [])
-    assert again.run() == work.progress
-    assert again.progress.max_minutes == 0.01
+    assert again.run() == work.state
+    assert again.state.max_minutes == 0.01
 
 
-def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path) -> None:
+def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path, monkeypatch) -> None:
     limits = {"max_minutes": 12.0, "validate_every": 20, "report_every": 10}
     work = training(dataset, tmp_path, epochs=100_000, **limits)
     instant(work, [3.0, 7.0, *[5.0] * 100])
-    work._elapsed = lambda: 0.1 * work.progress.step  # ten steps a minute
+    elapsed = lambda self: 0.1 * work.state.step  # noqa: E731  (ten steps per minute)
+    monkeypatch.setattr(TrainingClock, "elapsed", elapsed)
     progress = work.run()
     assert (progress.finished, progress.step) == ("max_minutes", 121)
     shown = {done: (total, detail) for done, total, detail in work.hooks.shown}
@@ -235,7 +237,7 @@ def test_tokens_are_counted_over_all_attempts(dataset, tmp_path) -> None:
     ends = sum(len(row["target_ids"]) + 1 for row in rows(dataset, "train"))
     assert work.run().tokens == 3 * ends
     again = training(dataset, tmp_path, epochs=4, patience=9)
-    again.restore(tmp_path / "kept" / f"checkpoint-{work.progress.step}")
+    again.restore(tmp_path / "kept" / f"checkpoint-{work.state.step}")
     instant(again, [4.0])
     assert again.run().tokens == 4 * ends
 
@@ -300,7 +302,7 @@ def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
     again.restore(tmp_path / "kept" / f"checkpoint-{progress.step}")
     instant(again, [0.0])
     assert again.run().step > progress.step
-    assert again.progress.finished == "patience"
+    assert again.state.finished == "patience"
 
 
 @pytest.mark.parametrize("every", [0, 3])
@@ -322,11 +324,11 @@ def test_what_is_reported_is_what_the_files_say(dataset, tmp_path) -> None:
     instant(work, [1.0, 3.0, 2.0])
     work.run()
     lines, validations = lines_of(tmp_path), validations_of(tmp_path)
-    told = [(step, values) for step, values in work.hooks.measured if "training/loss" in values]
+    told = [(step, values) for step, values in work.hooks.metrics if "training/loss" in values]
     assert [step for step, _ in told] == [line["step"] for line in lines]
     for (_, values), line in zip(told, lines, strict=True):
         assert values == {f"training/{k}": line[k] for k in line if k not in ("step", "epoch")}
-    scores = [values for _, values in work.hooks.measured if "validation/bleu" in values]
+    scores = [values for _, values in work.hooks.metrics if "validation/bleu" in values]
     assert [values["validation/bleu"] for values in scores] == [1.0, 3.0, 2.0]
     assert len(validations) == 3
     names = {"step", "epoch", "loss", "tokens_per_second", "data_wait_share", "bleu", "chrf"}
@@ -354,7 +356,7 @@ def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
 def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3)
     instant(work, [])
-    work._step = lambda *_: Outcome(float("nan"), 1.0)
+    work.train_step = lambda *_: Outcome(float("nan"), 1.0)
     with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
         work.run()
 
@@ -379,7 +381,7 @@ def test_without_attention_it_trains_as_well(dataset, tmp_path) -> None:
 def test_validation_decodes_for_real(overfitted, dataset) -> None:
     """BLEU is that of the model's own translations, not of teacher-forced words."""
     work, _ = overfitted
-    found = work.validator.validate()
+    found = work.selection.validator.validate()
     every, count = rows(dataset, "valid"), FAST["valid_sentences"]
     assert len(every) > count
     pairs = [every[i * (len(every) - 1) // (count - 1)] for i in range(count)]  # first to last
@@ -390,7 +392,7 @@ def test_validation_decodes_for_real(overfitted, dataset) -> None:
     texts = [result.text for result in translator.translate([row["source"] for row in pairs])]
     references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
     assert found.bleu == pytest.approx(corpus_bleu(texts, [references]).score)
-    assert len(work.validator) == len(pairs)
+    assert len(work.selection.validator) == len(pairs)
     assert 0 <= found.accuracy <= 1
 
 
@@ -399,7 +401,7 @@ def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
     rare = {"tokenizer": "word", "min_frequency": 12, "valid_fraction": 0.1, "test_fraction": 0}
     dataset = make(tmp_path / "data", rare, demo=56)
     work = training(dataset, tmp_path, epochs=3)
-    found = work.run() and work.validator.validate()
+    found = work.run() and work.selection.validator.validate()
     info = {"model_id": "x", "data": dataset.settings}
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
