@@ -2,8 +2,8 @@
 
     python benchmarks/modules_on_the_path.py
 
-Prints the number of modules, and their names. The count begins with the first read of a row group
-and ends with the first update. TensorFlow runs eagerly, to see the model's own code instead of
+Prints the number of modules, and their names: those that read a row group, and those that then
+run until the first update is done. TensorFlow runs eagerly, to see the model's own code instead of
 what AutoGraph generates. Ray's hooks are the real ones, with a driver that does nothing.
 """
 
@@ -40,7 +40,9 @@ class ModuleTrace:
     """Notes the modules whose functions are called, in all threads."""
 
     def __init__(self) -> None:
-        self.modules: set[str] = set()
+        self.reading: set[str] = set()
+        self.updating: set[str] = set()
+        self._reads = 0  # begun and not ended
         self._begun = False
 
     def start(self) -> None:
@@ -56,11 +58,14 @@ class ModuleTrace:
 
     def _profile(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        self._begun |= code.co_qualname == _FIRST
+        if code.co_qualname == _FIRST:
+            self._begun = True
+            self._reads += {"call": 1, "return": -1}.get(event, 0)
         if self._begun and event == "call" and code.co_name != "<module>":
             file = Path(code.co_filename)
             if file.is_relative_to(_ROOT):
-                self.modules.add(file.relative_to(_ROOT.parent).with_suffix("").as_posix())
+                modules = self.reading if self._reads else self.updating
+                modules.add(file.relative_to(_ROOT.parent).with_suffix("").as_posix())
 
 
 class _Updated(Exception):
@@ -77,8 +82,8 @@ class _NoDriver:
         """Drop a message."""
 
 
-def trace_training(folder: Path) -> set[str]:
-    """The modules between reading a pair and its update."""
+def trace_training(folder: Path) -> ModuleTrace:
+    """The modules that read a pair and use it in an update."""
     data = Location(folder / "data")
     prepare(PrepareRequest(data, DataSettings(vocab_size=400), demo=300))
     settings, output = Settings(), Location(folder / "run")
@@ -96,7 +101,7 @@ def trace_training(folder: Path) -> set[str]:
     try:
         training.run()
     except _Updated:
-        return trace.modules
+        return trace
     finally:
         hooks.close()
     raise AssertionError("no update was made")
@@ -106,10 +111,10 @@ def main() -> None:
     """Trace, and print."""
     tf.config.run_functions_eagerly(True)
     with tempfile.TemporaryDirectory() as folder:
-        modules = trace_training(Path(folder))
-    print(f"train: {len(modules)} modules")
-    for name in sorted(modules):
-        print(f"  {name}")
+        trace = trace_training(Path(folder))
+    print(f"train: {len(trace.reading | trace.updating)} modules")
+    for title, modules in (("read", trace.reading), ("update", trace.updating)):
+        print(f"  {title}: {len(modules)}: {', '.join(sorted(modules))}")
     sys.stdout.flush()
     os._exit(0)  # TensorFlow's threads may still wait
 

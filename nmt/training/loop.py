@@ -29,7 +29,6 @@ from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
-from nmt.training.clock import TrainingClock
 from nmt.training.hooks import Hooks
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
@@ -37,7 +36,7 @@ from nmt.training.optimizer import SummedAdam
 from nmt.training.precision import dtype_policy
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
-from nmt.training.schedule import learning_rate
+from nmt.training.schedule import TrainingClock, learning_rate
 from nmt.training.state import FIRST_LOSS_SCALE, TrainingState
 from nmt.training.step import ControlFlags, make_train_step
 from nmt.training.strategy import Replicas

@@ -3,7 +3,7 @@
 import pytest
 
 from nmt.settings import TrainingSettings
-from nmt.training.clock import TrainingClock
+from nmt.training.schedule import TrainingClock
 
 
 class Clock(TrainingClock):

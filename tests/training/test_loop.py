@@ -28,8 +28,8 @@ from nmt.errors import JobFailed
 from nmt.inference.translator import Translator, load_model
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.training.clock import TrainingClock
 from nmt.training.loop import Training
+from nmt.training.schedule import TrainingClock
 from nmt.training.step import Outcome
 
 

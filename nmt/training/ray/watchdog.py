@@ -48,7 +48,7 @@ class Watchdog:
         self._exit_process = exit_process
         self._step, self._since, self._in_long_phase = 0, time.monotonic(), True
         self._closed = threading.Event()
-        self.stop = False  # read at every step
+        self._stop = False
         threading.Thread(target=self._work, name="watchdog", daemon=True).start()
 
     def heartbeat(self, step: int) -> None:
@@ -59,6 +59,10 @@ class Watchdog:
         """Allow the longer time from now until the next heartbeat or long phase."""
         self._since, self._in_long_phase = time.monotonic(), True
 
+    def should_stop(self) -> bool:
+        """Whether training should end now, to be continued later."""
+        return self._stop
+
     def close(self) -> None:
         """End the thread."""
         self._closed.set()
@@ -66,7 +70,7 @@ class Watchdog:
     def _work(self) -> None:
         while not self._closed.wait(_SECONDS):
             with contextlib.suppress(Exception):  # no driver answers: training goes on
-                self.stop = self.stop or self._stop_requested()
+                self._stop = self._stop or self._stop_requested()
             reason = self._timeout()
             if reason and not self._closed.is_set():
                 self._on_timeout(f"{reason}; its process ends")

@@ -19,7 +19,6 @@ from nmt.storage.lease import check_owner
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
 from nmt.training.checkpoint import CheckpointStore
-from nmt.training.hooks import Hooks
 from nmt.training.ray.channel import log_to_driver
 from nmt.training.ray.watchdog import Watchdog, long_phase_seconds
 from nmt.training.state import TrainingState
@@ -81,7 +80,7 @@ def train_worker(config: dict[str, Any]) -> str:
     return state.finished or STOPPED
 
 
-class RayHooks(Hooks):
+class RayHooks:
     """The loop's hooks on Ray Train.
 
     Args:
@@ -100,9 +99,11 @@ class RayHooks(Hooks):
         training = settings.training
         self._store = CheckpointStore(output, training.checkpoints)
         stall = training.stall_seconds
-        self._watchdog = Watchdog(
+        watchdog = Watchdog(
             self._stop_requested, stall + _GRACE, long_phase_seconds(stall), self._on_timeout
         )
+        self.heartbeat, self.expect_long_phase = watchdog.heartbeat, watchdog.expect_long_phase
+        self.should_stop, self.close = watchdog.should_stop, watchdog.close
 
     def _stop_requested(self) -> bool:
         return _is_preempted() or ray.get(self._channel.stop_requested.remote(), timeout=10)
@@ -110,22 +111,6 @@ class RayHooks(Hooks):
     def _on_timeout(self, reason: str) -> None:
         line = f"worker {self._rank} on {socket.gethostname()} {reason}"
         ray.wait([self._channel.put.remote("log", __name__, logging.WARNING, line)], timeout=5)
-
-    def heartbeat(self, step: int) -> None:
-        """See `Hooks.heartbeat`."""
-        self._watchdog.heartbeat(step)
-
-    def expect_long_phase(self) -> None:
-        """See `Hooks.expect_long_phase`."""
-        self._watchdog.expect_long_phase()
-
-    def should_stop(self) -> bool:
-        """See `Hooks.should_stop`."""
-        return self._watchdog.stop
-
-    def close(self) -> None:
-        """End the thread beside the training."""
-        self._watchdog.close()
 
     def show_progress(self, done: int, total: int, detail: str) -> None:
         """See `Hooks.show_progress`."""
