@@ -6,6 +6,7 @@
 #                 the slow ones on the real corpora;  make test-avx2: numbers on older processors
 # make bench      speed of training and decoding on the built-in corpus
 # make lint       ruff, mypy, and that no room imports from one above it
+# make docs       the documentation, below build/docs/html; a warning is an error
 # make lock       resolve the lock files anew from pyproject.toml
 # make audit      look the versions of the lock files up in the database of known vulnerabilities
 
@@ -16,7 +17,7 @@ DEMO ?= demo
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: setup setup-gpu install install-gpu demo bench test test-avx2 test-system test-all lint
-.PHONY: lock audit clean
+.PHONY: docs lock audit clean
 
 setup: .venv/ready
 
@@ -69,6 +70,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+
+docs: setup
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/docs/doctrees \
+		docs build/docs/html
+	@echo build/docs/html/index.html
 
 # What is locked already stays as it is where pyproject.toml allows it. The jobs run with the versions
 # that were tested.

@@ -16,14 +16,18 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
+
+from pydantic import JsonValue
 
 from nmt import records, tensors
 from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.records import FileEntry
+from nmt.records.model import ModelId, ModelInfo, ModelRecord
 from nmt.settings import DataSettings, ModelSettings
 from nmt.storage.location import LARGEST_JSON, Location, format_json, hash_json
 from nmt.storage.recorded import read_recorded
@@ -49,20 +53,20 @@ class Bundle:
     model: Any  # Seq2Seq or Ensemble; typed loosely so that describing it needs no TensorFlow
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
-    info: dict[str, Any]
+    info: ModelInfo
     lexicon: Lexicon | None = None
 
     @property
     def model_id(self) -> str:
         """64 hexadecimal digits that stand for exactly these contents."""
-        return self.info["model_id"]
+        return self.info.model_id
 
 
 def save(
     model: Any,
     source_vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
-    description: dict[str, Any],
+    description: Mapping[str, JsonValue],
     location: Location,
     lexicon: Lexicon | None = None,
 ) -> str:
@@ -96,10 +100,7 @@ def save(
         "architecture": model.settings.model_dump(),
         "parameters": int(model.count_params()),
         "tokenizer": source_vocabulary.kind,
-        "files": {
-            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for name, data in files.items()
-        },
+        "files": {name: _entry(data) for name, data in files.items()},
         "versions": {
             "nmt": __version__,
             "tensorflow": tf.__version__,
@@ -107,15 +108,25 @@ def save(
             "python": platform.python_version(),
         },
     }
-    info["model_id"] = hash_json(info)
+    record = ModelRecord.model_validate({**info, "model_id": ""})
+    record = record.model_copy(update={"model_id": _hash(record.to_json())})
     (location / "model.json").delete()
     for name, data in files.items():
         (location / name).write_bytes(data)
-    (location / "model.json").write_json(info)
-    return info["model_id"]
+    (location / "model.json").write_json(record)
+    return record.model_id
 
 
-def describe(location: Location) -> dict[str, Any]:
+def _entry(data: bytes) -> FileEntry:
+    return FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _hash(content: Mapping[str, JsonValue]) -> str:
+    """The hash of all contents of a model.json but the id itself."""
+    return hash_json({key: value for key, value in content.items() if key != "model_id"})
+
+
+def describe(location: Location) -> ModelRecord:
     """Read and check model.json alone, without TensorFlow.
 
     Raises:
@@ -127,22 +138,22 @@ def describe(location: Location) -> dict[str, Any]:
             location / "model" if (location / "model" / "model.json").is_file() else "a RUN/model"
         )
         raise UnusableInput(f"{location}: no model here (model.json is missing); give {inside}")
-    info = records.read(file, records.Model)
-    version, model_id = info["format_version"], info["model_id"]
+    content = file.read_json()
+    versioned = records.check(content, ModelId, file)
+    version, model_id = versioned.format_version, versioned.model_id
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{location}: model format version {version}, this program reads {FORMAT_VERSION}; "
             "use the release that wrote it, or retrain"
         )
-    contents = {key: value for key, value in info.items() if key != "model_id"}
-    if hash_json(contents) != model_id or not _is_text(file, format_json(info)):
+    if _hash(content) != model_id or not _is_text(file, format_json(content)):
         raise UnusableInput(f"{file}: does not match its model id; copy the model again")
-    records.check(info, records.ModelInfo, file)
-    for kind, values in ((ModelSettings, info["architecture"]), (DataSettings, _cleaning(info))):
+    info = records.check(content, ModelRecord, file)
+    for kind, values in ((ModelSettings, info.architecture), (DataSettings, info.data or {})):
         known = {key: values[key] for key in kind.model_fields if key in values}
         validated(kind, values if kind is ModelSettings else known, f"{file}: damaged: '{{}}'")
-    names = (_WEIGHTS, *(vocabulary_class(info["tokenizer"]).file_name(s) for s in _SIDES))
-    if missing := [name for name in names if name not in info["files"]]:
+    names = (_WEIGHTS, *(vocabulary_class(info.tokenizer).file_name(s) for s in _SIDES))
+    if missing := [name for name in names if name not in info.files]:
         raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); copy the model again")
     return info
 
@@ -151,14 +162,14 @@ def _is_text(file: Location, text: str) -> bool:
     return file.read_bytes(LARGEST_JSON) == text.encode("utf-8")
 
 
-def check(location: Location) -> dict[str, Any]:
+def check(location: Location) -> ModelRecord:
     """Check every file of a MODEL folder against its hash, without TensorFlow.
 
     Raises:
         UnusableInput: a file is missing or changed.
     """
     info = describe(location)
-    for name in info["files"]:
+    for name in info.files:
         _read_checked(location, info, name)
     return info
 
@@ -170,14 +181,14 @@ def load(location: Location) -> Bundle:
         UnusableInput: no model, another version, or contents that do not match the model id.
     """
     info = describe(location)
-    data = {name: _read_checked(location, info, name) for name in info["files"]}
+    data = {name: _read_checked(location, info, name) for name in info.files}
     source, target = (
-        load_vocabulary(info["tokenizer"], data[_vocabulary_file(info, side)])
+        load_vocabulary(info.tokenizer, data[_vocabulary_file(info, side)])
         for side in ("source", "target")
     )
     from nmt.model.seq2seq import Seq2Seq
 
-    settings = ModelSettings.model_validate(info["architecture"])
+    settings = ModelSettings.model_validate(info.architecture)
     if _least_parameters(settings, source.size, target.size) * 4 > len(data[_WEIGHTS]):
         raise UnusableInput(
             f"{location}: damaged, its {_WEIGHTS} is too small for the architecture in model.json; "
@@ -211,7 +222,7 @@ def load_all(locations: Sequence[Location]) -> Bundle:
         UnusableInput: see `load` and `describe_ensemble`.
     """
     bundles = [load(location) for location in locations]
-    info = describe_ensemble(locations, [bundle.info for bundle in bundles])
+    info = describe_ensemble(locations, [cast(ModelRecord, bundle.info) for bundle in bundles])
     if len(bundles) == 1:
         return bundles[0]
     from nmt.model.ensemble import Ensemble
@@ -219,7 +230,7 @@ def load_all(locations: Sequence[Location]) -> Bundle:
     return replace(bundles[0], model=Ensemble([b.model for b in bundles]), info=info)
 
 
-def check_all(locations: Sequence[Location]) -> dict[str, Any]:
+def check_all(locations: Sequence[Location]) -> ModelRecord:
     """Check a MODEL folder, or several that make an ensemble, without TensorFlow.
 
     Raises:
@@ -228,9 +239,7 @@ def check_all(locations: Sequence[Location]) -> dict[str, Any]:
     return describe_ensemble(locations, [check(location) for location in locations])
 
 
-def describe_ensemble(
-    locations: Sequence[Location], infos: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def describe_ensemble(locations: Sequence[Location], infos: Sequence[ModelRecord]) -> ModelRecord:
     """What model.json would say of an ensemble; of one model, what it says.
 
     Vocabularies, cleaning and lexicon are the first model's. Its id is a hash of the models'.
@@ -243,13 +252,13 @@ def describe_ensemble(
     first, *others = infos
     for location, info in zip(locations[1:], others, strict=True):
         for what, ours, theirs in (
-            ("tokenizer", first["tokenizer"], info["tokenizer"]),
+            ("tokenizer", first.tokenizer, info.tokenizer),
             *(
                 (f"{side} vocabulary", *(_vocabulary_hash(one, side) for one in (first, info)))
                 for side in ("source", "target")
             ),
             *(
-                (f"data.{key}", _cleaning(first).get(key), _cleaning(info).get(key))
+                (f"data.{key}", (first.data or {}).get(key), (info.data or {}).get(key))
                 for key in _CLEANING
             ),
         ):
@@ -260,18 +269,19 @@ def describe_ensemble(
                 )
     if not others:
         return first
-    architectures = [info["architecture"] for info in infos]
-    return {
-        **first,
-        "model_id": hash_json([info["model_id"] for info in infos]),
-        "members": [info["model_id"] for info in infos],
-        "architecture": {
-            key: _common([architecture.get(key) for architecture in architectures])
-            for key in architectures[0]
-        },
-        "parameters": sum(info["parameters"] for info in infos),
-        "validation": {},
-    }
+    architectures = [info.architecture for info in infos]
+    return first.model_copy(
+        update={
+            "model_id": hash_json([info.model_id for info in infos]),
+            "members": [info.model_id for info in infos],
+            "architecture": {
+                key: _common([architecture.get(key) for architecture in architectures])
+                for key in architectures[0]
+            },
+            "parameters": sum(info.parameters for info in infos),
+            "validation": {},
+        }
+    )
 
 
 def _common(values: list[Any]) -> Any:
@@ -279,20 +289,16 @@ def _common(values: list[Any]) -> Any:
     return values[0] if values.count(values[0]) == len(values) else " | ".join(map(str, values))
 
 
-def _cleaning(info: dict[str, Any]) -> dict[str, Any]:
-    return info.get("data") or {}
+def _vocabulary_hash(info: ModelRecord, side: str) -> str:
+    return info.files[_vocabulary_file(info, side)].sha256
 
 
-def _vocabulary_hash(info: dict[str, Any], side: str) -> str:
-    return info["files"][_vocabulary_file(info, side)]["sha256"]
-
-
-def has_lexicon(info: dict[str, Any]) -> bool:
+def has_lexicon(info: ModelRecord) -> bool:
     """Whether the model that this model.json describes can search with a shortlist."""
-    return _LEXICON in info["files"]
+    return _LEXICON in info.files
 
 
-def source_vocabulary(location: Location, info: dict[str, Any]) -> Vocabulary:
+def source_vocabulary(location: Location, info: ModelRecord) -> Vocabulary:
     """The vocabulary of a MODEL folder's encoder, without its weights.
 
     Args:
@@ -303,15 +309,15 @@ def source_vocabulary(location: Location, info: dict[str, Any]) -> Vocabulary:
         UnusableInput: the file is missing or changed.
     """
     data = _read_checked(location, info, _vocabulary_file(info, "source"))
-    return load_vocabulary(info["tokenizer"], data)
+    return load_vocabulary(info.tokenizer, data)
 
 
-def _vocabulary_file(info: dict[str, Any], side: str) -> str:
-    return next(name for name in info["files"] if name.startswith(f"{side}."))
+def _vocabulary_file(info: ModelRecord, side: str) -> str:
+    return next(name for name in info.files if name.startswith(f"{side}."))
 
 
-def _read_checked(location: Location, info: dict[str, Any], name: str) -> bytes:
+def _read_checked(location: Location, info: ModelRecord, name: str) -> bytes:
     file = location.named(name)
     if not file.is_file():
         raise UnusableInput(f"{file}: missing; copy the model again")
-    return read_recorded(file, info["files"][name], "copy the model again")
+    return read_recorded(file, info.files[name], "copy the model again")

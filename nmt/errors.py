@@ -29,33 +29,33 @@ class NoText(UnusableInput, TypeError):
 
 
 class JobFailed(_OneLine):
-    """The work itself failed, although what was asked was right: exit status 1."""
+    """The work failed, although arguments and input are usable: exit status 1."""
 
     exit_status = 1
 
 
 class Final(JobFailed):
-    """Trying again at once would come to the same."""
+    """A retry would fail in the same way."""
 
 
 class Diverged(Final):
-    """Training came to numbers that are none."""
+    """Training reached a loss or gradient that is NaN or infinite."""
 
 
 class LeaseLost(Final):
-    """Another job writes to the output now."""
+    """Another job holds the lease of the output."""
 
 
 class StoreAway(JobFailed):
-    """A store failed in a way that may pass: it does not answer, or says that it is too busy."""
+    """A store does not answer or is too busy; a retry may succeed."""
 
 
 class NotStored(Final):
-    """A store failed, again and again."""
+    """A store failed on every retry."""
 
 
 class AllDamaged(Final):
-    """There are checkpoints, and none of them is whole."""
+    """Every checkpoint is damaged."""
 
 
 class Interrupted(Exception):

@@ -38,52 +38,53 @@ class _Group(BaseModel):
 
 
 class DataSettings(_Group):
-    """How a corpus is cleaned, split and segmented (`jobs/prepare.py`)."""
+    """How a corpus is cleaned, split and segmented (`nmt prepare`)."""
 
     tokenizer: Literal["spm", "word"] = Field(
-        "spm", description="SentencePiece BPE, or the book's lower-cased words."
+        "spm", description="SentencePiece BPE (spm), or the book's lower-cased words."
     )
-    vocab_size: int = Field(8000, ge=8, description="At most so many entries a vocabulary.")
+    vocab_size: int = Field(8000, ge=8, description="Largest number of entries per vocabulary.")
     joint_vocabulary: bool = Field(
-        False, description="One spm vocabulary of both languages instead of one for each."
+        False, description="One vocabulary for both languages instead of one each (spm)."
     )
-    min_frequency: int = Field(
-        10, ge=1, description="A word seen less often is [UNK] (tokenizer word)."
-    )
+    min_frequency: int = Field(10, ge=1, description="A rarer word is [UNK] (tokenizer word).")
     byte_fallback: bool = Field(
         True,
-        description="Characters without an entry of spm are spelled in bytes, which are 256 of the "
-        "entries, so that none is unknown.",
+        description="Spell a character without an entry in bytes, so that none is unknown (spm). "
+        "The bytes take 256 entries.",
     )
     character_coverage: float | None = Field(
         None,
         gt=0.9,
         le=1.0,
-        description="Share of the characters, by frequency, that get an entry of spm. None is "
-        "0.9999, of more than 1,000 different characters 0.9995, and without byte_fallback 1.",
+        description="Share of the characters, by frequency, that get an entry (spm). null is "
+        "0.9999; 0.9995 if there are more than 1,000 different characters; 1 without "
+        "byte_fallback.",
     )
     symbols: tuple[str, ...] = Field(
-        (), description='Texts that spm never cuts, e.g. ["<b>", "</b>"]; each has an entry.'
+        (), description='Texts that stay one token, e.g. ["<b>", "</b>"] (spm).'
     )
     lowercase: bool = Field(False, description="Lower-case both sides.")
     max_length: int = Field(
-        100, ge=1, description="A pair with a side of more tokens is rejected as too_long."
+        100, ge=1, description="Most tokens of a side; a longer pair is rejected as too_long."
     )
     max_characters: int = Field(
         MOST_CHARACTERS,
         ge=1,
         le=_MOST_CHARACTERS,
-        description="A pair with a side of more characters is rejected as too_many_characters.",
+        description="Most characters of a side; a longer pair is rejected as too_many_characters.",
     )
-    normalize_unicode: bool = Field(True, description="Bring text to Unicode NFC.")
-    replace_no_break_spaces: bool = Field(True, description="Make all kinds of blanks a space.")
+    normalize_unicode: bool = Field(True, description="Normalise text to Unicode NFC.")
+    replace_no_break_spaces: bool = Field(
+        True, description="Replace every kind of blank by a space."
+    )
     remove_invisible: bool = Field(
         True, description="Drop zero-width characters, soft hyphens and control characters."
     )
     decode_entities: bool = Field(True, description="Decode HTML entities such as &amp;.")
-    collapse_blanks: bool = Field(True, description="Drop outer blanks and double blanks.")
+    collapse_blanks: bool = Field(True, description="Drop blanks at both ends and repeated blanks.")
     reject_identical: bool = Field(
-        False, description="Reject a pair whose two sides are the same as identical."
+        False, description="Reject a pair as identical if its sides are equal."
     )
     valid_fraction: float = Field(
         0.02, ge=0, lt=1, description="Share of the source sentences drawn for valid/."
@@ -91,29 +92,31 @@ class DataSettings(_Group):
     test_fraction: float = Field(
         0.02, ge=0, lt=1, description="Share of the source sentences drawn for test/."
     )
-    sample: int | None = Field(None, ge=1, description="Use so many pairs, drawn at random.")
+    sample: int | None = Field(
+        None, ge=1, description="Number of pairs to draw at random; null uses all."
+    )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of the sample, the split and the vocabulary."
     )
     source_language: str | None = Field(
         None,
-        description="Code of the source language (de, deu and ger are one); without it the files' "
-        "ending or the script of the text decides, else it is und, undetermined.",
+        description="Code of the source language (de, deu and ger are the same). null follows the "
+        "ending of the files or the script of the text, else it is und (undetermined).",
     )
     target_language: str | None = Field(
-        None, description="Code of the target language, as source_language."
+        None, description="Code of the target language; see source_language."
     )
-    shard_rows: int = Field(100_000, ge=1, description="Pairs of the input a shard file.")
+    shard_rows: int = Field(100_000, ge=1, description="Input pairs per shard file.")
 
 
 class ModelSettings(_Group):
     """The architecture. The defaults are the book's sizes."""
 
     attention: Literal["bahdanau", "none"] = Field(
-        "bahdanau", description="Additive attention, or chapter 11's plain encoder–decoder."
+        "bahdanau", description="Additive attention, or none: the book's plain encoder–decoder."
     )
     embedding_dim: int = Field(128, ge=1, description="Size of source and target embeddings.")
-    encoder_units: int = Field(128, ge=1, description="GRU units a direction of the encoder.")
+    encoder_units: int = Field(128, ge=1, description="GRU units per direction of the encoder.")
     decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
     encoder_layers: int = Field(
         1, ge=1, description="Layers of the encoder, with residual connections between them."
@@ -121,31 +124,31 @@ class ModelSettings(_Group):
     decoder_layers: int = Field(
         1,
         ge=1,
-        description="Layers of the decoder, with residual connections between them; the first "
-        "has the attention.",
+        description="Layers of the decoder, with residual connections between them. The first has "
+        "the attention.",
     )
     decoder: Literal["gru", "conditional"] = Field(
         "gru",
-        description="One GRU that sees word and context, or two, with the attention between "
-        "them (Sennrich et al. 2017).",
+        description="GRU cells. gru: one GRU that reads word and context. conditional: two GRUs "
+        "with the attention between them (Sennrich et al. 2017).",
     )
     layer_norm: bool = Field(
         False, description="Layer normalisation in all GRU cells (Ba et al. 2016)."
     )
     input_feeding: bool = Field(
         False,
-        description="The decoder also sees its readout of the step before (Luong et al. 2015).",
+        description="The decoder also reads its previous readout (Luong et al. 2015).",
     )
     attention_units: int = Field(512, ge=1, description="Size of the attention's hidden layer.")
     bridge: Literal["concat", "dense", "mean"] = Field(
         "concat",
-        description="First decoder state: the encoder's two final states joined, a tanh layer "
-        "over them, or one over the mean of the encoder outputs.",
+        description="First decoder state. concat: the two final states of the encoder. dense: a "
+        "tanh layer over them. mean: a tanh layer over the mean of the encoder outputs.",
     )
     readout: Literal["state", "deep"] = Field(
         "state",
-        description="What the readout sees: the decoder state, or also context and embedding "
-        "(the deep output of Bahdanau et al.).",
+        description="What the readout reads. state: the decoder state. deep: also context and "
+        "embedding (the deep output of Bahdanau et al.).",
     )
     readout_units: int = Field(512, ge=1, description="Size of the layer before the softmax.")
     readout_activation: Literal["relu", "tanh"] = Field(
@@ -153,8 +156,8 @@ class ModelSettings(_Group):
     )
     tie_embeddings: Literal[False, True, "three-way"] = Field(
         False,
-        description="The softmax layer shares the target embedding's matrix; three-way: so does "
-        "the source embedding (needs data.joint_vocabulary).",
+        description="The softmax layer shares the matrix of the target embedding. three-way: the "
+        "source embedding shares it, too (needs data.joint_vocabulary).",
     )
 
 
@@ -169,31 +172,34 @@ class DropoutRates(NamedTuple):
 
 
 class TrainingSettings(_Group):
-    """How the model is trained (`jobs/train.py`)."""
+    """How the model is trained (`nmt train`)."""
 
-    epochs: int = Field(10, ge=1, description="Passes over the training set, at most.")
+    epochs: int = Field(10, ge=1, description="Largest number of passes over the training set.")
     max_minutes: float | None = Field(
-        None, gt=0, description="Training ends in good order after so many minutes."
+        None, gt=0, description="Minutes after which training ends and keeps the best model."
     )
     batch_tokens: int = Field(
-        1600, ge=16, description="Target tokens, padding included, of one global batch."
+        1600, ge=16, description="Target tokens per global batch, padding included."
     )
     accumulate: int = Field(
-        1, ge=1, description="Batches of one update; it is that of one batch as large as all."
+        1,
+        ge=1,
+        description="Batches per update. The update is that of one batch with all their tokens.",
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="Of the products in training; weights, logits, loss and MODEL are float32.",
+        description="Precision of matrix products in training. Weights, logits, loss and MODEL "
+        "stay float32.",
     )
-    buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes (by length).")
+    buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes, by length.")
     window: int = Field(
-        100_000, ge=1, description="Pairs shuffled and bucketed together (held in memory)."
+        100_000, ge=1, description="Pairs that are shuffled and bucketed together, in memory."
     )
     learning_rate: float = Field(
-        1e-3, gt=0, description="Step size of Adam; the largest one of a schedule."
+        1e-3, gt=0, description="Learning rate of Adam; the peak of a schedule."
     )
     schedule: Literal["constant", "inverse_sqrt", "linear", "cosine", "plateau"] = Field(
-        "constant", description="How the learning rate goes on after the warm-up."
+        "constant", description="Learning rate after the warm-up."
     )
     warmup_steps: int = Field(
         0, ge=0, description="Updates over which the learning rate rises linearly from 0."
@@ -201,43 +207,41 @@ class TrainingSettings(_Group):
     decay_steps: int = Field(
         0,
         ge=0,
-        description="Update at which linear and cosine end; 0 is the last one of all epochs, so "
-        "that a rerun with more epochs stretches the rest of the decay.",
+        description="Update at which linear and cosine end. 0 is the last update of the last "
+        "epoch; a rerun with more epochs then stretches the rest of the decay.",
     )
     final_learning_rate_ratio: float = Field(
-        0.0, ge=0, le=1, description="Where linear, cosine and plateau end, over learning_rate."
+        0.0, ge=0, le=1, description="Final rate of linear, cosine and plateau, over learning_rate."
     )
     plateau_factor: float = Field(
-        0.5, gt=0, lt=1, description="What plateau multiplies the learning rate with."
+        0.5, gt=0, lt=1, description="Factor by which plateau multiplies the learning rate."
     )
     plateau_patience: int = Field(
         2,
         ge=1,
-        description="Validations without a better one (training.metric), after the warm-up, before "
-        "plateau does so.",
+        description="Validations after the warm-up without a better one (training.metric) before "
+        "plateau lowers the rate.",
     )
     weight_decay: float = Field(
         0.0,
         ge=0,
-        description="Each update shrinks the weights by learning rate times this, biases not "
+        description="Each update shrinks all weights except biases by learning rate times this "
         "(Loshchilov and Hutter 2019).",
     )
     ema_decay: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Decay of the exponential moving average of the weights, which then is what "
-        "is validated and saved as MODEL; 0 is no average.",
+        description="Decay of the exponential moving average of the weights, which is then "
+        "validated and saved as MODEL. 0 is no average.",
     )
-    clip_norm: float = Field(
-        1.0, gt=0, description="The gradient's global norm is clipped to this."
-    )
+    clip_norm: float = Field(1.0, gt=0, description="Largest global norm of the gradient.")
     dropout: float = Field(
         0.2,
         ge=0,
         lt=1,
-        description="Rate on embeddings, encoder outputs and readout, but where one of the "
-        "settings below has another.",
+        description="Dropout rate on embeddings, encoder outputs and readout, unless a setting "
+        "below has a rate of its own.",
     )
     dropout_source_embedding: float | None = Field(
         None, ge=0, lt=1, description="Rate on source embeddings."
@@ -255,66 +259,66 @@ class TrainingSettings(_Group):
         0.0,
         ge=0,
         lt=1,
-        description="Rate on recurrent states, one mask a sentence (Gal and Ghahramani 2016).",
+        description="Rate on recurrent states, one mask per sentence (Gal and Ghahramani 2016).",
     )
     label_smoothing: float = Field(
         0.0,
         ge=0,
         lt=1,
         description="Share of the training target spread over the vocabulary (Szegedy et al. "
-        "2016); the reported losses stay plain cross-entropy.",
+        "2016). Reported losses stay plain cross-entropy.",
     )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of weights, batch order and dropout."
     )
     validate_every: int = Field(
-        0, ge=0, description="Steps between validations; 0 is once an epoch."
+        0, ge=0, description="Steps between validations; 0 is once per epoch."
     )
     metric: Metric = Field(
         "bleu",
-        description="By what validations are ranked: patience, the schedule plateau, MODEL and "
-        "keep_best follow it. BLEU and chrF are of greedy translations, loss is cross-entropy.",
+        description="Ranks the validations; patience, the schedule plateau, MODEL and keep_best "
+        "follow it. BLEU and chrF are of greedy translations, loss is cross-entropy.",
     )
     patience: int = Field(
         5,
         ge=1,
-        description="Validations without a better one (training.metric), after the warm-up, before "
+        description="Validations after the warm-up without a better one (training.metric) before "
         "training stops early.",
     )
     valid_sentences: int = Field(
-        2000, ge=1, description="At most so many validation sentences are scored."
+        2000, ge=1, description="Largest number of validation sentences that are scored."
     )
-    heatmaps: int = Field(3, ge=0, description="Validation sentences drawn at each validation.")
+    heatmaps: int = Field(
+        3, ge=0, description="Heatmaps per validation, always of the same sentences."
+    )
     report_every: int = Field(
-        50, ge=1, description="Steps between two lines of metrics.jsonl and of the display."
+        50, ge=1, description="Steps between two lines of metrics.jsonl and of the log."
     )
     checkpoints: int = Field(
         2,
         ge=1,
-        description="Checkpoints kept: the last one, and those before in case of damage.",
+        description="Checkpoints to keep: the last one, and earlier ones in case of damage.",
     )
     checkpoint_minutes: float = Field(
         10.0,
         ge=0,
-        description="Minutes between checkpoints amid training; 0 is at validations alone.",
+        description="Minutes between checkpoints; 0 writes them at validations only.",
     )
     stall_seconds: float = Field(
         600.0,
         ge=5,
-        description="A worker that does not answer for so long is replaced, and half a minute "
-        "later one that does, but makes no step.",
+        description="Seconds after which a worker that does not answer is replaced. One that "
+        "answers but makes no step is replaced 30 seconds later.",
     )
     on_nan: Literal["stop", "skip"] = Field(
         "stop",
-        description="Whether training stops at a batch whose loss or gradients are no finite "
-        "numbers, or leaves it out; either way its ids are reported.",
+        description="Stop at a batch whose loss or gradients are NaN or infinite, or skip it. Its "
+        "ids are reported.",
     )
-    keep_best: int = Field(
-        0, ge=0, description="So many models of the best validations are kept in RUN/best."
-    )
+    keep_best: int = Field(0, ge=0, description="Number of best models to keep in RUN/best.")
     average_best: bool = Field(
         True,
-        description="In the end the mean of these models is validated, and is MODEL if it is "
+        description="At the end, validate the mean of these models; it becomes MODEL if it is "
         "better (training.metric).",
     )
 
@@ -342,7 +346,9 @@ class TrainingSettings(_Group):
 class SearchSettings(_Group):
     """How the decoder searches. Validation while training is greedy, with the same limits."""
 
-    beam_size: int = Field(1, ge=1, le=_WIDEST, description="Hypotheses kept; 1 is greedy search.")
+    beam_size: int = Field(
+        1, ge=1, le=_WIDEST, description="Hypotheses per step; 1 is greedy search."
+    )
     length_penalty: float = Field(
         1.0, ge=0, le=10, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
     )
@@ -350,24 +356,23 @@ class SearchSettings(_Group):
         0.0,
         ge=0,
         le=100,
-        description="β of the penalty on source tokens that were not looked at (Wu et al. 2016, "
+        description="β of the penalty on source tokens without attention (Wu et al. 2016, "
         "equation 14); beam only, 0 is off.",
     )
     n_best: int = Field(
         1,
         ge=1,
         le=_WIDEST,
-        description="So many different translations of each sentence, best first; at most "
-        "beam_size.",
+        description="Different translations per sentence, best first; at most beam_size.",
     )
     min_length: int = Field(
         0,
         ge=0,
         le=_LONGEST,
-        description="A translation has at least so many tokens, its end not counted.",
+        description="Fewest tokens of a translation, end of sentence not counted.",
     )
     min_length_ratio: float = Field(
-        0.0, ge=0, le=100, description="A translation has at least ratio · source tokens tokens."
+        0.0, ge=0, le=100, description="Fewest tokens of a translation per source token."
     )
     no_repeat_ngram: int = Field(
         0,
@@ -379,77 +384,80 @@ class SearchSettings(_Group):
         0.0,
         ge=0,
         le=100,
-        description="Above 0, words are drawn at random, from logits divided by it; 0 is off.",
+        description="Draw words at random, from the logits divided by it; 0 is off.",
     )
     top_k: int = Field(
         0,
         ge=0,
         le=_LARGEST_VOCABULARY,
-        description="Draw among the so many likeliest words; 0 is all of them.",
+        description="Draw among this many likeliest words; 0 is all.",
     )
     top_p: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Draw among the likeliest words that have this probability together "
-        "(Holtzman et al. 2020); 1 is all of them.",
+        description="Draw among the fewest likeliest words with this total probability (Holtzman "
+        "et al. 2020); 1 is all.",
     )
     seed: int = Field(
         1,
         ge=0,
         le=LARGEST_SEED,
-        description="Seed of the words drawn; a sentence's do not depend on other sentences.",
+        description="Seed of the draws. Those of a sentence do not depend on other sentences.",
     )
     shortlist: int = Field(
         0,
         ge=0,
         le=DEPTH,
-        description="Each source token allows its so many likeliest translations, and no other "
-        "tokens are looked at: faster, not exact. 0 allows the whole vocabulary.",
+        description="Consider only this many likeliest translations per source token: faster, not "
+        "exact. 0 considers the whole vocabulary.",
     )
     shortlist_common: int = Field(
         2000,
         ge=1,
         le=_LARGEST_VOCABULARY,
-        description="The most frequent target tokens, always on the shortlist.",
+        description="Number of most frequent target tokens that are always on the shortlist.",
     )
     max_length_ratio: float = Field(
         2.0,
         gt=0,
         le=100,
-        description="A translation has at most ratio · source tokens + extra tokens.",
+        description="A translation has at most max_length_ratio · source tokens + "
+        "max_length_extra tokens.",
     )
     max_length_extra: int = Field(10, ge=1, le=_LONGEST, description="See max_length_ratio.")
     max_source_length: int = Field(
-        400, ge=1, le=_LONGEST, description="Most tokens that are translated at once; see too_long."
+        400,
+        ge=1,
+        le=_LONGEST,
+        description="Most source tokens that are translated at once; see too_long.",
     )
     too_long: Literal["split", "reject"] = Field(
         "split",
-        description="A source of more than max_source_length tokens is split at ends of "
-        "sentences and translated piece by piece, or rejected as too_long.",
+        description="Split a source of more than max_source_length tokens at ends of sentences "
+        "and translate the pieces, or reject it as too_long.",
     )
     max_split_length: int = Field(
         4000,
         ge=1,
         le=10_000_000,
-        description="A source of more tokens is rejected as too_long in any case.",
+        description="Most source tokens; a longer source is rejected as too_long.",
     )
     max_characters: int = Field(
         MOST_CHARACTERS,
         ge=1,
         le=_MOST_CHARACTERS,
-        description="A source of more characters is rejected as too_many_characters, before "
-        "anything else is done with it.",
+        description="Most source characters; a longer source is rejected as too_many_characters.",
     )
     replace_unknown: bool = Field(
         True,
-        description="The source word of the highest attention takes the place of an unknown "
-        "word (tokenizer word).",
+        description="Replace an unknown word by the source word of the highest attention "
+        "(tokenizer word).",
     )
     dictionary: str | None = Field(
         None,
-        description="File of source<TAB>target lines, whose translation of that source word is "
-        "taken instead.",
+        description="File of source<TAB>target lines; a translation of that source word in it is "
+        "preferred.",
     )
 
     def greedy(self, max_source_length: int) -> SearchSettings:
@@ -463,25 +471,24 @@ class SearchSettings(_Group):
 
 
 class ScoringSettings(_Group):
-    """How translations are scored, in training, by jobs/translate.py and jobs/evaluate.py."""
+    """How translations are scored, in training, by `nmt translate` and `nmt evaluate`."""
 
     tokenize: Tokenizer = Field(
         "auto",
-        description="How sacrebleu finds the words of BLEU. auto follows the target language: zh, "
-        "ja-mecab, ko-mecab (char where the extra 'languages' is not installed), char for Thai, "
-        "Lao, Khmer, Burmese and Tibetan, 13a elsewhere. TER counts the same words where blanks do "
-        "not separate them.",
+        description="Tokenizer of sacrebleu for BLEU. auto follows the target language: zh, "
+        "ja-mecab, ko-mecab (char without the extra 'languages'), char for Thai, Lao, Khmer, "
+        "Burmese and Tibetan, else 13a. TER counts the same words if blanks do not separate them.",
     )
 
 
 class DriftSettings(_Group):
-    """What is an alarm when a translation is compared with `--baseline`; null is never."""
+    """Limits beyond which a difference from `--baseline` is an alarm; null is no limit."""
 
     score: float | None = Field(
-        0.1, gt=0, description="The mean score is lower by more than so many nats a token."
+        0.1, gt=0, description="The mean score is lower by more than this (nats per token)."
     )
     length_ratio: float | None = Field(
-        0.05, gt=0, description="The length ratio differs by more than this share of it."
+        0.05, gt=0, description="The length ratio differs by more than this share."
     )
     unk: float | None = Field(
         0.01, gt=0, description="The share of unknown tokens is higher by more than this."
@@ -489,27 +496,27 @@ class DriftSettings(_Group):
     bytes: float | None = Field(
         0.01,
         gt=0,
-        description="The share of source tokens that are bytes, of characters that the vocabulary "
-        "lacks, is higher by more than this.",
+        description="The share of source tokens that spell a character in bytes is higher by more "
+        "than this.",
     )
     rejected: float | None = Field(
         0.01, gt=0, description="The share of rejected rows is higher by more than this."
     )
     attention_entropy: float | None = Field(
-        0.2, gt=0, description="The attention's entropy differs by more than so many nats."
+        0.2, gt=0, description="The entropy of the attention differs by more than this (nats)."
     )
     bleu: float | None = Field(
         1.0,
         gt=0,
-        description="BLEU is lower by more than so many points; on the same sentences "
-        "significantly, too (one-sided p < 0.05).",
+        description="BLEU is lower by more than this; on common sentences also significantly "
+        "(one-sided p < 0.05).",
     )
 
 
 class GateSettings(_Group):
-    """What is an alarm whatever the nights before were like (`jobs/translate.py`); null is never.
+    """Limits beyond which a translation is an alarm, with or without a baseline; null is no limit.
 
-    Good systems on text of their own kind stay far below: a few per cent of suspicious
+    A good model on text of its own kind stays far from them: a few per cent of suspicious
     translations, hardly one that is cut off or repeats itself, a mean score above -0.5.
     """
 
@@ -528,8 +535,8 @@ class GateSettings(_Group):
     score: float | None = Field(
         -1.0,
         le=0,
-        description="The mean score is below this (nats a token); -1 is a probability of one in "
-        "three a token.",
+        description="The mean score is below this (nats per token); -1 is a probability of one in "
+        "three.",
     )
 
 

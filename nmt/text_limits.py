@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import regex
 
-TOO_MANY_CHARACTERS, TOO_MANY_MARKS = "too_many_characters", "too_many_marks"  # reasons to reject
+from nmt.reject_reasons import RejectReason
+
 MOST_CHARACTERS = 50_000  # unless a setting says otherwise: twenty pages
 MOST_MARKS = 100  # in a row
 _SHOWN = 1000  # characters of a text of too many that are stored
@@ -24,18 +25,38 @@ _MARK = regex.compile(r"\p{M}")
 _MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
 
 
-def excess(text: bytes | str, most: int = MOST_CHARACTERS) -> str:
-    """The reason to reject a text, see above; empty if there is none.
+def excess(text: bytes | str, most: int = MOST_CHARACTERS) -> RejectReason | None:
+    """The reason to reject a text that exceeds a limit, see above; None for others.
 
     Args:
         text: as it was read. Of bytes only the number is looked at.
         most: characters that it may have.
     """
     if isinstance(text, bytes):
-        return TOO_MANY_CHARACTERS if len(text) > most_bytes(most) else ""
+        return RejectReason.TOO_MANY_CHARACTERS if len(text) > most_bytes(most) else None
     if len(text) > most:
-        return TOO_MANY_CHARACTERS
-    return TOO_MANY_MARKS if has_too_many_marks(text) else ""
+        return RejectReason.TOO_MANY_CHARACTERS
+    return RejectReason.TOO_MANY_MARKS if has_too_many_marks(text) else None
+
+
+def decode_text(raw: bytes | str, most: int) -> tuple[str, RejectReason | None]:
+    """A text as it was read, and the reason to reject it, if there is one.
+
+    Args:
+        raw: the text, or its bytes, which need not be UTF-8.
+        most: characters that it may have.
+
+    Returns:
+        The text; that of a rejected row as `shown` stores it.
+    """
+    reason = excess(raw, most)
+    if reason is None and isinstance(raw, bytes):
+        try:
+            raw = raw.decode("utf-8")
+            reason = excess(raw, most)
+        except UnicodeDecodeError:
+            reason = RejectReason.BROKEN_UTF8
+    return shown(raw, reason), reason
 
 
 def has_too_many_marks(text: str) -> bool:
@@ -52,16 +73,17 @@ def most_bytes(characters: int) -> int:
     return _BYTES * characters
 
 
-def shown(text: bytes | str, reason: str) -> str:
-    """A rejected text as it is stored: what is no UTF-8 in it as U+FFFD, and of one of
-    `TOO_MANY_CHARACTERS` only the first 1,000."""
-    if reason == TOO_MANY_CHARACTERS:
+def shown(text: bytes | str, reason: RejectReason | None) -> str:
+    """A rejected text as it is stored: bytes that are not UTF-8 as U+FFFD, and of a text of
+    too many characters only the first 1,000."""
+    long = reason == RejectReason.TOO_MANY_CHARACTERS
+    if long:
         text = text[: most_bytes(_SHOWN)] if isinstance(text, bytes) else text[:_SHOWN]
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return decoded[:_SHOWN] if reason == TOO_MANY_CHARACTERS else decoded
+    return decoded[:_SHOWN] if long else decoded
 
 
-def in_words(reason: str, text: str, most: int, setting: str) -> str:
+def in_words(reason: RejectReason, text: str, most: int, setting: str) -> str:
     """What is wrong with a text, for the end of an error message.
 
     Args:
@@ -70,6 +92,6 @@ def in_words(reason: str, text: str, most: int, setting: str) -> str:
         most: characters that it may have.
         setting: that says so.
     """
-    if reason == TOO_MANY_MARKS:
+    if reason == RejectReason.TOO_MANY_MARKS:
         return f"has more than {MOST_MARKS} combining marks in a row; remove them"
     return f"has {len(text):,} characters, more than {setting}={most}; split it or raise the limit"

@@ -48,9 +48,10 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Dataset":
 def demo_bundle(tiny_model: Any, demo_dataset: "Dataset") -> "Bundle":
     """A model with random weights for the demo dataset's vocabularies."""
     from nmt.bundle import Bundle
+    from nmt.records.model import ModelInfo
 
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
-    info = {"model_id": "random", "data": demo_dataset.settings}
+    info = ModelInfo(model_id="random", data=demo_dataset.settings)
     return Bundle(tiny_model(source.size, target.size), source, target, info)
 
 

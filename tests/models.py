@@ -55,3 +55,12 @@ def tiny_model() -> Any:
         return model
 
     return make
+
+
+def teacher_forced(model: Any, source: Any, target_inputs: Any, seed: Any = None) -> tuple:
+    """Logits of every target position, shape (batch, target, words), and attention weights."""
+    import tensorflow as tf
+
+    readouts, weights = model(source, target_inputs, seed)
+    logits = model.logits(tf.reshape(readouts, [-1, readouts.shape[-1]]))
+    return tf.reshape(logits, [*readouts.shape[:2], model.target_size]), weights

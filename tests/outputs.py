@@ -13,14 +13,16 @@ from nmt import bundle
 from nmt.cluster.tasks import Tasks
 from nmt.evaluation.sentences import read_table
 from nmt.inference.translator import Translator
+from nmt.records.output import DecodingCost
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.job import make_plan, translate_units
-from nmt.translation.cache.steps import Drawing, Plan, draw_rows, translate_missing
+from nmt.translation.cache.plan import Drawing, Plan
+from nmt.translation.cache.steps import draw_rows, translate_missing
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
-from nmt.translation.outcome import Verdict
+from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.worker import Work, load_translator, translate_unit
@@ -30,6 +32,7 @@ SEARCH = SearchSettings(
 )
 
 
+Cost = DecodingCost | None
 _translators: dict[Any, Translator] = {}
 
 
@@ -68,7 +71,7 @@ def translate(
     tasks: Tasks | None = None,
     interrupt: Callable[[int], None] = lambda number: None,
     **options: Any,
-) -> Verdict:
+) -> Outcome:
     """Do what jobs/translate.py does, here.
 
     Args:
@@ -97,17 +100,17 @@ def translate(
             translate_unit(unit, work, translator, out)
         return close(request, info, corpus, references, out, job, 1.0)
 
-    def pool(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    def pool(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Cost]]:
         translator = loaded(work)
         for number, item in enumerate(items):
             if isinstance(item, Drawing):
                 draw_rows(item.units, plan, translator)
-                yield number, {"sentences": 0, "target_tokens": 0}
+                yield number, None
             else:
                 yield number, translate_missing(item, plan, translator)
             interrupt(number)
 
-    plan, screen = make_plan(request.cache, work, info, job)
+    plan, row_filter = make_plan(request.cache, work, info, job)
     numbers = frozenset(unit.number for unit in waiting)
-    translate_units(plan, screen, corpus.units(), numbers, tasks or Tasks(None), pool)
+    translate_units(plan, row_filter, corpus.units(), numbers, tasks or Tasks(None), pool)
     return close(request, info, corpus, references, out, job, 1.0)

@@ -47,15 +47,15 @@ def refused(folder: Path) -> str:
 def test_a_loaded_model_is_the_saved_one(saved, demo_bundle) -> None:
     loaded = bundle.load(Location(saved[0]))
     for found, expected in zip(
-        loaded.model((SOURCE, TARGET)), demo_bundle.model((SOURCE, TARGET)), strict=True
+        loaded.model(SOURCE, TARGET), demo_bundle.model(SOURCE, TARGET), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
     assert loaded.model_id == saved[1]
     assert loaded.source_vocabulary.sha256 == demo_bundle.source_vocabulary.sha256
     assert loaded.target_vocabulary.sha256 == demo_bundle.target_vocabulary.sha256
-    assert loaded.info["validation"] == {"bleu": 12.5}
-    assert loaded.info["direction"] == {"source": "en", "target": "de"}
-    assert loaded.info["parameters"] == demo_bundle.model.count_params()
+    assert loaded.info.validation == {"bleu": 12.5}
+    assert loaded.info.direction.to_json() == {"source": "en", "target": "de"}
+    assert loaded.info.parameters == demo_bundle.model.count_params()
 
 
 def test_the_id_stands_for_the_contents(saved, demo_bundle, tiny_model, tmp_path) -> None:

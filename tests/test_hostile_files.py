@@ -201,7 +201,7 @@ def test_damaged_words_cost_the_page_their_attention_alone(
     (out / "_SUCCESS").unlink()
     (words,) = (out / "report/heatmaps").glob("words-*.json")
     words.write_text('[{"row": 0, "source": 5}]')
-    report = translate(saved_models[0], sound / "in.parquet", out, **OPTIONS).report
+    report = translate(saved_models[0], sound / "in.parquet", out, **OPTIONS).report.to_json()
     assert not any("attention" in sample for sample in report["samples"])
     assert f"{words}: damaged (source: " in capsys.readouterr().err
 
@@ -275,7 +275,7 @@ def test_columns_that_no_job_writes_are_one_line(copy: Path, what: str) -> None:
     (part,) = (copy / "out/translations").iterdir()
     table = pq.read_table(part)
     assert table.column_names[2] == "translation"
-    entry = Location(part).write_table(COLUMNS[what](table))
+    entry = Location(part).write_table(COLUMNS[what](table)).to_json()
     edit(
         copy / "out/manifest.json",
         lambda m: m["files"].update({f"translations/{part.name}": entry}),

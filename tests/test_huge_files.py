@@ -22,7 +22,7 @@ from nmt.training import validations
 from nmt.training.checkpoint import CheckpointStore
 from nmt.training.run_folder import _read_metrics
 from nmt.translation.cache.keys import keys_of
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.store import Cache
 from nmt.translation.output import Output
 from nmt.translation.verify.output import verify
 
@@ -133,9 +133,9 @@ def test_huge_lines_of_a_run_are_refused(tmp_path: Path, name: str, read) -> Non
 
 
 def test_a_huge_file_of_a_memory_is_set_aside(tmp_path: Path) -> None:
-    memory = Memory(Location(tmp_path), 1)
-    file = memory.add(0, "a", pa.table({"key": keys_of(["x"])}))
+    cache = Cache(Location(tmp_path), 1)
+    file = cache.add(0, "a", pa.table({"key": keys_of(["x"])}))
     grow(Path(file.path))
-    assert memory.keys(0).to_pylist() == []
-    assert [aside.name for aside in memory.damaged()] == [f"{file.name}.damaged"]
-    assert Path(memory.damaged()[0].path).stat().st_size == HUGE
+    assert cache.keys(0).to_pylist() == []
+    assert [aside.name for aside in cache.damaged()] == [f"{file.name}.damaged"]
+    assert Path(cache.damaged()[0].path).stat().st_size == HUGE

@@ -73,7 +73,9 @@ def test_a_lease_is_held_by_one_and_given_back(place) -> None:
 def killed(place: Location, seconds: float) -> None:
     """Leave what a killed job leaves: a lease that nobody renews."""
     now = time.time()
-    left = lease.Lease("gone", "process 1 on elsewhere", now, now + seconds)
+    left = lease.Lease(
+        owner="gone", holder="process 1 on elsewhere", heartbeat=now, expires=now + seconds
+    )
     (place / lease.NAME).write_json(left.__dict__)
 
 

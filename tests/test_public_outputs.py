@@ -10,10 +10,11 @@ from outputs import translate
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
+from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.storage.uri import without_home
-from nmt.translation.failure_report import told
+from nmt.translation.failure_report import report_failure
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 
@@ -70,7 +71,9 @@ def test_an_output_tells_nothing_of_who_made_it(saved_models, home: Path) -> Non
 
 def test_a_report_of_a_failure_tells_nothing_either(home: Path) -> None:
     request = TranslateRequest((), "in.txt", Location(home / "out"), search=SearchSettings())
-    with pytest.raises(UnusableInput), told(request, Output(request.output), {"settings": {}}):
+    job = JobRecord(settings=JobSettings(id_column=None, max_rejected=1.0))
+    report = report_failure(request, Output(request.output), job)
+    with pytest.raises(UnusableInput), report:
         raise UnusableInput(f"{home}/model: something is wrong")
     assert_public(home / "out/report", home)
 

@@ -22,6 +22,8 @@ from nmt.evaluation.normalization import forms_in
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
+from nmt.records.output import JobRecord, JobSettings
+from nmt.records.report import RowAttention
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location, hash_json
@@ -30,7 +32,7 @@ from nmt.training.checkpoint import CheckpointStore
 from nmt.training.state import TrainingState
 from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.decode_statistics import throughput
-from nmt.translation.outcome import Verdict
+from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.quarantine import Attempts
 from nmt.translation.report import summary
@@ -42,6 +44,7 @@ TEXTS = [
     *("", "{", "nonsense", "[]", "5", "null", '"x"', "NaN", "1e999", f'{{"a": {DIGITS}}}'),
     *("[" * 100_000, '{"a":' * 100_000, "[" * 400 + "]" * 400, '{"a": "\\ud800"}', "\udcff"),
 ]
+OTHER_JOB = JobRecord(model_id="other", settings=JobSettings(id_column=None, max_rejected=1.0))
 VALUES = [None, DIGITS, -1, 10**18, 1e308, [[]], {"x": {}}]
 
 
@@ -75,36 +78,33 @@ def read_output(folder: Path) -> None:
 
 
 def read_record(folder: Path) -> None:
-    found = list(Output(Location(folder)).records().values())
-    summary.rates(summary.total_counts(found), found)
-    summary.alignment(found)
-    throughput(found, [])
-    worst(suspect for record in found for suspect in record.get("suspicious", []))
+    units = Output(Location(folder)).records()
+    summary.rates(summary.total_counts(units), units)
+    summary.alignment(units)
+    throughput(units, [])
+    worst(suspect.to_json() for record in units for suspect in record.suspicious)
     verify(Location(folder))
 
 
 def read_job(folder: Path) -> None:
-    Output(Location(folder)).check({"model_id": "other"}, overwrite=True)
+    Output(Location(folder)).check(OTHER_JOB, overwrite=True)
     verify(Location(folder))
 
 
 def read_report(folder: Path) -> None:
     output, earlier = read_baseline(Location(folder), Location("/elsewhere"))
-    for name in ("rates", "throughput"):
-        _beside(earlier.get(name, {}), earlier.get(name, {}))
-    told = evaluation._told(output)
-    assert evaluation._samples([], told) == []
-    assert evaluation._forms(output, told)
-    assert {**told.get("model", {}), "id": "x"}["id"] == "x"
-    own = records.read(Location(folder / "report/report.json"), records.OwnReport)
-    assert Verdict(0, "", own).summary()
-    Verdict(0, "", own).headline()
+    assert _beside(earlier.rates, earlier.rates).keys() == earlier.rates.keys()
+    report = evaluation._job_report(output)
+    assert evaluation._samples([], report) == []
+    assert evaluation._forms(output, report)
+    assert Outcome(0, "", earlier).summary()
+    Outcome(0, "", earlier).headline()
 
 
 def read_attention(folder: Path) -> None:
     Output(Location(folder)).attention()  # leaves a damaged one out
     for file in Location(folder / "report/heatmaps").files(".json"):
-        records.read_list(file, records.Attention, 1 << 24)
+        records.read_list(file, RowAttention, 1 << 24)
 
 
 def read_attempts(folder: Path) -> None:
@@ -132,8 +132,8 @@ WHAT = depends_on("m", SearchSettings(), None, False)
 def read_generation(folder: Path) -> None:
     assert open_generation(Location(folder), WHAT).partitions <= 65_536
     for generation in generations(Location(folder)):
-        assert generation.description["model_id"][:12]
-        assert generation.description["search"]["beam_size"] >= 0
+        assert generation.description.model_id[:12]
+        assert generation.description.search.beam_size >= 0
 
 
 @pytest.fixture(scope="module")

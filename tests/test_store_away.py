@@ -12,6 +12,7 @@ import pytest
 from s3 import S3Server
 
 from nmt.errors import JobFailed, StoreAway, UnusableInput
+from nmt.records import TableEntry
 from nmt.shards.batches import Batch, Shape, epoch_batches
 from nmt.shards.row_groups import row_groups
 from nmt.storage import lease
@@ -49,7 +50,7 @@ def test_what_the_user_can_mend_is_not(monkeypatch) -> None:
 
 def batches(file: Location) -> Iterator[Batch]:
     """An epoch of the pairs in a file of many row groups, of which each is a window."""
-    groups = row_groups(file, {"bytes": file.info().size, "sha256": file.sha256(), "rows": 200})
+    groups = row_groups(file, TableEntry(bytes=file.info().size, sha256=file.sha256(), rows=200))
     dataset = SimpleNamespace(row_groups=lambda split: groups)
     return epoch_batches(dataset, [Shape(10, 4)], seed=1, epoch=0, window=1)
 

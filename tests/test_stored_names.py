@@ -23,6 +23,7 @@ from nmt.errors import AllDamaged, UnusableInput
 from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
+from nmt.records.cache import CachedSearch, GenerationKey
 from nmt.settings import DataSettings, SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.compare_and_swap import exchange_at
@@ -39,6 +40,8 @@ HOSTILE = [
     *("/etc/passwd", "../secret", "a/../../secret", "", ".", "a//b", "a/", "..", "a\0b", "a\nb"),
     *("a\\..\\b", None, 5, ["x"], "\udcff"),
 ]
+
+GENERATION = GenerationKey(model_id="x", search=CachedSearch(beam_size=1))
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=repr)
@@ -461,7 +464,7 @@ def test_an_overwritten_output_takes_nothing_along_through_a_link(
 
 def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
     cache = Location(tmp_path)
-    own = open_generation(cache, {"model_id": "x", "search": {"beam_size": 1}})
+    own = open_generation(cache, GENERATION)
     description = (own.location / "generation.json").read_text()
     for name in ("theirs", "0" * 32):
         (cache / name / "generation.json").write_text(description)
@@ -481,7 +484,7 @@ def test_a_memory_with_other_translations_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_memory_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
     """A file is named by its keys; under another name it holds other sentences' translations."""
-    cache = open_generation(Location(tmp_path), {"model_id": "x", "search": {"beam_size": 1}})
+    cache = open_generation(Location(tmp_path), GENERATION)
     keys = keys_of(["one", "two"])
     file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
     assert cache.keys(3).to_pylist() == keys.to_pylist()

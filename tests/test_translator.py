@@ -10,6 +10,8 @@ from nmt import bundle
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
+from nmt.records.model import ModelInfo
+from nmt.reject_reasons import RejectReason
 from nmt.report import fonts
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -92,7 +94,7 @@ def test_attention_is_between_the_tokens_that_are_shown(translator, texts) -> No
 def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) -> None:
     result = translator.translate([texts[0]])[0]
     ids = demo_bundle.source_vocabulary.encode_ids([translator.clean(texts[0])])[0]
-    found = translator._searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
+    found = translator.decoder.searcher(SEARCH).search(np.array([[*ids, 3]], np.int32))
     assert result.score == pytest.approx(
         float(found.log_probability[0]) / int(found.length[0]), abs=SCORE
     )
@@ -102,8 +104,8 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
 
 def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:
     small = Translator(demo_bundle, SearchSettings(max_source_length=5, too_long="reject"))
-    assert small.screen.too_long(texts[0])
-    assert not small.screen.too_long("A")
+    assert small.row_filter.judge(texts[0])[1] == RejectReason.TOO_LONG
+    assert small.row_filter.judge("A")[1] is None
     with pytest.raises(UnusableInput, match=r"^sentence 1 has \d+ tokens") as caught:
         small.translate(["A", texts[0]])
     assert "max_source_length=5" in str(caught.value)
@@ -241,7 +243,7 @@ def test_the_contracts_python_example(demo_bundle, tmp_path, texts) -> None:
         demo_bundle.model,
         demo_bundle.source_vocabulary,
         demo_bundle.target_vocabulary,
-        {"data": demo_bundle.info["data"]},
+        {"data": demo_bundle.info.data},
         Location(folder),
     )
     translator = nmt.load_model(str(folder))
@@ -301,7 +303,7 @@ def test_the_score_of_a_translation_is_that_of_the_search(tiny_model) -> None:
     bias[EOS] += 3.0
     bias[UNK] -= 9.0
     model.output_bias.assign(bias)
-    translator = Translator(Bundle(model, source, target, {"model_id": "words"}))
+    translator = Translator(Bundle(model, source, target, ModelInfo(model_id="words")))
     texts = ["the dog", "", "a cat sees the dog", "cat", "sees", "the the the"]
     lengths = set()
     for options in ({}, {"beam_size": 3}):
@@ -327,7 +329,7 @@ def test_the_score_of_a_translation_is_that_of_the_search(tiny_model) -> None:
 
 def save(folder, model, demo_bundle, **data):
     vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
-    description = {"data": {**demo_bundle.info["data"], **data}}
+    description = {"data": {**demo_bundle.info.data, **data}}
     bundle.save(model, *vocabularies, description, Location(folder))
     return folder
 
@@ -337,7 +339,7 @@ def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_p
     a = save(tmp_path / "a", demo_bundle.model, demo_bundle)
     b = save(tmp_path / "b", tiny_model(*sizes, seed=8, decoder_units=10), demo_bundle)
     one, other, both, twice = (nmt.load_model(names, SEARCH) for names in (a, [b], [a, b], [a, a]))
-    assert one.model_id == bundle.describe(Location(a))["model_id"]
+    assert one.model_id == bundle.describe(Location(a)).model_id
     assert len({one.model_id, other.model_id, both.model_id, twice.model_id}) == 4
     alone = one.translate(texts)
     assert_same(twice.translate(texts), alone)
@@ -346,11 +348,9 @@ def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_p
     for row in (0, 4):
         assert_same(both.translate([texts[row]]), [found[row]])
     info = bundle.check_all([Location(a), Location(b)])
-    assert info["model_id"] == both.model_id
-    assert info["architecture"]["decoder_units"] == "20 | 10"
-    assert info["parameters"] == sum(
-        bundle.describe(Location(name))["parameters"] for name in (a, b)
-    )
+    assert info.model_id == both.model_id
+    assert info.architecture["decoder_units"] == "20 | 10"
+    assert info.parameters == sum(bundle.describe(Location(name)).parameters for name in (a, b))
     each = [model.score(texts[:1], ["Der"])[0].log_probabilities for model in (one, other)]
     expected = np.log(np.mean(np.exp(each), 0))
     score = both.score(texts[:1], ["Der"])[0]

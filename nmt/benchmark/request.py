@@ -12,6 +12,8 @@ from nmt.cluster.connection import Address
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.options import FromSettings, Option
+from nmt.records.model import ModelRecord
+from nmt.records.run import RunConfig
 from nmt.settings import ModelSettings, Settings, check_search, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
@@ -98,11 +100,11 @@ def measured_settings(
     training, origin = ({}, f"preset {preset}") if preset else _trained_with(model, info)
     base = {"training": training}
     settings = resolve(base=base, preset=preset, config=config, assignments=assignments)
-    architecture = ModelSettings.model_validate(info["architecture"])
+    architecture = ModelSettings.model_validate(info.architecture)
     return settings.model_copy(update={"model": architecture}), origin
 
 
-def _trained_with(model: Location, info: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _trained_with(model: Location, info: ModelRecord) -> tuple[dict[str, Any], str]:
     """The settings of a MODEL's training from its RUN, where it still lies in that, and from
     which file; {} where it does not."""
     for run in (model.parent, model.parent.parent):  # RUN/model, RUN/best/step-…
@@ -110,11 +112,11 @@ def _trained_with(model: Location, info: dict[str, Any]) -> tuple[dict[str, Any]
         if not file.is_file():
             continue
         try:
-            content = records.check(read_yaml(file), records.RunConfig, file)
+            content = records.check(read_yaml(file), RunConfig, file)
         except UnusableInput:
             continue  # another program's
-        if content["dataset"]["hash"] == info.get("dataset_hash"):
-            return content["settings"].get("training", {}), str(file)
+        if content.dataset.hash == info.dataset_hash:
+            return content.settings.get("training", {}), str(file)
     return {}, "the defaults (no config.yaml of its RUN lies beside the model)"
 
 

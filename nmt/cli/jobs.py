@@ -44,12 +44,12 @@ def prepare(request: PrepareRequest) -> None:
     dataset = prepare(request)
     info = dataset.info
     for split in ("train", "valid", "test", "rejected"):
-        detail = ", ".join(f"{name} {count:,}" for name, count in info["drops"].items())
+        detail = ", ".join(f"{name} {count:,}" for name, count in info.drops.items())
         shown = f"  ({detail})" if split == "rejected" and detail else ""
-        echo(f"{split:<9}{info['counts'][split]:>12,} pairs{shown}")
+        echo(f"{split:<9}{info.counts[split]:>12,} pairs{shown}")
     for side in ("source", "target"):
-        entry = info["tokenizer"][side]
-        echo(f"{side:<9}{entry['size']:>12,} entries  {info['languages'][side]}  {entry['file']}")
+        entry = getattr(info.tokenizer, side)
+        echo(f"{side:<9}{entry.size:>12,} entries  {info.languages[side]}  {entry.file}")
     echo(f"DATASET {dataset.location}")
 
 
@@ -208,8 +208,8 @@ def _described(generation: Generation) -> list[str]:
         f"{last_use:%Y-%m-%d %H:%M}",
         f"{generation.files} files",
         size(generation.bytes),
-        f"model {generation.description['model_id'][:12]}",
-        f"beam {generation.description['search']['beam_size']}",
+        f"model {generation.description.model_id[:12]}",
+        f"beam {generation.description.search.beam_size}",
     ]
 
 

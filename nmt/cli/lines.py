@@ -100,12 +100,12 @@ def _translated(
     translator: Translator, lines: Sequence[bytes], first: int
 ) -> Iterable[Translation]:
     """A translation per line; an empty one, and a line on standard error, where there is none."""
-    screened = translator.screen(lines)
-    for place, reason in screened.reasons.items():
+    filtered = translator.row_filter(lines)
+    for place, reason in filtered.reasons.items():
         log.warning(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
     translations = [EMPTY] * len(lines)
-    for place, translation in zip(screened.kept, translator.translate(screened.texts), strict=True):
-        translations[place] = translation
+    for place, translation in translator.decoder.decode(filtered.sources):
+        translations[filtered.kept[place]] = translation
     return translations
 
 

@@ -33,7 +33,7 @@ _RAY_ENVIRONMENT = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 # TensorFlow frees and takes tens of megabytes at every step. glibc would give them back to the
-# kernel each time and fetch them again page by page; see docs/performance.md.
+# kernel each time and fetch them again page by page; see docs/results/profile.md.
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",

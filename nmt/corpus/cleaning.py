@@ -34,7 +34,7 @@ from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
 
-from nmt.segmentation import CHARACTER, character_words, count_words, word_spans
+from nmt.segmentation import CHARACTER, character_words, word_spans
 from nmt.settings import DataSettings
 from nmt.text_limits import has_too_many_marks
 
@@ -99,8 +99,6 @@ def stored_words(text: str, settings: DataSettings) -> list[int]:
         For each word of ``clean(text, settings)`` the index of its word in `text`, both as
         `nmt.segmentation` counts them. Of a word made of several it is the first.
     """
-    if clean(text, settings) == text:
-        return list(range(count_words(text)))
     origins = list(range(len(text)))
     cleaned = _Cleaning(text, settings, origins).text
     owners = character_words(text)

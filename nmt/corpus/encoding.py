@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
 from nmt.errors import UnusableInput
+from nmt.records.dataset import NamedTable
+from nmt.reject_reasons import RejectReason
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
 
@@ -23,7 +26,7 @@ _Item = TypeVar("_Item")
 class Encoded(NamedTuple):
     """What `encode_unit` wrote and counted; files by split, and lengths of training pairs."""
 
-    files: dict[str, dict[str, Any]]
+    files: dict[str, NamedTable]
     drops: dict[str, int]
     lengths: dict[tuple[int, int], int]
 
@@ -74,10 +77,8 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
         ids = vocabulary.encode_ids(table[side].to_pylist())
         table = table.append_column(f"{side}_ids", _lists(ids))
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
-    reasons = np.full(table.num_rows, "", dtype=object)
-    for side, length in zip(("source", "target"), lengths, strict=True):
-        reasons[(reasons == "") & (length == 0)] = f"empty_{side}"
-        reasons[(reasons == "") & (length > settings.max_length)] = "too_long"
+    reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)
+    kept = np.array([reason is None for reason in reasons], bool)
     rejected = read_table(plan.staging / unit.name("rejected"))
     late = _late(plan, unit, table, reasons)
     files = {}
@@ -87,12 +88,12 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     schema = pairs_schema(plan.demo)
     splits = np.asarray(table["split"].to_pylist(), dtype=object)
     for split in SPLITS:
-        chosen = (splits == split) & (reasons == "")
+        chosen = (splits == split) & kept
         if chosen.any():
             rows = table.filter(pa.array(chosen)).select(schema.names).cast(schema)
             part = rows.combine_chunks()
             files[split] = write_part(plan.output, _part(split, unit.part), part)
-    train = (splits == "train") & (reasons == "")
+    train = (splits == "train") & kept
     pairs = zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True)
     drops = Counter(late["reason"].to_pylist())
     return Encoded(files, dict(drops), dict(Counter(pairs)))
@@ -102,14 +103,16 @@ def _part(folder: str, number: int) -> str:
     return f"{folder}/part-{number:05d}.parquet"
 
 
-def _late(plan: Plan, unit: Unit, table: pa.Table, reasons: np.ndarray) -> pa.Table:
-    """The pairs of a unit that turned out unusable once they were cut into tokens."""
-    late = np.flatnonzero(reasons != "")
+def _late(
+    plan: Plan, unit: Unit, table: pa.Table, reasons: Sequence[RejectReason | None]
+) -> pa.Table:
+    """The pairs of a unit that are rejected by their numbers of tokens."""
+    late = [i for i, reason in enumerate(reasons) if reason]
     rows = []
-    if len(late):
+    if late:
         lines = {row.id: row.line for row in unit_rows(plan, unit)}
-        for row, reason in zip(table.take(late).to_pylist(), reasons[late], strict=True):
-            rows.append((row["id"], lines[row["id"]], reason, row["source"], row["target"]))
+        for i, row in zip(late, table.take(late).to_pylist(), strict=True):
+            rows.append((row["id"], lines[row["id"]], reasons[i], row["source"], row["target"]))
     return Columns(REJECTED, rows).table()
 
 

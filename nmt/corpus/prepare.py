@@ -27,8 +27,9 @@ from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_se
 from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
 from nmt.errors import UnusableInput
+from nmt.records.dataset import DatasetRecord, Preparation
 from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
-from nmt.storage.location import Location, hash_json
+from nmt.storage.location import Location
 from nmt.vocabulary import vocabulary_class
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
@@ -56,8 +57,8 @@ def prepare(request: PrepareRequest) -> Dataset:
     """
     settings = resolve_settings(request)
     inputs = open_inputs(request)
-    asked = describe(request, settings, inputs)
-    if _already_done(request.output, asked):
+    preparation = describe(request, settings, inputs)
+    if _already_done(request.output, preparation):
         say(f"{request.output}: already prepared with these settings, nothing to do")
         return Dataset.open(request.output)
     inspected = {role: [reader.inspect() for reader in readers] for role, readers in inputs.items()}
@@ -66,18 +67,16 @@ def prepare(request: PrepareRequest) -> Dataset:
         connect(request.address)
     plan = Plan(request.output, settings, demo=request.demo is not None)
     new = not request.output.exists()
-    _claim(plan, asked)
+    _claim(plan, preparation)
     try:
-        info = _make(plan, request, inputs, inspected, distributed)
+        dataset = _make(plan, request, preparation, inputs, inspected, distributed)
     except UnusableInput:
         _clear(request.output)
         if new:
             request.output.delete_own(_NOTHING)
         raise
     plan.staging.delete_own(_STAGED)
-    (request.output / INFO_NAME).write_json(
-        {**info, "request": asked, "fingerprint": hash_json(asked)}
-    )
+    (request.output / INFO_NAME).write_json(dataset)
     (request.output / MARKER_NAME).delete()
     return Dataset.open(request.output)
 
@@ -85,10 +84,11 @@ def prepare(request: PrepareRequest) -> Dataset:
 def _make(
     plan: Plan,
     request: PrepareRequest,
+    preparation: Preparation,
     inputs: dict[str, list[PairReader]],
     inspected: dict[str, list[Inspection]],
     distributed: bool,
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Run the stages; returns the content of dataset.json."""
     settings = plan.settings
     files = number_inputs(inputs, inspected)
@@ -110,11 +110,11 @@ def _make(
     learn = functools.partial(learn_vocabulary, plan, training, train_rows)
     run(learn, sides, "learn the vocabulary" if len(sides) == 1 else "learn the vocabularies")
     encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
-    info = record(plan, request, files, cleaned, encoded)
-    _require_training(info["counts"], info["drops"])
-    if not info["counts"]["valid"]:
+    dataset = record(plan, request, preparation, files, cleaned, encoded)
+    _require_training(dataset.counts, dataset.drops)
+    if not dataset.counts["valid"]:
         say("warning: valid/ is empty, but training needs it; give a larger --valid-fraction")
-    return info
+    return dataset
 
 
 def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
@@ -183,7 +183,7 @@ def _demo_units(plan: Plan, count: int) -> list[Unit]:
     ]
 
 
-def _already_done(output: Location, asked: dict[str, Any]) -> bool:
+def _already_done(output: Location, preparation: Preparation) -> bool:
     """Whether this dataset is finished; raises where the output is in use for something else."""
     info = output.info()
     if info.type == pafs.FileType.NotFound:
@@ -194,15 +194,15 @@ def _already_done(output: Location, asked: dict[str, Any]) -> bool:
     finished = stored is not None
     marker = output / MARKER_NAME
     if stored is not None:
-        before = stored["request"]
+        before = stored.request
     elif marker.is_file():
-        before = records.read(marker, records.Preparation)
+        before = records.read(marker, Preparation)
     else:
         selector = pafs.FileSelector(output.path)
         if output.filesystem.get_file_info(selector):
             raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
         return False
-    differences = changed(before, asked)
+    differences = changed(before.to_json(), preparation.to_json())
     if differences:
         state = "holds a dataset" if finished else "holds an unfinished dataset"
         raise UnusableInput(
@@ -214,12 +214,12 @@ def _already_done(output: Location, asked: dict[str, Any]) -> bool:
     return finished
 
 
-def _claim(plan: Plan, asked: dict[str, Any]) -> None:
+def _claim(plan: Plan, preparation: Preparation) -> None:
     """Mark the output as ours and remove what an interrupted run left of it."""
     if (plan.output / MARKER_NAME).exists():
         say(f"{plan.output}: an earlier preparation was interrupted; it is done again")
         _clear(plan.output)
-    (plan.output / MARKER_NAME).write_json(asked)
+    (plan.output / MARKER_NAME).write_json(preparation)
 
 
 def _clear(output: Location) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
@@ -57,7 +59,7 @@ class PairReader(ABC):
     def rows(self) -> Iterator[RawRow]:
         """The pairs in order, in flat memory; lines are counted from 1."""
 
-    def identify(self) -> list[dict[str, Any]]:
+    def identify(self) -> list[dict[str, JsonValue]]:
         """Name, size and SHA-256 of each file, for the dataset's record."""
         for location in self.locations:
             detect(location, self.accepted)

@@ -6,7 +6,7 @@ import platform
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nmt.console import say
 from nmt.corpus.cleaning import RULES
@@ -16,8 +16,17 @@ from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Cleaned, Plan
 from nmt.languages import contradiction, language_of
+from nmt.records.dataset import (
+    DatasetRecord,
+    NumberedInput,
+    Preparation,
+    SplitFiles,
+    Tokenizer,
+    VocabularyFile,
+)
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
+from nmt.storage.location import hash_json
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 
@@ -27,83 +36,91 @@ _OCCURRENCES = 5  # of an entry of the vocabulary, on average, from which it can
 
 def number_inputs(
     inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
-) -> list[dict[str, Any]]:
+) -> list[NumberedInput]:
     """For each input its first id, so that an id leads back to a line."""
     files, first = [], 0
     for role in SPLITS:
-        for reader, found in zip(inputs[role], inspected[role], strict=True):
+        for reader, inspection in zip(inputs[role], inspected[role], strict=True):
             names = [location.name for location in reader.locations]
-            files.append({"role": role, "names": names, "rows": found.rows, "first_id": first})
-            first += found.rows
+            rows = inspection.rows
+            files.append(NumberedInput(role=role, names=names, rows=rows, first_id=first))
+            first += rows
     return files
 
 
 def record(
     plan: Plan,
     request: PrepareRequest,
-    inputs: list[dict[str, Any]],
+    preparation: Preparation,
+    inputs: list[NumberedInput],
     cleaned: list[Cleaned],
     encoded: list[Encoded],
-) -> dict[str, Any]:
+) -> DatasetRecord:
     """Bring together what the stages wrote and counted."""
     settings = plan.settings
     files = {
-        split: [item.files[split] for item in encoded if split in item.files]
+        split: [unit.files[split] for unit in encoded if split in unit.files]
         for split in (*SPLITS, "rejected")
     }
-    tokenizer: dict[str, Any] = {
-        "kind": settings.tokenizer,
-        "joint": settings.joint_vocabulary,
-    }
-    kind = vocabulary_class(settings.tokenizer)
-    for side in ("source", "target"):
-        data = (plan.output / kind.file_name(side)).read_bytes()
-        vocabulary = kind(data)  # type: ignore[call-arg]
-        tokenizer[side] = {
-            "file": kind.file_name(side),
-            "bytes": len(data),
-            "sha256": vocabulary.sha256,
-            "size": vocabulary.size,
-        }
-    lengths: dict[tuple[int, int], int] = total(item.lengths for item in encoded)
+    tokenizer = Tokenizer(
+        kind=settings.tokenizer,
+        joint=settings.joint_vocabulary,
+        source=_vocabulary_file(plan, "source"),
+        target=_vocabulary_file(plan, "target"),
+    )
+    lengths: dict[tuple[int, int], int] = total(unit.lengths for unit in encoded)
     _warn_of_rare_entries(tokenizer, lengths)
-    return {
-        "format_version": FORMAT_VERSION,
-        "languages": {side: _language(settings, side, cleaned) for side in ("source", "target")},
-        "tokenizer": tokenizer,
-        "counts": {
-            "input": request.demo or sum(item["rows"] for item in inputs),
-            **{split: sum(entry["rows"] for entry in files[split]) for split in files},
+    return DatasetRecord(
+        format_version=FORMAT_VERSION,
+        languages={side: _language(settings, side, cleaned) for side in ("source", "target")},
+        tokenizer=tokenizer,
+        counts={
+            "input": request.demo or sum(file.rows for file in inputs),
+            **{split: sum(entry.rows for entry in files[split]) for split in files},
         },
-        "drops": total([item.drops for item in cleaned] + [item.drops for item in encoded]),
-        "cleaning": dict.fromkeys(RULES, 0) | total(item.rules for item in cleaned),
-        "split_rule": _split_rule(settings, request),
-        "seed": settings.seed,
-        "alignment": plan.demo,
-        "inputs": inputs,
-        "files": files,
-        "lengths": {
+        drops=total([unit.drops for unit in cleaned] + [unit.drops for unit in encoded]),
+        cleaning=dict.fromkeys(RULES, 0) | total(unit.rules for unit in cleaned),
+        split_rule=_split_rule(settings, request),
+        seed=settings.seed,
+        alignment=plan.demo,
+        inputs=inputs,
+        files=SplitFiles(**files),
+        lengths={
             f"{source} {target}": lengths[source, target] for source, target in sorted(lengths)
         },
-        "versions": {
+        versions={
             "nmt": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in ("pyarrow", "sentencepiece")},
         },
-    }
+        request=preparation,
+        fingerprint=hash_json(preparation.to_json()),
+    )
 
 
-def _warn_of_rare_entries(
-    tokenizer: Mapping[str, Any], lengths: Mapping[tuple[int, int], int]
-) -> None:
+def _vocabulary_file(plan: Plan, side: str) -> VocabularyFile:
+    kind = vocabulary_class(plan.settings.tokenizer)
+    data = (plan.output / kind.file_name(side)).read_bytes()
+    vocabulary = kind(data)  # type: ignore[call-arg]
+    return VocabularyFile(
+        file=kind.file_name(side),
+        bytes=len(data),
+        sha256=vocabulary.sha256,
+        size=vocabulary.size,
+    )
+
+
+def _warn_of_rare_entries(tokenizer: Tokenizer, lengths: Mapping[tuple[int, int], int]) -> None:
     """Say where most entries of a vocabulary are too rare to be learnt."""
-    for place, side in enumerate(("source", "target")):
-        sides = (0, 1) if tokenizer["joint"] else (place,)
+    for place, (side, file) in enumerate(
+        (("source", tokenizer.source), ("target", tokenizer.target))
+    ):
+        sides = (0, 1) if tokenizer.joint else (place,)
         tokens = sum(pair[one] * count for pair, count in lengths.items() for one in sides)
-        if tokens < _OCCURRENCES * (entries := tokenizer[side]["size"]):
+        if tokens < _OCCURRENCES * file.size:
             say(
-                f"warning: the {side} vocabulary has {entries:,} entries for {tokens:,} tokens of "
-                "training text, so most are too rare to be learnt; give a smaller --vocab-size, "
+                f"warning: the {side} vocabulary has {file.size:,} entries for {tokens:,} tokens "
+                "of training text, so most are too rare to be learnt; give a smaller --vocab-size, "
                 "or more text"
             )
 

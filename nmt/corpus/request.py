@@ -7,12 +7,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from pydantic import JsonValue
+
 from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import LineAligned, PairReader, open_pairs
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.options import FromSettings, Option
+from nmt.records.dataset import Preparation
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
@@ -137,15 +140,15 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
 
 def describe(
     request: PrepareRequest, settings: DataSettings, inputs: dict[str, list[PairReader]]
-) -> dict[str, Any]:
-    """The request as stored: equal requests on equal files have equal descriptions."""
-    files = {
+) -> Preparation:
+    """The request as stored: equal requests on equal files have equal records."""
+    files: dict[str, JsonValue] = {
         role: {f"{number}": file for number, file in enumerate(found)}
         for role, readers in inputs.items()
         if (found := [entry for reader in readers for entry in reader.identify()])
     }
     demo = {"demo": request.demo} if request.demo else {}
-    return {"settings": settings.model_dump(mode="json"), "inputs": {**files, **demo}}
+    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo})
 
 
 def _check_symbols(settings: DataSettings) -> None:

@@ -15,21 +15,19 @@ A unit is some 100,000 pairs. Staged files lie under OUTPUT/_staging until the e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nmt.corpus.cleaning import clean_counting
-from nmt.corpus.splitting import source_key, split_keys, split_of
+from nmt.corpus.pair_filter import PairFilter
+from nmt.corpus.splitting import split_keys, split_of
 from nmt.languages import count_scripts
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
 from nmt.storage.location import Location
-from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, shown
-from nmt.vocabulary import Vocabulary, vocabulary_class
 
 STAGING = "_staging"
 
@@ -142,48 +140,34 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         unit: the pairs.
     """
     settings = plan.settings
-    vocabulary = vocabulary_class(settings.tokenizer)
-    standardise = _standardiser(vocabulary)
     words = settings.tokenizer == "word"
     forbidden: frozenset[bytes] = frozenset()
-    for given in leaks:
-        forbidden |= split_keys((plan.staging / given.name("keys")).read_bytes())
+    for held_out in leaks:
+        forbidden |= split_keys((plan.staging / held_out.name("keys")).read_bytes())
+    judge = PairFilter(settings, forbidden)
     kept, rejected = Columns(_CLEAN), Columns(REJECTED)
     rules: Counter[str] = Counter()
     frequencies: dict[str, Counter[str]] = {"source": Counter(), "target": Counter()}
     keys = []
     for row in unit_rows(plan, unit):
-        source, target, reason = _decoded(row, settings.max_characters)
-        clean_source, source_rules = clean_counting(source, settings)
-        clean_target, target_rules = clean_counting(target, settings)
-        rules.update(source_rules)
-        rules.update(target_rules)
-        # The sentence as the model sees it: other writings of it must not leak either.
-        seen_source, seen_target = standardise(clean_source), standardise(clean_target)
-        key = source_key(seen_source, settings.seed)
-        if unit.role != "train" and seen_source:
+        source, target, key, reason = judge(row.source, row.target)
+        rules.update(source.rules)
+        rules.update(target.rules)
+        if unit.role != "train" and source.standard:
             keys.append(key)
-        if not reason:
-            marks = has_too_many_marks(clean_source) or has_too_many_marks(clean_target)
-            reason = TOO_MANY_MARKS if marks else _reason(settings, seen_source, seen_target)
-        if not reason and key in forbidden:
-            reason = "leak"
-        if not reason and words:
-            longest = max(len(seen_source.split()), len(seen_target.split()))
-            reason = "too_long" if longest > settings.max_length else ""
         if reason:
-            rejected.rows.append((row.id, row.line, reason, source, target))
+            rejected.rows.append((row.id, row.line, reason, source.raw, target.raw))
             continue
         split = unit.role
         if split == "train":
             split = split_of(key, settings.valid_fraction, settings.test_fraction)
         if words and split == "train":
-            frequencies["source"].update(seen_source.split())
-            frequencies["target"].update(seen_target.split())
+            frequencies["source"].update(source.standard.split())
+            frequencies["target"].update(target.standard.split())
         alignment = row.alignment
-        if alignment is not None and (source_rules or target_rules):
+        if alignment is not None and (source.rules or target.rules):
             alignment = None  # it may have lost the words that it counts
-        kept.rows.append((row.id, clean_source, clean_target, split, alignment))
+        kept.rows.append((row.id, source.cleaned, target.cleaned, split, alignment))
     (plan.staging / unit.name("clean")).write_table(kept.table())
     (plan.staging / unit.name("rejected")).write_table(rejected.table())
     if unit.role != "train":
@@ -200,14 +184,6 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     return Cleaned(dict(counts), dict(drops), dict(rules), scripts)
 
 
-def _standardiser(vocabulary: type[Vocabulary]) -> Callable[[str], str]:
-    if vocabulary.kind == "word":
-        from nmt.vocabulary.words import standardise
-    else:
-        from nmt.vocabulary.subwords import standardise
-    return standardise
-
-
 def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
     """The raw pairs of a unit, from its staged file or from the built-in grammar."""
     if plan.demo:
@@ -222,40 +198,6 @@ def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
             columns = [column.to_pylist() for column in batch.columns]
             for number, line, source, target in zip(*columns, strict=True):
                 yield Row(number, line, source, target, None)
-
-
-def _decoded(row: Row, most: int) -> tuple[str, str, str]:
-    """Both sides as text (broken bytes as U+FFFD), and a reason to reject them or ''.
-
-    Args:
-        row: as it was read.
-        most: characters of a side.
-    """
-    texts, reason = [], ""
-    for value in (row.source, row.target):
-        if value is None:
-            reason = reason or "missing_column"
-            texts.append("")
-            continue
-        text: bytes | str = value
-        if isinstance(text, bytes) and not (found := excess(text, most)):
-            try:
-                text = text.decode("utf-8")
-            except UnicodeDecodeError:
-                found = "broken_utf8"
-        if isinstance(text, str):
-            found = excess(text, most)
-        reason = reason or found
-        texts.append(shown(text, found))
-    return texts[0], texts[1], reason
-
-
-def _reason(settings: DataSettings, source: str, target: str) -> str:
-    if not source or source.isspace():
-        return "empty_source"
-    if not target or target.isspace():
-        return "empty_target"
-    return "identical" if settings.reject_identical and source == target else ""
 
 
 def read_table(location: Location) -> pa.Table:

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import Sentence
+from nmt.records.report import Report
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
 
 _SAMPLED = 2000  # changed sentences among which those that changed most are looked for
 
 
-def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput, dict[str, Any]]:
+def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput, Report]:
     """The baseline and its report.
 
     Args:
@@ -46,7 +46,7 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
             raise UnusableInput(
                 f"{part}: no such file, but its manifest.json names it; give another --baseline"
             )
-    return found, found.read_record("report/report.json", records.BaselineReport)
+    return found, found.read_record("report/report.json", Report)
 
 
 class Baseline:

@@ -1,6 +1,6 @@
 """The columns of ``OUT/translations/`` besides the id and those of the input, in their order.
 
-See "What a run leaves behind" in the README.
+The reference of columns in the documentation is made from it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nmt import records
 from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
@@ -28,6 +27,7 @@ from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
+from nmt.records.report import Report
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
 from nmt.segmentation import count_words, split_words
@@ -121,10 +121,11 @@ class _System:
 
 
 def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
-    told = _told(material.candidate)
-    forms = _forms(material.candidate, told)
+    job_report = _job_report(material.candidate)
+    forms = _forms(material.candidate, job_report)
     own = _read(request, material, material.candidate, forms)
     output, manifest = own.output, own.output.manifest
+    counts = manifest.counts.to_json()
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
     listed = {sentence.row: sentence for sentence in sentences}
@@ -132,15 +133,15 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
         "kind": KIND,
         "title": f"Evaluation of {output.location.name}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "model": {**told.get("model", {}), "id": manifest["model_id"]},
-        "counts": manifest["counts"],
-        "rates": rates.rates(manifest["counts"], own.sums) | own.scorer.brevity(),
+        "model": {**(job_report.model.to_json() if job_report else {}), "id": manifest.model_id},
+        "counts": counts,
+        "rates": rates.rates(counts, own.sums) | own.scorer.brevity(),
         "scores": [score for scorer in own.scorers for score in scorer.scores()],
         "scored_sentences": len(own.scorer),
-        "samples": _samples([listed[row] for row in pages if row in listed], told),
+        "samples": _samples([listed[row] for row in pages if row in listed], job_report),
         "suspicious": samples.suspicious(own.worst, listed.values()),
         "settings": _settings(request),
-        "inputs": manifest["input_files"],
+        "inputs": [file.to_json() for file in manifest.input_files],
         "versions": _versions(),
     }
     if material.baseline is None:
@@ -153,11 +154,11 @@ def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
     return report
 
 
-def _forms(output: FinishedOutput, told: dict[str, Any]) -> list[Form]:
+def _forms(output: FinishedOutput, job_report: Report | None) -> list[Form]:
     """The forms in which an output and its baseline are scored, as its own job has done it."""
     forms = forms_in(output.manifest)
     known = {form.name for form in forms}
-    if any(score.get("text") not in known for score in told.get("scores", [])):
+    if job_report and any(score.text not in known for score in job_report.scores):
         log.info(
             f"{output.location}: its job scored standardised text, but was of a release that does "
             "not record how; raw text alone is scored; translate with this release to have both"
@@ -212,7 +213,7 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
         "by_length": scores_by_length(own.lengths, own.scorer, Beside(other.scorer, here, there)),
         "comparison": {
             "baseline": other.output.location.shown,
-            "baseline_model_id": other.output.manifest["model_id"],
+            "baseline_model_id": other.output.manifest.model_id,
             "sentences": len(here),
             "metrics": own.scorer.compare(other.scorer, here, there),
         },
@@ -285,16 +286,20 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str
     (request.output / "report.json").write_json(report)
 
 
-def _told(output: FinishedOutput) -> dict[str, Any]:
+def _job_report(output: FinishedOutput) -> Report | None:
     """What the translation job's own report says, for what the rows do not hold."""
     name = "report/report.json"
     there = output.location.named(name).is_file()
-    return output.read_record(name, records.Report) if there else {}
+    return output.read_record(name, Report) if there else None
 
 
-def _samples(sentences: list[Sentence], told: dict[str, Any]) -> list[dict[str, Any]]:
+def _samples(sentences: list[Sentence], job_report: Report | None) -> list[dict[str, Any]]:
     """Sentences as the page shows them, with the attention that the translation job has kept."""
-    kept = {s["id"]: s["attention"] for s in told.get("samples", []) if "attention" in s}
+    kept = {
+        sample.id: sample.attention.to_json()
+        for sample in (job_report.samples if job_report else ())
+        if sample.attention is not None
+    }
     return [
         {**samples.shown(s), **({"attention": kept[s.id]} if s.id in kept else {})}
         for s in sentences

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES, clean
+from nmt.records.output import Manifest, TextForms
 from nmt.settings import DataSettings
 from nmt.vocabulary.special import SPECIALS, UNK
 from nmt.vocabulary.words import standardise
@@ -48,20 +49,20 @@ def forms_of(tokenizer: str, cleaning: DataSettings) -> list[Form]:
     return [Form("standardised", _words, lambda text: standardise(clean(text, cleaning))), RAW]
 
 
-def described(tokenizer: str, cleaning: DataSettings) -> dict[str, Any]:
+def described(tokenizer: Literal["spm", "word"], cleaning: DataSettings) -> TextForms:
     """What a manifest says of the texts, so that `forms_in` finds their forms again; the arguments
     are those of `forms_of`."""
     rules = cleaning.model_dump(include={*RULES, "lowercase"})
-    return {"tokenizer": tokenizer, "cleaning": rules}
+    return TextForms(tokenizer=tokenizer, cleaning=rules)
 
 
-def forms_in(manifest: Mapping[str, Any]) -> list[Form]:
+def forms_in(manifest: Manifest) -> list[Form]:
     """The forms in which the translations of a finished output are scored; only `RAW` where an
     earlier release has made it, whose manifest does not say."""
-    if (text := manifest.get("text")) is None:
+    if (text := manifest.text) is None:
         return [RAW]
     named = "manifest.json: damaged: 'text.cleaning.{}'"
-    return forms_of(text["tokenizer"], validated(DataSettings, text["cleaning"], named))
+    return forms_of(text.tokenizer, validated(DataSettings, text.cleaning, named))
 
 
 def _words(hypothesis: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +25,15 @@ from nmt.evaluation.sentences import (
     read_translations,
 )
 from nmt.json_text import parse_json
+from nmt.records.output import Manifest, RejectedRows
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text
 from nmt.tables.values import is_scalar
-from nmt.text_limits import MOST_CHARACTERS
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R", bound=records.Record)
 _FORMAT_VERSION = 1
 MOST_HEATMAP_BYTES = 8 << 20
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
@@ -63,14 +64,15 @@ class FinishedOutput:
                 )
             raise UnusableInput(f"{location}: no output of jobs/translate.py; check {option}")
         file = location / "manifest.json"
-        self.manifest: dict[str, Any] = records.read(file, records.Versioned)
-        if (found := self.manifest["format_version"]) != _FORMAT_VERSION:
+        content = file.read_json()
+        release = records.check(content, records.Versioned, file).format_version
+        if release != _FORMAT_VERSION:
             raise UnusableInput(
-                f"{location}: format {found}, but this release reads {_FORMAT_VERSION}; translate "
-                "again, or use the release that wrote it"
+                f"{location}: format {release}, but this release reads {_FORMAT_VERSION}; "
+                "translate again, or use the release that wrote it"
             )
-        records.check(self.manifest, records.Manifest, file)
-        names = [name for name in self.manifest["files"] if name.startswith("translations/")]
+        self.manifest = records.check(content, Manifest, file)
+        names = [name for name in self.manifest.files if name.startswith("translations/")]
         if not names:
             raise UnusableInput(f"{file}: damaged (it names no translations); translate again")
         self.names = sorted((name.partition("/")[2] for name in names), key=lambda n: (len(n), n))
@@ -78,18 +80,17 @@ class FinishedOutput:
     @property
     def rows(self) -> int:
         """Rows of the input."""
-        return self.manifest["counts"]["rows"]
+        return self.manifest.counts.rows
 
     @property
     def most_characters(self) -> int:
         """The limit ``search.max_characters`` under which it was translated."""
-        search = self.manifest["settings"].get("search", {})
-        return search.get("max_characters", MOST_CHARACTERS)
+        return self.manifest.settings.search.max_characters
 
     @property
     def aligned(self) -> bool:
         """Whether it holds word alignments."""
-        return any(name.startswith("alignments/") for name in self.manifest["files"])
+        return any(name.startswith("alignments/") for name in self.manifest.files)
 
     @cached_property
     def ids(self) -> pa.ChunkedArray:
@@ -110,14 +111,15 @@ class FinishedOutput:
         """
         parts, position, first = [], 0, 0
         found: np.ndarray | Numbers
-        numbered = self.manifest["settings"]["id_column"] is None
+        numbered = self.manifest.settings.id_column is None
         for name in self.names:
-            entry = self.manifest["files"][f"translations/{name}"]
-            count = entry["rows"]
+            entry = self.manifest.files[f"translations/{name}"]
+            count = entry.rows
             if numbered:
                 found = self._numbers(position, count)
             else:
-                bad = self.manifest["files"].get(f"rejected/{name}", {"rows": 0})["rows"]
+                rejected = self.manifest.files.get(f"rejected/{name}")
+                bad = 0 if rejected is None else rejected.rows
                 stop = first + count + bad
                 found = Numbers(first, stop, self._rejected(name) if bad else [])
                 first = stop
@@ -142,9 +144,9 @@ class FinishedOutput:
                 f"{self.location}: _units/ is gone, so nothing says which rows were rejected; give "
                 "the references as a column of the input (--reference-column)"
             )
-        return self.read_record(record, records.RejectedRows)["rejected_rows"]
+        return self.read_record(record, RejectedRows).rejected_rows
 
-    def read_record(self, name: str, kind: type[records.Record]) -> dict[str, Any]:
+    def read_record(self, name: str, kind: type[R]) -> R:
         """The content of one of its JSON files; refuse one that is not that of the manifest."""
         try:
             value = parse_json(self.read_other(name))
@@ -154,19 +156,19 @@ class FinishedOutput:
 
     def read_other(self, name: str, most: int = LARGEST_JSON) -> bytes:
         """A file that is no table, of so many bytes; refuse one that is not the manifest's."""
-        file, entry = self.location.named(name), self.manifest["others"].get(name)
+        file, entry = self.location.named(name), self.manifest.others.get(name)
         if entry is None:
             raise UnusableInput(f"{file}: is not named in its manifest.json; translate again")
-        if entry["bytes"] > most:
+        if entry.bytes > most:
             raise UnusableInput(
-                f"{file}: {entry['bytes']:,} bytes, more than the {most:,} it may have"
+                f"{file}: {entry.bytes:,} bytes, more than the {most:,} it may have"
             )
         return read_recorded(file, entry, "restore it from a copy, or translate again")
 
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is not there or holds no text."""
         name = f"translations/{self.names[0]}"
-        schema = read_schema(self.location.named(name), self.manifest["files"][name])
+        schema = read_schema(self.location.named(name), self.manifest.files[name])
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
@@ -178,7 +180,7 @@ class FinishedOutput:
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that is not the one of the manifest."""
         location = self.location.named(f"{folder}/{name}")
-        entry = self.manifest["files"].get(f"{folder}/{name}")
+        entry = self.manifest.files.get(f"{folder}/{name}")
         if entry is None:
             raise UnusableInput(f"{location}: is not named in its manifest.json; translate again")
         read = read_translations if folder == "translations" else read_table
@@ -192,7 +194,7 @@ class FinishedOutput:
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
         """The first of its attention heatmaps that are there, with headings."""
-        names = sorted(name for name in self.manifest["others"] if _HEATMAP.fullmatch(name))
+        names = sorted(name for name in self.manifest.others if _HEATMAP.fullmatch(name))
         present = (name for name in names if self.location.named(name).is_file())
         files = [
             (self.location.named(name), partial(self.read_other, name, MOST_HEATMAP_BYTES))

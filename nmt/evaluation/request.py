@@ -16,6 +16,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
 from nmt.languages import UNDETERMINED
 from nmt.options import FromSettings, Option
+from nmt.records.report import EvaluationKind
 from nmt.storage.location import Location
 
 KIND = "evaluation"  # of the report.json
@@ -120,7 +121,7 @@ def check(request: EvaluateRequest) -> Material:
 
 def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
     """The tokenizer that was named, or the one for the language that the output is in."""
-    direction = candidate.manifest.get("direction", {})
+    direction = candidate.manifest.direction
     return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
 
 
@@ -139,7 +140,7 @@ def _check_output(output: Location) -> None:
     if not output.files(recursive=True):
         return
     report = output / "report.json"
-    if not report.is_file() or records.read(report, records.Record).get("kind") != KIND:
+    if not report.is_file() or records.read(report, EvaluationKind).kind != KIND:
         raise UnusableInput(
             f"{output}: holds something that is no evaluation; give another --output"
         )

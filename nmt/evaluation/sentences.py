@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
+from nmt.records import TableEntry
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
@@ -131,20 +132,20 @@ class Part:
 
     name: str
     rows: np.ndarray | Numbers
-    entry: Mapping[str, Any]
+    entry: TableEntry
 
 
 def read_table(
     location: Location,
     columns: list[str] | None = None,
-    entry: Mapping[str, Any] | None = None,
+    entry: TableEntry | None = None,
 ) -> pa.Table:
     """Read a Parquet file that a translation job has written, or some of its columns.
 
     Args:
         location: the file.
         columns: their names; None is all.
-        entry: its ``rows``, ``bytes`` and ``sha256`` when it was written, if they were recorded.
+        entry: the file when it was written, if that was recorded.
 
     Raises:
         UnusableInput: it is another file now, or holds no such rows.
@@ -155,17 +156,15 @@ def read_table(
         else:
             data = pa.BufferReader(read_recorded(location, entry, _REMEDY))
             table = read_whole(location, data, columns)
-    if entry is not None and table.num_rows != entry["rows"]:
+    if entry is not None and table.num_rows != entry.rows:
         raise UnusableInput(
-            f"{location}: has {table.num_rows:,} rows, not the {entry['rows']:,} that were "
+            f"{location}: has {table.num_rows:,} rows, not the {entry.rows:,} that were "
             f"written; {_REMEDY}"
         )
     return table
 
 
-def read_translations(
-    location: Location, columns: list[str] | None, entry: Mapping[str, Any]
-) -> pa.Table:
+def read_translations(location: Location, columns: list[str] | None, entry: TableEntry) -> pa.Table:
     """Read a file of ``translations/``; see `read_table`.
 
     Raises:
@@ -178,7 +177,7 @@ def read_translations(
     return table
 
 
-def read_schema(location: Location, entry: Mapping[str, Any]) -> pa.Schema:
+def read_schema(location: Location, entry: TableEntry) -> pa.Schema:
     """The columns of a file of an output; see `read_table`."""
     with _explained(location):
         return pq.read_schema(pa.BufferReader(read_recorded(location, entry, _REMEDY)))

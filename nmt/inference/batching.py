@@ -1,16 +1,23 @@
-"""Which sentences are decoded together: of like length, as many as fit, little padding."""
+"""Which sentences are decoded together: of similar length, as many as fit, little padding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+from nmt.errors import JobFailed, UnusableInput
 
 BATCH_TOKENS = 2048  # source tokens of a batch, padding included
 _FASTER = 1.05  # by how much twice the batch must be faster to be worth its memory
 _MOST_PADDING = 0.08  # share of a batch
 _FEWEST = 16  # sentences that a batch may have in spite of its padding: tiny ones are slow
+
+
+T = TypeVar("T")
+Failed = Callable[[int, Exception], None]  # called with a row and the error that it causes alone
 
 
 @dataclass
@@ -28,8 +35,8 @@ class BatchTuning:
     settled: bool = True
     _speed: float = 0.0
 
-    def tell(self, speed: float) -> None:
-        """Say how many tokens a second there were with this size."""
+    def record_speed(self, speed: float) -> None:
+        """Take account of the tokens per second that this size has reached."""
         if self.settled:
             return
         if speed < _FASTER * self._speed:
@@ -39,8 +46,8 @@ class BatchTuning:
 
 
 @dataclass
-class Packing:
-    """How well batches were filled, up to now.
+class PaddingCount:
+    """How much of the batches so far is padding.
 
     Attributes:
         tokens: source tokens, ends of sentences included.
@@ -50,13 +57,13 @@ class Packing:
     tokens: int = 0
     places: int = 0
 
-    def add(self, tokens: int, batch: np.ndarray) -> None:
-        """Count one batch, shape (sentences, places)."""
-        self.tokens += tokens
-        self.places += batch.size
+    def add(self, lengths: Sequence[int]) -> None:
+        """Count one batch of sentences of these lengths."""
+        self.tokens += sum(lengths)
+        self.places += len(lengths) * max(lengths)
 
 
-def pack(
+def batches_by_length(
     lengths: Sequence[int], batch_size: int | None = None, batch_tokens: int = BATCH_TOKENS
 ) -> Iterator[list[int]]:
     """Cut sentences into batches.
@@ -89,3 +96,44 @@ def _most(sizes: np.ndarray, before: np.ndarray, batch_tokens: int) -> int:
     filled = tokens >= (1.0 - _MOST_PADDING) * places
     filled[:_FEWEST] = True
     return max(1, int(np.flatnonzero(fits & filled)[-1:].sum()) + 1)
+
+
+def decode_bisecting(
+    decode: Callable[[Sequence[int]], T], rows: Sequence[int], failed: Failed
+) -> Iterator[tuple[Sequence[int], T]]:
+    """Decode a batch; if that raises, in halves, down to the rows that raise alone.
+
+    So a batch that does not fit into memory is decoded in smaller ones, and a row that cannot be
+    decoded costs no other row.
+
+    Args:
+        decode: decodes some of the rows.
+        rows: of the batch.
+        failed: called with each row that raises alone, and its error; may raise it again.
+
+    Yields:
+        Rows and what `decode` returned for them.
+
+    Raises:
+        UnusableInput, JobFailed: as `decode` raised them; they are not errors of a row.
+    """
+    try:
+        decoded = decode(rows)
+    except (UnusableInput, JobFailed):
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            failed(rows[0], error)
+            return
+    else:
+        yield rows, decoded
+        return
+    # Outside of the handler of the error, whose frames hold the tensors of the whole batch.
+    middle = len(rows) // 2
+    for half in (rows[:middle], rows[middle:]):
+        yield from decode_bisecting(decode, half, failed)
+
+
+def raise_error(_: int, error: Exception) -> None:
+    """The `failed` of callers that want every row decoded."""
+    raise error

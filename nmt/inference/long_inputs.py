@@ -27,9 +27,6 @@ def cut(text: str, vocabulary: Vocabulary, limit: int) -> list[Segmented]:
     Returns:
         The tokens of each piece, with the indices of their words in the whole text.
     """
-    whole = vocabulary.encode(text)
-    if len(whole.ids) <= limit:
-        return [whole] if whole.ids else []
     owners = character_words(text)
     pieces = []
     for start, end in _spans(text, vocabulary, limit):

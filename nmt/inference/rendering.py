@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from nmt.bundle import Bundle
+from nmt.corpus.cleaning import clean
 from nmt.evaluation.measures import unknown
+from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
 from nmt.inference.unknown_words import raw_words, read_dictionary, replace_unknown
-from nmt.settings import SearchSettings
+from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, UNK
@@ -22,14 +25,12 @@ class Part(NamedTuple):
     """What was searched.
 
     Attributes:
-        raw: the text as it was given.
-        cleaned: the same as it was cleaned.
-        segment: the tokens of it that were searched; mostly all.
+        source: the text that it is a part of, mostly all of it.
+        segment: the tokens that were searched.
         settings: of the search.
     """
 
-    raw: str
-    cleaned: str
+    source: CleanedText
     segment: Segmented
     settings: SearchSettings
 
@@ -39,11 +40,11 @@ class Renderer:
 
     Args:
         bundle: the model with its vocabularies.
-        clean: what cleaned the texts.
+        cleaning: how the texts were cleaned.
     """
 
-    def __init__(self, bundle: Bundle, clean: Callable[[str], str]) -> None:
-        self._bundle, self._clean = bundle, clean
+    def __init__(self, bundle: Bundle, cleaning: DataSettings) -> None:
+        self._bundle, self._clean = bundle, partial(clean, settings=cleaning)
         self._dictionaries: dict[str | None, Mapping[str, str]] = {None: {}}
 
     def dictionary(self, name: str | None) -> Mapping[str, str]:
@@ -82,7 +83,7 @@ class Renderer:
         tokens = vocabulary.tokens(chosen)
         flags = () if ended else ("truncated",)
         if UNK in chosen and blocks is not None and part.settings.replace_unknown:
-            raw = raw_words(part.raw, part.cleaned, self._clean)
+            raw = raw_words(part.source.text, part.source.cleaned, self._clean)
             sources = [raw[words.start] for words in segment.words]
             dictionary = self.dictionary(part.settings.dictionary)
             text, places = replace_unknown(chosen, tokens, blocks[0], sources, dictionary)

@@ -1,34 +1,70 @@
-"""Which rows of a corpus are translated, and why others are not; needs no model."""
+"""Which rows of a corpus are translated, and why others are rejected; needs no model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.records.model import ModelInfo
+from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings, SearchSettings
-from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks
-from nmt.vocabulary.base import Vocabulary
+from nmt.text_limits import decode_text, has_too_many_marks
+from nmt.vocabulary.base import Segmented, Vocabulary
 
 
 @dataclass
-class Screened:
-    """What `Screen` found.
+class CleanedText:
+    """A text on its way to the decoder: cleaned once, cut into tokens once.
+
+    Attributes:
+        text: as it was given.
+        cleaned: the same as the model sees it.
+        cleaning: what cleaned it.
+        segment: its tokens, once somebody has needed them.
+    """
+
+    text: str
+    cleaned: str
+    cleaning: DataSettings
+    segment: Segmented | None = None
+
+    @cached_property
+    def stored_words(self) -> tuple[int, ...] | None:
+        """For each word of the cleaned text the index of its word in `text`; None where cleaning
+        changed nothing."""
+        if self.text == self.cleaned:
+            return None
+        return tuple(stored_words(self.text, self.cleaning))
+
+    def encoded(self, vocabulary: Vocabulary) -> Segmented:
+        """Its tokens."""
+        if self.segment is None:
+            self.segment = vocabulary.encode(self.cleaned)
+        return self.segment
+
+
+@dataclass
+class FilteredRows:
+    """What is left of some rows.
 
     Attributes:
         kept: positions of the rows to translate, ascending.
-        texts: their sources as given.
-        cleaned: the same, cleaned.
+        sources: their texts.
         reasons: for the positions of the others why they are rejected.
     """
 
-    kept: list[int]
-    texts: list[str]
-    cleaned: list[str]
-    reasons: dict[int, str]
+    kept: list[int] = field(default_factory=list)
+    sources: list[CleanedText] = field(default_factory=list)
+    reasons: dict[int, RejectReason] = field(default_factory=dict)
 
-    def without(self, lost: Mapping[int, str]) -> Screened:
+    @property
+    def texts(self) -> list[str]:
+        """The sources to translate as they were given."""
+        return [source.text for source in self.sources]
+
+    def without(self, lost: Mapping[int, RejectReason]) -> FilteredRows:
         """The same, but some of the kept rows are rejected.
 
         Args:
@@ -38,79 +74,80 @@ class Screened:
             return self
         left = [place for place in range(len(self.kept)) if place not in lost]
         reasons = {**self.reasons, **{self.kept[place]: why for place, why in lost.items()}}
-        return Screened(
+        return FilteredRows(
             [self.kept[place] for place in left],
-            [self.texts[place] for place in left],
-            [self.cleaned[place] for place in left],
+            [self.sources[place] for place in left],
             dict(sorted(reasons.items())),
         )
 
 
-class Screen:
+class RowFilter:
     """Judges rows one by one.
 
     Args:
-        vocabulary: of the source.
+        vocabulary: of the source, or of the target for references.
         cleaning: how the model's training text was cleaned.
-        search: says what is too long.
+        longest: tokens that a text may have, see `most_tokens`.
+        characters: that a text may have.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
+        self, vocabulary: Vocabulary, cleaning: DataSettings, longest: int, characters: int
     ) -> None:
         self._vocabulary, self.cleaning = vocabulary, cleaning
-        self._limit, self._characters = most_tokens(search), search.max_characters
+        self.longest, self.characters = longest, characters
+
+    @classmethod
+    def of(
+        cls, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
+    ) -> RowFilter:
+        """The filter of sources under these settings of the search."""
+        return cls(vocabulary, cleaning, most_tokens(search), search.max_characters)
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
         return clean(text, self.cleaning)
 
-    def stored_words(self, text: str) -> list[int]:
-        """See `nmt.corpus.cleaning.stored_words`."""
-        return stored_words(text, self.cleaning)
+    def judge(self, raw: bytes | str | None) -> tuple[CleanedText, RejectReason | None]:
+        """Judge a row as it stands in a file; None is a null.
 
-    def too_long(self, text: str) -> bool:
-        """Whether a cleaned text has more tokens than are translated, split or not."""
-        return not self._vocabulary.fits(text, self._limit)
-
-    def _decode(self, raw: bytes | str | None) -> str:
-        """The text of a row; raises `_Rejected`."""
+        Returns:
+            The text, and the reason to reject it, if there is one.
+        """
         if raw is None:
-            raise _Rejected("null")
-        _refuse(excess(raw, self._characters))
-        if isinstance(raw, str):
-            return raw
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raise _Rejected("broken_utf8") from None
-        _refuse(excess(text, self._characters))
-        return text
+            return CleanedText("", "", self.cleaning), RejectReason.NULL
+        text, reason = decode_text(raw, self.characters)
+        if reason:
+            return CleanedText(text, "", self.cleaning), reason
+        row = CleanedText(text, self.clean(text), self.cleaning)
+        if row.cleaned is not text and has_too_many_marks(row.cleaned):  # written as entities
+            reason = RejectReason.TOO_MANY_MARKS
+        elif self._is_too_long(row):
+            reason = RejectReason.TOO_LONG
+        return row, reason
 
-    def __call__(self, rows: Sequence[Any]) -> Screened:
-        """Judge rows as they stand in a file: bytes, or None for a null."""
-        found = Screened([], [], [], {})
+    def _is_too_long(self, row: CleanedText) -> bool:
+        if self._vocabulary.surely_fits(row.cleaned, self.longest):
+            return False
+        return len(row.encoded(self._vocabulary).ids) > self.longest
+
+    def __call__(self, rows: Iterable[bytes | str | None]) -> FilteredRows:
+        """Judge the rows of a file."""
+        filtered = FilteredRows()
         for i, raw in enumerate(rows):
-            try:
-                text = self._decode(raw)
-                cleaned = self.clean(text)
-                if cleaned is not text and has_too_many_marks(cleaned):  # written as entities
-                    raise _Rejected(TOO_MANY_MARKS)
-                if self.too_long(cleaned):
-                    raise _Rejected("too_long")
-            except _Rejected as rejected:
-                found.reasons[i] = str(rejected)
-                continue
-            found.kept.append(i)
-            found.texts.append(text)
-            found.cleaned.append(cleaned)
-        return found
+            row, reason = self.judge(raw)
+            if reason:
+                filtered.reasons[i] = reason
+            else:
+                filtered.kept.append(i)
+                filtered.sources.append(row)
+        return filtered
 
 
-def cleaning_of(info: Mapping[str, Any]) -> DataSettings:
-    """How text was cleaned for the model that this model.json describes."""
-    given = info.get("data") or {}
-    known = {key: given[key] for key in DataSettings.model_fields if key in given}
+def cleaning_of(info: ModelInfo) -> DataSettings:
+    """How text was cleaned for a model."""
+    stored = info.data or {}
+    known = {key: stored[key] for key in DataSettings.model_fields if key in stored}
     return DataSettings.model_validate(known)
 
 
@@ -119,12 +156,3 @@ def most_tokens(search: SearchSettings) -> int:
     if search.too_long == "reject":
         return search.max_source_length
     return max(search.max_source_length, search.max_split_length)
-
-
-class _Rejected(Exception):
-    """A row is rejected; the message is the reason."""
-
-
-def _refuse(reason: str) -> None:
-    if reason:
-        raise _Rejected(reason)

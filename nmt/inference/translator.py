@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from threading import Lock
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
-
-import numpy as np
 
 from nmt.bundle import Bundle
 from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest, validated
-from nmt.console import say
 from nmt.errors import UnusableInput
-from nmt.inference.batching import BatchTuning, Packing, pack
-from nmt.inference.long_inputs import cut, join
-from nmt.inference.out_of_memory import lacks_memory
-from nmt.inference.rendering import Part, Renderer
-from nmt.inference.row_filter import Screen, cleaning_of, most_tokens
-from nmt.inference.source_flags import source_flags
-from nmt.inference.texts import sentences, text_of
-from nmt.inference.translation import EMPTY, Score, Translation, different
+from nmt.inference import plotting
+from nmt.inference.decoding import Decoder
+from nmt.inference.row_filter import CleanedText, RowFilter, cleaning_of
+from nmt.inference.texts import sentences
+from nmt.inference.translation import Score, Translation
+from nmt.reject_reasons import RejectReason
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.text_limits import TOO_MANY_MARKS, excess, has_too_many_marks, in_words
-from nmt.vocabulary.base import Segmented
-from nmt.vocabulary.special import EOS, PAD
+from nmt.text_limits import in_words
+from nmt.vocabulary.special import EOS
 
 __all__ = ["Score", "Translation", "Translator", "load_model"]
 
@@ -41,35 +33,30 @@ class Translator:
     Args:
         bundle: the model with its vocabularies.
         search: default settings of the search.
-        batch_size: sentences decoded together; None goes by tokens, see `pack`. Texts are
-            sorted by length for that, and the results put back in order.
+        batch_size: sentences decoded together; None goes by tokens, see `nmt.inference.batching`.
+            Texts are sorted by length for that, and the results put back in order.
 
     Attributes:
-        screen: says which texts can be translated.
-        packing: how well the batches so far were filled.
-        tuning: how many tokens a batch has, without `batch_size`.
+        row_filter: says which texts can be translated.
+        reference_filter: says which references `force` and `score` take.
+        decoder: decodes what they accept.
     """
 
     def __init__(
         self, bundle: Bundle, search: SearchSettings | None = None, batch_size: int | None = None
     ) -> None:
         self.bundle = bundle
-        self.search_settings = search or SearchSettings()
-        if batch_size is not None and batch_size < 1:
-            raise UnusableInput(
-                f"batch_size: must be at least 1, not {batch_size}; None goes by tokens"
-            )
-        self.batch_size = batch_size
-        self.packing, self.tuning = Packing(), BatchTuning()
+        self.search_settings = search = search or SearchSettings()
         cleaning = cleaning_of(bundle.info)
-        self.screen = Screen(bundle.source_vocabulary, cleaning, self.search_settings)
-        self._searchers: dict[SearchSettings, object] = {}
-        self._lock = Lock()
-        self._renderer = Renderer(bundle, self.clean)
+        self.row_filter = RowFilter.of(bundle.source_vocabulary, cleaning, search)
+        limits = search.max_source_length, search.max_characters
+        self.reference_filter = RowFilter(bundle.target_vocabulary, cleaning, *limits)
+        self._forced_filter = RowFilter(bundle.source_vocabulary, cleaning, *limits)
+        self.decoder = Decoder(bundle, search, cleaning, batch_size)
 
     def __repr__(self) -> str:
-        direction = self.bundle.info.get("direction", {})
-        languages = " → ".join(direction.get(side, "?") for side in ("source", "target"))
+        direction = self.bundle.info.direction
+        languages = f"{direction.source or '?'} → {direction.target or '?'}"
         return f"<Translator {languages}, model {self.model_id[:12]}>"
 
     def __reduce__(self) -> NoReturn:
@@ -85,7 +72,7 @@ class Translator:
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
-        return self.screen.clean(text)
+        return self.row_filter.clean(text)
 
     def translate(self, texts: Iterable[str], **options: Any) -> list[Translation]:
         """Translate sentences, in order.
@@ -103,47 +90,15 @@ class Translator:
         """
         texts = sentences(texts)
         settings = self._settings(options)
-        cleaned = [self._cleaned("sentence", row, text, settings) for row, text in enumerate(texts)]
-        searcher = self._searcher(settings)
-        pieces = [self._cut(row, text, settings) for row, text in enumerate(cleaned)]
-        flat = [(row, segment) for row, some in enumerate(pieces) for segment in some]
-        parts: list[Translation | None] = [None] * len(flat)
-        batches = self._batches([segment for _, segment in flat], settings.beam_size)
-
-        def search(_: list[int], source: np.ndarray) -> Any:
-            return searcher.search(source)
-
-        for rows, found in (one for batch in batches for one in _halved(search, *batch)):
-            best = [value.numpy() for value in found[:5]]
-            others = [value.numpy() for value in found.n_best[:5]] if found.n_best else None
-            for i, place in enumerate(rows):
-                row, segment = flat[place]
-                given = Part(texts[row], cleaned[row], segment, settings)
-                part = self._renderer.render(given, *(value[i] for value in best))
-                if others is not None:
-                    several = [
-                        self._renderer.ranked(given, *(value[i, k] for value in others))
-                        for k in range(settings.beam_size)
-                        if others[2][i, k] > 0
-                    ]
-                    alternatives = different(several, settings.n_best)
-                    part = replace(part, alternatives=alternatives)
-                parts[place] = part
-        done = iter(part for part in parts if part is not None)
-        results = []
-        for text, clean, some in zip(texts, cleaned, pieces, strict=True):
-            own = [next(done) for _ in some]
-            result = own[0] if len(own) == 1 else join(own) if own else EMPTY
-            stored = None if text == clean else tuple(self.screen.stored_words(text))
-            flags = source_flags(text)
-            if flags or stored is not None:
-                result, *others = (
-                    replace(one, flags=(*one.flags, *flags), stored_words=stored)
-                    for one in (result, *result.alternatives)
-                )
-                result = replace(result, alternatives=tuple(others))
-            results.append(result)
-        return results
+        row_filter = RowFilter.of(self.bundle.source_vocabulary, self.row_filter.cleaning, settings)
+        split = settings.too_long == "split" and settings.max_split_length == row_filter.longest
+        limit = "max_split_length" if split else "max_source_length"
+        remedy = f"search.{limit}={row_filter.longest}; split it or raise the limit"
+        sources = [
+            _accepted(f"sentence {row}", text, row_filter, remedy) for row, text in enumerate(texts)
+        ]
+        translations = dict(self.decoder.decode(sources, settings))
+        return [translations[row] for row in range(len(sources))]
 
     def force(self, texts: Iterable[str], references: Iterable[str]) -> list[Translation]:
         """Run the model along given translations (forced decoding).
@@ -158,23 +113,9 @@ class Translator:
         Raises:
             UnusableInput: as `score` does.
         """
-        texts, references = _paired(texts, references)
-        results = [EMPTY] * len(texts)
-        for row, source, target, likely, weights in self._forced(texts, references):
-            words = self.screen.stored_words(references[row])
-            results[row] = Translation(
-                text=references[row],
-                score=float(likely.mean()),
-                tokens=target.tokens,
-                source_tokens=source.tokens,
-                blocks=self._renderer.blocks(weights, len(target.ids), len(source.ids)),
-                source_words=source.words,
-                target_words=[
-                    range(words[own[0]], words[own[-1]] + 1) if own else own for own in target.words
-                ],
-                stored_words=tuple(self.screen.stored_words(texts[row])),
-            )
-        return results
+        pairs = self._pairs(texts, references)
+        translations = dict(self.decoder.decode_along(*pairs))
+        return [translations[row] for row in range(len(pairs[0]))]
 
     def score(self, texts: Iterable[str], references: Iterable[str]) -> list[Score]:
         """Say how likely given translations are: in all, and token by token.
@@ -189,25 +130,15 @@ class Translator:
                 more tokens than ``search.max_source_length``.
             NoText: see `translate`.
         """
-        texts, references = _paired(texts, references)
-        vocabulary = self.bundle.target_vocabulary
-        results = [
-            Score(0.0 if not self.clean(reference) else -float("inf"), [], [])
-            for reference in references
-        ]
-        for row, _, target, likely, _ in self._forced(texts, references):
-            tokens = [*target.tokens, *vocabulary.tokens([EOS])]
-            results[row] = Score(float(likely.mean()), tokens, likely.tolist())
-        return results
-
-    def can_force(self, reference: str) -> bool:
-        """Whether a reference is short enough for `force` and `score`."""
-        limit = self.search_settings.max_source_length
-        if excess(reference, self.search_settings.max_characters):
-            return False
-        cleaned = self.clean(reference)
-        fits = self.bundle.target_vocabulary.fits(cleaned, limit)
-        return fits and not has_too_many_marks(cleaned)
+        sources, targets = self._pairs(texts, references)
+        end = self.bundle.target_vocabulary.tokens([EOS])
+        scores = [Score(-float("inf") if target.cleaned else 0.0, [], []) for target in targets]
+        for row, forced in self.decoder.forced(sources, targets):
+            likely = forced.log_probabilities
+            scores[row] = Score(
+                float(likely.mean()), [*forced.target.tokens, *end], likely.tolist()
+            )
+        return scores
 
     def plot_attention(
         self,
@@ -234,19 +165,7 @@ class Translator:
                 translation is blank, or there is nothing to search that options or a reference
                 could be for.
         """
-        if reference is not None and (options or isinstance(text, Translation)):
-            what = "a Translation" if isinstance(text, Translation) else "options of the search"
-            raise UnusableInput(f"along a reference nothing is searched; leave {what} out")
-        target = _picture(path, ".png")
-        sentence = text_of(text, "the sentence", Translation)
-        if reference is None:
-            (result,) = self._translated([sentence], options)
-        else:
-            (result,) = self.force([sentence], [text_of(reference, "the reference")])
-        image = _draw(sentence, result, words, caption="reference" if reference else "")
-        target.write_bytes(image)
-        _tell_missing([image])
-        return result
+        return plotting.plot_attention(self, text, path, reference, words, options)
 
     def plot_attentions(
         self,
@@ -269,25 +188,7 @@ class Translator:
         Raises:
             UnusableInput: as `plot_attention` does.
         """
-        from nmt.report.sheet import contact_sheet
-
-        target = _picture(path, ".pdf")
-        texts = sentences(texts, also=Translation)
-        results = self._translated(texts, options)
-        drawn = [_draw(text, result, words) for text, result in zip(texts, results, strict=True)]
-        target.write_bytes(contact_sheet(drawn))
-        _tell_missing(drawn)
-        return results
-
-    def _translated(
-        self, texts: Sequence[str | Translation], options: Mapping[str, Any]
-    ) -> list[Translation]:
-        """The texts' translations, and those that were given as they are."""
-        sources = [text for text in texts if not isinstance(text, Translation)]
-        if options and texts and not sources:
-            raise UnusableInput("a Translation is drawn as it is; leave options of the search out")
-        found = iter(self.translate(sources, **options))
-        return [text if isinstance(text, Translation) else next(found) for text in texts]
+        return plotting.plot_attentions(self, texts, path, words, options)
 
     def _settings(self, options: Mapping[str, Any]) -> SearchSettings:
         values = {key: value for key, value in options.items() if value is not None}
@@ -297,175 +198,49 @@ class Translator:
                 raise UnusableInput(f"the search has no setting '{key}'; {hint}")
         return validated(SearchSettings, {**self.search_settings.model_dump(), **values}, "{}")
 
-    def _searcher(self, settings: SearchSettings):
-        from nmt.search.searcher import Searcher
-
-        with self._lock:
-            if settings not in self._searchers:
-                banned = self.bundle.target_vocabulary.never_chosen
-                # Now, and not in the middle of a corpus.
-                self._renderer.dictionary(settings.dictionary)
-                self._searchers[settings] = Searcher(
-                    self.bundle.model, settings, banned, self.bundle.lexicon
-                )
-            return self._searchers[settings]
-
-    def _cleaned(self, what: str, row: int, text: str, settings: SearchSettings) -> str:
-        """The text as the model sees it.
-
-        Raises:
-            UnusableInput: it is too much to be cleaned.
-        """
-        most = settings.max_characters
-        reason = excess(text, most)
-        cleaned = "" if reason else self.clean(text)
-        if has_too_many_marks(cleaned):  # written as entities
-            reason = TOO_MANY_MARKS
-        if reason:
-            problem = in_words(reason, text, most, "search.max_characters")
-            raise UnusableInput(f"{what} {row} {problem}")
-        return cleaned
-
-    def _cut(self, row: int, text: str, settings: SearchSettings) -> list[Segmented]:
-        """The pieces of a cleaned text, mostly one; none where it holds nothing."""
-        limit = most_tokens(settings)
-        vocabulary = self.bundle.source_vocabulary
-        segment = vocabulary.encode(text)
-        if len(segment.ids) <= settings.max_source_length:
-            return [segment] if segment.ids else []
-        if len(segment.ids) > limit:
-            name = "max_split_length" if settings.too_long == "split" else "max_source_length"
+    def _pairs(
+        self, texts: Iterable[str], references: Iterable[str]
+    ) -> tuple[list[CleanedText], list[CleanedText]]:
+        """Texts and their references, as many."""
+        texts, references = sentences(texts), sentences(references, "reference")
+        if len(texts) != len(references):
             raise UnusableInput(
-                f"sentence {row} has {len(segment.ids)} tokens, more than "
-                f"search.{name}={limit}; split it or raise the limit"
+                f"{len(texts)} texts, but {len(references)} references; give one for each"
             )
-        return cut(text, vocabulary, settings.max_source_length)
-
-    def _batches(
-        self, segments: Sequence[Segmented], beam_size: int = 1
-    ) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Batches of sentences of like length: their places and their ids with EOS.
-
-        With a beam each sentence is as much work as several, and has fewer beside it.
-        """
-        tokens = self.tuning.tokens // -(-beam_size // 2)
-        lengths = [len(segment.ids) + 1 for segment in segments]
-        for rows in pack(lengths, self.batch_size, tokens):
-            ids = _padded([[*segments[row].ids, EOS] for row in rows])
-            with self._lock:
-                self.packing.add(sum(lengths[row] for row in rows), ids)
-            yield rows, ids
-
-    def _forced(
-        self, texts: Sequence[str], references: Sequence[str]
-    ) -> Iterator[tuple[int, Segmented, Segmented, np.ndarray, np.ndarray]]:
-        """For each text that holds something: its row, source and target, the log-probability
-        of each target token and of EOS, and the attention with its padding."""
-        settings = self.search_settings.model_copy(update={"too_long": "reject"})
-        searcher = self._searcher(self.search_settings)
-        vocabulary = self.bundle.target_vocabulary
-        sources = [
-            (row, segment)
-            for row, text in enumerate(texts)
-            for segment in self._cut(row, self._cleaned("sentence", row, text, settings), settings)
-        ]
-        cleaned = [
-            self._cleaned("reference", row, text, settings) for row, text in enumerate(references)
-        ]
-        targets = {row: vocabulary.encode(cleaned[row]) for row, _ in sources}
-        for row, target in targets.items():
-            if len(target.ids) > settings.max_source_length:
-                raise UnusableInput(
-                    f"reference {row} has {len(target.ids)} tokens, more than "
-                    f"search.max_source_length={settings.max_source_length}; leave it out or raise "
-                    "the limit"
-                )
-
-        def force(places: list[int], source: np.ndarray) -> Any:
-            rows = [sources[place][0] for place in places]
-            return searcher.force(source, _padded([[*targets[row].ids, EOS] for row in rows]))
-
-        batches = self._batches([segment for _, segment in sources])
-        for places, found in (one for batch in batches for one in _halved(force, *batch)):
-            likely, weights = found.log_probabilities.numpy(), found.attention.numpy()
-            for i, place in enumerate(places):
-                row, segment = sources[place]
-                count = len(targets[row].ids) + 1
-                yield row, segment, targets[row], likely[i, :count], weights[i]
-
-
-def _paired(texts: Iterable[str], references: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Texts and their references, as many."""
-    texts, references = sentences(texts), sentences(references, "reference")
-    if len(texts) != len(references):
-        raise UnusableInput(
-            f"{len(texts)} texts, but {len(references)} references; give one for each"
+        limit = f"search.max_source_length={self.search_settings.max_source_length}"
+        sides = (
+            ("sentence", texts, self._forced_filter, f"{limit}; split it or raise the limit"),
+            (
+                *("reference", references, self.reference_filter),
+                f"{limit}; leave it out or raise the limit",
+            ),
         )
-    return texts, references
+        sources, targets = (
+            [_accepted(f"{name} {row}", text, own, remedy) for row, text in enumerate(side)]
+            for name, side, own, remedy in sides
+        )
+        return sources, targets
 
 
-def _picture(path: str | os.PathLike[str], ending: str) -> Location:
-    """Where a picture goes.
+def _accepted(name: str, text: str, row_filter: RowFilter, limit: str) -> CleanedText:
+    """A cleaned text.
+
+    Args:
+        name: of the text, for the error.
+        text: as it was given.
+        row_filter: of this side.
+        limit: what says how many tokens it may have, and what to do, for the error.
 
     Raises:
-        UnusableInput: its name does not end as those of its format do.
+        UnusableInput: it is too much to be cleaned or translated.
     """
-    location = Location(path)
-    if not location.name.lower().endswith(ending):
-        raise UnusableInput(f"{location}: the picture is a {ending[1:].upper()}; name it …{ending}")
-    return location
-
-
-def _draw(text: str | Translation, result: Translation, words: bool, caption: str = "") -> bytes:
-    """The heatmap of one translation as PNG."""
-    from nmt.report.heatmap import attention_heatmap
-
-    if not result.source_tokens or not result.tokens:
-        raise UnusableInput("nothing to draw: the sentence or its translation is empty")
-    if result.attention is None:
-        raise UnusableInput("the model has no attention to draw (model.attention=none)")
-    title = text.text if isinstance(text, Translation) else text
-    return attention_heatmap(*result.heatmap(words), title=title, caption=caption)
-
-
-def _tell_missing(pictures: Sequence[bytes]) -> None:
-    """Say which package has the characters that pictures could not show."""
-    from nmt.report import picture
-
-    if line := picture.warning(pictures):
-        say(f"warning: {line}")
-
-
-def _halved(
-    decode: Callable[[list[int], np.ndarray], Any], rows: list[int], source: np.ndarray
-) -> Iterator[tuple[list[int], Any]]:
-    """What is found for a batch; in halves where it does not fit in memory."""
-    found = _fitting(decode, rows, source)
-    if found is not None:
-        yield rows, found
-        return
-    # Not within the handler of the error, whose frames hold the tensors of the whole batch.
-    for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
-        yield from _halved(decode, rows[part], source[part])
-
-
-def _fitting(
-    decode: Callable[[list[int], np.ndarray], Any], rows: list[int], source: np.ndarray
-) -> Any | None:
-    """What is found for a batch; None if it does not fit in memory and can be halved."""
-    try:
-        return decode(rows, source)
-    except Exception as error:
-        if len(rows) == 1 or not lacks_memory(error):
-            raise
-        return None
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    ids = np.full((len(rows), max(map(len, rows))), PAD, np.int32)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-    return ids
+    row, reason = row_filter.judge(text)
+    if reason == RejectReason.TOO_LONG and row.segment is not None:
+        raise UnusableInput(f"{name} has {len(row.segment.ids)} tokens, more than {limit}")
+    if reason:
+        problem = in_words(reason, text, row_filter.characters, "search.max_characters")
+        raise UnusableInput(f"{name} {problem}")
+    return row
 
 
 def load_model(

@@ -1,7 +1,10 @@
 """The attention encoder–decoder (Bahdanau, Cho, Bengio 2015), as Keras 3 layers on TensorFlow.
 
-This package knows neither Ray nor storage. Importing it imports TensorFlow, with Keras set to
-its TensorFlow backend and both told to be quiet.
+To be read in this order: encoder, attention, decoder, readout, seq2seq; then stacked (further
+decoders), layers (what all are made of), output (the words that a search chooses from), ensemble.
+`fast` computes the same with the same weights, for processors.
+
+Importing this package imports TensorFlow, with Keras set to its TensorFlow backend, both quiet.
 """
 
 import os

@@ -1,168 +1,184 @@
-"""The attention decoder: a GRU that looks at the source before every step."""
+"""The attention decoder of Bahdanau et al.: a GRU that attends to the source before every step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from nmt.model.attention import BahdanauAttention
-from nmt.model.dropout import state_noise
-from nmt.model.products import Columns, ahead
-from nmt.model.recurrence import Kernels, decoder_step, teacher_forced
+from nmt.model.layers import drop_units, dropout, gru, state_noise
+from nmt.model.readout import Readout
+from nmt.settings import DropoutRates, ModelSettings
 
 
-class Memory(NamedTuple):
-    """What the decoder looks at; computed once a sentence.
+class EncoderStates(NamedTuple):
+    """What the decoder attends to; computed once per sentence.
 
     Attributes:
-        values: what the contexts are sums of, shape (batch, source, width): the encoder outputs,
-            of `memory_dim`, or what `AttentionDecoder.look_ahead` makes of them.
-        keys: their projection for the attention, shape (batch, source, attention_units).
+        states: the encoder states h, shape (batch, source, encoder_dim), or what
+            `AttentionDecoder.precompute` makes of them.
+        keys: their projection, shape (batch, source, attention_units), without attention
+            (batch, source, 0).
         mask: 1 for real positions, 0 for padding, float, shape (batch, source).
     """
 
-    values: tf.Tensor
+    states: tf.Tensor
     keys: tf.Tensor
     mask: tf.Tensor
 
 
-class AttentionDecoder(keras.layers.Layer):
-    """A GRU fed with the embedding of the word before and the attention's context.
+# From embedded words, decoder states and encoder states: readouts, next states, attention weights.
+Step = Callable[[tf.Tensor, tf.Tensor, EncoderStates], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
-    One step is c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]), with the gates of
-    ``keras.layers.GRUCell(reset_after=True)``. The input kernel is kept in two parts, so that
-    the embeddings of a whole known sentence are projected in one product before the loop.
+
+class AttentionDecoder(keras.layers.Layer):
+    """A GRU over the embedding of the previous word and the attention's context.
+
+    One step is c_i = attend(s_{i-1}, h); s_i = GRU(s_{i-1}, [y_{i-1}; c_i]) (Bahdanau et al. 2015,
+    section 3.1). Without attention there is no c_i, and the decoder sees the source through its
+    first state alone (Sutskever et al. 2014).
 
     Args:
-        units: GRU units.
-        attention_units: size of the attention's hidden layer; None is chapter 11's decoder,
-            which sees the source through its first state alone.
-        state_dropout: rate of `nmt.model.dropout.state_noise` in training.
+        settings: the architecture.
+        rates: dropout in training.
     """
 
+    cells = 1  # GRU cells
+    readout_size = 0  # of a readout that is fed back and so a part of the state
+
     def __init__(
-        self, units: int, attention_units: int | None, state_dropout: float = 0.0, **kwargs
+        self, settings: ModelSettings, rates: DropoutRates = DropoutRates(), **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        self.units, self.state_dropout = units, state_dropout
-        self.state_size = units
-        self.attention = (
-            BahdanauAttention(attention_units, name="attention", dtype=self.dtype_policy)
-            if attention_units
-            else None
-        )
+        self.units = self.state_size = settings.decoder_units
+        self.rates = rates
+        self.attention = None
+        if settings.attention != "none":
+            units, dtype = settings.attention_units, self.dtype_policy
+            self.attention = BahdanauAttention(units, name="attention", dtype=dtype)
 
-    def build(self, embedding_dim: int, memory_dim: int) -> None:
-        """Create the weights for embeddings and encoder outputs of these sizes."""
-        gates, glorot = 3 * self.units, keras.initializers.GlorotUniform
-        self.kernel = self.add_weight(
-            name="kernel", shape=(embedding_dim, gates), initializer=glorot()
-        )
-        self.recurrent_kernel = self.add_weight(
-            name="recurrent_kernel", shape=(self.units, gates), initializer="orthogonal"
-        )
-        self.bias = self.add_weight(name="bias", shape=(2, gates), initializer="zeros")
+    def build(self, embedding_dim: int, encoder_dim: int) -> None:
+        """Create the weights for embeddings and encoder states of these sizes."""
+        add, gates = self.add_weight, 3 * self.units
+        self.kernel = add((embedding_dim, gates), "glorot_uniform", name="kernel")
+        self.recurrent_kernel = add((self.units, gates), "orthogonal", name="recurrent_kernel")
+        self.bias = add((2, gates), "zeros", name="bias")
         if self.attention is not None:
-            self.context_kernel = self.add_weight(
-                name="context_kernel", shape=(memory_dim, gates), initializer=glorot()
-            )
-            self.attention.build(self.units, memory_dim)
+            self.context_kernel = add((encoder_dim, gates), "glorot_uniform", name="context_kernel")
+            self.attention.build(self.units, encoder_dim)
         self.built = True
 
-    def remember(self, outputs: tf.Tensor, mask: tf.Tensor) -> Memory:
-        """Prepare encoder outputs, shape (batch, source, memory_dim), for the steps."""
-        keys = self.attention.keys(outputs) if self.attention is not None else outputs[..., :0]
-        return Memory(outputs, keys, mask)
+    def prepare(self, states: tf.Tensor, mask: tf.Tensor) -> EncoderStates:
+        """Project encoder states, shape (batch, source, encoder_dim), once for all steps."""
+        keys = self.attention.keys(states) if self.attention is not None else states[..., :0]
+        return EncoderStates(states, keys, mask)
 
-    def project(self, embedded: tf.Tensor) -> tf.Tensor:
-        """The embeddings' part of the gates: (…, embedding_dim) → (…, 3 · units)."""
-        return tf.tensordot(embedded, tf.convert_to_tensor(self.kernel), 1) + self.bias[0]
+    def output(self, state: tf.Tensor) -> tf.Tensor:
+        """What the readout sees of the state: (…, state_size) → (…, units)."""
+        return state
 
-    def output(self, states: tf.Tensor) -> tf.Tensor:
-        """What the readout sees of the states: (…, state_size) → (…, units)."""
-        return states
-
-    def kernels(self) -> Any:
-        """The weights of the recurrence."""
-        recurrent = tf.convert_to_tensor(self.recurrent_kernel)
-        bias = tf.convert_to_tensor(self.bias)[1]
-        if self.attention is None:
-            nothing = tf.zeros([0, 3 * self.units], recurrent.dtype)
-            return Kernels(recurrent, bias, nothing, nothing[:, 0])
-        return Kernels(
-            tf.concat([recurrent, tf.convert_to_tensor(self.attention.W_a)], 1),
-            bias,
-            tf.convert_to_tensor(self.context_kernel),
-            tf.convert_to_tensor(self.attention.v_a)[:, 0],
-        )
-
-    def look_ahead(
-        self, memory: Memory, further: Sequence[tf.Tensor] = ()
-    ) -> tuple[Memory, Any, list[Columns]]:
-        """Prepare `step`; to be called once a batch, outside its loop.
-
-        A product with a context, (Σ α_j h_j) W, is Σ α_j (h_j W). So the encoder outputs are
-        multiplied beforehand with all that the contexts would meet at every step in every beam,
-        and the contexts become these products, side by side.
-
-        Args:
-            memory: of `remember`.
-            further: matrices that the contexts meet outside the decoder, shape
-                (memory_dim, columns) each.
-
-        Returns:
-            The memory and the kernels for `step`, and where the products with `further` stand in
-            its contexts. Without attention there are no contexts and no such places.
-        """
-        kernels = self.kernels()
-        if self.attention is None:
-            return memory, kernels.prepared(), []
-        values, (own, *places) = ahead(memory.values, [kernels.context, *further])
-        return memory._replace(values=values), kernels.prepared(own), places
+    def attend(
+        self, query: tf.Tensor, encoder_states: EncoderStates
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Contexts and attention weights; see `step`."""
+        if self.attention is not None:
+            return self.attention(query, *encoder_states)
+        batch = tf.shape(encoder_states.mask)[0]
+        return query[:, :0], tf.zeros([batch, tf.shape(query)[0] // batch, 0])
 
     def step(
-        self, projected: tf.Tensor, state: tf.Tensor, memory: Memory, kernels: Any
+        self,
+        embedded: tf.Tensor,
+        state: tf.Tensor,
+        encoder_states: EncoderStates,
+        noise: Sequence[tf.Tensor | None] = (None,),
+        readout_noise: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One step of the recurrence.
 
         Args:
-            projected: `project` of the embeddings of the words before, shape
-                (batch · beams, 3 · units).
-            state: s_{i-1}, shape (batch · beams, units).
-            memory: of `look_ahead`; the beams of one sentence stand together.
-            kernels: of `look_ahead`, too.
+            embedded: embeddings of the previous words, shape (batch · beams, embedding_dim).
+            state: s_{i-1}, shape (batch · beams, state_size); a sentence's beams are adjacent.
+            encoder_states: of `prepare`.
+            noise: of `nmt.model.layers.state_noise`, for each cell.
+            readout_noise: factors of a readout that is fed back, shape (batch, readout_size).
 
         Returns:
-            s_i, shape (batch · beams, units); the contexts, shape (batch · beams, width),
-            without attention (batch · beams, 0); the attention weights, shape
-            (batch, beams, source), without attention (batch, beams, 0).
+            s_i, shape (batch · beams, state_size); contexts c_i, shape
+            (batch · beams, encoder_dim or 0); attention weights, shape (batch, beams, source or 0).
         """
-        return decoder_step(projected, state, *memory, kernels)[:3]
+        query = drop_units(state, noise[0])
+        context, weights = self.attend(query, encoder_states)
+        entering = tf.matmul(embedded, self.kernel) + self.bias[0]
+        if self.attention is not None:
+            entering += tf.matmul(context, self.context_kernel)
+        recurrent = tf.matmul(query, self.recurrent_kernel) + self.bias[1]
+        return gru(entering, recurrent, state), context, weights
 
     def call(
         self,
         embedded: tf.Tensor,
         state: tf.Tensor,
-        memory: Memory,
+        encoder_states: EncoderStates,
         seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """All steps over known words (teacher forcing).
 
         Args:
-            embedded: embeddings of the words before, shape (batch, target, embedding_dim).
-            state: the first state, shape (batch, units).
-            memory: of the batch's sentences.
+            embedded: embeddings of the previous words, shape (batch, target, embedding_dim).
+            state: the first state, shape (batch, state_size).
+            encoder_states: of the batch's sentences.
             seed: seed of the dropout (two int32), or None outside training.
 
         Returns:
-            States, shape (batch, target, units); contexts, shape (batch, target, memory_dim or
-            0); attention weights, shape (batch, target, source or 0).
+            States, shape (batch, target, state_size); contexts, shape
+            (batch, target, encoder_dim or 0); attention weights, (batch, target, source or 0).
         """
-        projected = self.project(tf.transpose(embedded, [1, 0, 2]))
-        noise = state_noise(state, self.state_dropout, seed, 7)
-        results = teacher_forced(projected, state, *memory, noise, *self.kernels())
-        states, contexts, weights = (tf.transpose(value, [1, 0, 2]) for value in results)
-        return states, contexts, weights
+        noise = self.state_noise(state, seed)
+
+        def step(before, inputs):
+            embedded, readout_noise = inputs
+            return self.step(embedded, before[0], encoder_states, noise, readout_noise)
+
+        context, weights = self.attend(state[:, : self.units], encoder_states)
+        first = state, tf.zeros_like(context), tf.zeros_like(weights)
+        inputs = [embedded, self.readout_noise(embedded, seed)]
+        inputs = [tf.transpose(values, [1, 0, 2]) for values in inputs]  # (target, batch, …)
+        states, contexts, weights = tf.scan(step, inputs, first)
+        states, contexts = (tf.transpose(values, [1, 0, 2]) for values in (states, contexts))
+        return states, contexts, tf.transpose(weights[:, :, 0], [1, 0, 2])
+
+    def state_noise(self, state: tf.Tensor, seed: tf.Tensor | None) -> list[tf.Tensor | None]:
+        """Dropout of each cell's state, the same at all steps."""
+        state, rate = state[:, : self.units], self.rates.state
+        return [state_noise(state, rate, seed, 7 + number) for number in range(self.cells)]
+
+    def readout_noise(self, embedded: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        """Dropout of a readout that is fed back, shape (batch, target, readout_size)."""
+        ones = tf.ones([*tf.unstack(tf.shape(embedded)[:2]), self.readout_size], embedded.dtype)
+        return dropout(ones, self.rates.readout, seed, 4)
+
+    def precompute(
+        self, encoder_states: EncoderStates, readout: Readout
+    ) -> tuple[EncoderStates, Step]:
+        """Prepare the steps of a search, once per batch: the encoder states to step with, the step.
+
+        Args:
+            encoder_states: of `prepare`.
+            readout: of the model.
+        """
+
+        def step(embedded, state, encoder_states):
+            state, context, weights = self.step(embedded, state, encoder_states)
+            return self.read_out(readout, state, context, embedded), state, weights
+
+        return encoder_states, step
+
+    def read_out(
+        self, readout: Readout, state: tf.Tensor, context: tf.Tensor, embedded: tf.Tensor
+    ) -> tf.Tensor:
+        """The layer before the softmax: (…, state_size) and so on → (…, readout_units)."""
+        return readout.read(self.output(state), context, embedded)

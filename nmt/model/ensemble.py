@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from nmt.model.probabilities import log_normaliser
+from nmt.model.output import Shortlist, log_normaliser
 from nmt.model.seq2seq import Decoding, Seq2Seq
-from nmt.model.shortlist import Shortlist
 
 
 class Ensemble:
@@ -17,8 +16,7 @@ class Ensemble:
 
     The probability of the next word is the mean of the models' probabilities (Sutskever et al.
     2014, arXiv 1409.3215); the attention is the mean over the models that have one. The state is
-    the models' states side by side, and in `Decoding` the fields are tuples over the models,
-    except `words`.
+    the models' states side by side.
 
     Args:
         models: at least one; their sizes may differ, not their vocabularies.
@@ -36,28 +34,24 @@ class Ensemble:
         shortlist: Shortlist | None = None,
         beams: int = 1,
     ) -> tuple[Decoding, tf.Tensor]:
-        """See `Seq2Seq.begin`."""
-        begun = [model.begin(source, banned, shortlist, beams) for model in self.models]
-        decodings, states = zip(*begun, strict=True)
-        fields = Decoding._make(zip(*decodings, strict=True))
-        return fields._replace(words=decodings[0].words), tf.concat(states, -1)
+        """See `Seq2Seq.begin`; the logits are the logarithms of the mean probabilities."""
+        decodings, first_states = zip(
+            *(model.begin(source, banned, shortlist, beams) for model in self.models), strict=True
+        )
+        sizes = [state.shape[-1] for state in first_states]
 
-    def step(
-        self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """See `Seq2Seq.step`; the logits are the logarithms of the mean probabilities."""
-        states = tf.split(state, [model.decoder.state_size for model in self.models], -1)
-        logarithms, after, looked = [], [], []
-        for i, model in enumerate(self.models):
-            fields = {name: getattr(decoding, name)[i] for name in _OWN}
-            logits, new, weights = model.step(words, states[i], decoding._replace(**fields))
-            logarithms.append(logits - log_normaliser(logits)[:, tf.newaxis])
-            after.append(new)
-            if model.attends:
-                looked.append(weights)
-        mean = tf.reduce_logsumexp(tf.stack(logarithms), 0) - math.log(len(self.models))
-        weights = tf.add_n(looked) / len(looked) if looked else weights
-        return mean, tf.concat(after, -1), weights
+        def step(words, state, sentences):
+            states = tf.split(state, sizes, -1)
+            steps = [
+                decoding.step(words, *own)
+                for decoding, *own in zip(decodings, states, sentences, strict=True)
+            ]
+            logits, states, attention = zip(*steps, strict=True)
+            scores = tf.stack([x - log_normaliser(x)[:, tf.newaxis] for x in logits])
+            mean = tf.reduce_logsumexp(scores, 0) - math.log(len(self.models))
+            attending = [weights for weights in attention if weights.shape[-1] != 0]
+            weights = tf.add_n(attending) / len(attending) if attending else attention[0]
+            return mean, tf.concat(states, -1), weights
 
-
-_OWN = tuple(name for name in Decoding._fields if name != "words")
+        sentences = tuple(decoding.sentences for decoding in decodings)
+        return Decoding(decodings[0].ids, sentences, step), tf.concat(first_states, -1)

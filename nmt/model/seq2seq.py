@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from nmt.errors import UnusableInput
-from nmt.model.decoder import AttentionDecoder, Memory
-from nmt.model.dropout import dropout
-from nmt.model.embedding import ScaledEmbedding
-from nmt.model.encoder import Encoder
+from nmt.model import fast
+from nmt.model.decoder import AttentionDecoder, EncoderStates
+from nmt.model.encoder import BidirectionalGRU, Encoder
+from nmt.model.layers import ScaledEmbedding, dropout
+from nmt.model.output import Shortlist, output_words
 from nmt.model.readout import Readout
-from nmt.model.shortlist import BLOCK, NEVER, Shortlist
-from nmt.model.stacked import StackedDecoder, is_plain
+from nmt.model.stacked import StackedDecoder, is_stacked
 from nmt.settings import DropoutRates, ModelSettings, check_sizes
 
 
 class Decoding(NamedTuple):
-    """What stays the same over the steps of a recursive decoding; made once a batch.
+    """A recursive decoding; prepared once per batch.
 
     Attributes:
-        memory: what the decoder looks at.
-        kernels: the decoder's weights.
-        read: the readout; None where it is a part of the decoder.
-        words: the ids whose logits are computed, shape (words,); a multiple of `BLOCK`, with
-            zeros behind.
-        matrix: the output projection to them, shape (readout_units, words). Transposed once: a
-            product with a transposed right side is three times slower on a CPU.
-        bias: its bias, float32, shape (words,); `NEVER` for banned words and the zeros behind.
-        allowed: with a shortlist the bias of the words that a sentence may use, and `NEVER` for
-            others, float32, shape (batch, beams, words); without one (batch, beams, 0).
+        ids: the words whose logits are computed, shape (words,); see `nmt.model.output`.
+        sentences: a nest of tensors whose first dimension is the batch. A search may gather some of
+            the sentences, and go on with them.
+        step: from the ids of the previous words, shape (batch · beams,), the decoder states, shape
+            (batch · beams, state_size), and `sentences`: the logits of `ids` as the next word,
+            float32, shape (batch · beams, words); the next states; the attention weights, shape
+            (batch, beams, source).
     """
 
-    memory: Memory
-    kernels: Any
-    read: Any
-    words: tf.Tensor
-    matrix: tf.Tensor
-    bias: tf.Tensor
-    allowed: tf.Tensor
+    ids: tf.Tensor
+    sentences: Any
+    step: Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 class Seq2Seq(keras.Model):
@@ -56,6 +50,8 @@ class Seq2Seq(keras.Model):
         rates: dropout in training.
         dtype: the policy of all layers, whatever Keras's global one is: weights are float32, and
             with ``mixed_bfloat16`` or ``mixed_float16`` products in half precision.
+        optimized: whether the recurrences are those of `nmt.model.fast`, which compute the same
+            with the same weights.
 
     Raises:
         UnusableInput: sizes that do not fit together, or two vocabularies where
@@ -69,12 +65,13 @@ class Seq2Seq(keras.Model):
         target_size: int,
         rates: DropoutRates = DropoutRates(),
         dtype: str = "float32",
+        optimized: bool = True,
     ) -> None:
         super().__init__(name="seq2seq", dtype=dtype)
         check_sizes(settings)
         self.settings, self.target_size, self.rates = settings, target_size, rates
-        width, memory_dim = settings.embedding_dim, 2 * settings.encoder_units
-        self.attends = attends = settings.attention != "none"
+        self.attends = settings.attention != "none"
+        width, encoder_dim = settings.embedding_dim, 2 * settings.encoder_units
         three_way = settings.tie_embeddings == "three-way"
         if three_way and source_size != target_size:
             raise UnusableInput(
@@ -82,109 +79,61 @@ class Seq2Seq(keras.Model):
                 f"(source {source_size} ≠ target {target_size} entries); prepare the corpus with "
                 "--joint-vocabulary"
             )
+        # The one place that chooses between the layers of the papers and the fast ones.
+        plain = BidirectionalGRU, AttentionDecoder, StackedDecoder
+        gru, *decoders = fast.LAYERS if optimized else plain
+
         embedding = ScaledEmbedding(source_size, width, name="embedding", dtype=dtype)
-        self.encoder = Encoder(
-            embedding,
-            settings.encoder_units,
-            rates,
-            settings.encoder_layers,
-            settings.layer_norm,
-            name="encoder",
-            dtype=dtype,
-        )
+        self.encoder = Encoder(embedding, settings, rates, gru, name="encoder", dtype=dtype)
         self.encoder.build()
         self.bridge = None
         if settings.bridge != "concat":
-            self.bridge = keras.layers.Dense(
-                settings.decoder_units * settings.decoder_layers,
-                activation="tanh",
-                name="bridge",
-                dtype=dtype,
-            )
-            self.bridge.build((None, memory_dim))
-        self.embedding = (
-            embedding
-            if three_way
-            else ScaledEmbedding(target_size, width, name="target_embedding", dtype=dtype)
-        )
-        if is_plain(settings):
-            self.decoder = AttentionDecoder(
-                settings.decoder_units,
-                settings.attention_units if attends else None,
-                rates.state,
-                name="decoder",
-                dtype=dtype,
-            )
-        else:
-            self.decoder = StackedDecoder(settings, rates, name="decoder", dtype=dtype)
-        self.decoder.build(width, memory_dim)
+            units = settings.decoder_units * settings.decoder_layers
+            self.bridge = keras.layers.Dense(units, "tanh", name="bridge", dtype=dtype)
+            self.bridge.build((None, encoder_dim))
+        self.embedding = embedding
+        if not three_way:
+            name = "target_embedding"
+            self.embedding = ScaledEmbedding(target_size, width, name=name, dtype=dtype)
+        decoder = decoders[is_stacked(settings)]
+        self.decoder = decoder(settings, rates, name="decoder", dtype=dtype)
+        self.decoder.build(width, encoder_dim)
         if settings.input_feeding:
             self.readout = self.decoder.readout
         else:
-            self.readout = Readout(
-                settings.readout_units,
-                settings.readout_activation,
-                settings.readout == "deep",
-                name="readout",
-                dtype=dtype,
-            )
-            context = memory_dim if attends else 0
-            self.readout.build(settings.decoder_units, context, width)
-        self.output_bias = self.add_weight(
-            name="output_bias", shape=(target_size,), initializer="zeros"
-        )
+            self.readout = Readout(settings, name="readout", dtype=dtype)
+            self.readout.build(settings.decoder_units, encoder_dim * self.attends, width)
+        self.output_bias = self.add_weight((target_size,), "zeros", name="output_bias")
         self.output_kernel = None
         if not settings.tie_embeddings:
-            self.output_kernel = self.add_weight(
-                name="output_kernel",
-                shape=(settings.readout_units, target_size),
-                initializer="glorot_uniform",
-            )
+            shape = settings.readout_units, target_size
+            self.output_kernel = self.add_weight(shape, "glorot_uniform", name="output_kernel")
         self.built = True
 
-    def encode(self, source: tf.Tensor, seed: tf.Tensor | None = None) -> tuple[Memory, tf.Tensor]:
+    def encode(
+        self, source: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tuple[EncoderStates, tf.Tensor]:
         """Encode source ids, shape (batch, source).
 
         Returns:
-            The memory that the decoder looks at, and its first state, shape
-            (batch, state_size).
+            What the decoder attends to, and its first state, shape (batch, state_size).
         """
-        outputs, seen, mask = self.encoder(source, seed=seed)
+        states, final, mask = self.encoder(source, seed=seed)
         if self.settings.bridge == "mean":
-            total = tf.einsum("bsd,bs->bd", outputs, tf.cast(mask, outputs.dtype))
+            total = tf.einsum("bsd,bs->bd", states, tf.cast(mask, states.dtype))
             length = tf.maximum(tf.reduce_sum(mask, 1, keepdims=True), 1.0)
-            seen = total / tf.cast(length, outputs.dtype)
-        state = seen if self.bridge is None else self.bridge(seen)
+            final = total / tf.cast(length, states.dtype)
+        state = final if self.bridge is None else self.bridge(final)
         if missing := self.decoder.state_size - state.shape[-1]:  # these parts begin with zeros
             state = tf.pad(state, [[0, 0], [0, missing]])
-        return self.decoder.remember(outputs, mask), state
+        return self.decoder.prepare(states, mask), state
 
-    def read_out(
-        self,
-        states: tf.Tensor,
-        contexts: tf.Tensor,
-        embedded: tf.Tensor,
-        seed: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """The layer before the softmax: (…, state_size) and so on → (…, readout_units)."""
-        if self.settings.input_feeding:
-            return self.decoder.fed(states)  # found on the way
-        features = self.readout.read(self.decoder.output(states), contexts, embedded)
-        return dropout(features, self.rates.readout, seed, 4)
-
-    def project(self, features: tf.Tensor) -> tf.Tensor:
-        """Scores of all words: (rows, readout_units) → float32 (rows, target_size)."""
-        if self.output_kernel is None:
-            matrix = tf.convert_to_tensor(self.embedding.embeddings)
-            logits = tf.matmul(features, tf.cast(matrix, features.dtype), transpose_b=True)
-        else:
-            logits = tf.matmul(features, tf.convert_to_tensor(self.output_kernel))
-        return tf.cast(logits, tf.float32) + tf.cast(self.output_bias, tf.float32)
-
-    def features(
+    def call(
         self, source: tf.Tensor, target_inputs: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Run teacher-forced up to the layer before the softmax.
+        """Run teacher-forced up to the layer before the softmax; `logits` does the rest.
+
+        This is what trains. The loss computes logits of the real target tokens only.
 
         Args:
             source: ids, shape (batch, source).
@@ -192,22 +141,24 @@ class Seq2Seq(keras.Model):
             seed: seed of the dropout (two int32), or None outside training.
 
         Returns:
-            Features, shape (batch, target, readout_units), and attention weights, shape
-            (batch, target, source), without attention (batch, target, 0).
+            Readouts, float32, shape (batch, target, readout_units), and attention weights,
+            float32, shape (batch, target, source), without attention (batch, target, 0).
         """
-        memory, state = self.encode(source, seed)
+        encoder_states, state = self.encode(source, seed)
         embedded = dropout(self.embedding(target_inputs), self.rates.target_embedding, seed, 3)
-        states, contexts, weights = self.decoder(embedded, state, memory, seed)
-        return self.read_out(states, contexts, embedded, seed), weights
+        states, contexts, weights = self.decoder(embedded, state, encoder_states, seed)
+        readouts = self.decoder.read_out(self.readout, states, contexts, embedded)
+        if not self.settings.input_feeding:  # there the decoder has done so at every step
+            readouts = dropout(readouts, self.rates.readout, seed, 4)
+        return tf.cast(readouts, tf.float32), weights
 
-    def call(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], seed: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Teacher-forced logits, shape (batch, target, target_size), and attention weights."""
-        features, weights = self.features(*inputs, seed=seed)
-        shape = tf.shape(features)
-        logits = self.project(tf.reshape(features, [-1, features.shape[-1]]))
-        return tf.reshape(logits, [shape[0], shape[1], self.target_size]), weights
+    def logits(self, readouts: tf.Tensor) -> tf.Tensor:
+        """Scores of all words: float32 (rows, readout_units) → (rows, target_size)."""
+        if self.output_kernel is None:
+            scores = tf.matmul(readouts, self.embedding.embeddings, transpose_b=True)
+        else:
+            scores = tf.matmul(readouts, self.output_kernel)
+        return scores + self.output_bias
 
     def begin(
         self,
@@ -222,77 +173,21 @@ class Seq2Seq(keras.Model):
             source: ids that end with EOS, padded with 0.
             banned: ids that get no probability.
             shortlist: which words each source word allows; None is all words.
-            beams: hypotheses of each sentence that `step` will be given.
+            beams: hypotheses of each sentence that are decoded together.
 
         Returns:
-            What stays the same over its steps, and the first state, shape
-            (batch, state_size).
+            The decoding, and its first state, shape (batch, state_size).
         """
-        memory, state = self.encode(source)
-        memory, kernels, read = self._look_ahead(memory)
-        offered = self._offer(source, banned, shortlist, beams)
-        return Decoding(memory, kernels, read, *offered), state
+        encoder_states, state = self.encode(source)
+        encoder_states, decode = self.decoder.precompute(encoder_states, self.readout)
+        kernel = self.embedding.embeddings if self.output_kernel is None else self.output_kernel
+        kernel, bias = tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.output_bias)
+        axis = 0 if self.output_kernel is None else 1
+        ids, word_bias, logits = output_words(kernel, axis, bias, source, beams, banned, shortlist)
 
-    def _look_ahead(self, memory: Memory) -> tuple[Memory, Any, Any]:
-        """`Decoding`'s memory, kernels and readout."""
-        if self.settings.input_feeding:
-            memory, kernels, _ = self.decoder.look_ahead(memory)
-            return memory, kernels, None
-        further = [self.readout.linears()[1].kernel] if self.readout.sees_context else []
-        memory, kernels, places = self.decoder.look_ahead(memory, further)
-        return memory, kernels, self.readout.prepared(places[0] if places else None)
+        def step(words, state, sentences):
+            encoder_states, word_bias = sentences
+            readout, state, weights = decode(self.embedding(words), state, encoder_states)
+            return logits(readout, word_bias), state, weights
 
-    def _offer(
-        self, source: tf.Tensor, banned: tuple[int, ...], shortlist: Shortlist | None, beams: int
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """`Decoding`'s words, with matrix and bias, and which of them are allowed."""
-        ban = tf.reduce_sum(
-            tf.one_hot(tf.constant(banned, tf.int32), self.target_size, NEVER, 0.0), 0
-        )
-        bias = tf.cast(self.output_bias, tf.float32) + ban
-        matrix, axis = self.output_kernel, 1
-        if matrix is None:
-            matrix, axis = self.embedding.embeddings, 0
-        matrix = tf.convert_to_tensor(matrix)
-        if shortlist is None:
-            allowed = tf.zeros([tf.shape(source)[0], beams, 0])
-            words, behind = tf.range(self.target_size), [0, -self.target_size % BLOCK]
-            if behind[1]:
-                words = tf.pad(words, [behind])
-                bias = tf.pad(bias, [behind], constant_values=NEVER)
-                matrix = tf.pad(matrix, [[0, 0], behind] if axis else [behind, [0, 0]])
-        else:
-            words, allowed = shortlist.select(source, self.target_size)
-            bias = tf.gather(bias, words)
-            allowed = tf.repeat((allowed + bias)[:, tf.newaxis], beams, 1)
-            matrix = tf.gather(matrix, words, axis=axis)
-        return words, matrix if axis else tf.transpose(matrix), bias, allowed
-
-    def step(
-        self, words: tf.Tensor, state: tf.Tensor, decoding: Decoding
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One step of the recursive decoder.
-
-        Args:
-            words: ids of the words before, shape (batch · beams,).
-            state: decoder states, shape (batch · beams, state_size).
-            decoding: from `begin`.
-
-        Returns:
-            Logits of `decoding.words` as the next word, float32, shape (batch · beams, words);
-            the next states; the attention weights, shape (batch, beams, source).
-        """
-        embedded = self.embedding(words)
-        projected = self.decoder.project(embedded)
-        state, context, weights = self.decoder.step(
-            projected, state, decoding.memory, decoding.kernels
-        )
-        if decoding.read is None:
-            features = self.decoder.fed(state)
-        else:
-            features = decoding.read(self.decoder.output(state), context, embedded)
-        logits = tf.cast(tf.matmul(features, decoding.matrix), tf.float32)
-        if decoding.allowed.shape[-1] == 0:
-            return logits + decoding.bias, state, weights
-        own = tf.reshape(logits, tf.shape(decoding.allowed)) + decoding.allowed
-        return tf.reshape(own, [-1, tf.shape(own)[-1]]), state, weights
+        return Decoding(ids, (encoder_states, word_bias), step), state

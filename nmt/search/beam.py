@@ -7,9 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
-from nmt.model.probabilities import log_normaliser
+from nmt.model.output import BLOCK, NEG_INF, Shortlist, log_normaliser
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.shortlist import BLOCK, NEVER, Shortlist
 from nmt.search.constraints import Constraints
 from nmt.search.hypotheses import Hypotheses
 from nmt.search.penalties import coverage_penalty, length_penalty
@@ -21,7 +20,7 @@ class _Pool(NamedTuple):
     """The best finished hypotheses of each sentence, best first; shape (batch, beam, …).
 
     Attributes:
-        score: log-probability over length penalty, plus coverage penalty: the order; 2 · NEVER
+        score: log-probability over length penalty, plus coverage penalty: the order; 2 · NEG_INF
             in empty places.
         total: log-probability.
         length: tokens, EOS included.
@@ -42,10 +41,10 @@ class _Beam(NamedTuple):
         state: the decoder's states.
         live: log-probabilities, best first.
         trail: all words so far, each beside the beam that chose it, shape (batch, beam,
-            length, 2). So where a beam looked is kept once a step, and not carried along.
-        attention: of the beams as they stood at each step, shape (batch, length, beam,
+            length, 2). So the attention is stored once per step, and not reordered.
+        attention: weights of the beams in their order at each step, shape (batch, length, beam,
             source).
-        coverage: the attention that each source position has had of the beams' words, shape
+        coverage: sum of the attention weights of each source position over the beams' words, shape
             (batch, beam, source); without coverage penalty (batch, beam, 0).
         pool: the finished hypotheses.
         done: whether the sentence has ended, shape (batch,).
@@ -75,90 +74,87 @@ def beam_search(
 ) -> Hypotheses:
     """Decode a batch with `beam_size` live hypotheses; to be called inside a ``tf.function``.
 
-    At every step the best 2 · beam continuations are looked at. Those among the first `beam`
-    that end are finished; the best that do not end live on. A sentence is done when it has
-    `beam` finished hypotheses of which one is better than all that live, or has reached its
-    limit, where the live ones count as finished too. (Counting alone would not do: under a
-    confident model, poor hypotheses that end early fill the count before the good one ends.)
-    The winner has the best log-probability over `length_penalty`, plus `coverage_penalty`. As
-    that is never above 0, it cannot make a hypothesis that lives better than it looks. With a
-    beam of 1 this is greedy search. The beams of a sentence share its encoder outputs; only
-    states, words and coverage are reordered.
+    Every step considers the best 2 · beam continuations. Those among the first `beam` that end are
+    finished; the best that do not end stay live. A sentence is done when it has `beam` finished
+    hypotheses of which one is better than all live ones, or at its limit, where the live ones
+    count as finished too. (A count alone is not enough: under a confident model, poor hypotheses
+    that end early fill it before the good one ends.) The best hypothesis has the best
+    log-probability over `length_penalty`, plus `coverage_penalty`. As that is never above 0, it
+    cannot improve a live hypothesis. With a beam of 1 this is greedy search. The beams of a
+    sentence share its encoder states; only states, words and coverage are reordered.
 
     Args:
         model: the trained model, or an ensemble.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
-        beam_size: hypotheses kept, at least 1.
+        beam_size: live hypotheses, at least 1.
         alpha: the length penalty's exponent.
-        banned: ids that are never chosen.
+        banned: ids that get no probability.
         shortlist: which words each source word allows; None is all words.
-        constraints: what is ruled out besides.
+        constraints: further words to rule out.
         beta: the coverage penalty's factor; for a model with attention.
         n_best: return all finished hypotheses, too.
     """
     decoding, first_state = model.begin(source, banned, shortlist, beam_size)
     batch, beam, units = tf.shape(source)[0], beam_size, first_state.shape[-1]
-    looks = tf.shape(source)[1] if model.attends else 0
+    source_width = tf.shape(source)[1] if model.attends else 0
     tokens = tf.cast((source != PAD) & (source != EOS), tf.float32) if beta else ()
 
-    def step(i, now, fixed):
-        memory, allowed, limits, least, tokens = fixed
+    def step(i, current, fixed):
+        sentences, limits, min_length, tokens = fixed
         count = tf.shape(limits)[0]
-        logits, state, weights = model.step(
-            tf.reshape(now.words, [-1]),
-            tf.reshape(now.state, [-1, units]),
-            decoding._replace(memory=memory, allowed=allowed),
+        logits, state, weights = decoding.step(
+            tf.reshape(current.words, [-1]), tf.reshape(current.state, [-1, units]), sentences
         )
-        offered = constraints._replace(least=least).restrict(
+        masked_logits = constraints._replace(min_length=min_length).restrict(
             logits,
-            decoding.words,
-            tf.reshape(now.trail[..., 0], [count * beam, -1]),
+            decoding.ids,
+            tf.reshape(current.trail[..., 0], [count * beam, -1]),
             model.target_size,
         )
         scores, origin, choices = _continuations(
-            tf.reshape(offered, [count, beam, -1]),
+            tf.reshape(masked_logits, [count, beam, -1]),
             tf.reshape(log_normaliser(logits), [count, beam]),
-            now.live,
+            current.live,
             2 * beam,
         )
-        choices = tf.gather(decoding.words, choices)
+        choices = tf.gather(decoding.ids, choices)
         ends, last = choices == EOS, i + 1 >= limits
-        counts = (ends | last[:, tf.newaxis]) & ~now.done[:, tf.newaxis]
-        trail = tf.gather(now.trail, origin, batch_dims=1)
+        finished = (ends | last[:, tf.newaxis]) & ~current.done[:, tf.newaxis]
+        trail = tf.gather(current.trail, origin, batch_dims=1)
         newest = tf.stack([choices, origin], -1)[:, :, tf.newaxis]
         trail = tf.concat([trail, newest], 2)
-        ranking, coverage = scores / length_penalty(i + 1, alpha), now.coverage
+        ranking, coverage = scores / length_penalty(i + 1, alpha), current.coverage
         if beta:
             coverage = tf.gather(coverage + weights, origin, batch_dims=1)
             ranking += coverage_penalty(coverage, tokens, beta)
-        pool = _finish(now.pool, trail, scores, ranking, counts, i + 1)
-        live, kept = tf.math.top_k(scores + tf.where(ends, NEVER, 0.0), beam)
+        pool = _finish(current.pool, trail, scores, ranking, finished, i + 1)
+        live, best = tf.math.top_k(scores + tf.where(ends, NEG_INF, 0.0), beam)
         # The pool is best first; its last place is taken only when `beam` have finished.
-        hopeless = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
+        cannot_improve = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
         if beta:
-            coverage = tf.gather(coverage, kept, batch_dims=1)
+            coverage = tf.gather(coverage, best, batch_dims=1)
         state = tf.reshape(state, [count, beam, units])
         return _Beam(
-            words=tf.gather(choices, kept, batch_dims=1),
-            state=tf.gather(state, tf.gather(origin, kept, batch_dims=1), batch_dims=1),
+            words=tf.gather(choices, best, batch_dims=1),
+            state=tf.gather(state, tf.gather(origin, best, batch_dims=1), batch_dims=1),
             live=live,
-            trail=tf.gather(trail, kept, batch_dims=1),
-            attention=tf.concat([now.attention, weights[:, tf.newaxis]], 1),
+            trail=tf.gather(trail, best, batch_dims=1),
+            attention=tf.concat([current.attention, weights[:, tf.newaxis]], 1),
             coverage=coverage,
             pool=pool,
-            done=now.done | last | (hopeless & (pool.score[:, -1] > NEVER / 2)),
+            done=current.done | last | (cannot_improve & (pool.score[:, -1] > NEG_INF / 2)),
         )
 
     start = _Beam(
         words=tf.fill([batch, beam], BOS),
         state=tf.repeat(first_state[:, tf.newaxis], beam, axis=1),
-        live=tf.tile([[0.0] + [NEVER] * (beam - 1)], [batch, 1]),  # all beams begin alike
+        live=tf.tile([[0.0] + [NEG_INF] * (beam - 1)], [batch, 1]),  # all beams begin alike
         trail=tf.zeros([batch, beam, 0, 2], tf.int32),
-        attention=tf.zeros([batch, 0, beam, looks]),
-        coverage=tf.zeros([batch, beam, looks if beta else 0]),
+        attention=tf.zeros([batch, 0, beam, source_width]),
+        coverage=tf.zeros([batch, beam, source_width if beta else 0]),
         pool=_Pool(
-            score=tf.fill([batch, beam], 2 * NEVER),
+            score=tf.fill([batch, beam], 2 * NEG_INF),
             total=tf.zeros([batch, beam]),
             length=tf.zeros([batch, beam], tf.int32),
             trail=tf.zeros([batch, beam, 0, 2], tf.int32),
@@ -176,33 +172,33 @@ def beam_search(
         pool=_Pool(flat_shape, flat_shape, flat_shape, trail_shape),
         done=tf.TensorShape([None]),
     )
-    fixed = decoding.memory, decoding.allowed, limits, constraints.least, tokens
-    found = shrinking_loop(step, lambda now: ~now.done, start, shapes, fixed)
-    pool, best = found.pool, found.pool.trail[:, 0]
+    fixed = decoding.sentences, limits, constraints.min_length, tokens
+    final = shrinking_loop(step, lambda current: ~current.done, start, shapes, fixed)
+    pool, best = final.pool, final.pool.trail[:, 0]
     return Hypotheses(
         ids=best[..., 0],
         log_probability=pool.total[:, 0],
         length=pool.length[:, 0],
-        attention=tf.gather(found.attention, best[..., 1], batch_dims=2),
+        attention=tf.gather(final.attention, best[..., 1], batch_dims=2),
         ranking=pool.score[:, 0],
-        n_best=_all(pool, found.attention) if n_best else None,
+        n_best=_all(pool, final.attention) if n_best else None,
     )
 
 
 def _all(pool: _Pool, attention: tf.Tensor) -> Hypotheses:
     """The whole pool, each hypothesis with the attention along its trail."""
     beams = tf.transpose(pool.trail[..., 1], [0, 2, 1])
-    looked = tf.transpose(tf.gather(attention, beams, batch_dims=2), [0, 2, 1, 3])
-    length = tf.where(pool.score > NEVER / 2, pool.length, 0)
-    return Hypotheses(pool.trail[..., 0], pool.total, length, looked, pool.score)
+    attention = tf.transpose(tf.gather(attention, beams, batch_dims=2), [0, 2, 1, 3])
+    length = tf.where(pool.score > NEG_INF / 2, pool.length, 0)
+    return Hypotheses(pool.trail[..., 0], pool.total, length, attention, pool.score)
 
 
 def _continuations(
     logits: tf.Tensor, normaliser: tf.Tensor, live: tf.Tensor, k: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The k best words to go on with in all the beams of each sentence.
+    """The k best continuations over all beams of each sentence.
 
-    They stand in the k blocks of words with the best maxima, so only those are searched: on a CPU
+    They are in the k blocks of words with the best maxima, so only those are searched: on a CPU
     more than ten times as fast as ``tf.math.top_k`` over whole vocabularies.
 
     Args:
@@ -233,26 +229,26 @@ def _finish(
     trail: tf.Tensor,
     scores: tf.Tensor,
     ranking: tf.Tensor,
-    counts: tf.Tensor,
+    finished: tf.Tensor,
     length: tf.Tensor,
 ) -> _Pool:
-    """Take hypotheses that end at this step into the pool.
+    """Add the hypotheses that end at this step to the pool.
 
     Args:
         pool: those finished so far.
-        trail: of all candidates with their newest word, shape (batch, candidates, length, 2).
-        scores: their log-probabilities, best first, shape (batch, candidates).
+        trail: of all continuations with their newest word, shape (batch, 2 · beam, length, 2).
+        scores: their log-probabilities, best first, shape (batch, 2 · beam).
         ranking: what they are compared by, of the same shape.
-        counts: which of them end. Only those among the first `beam` are taken.
+        finished: which of them end. Only those among the first `beam` are taken.
         length: tokens of each.
     """
     beam = pool.score.shape[1]
-    takes = counts & (tf.range(tf.shape(scores)[1]) < beam) & (scores > NEVER / 2)
-    ranking = tf.where(takes, ranking, 2 * NEVER)
-    best, kept = tf.math.top_k(tf.concat([pool.score, ranking], 1), beam)
+    eligible = finished & (tf.range(tf.shape(scores)[1]) < beam) & (scores > NEG_INF / 2)
+    ranking = tf.where(eligible, ranking, 2 * NEG_INF)
+    best, places = tf.math.top_k(tf.concat([pool.score, ranking], 1), beam)
 
     def pick(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-        return tf.gather(tf.concat([old, new], 1), kept, batch_dims=1)
+        return tf.gather(tf.concat([old, new], 1), places, batch_dims=1)
 
     return _Pool(
         score=best,

@@ -1,4 +1,4 @@
-"""Forced decoding: the decoder is led along a given translation, and says how likely it is."""
+"""Forced decoding: the probability and the attention of existing translations."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
-from nmt.model.probabilities import log_normaliser
+from nmt.model.output import log_normaliser
 from nmt.model.seq2seq import Seq2Seq
 from nmt.vocabulary.special import BOS, PAD
 
 
 class Forced(NamedTuple):
-    """What the model makes of given translations.
+    """Scores and attention of translations.
 
     Attributes:
         log_probabilities: of each target token after those before it, in nats, shape
             (batch, target); 0 in padding.
-        attention: row t holds where the model looked when target token t was due, shape
+        attention: row t holds the weights for the prediction of target token t, shape
             (batch, target, source); without attention (batch, target, 0).
     """
 
@@ -32,7 +32,7 @@ def force(
     target: tf.Tensor,
     banned: tuple[int, ...] = (PAD, BOS),
 ) -> Forced:
-    """Lead the model along translations; to be called inside a ``tf.function``.
+    """Score translations step by step; to be called inside a ``tf.function``.
 
     Each token has the probability that a search with the same banned ids would give it.
 
@@ -47,17 +47,16 @@ def force(
     inputs = tf.pad(ids, [[1, 0], [0, 0]], constant_values=BOS)
     steps = tf.shape(ids)[0]
 
-    def step(i, state, found, looked):
-        logits, state, weights = model.step(inputs[i], state, decoding)
-        wanted = tf.gather(logits, ids[i], batch_dims=1)
-        likely = wanted - log_normaliser(logits)
-        found = found.write(i, tf.where(ids[i] == PAD, 0.0, likely))
-        return i + 1, state, found, looked.write(i, weights[:, 0])
+    def step(i, state, scores, attention):
+        logits, state, weights = decoding.step(inputs[i], state, decoding.sentences)
+        score = tf.gather(logits, ids[i], batch_dims=1) - log_normaliser(logits)
+        scores = scores.write(i, tf.where(ids[i] == PAD, 0.0, score))
+        return i + 1, state, scores, attention.write(i, weights[:, 0])
 
-    _, _, found, looked = tf.while_loop(
+    _, _, scores, attention = tf.while_loop(
         lambda i, *_: i < steps,
         step,
         (0, state, tf.TensorArray(tf.float32, steps), tf.TensorArray(tf.float32, steps)),
         maximum_iterations=steps,
     )
-    return Forced(tf.transpose(found.stack()), tf.transpose(looked.stack(), [1, 0, 2]))
+    return Forced(tf.transpose(scores.stack()), tf.transpose(attention.stack(), [1, 0, 2]))

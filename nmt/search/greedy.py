@@ -7,9 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.ensemble import Ensemble
-from nmt.model.probabilities import log_normaliser
+from nmt.model.output import Shortlist, log_normaliser
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.shortlist import Shortlist
 from nmt.search.constraints import Constraints
 from nmt.search.hypotheses import Hypotheses
 from nmt.search.sampling import Sampling
@@ -18,7 +17,7 @@ from nmt.vocabulary.special import BOS, EOS, PAD
 
 
 class _Greedy(NamedTuple):
-    """A batch under way: last word, decoder state, whether it goes on, and what is found."""
+    """A batch under way: last word, decoder state, whether it goes on, and the hypotheses."""
 
     word: tf.Tensor
     state: tf.Tensor
@@ -48,37 +47,36 @@ def greedy_search(
         model: the trained model, or an ensemble.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
-        banned: ids that are never chosen.
+        banned: ids that get no probability.
         shortlist: which words each source word allows; None is all words.
-        constraints: what is ruled out besides.
-        sampling: draw the words instead. The log-probability is the model's all the same, at
-            a temperature of 1 and over all words.
+        constraints: further words to rule out.
+        sampling: draw the words instead. The log-probability is still the model's, at a
+            temperature of 1 and over all words.
         numbers: the random numbers to draw with, shape (batch, most steps).
     """
     decoding, state = model.begin(source, banned, shortlist)
-    batch, looks = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
+    batch, source_width = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
 
-    def step(i, now, fixed):
-        memory, allowed, limits, least, numbers = fixed
-        own = decoding._replace(memory=memory, allowed=allowed)
-        logits, state, weights = model.step(now.word, now.state, own)
-        offered = constraints._replace(least=least).restrict(
-            logits, decoding.words, now.words, model.target_size
+    def step(i, current, fixed):
+        sentences, limits, min_length, numbers = fixed
+        logits, state, weights = decoding.step(current.word, current.state, sentences)
+        masked_logits = constraints._replace(min_length=min_length).restrict(
+            logits, decoding.ids, current.words, model.target_size
         )
         if sampling is None:
-            chosen = tf.argmax(offered, -1, output_type=tf.int32)
+            choice = tf.argmax(masked_logits, -1, output_type=tf.int32)
         else:
-            chosen = sampling.draw(offered, numbers[:, i])
-        best = tf.gather(logits, chosen, batch_dims=1) - log_normaliser(logits)
-        word = tf.where(now.alive, tf.gather(decoding.words, chosen), PAD)
+            choice = sampling.draw(masked_logits, numbers[:, i])
+        score = tf.gather(logits, choice, batch_dims=1) - log_normaliser(logits)
+        word = tf.where(current.alive, tf.gather(decoding.ids, choice), PAD)
         return _Greedy(
             word=word,
             state=state,
-            alive=now.alive & (word != EOS) & (i + 1 < limits),
-            total=now.total + tf.where(now.alive, best, 0.0),
-            length=now.length + tf.cast(now.alive, tf.int32),
-            words=tf.concat([now.words, word[:, tf.newaxis]], 1),
-            attention=tf.concat([now.attention, weights], 1),
+            alive=current.alive & (word != EOS) & (i + 1 < limits),
+            total=current.total + tf.where(current.alive, score, 0.0),
+            length=current.length + tf.cast(current.alive, tf.int32),
+            words=tf.concat([current.words, word[:, tf.newaxis]], 1),
+            attention=tf.concat([current.attention, weights], 1),
         )
 
     start = _Greedy(
@@ -88,13 +86,13 @@ def greedy_search(
         total=tf.zeros([batch]),
         length=tf.zeros([batch], tf.int32),
         words=tf.zeros([batch, 0], tf.int32),
-        attention=tf.zeros([batch, 0, looks]),
+        attention=tf.zeros([batch, 0, source_width]),
     )
     row = tf.TensorShape([None])
     shapes = _Greedy(
         row, tf.TensorShape([None, state.shape[-1]]), row, row, row,
         tf.TensorShape([None, None]), tf.TensorShape([None, None, None if model.attends else 0]),
     )  # fmt: skip
-    fixed = decoding.memory, decoding.allowed, limits, constraints.least, numbers
-    found = shrinking_loop(step, lambda now: now.alive, start, shapes, fixed)
-    return Hypotheses(found.words, found.total, found.length, found.attention, found.total)
+    fixed = decoding.sentences, limits, constraints.min_length, numbers
+    final = shrinking_loop(step, lambda current: current.alive, start, shapes, fixed)
+    return Hypotheses(final.words, final.total, final.length, final.attention, final.total)

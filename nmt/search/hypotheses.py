@@ -15,11 +15,11 @@ class Hypotheses(NamedTuple):
             so a row without one was cut off at its length limit.
         log_probability: sum over the tokens, EOS included, in nats, shape (batch,).
         length: number of tokens, EOS included, shape (batch,).
-        attention: row t holds where the model looked when it chose token t, shape (batch,
+        attention: row t holds the weights for the prediction of token t, shape (batch,
             length, source); without attention (batch, length, 0).
         ranking: what the search compares hypotheses by, shape (batch,): log-probability over
             length penalty, plus coverage penalty; of greedy search the log-probability.
-        n_best: where asked for, all finished hypotheses, best first: the same with shape
+        n_best: if requested, all finished hypotheses, best first: the same with shape
             (batch, beam, …). In empty places the length is 0.
     """
 

@@ -1,10 +1,10 @@
-"""What is added to a hypothesis' log-probability before hypotheses are compared."""
+"""Length and coverage penalty, by which hypotheses are compared."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-_UNSEEN = 1e-9  # keeps the logarithm of no attention at all finite
+_EPSILON = 1e-9  # keeps the logarithm of no attention at all finite
 
 
 def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
@@ -21,13 +21,13 @@ def coverage_penalty(coverage: tf.Tensor, tokens: tf.Tensor, beta: float) -> tf.
     """β · Σᵢ log(min(Σⱼ p_ij, 1)) of Wu et al. 2016, equation 14; never above 0.
 
     Args:
-        coverage: the attention that each source token i got in all from the target tokens j,
+        coverage: sum of the attention weights of each source token i over the target tokens j,
             EOS included, shape (batch, hypotheses, source).
         tokens: 1 for source tokens, 0 for EOS and padding, float, shape (batch, source).
-        beta: larger favours hypotheses that looked at every source token.
+        beta: larger favours hypotheses that attend to every source token.
 
     Returns:
         Shape (batch, hypotheses), to be added to log-probability over length penalty.
     """
-    logarithms = tf.math.log(tf.clip_by_value(coverage, _UNSEEN, 1.0))
+    logarithms = tf.math.log(tf.clip_by_value(coverage, _EPSILON, 1.0))
     return beta * tf.reduce_sum(logarithms * tokens[:, tf.newaxis], -1)

@@ -1,4 +1,4 @@
-"""Words drawn at random instead of chosen, each sentence with random numbers of its own."""
+"""Sampling of words, each sentence with random numbers of its own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nmt.model.shortlist import NEVER
+from nmt.model.output import NEG_INF
 from nmt.vocabulary.special import PAD
 
 
 class Sampling(NamedTuple):
-    """What the words are drawn from.
+    """The distribution that words are drawn from.
 
     Attributes:
         temperature: the logits are divided by it.
-        top_k: then only so many likeliest words are kept (Fan et al. 2018, arXiv 1805.04833);
+        top_k: then only this many likeliest words stay (Fan et al. 2018, arXiv 1805.04833);
             0 is all.
-        top_p: then the fewest likeliest words whose probabilities come to so much (nucleus
+        top_p: then only the fewest likeliest words whose probabilities sum to this stay (nucleus
             sampling, Holtzman et al. 2020, arXiv 1904.09751); 1 is all.
     """
 
@@ -31,7 +31,7 @@ class Sampling(NamedTuple):
 
         Args:
             logits: shape (rows, words).
-            numbers: one random number in [0, 1) a row, shape (rows,).
+            numbers: one random number in [0, 1) per row, shape (rows,).
 
         Returns:
             int32, shape (rows,).
@@ -39,17 +39,16 @@ class Sampling(NamedTuple):
         logits = logits / self.temperature
         if self.top_k:
             best, _ = tf.math.top_k(logits, tf.minimum(self.top_k, tf.shape(logits)[1]))
-            logits = tf.where(logits < best[:, -1:], NEVER, logits)
+            logits = tf.where(logits < best[:, -1:], NEG_INF, logits)
         if self.top_p < 1:
             ordered = tf.sort(logits, direction="DESCENDING")
             above = tf.cumsum(tf.nn.softmax(ordered), axis=1, exclusive=True)
-            kept = tf.where(above < self.top_p, ordered, ordered[:, :1])
-            least = tf.reduce_min(kept, 1, keepdims=True)
-            logits = tf.where(logits < least, NEVER, logits)
+            nucleus = tf.where(above < self.top_p, ordered, ordered[:, :1])
+            logits = tf.where(logits < tf.reduce_min(nucleus, 1, keepdims=True), NEG_INF, logits)
         # In the vocabulary's order, which no rounding changes.
         mass = tf.cumsum(tf.nn.softmax(logits), axis=1)
-        reached = mass <= numbers[:, tf.newaxis] * mass[:, -1:]
-        return tf.math.count_nonzero(reached, 1, dtype=tf.int32)
+        below = mass <= numbers[:, tf.newaxis] * mass[:, -1:]
+        return tf.math.count_nonzero(below, 1, dtype=tf.int32)
 
 
 def random_numbers(source: np.ndarray, limits: np.ndarray, seed: int) -> np.ndarray:

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from nmt.errors import UnusableInput
 from nmt.model.ensemble import Ensemble
+from nmt.model.output import Shortlist
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.shortlist import Shortlist
 from nmt.search.beam import beam_search
 from nmt.search.constraints import Constraints
 from nmt.search.forced import Forced, force
@@ -29,12 +29,12 @@ class Searcher:
 
     Args:
         model: the trained model, or an ensemble.
-        settings: of the search. What they leave off is not in the graph.
-        banned: ids that are never chosen.
-        lexicon: what `settings.shortlist` is taken from; where that is 0, it may be None.
+        settings: of the search. What they turn off is not in the graph.
+        banned: ids that get no probability.
+        lexicon: source of the shortlist; may be None if `settings.shortlist` is 0.
 
     Raises:
-        UnusableInput: settings that do not fit together, or not with the model.
+        UnusableInput: settings that contradict each other or do not fit the model.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Searcher:
 
         @tf.function(input_signature=[_IDS, _LIMITS, *([_NUMBERS] if sampling else [])])
         def search(source: tf.Tensor, limits: tf.Tensor, *numbers: tf.Tensor) -> Hypotheses:
-            shared = banned, shortlist, Constraints(self._least(source, limits), no_repeat)
+            shared = banned, shortlist, Constraints(self._min_length(source, limits), no_repeat)
             if settings.beam_size == 1:
                 return greedy_search(model, source, limits, *shared, sampling, *numbers)
             beam, alpha = settings.beam_size, settings.length_penalty
@@ -76,21 +76,21 @@ class Searcher:
 
         no_repeat = settings.no_repeat_ngram
         self._search, self._forced, self._forced_with_all = search, forced, forced_with_all
-        self._rare = [word for word in banned if word not in (PAD, BOS)]
+        self._banned = [word for word in banned if word not in (PAD, BOS)]
 
     def limits(self, source: tf.Tensor) -> tf.Tensor:
         """Most target tokens of each sentence, EOS included, from its own length."""
         limits = self.settings.max_length_ratio * _lengths(source) + self.settings.max_length_extra
         return tf.cast(limits, tf.int32) + 1
 
-    def _least(self, source: tf.Tensor, limits: tf.Tensor) -> tf.Tensor | tuple[()]:
+    def _min_length(self, source: tf.Tensor, limits: tf.Tensor) -> tf.Tensor | tuple[()]:
         """Fewest target tokens of each sentence, without EOS; within its limit."""
         settings = self.settings
         if not settings.min_length and not settings.min_length_ratio:
             return ()
         ratio = settings.min_length_ratio * _lengths(source)
-        least = tf.cast(tf.math.ceil(ratio - 1e-3), tf.int32)  # 0.1 · 30 is a little above 3
-        return tf.minimum(tf.maximum(least, settings.min_length), limits - 1)
+        fewest = tf.cast(tf.math.ceil(ratio - 1e-3), tf.int32)  # 0.1 · 30 is a little above 3
+        return tf.minimum(tf.maximum(fewest, settings.min_length), limits - 1)
 
     def search(self, source: tf.Tensor | np.ndarray) -> Hypotheses:
         """Translate source ids that end with EOS, shape (batch, source)."""
@@ -102,23 +102,23 @@ class Searcher:
         return self._search(ids, limits, numbers)
 
     def force(self, source: tf.Tensor | np.ndarray, target: tf.Tensor | np.ndarray) -> Forced:
-        """Score given translations, and show where the model looked along them.
+        """Score translations and return the attention along them.
 
-        A token has the probability that the search would give it; a translation that holds an
-        id which the search never chooses is scored with all ids allowed.
+        A token has the probability that the search would give it; a translation with an id that
+        the search never chooses is scored with all ids allowed.
 
         Args:
             source: ids that end with EOS, shape (batch, source).
             target: ids without BOS, with or without EOS, shape (batch, target).
         """
-        ids, given = tf.convert_to_tensor(source, tf.int32), tf.convert_to_tensor(target, tf.int32)
-        found = self._forced(ids, given)
-        rare = np.isin(given.numpy(), self._rare).any(axis=1, keepdims=True)
-        if not rare.any():
-            return found
-        others = self._forced_with_all(ids, given).log_probabilities
-        chosen = tf.where(rare, others, found.log_probabilities)
-        return found._replace(log_probabilities=chosen)
+        source, target = (tf.convert_to_tensor(ids, tf.int32) for ids in (source, target))
+        result = self._forced(source, target)
+        banned = np.isin(target.numpy(), self._banned).any(axis=1, keepdims=True)
+        if not banned.any():
+            return result
+        with_all = self._forced_with_all(source, target).log_probabilities
+        scores = tf.where(banned, with_all, result.log_probabilities)
+        return result._replace(log_probabilities=scores)
 
 
 def _lengths(source: tf.Tensor) -> tf.Tensor:

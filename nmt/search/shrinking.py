@@ -1,7 +1,7 @@
 """A decoding loop whose batch shrinks as its sentences end.
 
-A batch is as slow as its longest translation, and one that never ends runs to its limit. So
-whenever half of the sentences have ended, the loop goes on with the others alone.
+A batch takes as long as its longest translation, and one that never ends runs to its limit. So
+whenever half of the sentences have ended, the loop continues with the others alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def shrinking_loop(
     """Repeat a step until every sentence has ended; to be called inside a ``tf.function``.
 
     Args:
-        step: given the step's number, the state and what is fixed, makes the next state.
+        step: from the step's number, the state and `fixed`, computes the next state.
         alive: which sentences of a state have not ended, bool, shape (batch,).
         state: a nest of tensors whose first dimension is the batch. Others may grow.
         shapes: the same nest of their static shapes, None where a dimension changes.
@@ -46,15 +46,15 @@ def shrinking_loop(
             more, repeat, (i, state), shape_invariants=(tf.TensorShape([]), shapes)
         )
         results = tf.nest.map_structure(
-            lambda old, new, shape: tf.ensure_shape(_put(old, rows, new), shape),
+            lambda old, new, shape: tf.ensure_shape(_scatter_rows(old, rows, new), shape),
             results,
             state,
             shapes,
         )
-        left = tf.where(alive(state))[:, 0]
+        remaining = tf.where(alive(state))[:, 0]
 
         def pick(values: tf.Tensor) -> tf.Tensor:
-            return tf.gather(values, left)
+            return tf.gather(values, remaining)
 
         return (
             i,
@@ -75,10 +75,10 @@ def shrinking_loop(
     return results
 
 
-def _put(old: tf.Tensor, rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+def _scatter_rows(old: tf.Tensor, rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
     """Replace rows; all rows get the newer ones' shape, with zeros behind."""
     missing = tf.concat([[0], tf.shape(new)[1:] - tf.shape(old)[1:]], 0)
     old = tf.pad(old, tf.stack([tf.zeros_like(missing), missing], 1))
-    if 0 in new.shape[1:]:  # nothing to put, which TensorFlow's scatter refuses
+    if 0 in new.shape[1:]:  # empty, which TensorFlow's scatter refuses
         return old
     return tf.tensor_scatter_nd_update(old, rows[:, tf.newaxis], new)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from nmt import records
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
+from nmt.records.dataset import DatasetRecord, NamedTable
 from nmt.settings import DataSettings
 from nmt.shards.row_groups import RowGroup, row_groups
 from nmt.storage.location import Location, hash_json
@@ -34,7 +35,7 @@ class Dataset:
     """
 
     def __init__(
-        self, location: Location, info: dict[str, Any], source: Vocabulary, target: Vocabulary
+        self, location: Location, info: DatasetRecord, source: Vocabulary, target: Vocabulary
     ) -> None:
         self.location = location
         self.info = info
@@ -60,18 +61,17 @@ class Dataset:
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
         validated(DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'")
-        tokenizer = info["tokenizer"]
+        tokenizer = info.tokenizer
         vocabularies = []
-        for side in ("source", "target"):
-            file = location.named(tokenizer[side]["file"])
-            data = read_recorded(file, tokenizer[side], "prepare the data again")
-            vocabularies.append(load(tokenizer["kind"], data))
+        for side in (tokenizer.source, tokenizer.target):
+            data = read_recorded(location.named(side.file), side, "prepare the data again")
+            vocabularies.append(load(tokenizer.kind, data))
         return cls(location, info, *vocabularies)
 
     @property
     def hash(self) -> str:
         """The SHA-256 of the content of dataset.json; equal datasets have equal hashes."""
-        return hash_json(self.info)
+        return hash_json(self.info.to_json())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -80,11 +80,15 @@ class Dataset:
 
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
-        return sum(entry["rows"] for entry in self.info["files"][split])
+        return sum(entry.rows for entry in self.entries(split))
 
     def files(self, split: str) -> list[Location]:
         """The files of a split (or of ``rejected``), in order."""
-        return [self.location.named(entry["name"]) for entry in self.info["files"][split]]
+        return [self.location.named(entry.name) for entry in self.entries(split)]
+
+    def entries(self, split: str) -> list[NamedTable]:
+        """The entries of these files in dataset.json."""
+        return getattr(self.info.files, split)
 
     def row_groups(self, split: str) -> list[RowGroup]:
         """The row groups of a split in order; each file is hashed once by each process.
@@ -93,7 +97,7 @@ class Dataset:
             UnusableInput: a file is damaged, or not the one that dataset.json names.
         """
         if split not in self._row_groups:
-            files = zip(self.files(split), self.info["files"][split], strict=True)
+            files = zip(self.files(split), self.entries(split), strict=True)
             self._row_groups[split] = [
                 group for file, entry in files for group in row_groups(file, entry)
             ]
@@ -125,7 +129,7 @@ class Dataset:
     def lengths(self) -> dict[tuple[int, int], int]:
         """How many training pairs have so many (source, target) tokens."""
         histogram = {}
-        for key, count in self.info["lengths"].items():
+        for key, count in self.info.lengths.items():
             source, target = key.split()
             histogram[int(source), int(target)] = count
         return histogram
@@ -139,16 +143,16 @@ class Dataset:
         return histogram
 
 
-def _settings(info: dict[str, Any]) -> dict[str, Any]:
-    languages = {f"{side}_language": code for side, code in info["languages"].items()}
-    return {**info["request"]["settings"], **languages}
+def _settings(info: DatasetRecord) -> dict[str, Any]:
+    languages = {f"{side}_language": code for side, code in info.languages.items()}
+    return {**info.request.settings, **languages}
 
 
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
     return [np.asarray(ids.values, np.int64) for ids in column]
 
 
-def read_info(location: Location) -> dict[str, Any] | None:
+def read_info(location: Location) -> DatasetRecord | None:
     """The content of a folder's dataset.json; None where there is none.
 
     Raises:
@@ -157,11 +161,11 @@ def read_info(location: Location) -> dict[str, Any] | None:
     file = location / INFO_NAME
     if not file.is_file():
         return None
-    info = records.read(file, records.Versioned)
-    version = info["format_version"]
+    content = file.read_json()
+    version = records.check(content, records.Versioned, file).format_version
     if version != FORMAT_VERSION:
         raise UnusableInput(
             f"{file}: format version {version}, this program reads {FORMAT_VERSION}; "
             "prepare the data again"
         )
-    return records.check(info, records.DatasetInfo, file)
+    return records.check(content, DatasetRecord, file)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
+from nmt.records import TableEntry
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
 from nmt.tables.parquet import read_whole
@@ -41,12 +42,12 @@ class RowGroup(NamedTuple):
             )
 
 
-def row_groups(file: Location, entry: Mapping[str, Any]) -> list[RowGroup]:
+def row_groups(file: Location, entry: TableEntry) -> list[RowGroup]:
     """The row groups of a file, which is read once and compared with its entry.
 
     Args:
         file: a Parquet file.
-        entry: its ``bytes``, ``sha256`` and ``rows`` when it was written.
+        entry: the file when it was written.
 
     Raises:
         UnusableInput: the file is damaged, or is another one now.
@@ -58,9 +59,9 @@ def row_groups(file: Location, entry: Mapping[str, Any]) -> list[RowGroup]:
 
     with _explained(file):
         metadata = file.read(look)
-    if metadata.num_rows != entry["rows"]:
+    if metadata.num_rows != entry.rows:
         raise UnusableInput(
-            f"{file}: has {metadata.num_rows:,} rows, not the {entry['rows']:,} that were written; "
+            f"{file}: has {metadata.num_rows:,} rows, not the {entry.rows:,} that were written; "
             "prepare the data again"
         )
     return [RowGroup(file, number) for number in range(metadata.num_row_groups)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 
+from nmt.records.dataset import NamedTable
 from nmt.storage.location import Location
 
 ROW_GROUP_ROWS = 4096
@@ -39,7 +38,7 @@ def pairs_schema(alignment: bool) -> pa.Schema:
     return pa.schema(_PAIR_FIELDS + extra)
 
 
-def write_part(folder: Location, name: str, table: pa.Table) -> dict[str, Any]:
+def write_part(folder: Location, name: str, table: pa.Table) -> NamedTable:
     """Store a Parquet file whole.
 
     Args:
@@ -48,6 +47,7 @@ def write_part(folder: Location, name: str, table: pa.Table) -> dict[str, Any]:
         table: its rows.
 
     Returns:
-        The file's entry in dataset.json: name, rows, bytes and SHA-256.
+        The file's entry in dataset.json.
     """
-    return {"name": name, **(folder / name).write_table(table, ROW_GROUP_ROWS)}
+    entry = (folder / name).write_table(table, ROW_GROUP_ROWS)
+    return NamedTable(name=name, **entry.to_json())

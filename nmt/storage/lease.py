@@ -19,11 +19,11 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
 
 from nmt import records
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.json_text import parse_json
+from nmt.records.output import Lease
 from nmt.storage.compare_and_swap import Exchange, exchange_at
 from nmt.storage.location import Location, format_json
 
@@ -36,36 +36,6 @@ _SKEW = 60  # seconds by which machines' clocks may differ, and more than they s
 _LARGEST = 1 << 14  # bytes of the object
 _BEATS = 5  # in that time
 _LOOK = 1.0  # seconds between two looks at another job's lease
-
-
-@dataclass(frozen=True)
-class Lease:
-    """What the object says.
-
-    Attributes:
-        owner: a name that no other job has.
-        holder: the same for people: host and process.
-        heartbeat: when it was last renewed, seconds since 1970.
-        expires: until when it is held, unless it is renewed.
-        released: given back by its owner.
-    """
-
-    owner: str
-    holder: str
-    heartbeat: float
-    expires: float
-    released: bool = False
-
-    @property
-    def is_held(self) -> bool:
-        """Whether somebody has it now; see also `is_sound`."""
-        return not self.released and time.time() < self.expires
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether it lasts no longer than a lease can, from its heartbeat and from now on."""
-        begin = min(self.heartbeat, time.time())
-        return self.heartbeat <= self.expires <= begin + LONGEST + _SKEW
 
 
 class HeldLease:
@@ -94,22 +64,22 @@ class HeldLease:
     def _take(self) -> None:
         data, version = self._exchange.read()
         found = _parse(data)
-        if found is not None and found.is_held and not found.is_sound:
+        if found is not None and _is_held(found) and not _is_sound(found):
             log.warning(
                 f"{self._output}: its lease {NAME} says that it is held until "
                 f"{_time(found.expires)}, longer than a lease can last; it does not count"
             )
-        elif found is not None and found.is_held:
+        elif found is not None and _is_held(found):
             log.info(
                 f"{self._output}: held by {found.holder}; waiting until {_time(found.expires)} "
                 "for a sign of life"
             )
-            while found.is_held:
+            while _is_held(found):
                 time.sleep(min(_LOOK, self._seconds / _BEATS))
                 data, version = self._exchange.read()
                 now = _parse(data)
                 if now != found:
-                    if now is not None and now.is_held and now.is_sound:
+                    if now is not None and _is_held(now) and _is_sound(now):
                         raise _held(self._output, now)
                     break
         if not self._exchange.replace(self._contents(), version):
@@ -161,8 +131,14 @@ class HeldLease:
         now = time.time()
         # Of interest to who wants the output, and no longer: what is finished may be published.
         holder = "" if released else f"process {os.getpid()} on {socket.gethostname()}"
-        lease = Lease(self.owner, holder, now, now + self._seconds, released)
-        return format_json(asdict(lease)).encode()
+        lease = Lease(
+            owner=self.owner,
+            holder=holder,
+            heartbeat=now,
+            expires=now + self._seconds,
+            released=released,
+        )
+        return format_json(lease.to_json()).encode()
 
 
 @contextlib.contextmanager
@@ -209,12 +185,20 @@ def _parse(data: bytes | None) -> Lease | None:
     if data is None or len(data) > _LARGEST:
         return None
     try:
-        value = records.check(parse_json(data), records.Lease, NAME)
+        return records.check(parse_json(data), Lease, NAME)
     except (ValueError, UnusableInput):
         return None
-    return Lease(
-        **{field.name: value[field.name] for field in fields(Lease) if field.name in value}
-    )
+
+
+def _is_held(lease: Lease) -> bool:
+    """Whether somebody has it now; see also `_is_sound`."""
+    return not lease.released and time.time() < lease.expires
+
+
+def _is_sound(lease: Lease) -> bool:
+    """Whether it lasts no longer than a lease can, from its heartbeat and from now on."""
+    begin = min(lease.heartbeat, time.time())
+    return lease.heartbeat <= lease.expires <= begin + LONGEST + _SKEW
 
 
 def _held(output: Location, lease: Lease) -> JobFailed:

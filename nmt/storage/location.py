@@ -32,6 +32,7 @@ import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
+from nmt.records import Record, TableEntry
 from nmt.storage import below
 from nmt.storage.credentials import refuse_secret_endpoint, refuse_secrets
 from nmt.storage.errors import explain, is_damage
@@ -308,7 +309,7 @@ class Location:
         return self.read_bytes().decode("utf-8")
 
     def read_json(self, most: int = LARGEST_JSON) -> Any:
-        """The whole file as JSON; what `nmt.records` describes is read by `records.read`.
+        """The whole file as JSON; a record is read by `nmt.records.read`.
 
         Args:
             most: bytes that it may have.
@@ -344,10 +345,12 @@ class Location:
         self.write_bytes(text.encode("utf-8"))
 
     def write_json(self, value: Any) -> None:
-        """Store the whole file as indented JSON with sorted keys."""
-        self.write_text(format_json(value))
+        """Store a record, a list of records, or other JSON, indented and with sorted keys."""
+        if isinstance(value, list):
+            value = [entry.to_json() if isinstance(entry, Record) else entry for entry in value]
+        self.write_text(format_json(value.to_json() if isinstance(value, Record) else value))
 
-    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> dict[str, Any]:
+    def write_table(self, table: pa.Table, row_group_size: int | None = None) -> TableEntry:
         """Store a table as one Parquet file.
 
         Args:
@@ -355,12 +358,12 @@ class Location:
             row_group_size: rows of a row group at most; None is pyarrow's default.
 
         Returns:
-            The file's entry for a record or manifest: rows, bytes and SHA-256.
+            The file's entry for a record or manifest.
         """
         data = parquet_bytes(table, row_group_size)
         self.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
-        return {"rows": table.num_rows, "bytes": len(data), "sha256": digest}
+        return TableEntry(rows=table.num_rows, bytes=len(data), sha256=digest)
 
     def upload(self, local: Path) -> None:
         """Copy a local file or the files of a local folder here."""

@@ -7,12 +7,11 @@ memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.records import FileEntry
 from nmt.storage.location import Location, hash_stream
 
 
@@ -20,12 +19,12 @@ class ChangedFile(UnusableInput):
     """A file is not the one that was recorded."""
 
 
-def read_recorded(file: Location, entry: Mapping[str, Any], remedy: str = "") -> bytes:
+def read_recorded(file: Location, entry: FileEntry, remedy: str = "") -> bytes:
     """The whole file, if it is the one that was recorded.
 
     Args:
         file: it exists.
-        entry: its ``bytes`` and ``sha256`` when it was written.
+        entry: the file when it was written.
         remedy: what to do if it is another one, for the message.
 
     Raises:
@@ -41,9 +40,7 @@ def read_recorded(file: Location, entry: Mapping[str, Any], remedy: str = "") ->
     return file.read(read)
 
 
-def check_recorded(
-    file: Location, handle: pa.NativeFile, entry: Mapping[str, Any], remedy: str
-) -> None:
+def check_recorded(file: Location, handle: pa.NativeFile, entry: FileEntry, remedy: str) -> None:
     """Read an open file once, a piece at a time, and go back to its beginning; see
     `read_recorded`."""
     _compare_size(file, handle, entry, remedy)
@@ -51,15 +48,13 @@ def check_recorded(
     handle.seek(0)
 
 
-def _compare_size(
-    file: Location, handle: pa.NativeFile, entry: Mapping[str, Any], remedy: str
-) -> None:
-    if (size := handle.size()) != entry["bytes"]:
-        problem = f"has {size:,} bytes, not the {entry['bytes']:,} that were written"
+def _compare_size(file: Location, handle: pa.NativeFile, entry: FileEntry, remedy: str) -> None:
+    if (size := handle.size()) != entry.bytes:
+        problem = f"has {size:,} bytes, not the {entry.bytes:,} that were written"
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
 
 
-def _compare_hash(file: Location, found: str, entry: Mapping[str, Any], remedy: str) -> None:
-    if found != entry["sha256"]:
+def _compare_hash(file: Location, found: str, entry: FileEntry, remedy: str) -> None:
+    if found != entry.sha256:
         problem = "is not the file that was written: its SHA-256 differs"
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")

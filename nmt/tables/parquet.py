@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.footers import read_footer
 from nmt.tables.schemas import cast
 
 BATCH = 8192  # rows decoded at once
@@ -48,10 +49,13 @@ def open_parquet(
     Raises:
         UnusableInput: it claims more.
     """
+    metadata, size = read_footer(location, handle), handle.size()
     file = pq.ParquetFile(
-        handle, read_dictionary=list(dictionaries), coerce_int96_timestamp_unit="us"
+        handle,
+        metadata=metadata,
+        read_dictionary=list(dictionaries),
+        coerce_int96_timestamp_unit="us",
     )
-    metadata, size = file.metadata, handle.size()
     if metadata.num_columns > _COLUMNS:
         raise UnusableInput(
             f"{location}: {metadata.num_columns:,} columns, more than {_COLUMNS:,}; leave some out"
@@ -124,7 +128,7 @@ def read_whole(
     groups: Sequence[int] | None = None,
 ) -> pa.Table:
     """All rows of a file, or of some row groups; see `read_batches`."""
-    schema = pq.read_schema(handle)
+    schema = read_footer(location, handle).schema.to_arrow_schema()
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
     batches = read_batches(location, handle, columns, groups)

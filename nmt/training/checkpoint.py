@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from nmt import records, tensors
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.json_text import json_text
+from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, read_recorded
 from nmt.storage.retry import STORE_ERRORS, retry_storing
@@ -143,7 +144,7 @@ class CheckpointStore:
         """
         place = self._run / name
         try:
-            written = records.read(place.named(MANIFEST), records.Checkpoint)["files"].items()
+            written = records.read(place.named(MANIFEST), Checkpoint).files.items()
             entries = {file: (place.named(file), entry) for file, entry in written}
         except UnusableInput as error:
             raise _Damaged(str(error)) from None

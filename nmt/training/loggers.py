@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nmt import records
+from nmt.records.run import Tracking
 from nmt.storage.location import Location
 from nmt.training.request import TrainRequest
 
@@ -86,7 +87,7 @@ class MlflowRun:
         self._metric, parameter = mlflow.entities.Metric, mlflow.entities.Param
         file = output / "mlflow.json"
         if file.is_file():
-            self._run = records.read(file, records.Tracking)["run_id"]
+            self._run = records.read(file, Tracking).run_id
             # Anyone who can write to RUN may name any run there; only its own is written to.
             if self._client.get_run(self._run).data.tags.get("nmt.run") == str(output):
                 self._client.update_run(self._run, status="RUNNING")

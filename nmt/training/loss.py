@@ -9,19 +9,19 @@ from nmt.vocabulary.special import PAD
 
 
 def cross_entropy(
-    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
+    model: Seq2Seq, readouts: tf.Tensor, target_outputs: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Sums over the real target tokens of a batch; padding takes no part, not even in products.
 
     Args:
         model: gives the output projection.
-        features: the layer before the softmax, shape (batch, target, readout_units).
+        readouts: the layer before the softmax, shape (batch, target, readout_units).
         target_outputs: ids and EOS, 0 behind, shape (batch, target).
 
     Returns:
         Cross-entropy in nats, number of tokens, number of tokens predicted rightly.
     """
-    logits, words = _scores(model, features, target_outputs)
+    logits, words = _scores(model, readouts, target_outputs)
     losses, _ = smoothed_cross_entropy(logits, words)
     right = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), words)
     total = tf.cast(tf.shape(words)[0], tf.float32)
@@ -29,7 +29,7 @@ def cross_entropy(
 
 
 def objective(
-    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor, smoothing: float = 0.0
+    model: Seq2Seq, readouts: tf.Tensor, target_outputs: tf.Tensor, smoothing: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What training minimises, beside what it reports; arguments as of `cross_entropy`.
 
@@ -37,19 +37,19 @@ def objective(
         Sums over the real target tokens: the loss to differentiate, smoothed or not; the plain
         cross-entropy in nats; the number of tokens.
     """
-    logits, words = _scores(model, features, target_outputs)
+    logits, words = _scores(model, readouts, target_outputs)
     smoothed, plain = smoothed_cross_entropy(logits, words, smoothing)
     tokens = tf.cast(tf.shape(words)[0], tf.float32)
     return tf.reduce_sum(smoothed), tf.reduce_sum(plain), tokens
 
 
 def _scores(
-    model: Seq2Seq, features: tf.Tensor, target_outputs: tf.Tensor
+    model: Seq2Seq, readouts: tf.Tensor, target_outputs: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Logits of the real target tokens, shape (tokens, vocabulary), and the tokens."""
     positions = tf.where(tf.not_equal(target_outputs, PAD))
     words = tf.gather_nd(target_outputs, positions)
-    return model.project(tf.gather_nd(features, positions)), words
+    return model.logits(tf.gather_nd(readouts, positions)), words
 
 
 def smoothed_cross_entropy(
@@ -59,7 +59,7 @@ def smoothed_cross_entropy(
 
     With z the logits and w the word it is the plain cross-entropy plus ε (z_w - mean z), for
     the normaliser cancels. Value and gradient are written out in passes over the logits that use
-    the CPU's vectors, which TensorFlow's kernel does not (`docs/performance.md`).
+    the CPU's vectors, which TensorFlow's kernel does not (`docs/results/profile.md`).
 
     Args:
         logits: float32, shape (tokens, vocabulary).

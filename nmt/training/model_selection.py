@@ -8,11 +8,13 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from nmt import bundle
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
+from nmt.records.model import ModelInfo
 from nmt.report import picture
 from nmt.settings import Settings, TrainingSettings
 from nmt.shards.dataset import Dataset
@@ -92,9 +94,9 @@ class ModelSelection:
         make: Callable[[], Seq2Seq],
     ) -> None:
         self._dataset, self._training, self._output = dataset, settings.training, output
-        self._description = {
+        self._description: dict[str, JsonValue] = {
             "data": dataset.settings,
-            "direction": dict(dataset.info["languages"]),
+            "direction": {**dataset.info.languages},
             "dataset_hash": dataset.hash,
         }
         self.evaluation = EvaluationModel(trained, optimizer, settings.training, make)
@@ -102,14 +104,14 @@ class ModelSelection:
             self.evaluation.model,
             dataset.source_vocabulary,
             dataset.target_vocabulary,
-            {**self._description, "model_id": "in training"},
+            ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
         self.validator = Validator(
             dataset,
             live.model,
             Translator(live, settings.search.greedy(dataset.settings["max_length"])),
             settings.training.valid_sentences,
-            tokenizer_for(settings.scoring.tokenize, dataset.info["languages"]["target"]),
+            tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
         )
         training = settings.training
         self.best = BestModels(output / "best", training.keep_best, training.metric)

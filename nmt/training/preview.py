@@ -14,7 +14,7 @@ from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 
 _FLOAT = 4  # bytes
-_WORKING = 1.25  # of the operations while they run; see docs/distributed.md
+_WORKING = 1.25  # temporary buffers; docs/results/scaling.md has measurements
 
 
 def strategy_name(workers: int, devices: int) -> str:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
+from nmt.records.run import Metrics
 from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.training import validations
@@ -113,6 +114,6 @@ def _read_metrics(location: Location) -> list[dict[str, Any]]:
 
 def _parsed(file: Location, line: bytes) -> dict[str, Any]:
     try:
-        return records.check(parse_json(line), records.Metrics, file)
+        return records.check(parse_json(line), Metrics, file).to_json()
     except ValueError as error:
         raise UnusableInput(f"{file}: damaged ({error}); restore it from a copy") from None

@@ -12,7 +12,6 @@ from nmt.shards.batches import Batch
 from nmt.training.accumulation import GradientAccumulator
 from nmt.training.loss import objective
 from nmt.training.optimizer import SummedAdam, clipped_mean
-from nmt.training.precision import make_features
 from nmt.training.strategy import Replicas
 
 _IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
@@ -89,7 +88,7 @@ def make_train_step(
         A function of this worker's parts of the global batches of one update, a seed for the
         dropout, this worker's control flags and, for float16, the factor on the loss.
     """
-    features_of, variables = make_features(model), model.trainable_variables
+    variables = model.trainable_variables
     scaled = model.compute_dtype == "float16"
 
     def gradients_of(source, target_inputs, target_outputs, seed, flags, scale=None):
@@ -97,11 +96,11 @@ def make_train_step(
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
-            features = features_of(source, target_inputs, seed + tf.stack([0, number]))
-            minimised, loss, tokens = objective(model, features, target_outputs, label_smoothing)
+            readouts, _ = model(source, target_inputs, seed + tf.stack([0, number]))
+            minimised, loss, tokens = objective(model, readouts, target_outputs, label_smoothing)
             if scale is not None:
                 minimised *= scale
-        # Dense, for Adam moves every row anyway (see docs/faults.md).
+        # Dense, for Adam moves every row anyway (see docs/results/profile.md).
         gradients = [
             tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)  # known, to be packed
             for gradient, variable in zip(

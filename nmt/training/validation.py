@@ -74,7 +74,7 @@ class Validator:
         self._sources = table["source"].to_pylist()
         self._references = table["target"].to_pylist()
         cleaning = DataSettings.model_validate(dataset.settings)
-        self._form = forms_of(dataset.info["tokenizer"]["kind"], cleaning)[0]
+        self._form = forms_of(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         self._batches = list(_in_order_of_length(table))
         self._sums = _compile_sums(model)
@@ -130,7 +130,7 @@ def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:
 def _compile_sums(model: Seq2Seq) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3)
     def sums(source, target_inputs, target_outputs):
-        features, _ = model.features(source, target_inputs)
-        return cross_entropy(model, features, target_outputs)
+        readouts, _ = model(source, target_inputs)
+        return cross_entropy(model, readouts, target_outputs)
 
     return sums

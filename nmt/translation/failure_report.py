@@ -1,4 +1,4 @@
-"""A job that fails says so where a finished one leaves its report, and tells the hook."""
+"""The report of a job that fails, where a finished job leaves its own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from nmt.console import say
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.rates import added
+from nmt.records.output import JobRecord
+from nmt.records.report import FailureReport
 from nmt.storage.location import Location
 from nmt.storage.uri import without_home
 from nmt.translation.notification import notify
 from nmt.translation.output import Output
-from nmt.translation.report.summary import total_counts
 from nmt.translation.request import TranslateRequest
 
 _SAID = 2000  # characters of an error that a report holds
 
 
 @contextmanager
-def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iterator[None]:
+def report_failure(request: TranslateRequest, output: Output, job: JobRecord) -> Iterator[None]:
     """Work on a job; when it fails write report/report.json as far as possible, and notify.
 
     The report of a failed job holds ``title``, ``created``, ``verdict``, ``exit_status``, the
@@ -31,7 +32,7 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
     Args:
         request: what was asked for.
         output: the OUT folder, which the job has begun: another's is not to be written to.
-        job: what identifies the job.
+        job: what identifies it.
     """
     try:
         yield
@@ -52,15 +53,16 @@ def told(request: TranslateRequest, output: Output, job: dict[str, Any]) -> Iter
 
 
 def _report(
-    request: TranslateRequest, output: Output, job: dict[str, Any], status: int, reason: str
-) -> dict[str, Any]:
-    report = {
-        "title": f"Translation of {Location(request.input).name}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "verdict": reason,
-        "exit_status": status,
-        "settings": job["settings"],
-    }
+    request: TranslateRequest, output: Output, job: JobRecord, status: int, reason: str
+) -> FailureReport:
+    report = FailureReport(
+        title=f"Translation of {Location(request.input).name}",
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        verdict=reason,
+        exit_status=status,
+        settings=job.settings,
+    )
     with contextlib.suppress(UnusableInput):  # a damaged record, perhaps what the job failed of
-        report["counts"] = total_counts(list(output.records().values()))
+        counts = added(record.counts.to_json() for record in output.records())
+        report = report.model_copy(update={"counts": counts})
     return report

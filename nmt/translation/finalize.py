@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime
 import platform
 from importlib.metadata import version
-from typing import Any
 
 from nmt.console import say
 from nmt.errors import JobFailed
 from nmt.evaluation.normalization import described
 from nmt.evaluation.sentences import References
 from nmt.inference.row_filter import cleaning_of
+from nmt.records.model import ModelRecord
+from nmt.records.output import JobRecord, Manifest
+from nmt.records.report import ModelDescription, Report
 from nmt.report import page
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import InputCorpus
-from nmt.translation.outcome import Verdict, judge
+from nmt.translation.outcome import Outcome, judge
 from nmt.translation.output import Output
 from nmt.translation.report import summary
 from nmt.translation.report.measures import measure
@@ -26,13 +28,13 @@ from nmt.version import __version__
 
 def close(
     request: TranslateRequest,
-    info: dict[str, Any],
+    info: ModelRecord,
     corpus: InputCorpus,
     references: References,
     output: Output,
-    job: dict[str, Any],
+    job: JobRecord,
     seconds: float,
-) -> Verdict:
+) -> Outcome:
     """Write report, manifest and _SUCCESS from the units' records.
 
     Args:
@@ -50,30 +52,32 @@ def close(
         UnusableInput: the baseline cannot be read any more.
     """
     _refuse_changed(corpus, output)
-    records = [record for _, record in sorted(output.records().items())]
+    records = output.records()
     counts = summary.total_counts(records)
-    if counts["rows"] != corpus.rows or counts["translated"] + counts["rejected"] != corpus.rows:
+    if counts.rows != corpus.rows or counts.translated + counts.rejected != corpus.rows:
         raise JobFailed(
-            f"{request.output}: {corpus.rows:,} rows in, but {counts['translated']:,} translated "
-            f"and {counts['rejected']:,} rejected; give another --output"
+            f"{request.output}: {corpus.rows:,} rows in, but {counts.translated:,} translated "
+            f"and {counts.rejected:,} rejected; give another --output"
         )
     measured = measure(request, info, references, output, records, seconds)
-    status, verdict = judge(request, measured["alarms"])
-    report = {
-        "title": f"Translation of {Location(request.input).name}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "verdict": verdict,
-        "exit_status": status,
-        "model": _model(request, info),
-        **measured,
-        "settings": {
-            **job["settings"],
-            "batch_size": request.batch_size,
-            "cache": None if request.cache is None else request.cache.shown,
-        },
-        "inputs": corpus.inputs,
-        "versions": _versions(),
-    }
+    status, verdict = judge(request, measured.alarms)
+    report = Report.model_validate(
+        {
+            **measured.to_json(),
+            "title": f"Translation of {Location(request.input).name}",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "verdict": verdict,
+            "exit_status": status,
+            "model": _model(request, info),
+            "settings": {
+                **job.settings.to_json(),
+                "batch_size": request.batch_size,
+                "cache": None if request.cache is None else request.cache.shown,
+            },
+            "inputs": corpus.inputs,
+            "versions": _versions(),
+        }
+    )
     # Loads matplotlib, which is not needed before.
     from nmt.report import picture
     from nmt.report.length_plot import length_plot
@@ -86,29 +90,31 @@ def close(
     drawn = [image for _, image in images]
     if images and request.heatmap_pages:
         (folder / "heatmaps.pdf").write_bytes(contact_sheet(drawn))
-    (folder / "index.html").write_text(page.render(report, images))
-    if plot := length_plot(report.get("by_length", []), [report["title"]]):
+    (folder / "index.html").write_text(page.render(report.to_json(), images))
+    if plot := length_plot([entry.to_json() for entry in report.by_length], [report.title]):
         (folder / "lengths.png").write_bytes(plot)
         drawn.append(plot)
     if line := picture.warning(drawn):
         say(f"warning: {line}")
-    manifest = {
-        **job,
-        "exit_status": status,
-        "verdict": verdict,
-        "created": report["created"],
-        "counts": counts,
-        "direction": info["direction"],
-        "text": described(info["tokenizer"], cleaning_of(info)),
-        "input_files": corpus.inputs,
-        "versions": report["versions"],
-        "files": {name: entry for record in records for name, entry in record["files"].items()},
-        "others": output.others(),
-    }
+    manifest = Manifest.model_validate(
+        {
+            **job.to_json(),
+            "exit_status": status,
+            "verdict": verdict,
+            "created": report.created,
+            "counts": counts,
+            "direction": info.direction.to_json(),
+            "text": described(info.tokenizer, cleaning_of(info)),
+            "input_files": corpus.inputs,
+            "versions": report.versions,
+            "files": {name: entry for record in records for name, entry in record.files.items()},
+            "others": output.others(),
+        }
+    )
     _verify(output, manifest)
     output.finish(manifest)
     output.clear_scratch()
-    return Verdict(status, verdict, report)
+    return Outcome(status, verdict, report)
 
 
 def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
@@ -130,33 +136,33 @@ def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
         )
 
 
-def _verify(output: Output, manifest: dict[str, Any]) -> None:
+def _verify(output: Output, manifest: Manifest) -> None:
     """Check everything that is stored before the output is said to be whole.
 
     Raises:
         JobFailed: there are violations. The units concerned are forgotten, so that the same
             command translates them again.
     """
-    found = verify_manifest(output.location, manifest)
-    if found.violations:
-        output.forget(found.damaged)
-        shown = "; ".join(found.violations[:3])
+    verification = verify_manifest(output.location, manifest)
+    if violations := verification.violations:
+        output.forget(verification.damaged)
+        shown = "; ".join(violations[:3])
         raise JobFailed(
-            f"{output.location}: {len(found.violations)} violations ({shown}); jobs/verify.py "
+            f"{output.location}: {len(violations)} violations ({shown}); jobs/verify.py "
             "lists them; run the same command again to translate the units concerned anew"
         )
 
 
-def _model(request: TranslateRequest, info: dict[str, Any]) -> dict[str, Any]:
-    direction = info["direction"]
-    return {
-        "id": info["model_id"],
-        "name": ", ".join(model.shown for model in request.models),
-        "direction": f"{direction['source']} → {direction['target']}",
-        "parameters": info["parameters"],
-        "architecture": info["architecture"],
-        "validation": info.get("validation", {}),
-    }
+def _model(request: TranslateRequest, info: ModelRecord) -> ModelDescription:
+    direction = info.direction
+    return ModelDescription(
+        id=info.model_id,
+        name=", ".join(model.shown for model in request.models),
+        direction=f"{direction.source} → {direction.target}",
+        parameters=info.parameters,
+        architecture=info.architecture,
+        validation=info.validation,
+    )
 
 
 def _versions() -> dict[str, str]:

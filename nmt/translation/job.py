@@ -15,17 +15,21 @@ from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
+from nmt.records.model import ModelRecord
+from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
+from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
-from nmt.translation.cache.steps import MemoryActor, Plan
-from nmt.translation.failure_report import told
+from nmt.translation.cache.plan import Plan
+from nmt.translation.cache.steps import CacheActor
+from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import InputCorpus, Unit, inspect
 from nmt.translation.notification import notify
-from nmt.translation.outcome import Verdict
+from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
@@ -34,7 +38,7 @@ from nmt.translation.worker import DecodeActor, Work
 _SMALL = 20_000  # rows; more are worth an actor a core
 
 
-def translate(request: TranslateRequest) -> Verdict | None:
+def translate(request: TranslateRequest) -> Outcome | None:
     """Translate a corpus, or continue, or return the verdict of the finished job.
 
     Args:
@@ -55,7 +59,7 @@ def translate(request: TranslateRequest) -> Verdict | None:
     output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        say(f"model     {request.model_names}: {info['parameters']:,} parameters")
+        say(f"model     {request.model_names}: {info.parameters:,} parameters")
         say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
         say(f"output    {request.output}: {check_writable(request.output)}")
         return None
@@ -68,7 +72,7 @@ def translate(request: TranslateRequest) -> Verdict | None:
             # The job that had the lease may have finished it, or it may be another's output now.
             verdict = _stored(request, output.begin(job, request.overwrite))
             if verdict is None:
-                with told(request, output, job):
+                with report_failure(request, output, job):
                     _decode(request, info, job, corpus, units, output, lease)
                     with activity("writing the report"):
                         seconds = time.monotonic() - started
@@ -79,19 +83,19 @@ def translate(request: TranslateRequest) -> Verdict | None:
     return verdict
 
 
-def _stored(request: TranslateRequest, manifest: dict[str, Any] | None) -> Verdict | None:
+def _stored(request: TranslateRequest, manifest: Manifest | None) -> Outcome | None:
     """The verdict of a finished job; None without its manifest."""
     if manifest is None:
         return None
     say(f"{request.output}: already finished; nothing to do")
-    report = records.read(request.output / "report" / "report.json", records.OwnReport)
-    return Verdict(manifest["exit_status"], manifest.get("verdict", ""), report)
+    report = records.read(request.output / "report" / "report.json", Report)
+    return Outcome(manifest.exit_status, manifest.verdict, report)
 
 
 def _decode(
     request: TranslateRequest,
-    info: dict[str, Any],
-    job: dict[str, Any],
+    info: ModelRecord,
+    job: JobRecord,
     corpus: InputCorpus,
     units: list[Unit],
     output: Output,
@@ -108,21 +112,22 @@ def _decode(
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
     if request.cache is not None:
         numbers = frozenset(unit.number for unit in waiting)
-        _recall(request, work, info, job, units, numbers, ray, lease)
+        _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
         return
     pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
-        done: Iterator[tuple[int, dict[str, Any]]]
-        done = stream_units(pool, waiting, title="translating")
-        for _, record in done:
+        committed_units: Iterator[tuple[int, UnitRecord]]
+        committed_units = stream_units(pool, waiting, title="translating")
+        for _, record in committed_units:
             lease.check()
-            shown.advance(record["counts"]["rows"], progress.add(record["counts"]))
+            counts = record.counts
+            shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
 
 
 def work_of(
-    request: TranslateRequest, job: dict[str, Any], corpus: InputCorpus, threads: int = 1
+    request: TranslateRequest, job: JobRecord, corpus: InputCorpus, threads: int = 1
 ) -> Work:
     """What every actor needs to know.
 
@@ -134,10 +139,10 @@ def work_of(
     """
     return Work(
         models=tuple(str(model) for model in request.models),
-        model_id=job["model_id"],
+        model_id=job.model_id,
         output=str(request.output),
         search=request.search,
-        dictionary_hash=job["dictionary"],
+        dictionary_hash=job.dictionary,
         text_column=request.text_column,
         id_column=corpus.id_column,
         reference_column=request.reference_column,
@@ -152,35 +157,37 @@ def work_of(
     )
 
 
-def _recall(
+def _translate_with_cache(
     request: TranslateRequest,
     work: Work,
-    info: dict[str, Any],
-    job: dict[str, Any],
+    info: ModelRecord,
+    job: JobRecord,
     units: list[Unit],
     waiting: frozenset[int],
     ray: Any,
     lease: HeldLease,
 ) -> None:
-    """Translate units with the memory; an actor is started only where something is missing."""
+    """Translate units with the cache; actors start only if something is missing."""
     assert request.cache is not None
-    plan, screen = make_plan(request.cache, work, info, job)
+    plan, row_filter = make_plan(request.cache, work, info, job)
 
-    def decode(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Any]]:
-        pool = _pool(request, work, MemoryActor, (plan,), rows, len(items), ray)
-        done: Iterator[tuple[int, dict[str, Any]]]
-        done = stream_units(pool, items, title="translating")
-        for answer in done:
+    def decode(
+        plan: Plan, items: Sequence[Any], rows: int
+    ) -> Iterator[tuple[int, DecodingCost | None]]:
+        pool = _pool(request, work, CacheActor, (plan,), rows, len(items), ray)
+        costs: Iterator[tuple[int, DecodingCost | None]]
+        costs = stream_units(pool, items, title="translating")
+        for cost in costs:
             lease.check()
-            yield answer
+            yield cost
 
-    translate_units(plan, screen, units, waiting, Tasks(ray), decode, request.cost_per_hour)
+    translate_units(plan, row_filter, units, waiting, Tasks(ray), decode, request.cost_per_hour)
 
 
 def _pool(
     request: TranslateRequest,
     work: Work,
-    actor: type[DecodeActor],
+    actor: type[DecodeActor] | type[CacheActor],
     arguments: tuple[Any, ...],
     rows: int,
     items: int,

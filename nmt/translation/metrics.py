@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from nmt.records.output import Counts
+
 _SECONDS = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0]
 
 
@@ -30,14 +32,14 @@ class Metrics:
         for metric in (*self._counters.values(), self._seconds):
             metric.set_default_tags(tags)
 
-    def count(self, counts: dict[str, int]) -> None:
+    def count(self, counts: Counts) -> None:
         """Count the rows of a unit that is committed."""
         for name, counter in self._counters.items():
-            if counts[name]:  # Ray refuses to count by 0
-                counter.inc(counts[name])
+            if count := getattr(counts, name):  # Ray refuses to count by 0
+                counter.inc(count)
 
     def observe(self, seconds: float) -> None:
-        """Say how long a unit took, or what is decoded in one go for a memory."""
+        """Record the seconds of a unit, or of what is decoded in one go for the cache."""
         self._seconds.observe(seconds)
 
 

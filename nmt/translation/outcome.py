@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nmt.evaluation.alarms import MAX_REJECTED
 from nmt.evaluation.ter import remark
+from nmt.records.output import Counts
+from nmt.records.report import Alarm, Comparison, Report, Throughput
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
 from nmt.translation.request import TranslateRequest
@@ -16,47 +17,47 @@ _GATE = 3  # exit status: everything is written, but a gate says no
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """How a job ended: its exit status (0 or 3), why, and its report."""
 
     exit_status: int
     reason: str
-    report: dict[str, Any]
+    report: Report
 
     def headline(self) -> dict[str, str]:
         """BLEU and AER as text, where they are known."""
-        scores = self.report.get("scores", [])
-        lines = {"BLEU": f"{scores[0]['score']:.2f}"} if scores else {}
-        if "alignment" in self.report:
-            lines["AER"] = f"{self.report['alignment']['aer']:.3f}"
+        report = self.report
+        lines = {"BLEU": f"{report.scores[0].score:.2f}"} if report.scores else {}
+        if report.alignment is not None:
+            lines["AER"] = f"{report.alignment.aer:.3f}"
         return lines
 
     def summary(self) -> list[str]:
         """The job on one screen: counts, rates, speed, scores, the baseline, alarms."""
         report = self.report
         lines = [
-            ("rows", _counts(report["counts"])),
-            ("rates", _rates(report["rates"])),
-            ("speed", _speed(report["throughput"])),
+            ("rows", _counts(report.counts)),
+            ("rates", _rates(report.rates)),
+            ("speed", _speed(report.throughput)),
         ]
-        for score in report.get("scores", []):
-            text = f"{score['score']:6.2f}  {score['text']}  {score['signature']}"
-            lines.append((score["metric"], text + remark(score)))
-        if found := report.get("alignment"):
-            text = f"{found['aer']:.3f}, of the plain diagonal {found['aer_diagonal']:.3f}"
+        for score in report.scores:
+            text = f"{score.score:6.2f}  {score.text}  {score.signature}"
+            lines.append((score.metric, text + remark(score.to_json())))
+        if (errors := report.alignment) is not None:
+            text = f"{errors.aer:.3f}, of the plain diagonal {errors.aer_diagonal:.3f}"
             lines.append(("AER", text))
-        if found := report.get("comparison"):
-            lines.append(("baseline", found["baseline"]))
-            lines.append(("", _comparison(found)))
+        if report.comparison is not None:
+            lines.append(("baseline", report.comparison.baseline))
+            lines.append(("", _comparison(report.comparison)))
         said, _, _ = self.reason.partition(": ")
         status = f" (exit status {self.exit_status})" if self.exit_status else ""
-        alarms = report["alarms"]
+        alarms = report.alarms
         lines.append(("verdict", said + status + (":" if alarms else "")))
-        lines += [("", f"- {alarm['text']}") for alarm in alarms]
+        lines += [("", f"- {alarm.text}") for alarm in alarms]
         return [f"{name:9} {text}".rstrip() for name, text in lines if text]
 
 
-def judge(request: TranslateRequest, alarms: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+def judge(request: TranslateRequest, alarms: Sequence[Alarm]) -> tuple[int, str]:
     """The exit status of a translation, and the one line that says how it ended and why.
 
     Args:
@@ -66,20 +67,19 @@ def judge(request: TranslateRequest, alarms: Sequence[Mapping[str, Any]]) -> tup
     """
     if not alarms:
         return 0, "done"
-    closed = request.gate or any(MAX_REJECTED in alarm["limits"] for alarm in alarms)
+    closed = request.gate or any(MAX_REJECTED in alarm.limits for alarm in alarms)
     said = "a gate says no" if closed else "done, but look"
-    return _GATE if closed else 0, f"{said}: {'; '.join(alarm['text'] for alarm in alarms)}"
+    return _GATE if closed else 0, f"{said}: {'; '.join(alarm.text for alarm in alarms)}"
 
 
-def _counts(counts: dict[str, Any]) -> str:
-    text = f"{number(counts['rows'])} read, {number(counts['translated'])} translated"
-    text += f", {number(counts['rejected'])} rejected"
-    reasons = sorted(counts.get("rejected_by_reason", {}).items())
-    if reasons:
+def _counts(counts: Counts) -> str:
+    text = f"{number(counts.rows)} read, {number(counts.translated)} translated"
+    text += f", {number(counts.rejected)} rejected"
+    if reasons := sorted(counts.rejected_by_reason.items()):
         text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
-    if counts.get("reused") or counts.get("repeated"):
+    if counts.reused or counts.repeated:
         names = ("decoded", "reused", "repeated")
-        text += "; " + ", ".join(f"{number(counts.get(name, 0))} {name}" for name in names)
+        text += "; " + ", ".join(f"{number(getattr(counts, name))} {name}" for name in names)
     return text
 
 
@@ -94,20 +94,19 @@ def _rates(rates: dict[str, float]) -> str:
     return ", ".join(shown)
 
 
-def _speed(throughput: dict[str, float]) -> str:
-    text = f"{number(throughput['sentences_per_second'])} sentences/s an actor, "
-    text += f"{number(throughput['target_tokens_per_second'])} tokens/s; in all "
-    text += duration(throughput["total_seconds"])
-    return text + (f", cost {throughput['cost']:.2f}" if "cost" in throughput else "")
+def _speed(throughput: Throughput) -> str:
+    text = f"{number(throughput.sentences_per_second)} sentences/s an actor, "
+    text += f"{number(throughput.target_tokens_per_second)} tokens/s; in all "
+    text += duration(throughput.total_seconds)
+    return text + (f", cost {throughput.cost:.2f}" if throughput.cost is not None else "")
 
 
-def _comparison(found: dict[str, Any]) -> str:
-    reason = found.get("not_comparable")
-    remark = f"; {reason}" if reason else ""
-    if not found["paired"]:
+def _comparison(comparison: Comparison) -> str:
+    remark = f"; {comparison.not_comparable}" if comparison.not_comparable else ""
+    if not comparison.paired:
         return f"has no sentence in common with this translation{remark}"
-    text = f"{percent(found['changed'])} of {number(found['paired'])} common sentences changed"
-    for entry in found["metrics"]:
-        text += f"; {entry['metric']} {signed(entry['difference'], 2)}"
-        text += f" (one-sided p {p_value(entry['p'])})"
+    text = f"{percent(comparison.changed)} of {number(comparison.paired)} common sentences changed"
+    for metric in comparison.metrics:
+        text += f"; {metric.metric} {signed(metric.difference, 2)}"
+        text += f" (one-sided p {p_value(metric.p)})"
     return text + remark

@@ -3,7 +3,7 @@
     _lease.json         which job may write here now
     _job.json           what this output is for: model, inputs, settings
     _units/00000.json   the record of a committed unit, written after its files
-    _scratch/           of a job with a memory, until it has ended
+    _scratch/           of a job with a cache, until it has ended
     manifest.json       names the files that count
     _SUCCESS            written last
 
@@ -21,7 +21,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -30,6 +29,9 @@ from nmt.configuration import changed
 from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
+from nmt.records import FileEntry
+from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
+from nmt.records.report import RowAttention
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Unit
@@ -63,7 +65,7 @@ class Output:
     ) -> None:
         self.location, self.generation, self.guard = location, generation, guard
 
-    def finished(self, job: dict[str, Any]) -> dict[str, Any] | None:
+    def finished(self, job: JobRecord) -> Manifest | None:
         """The manifest if this very job is finished, else None. Writes nothing.
 
         Args:
@@ -71,9 +73,9 @@ class Output:
         """
         if self._differences(job) or not (self.location / "_SUCCESS").is_file():
             return None
-        return records.read(self.location / "manifest.json", records.Manifest)
+        return records.read(self.location / "manifest.json", Manifest)
 
-    def begin(self, job: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
+    def begin(self, job: JobRecord, overwrite: bool) -> Manifest | None:
         """Claim the folder for a job, or recognise the job as begun or finished.
 
         Args:
@@ -89,14 +91,14 @@ class Output:
         self.check(job, overwrite)
         if manifest := self.finished(job):
             return manifest
-        before = self._job() if self._marker.is_file() else {"generation": 0}
-        self.generation = before.pop("generation", 1)
-        if changed(before, job):
+        begun = self._marker.is_file()
+        self.generation = self._job().generation if begun else 0
+        if not begun or self._differences(job):
             # First what says that it is whole; the manifest's files stay until the next one.
             (self.location / "_SUCCESS").delete()
             (self.location / "report" / "heatmaps").delete_own(_DRAWN)
             self.generation += 1
-            self._marker.write_json({**job, **self._named_generation})
+            self._marker.write_json(job.model_copy(update=self._named_generation))
         return None
 
     @property
@@ -108,43 +110,43 @@ class Output:
         """Remove what was needed only while the job ran."""
         self.scratch.delete_own(_SCRATCH)
 
-    def efforts(self) -> list[dict[str, Any]]:
-        """What was decoded for a memory, record by record; see `decode_statistics`."""
-        found = []
+    def decoding_costs(self) -> list[DecodingCost]:
+        """What was decoded for a cache, record by record; see `decode_statistics`."""
+        costs = []
         for file in self.scratch.files(".json"):
             if file.name.startswith("decoded-"):
                 try:
-                    found.append(records.read(file, records.Effort))
+                    costs.append(records.read(file, DecodingCost))
                 except UnusableInput as error:
                     problem = str(error).partition("; ")[0]
                     say(f"warning: {problem}; what it counts is left out of the throughput")
-        return found
+        return costs
 
     @property
     def _marker(self) -> Location:
         return self.location / "_job.json"
 
-    def _job(self) -> dict[str, Any]:
-        return records.read(self._marker, records.Job)
+    def _job(self) -> AnyJob:
+        return records.read(self._marker, AnyJob)
 
     @property
     def _named_generation(self) -> dict[str, int]:
         return {"generation": self.generation} if self.generation > 1 else {}
 
-    def _differences(self, job: dict[str, Any]) -> list[str] | None:
+    def _differences(self, job: JobRecord) -> list[str] | None:
         """How the job of this folder differs from another; None if nothing was begun here."""
         if not self._marker.is_file():
             return None
-        before = self._job()
+        before = self._job().to_json()
         before.pop("generation", None)
-        return changed(before, job)
+        return changed(before, job.to_json())
 
-    def check(self, job: dict[str, Any], overwrite: bool) -> None:
+    def check(self, job: JobRecord, overwrite: bool) -> None:
         """Refuse a folder in other use; see `begin`. Writes nothing."""
         differences = None if self.location.is_file() else self._differences(job)
         if differences is None:
-            found = self.location.is_file() or self.location.files(recursive=True)
-            if found and found != [self.location / lease.NAME]:
+            files = [] if self.location.is_file() else self.location.files(recursive=True)
+            if self.location.is_file() or (files and files != [self.location / lease.NAME]):
                 raise UnusableInput(
                     f"{self.location}: holds something that is no translation; give another "
                     "--output"
@@ -155,20 +157,18 @@ class Output:
                 f"({'; '.join(differences[:4])}); give another --output, or --overwrite"
             )
 
-    def commit(
-        self, unit: Unit, files: dict[str, pa.Table], record: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Store a unit's files, then its record; returns the record.
+    def commit(self, unit: Unit, tables: dict[str, pa.Table], record: UnitRecord) -> UnitRecord:
+        """Store a unit's tables, then its record, which then names their files; returns the record.
 
         Raises:
             JobFailed: this job may no longer write here.
         """
         self.guard()
-        written = {}
-        for name, table in files.items():
+        files = {}
+        for name, table in tables.items():
             name = name.replace("/part-", f"/part-{self._prefix}")
-            written[name] = (self.location / name).write_table(table)
-        record = {**record, "files": written}
+            files[name] = (self.location / name).write_table(table)
+        record = record.model_copy(update={"files": files})
         self._record(unit.number).write_json(record)
         return record
 
@@ -194,41 +194,41 @@ class Output:
         for number in units:
             self._record(number).delete()
 
-    def finish(self, manifest: dict[str, Any]) -> None:
+    def finish(self, manifest: Manifest) -> None:
         """Store the manifest, remove what it has replaced, and mark the output as whole.
 
         Raises:
             JobFailed: this job may no longer write here.
         """
         self.guard()
-        (self.location / "manifest.json").write_json({**manifest, **self._named_generation})
+        manifest = manifest.model_copy(update=self._named_generation)
+        (self.location / "manifest.json").write_json(manifest)
         if self.generation > 1:
             self._sweep(manifest)
         (self.location / "_SUCCESS").write_bytes(b"")
 
-    def _sweep(self, manifest: dict[str, Any]) -> None:
+    def _sweep(self, manifest: Manifest) -> None:
         """Remove the files of other generations."""
         for folder in (*FOLDERS, "_units"):
             for file in (self.location / folder).files():
                 name = file.name
-                kept = name.startswith(self._prefix) or f"{folder}/{name}" in manifest["files"]
+                kept = name.startswith(self._prefix) or f"{folder}/{name}" in manifest.files
                 if _OURS.fullmatch(name) and not kept:
                     file.delete()
 
-    def records(self) -> dict[int, dict[str, Any]]:
-        """The records of all committed units, by number."""
-        found = [records.read(file, records.UnitRecord) for file in self.record_files()]
-        return {record["unit"]: record for record in found}
+    def records(self) -> list[UnitRecord]:
+        """The records of all committed units, in the order of the units."""
+        units = [records.read(file, UnitRecord) for file in self.record_files()]
+        return sorted(units, key=lambda record: record.unit)
 
-    def others(self) -> dict[str, dict[str, Any]]:
+    def others(self) -> dict[str, FileEntry]:
         """The manifest's entries of what is no table: records of units, and the report's files."""
         report = self.location / "report"
         files = [*self.record_files(), *report.files(recursive=True)]
         return {
-            "/".join(file.parts_below(self.location)): {
-                "bytes": file.info().size,
-                "sha256": file.sha256(),
-            }
+            "/".join(file.parts_below(self.location)): FileEntry(
+                bytes=file.info().size or 0, sha256=file.sha256()
+            )
             for file in files
         }
 
@@ -247,7 +247,7 @@ class Output:
             problem = None
             unit = expected.get(file)
             try:
-                record = records.read(file, records.UnitRecord)
+                record = records.read(file, UnitRecord)
                 problem = "of no unit" if unit is None else misfit(record, unit, self._prefix)
             except UnusableInput as error:
                 problem = str(error).removeprefix(f"{file}: ").partition("; ")[0]
@@ -281,17 +281,17 @@ class Output:
         files = (self.location / "report" / "heatmaps").files(suffix)
         return [file for file in files if _DRAWN.fullmatch(file.name)]
 
-    def write_attention(self, unit: int, looked: list[dict[str, Any]]) -> None:
-        """Store where the words of some rows of a unit looked, each with its ``row``."""
-        (self.location / "report" / "heatmaps" / f"words-{unit:05d}.json").write_json(looked)
+    def write_attention(self, unit: int, rows: list[RowAttention]) -> None:
+        """Store where the words of some rows of a unit looked."""
+        (self.location / "report" / "heatmaps" / f"words-{unit:05d}.json").write_json(rows)
 
-    def attention(self) -> dict[int, dict[str, Any]]:
+    def attention(self) -> dict[int, RowAttention]:
         """Where the words of rows looked, by row number."""
-        found = []
+        rows: list[RowAttention] = []
         for file in self._drawn(".json"):
             try:
-                found += records.read_list(file, records.Attention, _MOST_WORDS)
+                rows += records.read_list(file, RowAttention, _MOST_WORDS)
             except UnusableInput as error:
                 problem = str(error).partition("; ")[0]
                 say(f"warning: {problem}; left out of the report")
-        return {looked.pop("row"): looked for looked in found}
+        return {entry.row: entry for entry in rows}

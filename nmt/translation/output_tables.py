@@ -3,77 +3,99 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from nmt.corpus.cleaning import stored_words
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
-from nmt.inference.row_filter import Screened
-from nmt.settings import DataSettings
+from nmt.inference.row_filter import CleanedText, FilteredRows
+from nmt.records.output import Counts, Sums, Suspect, UnitRecord
+from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
 from nmt.translation.input.corpus import Rows, Unit
 
 
 def compose_files(
-    unit: Unit, rows: Rows, screened: Screened, results: pa.Table, cleaning: DataSettings | None
+    unit: Unit, rows: Rows, filtered: FilteredRows, results: pa.Table
 ) -> dict[str, pa.Table]:
     """The files of a unit by their names below OUT.
 
     Args:
         unit: which rows.
         rows: what was read.
-        screened: which of them were translated.
+        filtered: which of them were translated.
         results: what became of each of these; see `nmt.translation.results_table`.
-        cleaning: how the sources were cleaned, where ``alignments/`` is wanted; or None.
     """
-    kept = pa.array(screened.kept, pa.int64())
+    kept = pa.array(filtered.kept, pa.int64())
     ids = rows.ids.take(kept)
     columns = {
         "id": ids,
-        "source": pa.array(screened.texts, pa.string()),
+        "source": pa.array(filtered.texts, pa.string()),
         **results_table.shown(results),
     }
     files = {f"translations/{unit.part}": _with_others(columns, rows, kept)}
-    if screened.reasons:
-        files[f"rejected/{unit.part}"] = _rejected(rows, screened.reasons)
-    if cleaning is not None:
-        links = [
-            format_pharaoh(relinked(parse_pharaoh(found), stored_words(text, cleaning)))
-            for text, found in zip(
-                screened.texts, results.column("alignment").to_pylist(), strict=True
-            )
-        ]
-        table = pa.table({"id": ids, "alignment": pa.array(links, pa.string())})
+    if filtered.reasons:
+        files[f"rejected/{unit.part}"] = _rejected(rows, filtered.reasons)
+    if "alignment" in results.column_names:
+        links = map(_stored_links, results.column("alignment").to_pylist(), filtered.sources)
+        table = pa.table({"id": ids, "alignment": pa.array(list(links), pa.string())})
         files[f"alignments/{unit.part}"] = table
     return files
 
 
-def compose_record(unit: Unit, rows: Rows, screened: Screened, results: pa.Table) -> dict[str, Any]:
-    """What a unit's record says of its rows, with counts and sums for the report; the arguments
-    are those of `compose_files`."""
-    measured = results_table.measures(results, screened.texts)
-    numbers = unit.first + np.asarray(screened.kept, np.int64)
-    return {
-        "unit": unit.number,
-        "first": unit.first,
-        "rejected_rows": [unit.first + i for i in screened.reasons],
-        "counts": {
-            "rows": len(rows.texts),
-            "translated": len(screened.kept),
-            "rejected": len(screened.reasons),
+def _stored_links(links: str, source: CleanedText) -> str:
+    """Links that count the words of the cleaned source, with the words of the stored one."""
+    words = source.stored_words
+    return links if words is None else format_pharaoh(relinked(parse_pharaoh(links), words))
+
+
+def compose_record(
+    unit: Unit,
+    rows: Rows,
+    filtered: FilteredRows,
+    results: pa.Table,
+    decoded: int,
+    reused: int = 0,
+    repeated: int = 0,
+) -> UnitRecord:
+    """The record of a unit, with counts and sums for the report; its files are yet to be written.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        filtered: which of them were translated.
+        results: what became of each of these; see `nmt.translation.results_table`.
+        decoded: how many of these were decoded.
+        reused: how many were in the cache.
+        repeated: how many are repetitions of others.
+    """
+    measured = results_table.measures(results, filtered.texts)
+    numbers = unit.first + np.asarray(filtered.kept, np.int64)
+    suspects = quality_checks.worst(quality_checks.suspects(measured, numbers))
+    return UnitRecord(
+        unit=unit.number,
+        first=unit.first,
+        rejected_rows=[unit.first + i for i in filtered.reasons],
+        counts=Counts(
+            rows=len(rows.texts),
+            translated=len(filtered.kept),
+            rejected=len(filtered.reasons),
+            rejected_by_reason=dict(Counter(map(str, filtered.reasons.values()))),
+            decoded=decoded,
+            reused=reused,
+            repeated=repeated,
             **results_table.counts(results),
-            "rejected_by_reason": dict(Counter(screened.reasons.values())),
-        },
-        "sums": rates.sums(measured),
-        "suspicious": quality_checks.worst(quality_checks.suspects(measured, numbers)),
-    }
+        ),
+        files={},
+        sums=Sums(**rates.sums(measured)),
+        suspicious=[Suspect(**suspect) for suspect in suspects],
+        alignment=None,
+    )
 
 
-def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
+def _rejected(rows: Rows, reasons: dict[int, RejectReason]) -> pa.Table:
     taken = pa.array(list(reasons), pa.int64())
     columns = {
         "id": rows.ids.take(taken),
@@ -83,7 +105,7 @@ def _rejected(rows: Rows, reasons: dict[int, str]) -> pa.Table:
     return _with_others(columns, rows, taken)
 
 
-def _shown(raw: bytes | None, reason: str) -> str | None:
+def _shown(raw: bytes | None, reason: RejectReason) -> str | None:
     return None if raw is None else shown(raw, reason)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from nmt.report.numbers import seconds as duration
 
@@ -25,10 +24,10 @@ class Progress:
         self._started = clock()
         self._done = self._tokens = 0
 
-    def add(self, counts: dict[str, Any]) -> str:
-        """Count a unit; returns the text."""
-        self._done += counts["rows"]
-        self._tokens += counts["target_tokens"]
+    def add(self, rows: int, target_tokens: int) -> str:
+        """Count rows that are done; returns the text."""
+        self._done += rows
+        self._tokens += target_tokens
         seconds = max(self._clock() - self._started, 1e-9)
         left = (self._rows - self._done) * seconds / max(self._done, 1)
         text = f"{self._done / seconds:,.0f} rows/s  {self._tokens / seconds:,.0f} tokens/s"

@@ -1,6 +1,7 @@
 """Rows that their batch or their process does not survive: found, and set aside.
 
-An exception is seen where it happens: the rows are halved until the row is alone that causes it.
+An exception is seen where it happens: `nmt.inference.batching` halves the batch until the row is
+alone that causes it.
 A process that is killed says nothing, and Ray hands its unit to the next one, without end. So
 attempts are written down in the output before they are made. A unit that was begun three times is
 done batch by batch, a batch that was begun twice row by row, and a row that was begun twice is
@@ -10,16 +11,17 @@ attempts, too; that costs time, and only where it strikes the same row twice a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nmt import records
-from nmt.errors import JobFailed, UnusableInput
-from nmt.inference.out_of_memory import lacks_memory
+from nmt.errors import JobFailed
+from nmt.inference.batching import Failed
+from nmt.records.output import AttemptsRecord
+from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 
-CRASHED, OUT_OF_MEMORY, FAILED = "crashed", "out_of_memory", "failed"  # reasons to reject a row
 UNIT_ATTEMPTS = 3  # at a unit in one piece
 _SPAN_ATTEMPTS = 2  # at a batch, and at a row
 _MOST_ATTEMPTS = 60  # at a unit in all
@@ -43,9 +45,8 @@ class Attempts:
 
     def __init__(self, file: Location, name: str = "") -> None:
         self._file = file
-        known = records.read(file, records.Attempts) if file.is_file() else {}
-        self.begun: int = known.get("begun", 0) + 1
-        self._spans: dict[str, int] = known.get("spans", {})
+        record = records.read(file, AttemptsRecord) if file.is_file() else AttemptsRecord()
+        self.begun, self._spans = record.begun + 1, dict(record.spans)
         if self.begun > _MOST_ATTEMPTS:
             raise JobFailed(
                 f"{name}: its process died {_MOST_ATTEMPTS} times; see Ray's logs for the cause, "
@@ -86,84 +87,82 @@ class Attempts:
             raise
 
     def _write(self) -> None:
-        self._file.write_json({"begun": self.begun, "spans": self._spans})
+        self._file.write_json(AttemptsRecord(begun=self.begun, spans=self._spans))
 
 
-def surviving(
-    texts: Sequence[T],
-    translate: Callable[[Sequence[T]], Sequence[R]],
+def decode_surviving(
+    items: Sequence[T],
+    decode: Callable[[Sequence[T], Failed], Iterable[tuple[int, R]]],
     attempts: Attempts,
     step: str = "",
-) -> tuple[list[R], dict[int, str]]:
-    """Translate the texts that can be translated.
+) -> tuple[list[R], dict[int, RejectReason]]:
+    """Decode the items that can be decoded.
 
     Args:
-        texts: of one unit.
-        translate: gives a result for each.
+        items: of one unit.
+        decode: yields positions and results, and calls `Failed` for items that raise alone.
         attempts: at the unit, this one included.
         step: sets its rows apart in `attempts` where a unit is gone through more than once.
 
     Returns:
-        The results of all texts but some, in order; and for the positions of these why not.
+        The results of all items but some, in order; and for the positions of these why not.
 
     Raises:
-        UnusableInput, JobFailed: as `translate` raised it; JobFailed also where it raised
-            anything else for every text.
+        UnusableInput, JobFailed: as `decode` raised it; JobFailed also where every item failed.
     """
-    search = _Search(texts, translate)
+    decoding = _Decoding(items, decode)
     if attempts.begun <= UNIT_ATTEMPTS:
-        search.halve(0, len(texts))
+        decoding.run(0, len(items))
     else:
-        for start in range(0, len(texts), _BATCH):
-            _carefully(search, attempts, step, start, min(start + _BATCH, len(texts)))
-    return [search.results[i] for i in sorted(search.results)], search.lost
+        for start in range(0, len(items), _BATCH):
+            _carefully(decoding, attempts, step, start, min(start + _BATCH, len(items)))
+    return [decoding.results[i] for i in sorted(decoding.results)], decoding.lost
 
 
-def _carefully(search: _Search, attempts: Attempts, step: str, start: int, stop: int) -> None:
+def _carefully(decoding: _Decoding, attempts: Attempts, step: str, start: int, stop: int) -> None:
     """Do some rows, written down beforehand; one by one where they were begun too often."""
     span = f"{step}{start}-{stop}"
     if not attempts.spent(span):
         attempts.begin(span)
-        search.halve(start, stop)
+        decoding.run(start, stop)
         attempts.end(span)
     elif stop - start == 1:
-        search.lost[start] = CRASHED
+        decoding.lost[start] = RejectReason.CRASHED
     else:
         for row in range(start, stop):
-            _carefully(search, attempts, step, row, row + 1)
+            _carefully(decoding, attempts, step, row, row + 1)
 
 
-class _Search:
-    """For the rows that raise exceptions, by halves."""
+class _Decoding:
+    """The items of a unit: results, and why others have none."""
 
     def __init__(
-        self, texts: Sequence[Any], translate: Callable[[Sequence[Any]], Sequence[Any]]
+        self,
+        items: Sequence[Any],
+        decode: Callable[[Sequence[Any], Failed], Iterable[tuple[int, Any]]],
     ) -> None:
-        self._texts, self._translate = texts, translate
+        self._items, self._decode = items, decode
         self.results: dict[int, Any] = {}
-        self.lost: dict[int, str] = {}
+        self.lost: dict[int, RejectReason] = {}
 
-    def halve(self, start: int, stop: int) -> None:
-        # Only once the error is gone: its frames hold what was too much for the memory.
-        if not self._done(start, stop):
-            middle = (start + stop) // 2
-            self.halve(start, middle)
-            self.halve(middle, stop)
+    def run(self, start: int, stop: int) -> None:
+        """Decode some of the items."""
 
-    def _done(self, start: int, stop: int) -> bool:
-        """Do rows at once; False if they have to be halved."""
-        try:
-            found = self._translate(self._texts[start:stop])
-        except (UnusableInput, JobFailed):
-            raise
-        except Exception as error:
-            if stop - start > 1:
-                return False
-            self.lost[start] = OUT_OF_MEMORY if lacks_memory(error) else FAILED
-            if len(self.lost) >= min(_HOPELESS, len(self._texts)) > 1 and not self.results:
+        def failed(position: int, error: Exception) -> None:
+            memory = lacks_memory(error)
+            reason = RejectReason.OUT_OF_MEMORY if memory else RejectReason.FAILED
+            self.lost[start + position] = reason
+            if len(self.lost) >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
                 raise JobFailed(
                     f"no row can be translated ({type(error).__name__}: {str(error)[:200]})"
                 ) from error
-        else:
-            self.results.update(enumerate(found, start))
-        return True
+
+        for position, result in self._decode(self._items[start:stop], failed):
+            self.results[start + position] = result
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an exception says that there is not enough memory, of the host or of a GPU."""
+    from tensorflow.errors import ResourceExhaustedError
+
+    return isinstance(error, MemoryError | ResourceExhaustedError)

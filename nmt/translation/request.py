@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from nmt import bundle
 from nmt.cluster.connection import Address
@@ -16,6 +16,8 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
 from nmt.options import FromSettings, Option
+from nmt.records.model import ModelRecord
+from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
 from nmt.storage import lease
 from nmt.storage.location import Location
@@ -163,13 +165,13 @@ class TranslateRequest:
         return ", ".join(map(str, self.models))
 
 
-def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) -> References:
+def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
     """Check that options, columns and model go together; returns where the references are."""
     if request.references and request.reference_column:
         raise UnusableInput("give --references or --reference-column, not both")
     if request.alignment_column and not request.reference_column:
         raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
-    if "direction" not in info:
+    if "direction" not in info.model_fields_set:
         raise UnusableInput(
             f"{request.models[0]}: its model.json names no direction; use a model that "
             "jobs/train.py has saved"
@@ -180,7 +182,7 @@ def check(request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus) 
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
-    if info["architecture"]["attention"] == "none":
+    if info.architecture["attention"] == "none":
         for option, asked in (
             ("--alignments", request.alignments),
             ("--alignment-column", request.alignment_column),
@@ -268,9 +270,7 @@ def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
         raise UnusableInput("--group-by: a column is named twice; name each once")
 
 
-def identify(
-    request: TranslateRequest, info: dict[str, Any], corpus: InputCorpus
-) -> dict[str, Any]:
+def identify(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> JobRecord:
     """Everything that decides about the contents of the output."""
     # Left out unless asked for, so that what older releases began is still recognised.
     baseline = request.baseline
@@ -289,23 +289,24 @@ def identify(
     if dictionary is not None:
         search["dictionary"] = dictionary.shown
     references = map(Location, request.references)
-    inputs = {item["path"]: f"sha256 {item['sha256']}" for item in corpus.inputs}
-    return {
-        "format_version": FORMAT_VERSION,
-        "model_id": info["model_id"],
-        "inputs": inputs,
-        "references": {file.shown: file.sha256() for file in references},
-        "dictionary": None if dictionary is None else dictionary.sha256(),
-        "settings": {
-            "search": search,
-            "reference_column": request.reference_column,
-            "alignment_column": request.alignment_column,
-            "text_column": request.text_column,
-            "id_column": corpus.id_column,
-            "heatmaps": request.heatmaps,
-            **{name: value for name, value in asked.items() if value},
-            "alignments": request.alignments,
-            "max_rejected": request.max_rejected,
-            "gate": request.gates.model_dump(),
-        },
+    inputs = {file.path: f"sha256 {file.sha256}" for file in corpus.inputs}
+    settings = {
+        "search": search,
+        "reference_column": request.reference_column,
+        "alignment_column": request.alignment_column,
+        "text_column": request.text_column,
+        "id_column": corpus.id_column,
+        "heatmaps": request.heatmaps,
+        **{name: value for name, value in asked.items() if value},
+        "alignments": request.alignments,
+        "max_rejected": request.max_rejected,
+        "gate": request.gates.model_dump(),
     }
+    return JobRecord(
+        format_version=FORMAT_VERSION,
+        model_id=info.model_id,
+        inputs=inputs,
+        references={file.shown: file.sha256() for file in references},
+        dictionary=None if dictionary is None else dictionary.sha256(),
+        settings=JobSettings.model_validate(settings),
+    )

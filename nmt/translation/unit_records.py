@@ -6,42 +6,43 @@ more.
 
 from __future__ import annotations
 
-from typing import Any
-
+from nmt.records.output import UnitRecord
 from nmt.translation.input.corpus import Unit
 
-_COUNTED = {"translations": "translated", "rejected": "rejected", "alignments": "translated"}
 
-
-def misfit(record: dict[str, Any], unit: Unit, prefix: str) -> str | None:
+def misfit(record: UnitRecord, unit: Unit, prefix: str) -> str | None:
     """What in a record does not fit its unit; None if all does.
 
     Args:
-        record: as `nmt.records.UnitRecord` has it.
+        record: what was read.
         unit: which rows.
         prefix: what stands before the number of a unit in the names of its files.
     """
-    counts, files, rejected = record["counts"], record["files"], record["rejected_rows"]
+    counts, rejected = record.counts, record.rejected_rows
     rows = range(unit.first, unit.first + unit.rows)
     for key, value, expected in (
-        ("unit", record["unit"], unit.number),
-        ("first", record["first"], unit.first),
-        ("counts.rows", counts["rows"], unit.rows),
-        ("counts.translated", counts["translated"], unit.rows - counts["rejected"]),
-        ("rejected_rows", len(rejected), counts["rejected"]),
+        ("unit", record.unit, unit.number),
+        ("first", record.first, unit.first),
+        ("counts.rows", counts.rows, unit.rows),
+        ("counts.translated", counts.translated, unit.rows - counts.rejected),
+        ("rejected_rows", len(rejected), counts.rejected),
     ):
         if value != expected:
             return f"{key}: {value}, not {expected}"
     if sorted(set(rejected)) != rejected or any(row not in rows for row in rejected):
         return "rejected_rows: are no rows of the unit"
-    if any(suspect["row"] not in rows for suspect in record.get("suspicious", [])):
+    if any(suspect.row not in rows for suspect in record.suspicious):
         return "suspicious: names no row of the unit"
     part = unit.part.replace("part-", f"part-{prefix}")
-    names = {f"{folder}/{part}": counts[count] for folder, count in _COUNTED.items()}
+    sizes = {
+        f"translations/{part}": counts.translated,
+        f"rejected/{part}": counts.rejected,
+        f"alignments/{part}": counts.translated,
+    }
     needed = {f"translations/{part}"} | ({f"rejected/{part}"} if rejected else set())
-    if missing := sorted(needed - set(files)):
+    if missing := sorted(needed - set(record.files)):
         return f"files: names no {missing[0]}"
-    for name, entry in files.items():
-        if entry["rows"] != names.get(name):
+    for name, entry in record.files.items():
+        if entry.rows != sizes.get(name):
             return f"files: {name[:80]} is none of the unit's"
     return None

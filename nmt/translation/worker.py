@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
-from nmt.inference.row_filter import Screened
+from nmt.inference.batching import Failed
+from nmt.inference.row_filter import CleanedText, FilteredRows
 from nmt.inference.translator import Translation, Translator, load_model
+from nmt.records.output import AlignmentCounts, Links, UnitRecord
+from nmt.records.report import RowAttention
 from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
@@ -28,9 +30,11 @@ from nmt.translation.input.corpus import Rows, Unit, read_unit
 from nmt.translation.metrics import metrics
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
-from nmt.translation.quarantine import Attempts, surviving
+from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.report import attention
-from nmt.translation.results_table import flagged, result_schema, tabulate
+from nmt.translation.results_table import result_schema, tabulate
+
+_Pair = tuple[CleanedText, CleanedText, str]  # source, reference, and the gold links
 
 
 @dataclass(frozen=True)
@@ -83,22 +87,26 @@ class Work:
         return read_unit(unit, self.text_column, self.id_column, longest)
 
 
-class DecodeActor:
-    """Loads the model once and translates the units it is handed."""
+class ModelActor:
+    """An actor that loads the job's model once."""
 
     def __init__(self, work: Work) -> None:
         device.set_up(work.threads, work.gpus)
         self._work = work
         self._output = output_of(work)
         self._translator = load_translator(work)
-        self._translator.tuning.settled = not work.gpus
+        self._translator.decoder.tuning.settled = not work.gpus
         self._metrics = metrics(work.model_id)
 
-    def __call__(self, unit: Unit) -> dict[str, Any]:
+
+class DecodeActor(ModelActor):
+    """Translates the units it is handed."""
+
+    def __call__(self, unit: Unit) -> UnitRecord:
         """Translate and commit a unit; returns its record."""
         record = translate_unit(unit, self._work, self._translator, self._output)
-        self._metrics.count(record["counts"])
-        self._metrics.observe(record["seconds"])
+        self._metrics.count(record.counts)
+        self._metrics.observe(record.seconds)
         return record
 
 
@@ -131,9 +139,7 @@ def load_translator(work: Work) -> Translator:
     return translator
 
 
-def translate_unit(
-    unit: Unit, work: Work, translator: Translator, output: Output
-) -> dict[str, Any]:
+def translate_unit(unit: Unit, work: Work, translator: Translator, output: Output) -> UnitRecord:
     """Translate one unit and commit it.
 
     Args:
@@ -149,20 +155,19 @@ def translate_unit(
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     with attempts.made():
         rows = retry(lambda: work.read(unit))
-        screened = translator.screen(rows.texts)
-        (results, lost), effort = decode(translator, screened.texts, attempts)
-        screened = screened.without(lost)
+        filtered = translator.row_filter(rows.texts)
+        (results, lost), cost = decode(translator, filtered.sources, attempts)
+        filtered = filtered.without(lost)
         table = tabulate(results, result_schema(work.search.n_best, work.alignments))
-        table = flagged(table, screened.texts)
-        cleaning = translator.screen.cleaning if work.alignments else None
-        files = compose_files(unit, rows, screened, table, cleaning)
-        draw(unit, rows.ids, screened.kept, results, work, output)
-        record = compose_record(unit, rows, screened, table)
-        record["counts"] |= {"decoded": len(results), "reused": 0, "repeated": 0}
-        record["alignment"] = _alignment_counts(rows, screened, results, work, translator, attempts)
-        record["decoding"] = effort
-        record["seconds"] = time.monotonic() - start
-        record = output.commit(unit, files, record)
+        tables = compose_files(unit, rows, filtered, table)
+        draw(unit, rows.ids, filtered.kept, results, work, output)
+        record = compose_record(unit, rows, filtered, table, decoded=len(results))
+        links = _alignment_counts(rows, filtered, results, work, translator, attempts)
+        seconds = time.monotonic() - start
+        record = record.model_copy(
+            update={"alignment": links, "decoding": cost, "seconds": seconds}
+        )
+        record = output.commit(unit, tables, record)
     attempts.clear()
     return record
 
@@ -187,9 +192,9 @@ def draw(
         output: where the heatmaps go.
     """
     looked = [
-        {"row": unit.first + i, **found}
+        RowAttention(row=unit.first + i, **words.to_json())
         for i, result in zip(kept, results, strict=True)
-        if unit.first + i in work.page and (found := attention.of(result))
+        if unit.first + i in work.page and (words := attention.of(result))
     ]
     if looked:
         output.write_attention(unit.number, looked)
@@ -207,12 +212,12 @@ def draw(
 
 def _alignment_counts(
     rows: Rows,
-    screened: Screened,
+    filtered: FilteredRows,
     results: list[Translation],
     work: Work,
     translator: Translator,
     attempts: Attempts,
-) -> dict[str, Any] | None:
+) -> AlignmentCounts | None:
     """Links of attention and of the plain diagonal along the references, against gold; of
     sentences that were translated whole. A reference that is too long, or that its process does
     not survive, costs its own count only."""
@@ -220,33 +225,36 @@ def _alignment_counts(
         return None
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
-    whole = [
-        (text, pharaoh, reference)
-        for i, text, result in zip(screened.kept, screened.texts, results, strict=True)
-        if "split" not in result.flags
-        and (pharaoh := (gold[i] or "").strip())
-        and (reference := references[i])
-    ]
-    chosen = [one for one in whole if translator.can_force(one[2])]
+    pairs, left_out = [], 0
+    for i, source, result in zip(filtered.kept, filtered.sources, results, strict=True):
+        pharaoh = (gold[i] or "").strip()
+        if "split" in result.flags or not pharaoh or not references[i]:
+            continue
+        reference, reason = translator.reference_filter.judge(references[i])
+        if reason:
+            left_out += 1
+        else:
+            pairs.append((source, reference, pharaoh))
 
-    def force(some: Sequence[tuple[str, str, str]]) -> list[Translation]:
-        return translator.force([text for text, _, _ in some], [text for _, _, text in some])
+    def force(some: Sequence[_Pair], failed: Failed) -> Iterator[tuple[int, Translation]]:
+        sources, references = [one[0] for one in some], [one[1] for one in some]
+        return translator.decoder.decode_along(sources, references, failed)
 
-    forced, lost = surviving(chosen, force, attempts, "references ")
-    chosen = [one for place, one in enumerate(chosen) if place not in lost]
-    attention, plain, malformed = LinkCounts(), LinkCounts(), 0
-    for (source, pharaoh, reference), result in zip(chosen, forced, strict=True):
+    forced, lost = decode_surviving(pairs, force, attempts, "references ")
+    pairs = [pair for position, pair in enumerate(pairs) if position not in lost]
+    own, plain, malformed = LinkCounts(), LinkCounts(), 0
+    for (source, reference, pharaoh), result in zip(pairs, forced, strict=True):
         try:
             links = parse_gold(pharaoh)
         except UnusableInput:  # one bad cell is no reason to lose the translation
             malformed += 1
             continue
-        straight = diagonal(count_words(source), count_words(reference))
-        attention = attention.plus(LinkCounts.of(result.alignment, links))
+        straight = diagonal(count_words(source.text), count_words(reference.text))
+        own = own.plus(LinkCounts.of(result.alignment, links))
         plain = plain.plus(LinkCounts.of(straight, links))
-    return {
-        "attention": attention._asdict(),
-        "diagonal": plain._asdict(),
-        "malformed": malformed,
-        "left_out": len(whole) - len(chosen),
-    }
+    return AlignmentCounts(
+        attention=Links(**own._asdict()),
+        diagonal=Links(**plain._asdict()),
+        malformed=malformed,
+        left_out=left_out + len(lost),
+    )

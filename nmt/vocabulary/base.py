@@ -57,8 +57,13 @@ class Vocabulary(ABC):
 
     def fits(self, text: str, limit: int) -> bool:
         """Whether a cleaned text has at most so many tokens."""
+        return self.surely_fits(text, limit) or len(self.encode_ids([text])[0]) <= limit
+
+    @staticmethod
+    def surely_fits(text: str, limit: int) -> bool:
+        """Whether a cleaned text is so short that it `fits` without being cut."""
         # A character has at most four, its bytes, and a blank may come before the first.
-        return 4 * len(text) < limit or len(self.encode_ids([text])[0]) <= limit
+        return 4 * len(text) < limit
 
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:

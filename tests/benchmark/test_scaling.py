@@ -67,7 +67,8 @@ def test_all_workers_read_everything_and_share_the_padding() -> None:
 
 
 def test_the_tables_of_the_docs_are_those_of_the_model() -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    page = (docs / "distributed.md").read_text("utf-8")
-    for title, text in runpy.run_path(str(docs / "scaling_model.py"))["tables"]([]).items():
+    root = Path(__file__).parents[2]
+    page = (root / "docs/results/scaling.md").read_text("utf-8")
+    model = runpy.run_path(str(root / "benchmarks/scaling_model.py"))
+    for title, text in model["tables"]([]).items():
         assert f"**{title}**\n\n{text}\n" in page, title

@@ -76,3 +76,24 @@ def test_many_columns_are_not_read(tmp_path: Path, columns, values, message) -> 
     pq.write_table(pa.table({"source": ["a"], "target": ["b"], **more}), tmp_path / "in.parquet")
     with pytest.raises(UnusableInput, match=message):
         inspect(str(tmp_path / "in.parquet"), "source")
+
+
+def test_a_footer_that_ends_the_interpreter_is_one_line(tmp_path: Path) -> None:
+    """A sizes' histogram of another length: pyarrow aborts the process where it meets one."""
+    file = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"id": ["a"], "source": ["x"], "target": ["y"], "n": [1]}), file)
+    whole = file.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    places = [i for i in range(footer, len(whole)) if whole[i] == 0x29]
+    messages = []
+    for place in places:
+        file.write_bytes(whole[:place] + b"\x16" + whole[place + 1 :])
+        messages += [
+            refusal(lambda: inspect(str(file), "source")),
+            refusal(lambda: list(open_pairs(Location(file)).rows())),
+        ]
+    deadly = [message for message in messages if "pyarrow does not survive" in message]
+    assert deadly, messages
+    assert all(message.startswith(f"{file}: damaged (") for message in deadly)
+    file.write_bytes(whole)
+    assert inspect(str(file), "source").rows == 1

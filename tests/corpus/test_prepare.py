@@ -60,14 +60,14 @@ def test_every_row_is_in_one_place_once(prepared: Dataset) -> None:
     assert ids == list(range(1007))
     assert all(found.values()), "each split has rows"
     for name, part in found.items():
-        assert prepared.info["counts"][name] == prepared.rows(name) == len(part)
-    assert prepared.info["counts"]["input"] == 1007
+        assert prepared.info.counts[name] == prepared.rows(name) == len(part)
+    assert prepared.info.counts["input"] == 1007
 
 
 def test_rejected_rows_carry_line_and_reason(prepared: Dataset) -> None:
     lines = corpus()
     rejected = {row["line"]: row for row in rows(prepared, "rejected")}
-    assert prepared.info["drops"] == Counter(row["reason"] for row in rejected.values())
+    assert prepared.info.drops == Counter(row["reason"] for row in rejected.values())
     for line, reason in BAD.items():
         row = rejected[lines.index(line) + 1]
         assert row["reason"] == reason
@@ -114,7 +114,7 @@ def test_the_vocabulary_knows_train_only(tmp_path: Path) -> None:
 
 def test_the_same_again_and_another_seed(prepared: Dataset, tmp_path: Path) -> None:
     pairs = write_lines(tmp_path / "c.tsv", corpus())
-    settings = {**SETTINGS, "tokenizer": prepared.info["tokenizer"]["kind"]}
+    settings = {**SETTINGS, "tokenizer": prepared.info.tokenizer.kind}
     again = make(tmp_path / "a", settings, pairs=pairs)
     assert again.info == prepared.info
     assert again.hash == prepared.hash
@@ -166,28 +166,28 @@ def test_given_splits_and_leaks(tmp_path: Path) -> None:
         "test": test,
     }
     cased = make(tmp_path / "cased", {}, **arguments)
-    assert cased.info["counts"] == {
+    assert cased.info.counts == {
         "input": 307, "train": 302, "valid": 2, "test": 1, "rejected": 2,
     }  # fmt: skip
-    assert cased.info["languages"] == {"source": "en", "target": "de"}
+    assert cased.info.languages == {"source": "en", "target": "de"}
     leak, empty = rows(cased, "rejected")
     assert (leak["id"], leak["line"], leak["reason"]) == (300, 1, "leak")
     assert (empty["id"], empty["line"], empty["reason"]) == (305, 1, "empty_source")
     assert [row["id"] for row in rows(cased, "valid")] == [303, 304]
-    assert [item["first_id"] for item in cased.info["inputs"]] == [0, 300, 303, 305]
+    assert [entry.first_id for entry in cased.info.inputs] == [0, 300, 303, 305]
     # What the model sees decides: here lower-case words without punctuation.
     words = make(tmp_path / "words", {"tokenizer": "word", "min_frequency": 1}, **arguments)
-    assert words.info["drops"] == {"empty_source": 1, "leak": 3}
+    assert words.info.drops == {"empty_source": 1, "leak": 3}
 
 
 def test_a_given_split_leaves_the_other_fraction_to_be_asked_for(tmp_path: Path) -> None:
     pairs = write_lines(tmp_path / "c.tsv", pair_lines(500))
     valid = aligned(tmp_path, "valid", pair_lines(20, seed=9))
     plain = make(tmp_path / "plain", {}, pairs=pairs, valid=valid)
-    assert plain.info["counts"]["test"] == 0
-    assert plain.info["counts"]["valid"] == 20
+    assert plain.info.counts["test"] == 0
+    assert plain.info.counts["valid"] == 20
     asked = make(tmp_path / "asked", {"test_fraction": 0.2}, pairs=pairs, valid=valid)
-    assert asked.info["counts"]["test"] > 30
+    assert asked.info.counts["test"] > 30
 
 
 def test_joint_vocabulary_and_lower_case(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_folder_of_others_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput):
         make(empty, {"max_length": 1}, pairs=pairs)
     assert list(empty.iterdir()) == []
-    assert make(empty, pairs=pairs).info["counts"]["input"] == 50
+    assert make(empty, pairs=pairs).info.counts["input"] == 50
 
 
 @pytest.mark.parametrize("name", ["_preparing.json", "dataset.json"])
@@ -324,7 +324,7 @@ def test_line_shift_characters_do_not_shift(tmp_path: Path) -> None:
 def test_nothing_secret_or_absolute_is_recorded(tmp_path: Path) -> None:
     pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
     dataset = make(tmp_path / "o", pairs=pairs)
-    assert str(tmp_path) not in json.dumps(dataset.info)
+    assert str(tmp_path) not in json.dumps(dataset.info.to_json())
 
 
 def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +342,7 @@ def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(found) == 200
     assert {row["alignment"] for row in found} == {"2-0 3-1"}
     assert {row["source"].split()[1] for row in found} == {"3"}
-    assert dataset.info["languages"] == {"source": "en", "target": "de"}
+    assert dataset.info.languages == {"source": "en", "target": "de"}
     assert len(dataset.files("train")) == 3
 
 
@@ -383,7 +383,7 @@ def _pairs(folder: Path, target: str) -> Location:
 @pytest.mark.parametrize("language", _PAIRS)
 def test_the_script_of_the_text_decides_about_its_language(language: str, tmp_path: Path) -> None:
     dataset = make(tmp_path / "d", pairs=_pairs(tmp_path, _PAIRS[language]))
-    assert dataset.info["languages"] == {"source": "und", "target": language}
+    assert dataset.info.languages == {"source": "und", "target": language}
     assert dataset.settings["target_language"] == language
 
 
@@ -407,7 +407,7 @@ def test_languages_are_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     pairs = _pairs(tmp_path, _PAIRS["und"])
     given = {"source_language": "eng", "target_language": "ger"}
     found = make(tmp_path / "named", given, pairs=pairs)
-    assert found.info["languages"] == {"source": "en", "target": "de"}
+    assert found.info.languages == {"source": "en", "target": "de"}
     assert make(tmp_path / "named", {**given, "target_language": "de"}, pairs=pairs)  # the same
     capsys.readouterr()
     make(tmp_path / "odd", {**given, "target_language": "ja"}, pairs=pairs)
@@ -437,7 +437,7 @@ def test_the_endings_of_files_name_languages(
         write_lines(file, [f"{side} {number}".encode() for number in range(40)])
     source, target = map(Location, map(str, files))
     dataset = make(tmp_path / "d", sources=(source,), targets=(target,))
-    assert tuple(dataset.info["languages"].values()) == languages
+    assert tuple(dataset.info.languages.values()) == languages
 
 
 def test_subwords_are_of_bytes_and_symbols_as_the_settings_say(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nmt.corpus.cleaning import clean, stored_words
 from nmt.inference.long_inputs import cut
-from nmt.inference.row_filter import Screen
+from nmt.inference.row_filter import RowFilter
 from nmt.inference.source_flags import source_flags
 from nmt.segmentation import word_spans
 from nmt.settings import DataSettings, SearchSettings
@@ -64,7 +64,9 @@ WORK: dict[str, Callable[[str], object]] = {
     "cut": lambda text: cut(text, SUBWORDS, 400),
     "cut words": lambda text: cut(text, WORDS, 40),
     "source_flags": source_flags,
-    "screen": lambda text: Screen(SUBWORDS, CLEANING, SearchSettings())([text.encode(*UTF8)]),
+    "row filter": lambda text: RowFilter.of(SUBWORDS, CLEANING, SearchSettings())(
+        [text.encode(*UTF8)]
+    ),
 }
 UTF8 = ("utf-8", "surrogatepass")
 
@@ -109,24 +111,24 @@ def test_flags_are_paired_in_one_pass(work) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4).map("".join))
 def test_work_on_any_mixture_grows_with_its_length(atom) -> None:
-    assert growth(WORK["screen"], atom, 1500) < 30
+    assert growth(WORK["row filter"], atom, 1500) < 30
 
 
 def test_limits_are_on_bytes_characters_and_runs_of_marks() -> None:
-    assert excess(b"x" * (4 * MOST_CHARACTERS)) == ""
+    assert excess(b"x" * (4 * MOST_CHARACTERS)) is None
     assert excess(b"x" * (4 * MOST_CHARACTERS + 1)) == "too_many_characters"
-    assert excess("x" * MOST_CHARACTERS) == ""
+    assert excess("x" * MOST_CHARACTERS) is None
     assert excess("x" * (MOST_CHARACTERS + 1)) == "too_many_characters"
-    assert excess("e" + ACUTE * MOST_MARKS) == ""
+    assert excess("e" + ACUTE * MOST_MARKS) is None
     assert excess("e" + ACUTE * (MOST_MARKS + 1)) == "too_many_marks"
     assert excess("x" * 11, 10) == "too_many_characters"
 
 
 def test_what_cleaning_makes_is_judged_as_well() -> None:
     """Marks that are written as entities, or kept apart by what is not seen."""
-    screen = Screen(SUBWORDS, CLEANING, SearchSettings())
+    row_filter = RowFilter.of(SUBWORDS, CLEANING, SearchSettings())
     hidden = ["e" + "&#769;" * 200, "e" + (ACUTE + "\u00ad") * 200]
-    assert screen([text.encode() for text in hidden]).reasons == dict.fromkeys(
+    assert row_filter([text.encode() for text in hidden]).reasons == dict.fromkeys(
         (0, 1), "too_many_marks"
     )
     assert all(has_too_many_marks(clean(text, CLEANING)) for text in hidden)

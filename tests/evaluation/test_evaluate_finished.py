@@ -116,7 +116,7 @@ def test_an_evaluation_says_what_the_translation_job_said(
     out, model = tmp_path / "out", word_model if tokenizer == "word" else saved_models[0]
     told = translate(
         model, outputs / "in.txt", out, references=references, heatmap_pages=True
-    ).report
+    ).report.to_json()
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
     for key in ("scores", "rates", "counts", "by_length", "samples", "suspicious"):
         assert report[key] == told[key], key
@@ -136,7 +136,7 @@ def test_a_comparison_is_in_the_form_of_the_candidate(
     references, before, out = (str(outputs / "ref.txt"),), tmp_path / "before", tmp_path / "out"
     translate(models[1], outputs / "in.txt", before)
     options = {"references": references, "baseline": Location(before)}
-    told = translate(models[0], outputs / "in.txt", out, **options).report
+    told = translate(models[0], outputs / "in.txt", out, **options).report.to_json()
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), **options))
     assert told["comparison"]["metrics"] == report["comparison"]["metrics"]
     for key in ("by_length", "differences", "scores"):

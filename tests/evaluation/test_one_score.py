@@ -56,7 +56,7 @@ def japanese(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
     pairs, settings = write_lines(folder / "pairs.tsv", lines), {"vocab_size": 120}
     first = make(folder / "first", settings, pairs=pairs)
     source, target = first.source_vocabulary, first.target_vocabulary
-    info = {"data": first.settings, "direction": first.info["languages"], "validation": {}}
+    info = {"data": first.settings, "direction": first.info.languages, "validation": {}}
     model = tiny_model(source.size, target.size, 3)
     bundle.save(model, source, target, info, Location(folder / "model"))
     sources = [source for source, _ in _pairs()[::5]]
@@ -79,7 +79,7 @@ def japanese(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     dataset, model = japanese
-    assert dataset.info["languages"]["target"] == "ja"
+    assert dataset.info.languages["target"] == "ja"
     loaded = bundle.load(Location(model))
     tokenize = tokenizer_for("auto", "ja")
     validator = Validator(dataset, loaded.model, Translator(loaded, _SEARCH), 1000, tokenize)
@@ -87,7 +87,7 @@ def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     given = str(dataset.location / "valid")
     report = translate(
         model, given, tmp_path / "out", reference_column="target", search=_SEARCH, heatmaps=0
-    ).report
+    ).report.to_json()
     out = Location(tmp_path / "out")
     again = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target"))
     found = pq.read_table(tmp_path / "out" / "translations").to_pylist()

@@ -10,7 +10,7 @@ from rounding import GRADIENT, STEP
 
 from nmt.model.attention import BahdanauAttention
 
-UNITS, QUERY, MEMORY, SOURCE = 6, 5, 7, 4
+UNITS, QUERY, ENCODER, SOURCE = 6, 5, 7, 4
 
 
 def plain(s, h, W_a, U_a, v_a, mask):
@@ -53,7 +53,7 @@ def random() -> np.random.Generator:
 @pytest.fixture
 def layer(random: np.random.Generator) -> BahdanauAttention:
     attention = BahdanauAttention(UNITS)
-    attention.build(QUERY, MEMORY)
+    attention.build(QUERY, ENCODER)
     attention.set_weights([random.standard_normal(w.shape) for w in attention.get_weights()])
     return attention
 
@@ -63,51 +63,51 @@ def weights_of(layer):
     return W_a, U_a, v_a[:, 0]
 
 
-def attend(layer, query, memory, mask):
-    memory = tf.constant(memory, tf.float32)
+def attend(layer, query, states, mask):
+    states = tf.constant(states, tf.float32)
     query, mask = tf.constant(query, tf.float32), tf.constant(mask, tf.float32)
-    return [x.numpy() for x in layer(query, memory, layer.keys(memory), mask)]
+    return [x.numpy() for x in layer(query, states, layer.keys(states), mask)]
 
 
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
 
 
 def test_values_are_those_of_the_equations(layer, random) -> None:
-    memory, query = random.standard_normal((3, SOURCE, MEMORY)), random.standard_normal((3, QUERY))
-    context, weights = attend(layer, query, memory, MASK)
+    states, query = random.standard_normal((3, SOURCE, ENCODER)), random.standard_normal((3, QUERY))
+    context, weights = attend(layer, query, states, MASK)
     for i in range(3):
-        expected = plain(query[i], memory[i], *weights_of(layer), MASK[i])
+        expected = plain(query[i], states[i], *weights_of(layer), MASK[i])
         np.testing.assert_allclose(context[i], expected[0], atol=STEP)
         np.testing.assert_allclose(weights[i, 0], expected[1], atol=STEP)
 
 
 def test_gradients_are_those_of_the_equations(layer, random) -> None:
-    memory, query = random.standard_normal((3, SOURCE, MEMORY)), random.standard_normal((3, QUERY))
-    g_context = random.standard_normal((3, MEMORY))
+    states, query = random.standard_normal((3, SOURCE, ENCODER)), random.standard_normal((3, QUERY))
+    g_context = random.standard_normal((3, ENCODER))
     g_weights = random.standard_normal((3, SOURCE))
-    s, h = tf.Variable(query, dtype=tf.float32), tf.Variable(memory, dtype=tf.float32)
+    s, h = tf.Variable(query, dtype=tf.float32), tf.Variable(states, dtype=tf.float32)
     with tf.GradientTape() as tape:
         context, weights = layer(s, h, layer.keys(h), tf.constant(MASK, tf.float32))
         total = tf.reduce_sum(context * g_context) + tf.reduce_sum(weights[:, 0] * g_weights)
     variables = [s, h, *(w.value for w in (layer.W_a, layer.U_a, layer.v_a))]
-    found = [g.numpy() for g in tape.gradient(total, variables)]
+    gradients = [g.numpy() for g in tape.gradient(total, variables)]
     by_hand = [
         plain_gradients(
-            query[i], memory[i], *weights_of(layer), MASK[i], g_context[i], g_weights[i]
+            query[i], states[i], *weights_of(layer), MASK[i], g_context[i], g_weights[i]
         )
         for i in range(3)
     ]
-    np.testing.assert_allclose(found[0], [g[0] for g in by_hand], atol=GRADIENT)
-    np.testing.assert_allclose(found[1], [g[1] for g in by_hand], atol=GRADIENT)
+    np.testing.assert_allclose(gradients[0], [g[0] for g in by_hand], atol=GRADIENT)
+    np.testing.assert_allclose(gradients[1], [g[1] for g in by_hand], atol=GRADIENT)
     for k in (2, 3, 4):  # the weights' gradients add up over the sentences
         expected = np.sum([g[k] for g in by_hand], 0)
-        np.testing.assert_allclose(found[k].reshape(expected.shape), expected, atol=GRADIENT)
+        np.testing.assert_allclose(gradients[k].reshape(expected.shape), expected, atol=GRADIENT)
 
 
 def test_the_gradients_by_hand_agree_with_finite_differences(layer, random) -> None:
-    s, h = random.standard_normal(QUERY), random.standard_normal((SOURCE, MEMORY))
+    s, h = random.standard_normal(QUERY), random.standard_normal((SOURCE, ENCODER))
     arguments = [s, h, *weights_of(layer)]
-    directions = random.standard_normal(MEMORY), random.standard_normal(SOURCE)
+    directions = random.standard_normal(ENCODER), random.standard_normal(SOURCE)
     mask = MASK[1]
 
     def value(arguments):
@@ -126,29 +126,29 @@ def test_the_gradients_by_hand_agree_with_finite_differences(layer, random) -> N
 
 
 def test_padding_has_weight_zero_and_real_positions_sum_to_one(layer, random) -> None:
-    memory = 100 * random.standard_normal((3, SOURCE, MEMORY))  # whatever stands in the padding
-    _, weights = attend(layer, random.standard_normal((3, QUERY)), memory, MASK)
+    states = 100 * random.standard_normal((3, SOURCE, ENCODER))  # whatever stands in the padding
+    _, weights = attend(layer, random.standard_normal((3, QUERY)), states, MASK)
     assert (weights[:, 0][MASK == 0] == 0).all()
     np.testing.assert_allclose(weights.sum(-1), 1.0, atol=STEP)
 
 
 def test_a_row_of_padding_alone_gives_zeros(layer, random) -> None:
-    memory, query = random.standard_normal((2, SOURCE, MEMORY)), random.standard_normal((2, QUERY))
-    context, weights = attend(layer, query, memory, [[0] * SOURCE, [1] * SOURCE])
+    states, query = random.standard_normal((2, SOURCE, ENCODER)), random.standard_normal((2, QUERY))
+    context, weights = attend(layer, query, states, [[0] * SOURCE, [1] * SOURCE])
     assert (weights[0] == 0).all()
     assert (context[0] == 0).all()
     assert np.isfinite(context).all()
     assert np.isfinite(weights).all()
 
 
-def test_several_beams_see_what_each_sees_alone(layer, random) -> None:
-    memory = random.standard_normal((3, SOURCE, MEMORY))
+def test_several_beams_attend_as_each_alone(layer, random) -> None:
+    states = random.standard_normal((3, SOURCE, ENCODER))
     query = random.standard_normal((3, 4, QUERY))  # 4 beams
-    context, weights = attend(layer, query.reshape(12, QUERY), memory, MASK)
+    context, weights = attend(layer, query.reshape(12, QUERY), states, MASK)
     assert weights.shape == (3, 4, SOURCE)
     for beam in range(4):
-        alone = attend(layer, query[:, beam], memory, MASK)
-        np.testing.assert_allclose(context.reshape(3, 4, MEMORY)[:, beam], alone[0], atol=STEP)
+        alone = attend(layer, query[:, beam], states, MASK)
+        np.testing.assert_allclose(context.reshape(3, 4, ENCODER)[:, beam], alone[0], atol=STEP)
         np.testing.assert_allclose(weights[:, beam], alone[1][:, 0], atol=STEP)
 
 

@@ -9,16 +9,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import TINY, teacher_forced
 from rounding import PASS
 
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
-from nmt.model.decoder import AttentionDecoder
-from nmt.model.dropout import dropout, state_noise
-from nmt.model.embedding import ScaledEmbedding
+from nmt.model import fast
 from nmt.model.encoder import Encoder
+from nmt.model.layers import ScaledEmbedding, dropout, state_noise
+from nmt.model.output import NEG_INF
+from nmt.model.readout import Readout
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.shortlist import NEVER
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings
 from nmt.tensors import assign, serialise
@@ -63,8 +64,10 @@ def batch(random: np.random.Generator, rows: int = 4, source: int = 7, target: i
 
 def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
     random = np.random.default_rng(3)
-    decoder = AttentionDecoder(8, 6)
+    settings = ModelSettings.model_validate({**TINY, "decoder_units": 8, "readout_units": 5})
+    decoder, readout = fast.AttentionDecoder(settings), Readout(settings)
     decoder.build(5, 7)
+    readout.build(8, 7, 5)
     decoder.set_weights([random.standard_normal(w.shape) for w in decoder.get_weights()])
     cell = keras.layers.GRUCell(8, reset_after=True)
     cell.build((None, 5 + 7))
@@ -74,14 +77,14 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
         tf.constant(random.standard_normal(shape), tf.float32)
         for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
-    memory = decoder.remember(outputs, tf.ones([3, 4]))
-    further = tf.constant(random.standard_normal((7, 5)), tf.float32)
-    ready, kernels, (place,) = decoder.look_ahead(memory, [further])
-    after, seen, weights = decoder.step(decoder.project(embedded), state, ready, kernels)
+    encoder_states = decoder.prepare(outputs, tf.ones([3, 4]))
+    encoder_states, step = decoder.precompute(encoder_states, readout)
+    features, after, weights = step(embedded, state, encoder_states)
     context = tf.einsum("bs,bsd->bd", weights[:, 0], outputs)
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
     np.testing.assert_allclose(after, expected, atol=PASS)
-    np.testing.assert_allclose(place(seen), context @ further, atol=PASS)
+    expected = tf.tanh(tf.concat([after, context, embedded], -1) @ readout.kernel + readout.bias)
+    np.testing.assert_allclose(features, expected, atol=PASS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -89,22 +92,22 @@ def test_nothing_depends_on_padding_or_neighbours(tiny_model, settings) -> None:
     random = np.random.default_rng(5)
     model = tiny_model(**settings)
     source, target = batch(random)
-    logits, weights = (x.numpy() for x in model((source, target)))
+    logits, weights = (x.numpy() for x in teacher_forced(model, source, target))
     wider = np.pad(source, [(0, 0), (0, 5)]), np.pad(target, [(0, 0), (0, 4)])
     others = batch(random, rows=3, source=12, target=10)
     more = [np.concatenate([x, y]) for x, y in zip(wider, others, strict=True)]
     real = target != PAD  # what stands in padded target positions is nobody's business
     for sources, targets in ((wider[0], target), (source, wider[1]), more):
-        found, looked = (x.numpy()[:4] for x in model((sources, targets)))
-        np.testing.assert_allclose(found[:, :6][real], logits[real], atol=PASS)
+        values, attention = (x.numpy()[:4] for x in teacher_forced(model, sources, targets))
+        np.testing.assert_allclose(values[:, :6][real], logits[real], atol=PASS)
         if weights.shape[-1]:
-            np.testing.assert_allclose(looked[:, :6, :7][real], weights[real], atol=PASS)
-            assert (looked[:, :, 7:] == 0).all()
+            np.testing.assert_allclose(attention[:, :6, :7][real], weights[real], atol=PASS)
+            assert (attention[:, :, 7:] == 0).all()
     state = model.encode(source)[1]
     np.testing.assert_allclose(model.encode(wider[0])[1], state, atol=PASS)
-    outputs = model.encode(wider[0])[0].values.numpy()[:, :7]
+    outputs = model.encode(wider[0])[0].states.numpy()[:, :7]
     np.testing.assert_allclose(
-        outputs[source != PAD], model.encode(source)[0].values.numpy()[source != PAD], atol=PASS
+        outputs[source != PAD], model.encode(source)[0].states.numpy()[source != PAD], atol=PASS
     )
 
 
@@ -112,14 +115,16 @@ def test_nothing_depends_on_padding_or_neighbours(tiny_model, settings) -> None:
 def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
     model = tiny_model(**settings)
     source, target = batch(np.random.default_rng(6))
-    logits, weights = model((source, target))
+    logits, weights = teacher_forced(model, source, target)
     decoding, state = model.begin(source)
     for t in range(target.shape[1]):
-        found, state, looked = model.step(tf.constant(target[:, t]), state, decoding)
-        words, behind = tf.split(found, [model.target_size, -1], axis=1)
+        step_logits, state, attention = decoding.step(
+            tf.constant(target[:, t]), state, decoding.sentences
+        )
+        words, behind = tf.split(step_logits, [model.target_size, -1], axis=1)
         np.testing.assert_allclose(words, logits[:, t], atol=PASS)
-        assert (behind.numpy() <= NEVER / 2).all()
-        np.testing.assert_allclose(looked[:, 0], weights[:, t], atol=PASS)
+        assert (behind.numpy() <= NEG_INF / 2).all()
+        np.testing.assert_allclose(attention[:, 0], weights[:, t], atol=PASS)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -127,25 +132,27 @@ def test_the_weights_are_all_of_a_model(tiny_model, settings) -> None:
     model, other = tiny_model(**settings), tiny_model(seed=2, **settings)
     assign(serialise(model.weights), other.weights, "a file", "")
     inputs = batch(np.random.default_rng(6), rows=2)
-    for found, expected in zip(other(inputs), model(inputs), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for value, expected in zip(other(*inputs), model(*inputs), strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 def test_a_prediction_sees_no_later_target_word(tiny_model) -> None:
     model = tiny_model()
     source, target = batch(np.random.default_rng(8))
-    logits, _ = model((source, target))
+    logits, _ = teacher_forced(model, source, target)
     changed = target.copy()
     changed[:, 4:] = 9
-    np.testing.assert_allclose(model((source, changed))[0][:, :4], logits[:, :4], atol=PASS)
+    np.testing.assert_allclose(
+        teacher_forced(model, source, changed)[0][:, :4], logits[:, :4], atol=PASS
+    )
     changed[:, 3] = np.where(target[:, 3] == 8, 9, 8)
-    assert np.abs(model((source, changed))[0][:, 3] - logits[:, 3]).max() > 1e-3
+    assert np.abs(teacher_forced(model, source, changed)[0][:, 3] - logits[:, 3]).max() > 1e-3
 
 
 def test_attention_looks_at_every_source_word(tiny_model) -> None:
     model = tiny_model()
     source, target = batch(np.random.default_rng(9))
-    _, weights = model((source, target))
+    _, weights = teacher_forced(model, source, target)
     weights = weights.numpy()
     assert (weights[np.broadcast_to((source == PAD)[:, None], weights.shape)] == 0).all()
     assert (weights[np.broadcast_to((source != PAD)[:, None], weights.shape)] > 0).all()
@@ -173,17 +180,17 @@ def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) 
     source, _ = batch(np.random.default_rng(2))
     decoding, state = model.begin(source)
     words = tf.constant([5, 6, 7, 8])
-    logits, *_ = model.step(words, state, decoding)
-    memory = decoding.memory
-    other = decoding._replace(memory=memory._replace(values=memory.values * 3))
-    np.testing.assert_array_equal(model.step(words, state, other)[0], logits)
-    assert np.abs(model.step(words, state[::-1], decoding)[0] - logits).max() > 1e-3
+    logits, *_ = decoding.step(words, state, decoding.sentences)
+    encoder_states, word_bias = decoding.sentences
+    others = encoder_states._replace(states=encoder_states.states * 3), word_bias
+    np.testing.assert_array_equal(decoding.step(words, state, others)[0], logits)
+    assert np.abs(decoding.step(words, state[::-1], decoding.sentences)[0] - logits).max() > 1e-3
 
 
 def test_the_preset_book_has_the_books_sizes() -> None:
     source, target = 2200, 2480
-    found = shapes(Seq2Seq(resolve(preset="book").model, source, target))
-    assert sorted(found.values()) == sorted(
+    sizes = shapes(Seq2Seq(resolve(preset="book").model, source, target))
+    assert sorted(sizes.values()) == sorted(
         [
             (source, 128),
             *[(128, 3 * 128), (128, 3 * 128), (2, 3 * 128)] * 2,  # a GRU a direction
@@ -194,14 +201,14 @@ def test_the_preset_book_has_the_books_sizes() -> None:
             *[(512, target), (target,)],
         ]
     )
-    assert found["decoder/attention/W_a"] == found["decoder/attention/U_a"] == (256, 512)
+    assert sizes["decoder/attention/W_a"] == sizes["decoder/attention/U_a"] == (256, 512)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_can_be_built_and_are_finite(preset) -> None:
     model = Seq2Seq(resolve(preset=preset).model, 50, 40)
     source, target = batch(np.random.default_rng(1))
-    logits, weights = model((source, target))
+    logits, weights = teacher_forced(model, source, target)
     assert logits.shape == (4, 6, 40)
     assert weights.shape == (4, 6, 7)
     assert np.isfinite(logits).all()
@@ -214,7 +221,7 @@ def test_tied_embeddings_are_one_matrix(tiny_model) -> None:
     features = np.random.default_rng(1).standard_normal((3, 16)).astype(np.float32)
     matrix = np.asarray(model.embedding.embeddings)
     expected = features @ matrix.T + np.asarray(model.output_bias)
-    np.testing.assert_allclose(model.project(tf.constant(features)), expected, atol=PASS)
+    np.testing.assert_allclose(model.logits(tf.constant(features)), expected, atol=PASS)
     untied = tiny_model()
     assert untied.count_params() - model.count_params() == 16 * 25
     assert matrix.shape == (25, 16)
@@ -228,20 +235,22 @@ def test_three_way_tying_is_one_matrix_in_three_places(tiny_model) -> None:
     assert three.encoder.embedding is three.embedding
     source, target = batch(np.random.default_rng(6))
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(three((source, target))[0][:, 0] ** 2)
+        total = tf.reduce_sum(teacher_forced(three, source, target)[0][:, 0] ** 2)
     gradient = tf.convert_to_tensor(tape.gradient(total, three.embedding.embeddings.value))
     assert (np.abs(gradient).max(-1) > 0).all()  # every row as a word of the output
     again = tiny_model(30, 30, seed=2, tie_embeddings="three-way", attention="none")
     assign(serialise(three.weights), again.weights, "a file", "")
-    np.testing.assert_array_equal(again((source, target))[0], three((source, target))[0])
+    np.testing.assert_array_equal(
+        teacher_forced(again, source, target)[0], teacher_forced(three, source, target)[0]
+    )
 
 
 def test_the_mean_bridge_sees_the_mean_of_the_real_outputs(tiny_model) -> None:
     model = tiny_model(bridge="mean")
     source, _ = batch(np.random.default_rng(6))
-    memory, state = model.encode(source)
+    encoder_states, state = model.encode(source)
     for i, length in enumerate((source != PAD).sum(1)):
-        mean = memory.values.numpy()[i, :length].mean(0)
+        mean = encoder_states.states.numpy()[i, :length].mean(0)
         np.testing.assert_allclose(model.bridge(mean[np.newaxis])[0], state[i], atol=PASS)
 
 
@@ -269,14 +278,16 @@ def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> 
     source, target = batch(np.random.default_rng(4))
 
     def logits(*seed: int) -> np.ndarray:
-        return model((source, target), seed=tf.constant(seed) if seed else None)[0].numpy()
+        return teacher_forced(model, source, target, tf.constant(seed) if seed else None)[0].numpy()
 
-    found, without = logits(1, 2), logits()
-    np.testing.assert_array_equal(found, logits(1, 2))
+    dropped, without = logits(1, 2), logits()
+    np.testing.assert_array_equal(dropped, logits(1, 2))
     for other in ((1, 3), (2, 2)):
-        assert np.abs(found - logits(*other)).max() > 1e-2
+        assert np.abs(dropped - logits(*other)).max() > 1e-2
     np.testing.assert_array_equal(without, logits())
-    np.testing.assert_allclose(without, tiny_model(**settings)((source, target))[0], atol=PASS)
+    np.testing.assert_allclose(
+        without, teacher_forced(tiny_model(**settings), source, target)[0], atol=PASS
+    )
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
@@ -291,17 +302,18 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 
 def test_dropout_of_the_state_is_the_same_at_every_step() -> None:
     """Then it is as good as multiplying the rows of the recurrent kernel with the noise."""
-    encoder = Encoder(ScaledEmbedding(12, 5), 6, DropoutRates(state=0.4))
+    settings = ModelSettings(encoder_units=6)
+    encoder = Encoder(ScaledEmbedding(12, 5), settings, DropoutRates(state=0.4))
     encoder.build()
     random, seed = np.random.default_rng(4), tf.constant([1, 2])
     encoder.set_weights([random.standard_normal(w.shape) for w in encoder.get_weights()])
     ids = tf.constant([[4, 5, 6, 7, 8, 9, 3]])
-    found, final, _ = encoder(ids, seed=seed)
-    for layer, place in ((encoder.gru.forward_layer, 5), (encoder.gru.backward_layer, 6)):
+    states, final, _ = encoder(ids, seed=seed)
+    for cell, place in ((encoder.gru.cell(0), 5), (encoder.gru.cell(1), 6)):
         noise = state_noise(tf.zeros([1, 6]), 0.4, seed, place).numpy()[0]
         assert set(np.unique(noise)) <= {np.float32(0), np.float32(1 / 0.6)}
-        layer.cell.recurrent_kernel.assign(layer.cell.recurrent_kernel * noise[:, np.newaxis])
-    np.testing.assert_allclose(encoder(ids)[0], found, atol=PASS)
+        cell.recurrent_kernel.assign(cell.recurrent_kernel * noise[:, np.newaxis])
+    np.testing.assert_allclose(encoder(ids)[0], states, atol=PASS)
     np.testing.assert_allclose(encoder(ids)[1], final, atol=PASS)
 
 
@@ -310,7 +322,7 @@ def test_every_weight_takes_part_in_training(tiny_model, settings) -> None:
     model = tiny_model(**settings)
     source, target = batch(np.random.default_rng(4), rows=8)
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(model((source, target))[0] ** 2)
+        total = tf.reduce_sum(teacher_forced(model, source, target)[0] ** 2)
     gradients = tape.gradient(total, model.trainable_variables)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path

@@ -5,6 +5,7 @@ kind of search finds in its graph what it finds eagerly.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,3 +20,28 @@ def _eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
     tf.config.run_functions_eagerly(request.node.get_closest_marker("compiled") is None)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Any) -> Any:
+    """Random weights under which some sentences end soon, some late, and some never."""
+    from searches import biased
+
+    from nmt.vocabulary.special import EOS
+
+    return biased(tiny_model(seed=3), EOS, 1.5)
+
+
+@pytest.fixture(scope="module")
+def ensemble(tiny_model: Any) -> Any:
+    """Three models of different architectures."""
+    from nmt.model.ensemble import Ensemble
+
+    stacked = {"decoder": "conditional", "decoder_layers": 2, "input_feeding": True}
+    return Ensemble(
+        [
+            tiny_model(seed=3),
+            tiny_model(seed=4, decoder_units=14, layer_norm=True, **stacked),
+            tiny_model(seed=5, attention="none", embedding_dim=10),
+        ]
+    )

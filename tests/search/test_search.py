@@ -8,94 +8,27 @@ from itertools import product
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import teacher_forced
 from rounding import PASS, SCORE, STEP
+from searches import SOURCE, biased, forced, plain_greedy, searcher, words_of
 
-from nmt.errors import UnusableInput
-from nmt.model.shortlist import BLOCK
+from nmt.model.output import BLOCK
 from nmt.search.beam import _continuations, beam_search
 from nmt.search.greedy import greedy_search
 from nmt.search.penalties import length_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.lexicon import Lexicon
 from nmt.vocabulary.special import BOS, EOS, PAD, UNK
-
-SOURCE = np.array(
-    [
-        [9, 8, 7, 12, 13, 3, 0],
-        [5, 3, 0, 0, 0, 0, 0],
-        [20, 21, 22, 23, 24, 25, 3],
-        [3, 0, 0, 0, 0, 0, 0],
-        [6, 6, 6, 3, 0, 0, 0],
-        [11, 17, 4, 29, 3, 0, 0],
-    ],
-    np.int32,
-)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model):
-    """Random weights under which some sentences end soon, some late, and some never."""
-    return biased(tiny_model(seed=3), EOS, 1.5)
-
-
-def biased(model, word: int, value: float):
-    bias = np.array(model.output_bias)
-    bias[word] = value
-    model.output_bias.assign(bias)
-    return model
-
-
-def log_probabilities(logits: np.ndarray, banned=(PAD, BOS)) -> np.ndarray:
-    """Of the next word, with some words ruled out."""
-    logits = np.array(logits, np.float64)
-    logits[..., list(banned)] = -np.inf
-    logits -= logits.max(-1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
-
-
-def plain_greedy(model, source: np.ndarray, limit: int) -> tuple[list[int], float]:
-    """Greedy search for one sentence, a step of the model at a time."""
-    decoding, state = model.begin(source[np.newaxis, source != PAD])
-    word, words, total = BOS, [], 0.0
-    while word != EOS and len(words) < limit:
-        logits, state, _ = model.step(tf.constant([word]), state, decoding)
-        scores = log_probabilities(logits[0])
-        word = int(scores.argmax())
-        words.append(word)
-        total += scores[word]
-    return words, total
-
-
-def forced(model, source: np.ndarray, targets: list[list[int]]) -> np.ndarray:
-    """Log-probability of each target (with its EOS, if it has one) of one sentence."""
-    width = max(len(target) for target in targets)
-    outputs = np.array([target + [PAD] * (width - len(target)) for target in targets])
-    inputs = np.concatenate([np.full((len(targets), 1), BOS), outputs[:, :-1]], 1)
-    sources = np.repeat(source[np.newaxis, source != PAD], len(targets), 0)
-    logits, _ = model((tf.constant(sources), tf.constant(inputs, tf.int32)))
-    scores = np.take_along_axis(log_probabilities(logits), outputs[..., np.newaxis], -1)[..., 0]
-    return np.where(outputs != PAD, scores, 0.0).sum(1)
-
-
-def words_of(found) -> list[list[int]]:
-    ids, lengths = found.ids.numpy(), found.length.numpy()
-    assert all((row[n:] == PAD).all() for row, n in zip(ids, lengths, strict=True))
-    return [row[:n].tolist() for row, n in zip(ids, lengths, strict=True)]
-
-
-def searcher(model, beam: int = 1, **settings) -> Searcher:
-    given = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8, **settings}
-    return Searcher(model, SearchSettings.model_validate(given))
 
 
 def test_greedy_is_a_plain_loop(model) -> None:
-    found = searcher(model).search(SOURCE)
+    hypotheses = searcher(model).search(SOURCE)
     limits = [int((row != PAD).sum()) - 1 + 8 + 1 for row in SOURCE]
     expected = [plain_greedy(model, row, n) for row, n in zip(SOURCE, limits, strict=True)]
-    assert words_of(found) == [words for words, _ in expected]
-    np.testing.assert_allclose(found.log_probability, [total for _, total in expected], atol=SCORE)
+    assert words_of(hypotheses) == [words for words, _ in expected]
+    np.testing.assert_allclose(
+        hypotheses.log_probability, [total for _, total in expected], atol=SCORE
+    )
     # The model was chosen so that the test sees ends early and late, and cut-off rows.
     assert len({len(words) for words, _ in expected}) >= 3
     assert {words[-1] == EOS for words, _ in expected} == {True, False}
@@ -113,7 +46,7 @@ def test_a_beam_of_one_is_greedy(model, alpha) -> None:
 
 
 @pytest.mark.parametrize("size", [2 * BLOCK, 2 * BLOCK + 2])
-def test_so_it_is_where_words_fill_blocks_and_where_they_do_not(tiny_model, size) -> None:
+def test_beam_search_beats_greedy_for_any_vocabulary_size(tiny_model, size) -> None:
     model = biased(tiny_model(target=size, seed=3), EOS, 1.5)
     limits = tf.constant([14, 9, 3, 1, 12, 13])
     greedy, wide = (beam_search(model, SOURCE, limits, beam, 0.0) for beam in (1, 4))
@@ -133,9 +66,9 @@ def test_a_sentence_does_not_depend_on_its_batch(model, beam) -> None:
     together = search.search(SOURCE)
     words, scores = words_of(together), together.log_probability.numpy()
 
-    def same(rows, found) -> None:
-        assert words_of(found) == [words[row] for row in rows]
-        np.testing.assert_allclose(found.log_probability, scores[list(rows)], atol=SCORE)
+    def same(rows, hypotheses) -> None:
+        assert words_of(hypotheses) == [words[row] for row in rows]
+        np.testing.assert_allclose(hypotheses.log_probability, scores[list(rows)], atol=SCORE)
 
     for row in range(len(SOURCE)):  # alone, without any padding
         same([row], search.search(SOURCE[[row]][:, SOURCE[row] != PAD]))
@@ -147,17 +80,18 @@ def test_a_sentence_does_not_depend_on_its_batch(model, beam) -> None:
 
 @pytest.mark.parametrize(("beam", "alpha"), [(2, 0.0), (4, 1.0), (5, 2.5)])
 def test_the_score_is_that_of_forced_decoding(model, beam, alpha) -> None:
-    found = searcher(model, beam, length_penalty=alpha).search(SOURCE)
+    hypotheses = searcher(model, beam, length_penalty=alpha).search(SOURCE)
     expected = [
-        forced(model, row, [words])[0] for row, words in zip(SOURCE, words_of(found), strict=True)
+        forced(model, row, [words])[0]
+        for row, words in zip(SOURCE, words_of(hypotheses), strict=True)
     ]
-    np.testing.assert_allclose(found.log_probability, expected, atol=SCORE)
+    np.testing.assert_allclose(hypotheses.log_probability, expected, atol=SCORE)
 
 
 def test_a_wider_beam_finds_no_worse(model) -> None:
     def penalised(beam: int) -> np.ndarray:
-        found = searcher(model, beam, length_penalty=0.0).search(SOURCE)
-        return found.log_probability.numpy()
+        hypotheses = searcher(model, beam, length_penalty=0.0).search(SOURCE)
+        return hypotheses.log_probability.numpy()
 
     assert penalised(4).mean() > penalised(1).mean()
     assert penalised(32).mean() >= penalised(4).mean() - SCORE
@@ -170,9 +104,9 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha) -> None:
     for seed in range(1, 4):
         model = tiny_model(target=6, seed=seed)
         limits = [4, 3, 4, 2, 1, 3]
-        found = beam_search(model, SOURCE, tf.constant(limits), 130, alpha)
+        hypotheses = beam_search(model, SOURCE, tf.constant(limits), 130, alpha)
         greedy = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
-        for row, words in enumerate(words_of(found)):
+        for row, words in enumerate(words_of(hypotheses)):
             limit = limits[row]
             every = [
                 [*start, *end]
@@ -194,8 +128,8 @@ def test_banned_words_never_occur(tiny_model, beam) -> None:
     model = tiny_model()
     for word in (PAD, BOS):
         biased(model, word, 50.0)
-    found = words_of(searcher(model, beam).search(SOURCE))
-    assert not {PAD, BOS} & {word for words in found for word in words}
+    translations = words_of(searcher(model, beam).search(SOURCE))
+    assert not {PAD, BOS} & {word for words in translations for word in words}
     biased(model, UNK, 50.0)
     assert any(UNK in words for words in words_of(searcher(model, beam).search(SOURCE)))
     settings = SearchSettings(beam_size=beam)
@@ -207,22 +141,22 @@ def test_banned_words_never_occur(tiny_model, beam) -> None:
 def test_every_sentence_has_its_own_limit(tiny_model, beam) -> None:
     model = biased(tiny_model(), EOS, -50.0)  # it would never end
     limits = [1, 5, 2, 11, 3, 4]
-    found = words_of(beam_search(model, SOURCE, tf.constant(limits), beam, 1.0))
-    assert [len(words) for words in found] == limits
+    translations = words_of(beam_search(model, SOURCE, tf.constant(limits), beam, 1.0))
+    assert [len(words) for words in translations] == limits
     if beam == 1:
-        found = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
-        assert [len(words) for words in found] == limits
-    chosen = searcher(model, beam, max_length_ratio=2.0, max_length_extra=3).search(SOURCE)
+        translations = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
+        assert [len(words) for words in translations] == limits
+    hypotheses = searcher(model, beam, max_length_ratio=2.0, max_length_extra=3).search(SOURCE)
     lengths = (SOURCE != PAD).sum(1) - 1
-    assert chosen.length.numpy().tolist() == (2 * lengths + 3 + 1).tolist()  # EOS included
+    assert hypotheses.length.numpy().tolist() == (2 * lengths + 3 + 1).tolist()  # EOS included
 
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
     model = biased(tiny_model(), EOS, 60.0)
-    found = searcher(model, beam, max_length_extra=500).search(SOURCE)
-    assert words_of(found) == [[EOS]] * len(SOURCE)
-    assert found.ids.shape[1] <= beam + 1
+    hypotheses = searcher(model, beam, max_length_extra=500).search(SOURCE)
+    assert words_of(hypotheses) == [[EOS]] * len(SOURCE)
+    assert hypotheses.ids.shape[1] <= beam + 1
 
 
 @pytest.mark.parametrize(("beam", "blocks", "k"), [(1, 1, 2), (3, 1, 6), (5, 40, 10), (4, 9, 50)])
@@ -241,50 +175,6 @@ def test_the_best_continuations_are_those_of_top_k(beam, blocks, k) -> None:
     np.testing.assert_array_equal(beams * blocks * BLOCK + columns, places)
 
 
-@pytest.mark.parametrize("beam", [1, 4])
-def test_a_shortlist_of_all_words_is_none(model, beam) -> None:
-    everything = Lexicon(np.zeros((30, 1), np.int32), np.arange(25, dtype=np.int32))
-    settings = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8}
-    short = SearchSettings(**settings, shortlist=1)
-    found = Searcher(model, short, lexicon=everything).search(SOURCE)
-    plain = searcher(model, beam).search(SOURCE)
-    assert words_of(found) == words_of(plain)
-    np.testing.assert_allclose(found.log_probability, plain.log_probability, atol=SCORE)
-    np.testing.assert_allclose(found.attention, plain.attention, atol=PASS)
-
-
-@pytest.fixture(scope="module")
-def lexicon() -> Lexicon:
-    """Two translations a source word, and two words that all may use."""
-    candidates = np.random.default_rng(2).integers(4, 25, (30, 2)).astype(np.int32)
-    candidates[PAD] = PAD
-    return Lexicon(candidates, np.array([11, 7, *range(12, 20)], np.int32))
-
-
-@pytest.mark.parametrize("beam", [1, 4])
-def test_a_shortlist_is_kept_to_in_any_batch(model, lexicon, beam) -> None:
-    settings = SearchSettings(beam_size=beam, shortlist=2, shortlist_common=2)
-    search = Searcher(model, settings, lexicon=lexicon)
-    together = search.search(SOURCE)
-    used: set[int] = set()
-    for row, words in enumerate(words_of(together)):
-        own = SOURCE[row][SOURCE[row] != PAD]
-        assert set(words) <= {*lexicon.candidates[own].flat, 11, 7, EOS}
-        alone = search.search(own[np.newaxis])
-        assert words_of(alone) == [words]
-        np.testing.assert_allclose(
-            alone.log_probability[0], together.log_probability[row], atol=SCORE
-        )
-        used |= set(words)
-    assert len(used) > 4
-    assert words_of(together) != words_of(searcher(model, beam).search(SOURCE))
-
-
-def test_a_shortlist_needs_a_lexicon(model) -> None:
-    with pytest.raises(UnusableInput, match="lexicon"):
-        Searcher(model, SearchSettings(shortlist=5))
-
-
 def test_a_longer_penalty_gives_longer_translations(model) -> None:
     lengths = [
         searcher(model, 6, length_penalty=alpha).search(SOURCE).length.numpy().sum()
@@ -301,11 +191,11 @@ def test_the_length_penalty_is_wus() -> None:
         np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=STEP)
 
 
-def test_forced_decoding_shows_where_each_target_word_looked(model) -> None:
+def test_forced_decoding_returns_the_attention_of_each_target_word(model) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
-    found = searcher(model).force(SOURCE[:2], target).attention
-    np.testing.assert_allclose(found, model((SOURCE[:2], inputs))[1], atol=PASS)
+    attention = searcher(model).force(SOURCE[:2], target).attention
+    np.testing.assert_allclose(attention, teacher_forced(model, SOURCE[:2], inputs)[1], atol=PASS)
 
 
 @pytest.mark.compiled
@@ -318,28 +208,30 @@ def test_searches_are_traced_once(model) -> None:
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_without_attention_it_searches_as_well(tiny_model, beam) -> None:
+def test_a_model_without_attention_is_searched(tiny_model, beam) -> None:
     plain = biased(tiny_model(seed=3, attention="none"), EOS, 1.5)
-    found = searcher(plain, beam).search(SOURCE)
-    assert found.attention.shape == (len(SOURCE), found.ids.shape[1], 0)
-    for row, words in enumerate(words_of(found)):
+    hypotheses = searcher(plain, beam).search(SOURCE)
+    assert hypotheses.attention.shape == (len(SOURCE), hypotheses.ids.shape[1], 0)
+    for row, words in enumerate(words_of(hypotheses)):
         assert words_of(searcher(plain, beam).search(SOURCE[[row]])) == [words]
 
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_attention_is_that_of_forced_decoding(model, beam) -> None:
     search = searcher(model, beam)
-    found = search.search(SOURCE)
-    assert len({len(words) for words in words_of(found)}) >= 3  # the batch has shrunk on the way
-    expected = search.force(SOURCE, found.ids).attention
-    real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
-    np.testing.assert_allclose(found.attention[real], expected[real], atol=PASS)
+    hypotheses = search.search(SOURCE)
+    assert (
+        len({len(words) for words in words_of(hypotheses)}) >= 3
+    )  # the batch has shrunk on the way
+    expected = search.force(SOURCE, hypotheses.ids).attention
+    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length.numpy()[:, np.newaxis]
+    np.testing.assert_allclose(hypotheses.attention[real], expected[real], atol=PASS)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("attention", ["bahdanau", "none"])
-def test_a_decoder_of_many_parts_is_searched_as_well(tiny_model, beam, attention) -> None:
-    """The parts of its state stay together, and what was fed goes with its hypothesis."""
+def test_a_decoder_of_many_parts_is_searched(tiny_model, beam, attention) -> None:
+    """The parts of its state and the readout stay with their hypothesis."""
     options = {
         "decoder": "conditional",
         "layer_norm": True,
@@ -348,11 +240,11 @@ def test_a_decoder_of_many_parts_is_searched_as_well(tiny_model, beam, attention
     }
     model = biased(tiny_model(seed=5, attention=attention, **options), EOS, 1.5)
     search = searcher(model, beam)
-    found = search.search(SOURCE)
-    words = words_of(found)
+    hypotheses = search.search(SOURCE)
+    words = words_of(hypotheses)
     assert len({len(row) for row in words}) >= 2
     expected = [forced(model, row, [w])[0] for row, w in zip(SOURCE, words, strict=True)]
-    np.testing.assert_allclose(found.log_probability, expected, atol=SCORE)
-    attended = search.force(SOURCE, found.ids).attention.numpy()
-    real = np.arange(found.ids.shape[1]) < found.length.numpy()[:, np.newaxis]
-    np.testing.assert_allclose(found.attention[real], attended[real], atol=PASS)
+    np.testing.assert_allclose(hypotheses.log_probability, expected, atol=SCORE)
+    attention = search.force(SOURCE, hypotheses.ids).attention.numpy()
+    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length.numpy()[:, np.newaxis]
+    np.testing.assert_allclose(hypotheses.attention[real], attention[real], atol=PASS)

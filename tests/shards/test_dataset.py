@@ -37,8 +37,8 @@ def test_opening_again_gives_the_same(dataset: Dataset) -> None:
     again = Dataset.open(dataset.location)
     assert again.hash == dataset.hash
     assert rows(again, "valid") == rows(dataset, "valid")
-    for entry in again.info["files"]["train"]:
-        assert (again.location / entry["name"]).sha256() == entry["sha256"]
+    for entry in again.entries("train"):
+        assert (again.location / entry.name).sha256() == entry.sha256
 
 
 def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None
         Dataset.open(dataset.location)
     vocabulary.write_bytes(whole)
     info = dataset.location / "dataset.json"
-    info.write_json({**dataset.info, "format_version": 99})
+    info.write_json({**dataset.info.to_json(), "format_version": 99})
     with pytest.raises(UnusableInput, match="format version 99"):
         Dataset.open(dataset.location)
     info.write_bytes(b"{")
@@ -64,12 +64,10 @@ def test_there_is_one_writer_of_parquet(
 ) -> None:
     table = next(dataset.read("valid"))
     whole = Location(tmp_path / "whole.parquet").write_table(table, ROW_GROUP_ROWS)
-    assert write_part(Location(tmp_path), "x/part.parquet", table) == {
-        "name": "x/part.parquet",
-        **whole,
-    }
-    monkeypatch.setattr(Location, "write_table", lambda *_: {"rows": -1})
-    assert write_part(Location(tmp_path), "p", table) == {"name": "p", "rows": -1}
+    entry = write_part(Location(tmp_path), "x/part.parquet", table)
+    assert entry.to_json() == {"name": "x/part.parquet", **whole.to_json()}
+    monkeypatch.setattr(Location, "write_table", lambda *_: whole)
+    assert write_part(Location(tmp_path), "p", table).to_json() == {"name": "p", **whole.to_json()}
 
 
 def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:

@@ -24,7 +24,7 @@ from nmt.storage.location import Location
 
 pytestmark = pytest.mark.system
 
-README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/how-to/cluster.md").read_text("utf-8")
 PATIENCE = 900  # seconds; a generous limit for a loaded machine
 RAY = str(Path(sys.executable).parent / "ray")
 
@@ -72,29 +72,29 @@ def ask(head: RayHead, question: str, job: str) -> str:
 
 
 def typed(block: str, *changes: tuple[str, str]) -> list[str]:
-    """A block of the README as bash reads it, but for what must be another here."""
+    """A block of the guide as bash reads it, but for what must be another here."""
     for there, here in changes:
         assert there in block
         block = block.replace(there, here)
     return ["bash", "-euc", block]
 
 
-def readme_command() -> list[str]:
-    """The words of the README's command after ``--``."""
+def guide_command() -> list[str]:
+    """The words of the guide's command after ``--``."""
     (text,) = re.findall(r"^ray job submit --working-dir \. -- (python jobs/train\.py .*?)\n```",
-                         README, re.DOTALL | re.MULTILINE)  # fmt: skip
+                         GUIDE, re.DOTALL | re.MULTILINE)  # fmt: skip
     return shlex.split(text.replace("\\\n", " "))
 
 
 def test_three_commands_as_submitted_jobs(
     ray_head: RayHead, s3: S3Server, checkout: Path, tmp_path: Path
 ) -> None:
-    """The README's own, on a store to which the nodes have the rights and the jobs name none."""
+    """The guide's own, on a store to which the nodes have the rights and the jobs name none."""
     done = submit(ray_head, checkout, "python", "jobs/prepare.py", "--demo", "400", "--output",
                   "s3://nmt/m30k", "--valid-fraction", "0.1", "--test-fraction", "0.1")  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     # As it stands, but for a bucket that is here, two CPUs, and a model for them.
-    words = " ".join(readme_command())
+    words = " ".join(guide_command())
     for there, here in (
         ("s3://bucket/", "s3://nmt/"),
         ("--preset base", ""),
@@ -136,9 +136,9 @@ def test_three_commands_as_submitted_jobs(
             assert SECRET.encode() not in path.read_bytes(), f"{path} holds the secret"
 
 
-def test_the_readme_s_two_terminals_on_one_machine(checkout: Path, tmp_path: Path) -> None:
+def test_the_two_terminals_of_the_guide_on_one_machine(checkout: Path, tmp_path: Path) -> None:
     """In a fresh home folder; in a used one it finds a token, and leaves it as it is."""
-    section = README.split("\n## On a cluster\n")[1]
+    section = GUIDE.split("\n## A cluster on one machine\n")[1]
     first, second = re.findall(r"^```bash\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[:2]
     scripts = ". .venv/bin/activate && ", ""  # environment() has done that
     names = "port", "dashboard-port", "ray-client-server-port"

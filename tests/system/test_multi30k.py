@@ -10,7 +10,7 @@ from commands import ROOT, run
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 _FOLDER = Path(os.environ.get("NMT_DATA", ROOT.parent / "shared/data")) / "multi30k"
-_NAME = "Multi30k en→de test_2016, docs/fast.yaml, 3 epochs, with attention, greedy"
+_NAME = "Multi30k en→de test_2016, benchmarks/fast.yaml, 3 epochs, with attention, greedy"
 
 
 def test_three_epochs_on_multi30k(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_three_epochs_on_multi30k(tmp_path: Path) -> None:
     for part, name in (("valid", "val"), ("test", "test_2016_flickr")):
         options += [f"--{part}-source", file(name, "en"), f"--{part}-target", file(name, "de")]
     run("prepare", "--output", data, *options)
-    run("train", "--data", data, "--output", training, "--config", ROOT / "docs/fast.yaml")
+    run("train", "--data", data, "--output", training, "--config", ROOT / "benchmarks/fast.yaml")
     done = run("translate", "--model", training / "model", "--output", output,
                "--input", file("test_2016_flickr", "en"),
                "--references", file("test_2016_flickr", "de"))  # fmt: skip

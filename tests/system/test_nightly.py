@@ -1,4 +1,4 @@
-"""Two nights as docs/nightly.sh runs them: compared, grouped, gated, announced and measured."""
+"""Two nights as deploy/nightly.sh runs them: compared, grouped, gated, announced and measured."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def write_night(dataset: Path, folder: Path) -> None:
 
 def run_night(settings: Path, date: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "docs/nightly.sh", settings, date],
+        ["bash", "deploy/nightly.sh", settings, date],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900,
     )  # fmt: skip
 

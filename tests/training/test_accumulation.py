@@ -20,7 +20,7 @@ from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
 from nmt.training import state as module
 from nmt.training.optimizer import SummedAdam
-from nmt.training.precision import dtype_policy, make_features
+from nmt.training.precision import dtype_policy
 from nmt.training.state import CLEAN_UPDATES, FIRST_LOSS_SCALE, TrainingState
 from nmt.training.step import ControlFlags, make_train_step
 from nmt.training.strategy import Replicas
@@ -142,9 +142,10 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_the_precision_is_what_products_are_computed_in(precision) -> None:
-    features_of = make_features(Work(precision).model)
+    model = Work(precision).model
     ids, seed = tf.TensorSpec([2, 3], tf.int32), tf.TensorSpec([2], tf.int32)
-    graph = tf.function(features_of).get_concrete_function(ids, ids, seed).graph
+    readouts = tf.function(lambda *inputs: model(*inputs)[0])
+    graph = readouts.get_concrete_function(ids, ids, seed).graph
     assert [output.dtype for output in graph.outputs] == [tf.float32]
     definition = graph.as_graph_def()
     bodies = [definition.node, *(body.node_def for body in definition.library.function)]

@@ -64,7 +64,7 @@ TRAINING = """
     told = [step([batches[i % 12]], (1, i), scale=scale) for i in range(60)]
     names = set()
     if gpu and devices == 1:
-        graph = tf.function(lambda s, t: model.features(s, t)).get_concrete_function(
+        graph = tf.function(lambda s, t: model(s, t)).get_concrete_function(
             tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.int32)).graph
         definition = graph.as_graph_def()
         bodies = [definition.node, *(f.node_def for f in definition.library.function)]

@@ -74,7 +74,7 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
     folder = tmp_path / "from-2"  # it made all validations
     assert best_models(folder) == best_models(tmp_path / "whole")
     first, other = (Location(place / "run/model") for place in (folder, tmp_path / "whole"))
-    assert bundle.check(first)["model_id"] == bundle.check(other)["model_id"]
+    assert bundle.check(first).model_id == bundle.check(other).model_id
 
 
 @pytest.mark.system

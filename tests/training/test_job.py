@@ -198,8 +198,10 @@ def test_of_two_jobs_on_one_output_the_second_ends(demo_dataset, tmp_path, fitte
 def test_after_a_killed_job_the_next_one_takes_over(demo_dataset, tmp_path, fitted) -> None:
     """Even where all that it left is its lease."""
     request, now = asked(demo_dataset, tmp_path / "run"), time.time()
-    left = lease.Lease("gone", "process 1 on elsewhere", now, now + 1.5)
-    (request.output / lease.NAME).write_json(dataclasses.asdict(left))
+    left = lease.Lease(
+        owner="gone", holder="process 1 on elsewhere", heartbeat=now, expires=now + 1.5
+    )
+    (request.output / lease.NAME).write_json(left)
     train(request)
     assert time.time() > left.expires - 0.2
     (held,) = fitted

@@ -26,6 +26,7 @@ from trainings import (
 from nmt import bundle
 from nmt.errors import JobFailed
 from nmt.inference.translator import Translator, load_model
+from nmt.records.model import ModelInfo
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.training.loop import Training
@@ -45,7 +46,7 @@ def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
 def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
     work, folder = overfitted
     assert lines_of(folder)[-1]["loss"] < 0.1
-    info = {"model_id": "x", "data": dataset.settings}
+    info = ModelInfo(model_id="x", data=dataset.settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
     pairs = rows(dataset, "train")
@@ -90,10 +91,10 @@ def test_the_run_folder_is_complete(overfitted) -> None:
     assert [line["best"] for line in found].count("yes") == 1
     info = bundle.check(Location(run / "model"))
     best = next(line for line in found if line["best"] == "yes")
-    assert info["validation"]["step"] == int(best["step"])
-    assert f"{info['validation']['bleu']:.4f}" == best["bleu"]
-    assert info["direction"] == {"source": "en", "target": "de"}
-    assert info["dataset_hash"] == work.dataset.hash
+    assert info.validation["step"] == int(best["step"])
+    assert f"{info.validation['bleu']:.4f}" == best["bleu"]
+    assert info.direction.to_json() == {"source": "en", "target": "de"}
+    assert info.dataset_hash == work.dataset.hash
 
 
 def test_the_events_hold_loss_and_bleu(overfitted) -> None:
@@ -170,8 +171,8 @@ def test_the_best_validations_model_is_kept(dataset, tmp_path) -> None:
     assert [report["bleu"] for report in work.hooks.reports] == [5.0, 9.0, 3.0, 9.0, 8.0]
     kept = bundle.load(Location(tmp_path / "run" / "model"))
     assert_same(kept.model.get_weights(), seen[1])
-    assert kept.info["validation"]["step"] == 2 * steps
-    assert kept.info["validation"]["bleu"] == 9.0
+    assert kept.info.validation["step"] == 2 * steps
+    assert kept.info.validation["bleu"] == 9.0
     assert [line["best"] for line in validations_of(tmp_path)] == ["no", "yes", "no", "no", "no"]
 
 
@@ -257,7 +258,7 @@ def test_a_crash_while_the_best_model_is_written_is_made_good(dataset, tmp_path)
     again.run()
     whole = bundle.load(Location(model))
     assert_same(whole.model.get_weights(), seen[1])
-    assert whole.info["validation"]["bleu"] == 9.0
+    assert whole.info.validation["bleu"] == 9.0
     assert [line["best"] for line in validations_of(tmp_path)] == ["no", "no", "no", "yes"]
 
     # It was not, and what comes now is no better than what was lost: a model there is.
@@ -385,7 +386,7 @@ def test_validation_decodes_for_real(overfitted, dataset) -> None:
     every, count = rows(dataset, "valid"), FAST["valid_sentences"]
     assert len(every) > count
     pairs = [every[i * (len(every) - 1) // (count - 1)] for i in range(count)]  # first to last
-    info = {"model_id": "x", "data": dataset.settings}
+    info = ModelInfo(model_id="x", data=dataset.settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     longest = SearchSettings(max_source_length=100)
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info), longest)
@@ -402,7 +403,7 @@ def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
     dataset = make(tmp_path / "data", rare, demo=56)
     work = training(dataset, tmp_path, epochs=3)
     found = work.run() and work.selection.validator.validate()
-    info = {"model_id": "x", "data": dataset.settings}
+    info = ModelInfo(model_id="x", data=dataset.settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
     every = rows(dataset, "valid")

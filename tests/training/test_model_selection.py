@@ -97,17 +97,17 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     for number in (2, 4, 5):
         folder = tmp_path / f"run/best/step-{number * steps:07d}"
         assert_same(weights_of(folder), seen[number - 1])
-        assert bundle.check(Location(folder))["validation"]["bleu"] == SCORES[number - 1]
+        assert bundle.check(Location(folder)).validation["bleu"] == SCORES[number - 1]
     expected = [np.mean(w, axis=0) for w in zip(seen[1], seen[3], seen[4], strict=True)]
     info = bundle.check(Location(tmp_path / "run/model"))
     found = weights_of(tmp_path / "run/model")
     if wins:
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=STEP)
-        assert info["validation"]["averaged"] == kept(tmp_path)
+        assert info.validation["averaged"] == kept(tmp_path)
     else:
         assert_same(found, seen[1])
-    assert info["validation"]["bleu"] == max(mean, 9.0)
+    assert info.validation["bleu"] == max(mean, 9.0)
     assert progress.best_score == 9.0
     assert len(validations_of(tmp_path)) == 5
     assert_same(work.model.get_weights(), seen[4])  # training could go on
@@ -118,7 +118,7 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     instant(again, [9.2, 1.0, 9.1])
     again.run()
     best = 9.5 if wins else 9.2
-    assert bundle.check(Location(tmp_path / "run/model"))["validation"]["bleu"] == best
+    assert bundle.check(Location(tmp_path / "run/model")).validation["bleu"] == best
     assert kept(tmp_path) == [2 * steps, 4 * steps, 6 * steps]
 
 
@@ -155,7 +155,7 @@ def test_the_mean_is_made_once(dataset, tmp_path) -> None:
     instant(again, [3.0])
     again.run()
     info = bundle.check(Location(tmp_path / "run/model"))
-    assert info["validation"]["averaged"] == kept(tmp_path)
+    assert info.validation["averaged"] == kept(tmp_path)
 
 
 def test_models_of_steps_that_are_done_again_go(dataset, tmp_path) -> None:
@@ -188,7 +188,7 @@ def test_the_metric_decides_which_validation_is_best(dataset, tmp_path, metric, 
     assert kept(tmp_path / "whole") == [best * steps]
     marks = [line["best"] for line in validations_of(tmp_path / "whole")]
     assert marks == ["yes" if epoch == best else "no" for epoch in range(1, best + 3)]
-    validation = bundle.check(Location(tmp_path / "whole/run/model"))["validation"]
+    validation = bundle.check(Location(tmp_path / "whole/run/model")).validation
     assert (validation["step"], validation["metric"]) == (best * steps, metric)
     assert "|tok:13a|" in validation["signature"]
     resumed = interrupted(whole, tmp_path / "resumed", best * steps, **settings)

@@ -6,6 +6,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import teacher_forced
 from processes import answer_of
 from rounding import GRADIENT, PASS, UPDATES
 
@@ -34,13 +35,13 @@ def padded(batch: Batch, rows: int, columns: int) -> Batch:
 
 
 def sums(model, batch: Batch) -> list[float]:
-    features, _ = model.features(batch.source, batch.target_inputs)
-    return [float(value) for value in cross_entropy(model, features, batch.target_outputs)]
+    readouts, _ = model(batch.source, batch.target_inputs)
+    return [float(value) for value in cross_entropy(model, readouts, batch.target_outputs)]
 
 
 def test_cross_entropy_is_the_sum_over_real_tokens(tiny_model) -> None:
     model = tiny_model()
-    logits = np.asarray(model((BATCH.source, BATCH.target_inputs))[0], np.float64)
+    logits = np.asarray(teacher_forced(model, BATCH.source, BATCH.target_inputs)[0], np.float64)
     loss = tokens = right = 0
     for row, outputs in zip(logits, BATCH.target_outputs, strict=True):
         for scores, word in zip(row, outputs, strict=True):
@@ -89,8 +90,8 @@ def recorder(tiny_model) -> Recorder:
 def test_gradients_are_those_of_the_mean_over_target_tokens(recorder) -> None:
     model = recorder.model
     with tf.GradientTape() as tape:
-        features, _ = model.features(BATCH.source, BATCH.target_inputs)
-        loss, tokens, _ = cross_entropy(model, features, BATCH.target_outputs)
+        readouts, _ = model(BATCH.source, BATCH.target_inputs)
+        loss, tokens, _ = cross_entropy(model, readouts, BATCH.target_outputs)
         mean = loss / tokens
     expected = [tf.convert_to_tensor(g) for g in tape.gradient(mean, model.trainable_variables)]
     expected = np.concatenate([np.ravel(gradient) for gradient in expected])

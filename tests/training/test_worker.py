@@ -52,7 +52,7 @@ def test_a_worker_whose_job_lost_the_output_stores_nothing(run, held, reported) 
         hooks.report({"step": 5}, save)
         assert (run / "checkpoint_0000005" / "checkpoint.json").is_file()
         now = time.time()
-        other = lease.Lease("other", "process 7 on b", now, now + 60)
+        other = lease.Lease(owner="other", holder="process 7 on b", heartbeat=now, expires=now + 60)
         (run / lease.NAME).write_json(other.__dict__)
         with pytest.raises(LeaseLost, match="process 7 on b has taken over"):
             hooks.report({"step": 6}, save)

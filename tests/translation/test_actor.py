@@ -1,6 +1,7 @@
 """A unit's rows are all accounted for, and OUT is never mistaken for another job's."""
 
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +15,10 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
 from nmt.evaluation.rates import rates
 from nmt.evaluation.sentences import read_table
+from nmt.inference import row_filter
 from nmt.inference.translator import Translator
-from nmt.settings import SearchSettings
+from nmt.records.output import JobRecord, Manifest
+from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
@@ -60,6 +63,7 @@ def run(name: Path, output: Path, translator: Translator, **options) -> tuple[li
     return [translate_unit(unit, wanted, translator, out) for unit in corpus.units()], out
 
 
+CLEANING = DataSettings()
 TEXTS = [b"The dog sleeps.", b"", b"\xffbroken", b"word " * 200, b"  ", b"A cat.", b"\xe2\x82"]
 
 
@@ -89,15 +93,38 @@ def test_rows_in_are_rows_out(tmp_path, translator) -> None:
     ]
     assert done.schema.field("id").type == pa.int64()
     assert done.schema.field("flags").type == pa.list_(pa.string())
-    counts = record["counts"]
-    assert (counts["rows"], counts["translated"], counts["rejected"]) == (7, 4, 3)
-    assert counts["rejected_by_reason"] == {"broken_utf8": 2, "too_long": 1}
-    assert counts["empty"] == 2
-    assert record["rejected_rows"] == [2, 3, 6]
+    counts = record.counts
+    assert (counts.rows, counts.translated, counts.rejected) == (7, 4, 3)
+    assert counts.rejected_by_reason == {"broken_utf8": 2, "too_long": 1}
+    assert counts.empty == 2
+    assert record.rejected_rows == [2, 3, 6]
     links = first_part(out, "alignments")
     assert links.column("id").to_pylist() == [0, 1, 4, 5]
     for text, link in zip(expected, links.column("alignment").to_pylist(), strict=True):
         assert parse_pharaoh(link) == sorted(text.alignment)
+
+
+def test_a_text_is_cleaned_once_and_encoded_once(tmp_path, translator, monkeypatch) -> None:
+    """Accepted or rejected, long or short; with alignments, which count the words as stored."""
+    cleaned, encoded = Counter(), Counter()
+    vocabulary = translator.bundle.source_vocabulary
+    real_clean, real_encode = row_filter.clean, type(vocabulary).encode
+
+    def clean(text, settings):
+        cleaned[text] += 1
+        return real_clean(text, settings)
+
+    def encode(self, text):
+        encoded[text] += 1
+        return real_encode(self, text)
+
+    monkeypatch.setattr(row_filter, "clean", clean)
+    monkeypatch.setattr(type(vocabulary), "encode", encode)
+    texts = ["The dog  sleeps.", "A&nbsp;cat.", "", "word " * 50, "word " * 200, "A bird sees it."]
+    (tmp_path / "in.txt").write_text("\n".join(texts))
+    run(tmp_path / "in.txt", tmp_path / "out", translator, alignments=True)
+    assert cleaned == dict.fromkeys(texts, 1)
+    assert encoded == dict.fromkeys((real_clean(text, CLEANING) for text in texts), 1)
 
 
 def test_a_unit_done_twice_gives_the_same_files(tmp_path, translator) -> None:
@@ -134,15 +161,15 @@ def test_parquet_keeps_its_ids_and_its_other_columns(tmp_path, translator) -> No
         for name in ("price", "tags"):
             assert part.column(name).to_pylist() == table.column(name).take(rows).to_pylist()
             assert part.schema.field(name).type == table.schema.field(name).type
-    for name, entry in record["files"].items():
-        assert entry["rows"] == read_table(out.location / name).num_rows
-        assert entry["sha256"] == Location(tmp_path / "out" / name).sha256()
+    for name, entry in record.files.items():
+        assert entry.rows == read_table(out.location / name).num_rows
+        assert entry.sha256 == Location(tmp_path / "out" / name).sha256()
 
 
 def test_a_unit_whose_rows_are_all_rejected(tmp_path, translator) -> None:
     (tmp_path / "in.txt").write_bytes(b"\xff\n\xfe\xfa\n")
     (record,), out = run(tmp_path / "in.txt", tmp_path / "out", translator, alignments=True)
-    assert record["counts"]["translated"] == 0
+    assert record.counts.translated == 0
     assert first_part(out).num_rows == 0
     assert first_part(out, "rejected").num_rows == 2
 
@@ -161,15 +188,15 @@ def test_alignments_of_references_are_counted(tmp_path, translator, demo_dataset
         alignment_column="alignment",
         heatmaps=frozenset({1}),
     )
-    counts = record["alignment"]
-    attention, diagonal = counts["attention"], counts["diagonal"]
-    assert attention["sentences"] == 5
-    assert attention["gold"] == sum(len(row["alignment"].split()) for row in pairs)
-    assert attention["found"] == sum(len(row["target"].split()) for row in pairs)
-    assert diagonal["found"] == attention["found"]
-    assert 0 <= attention["shared"] <= min(attention["gold"], attention["found"])
-    assert diagonal["shared"] > 0
-    assert counts["malformed"] == 0
+    counts = record.alignment
+    attention, diagonal = counts.attention, counts.diagonal
+    assert attention.sentences == 5
+    assert attention.gold == sum(len(row["alignment"].split()) for row in pairs)
+    assert attention.found == sum(len(row["target"].split()) for row in pairs)
+    assert diagonal.found == attention.found
+    assert 0 <= attention.shared <= min(attention.gold, attention.found)
+    assert diagonal.shared > 0
+    assert counts.malformed == 0
     images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
     assert images == [f"row-000000001-{pairs[1]['id']}.png"]
 
@@ -210,11 +237,11 @@ def test_gold_links_count_the_words_of_the_stored_columns(tmp_path, translator) 
         reference_column="target",
         alignment_column="gold",
     )
-    counts = record["alignment"]["attention"]
+    counts = record.alignment.attention
     # "Der&nbsp;Hund" is one word with one link of its own, gold or not.
-    assert counts["sentences"] == 3
-    assert counts["found"] == 2 * 3
-    assert counts["shared"] >= 3  # "schläft." at least
+    assert counts.sentences == 3
+    assert counts.found == 2 * 3
+    assert counts.shared >= 3  # "schläft." at least
 
 
 def test_sources_that_are_no_single_sentence_are_flagged(tmp_path, translator) -> None:
@@ -227,8 +254,8 @@ def test_sources_that_are_no_single_sentence_are_flagged(tmp_path, translator) -
     both = ["multiline", "markup"]
     assert told == [["multiline"], ["multiline"], ["markup"], both, [], []]
     assert [list(result.flags) for result in translator.translate(texts)] == flags
-    assert (record["counts"]["multiline"], record["counts"]["markup"]) == (3, 2)
-    found = rates(record["counts"], record["sums"])
+    assert (record.counts.multiline, record.counts.markup) == (3, 2)
+    found = rates(record.counts.to_json(), record.sums.to_json())
     assert (found["multiline"], found["markup"]) == (0.5, pytest.approx(1 / 3, abs=1e-6))
 
 
@@ -253,22 +280,27 @@ def test_heatmaps_are_named_by_the_ids_whatever_these_are(tmp_path, demo_dataset
     assert all(len(name.encode()) < 200 and name.isprintable() for name in files)
 
 
-SETTINGS = {"id_column": None, "max_rejected": 1.0}
-JOB = {"model_id": "m", "settings": {**SETTINGS, "search": {"beam_size": 1}}}
+def job(beam_size: int) -> JobRecord:
+    settings = {"id_column": None, "max_rejected": 1.0, "search": {"beam_size": beam_size}}
+    return JobRecord.model_validate({"model_id": "m", "settings": settings})
+
+
+JOB = job(1)
 
 
 def test_an_output_belongs_to_one_job(tmp_path) -> None:
     out = Output(Location(tmp_path / "out"))
     assert out.begin(JOB, overwrite=False) is None
     assert out.begin(JOB, overwrite=False) is None  # begun, not finished: it goes on
-    other = {"model_id": "m", "settings": {**SETTINGS, "search": {"beam_size": 5}}}
+    other = job(5)
     for attempt in (out.begin, out.check):
         with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
             attempt(other, False)
         assert "\n" not in str(caught.value)
     names = ("rows", "translated", "rejected", "empty", "truncated", "target_tokens")
     counts = dict.fromkeys(names, 0)
-    manifest = {**JOB, "counts": counts, "files": {}, "input_files": [], "exit_status": 0}
+    ended = {"counts": counts, "files": {}, "input_files": [], "exit_status": 0}
+    manifest = Manifest.model_validate({**JOB.to_json(), **ended})
     out.finish(manifest)
     for overwrite in (False, True):  # finished: its verdict
         assert out.begin(JOB, overwrite) == out.finished(JOB) == manifest
@@ -311,7 +343,7 @@ def test_a_dictionary_that_was_replaced_is_refused(tmp_path, demo_bundle) -> Non
     bundle.save(demo_bundle.model, *vocabularies, {}, model)
     (tmp_path / "words.tsv").write_text("a\tb\n")
     search = SearchSettings(dictionary=str(tmp_path / "words.tsv"))
-    given = {"models": (str(model),), "model_id": bundle.describe(model)["model_id"]}
+    given = {"models": (str(model),), "model_id": bundle.describe(model).model_id}
     right = Location(tmp_path / "words.tsv").sha256()
     load_translator(work(tmp_path / "out", **given, search=search, dictionary_hash=right))
     (tmp_path / "words.tsv").write_text("a\tc\n")
@@ -335,7 +367,7 @@ def test_long_rows_are_split_and_absurd_ones_rejected(tmp_path, demo_bundle) -> 
     assert "split" not in done[0]["flags"]
     assert "split" in done[1]["flags"]
     assert first_part(out, "rejected").column("reason").to_pylist() == ["too_long"]
-    assert record["counts"]["split"] == 1
+    assert record.counts.split == 1
     images = [path.name for path in (tmp_path / "out/report/heatmaps").iterdir()]
     assert images == ["row-000000000.png"]
 

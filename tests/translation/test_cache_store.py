@@ -14,7 +14,7 @@ from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
 from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.store import Cache
 
 SCHEMA = pa.schema({"translation": pa.string()})
 TOKENS = pa.list_(pa.string())
@@ -24,7 +24,7 @@ def rows(*texts: str) -> pa.Table:
     return pa.table({"key": keys_of(texts), "translation": pa.array([t.upper() for t in texts])})
 
 
-def content(cache: Memory, partition: int = 0) -> dict[bytes, str]:
+def content(cache: Cache, partition: int = 0) -> dict[bytes, str]:
     table, _ = cache.read(partition, SCHEMA, "")
     keys, values = (table.column(name).to_pylist() for name in ("key", "translation"))
     found = dict(zip(keys, values, strict=True))
@@ -68,7 +68,7 @@ def test_distinct_and_places_are_those_of_a_dictionary() -> None:
 
 
 def test_a_partition_holds_what_was_added(tmp_path) -> None:
-    cache = Memory(Location(tmp_path), 4)
+    cache = Cache(Location(tmp_path), 4)
     assert content(cache) == {}
     cache.add(0, "a", rows("x", "y"))
     cache.add(0, "a", rows("x", "y"))  # again: the same file
@@ -89,7 +89,7 @@ def age(folder: Path, days: float) -> None:
 
 
 def test_many_small_files_become_one(tmp_path) -> None:
-    cache = Memory(Location(tmp_path), 1)
+    cache = Cache(Location(tmp_path), 1)
     for night in range(20):
         cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(3)), "same"))
     before = content(cache)
@@ -109,16 +109,16 @@ def test_many_small_files_become_one(tmp_path) -> None:
 
 
 def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatch) -> None:
-    cache = Memory(Location(tmp_path), 1)
+    cache = Cache(Location(tmp_path), 1)
     for n in range(3):
         cache.add(0, f"n{n}", rows(str(n)))
     age(tmp_path, 2)
     listed = cache._files(0)
     answers = [listed]
     monkeypatch.setattr(
-        Memory, "_files", lambda self, p: answers.pop() if answers else self._folder(p).files()
+        Cache, "_files", lambda self, p: answers.pop() if answers else self._folder(p).files()
     )
-    Memory(Location(tmp_path), 1).merge(0, many=2)
+    Cache(Location(tmp_path), 1).merge(0, many=2)
     answers.append(listed)
     assert len(cache.keys(0)) == 3
     assert not answers
@@ -139,7 +139,7 @@ def damages(whole: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("damage", ["empty", "cut off", "no Parquet", "footer", "pages"])
 @pytest.mark.parametrize("first", ["keys", "read", "merge"])
 def test_a_damaged_file_costs_its_rows_only(tmp_path, damage, first) -> None:
-    cache = Memory(Location(tmp_path), 1)
+    cache = Cache(Location(tmp_path), 1)
     cache.add(0, "a", rows("x"))
     (file,) = tmp_path.rglob("*.parquet")
     bad = damages(file.read_bytes())[damage]
@@ -176,7 +176,7 @@ RESULTS = {
 @pytest.mark.parametrize("what", RESULTS)
 def test_rows_that_are_no_results_are_set_aside(tmp_path, what) -> None:
     """Their keys are those of the file's name, as whoever writes to the folder can make them."""
-    cache = Memory(Location(tmp_path), 1)
+    cache = Cache(Location(tmp_path), 1)
 
     def add(run: str, text: str, **columns: pa.Array) -> Location:
         sound = {"translation": pa.array([text.upper()]), "tokens": pa.array([[text]], TOKENS)}
@@ -193,7 +193,7 @@ def test_rows_that_are_no_results_are_set_aside(tmp_path, what) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch) -> None:
-    cache = Memory(Location(tmp_path), 1)
+    cache = Cache(Location(tmp_path), 1)
     cache.add(0, "a", rows("x"))
 
     def refuse(self: Location) -> None:
@@ -218,14 +218,14 @@ def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
     cache.add(9, "a", rows("y"))
     assert open_generation(location, new).partitions == cache.partitions
     found = generations(location)
-    assert [g.description["model_id"] for g in found] == ["new", "old"]
+    assert [g.description.model_id for g in found] == ["new", "old"]
     assert [g.files for g in found] == [2, 1]
     assert all(g.bytes > 100 for g in found)
     assert unused(found, 30) == found[1:]
     open_generation(location, old)  # used again
     assert unused(generations(location), 30) == []
     found[1].delete()
-    assert [g.description["model_id"] for g in generations(location)] == ["new"]
+    assert [g.description.model_id for g in generations(location)] == ["new"]
 
 
 def test_what_changes_no_translation_makes_no_new_generation() -> None:

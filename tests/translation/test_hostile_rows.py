@@ -45,7 +45,7 @@ def test_hostile_rows_are_rejected_and_others_translated(tmp_path, translator, k
     else:
         file.write_bytes(gzip.compress(lines) if kind == "gzip" else lines)
     (record,), out = run(file, tmp_path / "out", translator)
-    assert record["counts"]["translated"] == len(HOSTILE)
+    assert record.counts.translated == len(HOSTILE)
     bad = first_part(out, "rejected")
     assert bad.column("id").to_pylist() == [1, 3, 5]
     assert bad.column("reason").to_pylist() == list(HOSTILE.values())
@@ -63,9 +63,9 @@ def test_what_goes_with_a_row_costs_the_row_its_count_only(tmp_path, translator)
     pq.write_table(pa.table(columns), tmp_path / "in.parquet")
     options = {"reference_column": "reference", "alignment_column": "gold"}
     (record,), _ = run(tmp_path / "in.parquet", tmp_path / "out", translator, **options)
-    assert record["counts"]["translated"] == 4
-    found = record["alignment"]
-    assert (found["malformed"], found["left_out"], found["attention"]["sentences"]) == (1, 2, 1)
+    assert record.counts.translated == 4
+    found = record.alignment
+    assert (found.malformed, found.left_out, found.attention.sentences) == (1, 2, 1)
 
 
 def test_from_python_it_is_one_line(translator) -> None:
@@ -79,7 +79,7 @@ def test_from_python_it_is_one_line(translator) -> None:
             with pytest.raises(UnusableInput, match=words) as caught:
                 ask()
             assert len(str(caught.value)) < 200
-        assert not translator.can_force(text)
+        assert translator.reference_filter.judge(text)[1] == reason
     (result,) = translator.translate(["x" * 100], max_characters=100)
     assert result.text is not None
     with pytest.raises(UnusableInput, match=r"sentence 0 has 101 characters, more than"):
@@ -129,8 +129,8 @@ def test_a_line_without_end_needs_no_memory(tmp_path, ending, translator) -> Non
         def night(file: Path = file, out: Output = out) -> None:
             (unit,) = inspect(str(file), "source").units()
             record = translate_unit(unit, work(out.location.uri), translator, out)
-            assert record["counts"]["rejected_by_reason"] == {"too_many_characters": 1}
-            assert record["counts"]["translated"] == 2
+            assert record.counts.rejected_by_reason == {"too_many_characters": 1}
+            assert record.counts.translated == 2
 
         peaks.append(peak(night))
     print(peaks)

@@ -23,9 +23,8 @@ from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
-from nmt.translation.input.unique_ids import check_ids
+from nmt.translation.unique_ids import OutputIds, check_ids
 from nmt.translation.verify.output import verify
-from nmt.translation.verify.unique_ids import Identities
 
 SOURCES = ["The dog sleeps.", "A cat.", None]
 D = decimal.Decimal
@@ -115,7 +114,7 @@ def test_a_baseline_has_the_same_ids_whatever_they_are(saved_models, tmp_path) -
         translate(saved_models[0], file, out, overwrite=True, **options)
         options["baseline"] = Location(out)
         verdict = translate(saved_models[0], file, tmp_path / f"next {name}", **options)
-        assert verdict.report["comparison"]["paired"] == 2
+        assert verdict.report.to_json()["comparison"]["paired"] == 2
         del options["baseline"]
 
 
@@ -127,7 +126,7 @@ def test_one_rule_of_equality_from_start_to_end(name) -> None:
     check_ids(lambda: chunks)
     assert json_values(ids)[0] == expected
     part = pa.chunked_array([ids])
-    with Identities(3, numbered=False) as found:
+    with OutputIds(3, numbered=False) as found:
         found.add("a", part)
         assert list(found.violations(lambda _: part)) == []
         found.add("b", part.slice(0, 1))
@@ -228,7 +227,7 @@ def test_a_folder_of_other_writers_and_partitions_is_one_input(saved_models, tmp
         "target": ["z", None, "x", "y"],
         "domain": ["law/civil", "law/civil", "news", "news"],
     }
-    groups = verdict.report["groups"][0]
+    groups = verdict.report.to_json()["groups"][0]
     assert groups["column"] == "domain"
     assert {g["value"]: g["rows"] for g in groups["values"]} == {"law/civil": 2, "news": 2}
     assert verify(Location(out)).violations == []

@@ -22,8 +22,8 @@ from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import generations
-from nmt.translation.finalize import Verdict
 from nmt.translation.metrics import Metrics
+from nmt.translation.outcome import Outcome
 from nmt.vocabulary.words import build_words
 
 pytestmark = pytest.mark.system  # whole jobs, each done several times
@@ -106,8 +106,8 @@ def assert_same(one: Path, other: Path) -> None:
     assert images[0] == images[1]
 
 
-def origins(verdict: Verdict) -> tuple[int, int, int]:
-    counts = verdict.report["counts"]
+def origins(verdict: Outcome) -> tuple[int, int, int]:
+    counts = verdict.report.to_json()["counts"]
     return counts["decoded"], counts["reused"], counts["repeated"]
 
 
@@ -121,7 +121,7 @@ def origins(verdict: Verdict) -> tuple[int, int, int]:
 )
 def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, options) -> None:
     plain = translate(models[0], corpus, tmp_path / "plain", **options)
-    assert origins(plain) == (plain.report["counts"]["translated"], 0, 0)
+    assert origins(plain) == (plain.report.to_json()["counts"]["translated"], 0, 0)
     cache = tmp_path / "cache"
     first = translate(models[0], corpus, tmp_path / "first", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "first")
@@ -134,7 +134,7 @@ def test_the_output_is_that_of_a_job_without_a_memory(models, corpus, tmp_path, 
     assert repeated > 100
     assert decoded == len(cleaned - {"\x07"})  # which is cleaned to the empty line
     assert origins(second) == (0, decoded + repeated, 0)
-    efforts = [v.report["throughput"]["decode_seconds"] for v in (first, second)]
+    efforts = [v.report.to_json()["throughput"]["decode_seconds"] for v in (first, second)]
     assert efforts[0] > efforts[1] == 0
     assert not (tmp_path / "first/_scratch").exists()
 
@@ -149,7 +149,7 @@ def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -
     night = translate(models[0], corpus, tmp_path / "night", cache=cache)
     decoded, reused, repeated = origins(night)
     assert (decoded, repeated) == (7, 13)
-    assert reused == night.report["counts"]["translated"] - 20
+    assert reused == night.report.to_json()["counts"]["translated"] - 20
     translate(models[0], corpus, tmp_path / "plain")
     assert_same(tmp_path / "plain", tmp_path / "night")
 
@@ -162,7 +162,9 @@ def test_each_night_counts_all_its_rows(models, corpus, tmp_path, monkeypatch) -
         told.clear()
         night = translate(models[0], corpus, tmp_path / output, cache=tmp_path / "cache")
         for name in ("rows", "rejected", "target_tokens"):
-            assert sum(counts[name] for counts in told) == night.report["counts"][name] > 0
+            assert (
+                sum(counts[name] for counts in told) == night.report.to_json()["counts"][name] > 0
+            )
 
 
 def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_path) -> None:
@@ -296,7 +298,7 @@ def test_a_sentence_that_cannot_be_translated_is_rejected(
     translate(models[0], corpus, tmp_path / "plain", **options)
     done = translate(models[0], corpus, tmp_path / "out", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "out")
-    reasons = done.report["counts"]["rejected_by_reason"]
+    reasons = done.report.to_json()["counts"]["rejected_by_reason"]
     assert reasons["failed"] > 50
     monkeypatch.setattr(Translator, "translate", real)  # a later night can
     translate(models[0], corpus, tmp_path / "plain2", **options)

@@ -81,7 +81,7 @@ def test_units_run_over_files_in_sorted_order(tmp_path) -> None:
     (tmp_path / "empty.txt").write_bytes(b"")
     corpus = look(tmp_path)
     assert read(corpus) == list(enumerate(expected))
-    assert [Path(entry["path"]).name for entry in corpus.inputs] == [
+    assert [Path(entry.path).name for entry in corpus.inputs] == [
         Path(name).name for name in sorted(sizes)
     ]
     assert corpus.units() == look(tmp_path).units()
@@ -694,7 +694,7 @@ def test_inputs_are_described_for_the_manifest(tmp_path) -> None:
     import hashlib
 
     path = text(tmp_path / "a.txt", lines(3))
-    (entry,) = look(path).inputs
+    entry = look(path).inputs[0].to_json()
     data = path.read_bytes()
     assert entry == {
         "path": str(path),

@@ -10,6 +10,7 @@ import pytest
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
@@ -18,9 +19,10 @@ from nmt.translation.verify.output import verify
 UNITS = [Unit(n, (Slice("in.txt", "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 
 
-def job(beam: int) -> dict:
+def job(beam: int, **more) -> JobRecord:
     settings = {"search": {"beam_size": beam, "n_best": 1}, "id_column": None, "max_rejected": 1.0}
-    return {"format_version": 1, "model_id": "m", "settings": settings}
+    content = {"format_version": 1, "model_id": "m", "settings": settings, **more}
+    return JobRecord.model_validate(content)
 
 
 def run(folder: Path, beam: int) -> None:
@@ -28,7 +30,7 @@ def run(folder: Path, beam: int) -> None:
     out = Output(Location(folder))
     if out.begin(job(beam), overwrite=True):
         return
-    done = out.records()
+    done = {record.unit for record in out.records()}
     for unit in UNITS:
         if unit.number not in done:
             count = 2
@@ -43,23 +45,25 @@ def run(folder: Path, beam: int) -> None:
                 "coverage": pa.nulls(count, pa.float64()),
                 "flags": pa.array([[]] * count, pa.list_(pa.string())),
             }
-            record = {
-                "unit": unit.number,
-                "first": unit.first,
-                "rejected_rows": [],
-                "counts": counts(count),
-                "sums": rates.sums(Measures.of([])),
-                "alignment": None,
-            }
+            record = UnitRecord(
+                unit=unit.number,
+                first=unit.first,
+                rejected_rows=[],
+                counts=Counts(**counts(count)),
+                sums=Sums(**rates.sums(Measures.of([]))),
+                files={},
+                alignment=None,
+            )
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
     out.write_heatmap(beam, str(beam), b"image")
-    records = out.records().values()
+    records = out.records()
     (folder / "report").mkdir(exist_ok=True)
     (out.location / "report/index.html").write_text("<html>")
     (out.location / "report/report.json").write_json({"counts": counts(6)})
-    files = {name: entry for record in records for name, entry in record["files"].items()}
-    manifest = {**job(beam), "exit_status": 0, "counts": counts(6), "files": files}
-    out.finish({**manifest, "input_files": [{"path": "in.txt", "rows": 6}]})
+    files = {name: entry for record in records for name, entry in record.files.items()}
+    manifest = {**job(beam).to_json(), "exit_status": 0, "counts": counts(6), "files": files}
+    inputs = [{"path": "in.txt", "rows": 6}]
+    out.finish(Manifest.model_validate({**manifest, "input_files": inputs}))
 
 
 def counts(rows: int) -> dict[str, int]:
@@ -159,12 +163,12 @@ def test_overwriting_what_was_never_finished(tmp_path, killed_after) -> None:
 def test_an_input_that_changed_is_refused_by_its_name(tmp_path) -> None:
     inputs = {"s3://b/day 1.txt": "sha256 aa", "s3://b/day 2.txt": "sha256 bb"}
     out = Output(Location(tmp_path))
-    out.begin({**job(1), "inputs": inputs}, overwrite=False)
+    out.begin(job(1, inputs=inputs), overwrite=False)
     for changed in ({**inputs, "s3://b/day 2.txt": "sha256 cc"}, {"s3://b/day 1.txt": "sha256 aa"}):
         with pytest.raises(
             UnusableInput, match=r"inputs\.s3://b/day 2\.txt: sha256 bb → "
         ) as caught:
-            out.check({**job(1), "inputs": changed}, overwrite=False)
+            out.check(job(1, inputs=changed), overwrite=False)
         assert "day 1" not in str(caught.value)
         assert "--overwrite" in str(caught.value)
 
@@ -187,4 +191,4 @@ def test_forgotten_units_are_done_again(tmp_path) -> None:
     run(tmp_path, 1)
     out = Output(Location(tmp_path))
     out.forget({1})
-    assert sorted(out.records()) == [0, 2]
+    assert [record.unit for record in out.records()] == [0, 2]

@@ -61,11 +61,11 @@ def test_the_same_output_is_no_change(saved_models, night, tmp_path) -> None:
         saved_models[1], night / "in.parquet", tmp_path / "out", reference_column="target",
         baseline=Location(night / "before"), gate=True, gates=LENIENT, max_rejected=1,
     )  # fmt: skip
-    found = verdict.report["comparison"]
+    found = verdict.report.to_json()["comparison"]
     assert (found["paired"], found["changed"], found["sentences"]) == (8, 0, 7)
     assert [entry["p"] for entry in found["metrics"]] == [1, 1, 1]
     assert {entry["difference"] for entry in found["rates"].values()} == {0}
-    assert verdict.report["differences"] == verdict.report["alarms"] == []
+    assert verdict.report.to_json()["differences"] == verdict.report.to_json()["alarms"] == []
     assert (verdict.exit_status, verdict.reason) == (0, "done")
     told = "0.0 % of 8 common sentences changed; BLEU 0.00 (one-sided p 1.000)"
     assert told in "\n".join(verdict.summary())
@@ -75,7 +75,7 @@ def test_a_comparison_says_what_an_evaluation_says(saved_models, night, tmp_path
     told = translate(
         saved_models[0], night / "in.parquet", tmp_path / "out", reference_column="target",
         baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
-    ).report  # fmt: skip
+    ).report.to_json()  # fmt: skip
     out, before = Location(tmp_path / "out"), Location(night / "before")
     report = evaluate(
         EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target", baseline=before)
@@ -96,17 +96,17 @@ def test_without_references_what_changed_is_counted(saved_models, night, tmp_pat
     own, other = rows(tmp_path / "out"), rows(night / "before")
     changed = [n for n in own if own[n]["translation"] != other[n]["translation"]]
     assert changed
-    found = verdict.report["comparison"]
+    found = verdict.report.to_json()["comparison"]
     assert found["changed"] == pytest.approx(len(changed) / len(own), abs=decimals(6))
     assert (found["metrics"], found["sentences"]) == ([], 0)
-    listed = verdict.report["differences"]
+    listed = verdict.report.to_json()["differences"]
     assert sorted(entry["id"] for entry in listed) == changed
     assert [e["similarity"] for e in listed] == sorted(e["similarity"] for e in listed)
     for entry in listed:
         assert entry["baseline"] == other[entry["id"]]["translation"]
     before = json.loads((night / "before/report/report.json").read_text())
     for name, entry in found["rates"].items():
-        assert entry["value"] == verdict.report["rates"][name]
+        assert entry["value"] == verdict.report.to_json()["rates"][name]
         assert entry["baseline"] == before["rates"][name]
     assert set(found["throughput"]) == {"sentences_per_second", "target_tokens_per_second"}
 
@@ -118,11 +118,11 @@ def test_only_the_same_ids_with_the_same_sources_are_pairs(saved_models, night, 
         saved_models[0], tmp_path / "in.parquet", tmp_path / "out", reference_column="target",
         baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
     )  # fmt: skip
-    found = verdict.report["comparison"]
+    found = verdict.report.to_json()["comparison"]
     assert found["paired"] == 4  # 1, 5, 7 and 8: of 0 and 3 the sources are swapped
     assert found["sentences"] == 3  # 7 has no reference
-    assert all("baseline" not in entry for entry in verdict.report["by_length"])
-    assert {entry["id"] for entry in verdict.report["differences"]} <= {1, 5, 8}
+    assert all("baseline" not in entry for entry in verdict.report.to_json()["by_length"])
+    assert {entry["id"] for entry in verdict.report.to_json()["differences"]} <= {1, 5, 8}
 
 
 def test_nothing_in_common_still_compares_the_rates(saved_models, night, tmp_path) -> None:
@@ -131,7 +131,7 @@ def test_nothing_in_common_still_compares_the_rates(saved_models, night, tmp_pat
         saved_models[0], tmp_path / "in.parquet", tmp_path / "out", reference_column="target",
         baseline=Location(night / "before"), drift=QUIET, max_rejected=1,
     )  # fmt: skip
-    found = verdict.report["comparison"]
+    found = verdict.report.to_json()["comparison"]
     assert (found["paired"], found["changed"], found["metrics"]) == (0, None, [])
     assert found["rates"]["score"]["difference"] != 0
     assert "no sentence in common" in "\n".join(verdict.summary())
@@ -149,8 +149,8 @@ def test_an_alarm_is_told_always_but_a_gate_only_if_asked(
         baseline=None if first else Location(night / "before"), drift=drift,
         gates=LENIENT.model_copy(update={"suspicious": 0.01, "score": -0.001}),
     )  # fmt: skip
-    texts = [alarm["text"] for alarm in verdict.report["alarms"]]
-    measures = [alarm["measure"] for alarm in verdict.report["alarms"]]
+    texts = [alarm["text"] for alarm in verdict.report.to_json()["alarms"]]
+    measures = [alarm["measure"] for alarm in verdict.report.to_json()["alarms"]]
     assert measures == ["suspicious", "score", *([] if first else ["attention_entropy"])]
     assert verdict.exit_status == (3 if gate else 0)
     said = "a gate says no" if gate else "done, but look"
@@ -195,7 +195,7 @@ def test_groups_account_for_every_row(saved_models, night, tmp_path) -> None:
         group_by=("domain", "target"), max_rejected=1, baseline=Location(night / "before"),
         drift=QUIET,
     )  # fmt: skip
-    domains, targets = verdict.report["groups"]
+    domains, targets = verdict.report.to_json()["groups"]
     assert (domains["column"], targets["column"]) == ("domain", "target")
     found = {entry["value"]: entry for entry in domains["values"]}
     counted = {value: DOMAINS.count(value) for value in set(DOMAINS)}
@@ -210,7 +210,7 @@ def test_groups_account_for_every_row(saved_models, night, tmp_path) -> None:
 def test_the_page_says_where_words_looked(saved_models, night, tmp_path) -> None:
     report = translate(
         saved_models[0], night / "in.parquet", tmp_path / "out", max_rejected=1
-    ).report
+    ).report.to_json()
     looked = [sample for sample in report["samples"] if "attention" in sample]
     assert len(looked) >= 5
     for sample in looked:
@@ -231,8 +231,8 @@ def test_an_output_of_before_is_still_recognised(saved_models, night) -> None:
     request = TranslateRequest(models, name, Location("/o"), search=SEARCH)
     found = identify(request, bundle.check_all(request.models), corpus)
     begun = json.loads((night / "before/_job.json").read_text())
-    assert set(found["settings"]) == set(begun["settings"])
-    assert not {"baseline", "group_by", "gated", "drift"} & set(found["settings"])
+    assert set(found.settings.to_json()) == set(begun["settings"])
+    assert not {"baseline", "group_by", "gated", "drift"} & set(found.settings.to_json())
 
 
 @pytest.mark.parametrize(
@@ -283,11 +283,11 @@ def test_scores_of_other_signatures_are_not_compared(saved_models, night, tmp_pa
     options: dict = {"reference_column": "target", "max_rejected": 1, "heatmaps": 0}
     options |= {"baseline": Location(tmp_path / "before")}
     alike = translate(saved_models[0], given, tmp_path / "a", **options)
-    assert "bleu" in [alarm["measure"] for alarm in alike.report["alarms"]]
-    assert alike.report["comparison"]["not_comparable"] is None
+    assert "bleu" in [alarm["measure"] for alarm in alike.report.to_json()["alarms"]]
+    assert alike.report.to_json()["comparison"]["not_comparable"] is None
     other = translate(saved_models[0], given, tmp_path / "b", tokenize="char", **options)
-    assert "bleu" not in [alarm["measure"] for alarm in other.report["alarms"]]
+    assert "bleu" not in [alarm["measure"] for alarm in other.report.to_json()["alarms"]]
     line = "BLEU cannot be compared with the baseline's: tok:13a → tok:char"
     assert line in "\n".join(other.summary())
     assert line in html.unescape((tmp_path / "b/report/index.html").read_text())
-    assert "|tok:char|" in other.report["scores"][0]["signature"]
+    assert "|tok:char|" in other.report.to_json()["scores"][0]["signature"]

@@ -6,15 +6,11 @@ from nmt.translation.progress import Progress
 def test_rates_time_left_and_cost() -> None:
     moments = iter([100.0, 110.0, 140.0])
     progress = Progress(1000, 9.0, clock=lambda: next(moments))
-    assert progress.add({"rows": 100, "target_tokens": 2000}) == (
-        "10 rows/s  200 tokens/s  1 min 30 s left  cost 0.03"
-    )
-    assert progress.add({"rows": 900, "target_tokens": 0}) == (
-        "25 rows/s  50 tokens/s  0.0 s left  cost 0.10"
-    )
+    assert progress.add(100, 2000) == ("10 rows/s  200 tokens/s  1 min 30 s left  cost 0.03")
+    assert progress.add(900, 0) == ("25 rows/s  50 tokens/s  0.0 s left  cost 0.10")
 
 
 def test_no_price_no_cost() -> None:
     moments = iter([0.0, 0.0])
-    text = Progress(10, None, clock=lambda: next(moments)).add({"rows": 0, "target_tokens": 0})
+    text = Progress(10, None, clock=lambda: next(moments)).add(0, 0)
     assert "cost" not in text

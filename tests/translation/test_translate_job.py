@@ -15,7 +15,7 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.storage.location import Location
 from nmt.translation import job
-from nmt.translation.outcome import Verdict
+from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.worker import DecodeActor, Work, translate_unit
@@ -46,7 +46,7 @@ class Night:
         file.write_text(f"{text}\n" * (ROWS // 2))
         return file
 
-    def translate(self, **options: Any) -> Verdict | None:
+    def translate(self, **options: Any) -> Outcome | None:
         """Do what jobs/translate.py does."""
         request = TranslateRequest(
             (Location(self._model),),

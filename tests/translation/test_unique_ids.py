@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from nmt.errors import UnusableInput
-from nmt.translation.input import unique_ids
-from nmt.translation.input.unique_ids import check_ids
+from nmt.translation import unique_ids
+from nmt.translation.unique_ids import check_ids
 
 
 def pieces(values: list, kind: pa.DataType, size: int):

@@ -11,6 +11,7 @@ from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
 from nmt.inference.unknown_words import raw_words, read_dictionary, replace_unknown
+from nmt.records.model import ModelInfo
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.vocabulary.special import UNK
@@ -28,7 +29,7 @@ def bundle(tiny_model) -> Bundle:
     bias = np.array(model.output_bias)
     bias[UNK] += 2.0
     model.output_bias.assign(bias)
-    return Bundle(model, source, target, {"model_id": "words", "data": {"lowercase": False}})
+    return Bundle(model, source, target, ModelInfo(model_id="words", data={"lowercase": False}))
 
 
 TEXTS = [

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.records.output import Manifest
 from nmt.storage.location import Location
+from nmt.translation import unique_ids
 from nmt.translation.output import Output
-from nmt.translation.verify import unique_ids
+from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify.output import verify, verify_manifest
-from nmt.translation.verify.unique_ids import Identities
 
 ROWS = 6  # of a unit
 SETTINGS = {"id_column": None, "alignments": True, "max_rejected": 1.0, "search": {"n_best": 1}}
@@ -45,7 +47,7 @@ def unit(number: int, ids: list, good: int, files: dict[str, dict], out: Locatio
     for folder, columns in tables.items():
         if len(columns["id"]):
             name = f"{folder}/part-{number:05d}.parquet"
-            files[name] = (out / name).write_table(pa.table(columns))
+            files[name] = (out / name).write_table(pa.table(columns)).to_json()
     return counts(len(ids), good, len(bad))
 
 
@@ -79,7 +81,7 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
         manifest["input_files"] = [{"path": "in.txt", "rows": 3 * ROWS}]
         (out / "report/report.json").write_json({"counts": total})
         (out / "report/index.html").write_text("<html>")
-        Output(out).finish(manifest)
+        Output(out).finish(Manifest.model_validate(manifest))
     return out
 
 
@@ -258,7 +260,7 @@ def test_what_is_no_output_is_refused(tmp_path) -> None:
 
 def test_the_end_of_a_job_is_checked_before_it_is_written(tmp_path) -> None:
     out = output(tmp_path)
-    manifest = (out / "manifest.json").read_json()
+    manifest = records.read(out / "manifest.json", Manifest)
     assert verify_manifest(out, manifest).violations == []
     (tmp_path / T1).unlink()
     found = verify_manifest(out, manifest)
@@ -277,7 +279,7 @@ def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
     stored = random.permutation(np.concatenate([ids[:-5], twice]))
     values = [f"k{i}" for i in stored] if kind == "string" else stored.tolist()
     parts = {f"p{k}": pa.chunked_array([pa.array(values[k::9])]) for k in range(9)}
-    with Identities(rows, kind == "numbers") as found:
+    with OutputIds(rows, kind == "numbers") as found:
         for name, column in parts.items():
             found.add(name, column)
         lines = list(found.violations(parts.__getitem__))

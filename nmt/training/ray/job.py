@@ -17,6 +17,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.records.run import RunConfig
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
@@ -72,7 +73,7 @@ def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
             next could be compared with them.
     """
     scoring = request.settings.scoring
-    chosen = tokenizer_for(scoring.tokenize, dataset.info["languages"]["target"])
+    chosen = tokenizer_for(scoring.tokenize, dataset.info.languages["target"])
     for earlier in validations.read(request.output)[-1:]:
         if changes := differences(earlier["signature"], signatures(chosen)["BLEU"]):
             raise UnusableInput(
@@ -118,10 +119,10 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 f"{request.data}: its {split} split is empty; prepare it again with more pairs"
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
-    tokenizer = dataset.info["tokenizer"]
+    tokenizer = dataset.info.tokenizer
     if (
         request.settings.model.tie_embeddings == "three-way"
-        and tokenizer["source"]["sha256"] != tokenizer["target"]["sha256"]
+        and tokenizer.source.sha256 != tokenizer.target.sha256
     ):
         raise UnusableInput(
             f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
@@ -135,15 +136,15 @@ def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) 
     """Refuse a MODEL to begin with that has another architecture or other vocabularies."""
     info = bundle.check(location)
     # A setting that is newer than the model has its default.
-    architecture = ModelSettings.model_validate(info["architecture"]).model_dump()
+    architecture = ModelSettings.model_validate(info.architecture).model_dump()
     if differences := changed(architecture, settings.model_dump()):
         raise UnusableInput(
             f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
             "model settings"
         )
     for side in ("source", "target"):
-        theirs = [file for name, file in info["files"].items() if name.startswith(f"{side}.")]
-        if [file["sha256"] for file in theirs] != [dataset.info["tokenizer"][side]["sha256"]]:
+        theirs = [file for name, file in info.files.items() if name.startswith(f"{side}.")]
+        if [file.sha256 for file in theirs] != [getattr(dataset.info.tokenizer, side).sha256]:
             raise UnusableInput(
                 f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
                 "use the dataset it was trained on"
@@ -190,7 +191,7 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
         if output.is_file() or (files and files != [output / lease.NAME]):
             raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
         return
-    before = records.check(read_yaml(file), records.RunConfig, file)
+    before = records.check(read_yaml(file), RunConfig, file).to_json()
     old, new = ({**content} for content in (before, config))
     for content in (old, new):
         # A setting that is newer than the run had its default.

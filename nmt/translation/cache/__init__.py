@@ -1,8 +1,8 @@
-"""The translation memory: what a model has translated, kept on object storage and never twice.
+"""The cache of translations: what a model has translated, kept on object storage and never twice.
 
-    MEMORY/<generation>/generation.json     the model and the settings that its rows follow from
-    MEMORY/<generation>/used                when a job last used it
-    MEMORY/<generation>/017/<run>-<digest>.parquet
+    CACHE/<generation>/generation.json     the model and the settings that its rows follow from
+    CACHE/<generation>/used                when a job last used it
+    CACHE/<generation>/017/<run>-<digest>.parquet
 
 A sentence lies in the partition that the first bytes of its key name. Files are written whole
 and never changed; what is in several of them is the same in each.

@@ -10,15 +10,15 @@ import datetime
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.store import Cache
 
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
 PARTITIONS = 64
@@ -26,7 +26,6 @@ _DESCRIPTION, _USED = "generation.json", "used"
 _FILES = re.compile(r"generation\.json|used|\d+/[0-9a-z]+-[0-9a-f-]+\.parquet(?:\.damaged)?")
 _DAY = 86400.0
 _HASH = re.compile("[0-9a-f]{32}")
-_MADE = "partitions", "created"  # what stands in a description besides what the name is a hash of
 # What changes nothing in greedy search, and in any search that draws no words at random.
 _BEAM_ONLY = {"length_penalty", "coverage_penalty"}
 _SAMPLING_ONLY = {"seed", "temperature", "top_k", "top_p"}
@@ -35,7 +34,7 @@ _SHORTLIST_ONLY = {"shortlist_common"}
 
 def depends_on(
     model_id: str, search: SearchSettings, dictionary: str | None, raw: bool
-) -> dict[str, Any]:
+) -> GenerationKey:
     """Everything that a translation follows from besides its source.
 
     Args:
@@ -48,43 +47,44 @@ def depends_on(
     left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
     left_out |= set() if search.shortlist else _SHORTLIST_ONLY
     left_out |= set() if raw else {"replace_unknown"}
-    return {
-        "format_version": FORMAT_VERSION,
-        "model_id": model_id,
-        "search": search.model_dump(exclude=left_out),
-        "dictionary": dictionary if raw else None,
-        "raw_sources": raw,
-    }
+    return GenerationKey(
+        format_version=FORMAT_VERSION,
+        model_id=model_id,
+        search=CachedSearch.model_validate(search.model_dump(exclude=left_out)),
+        dictionary=dictionary if raw else None,
+        raw_sources=raw,
+    )
 
 
-def open_generation(location: Location, what: dict[str, Any]) -> Memory:
-    """The generation of a memory in which these settings' translations lie; made if it is not
+def open_generation(location: Location, key: GenerationKey) -> Cache:
+    """The generation of a cache in which these settings' translations lie; made if it is not
     there, and marked as used.
 
     Args:
-        location: the memory.
-        what: as `depends_on` tells.
+        location: the cache.
+        key: see `depends_on`.
 
     Raises:
         UnusableInput: the folder cannot be written, or holds something else.
     """
-    folder = location / hash_json(what)[:32]
+    folder = location / _name(key)
     description = folder / _DESCRIPTION
     if not description.is_file():
         if location.files():
             raise UnusableInput(
                 f"{location}: holds something that is no cache; give another --cache"
             )
-        made = dict(zip(_MADE, (PARTITIONS, _now()), strict=True))
-        description.write_json({**what, **made})
-    partitions = records.read(description, records.Generation)["partitions"]
+        description.write_json(
+            GenerationRecord(**key.to_json(), partitions=PARTITIONS, created=_now())
+        )
+    partitions = records.read(description, GenerationRecord).partitions
     (folder / _USED).write_text(_now() + "\n")
-    return Memory(folder, partitions)
+    return Cache(folder, partitions)
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A generation as it lies in the memory.
+    """A generation as it lies in the cache.
 
     Attributes:
         location: its folder.
@@ -95,7 +95,7 @@ class Generation:
     """
 
     location: Location
-    description: dict[str, Any]
+    description: GenerationRecord
     files: int
     bytes: int
     used: float
@@ -107,10 +107,10 @@ class Generation:
 
 
 def generations(location: Location) -> list[Generation]:
-    """The generations of a memory, last used first.
+    """The generations of a cache, last used first.
 
     Raises:
-        UnusableInput: there is no memory.
+        UnusableInput: there is no cache.
     """
     found: dict[str, list[pafs.FileInfo]] = {}
     for file, info in location.listed(recursive=True):
@@ -122,11 +122,10 @@ def generations(location: Location) -> list[Generation]:
             continue
         try:
             file = (location / name).named(_DESCRIPTION)
-            description = records.read(file, records.Generation)
+            description = records.read(file, GenerationRecord)
         except UnusableInput:
             continue
-        what = {key: value for key, value in description.items() if key not in _MADE}
-        if hash_json(what)[:32] != name:  # somebody else's
+        if _name(description) != name:  # somebody else's
             continue
         rows = [info for info in files if info.base_name.endswith(".parquet")]
         used = times.get(_USED) or times[_DESCRIPTION] or 0
@@ -140,6 +139,12 @@ def generations(location: Location) -> list[Generation]:
 def unused(found: list[Generation], days: float) -> list[Generation]:
     """Those that no job has used for so many days."""
     return [g for g in found if time.time() - g.used > days * _DAY]
+
+
+def _name(key: GenerationKey) -> str:
+    """The name of a generation: a hash of all that it follows from."""
+    content = key.to_json()
+    return hash_json({k: v for k, v in content.items() if k not in ("partitions", "created")})[:32]
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""A translation with a memory: what it holds is not decoded again, and nothing twice."""
+"""A translation with a cache: what it holds is not decoded again, and nothing twice."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, say
-from nmt.inference.row_filter import Screen, cleaning_of
+from nmt.inference.row_filter import RowFilter, cleaning_of
+from nmt.records.cache import CacheRun
+from nmt.records.model import ModelRecord
+from nmt.records.output import DecodingCost, JobRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location, hash_json
 from nmt.translation.cache.generations import depends_on, open_generation
-from nmt.translation.cache.steps import (
-    STRIPES,
-    Drawing,
-    Missing,
-    MissingRows,
-    Plan,
-    find_missing,
-    hash_group,
-    look_up,
-    stripes,
-    write_group,
-)
-from nmt.translation.cache.store import Memory
+from nmt.translation.cache.plan import STRIPES, Drawing, Missing, MissingRows, Plan, stripes
+from nmt.translation.cache.steps import find_missing, hash_group, look_up, write_group
+from nmt.translation.cache.store import Cache
 from nmt.translation.input.corpus import Unit
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
@@ -37,16 +30,16 @@ from nmt.translation.worker import Work
 _GROUP = 65_536  # rows whose sentences travel together
 _LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
 _PIECES = 16  # so many goes at least, if there are enough sentences
-Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, dict[str, Any]]]]
+Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, DecodingCost | None]]]
 
 
 def make_plan(
-    memory: Location, work: Work, info: dict[str, Any], job: dict[str, Any]
-) -> tuple[Plan, Screen]:
-    """Find or make the generation of the memory, and what the steps need to know.
+    location: Location, work: Work, info: ModelRecord, job: JobRecord
+) -> tuple[Plan, RowFilter]:
+    """Find or make the generation of the cache, and what the steps need to know.
 
     Args:
-        memory: the translation memory.
+        location: the cache.
         work: what the job wants.
         info: the content of model.json.
         job: what identifies the job.
@@ -54,43 +47,43 @@ def make_plan(
     source = source_vocabulary(Location(work.models[0]), info)
     raw = copies_words(info, work.search)
     generation = open_generation(
-        memory, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
+        location, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
     )
     run, cleaning = _run_name(Output(Location(work.output)), job), cleaning_of(info)
     plan = Plan(work, generation, run, raw, cleaning)
-    return plan, Screen(source, cleaning, work.search)
+    return plan, RowFilter.of(source, cleaning, work.search)
 
 
-def copies_words(info: dict[str, Any], search: SearchSettings) -> bool:
+def copies_words(info: ModelRecord, search: SearchSettings) -> bool:
     """Whether words of the raw source may stand in a translation for unknown ones."""
-    attends = info["architecture"]["attention"] != "none"
-    return info["tokenizer"] == "word" and attends and search.replace_unknown
+    attends = info.architecture["attention"] != "none"
+    return info.tokenizer == "word" and attends and search.replace_unknown
 
 
 def translate_units(
-    plan: Plan, screen: Screen, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
+    plan: Plan, row_filter: RowFilter, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
     pool: Pool, cost_per_hour: float | None = None,
 ) -> None:  # fmt: skip
     """Translate and commit units.
 
     Args:
         plan: of the job.
-        screen: says which rows are translated.
+        row_filter: says which rows are translated.
         units: all of the job, so that it is counted rightly what is decoded and what comes again.
         waiting: numbers of those that are not committed yet.
         tasks: does the steps.
-        pool: does `Missing` and `Drawing` with `MemoryActor`s; also given the rows to decode.
+        pool: does `Missing` and `Drawing` with `CacheActor`s; also given the rows to decode.
         cost_per_hour: of the cluster, for the display.
     """
     groups = list(_groups(units))
-    shared, partitions = tasks.share(plan), range(plan.memory.partitions)
-    with activity("looking into the memory", total=len(partitions)) as shown:
-        shared_screen = tasks.share(screen)
+    shared, partitions = tasks.share(plan), range(plan.cache.partitions)
+    with activity("looking into the cache", total=len(partitions)) as shown:
+        shared_filter = tasks.share(row_filter)
         hashed = [
-            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_screen, group)
+            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_filter, group)
             for group in groups
         ]
-        owner = np.searchsorted(stripes(plan.memory.partitions), partitions, "right") - 1
+        owner = np.searchsorted(stripes(plan.cache.partitions), partitions, "right") - 1
         sentences = [[parts[stripe] for parts in hashed] for stripe in owner.tolist()]
         rows = [parts[-1] for parts in hashed]
         counts = {}
@@ -99,13 +92,13 @@ def translate_units(
                 tasks.submit(_numbered, p, find_missing, shared, p, *sentences[p])
                 for p in partitions
             ],
-            "looking into the memory",
+            "looking into the cache",
         ):
             counts[number] = count
             shown.advance()
-    _tell_of_damaged(plan.memory)
+    _tell_of_damaged(plan.cache)
     total = sum(counts.values())
-    say(f"{total:,} sentences are not in the memory")
+    say(f"{total:,} sentences are not in the cache")
     shown_units = [
         tuple(unit for unit in group if unit.number in waiting and _looked_at(unit, plan))
         for group in groups
@@ -115,9 +108,10 @@ def translate_units(
     if items:
         progress = Progress(total, cost_per_hour)
         with activity("translating", total=total) as shown:
-            for _, record in pool(plan, items, total):
-                counted = {"rows": record["sentences"], "target_tokens": record["target_tokens"]}
-                shown.advance(record["sentences"], progress.add(counted))
+            for _, cost in pool(plan, items, total):
+                if cost is not None:
+                    text = progress.add(cost.sentences, cost.target_tokens)
+                    shown.advance(cost.sentences, text)
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
         found = [
             tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
@@ -132,8 +126,8 @@ def translate_units(
             shown.advance(count)
 
 
-def _tell_of_damaged(memory: Memory) -> None:
-    if damaged := memory.damaged():
+def _tell_of_damaged(cache: Cache) -> None:
+    if damaged := cache.damaged():
         others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
         say(
             f"warning: {damaged[0]}{others}: damaged and set aside; what it held is translated "
@@ -179,12 +173,12 @@ def _looked_at(unit: Unit, plan: Plan) -> bool:
     return any(unit.first <= row < unit.first + unit.rows for row in rows)
 
 
-def _run_name(output: Output, job: dict[str, Any]) -> str:
-    """The name of this job in the memory: drawn when it begins, found again when it goes on."""
-    file, identity = output.location / "_memory.json", hash_json(job)
-    if file.is_file() and (known := records.read(file, records.MemoryRun))["job"] == identity:
-        return known["run"]
+def _run_name(output: Output, job: JobRecord) -> str:
+    """The name of this job in the cache: drawn when it begins, found again when it goes on."""
+    file, identity = output.location / "_memory.json", hash_json(job.to_json())
+    if file.is_file() and (known := records.read(file, CacheRun)).job == identity:
+        return known.run
     output.clear_scratch()  # of a job whose output this one overwrites
     name = uuid.uuid4().hex[:16]
-    file.write_json({"run": name, "job": identity})
+    file.write_json(CacheRun(run=name, job=identity))
     return name

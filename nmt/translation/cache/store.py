@@ -1,7 +1,7 @@
-"""The files of one generation of a translation memory, partition by partition.
+"""The files of one generation of the cache, partition by partition.
 
 A damaged file is set aside (``….parquet.damaged``) by whoever meets it: what it held is translated
-again, for a memory is no more than translations that need not be made twice.
+again, for a cache is no more than translations that need not be made twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, Unusabl
 T = TypeVar("T")
 
 
-class Memory:
+class Cache:
     """One generation; `nmt.translation.cache.generations` finds or makes it.
 
     Args:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
+from nmt.records.output import InputFile
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, plain_type
 from nmt.tables.schemas import conform, unify
@@ -132,12 +133,12 @@ class InputCorpus:
         self.id_column = id_column
         self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = [
-            {
-                "path": file.location.shown,
-                "bytes": file.stamp.size or 0,
-                "sha256": file.sha256,
-                "rows": file.rows,
-            }
+            InputFile(
+                path=file.location.shown,
+                bytes=file.stamp.size or 0,
+                sha256=file.sha256,
+                rows=file.rows,
+            )
             for file in files
         ]
 

@@ -17,7 +17,7 @@ from nmt.tables.parquet import open_parquet, read_batches
 from nmt.tables.schemas import cast, conform, kept_schema, unify
 from nmt.tables.values import is_scalar
 from nmt.translation.input.hive import Folders, with_folders
-from nmt.translation.input.unique_ids import check_ids
+from nmt.translation.unique_ids import check_ids
 
 InputFile = tuple[Location, Folders]  # a file with its partition columns
 

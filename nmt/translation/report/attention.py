@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from nmt.inference.translation import Translation
+from nmt.records.report import Sample, WordAttention
 
 _WORDS = 80  # at most, on either side
 _CELLS = 200_000  # at most, on one page
 
 
-def of(result: Translation) -> dict[str, Any] | None:
+def of(result: Translation) -> WordAttention | None:
     """The words of both sides, and a text of weights in per cent for each target word.
 
     None without attention, and for sentences that are too long to be shown or were split.
@@ -21,29 +22,29 @@ def of(result: Translation) -> dict[str, Any] | None:
     if max(len(sources), len(targets)) > _WORDS:
         return None
     percents = (100 * weights).round().astype(int).clip(0, 100)
-    return {
-        "source": sources,
-        "target": targets,
-        "weights": [" ".join(map(str, row)) for row in percents.tolist()],
-    }
+    return WordAttention(
+        source=sources,
+        target=targets,
+        weights=[" ".join(map(str, row)) for row in percents.tolist()],
+    )
 
 
 def added(
-    samples: list[dict[str, Any]], rows: list[int], known: dict[int, dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The samples, with their ``attention`` where it is known and the page has room for it.
+    samples: list[Sample], rows: list[int], attention: Mapping[int, WordAttention]
+) -> list[Sample]:
+    """The samples, with their attention where it is known and the page has room for it.
 
     Args:
         samples: sentences as a report shows them.
         rows: the number of each in the input.
-        known: what `of` made, by row.
+        attention: what `of` made, by row.
     """
     result, cells = [], 0
     for sample, row in zip(samples, rows, strict=True):
-        found = known.get(row)
-        if found is not None:
-            cells += len(found["source"]) * len(found["target"])
+        if (words := attention.get(row)) is not None:
+            cells += len(words.source) * len(words.target)
             if cells <= _CELLS:
-                sample = {**sample, "attention": found}
+                own = WordAttention(source=words.source, target=words.target, weights=words.weights)
+                sample = sample.model_copy(update={"attention": own})
         result.append(sample)
     return result

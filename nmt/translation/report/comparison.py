@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline
@@ -11,83 +10,91 @@ from nmt.evaluation.comparison import LISTED
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
 from nmt.evaluation.signatures import differences as signature_differences
+from nmt.records.report import Beside, ChangedSample, Comparison, Measured, Report, Score
 from nmt.translation.report.scoring import Scoring
 
 _SPEEDS = ("sentences_per_second", "target_tokens_per_second")
 
 
 def compared(
-    report: Mapping[str, Any],
-    earlier: Mapping[str, Any],
-    baseline: Baseline,
-    scoring: Scoring,
-) -> dict[str, Any]:
-    """The entry ``comparison`` of a report.
+    measured: Measured, earlier: Report, baseline: Baseline, scoring: Scoring
+) -> Comparison:
+    """A translation beside its baseline.
 
     Args:
-        report: of the translation; it holds rates, throughput and perhaps scores.
+        measured: the translation.
         earlier: the baseline's report.
         baseline: the baseline.
         scoring: has read the translation, and what the baseline has of it.
     """
-    found = report["throughput"]
-    speeds = {name: found[name] for name in _SPEEDS if found[name]}  # 0: nothing was decoded
-    comparison = {
-        "baseline": baseline.output.location.shown,
-        "baseline_model_id": baseline.output.manifest["model_id"],
-        "baseline_created": earlier.get("created"),
-        **scoring.comparison(),
-        "rates": _beside(report["rates"], earlier["rates"]),
-        "throughput": _beside(speeds, earlier.get("throughput", {})),
-    }
-    if not comparison["metrics"]:
-        comparison["not_comparable"] = _not_comparable(report, earlier)
-    return comparison
+    changes, metrics = scoring.changes, scoring.compared()
+    reason = None if metrics else _not_comparable(measured, earlier)
+    return Comparison(
+        baseline=baseline.output.location.shown,
+        baseline_model_id=baseline.output.manifest.model_id,
+        baseline_created=earlier.created or None,
+        paired=changes.paired,
+        changed=round(changes.changed / changes.paired, 6) if changes.paired else None,
+        sentences=scoring.scored_pairs,
+        metrics=metrics,
+        rates=_beside(measured.rates, earlier.rates),
+        # 0: nothing was decoded.
+        throughput=_beside({k: v for k, v in _speeds(measured).items() if v}, _speeds(earlier)),
+        **({} if metrics else {"not_comparable": reason}),
+    )
 
 
-def bleu_of_both(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def bleu_of_both(
+    measured: Measured, earlier: Report, comparison: Comparison
+) -> dict[str, float | None] | None:
     """BLEU beside the baseline's: of the sentences that both have, else of both outputs as they
     are, if they were scored alike."""
-    paired = _bleu(report["comparison"]["metrics"])
-    own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
-    if paired is not None or own is None or other is None or _not_comparable(report, earlier):
-        return paired
-    return {"score": own["score"], "baseline": other["score"]}
+    paired = next((metric for metric in comparison.metrics if metric.metric == "BLEU"), None)
+    if paired is not None:
+        return {"score": paired.score, "baseline": paired.baseline, "p": paired.p}
+    own, other = _bleu(measured), _bleu(earlier)
+    if own is None or other is None or _not_comparable(measured, earlier):
+        return None
+    return {"score": own.score, "baseline": other.score}
 
 
-def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def _speeds(measured: Measured) -> dict[str, float]:
+    return {name: getattr(measured.throughput, name) for name in _SPEEDS}
+
+
+def _beside(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, Beside]:
     """What both have: the value, the baseline's, and the difference."""
     return {
-        name: {
-            "value": own[name],
-            "baseline": other[name],
-            "difference": round(own[name] - other[name], 6),
-        }
+        name: Beside(
+            value=own[name],
+            baseline=other[name],
+            difference=round(own[name] - other[name], 6),
+        )
         for name in own
         if name in other
     }
 
 
-def _bleu(metrics: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    return next((entry for entry in metrics if entry["metric"] == "BLEU"), None)
+def _bleu(measured: Measured) -> Score | None:
+    return next((score for score in measured.scores if score.metric == "BLEU"), None)
 
 
-def _not_comparable(report: Mapping[str, Any], earlier: Mapping[str, Any]) -> str | None:
+def _not_comparable(measured: Measured, earlier: Report) -> str | None:
     """Why BLEU of the whole outputs cannot be compared; None where it can, or one has none."""
-    own, other = (_bleu(found.get("scores") or []) for found in (report, earlier))
+    own, other = _bleu(measured), _bleu(earlier)
     if own is None or other is None:
         return None
-    found = signature_differences(other["signature"], own["signature"])
-    if own["text"] != other["text"]:
-        found.append(f"text:{other['text']} → text:{own['text']}")
-    return f"BLEU cannot be compared with the baseline's: {', '.join(found)}" if found else None
+    reasons = signature_differences(other.signature, own.signature)
+    if own.text != other.text:
+        reasons.append(f"text:{other.text} → text:{own.text}")
+    return f"BLEU cannot be compared with the baseline's: {', '.join(reasons)}" if reasons else None
 
 
 def differences(
     baseline: Baseline,
     scoring: Scoring,
     read: Callable[[Iterable[int]], Iterator[Sentence]],
-) -> list[dict[str, Any]]:
+) -> list[ChangedSample]:
     """The sentences that differ most from the baseline's, as a report shows them.
 
     With references by chrF of both against them; without, those whose translations have the
@@ -100,23 +107,22 @@ def differences(
     """
     rows, chrf = scoring.most_changed()
     if not scoring.scored_pairs:
-        return _least_alike(baseline, list(read(scoring.sampled_changes)))
-    found = list(read(rows))
-    texts = dict(zip([s.row for s in found], baseline.translations(found), strict=True))
-    listed = {sentence.row: sentence for sentence in found}
+        return _least_alike(baseline, list(read(scoring.changes.rows)))
+    sentences = list(read(rows))
+    texts = dict(zip([s.row for s in sentences], baseline.translations(sentences), strict=True))
+    listed = {sentence.row: sentence for sentence in sentences}
     return [
-        {
-            **samples.shown(listed[row]),
-            "chrf": round(own, 2),
-            "baseline": texts[row],
-            "baseline_chrf": round(other, 2),
-            "difference": round(own - other, 2),
-        }
+        ChangedSample(
+            **samples.shown(listed[row]) | {"chrf": round(own, 2)},
+            baseline=texts[row],
+            baseline_chrf=round(other, 2),
+            difference=round(own - other, 2),
+        )
         for row, (own, other) in zip(rows, chrf, strict=True)
     ]
 
 
-def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[dict[str, Any]]:
+def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[ChangedSample]:
     others = baseline.translations(sentences)
     alike = [
         (sentence_chrf(sentence.translation, [other]), sentence, other)
@@ -125,6 +131,6 @@ def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[dict
     ]
     alike.sort(key=lambda item: (item[0], item[1].row))
     return [
-        {**samples.shown(sentence), "baseline": other, "similarity": round(similarity, 2)}
+        ChangedSample(**samples.shown(sentence), baseline=other, similarity=round(similarity, 2))
         for similarity, sentence, other in alike[:LISTED]
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from nmt.evaluation import samples
 from nmt.evaluation.alarms import alarms
@@ -14,22 +13,24 @@ from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.row_filter import cleaning_of
 from nmt.process import peak_bytes
+from nmt.records.model import ModelRecord
+from nmt.records.output import UnitRecord
+from nmt.records.report import Alarm, Measured, Sample, Throughput
 from nmt.translation.decode_statistics import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
 from nmt.translation.report.scoring import Scoring
-from nmt.translation.report.summary import Record
 from nmt.translation.request import TranslateRequest
 
 
 def measure(
     request: TranslateRequest,
-    info: dict[str, Any],
+    info: ModelRecord,
     references: References,
     output: Output,
-    records: list[Record],
+    records: list[UnitRecord],
     seconds: float,
-) -> dict[str, Any]:
+) -> Measured:
     """Counts, rates, throughput and samples; with references scores; by groups; beside the
     baseline; and what of all that is an alarm.
 
@@ -49,48 +50,55 @@ def measure(
         return summary.sentences(output, records, references, rows)
 
     counts = summary.total_counts(records)
-    drawn = list(read(samples.page_samples(counts["rows"])))
-    shown = [samples.shown(sentence) for sentence in drawn]
-    report: dict[str, Any] = {
-        "counts": counts,
-        "rates": summary.rates(counts, records),
-        "throughput": {
-            **throughput(records, output.efforts()),
-            **request.costs(seconds),
-            "driver_peak_bytes": peak_bytes(),
-        },
-        "samples": attention.added(shown, [sentence.row for sentence in drawn], output.attention()),
-        "suspicious": summary.suspicious(output, records, references),
-    }
-    baseline = None
-    earlier: dict[str, Any] = {}
+    drawn = list(read(samples.page_samples(counts.rows)))
+    shown = [Sample(**samples.shown(sentence)) for sentence in drawn]
+    looked_at = [sentence.row for sentence in drawn]
+    measured = Measured(
+        counts=counts,
+        rates=summary.rates(counts, records),
+        throughput=Throughput.model_validate(
+            {
+                **throughput(records, output.decoding_costs()),
+                **request.costs(seconds),
+                "driver_peak_bytes": peak_bytes(),
+            }
+        ),
+        samples=attention.added(shown, looked_at, output.attention()),
+        suspicious=summary.suspicious(output, records, references),
+        alarms=[],
+    )
+    baseline = earlier = None
     if request.baseline is not None:
-        found, earlier = read_baseline(request.baseline, request.output)
-        baseline = Baseline(found)
+        finished, earlier = read_baseline(request.baseline, request.output)
+        baseline = Baseline(finished)
     columns = [_grouping(output, records, column) for column in request.group_by]
-    forms = forms_of(info["tokenizer"], cleaning_of(info))
+    forms = forms_of(info.tokenizer, cleaning_of(info))
     # Asked for where it is used alone, for it tells what is not installed.
-    tokenize = tokenizer_for(request.tokenize, info["direction"]["target"]) if references else "13a"
+    tokenize = tokenizer_for(request.tokenize, info.direction.target) if references else "13a"
     scoring = Scoring(forms, tokenize, columns, baseline)
     if references or columns or baseline:
         everything = summary.sentences(output, records, references, others=request.group_by)
         scoring.read(everything)
-    scores = scoring.scores()
-    report["rates"] |= scores.pop("brevity", {})
-    report |= scores
+    if (scores := scoring.scores()) is not None:
+        more = scores._asdict()
+        more["rates"] = measured.rates | more.pop("brevity")
+        measured = measured.model_copy(update=more)
     if columns:
-        report["groups"] = scoring.groups()
-    if baseline is not None:
-        report["comparison"] = comparison.compared(report, earlier, baseline, scoring)
-        report["differences"] = comparison.differences(baseline, scoring, read)
-    bleu = comparison.bleu_of_both(report, earlier) if baseline is not None else None
-    report["alarms"] = alarms(report["rates"], request.limits, earlier.get("rates"), bleu)
-    if (aligned := summary.alignment(records)) is not None:
-        report["alignment"] = aligned
-    return report
+        measured = measured.model_copy(update={"groups": scoring.groups()})
+    if (error_rates := summary.alignment(records)) is not None:
+        measured = measured.model_copy(update={"alignment": error_rates})
+    bleu = None
+    if baseline is not None and earlier is not None:
+        beside = comparison.compared(measured, earlier, baseline, scoring)
+        listed = comparison.differences(baseline, scoring, read)
+        measured = measured.model_copy(update={"comparison": beside, "differences": listed})
+        bleu = comparison.bleu_of_both(measured, earlier, beside)
+    before = None if earlier is None else earlier.rates
+    beyond = alarms(measured.rates, request.limits, before, bleu)
+    return measured.model_copy(update={"alarms": [Alarm(**alarm) for alarm in beyond]})
 
 
-def _grouping(output: Output, records: list[Record], column: str) -> Grouping:
+def _grouping(output: Output, records: list[UnitRecord], column: str) -> Grouping:
     """The groups of one column, which values are named and how many rows were rejected."""
     counts = ValueCounts()
     for folder in ("translations", "rejected"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,17 @@ from nmt.evaluation.lengths import Beside, scores_by_length, source_length
 from nmt.evaluation.normalization import Form
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence, chunks
+from nmt.records.report import Grouping as GroupingRecord
+from nmt.records.report import GroupScores, LengthScores, MetricComparison, Score
+
+
+class Scores(NamedTuple):
+    """What a report says of the scored sentences."""
+
+    scores: list[Score]
+    scored_sentences: int
+    by_length: list[LengthScores]
+    brevity: dict[str, float]
 
 
 class Scoring:
@@ -65,24 +76,31 @@ class Scoring:
                 for scorer in scorers:
                     scorer.add(texts)
 
-    def scores(self) -> dict[str, Any]:
-        """sacrebleu scores, brevity, by source length; {} where no row has its references."""
+    def scores(self) -> Scores | None:
+        """sacrebleu scores, brevity, by source length; None where no row has its references."""
         own, other = self._scorers[0], self._comparable
         if not len(own):
-            return {}
+            return None
         rows = np.arange(len(own))
         beside = None if other is None else Beside(other, rows, rows)
-        return {
-            "scores": [score for scorer in self._scorers for score in scorer.scores()],
-            "scored_sentences": len(own),
-            "by_length": scores_by_length(self._lengths, own, beside),
-            "brevity": own.brevity(),
-        }
+        ranges = scores_by_length(self._lengths, own, beside)
+        return Scores(
+            scores=[Score(**score) for scorer in self._scorers for score in scorer.scores()],
+            scored_sentences=len(own),
+            by_length=[LengthScores(**entry) for entry in ranges],
+            brevity=own.brevity(),
+        )
 
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[GroupingRecord]:
         """For each column its name and its groups; see `Grouping.table`."""
         own, other = self._scorers[0], self._comparable
-        return [{"column": g.column, "values": g.table(own, other)} for g in self._groupings]
+        return [
+            GroupingRecord(
+                column=grouping.column,
+                values=[GroupScores(**group) for group in grouping.table(own, other)],
+            )
+            for grouping in self._groupings
+        ]
 
     @property
     def _comparable(self) -> Scorer | None:
@@ -90,17 +108,17 @@ class Scoring:
         whole = len(self._paired) == len(self._rows) > 0
         return self._others[0] if whole else None
 
-    def comparison(self) -> dict[str, Any]:
-        """How many sentences both have, what share has changed, and the paired test of those
-        that are scored."""
+    @property
+    def changes(self) -> Changes:
+        """How many sentences both have, and which of them are translated otherwise."""
+        return self._changes
+
+    def compared(self) -> list[MetricComparison]:
+        """The paired test of the scored sentences that both have."""
         own, other = self._scorers[0], self._others[0]
-        here, changes = np.array(self._paired, np.int64), self._changes
-        return {
-            "paired": changes.paired,
-            "changed": round(changes.changed / changes.paired, 6) if changes.paired else None,
-            "sentences": len(here),
-            "metrics": own.compare(other, here, np.arange(len(here))) if len(here) else [],
-        }
+        here = np.array(self._paired, np.int64)
+        metrics = own.compare(other, here, np.arange(len(here))) if len(here) else []
+        return [MetricComparison(**metric) for metric in metrics]
 
     def most_changed(self) -> tuple[list[int], list[tuple[float, float]]]:
         """Which sentences differ most by chrF against their references.
@@ -121,8 +139,3 @@ class Scoring:
     def scored_pairs(self) -> int:
         """Scored sentences that the baseline has, too."""
         return len(self._paired)
-
-    @property
-    def sampled_changes(self) -> list[int]:
-        """Numbers of rows that are translated otherwise, drawn at random."""
-        return self._changes.rows

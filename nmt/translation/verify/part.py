@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +10,10 @@ import pyarrow.compute as pc
 
 from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.inference.source_flags import SOURCE_FLAGS
+from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar
 
-# What the contract says of columns; see "What a run leaves behind" in the README. An id has the
-# type of the input's ids.
+# The columns of each folder. An id has the type of the ids of the input.
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
     "translations": {"id": None, **COLUMNS},
     "rejected": {"id": None, "reason": pa.string(), "source": pa.string()},
@@ -28,13 +27,13 @@ _SLACK = 1e-6  # what rounding may do to a bound
 _PHARAOH = r"^(\d+-\d+( \d+-\d+)*)?$"
 
 
-def problems(folder: str, table: pa.Table, settings: dict[str, Any]) -> Iterator[str]:
+def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[str]:
     """What is wrong with a part, one line each.
 
     Args:
         folder: ``translations``, ``rejected`` or ``alignments``.
         table: the part.
-        settings: of the job, as in the manifest.
+        settings: of the job.
     """
     for column, kind in _COLUMNS[folder].items():
         if column not in table.column_names:
@@ -50,8 +49,7 @@ def problems(folder: str, table: pa.Table, settings: dict[str, Any]) -> Iterator
     own = {*_COLUMNS[folder]} & {*table.column_names}
     yield from value_problems(table.select(sorted(own)))
     if folder == "translations":
-        n_best = (settings.get("search") or {}).get("n_best", 1) > 1
-        if n_best != (_ALTERNATIVES in table.column_names):
+        if (settings.search.n_best > 1) != (_ALTERNATIVES in table.column_names):
             yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
     elif folder == "rejected" and table.num_rows == 0:
         yield "holds no row"

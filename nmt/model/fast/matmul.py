@@ -1,0 +1,73 @@
+"""Matrix products with one right side, over and over, as the steps of a recurrence make them.
+
+Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
+caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
+speed of 512 × 2,064 (`docs/performance.md`). So such a matrix is padded with columns of zeros.
+
+Products that do not depend on the step are precomputed, and the steps slice them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+import tensorflow as tf
+
+_STRIDE = 256  # columns of float32 in 1 KiB
+_PADDING = 16
+
+Product = Callable[[tf.Tensor], tf.Tensor]
+
+
+class PaddedMatrix:
+    """The right side of many products; to be made outside their loop.
+
+    Args:
+        values: shape (inputs, columns), or one matrix per sentence, (batch, inputs, columns).
+    """
+
+    def __init__(self, values: tf.Tensor) -> None:
+        self.columns = values.shape[-1]
+        self._values = _pad(values) if len(values.shape) == 2 else values
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """The product: (…, inputs) → (…, columns)."""
+        product = self.padded(x)
+        return product if product.shape[-1] == self.columns else product[..., : self.columns]
+
+    def padded(self, x: tf.Tensor) -> tf.Tensor:
+        """The product with the padding's columns behind, without the copy that cuts them off."""
+        if self._values.shape[-2] == 0:
+            # A product over nothing with a bias behind it: TensorFlow makes one operation of the
+            # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
+            return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
+        return tf.matmul(x, self._values)
+
+
+def _pad(matrix: tf.Tensor) -> tf.Tensor:
+    """Add columns where the rows would collide in the cache."""
+    columns = matrix.shape[-1]
+    if columns > _STRIDE and columns % _STRIDE == 0:
+        return tf.pad(matrix, [[0, 0], [0, _PADDING]])
+    return matrix
+
+
+def precompute(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[Product]]:
+    """Products with several matrices side by side.
+
+    Args:
+        x: shape (…, inputs).
+        matrices: at least one, shape (inputs, columns) each.
+
+    Returns:
+        The products, shape (…, all columns), and for each matrix the function that slices its
+        columns, in the place of its `PaddedMatrix`.
+    """
+
+    def slice_columns(first: int, end: int) -> Product:
+        return lambda x: x[..., first:end]
+
+    ends = list(accumulate(matrix.shape[-1] for matrix in matrices))
+    products = tf.tensordot(x, _pad(tf.concat(matrices, 1)), 1)
+    return products, list(map(slice_columns, [0, *ends], ends))

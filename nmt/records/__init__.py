@@ -1,0 +1,23 @@
+"""Typed records of every JSON file that is written, one module per kind of folder."""
+
+from nmt.records.base import (
+    FileEntry,
+    Record,
+    TableEntry,
+    Versioned,
+    check,
+    damaged,
+    read,
+    read_list,
+)
+
+__all__ = [
+    "FileEntry",
+    "Record",
+    "TableEntry",
+    "Versioned",
+    "check",
+    "damaged",
+    "read",
+    "read_list",
+]

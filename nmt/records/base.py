@@ -1,0 +1,102 @@
+"""What every stored JSON file is: a typed record, written and read by the same class.
+
+Files come from buckets that others can write to. A record names the keys of a file, with their
+types and bounds. Keys that it does not name are kept. Whoever reads a file gets the record, or one
+line that says what is wrong with the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nmt.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from nmt.storage.location import Location
+
+_SHOWN = 80  # characters of a message that come from the file
+_LARGEST = 2**53  # of counts: what every reader of JSON holds exactly
+_ROWS_OF_A_FILE = 10_000_000
+
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+R = TypeVar("R", bound="Record")
+
+
+class Record(BaseModel):
+    """A mapping with these keys, and perhaps others."""
+
+    model_config = ConfigDict(
+        strict=True, allow_inf_nan=False, extra="allow", frozen=True, protected_namespaces=()
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The mapping as it is stored: the keys that were given, no defaults."""
+        return self.model_dump(exclude_unset=True, by_alias=True)
+
+
+class Versioned(Record):
+    """A file of any release."""
+
+    format_version: Count
+
+
+class FileEntry(Record):
+    """A file as it was written."""
+
+    bytes: Count
+    sha256: Hash
+
+
+class TableEntry(FileEntry):
+    """A Parquet file as it was written."""
+
+    rows: Annotated[int, Field(ge=0, le=_ROWS_OF_A_FILE)]
+
+
+def read(file: Location, kind: type[R]) -> R:
+    """The content of a stored file.
+
+    Args:
+        file: JSON.
+        kind: what it must hold.
+
+    Raises:
+        UnusableInput: no such file, or a damaged one.
+    """
+    return check(file.read_json(), kind, file)
+
+
+def read_list(file: Location, kind: type[R], most: int) -> list[R]:
+    """The content of a stored file that holds a list, of so many bytes at most; see `read`."""
+    entries = file.read_json(most)
+    if not isinstance(entries, list):
+        raise UnusableInput(f"{file}: damaged (no list); restore it from a copy")
+    return [check(entry, kind, file) for entry in entries]
+
+
+def check(value: Any, kind: type[R], where: object) -> R:
+    """A mapping as a record.
+
+    Args:
+        value: what was read.
+        kind: what it must hold.
+        where: names it in the error.
+
+    Raises:
+        UnusableInput: it does not.
+    """
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise damaged(error, where) from None
+
+
+def damaged(error: ValidationError, where: object) -> UnusableInput:
+    """The line that says what is wrong with stored values."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))[:_SHOWN]
+    problem = f"{place}: {first['msg']}" if place else first["msg"]
+    return UnusableInput(f"{where}: damaged ({problem.lower()}); restore it from a copy")

@@ -1,0 +1,222 @@
+"""OUT: a translation job, its units, and its manifest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from nmt.records.base import Count, FileEntry, Record, TableEntry
+from nmt.text_limits import MOST_CHARACTERS
+
+
+class Counts(Record):
+    """Rows and tokens of a unit or of a whole output; other counts may stand beside."""
+
+    __pydantic_extra__: dict[str, Count]
+
+    rows: Count
+    translated: Count
+    rejected: Count
+    rejected_by_reason: dict[str, Count] = {}
+    empty: Count
+    truncated: Count
+    split: Count = 0
+    unk_replaced: Count = 0
+    multiline: Count = 0
+    markup: Count = 0
+    source_tokens: Count = 0
+    target_tokens: Count
+    decoded: Count = 0
+    reused: Count = 0
+    repeated: Count = 0
+
+
+class Sums(Record):
+    """Sums over the translations of a unit; see `nmt.evaluation.rates.sums`."""
+
+    __pydantic_extra__: dict[str, float]
+
+    score: float
+    attended: float
+    unattended: float = 0.0
+    attention_entropy: float
+    coverage: float
+    unk: float
+    bytes: float = 0.0
+    source_tokens: float = 0.0
+    multiline: float = 0.0
+    markup: float = 0.0
+    source_words: float
+    target_words: float
+    repetition: float
+    suspicious: float = 0.0
+
+
+class Suspect(Record):
+    """A suspicious translation; see `nmt.evaluation.quality_checks`."""
+
+    row: Count
+    reasons: list[str]
+    score: float
+
+
+class Links(Record):
+    """See `nmt.evaluation.alignment.LinkCounts`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sentences: Count
+    found: Count
+    gold: Count
+    shared: Count
+    possible: Count = 0
+
+
+class AlignmentCounts(Record):
+    """Links of attention and of the plain diagonal along the references, against gold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attention: Links
+    diagonal: Links
+    malformed: Count
+    left_out: Count = 0
+
+
+class DecodingCost(Record):
+    """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``."""
+
+    sentences: Count
+    target_tokens: Count
+    seconds: Annotated[float, Field(ge=0)]
+    source_tokens: Count
+    source_places: Count
+    peak_bytes: Count
+
+
+class RejectedRows(Record):
+    """``OUT/_units/00000.json`` of a finished output, as far as it is read."""
+
+    rejected_rows: list[Count]
+
+
+class UnitRecord(RejectedRows):
+    """``OUT/_units/00000.json``: a committed unit."""
+
+    unit: Count
+    first: Count
+    counts: Counts
+    files: dict[str, TableEntry]
+    sums: Sums
+    suspicious: list[Suspect] = []
+    alignment: AlignmentCounts | None
+    decoding: DecodingCost | None = None
+    seconds: float = 0.0
+    peak_bytes: Count = 0
+
+
+class AttemptsRecord(Record):
+    """``OUT/_units/00000.attempts``: how often a unit, and spans of its rows, were begun."""
+
+    begun: Count = 0
+    spans: dict[str, Count] = {}
+
+
+class SearchRecord(Record):
+    """The settings of the search, as far as somebody reads them again."""
+
+    max_characters: Annotated[int, Field(ge=1)] = MOST_CHARACTERS
+    n_best: Count = 1
+
+
+class JobSettings(Record):
+    """The settings that decide about the contents of an output."""
+
+    search: SearchRecord = SearchRecord()
+    reference_column: str | None = None
+    alignment_column: str | None = None
+    text_column: str = ""
+    id_column: str | None
+    heatmaps: Count = 0
+    heatmap_words: bool = False
+    heatmap_pages: bool = False
+    group_by: list[str] = []
+    folders: list[str] = []
+    baseline: str | None = None
+    drift: dict[str, float | None] | None = None
+    gated: bool = False
+    tokenize: str | None = None
+    alignments: bool = False
+    max_rejected: float
+    gate: dict[str, float | None] = {}
+
+
+class AnyJob(Record):
+    """``OUT/_job.json`` of any release."""
+
+    generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class JobRecord(AnyJob):
+    """``OUT/_job.json``: everything that decides about the contents of an output.
+
+    A job that overwrites another's output is its next generation.
+    """
+
+    format_version: Count = 0
+    model_id: str = ""
+    inputs: dict[str, str] = {}
+    references: dict[str, str] = {}
+    dictionary: str | None = None
+    settings: JobSettings
+
+
+class InputFile(Record):
+    """A file of the input."""
+
+    path: str = ""
+    bytes: Count = 0
+    sha256: str = ""
+    rows: Count
+
+
+class TextForms(Record):
+    """See `nmt.evaluation.normalization.described`."""
+
+    tokenizer: Literal["spm", "word"]
+    cleaning: dict[str, bool]
+
+
+class Manifest(JobRecord):
+    """``OUT/manifest.json``: the files that count, and how the job ended."""
+
+    model_id: str
+    exit_status: int
+    verdict: str = ""
+    created: str = ""
+    counts: Counts
+    direction: dict[str, str] = {}
+    text: TextForms | None = None
+    input_files: list[InputFile]
+    versions: dict[str, str] = {}
+    files: dict[str, TableEntry]
+    others: dict[str, FileEntry] = {}
+
+
+class Lease(Record):
+    """``OUT/_lease.json``: which job may write to the output.
+
+    Attributes:
+        owner: a name that no other job has.
+        holder: the same for people: host and process.
+        heartbeat: when it was last renewed, seconds since 1970.
+        expires: until when it is held, unless it is renewed.
+        released: given back by its owner.
+    """
+
+    owner: Annotated[str, Field(max_length=200)]
+    holder: Annotated[str, Field(max_length=500)]
+    heartbeat: Annotated[float, Field(ge=0, le=1e11)]
+    expires: Annotated[float, Field(ge=0, le=1e11)]
+    released: bool = False

@@ -1,0 +1,249 @@
+"""OUT/report: what a translation job says of its output."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue
+
+from nmt.records.base import Count, Record
+from nmt.records.output import Counts, InputFile, JobSettings
+
+Scalar = str | int | float | bool | None
+
+
+class WordAttention(Record):
+    """Where the words of a translation looked; see `nmt.translation.report.attention`.
+
+    Attributes:
+        source: words of the source.
+        target: words of the translation.
+        weights: for each target word its weights in per cent.
+    """
+
+    source: list[str]
+    target: list[str]
+    weights: list[str]
+
+
+class RowAttention(WordAttention):
+    """An entry of ``OUT/report/heatmaps/words-00000.json``."""
+
+    row: Count
+
+
+class Sample(Record):
+    """A translated sentence on the page."""
+
+    id: int | str
+    source: str = ""
+    translation: str = ""
+    reference: str | None = None
+    score: float = 0.0
+    flags: list[str] = []
+    coverage: float | None = None
+    attention_entropy: float | None = None
+    chrf: float | None = None
+    attention: WordAttention | None = None
+
+
+class SuspiciousSample(Sample):
+    """A suspicious translation, and why it is one."""
+
+    reasons: list[str] = []
+
+
+class ChangedSample(Sample):
+    """A translation beside the baseline's."""
+
+    baseline: str | None = None
+    baseline_chrf: float | None = None
+    difference: float | None = None
+    similarity: float | None = None
+
+
+class Score(Record):
+    """A sacrebleu score with its 95 % confidence interval and its signature."""
+
+    metric: str
+    score: float
+    confidence: list[float] | None = None
+    signature: str
+    text: str
+    rows_without_shifts: Count = 0
+
+
+class LengthScores(Record):
+    """Scores of the sentences of a range of source lengths."""
+
+    first: Count = Field(alias="from")
+    last: Count | None = Field(alias="to")
+    sentences: Count
+    bleu: float
+    chrf: float
+    ter: float
+    baseline: float | None = None
+
+
+class GroupScores(Record):
+    """Scores and rates of the rows that share a value."""
+
+    value: Scalar
+    other: bool
+    rows: Count
+    rejected: Count
+    sentences: Count
+    bleu: float | None = None
+    chrf: float | None = None
+    ter: float | None = None
+    baseline: float | None = None
+    rates: dict[str, float]
+
+
+class Grouping(Record):
+    """The groups of one column."""
+
+    column: str
+    values: list[GroupScores]
+
+
+class Beside(Record):
+    """A number beside the baseline's."""
+
+    value: float
+    baseline: float
+    difference: float
+
+
+class MetricComparison(Record):
+    """A score beside the baseline's, by paired bootstrap resampling."""
+
+    metric: str
+    score: float = 0.0
+    baseline: float = 0.0
+    difference: float
+    confidence: list[float] | None = None
+    baseline_confidence: list[float] | None = None
+    p: float | None
+    signature: str = ""
+    rows_without_shifts: Count = 0
+
+
+class Comparison(Record):
+    """A translation beside its baseline."""
+
+    baseline: str
+    baseline_model_id: str = ""
+    baseline_created: str | None = None
+    paired: Count
+    changed: float | None
+    sentences: Count = 0
+    metrics: list[MetricComparison]
+    rates: dict[str, Beside] = {}
+    throughput: dict[str, Beside] = {}
+    not_comparable: str | None = None
+
+
+class Alarm(Record):
+    """A number beyond its limits."""
+
+    measure: str = ""
+    value: float = 0.0
+    limits: dict[str, float] = {}
+    baseline: float | None = None
+    text: str
+
+
+class Throughput(Record):
+    """Speed of one actor, what the job took in all, and the most memory of its processes."""
+
+    sentences_per_second: float
+    target_tokens_per_second: float
+    decode_seconds: float = 0.0
+    padding: float = 0.0
+    actor_peak_bytes: Count = 0
+    task_peak_bytes: Count = 0
+    driver_peak_bytes: Count = 0
+    total_seconds: float
+    cost: float | None = None
+
+
+class ErrorRates(Record):
+    """Alignment error rates of attention and of the plain diagonal."""
+
+    aer: float
+    aer_diagonal: float
+    sentences: Count = 0
+    malformed: Count = 0
+    left_out: Count = 0
+
+
+class ModelDescription(Record):
+    """The model that has translated."""
+
+    id: str = ""
+    name: str = ""
+    direction: str = ""
+    parameters: Count = 0
+    architecture: dict[str, JsonValue] = {}
+    validation: dict[str, Any] = {}
+
+
+class ReportSettings(JobSettings):
+    """The settings of a job, with those that do not decide about the contents."""
+
+    batch_size: Count | None = None
+    cache: str | None = None
+
+
+class Measured(Record):
+    """What a finished translation is measured by: the part of a report that `measure` makes."""
+
+    counts: Counts
+    rates: dict[str, float]
+    throughput: Throughput
+    samples: list[Sample] = []
+    suspicious: list[SuspiciousSample] = []
+    scores: list[Score] = []
+    scored_sentences: Count = 0
+    by_length: list[LengthScores] = []
+    groups: list[Grouping] = []
+    comparison: Comparison | None = None
+    differences: list[ChangedSample] = []
+    alarms: list[Alarm]
+    alignment: ErrorRates | None = None
+
+
+class Report(Measured):
+    """``OUT/report/report.json`` of a finished job."""
+
+    title: str = ""
+    created: Annotated[str, Field(max_length=100)] = ""
+    verdict: str = ""
+    exit_status: int = 0
+    model: ModelDescription = ModelDescription()
+    settings: ReportSettings | None = None
+    inputs: list[InputFile] = []
+    versions: dict[str, str] = {}
+
+
+class ReportedCounts(Record):
+    """The counts of any report; of a failed job those of the units that are done."""
+
+    counts: dict[str, Count | dict[str, Count]] = {}
+
+
+class FailureReport(ReportedCounts):
+    """``OUT/report/report.json`` of a job that has failed."""
+
+    title: str
+    created: str
+    verdict: str
+    exit_status: int
+    settings: JobSettings
+
+
+class EvaluationKind(Record):
+    """``REPORT/report.json`` of an evaluation, as far as it is read."""
+
+    kind: str = ""

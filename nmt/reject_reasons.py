@@ -1,0 +1,73 @@
+"""Why a row is in ``rejected/`` instead of being used.
+
+`prepare` judges pairs in `nmt.corpus.pair_filter`. `translate` judges rows in
+`nmt.inference.row_filter` before it decodes them; rows that fail while they are decoded are set
+aside by `nmt.translation.quarantine`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+PREPARE, TRANSLATE = "prepare", "translate"
+
+
+class RejectReason(StrEnum):
+    """A value of the column ``reason``.
+
+    Attributes:
+        description: one sentence for users.
+        jobs: which of `PREPARE` and `TRANSLATE` give it.
+    """
+
+    description: str
+    jobs: tuple[str, ...]
+
+    def __new__(cls, value: str, jobs: tuple[str, ...] = (), description: str = "") -> RejectReason:
+        member = str.__new__(cls, value)
+        member._value_, member.jobs, member.description = value, jobs, description
+        return member
+
+    NULL = "null", (TRANSLATE,), "The text is null."
+    MISSING_COLUMN = "missing_column", (PREPARE,), "The line has no tab, or a side is null."
+    BROKEN_UTF8 = "broken_utf8", (PREPARE, TRANSLATE), "The bytes are not valid UTF-8."
+    TOO_MANY_CHARACTERS = (
+        *("too_many_characters", (PREPARE, TRANSLATE)),
+        "A text has more characters than `data.max_characters` (`prepare`) or "
+        "`search.max_characters` (`translate`); only its first 1,000 are stored.",
+    )
+    TOO_MANY_MARKS = (
+        *("too_many_marks", (PREPARE, TRANSLATE)),
+        "A text has more than 100 combining marks in a row, as read or after cleaning.",
+    )
+    EMPTY_SOURCE = "empty_source", (PREPARE,), "Cleaning or tokenization leaves no source text."
+    EMPTY_TARGET = "empty_target", (PREPARE,), "Cleaning or tokenization leaves no target text."
+    IDENTICAL = "identical", (PREPARE,), "Both sides are equal (with `data.reject_identical`)."
+    LEAK = "leak", (PREPARE,), "The source also occurs in the given validation or test files."
+    TOO_LONG = (
+        *("too_long", (PREPARE, TRANSLATE)),
+        "A side has more tokens than `data.max_length` (`prepare`), or the source more than "
+        "`search.max_split_length`, or `search.max_source_length` with "
+        "`search.too_long=reject` (`translate`).",
+    )
+    OUT_OF_MEMORY = (
+        *("out_of_memory", (TRANSLATE,)),
+        "The row does not fit into memory even when it is decoded alone.",
+    )
+    FAILED = "failed", (TRANSLATE,), "Decoding the row alone raises an error; other rows succeed."
+    CRASHED = (
+        *("crashed", (TRANSLATE,)),
+        "Decoding the row alone kills its process, twice.",
+    )
+
+
+def markdown_table(job: str) -> str:
+    """The reasons of one job as a Markdown table; the documentation holds exactly this text.
+
+    Args:
+        job: `PREPARE` or `TRANSLATE`.
+    """
+    rows = [
+        f"| `{reason}` | {reason.description} |" for reason in RejectReason if job in reason.jobs
+    ]
+    return "\n".join(["| reason | meaning |", "|---|---|", *rows])

@@ -1,0 +1,51 @@
+"""Words drawn at random."""
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+# isort: split
+
+import numpy as np
+import tensorflow as tf
+from searches import SOURCE, searcher, words_of
+
+from nmt.search.sampling import Sampling, random_numbers
+from nmt.vocabulary.special import BOS, EOS, PAD
+
+
+def test_samples_follow_the_models_distribution(model) -> None:
+    source = np.array([[9, 8, 7, EOS]], np.int32)
+    decoding, state = model.begin(source, (PAD, BOS))
+    logits = decoding.step(tf.constant([BOS]), state, decoding.sentences)[0]
+    count = 20_000
+    rows = tf.repeat(logits, count, axis=0)
+    numbers = tf.constant(np.random.default_rng(1).random(count), tf.float32)
+    for sampling in (Sampling(1.0), Sampling(0.7), Sampling(2.0, 5), Sampling(1.0, 0, 0.8)):
+        p = tf.nn.softmax(logits[0] / sampling.temperature).numpy().astype(np.float64)
+        drawn = np.bincount(sampling.draw(rows, numbers).numpy(), minlength=len(p)) / count
+        order = np.argsort(-p)
+        drawable = order[: sampling.top_k or None]
+        if sampling.top_p < 1:
+            drawable = order[: int(np.searchsorted(np.cumsum(p[order]), sampling.top_p)) + 1]
+        expected = np.zeros(len(p))
+        expected[drawable] = p[drawable] / p[drawable].sum()
+        assert (drawn[expected == 0] == 0).all()
+        assert np.abs(drawn - expected).sum() < 0.04
+
+
+def test_sampling_of_the_one_likeliest_word_is_greedy(model) -> None:
+    greedy = words_of(searcher(model).search(SOURCE))
+    for settings in ({"top_k": 1}, {"top_p": 1e-6}):
+        assert words_of(searcher(model, temperature=1.0, **settings).search(SOURCE)) == greedy
+    assert words_of(searcher(model, temperature=1e-3).search(SOURCE)) == greedy
+
+
+def test_samples_depend_on_seed_and_sentence(model) -> None:
+    one, same, other = (
+        words_of(searcher(model, temperature=1.0, seed=seed).search(SOURCE)) for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+    numbers = random_numbers(np.array([[5, 3, 0], [6, 3, 0], [5, 3, 0]]), np.array([4, 3, 2]), 1)
+    assert numbers.shape == (3, 4)
+    assert (numbers[0, :2] == numbers[2, :2]).all()
+    assert not (numbers[0, :2] == numbers[1, :2]).any()
