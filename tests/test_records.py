@@ -24,6 +24,7 @@ from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
 from nmt.records.output import JobRecord, JobSettings
 from nmt.records.report import RowAttention
+from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location, hash_json
@@ -119,7 +120,7 @@ def read_progress(folder: Path) -> None:
 def read_metrics(folder: Path) -> None:
     from nmt.training.run_folder import _read_metrics
 
-    assert all(line["step"] <= 10**16 for line in _read_metrics(Location(folder)))
+    assert all(line.step <= 10**16 for line in _read_metrics(Location(folder)))
 
 
 def read_checkpoint(folder: Path) -> None:
@@ -270,8 +271,8 @@ def test_what_nobody_writes_is_no_json(text) -> None:
 
 
 def test_lines_of_validations_are_damaged_in_one_line(tmp_path) -> None:
-    columns = dict.fromkeys(validations._COLUMNS, 1)
-    validations.write(Location(tmp_path), [{**columns, "best": True}])
+    columns = dict.fromkeys(validations._COLUMNS, "1")
+    validations.write(Location(tmp_path), [ValidationLine.model_validate(columns)])
     assert len(validations.read(Location(tmp_path))) == 1
     file = tmp_path / "validations.tsv"
     text = file.read_text()

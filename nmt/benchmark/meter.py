@@ -94,8 +94,7 @@ class Meter:
 
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
-        from nmt.training.precision import dtype_policy
-        from nmt.training.step import make_train_step
+        from nmt.training.step import dtype_policy, make_train_step
         from nmt.training.strategy import Replicas
 
         training = settings.training

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from nmt import bundle
+from nmt.records.run import ValidationLine
 from nmt.settings import Metric
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS
 
-_COLUMNS = {"bleu": "bleu", "chrf": "chrf", "loss": "valid_loss"}
 _TITLES = {"bleu": "BLEU", "chrf": "chrF", "loss": "validation loss"}
 _STEP_FOLDER = re.compile(r"step-\d+")
 
 
-def score_of(validation: Mapping[str, Any], metric: Metric) -> float:
+def score_of(validation: ValidationLine, metric: Metric) -> float:
     """The score by which validations are ranked; the greatest is the best, so a loss is negated.
 
     Args:
         validation: its line of validations.tsv.
         metric: ``training.metric``.
     """
-    value = validation[_COLUMNS[metric]]
-    return -value if metric == "loss" else value
+    return {"bleu": validation.bleu, "chrf": validation.chrf, "loss": -validation.valid_loss}[
+        metric
+    ]
 
 
 def format_score(score: float, metric: Metric) -> str:
@@ -53,21 +52,21 @@ class BestModels:
         """The folder for the model of a step."""
         return self.location / f"step-{step:07d}"
 
-    def steps(self, validations: list[dict[str, Any]]) -> list[int]:
+    def steps(self, validations: list[ValidationLine]) -> list[int]:
         """Steps of the best validations, best first; ties go to the smaller loss, then the earlier
         step."""
         # Rounded as in validations.tsv, so that a resumed training ranks as before.
         ranks = {
-            line["step"]: (
+            line.step: (
                 -round(score_of(line, self.metric), 4),
-                round(line["valid_loss"], 4),
-                line["step"],
+                round(line.valid_loss, 4),
+                line.step,
             )
             for line in validations
         }
         return sorted(ranks, key=ranks.__getitem__)[: self.count]
 
-    def tidy(self, validations: list[dict[str, Any]]) -> None:
+    def tidy(self, validations: list[ValidationLine]) -> None:
         """Remove the models that are not among the best, if the store allows it."""
         best = {self.folder(step).name for step in self.steps(validations)}
         with contextlib.suppress(*STORE_ERRORS):  # the next call removes them as well
@@ -76,7 +75,7 @@ class BestModels:
                 if _STEP_FOLDER.fullmatch(name):
                     (self.location / name).delete_own(bundle.FILES)
 
-    def present(self, validations: list[dict[str, Any]]) -> dict[int, Location]:
+    def present(self, validations: list[ValidationLine]) -> dict[int, Location]:
         """Folders of the best models by step, best first.
 
         One is missing only after a crash while it was written, if training then ended otherwise.

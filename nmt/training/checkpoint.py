@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from nmt import records, tensors
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.json_text import json_text
+from nmt.records import FileEntry
 from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, read_recorded
@@ -91,7 +92,7 @@ class CheckpointStore:
             retry_storing(what, lambda: save(folder))
             files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         entries = {
-            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            name: FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
             for name, data in files.items()
         }
 
@@ -101,7 +102,7 @@ class CheckpointStore:
             name = f"checkpoint_{step:07d}" + (f"-{max(taken) + 1}" if taken else "")
             for file, data in files.items():
                 (self._run / name / file).write_bytes(data)
-            (self._run / name / MANIFEST).write_json({"step": step, "files": entries})
+            (self._run / name / MANIFEST).write_json(Checkpoint(step=step, files=entries))
 
         retry_storing(what, store)
         with contextlib.suppress(*STORE_ERRORS):  # the next one removes them as well

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from nmt.training.state import TrainingState
 
@@ -27,7 +27,7 @@ class Hooks(Protocol):
     def should_stop(self) -> bool:
         """Whether this attempt should end now, to be continued later; must be fast."""
 
-    def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
+    def report(self, metrics: dict[str, object], save: Callable[[Path], None]) -> None:
         """Keep a checkpoint that `save` writes into a folder; called by every worker."""
 
     def broadcast(self, state: TrainingState) -> TrainingState:

@@ -104,7 +104,7 @@ class MlflowRun:
         params = [parameter(key, str(value)) for key, value in parameters.items()]
         for first in range(0, len(params), _PER_REQUEST):
             self._client.log_batch(self._run, params=params[first : first + _PER_REQUEST])
-        file.write_json({"run_id": self._run, "experiment": name})
+        file.write_json(Tracking(run_id=self._run, experiment=name))
 
     def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """See `Logger.log_metrics`."""
@@ -162,7 +162,7 @@ def _log_removal(error: Exception) -> None:
     log.warning(f"metrics are no longer exported ({type(error).__name__}); training goes on")
 
 
-def _parameters(request: TrainRequest) -> dict[str, Any]:
+def _parameters(request: TrainRequest) -> dict[str, object]:
     groups = request.settings.model_dump()
     named = {f"{group}.{key}": groups[group][key] for group in groups for key in groups[group]}
     return {

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -33,12 +32,11 @@ from nmt.training.hooks import Hooks
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
 from nmt.training.optimizer import SummedAdam
-from nmt.training.precision import dtype_policy
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate
 from nmt.training.state import FIRST_LOSS_SCALE, TrainingState
-from nmt.training.step import ControlFlags, make_train_step
+from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.strategy import Replicas
 
 log = logging.getLogger(__name__)
@@ -93,7 +91,7 @@ class Training:
         self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
         self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
         self.state, self._rate = TrainingState(), math.nan
-        self._latest: dict[str, Any] = {}  # metrics and scores
+        self._latest: dict[str, object] = {}  # metrics and scores
         if training.precision == "float16":
             self.state.loss_scale = FIRST_LOSS_SCALE
         self.selection = ModelSelection(dataset, settings, output, self.model, self.optimizer, make)
@@ -233,14 +231,8 @@ class Training:
 
     def _report(self, metrics: RunningMetrics) -> None:
         state, clock = self.state, self.clock
-        line = {
-            "step": state.step,
-            "epoch": state.epoch,
-            **metrics.metrics(),
-            "learning_rate": self._rate,
-            "minutes": round(clock.elapsed(), 3),
-        }
-        self._latest |= line
+        line = metrics.line(state.step, state.epoch, self._rate, clock.elapsed())
+        self._latest |= line.to_json()
         self.run_folder.add_metrics(line)
         self.hooks.log_metrics(state.step, training_scalars(line))
         if self._is_first:
@@ -252,8 +244,8 @@ class Training:
         parts = [f"{duration(60 * minutes)} left"]
         if state.best_score is not None:
             parts.append(f"best {format_score(state.best_score, self.settings.training.metric)}")
-        parts += [f"loss {line['loss']:.3f}", f"epoch {state.epoch + 1}"]
-        parts += [f"{line['tokens_per_second']:,.0f} tokens/s", f"{short(state.tokens)} tokens"]
+        parts += [f"loss {line.loss:.3f}", f"epoch {state.epoch + 1}"]
+        parts += [f"{line.tokens_per_second:,.0f} tokens/s", f"{short(state.tokens)} tokens"]
         self.hooks.show_progress(state.step, steps, "  ".join(parts))
 
     def _validate(self) -> None:
@@ -262,13 +254,13 @@ class Training:
         if self._is_first:
             state, start = self.state, time.monotonic()
             line = self.selection.validate(state, self.run_folder)
-            self._latest |= line
+            self._latest |= line.to_json()
             self.hooks.log_metrics(state.step, validation_scalars(line))
             retry_storing("validations and plots", self.run_folder.write_validations)
             seconds = self.clock.validation_seconds = time.monotonic() - start
             log.info(
                 f"step {state.step}: {format_validation(line)}"
-                f"{', best so far' if line['best'] else ''} "
+                f"{', best so far' if line.best else ''} "
                 f"({seconds:.0f} s, {self.clock.elapsed():.1f} min)"
             )
         self._checkpoint()

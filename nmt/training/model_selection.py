@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
@@ -15,6 +14,7 @@ from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.records.model import ModelInfo
+from nmt.records.run import ValidationLine
 from nmt.report import picture
 from nmt.settings import Settings, TrainingSettings
 from nmt.shards.dataset import Dataset
@@ -120,7 +120,7 @@ class ModelSelection:
     def _lexicon(self) -> Lexicon:
         return self._dataset.lexicon()
 
-    def validate(self, state: TrainingState, run: RunFolder) -> dict[str, Any]:
+    def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """Validate the present model, and save it if it is the best or among the best.
 
         Args:
@@ -133,14 +133,15 @@ class ModelSelection:
         self.evaluation.refresh()
         line = self._validation(state)
         score = score_of(line, self._training.metric)
-        line["best"] = state.add_validation(score, line["valid_loss"], self._training)
+        best = state.add_validation(score, line.valid_loss, self._training)
+        line = line.model_copy(update={"best": best})
         run.add_validation(line)
         images = list(self.validator.heatmaps(self._training.heatmaps))
         for number, image in enumerate(images, 1):
             retry_storing("a heatmap", partial(run.add_heatmap, state.step, number, image))
         if advice := picture.warning(images):
             log.warning(advice)
-        if line["best"] and better(score, state.average_score):
+        if best and better(score, state.average_score):
             self._save(line, self._output / "model")
         if state.step in self.best.steps(run.validations):
             self._save(line, self.best.folder(state.step))
@@ -160,7 +161,7 @@ class ModelSelection:
         improved = better(score, state.best_score, state.average_score)
         if improved:
             state.average_score = score
-            self._save(line, self._output / "model", averaged=sorted(models))
+            self._save(line, self._output / "model", averaged=[*sorted(models)])
         log.info(
             f"mean of the {len(models)} best models: {format_validation(line)}, "
             f"{'now MODEL' if improved else 'no better than the best'}"
@@ -185,24 +186,24 @@ class ModelSelection:
         else:
             state.best_score = None
 
-    def _validation(self, state: TrainingState) -> dict[str, Any]:
+    def _validation(self, state: TrainingState) -> ValidationLine:
         """A validation as a line of validations.tsv, except whether it is the best."""
         scores = self.validator.validate()
-        return {
-            "step": state.step,
-            "epoch": state.epoch,
-            "valid_loss": scores.loss,
-            "accuracy": scores.accuracy,
-            "bleu": scores.bleu,
-            "chrf": scores.chrf,
-            "seconds": scores.seconds,
-            "signature": self.validator.signatures["BLEU"],
-            "chrf_signature": self.validator.signatures["chrF"],
-        }
+        return ValidationLine(
+            step=state.step,
+            epoch=state.epoch,
+            valid_loss=scores.loss,
+            accuracy=scores.accuracy,
+            bleu=scores.bleu,
+            chrf=scores.chrf,
+            seconds=scores.seconds,
+            signature=self.validator.signatures["BLEU"],
+            chrf_signature=self.validator.signatures["chrF"],
+        )
 
-    def _save(self, line: dict[str, Any], location: Location, **more: Any) -> None:
-        names = ("step", "valid_loss", "accuracy", "bleu", "chrf", "signature", "chrf_signature")
-        scores = {"metric": self._training.metric, **{name: line[name] for name in names}}
+    def _save(self, line: ValidationLine, location: Location, **more: JsonValue) -> None:
+        scores = line.model_dump(exclude={"epoch", "seconds", "best"})
+        scores["metric"] = self._training.metric
         save = partial(
             bundle.save,
             self.evaluation.model,
@@ -212,12 +213,9 @@ class ModelSelection:
             location,
             self._lexicon,
         )
-        retry_storing(f"the model of step {line['step']}", save)
+        retry_storing(f"the model of step {line.step}", save)
 
 
-def format_validation(line: Mapping[str, Any]) -> str:
+def format_validation(line: ValidationLine) -> str:
     """The scores of a validation for people."""
-    return (
-        f"validation loss {line['valid_loss']:.3f}, BLEU {line['bleu']:.2f}, "
-        f"chrF {line['chrf']:.2f}"
-    )
+    return f"validation loss {line.valid_loss:.3f}, BLEU {line.bleu:.2f}, chrF {line.chrf:.2f}"

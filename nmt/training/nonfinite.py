@@ -7,9 +7,9 @@ import logging
 import math
 from collections.abc import Sequence
 from itertools import chain, islice
-from typing import Any
 
 from nmt.errors import Diverged
+from nmt.records.run import NonfiniteBatches
 from nmt.settings import TrainingSettings
 from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
@@ -101,10 +101,12 @@ class NonfiniteCheck:
         )
         file = folder / f"step-{state.step:07d}.json"
         numbers = list(range(first + 1, state.batch + 1))
-        record: dict[str, Any] = {"step": state.step, "epoch": state.epoch + 1, "batches": numbers}
         pairs = "its pairs could not be read"
         with contextlib.suppress(*STORE_ERRORS):  # the event is reported in any case
-            record["ids"] = ids = list(chain.from_iterable(islice(plan, batches)))
+            ids = list(chain.from_iterable(islice(plan, batches)))
+            record = NonfiniteBatches(
+                step=state.step, epoch=state.epoch + 1, batches=numbers, ids=ids
+            )
             shown = ", ".join(map(str, ids[:_SHOWN])) + (", …" if ids[_SHOWN:] else "")
             pairs = f"ids {shown} of the training split"
             retry_storing("the ids of a batch", lambda: file.write_json(record))

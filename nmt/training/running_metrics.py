@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from nmt.records.run import MetricsLine
 from nmt.training.step import Outcome
 
 
@@ -44,14 +45,18 @@ class RunningMetrics:
         if not outcome.skipped:
             self.norms += outcome.norm
 
-    def metrics(self) -> dict[str, float]:
-        """The means, by their names in metrics.jsonl."""
+    def line(self, step: int, epoch: int, learning_rate: float, minutes: float) -> MetricsLine:
+        """The means as a line of metrics.jsonl, with the position of training."""
         seconds = max(time.monotonic() - self.start, 1e-9)
-        return {
-            "loss": round(self.loss / max(self.tokens, 1.0), 5),
-            "tokens_per_second": round(self.tokens / seconds, 1),
-            "padding_share": round(1.0 - self.tokens / max(self.cells, 1), 4),
-            "data_wait_share": round(self.waited / seconds, 4),
-            "gradient_norm": round(self.norms / max(self.steps - self.skipped, 1), 5),
-            "skipped_updates": self.skipped,
-        }
+        return MetricsLine(
+            step=step,
+            epoch=epoch,
+            loss=round(self.loss / max(self.tokens, 1.0), 5),
+            tokens_per_second=round(self.tokens / seconds, 1),
+            padding_share=round(1.0 - self.tokens / max(self.cells, 1), 4),
+            data_wait_share=round(self.waited / seconds, 4),
+            gradient_norm=round(self.norms / max(self.steps - self.skipped, 1), 5),
+            skipped_updates=self.skipped,
+            learning_rate=learning_rate,
+            minutes=round(minutes, 3),
+        )

@@ -20,9 +20,8 @@ from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
 from nmt.training import state as module
 from nmt.training.optimizer import SummedAdam
-from nmt.training.precision import dtype_policy
 from nmt.training.state import CLEAN_UPDATES, FIRST_LOSS_SCALE, TrainingState
-from nmt.training.step import ControlFlags, make_train_step
+from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
 
@@ -192,8 +191,7 @@ TWO_DEVICES = """
     from nmt.settings import ModelSettings, TrainingSettings
     from nmt.shards.batches import Batch
     from nmt.training.optimizer import SummedAdam
-    from nmt.training.precision import dtype_policy
-    from nmt.training.step import ControlFlags, make_train_step
+    from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 
     def work(devices, precision, accumulate):
         keras.utils.set_random_seed(3)

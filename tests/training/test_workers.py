@@ -83,7 +83,7 @@ WORKER = """
         "weights": [float(abs(w).sum()) for w in work.model.get_weights()],
         "begun": begun,
         "rows": [shape.rows for shape in work.shapes],
-        "loss": work.run_folder.validations[-1]["valid_loss"] if rank == 0 else None,
+        "loss": work.run_folder.validations[-1].valid_loss if rank == 0 else None,
         "averages": [float(abs(a.numpy()).sum()) for a in work.optimizer.averages],
         "scale": state.loss_scale,
         "step": state.step,

@@ -17,7 +17,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
-from nmt.records.run import RunConfig
+from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
@@ -75,7 +75,7 @@ def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
     scoring = request.settings.scoring
     chosen = tokenizer_for(scoring.tokenize, dataset.info.languages["target"])
     for earlier in validations.read(request.output)[-1:]:
-        if changes := differences(earlier["signature"], signatures(chosen)["BLEU"]):
+        if changes := differences(earlier.signature, signatures(chosen)["BLEU"]):
             raise UnusableInput(
                 f"{request.output}: its validations cannot be compared with the next ones "
                 f"({', '.join(changes)}); continue it with the packages and the scoring.tokenize "
@@ -89,13 +89,13 @@ def _fit(
     ray: Any,
     request: TrainRequest,
     share: resources.Share,
-    config: dict[str, Any],
+    config: RunConfig,
     held: lease.HeldLease,
 ) -> None:
     """Train, as the only job that writes to the output."""
     if not connection.is_own(request.address):
         resources.wait_for_room(ray, share, request.workers[0])
-    text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
+    text = yaml.safe_dump(config.to_json(), sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
     with activity("loading Ray Train"):
         from nmt.training.ray.trainer import fit
@@ -170,18 +170,18 @@ def _share(ray: Any, request: TrainRequest) -> resources.Share:
     return share
 
 
-def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:
-    """What config.yaml holds: every setting of a training as resolved, with the dataset's hash."""
+def _config(request: TrainRequest, dataset: Dataset) -> RunConfig:
+    """The content of config.yaml."""
     settings = request.settings.model_dump(exclude={"drift", "gate"})
-    return {
-        "dataset": {"location": str(request.data), "hash": dataset.hash},
-        "init_from": str(request.init_from) if request.init_from else None,
-        # The corpus was prepared under its own settings, whatever this command says of them.
-        "settings": {**settings, "data": dataset.settings},
-    }
+    return RunConfig(
+        dataset=TrainedDataset(location=str(request.data), hash=dataset.hash),
+        init_from=str(request.init_from) if request.init_from else None,
+        # The corpus was prepared under its own settings, whatever this command sets.
+        settings={**settings, "data": dataset.settings},
+    )
 
 
-def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
+def _check_output(request: TrainRequest, config: RunConfig) -> None:
     """Refuse an output that holds something else, or was begun with other settings."""
     output = request.output
     file = output / "config.yaml"
@@ -191,21 +191,22 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
         if output.is_file() or (files and files != [output / lease.NAME]):
             raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
         return
-    before = records.check(read_yaml(file), RunConfig, file).to_json()
-    old, new = ({**content} for content in (before, config))
-    for content in (old, new):
-        # A setting that is newer than the run had its default.
-        settings = validated(Settings, content["settings"], f"{file}: setting '{{}}'").model_dump()
-        training = settings["training"].items()
-        settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
-        content["settings"] = settings
-        # The same data may be named by another path.
-        content["dataset"] = {"hash": content["dataset"]["hash"]}
-    if differences := changed(old, new):
+    before = records.check(read_yaml(file), RunConfig, file)
+    if differences := changed(_fixed(before, file), _fixed(config, file)):
         raise UnusableInput(
             f"{output}: was begun with other settings ({'; '.join(differences[:5])}); give "
             "another --output or the same settings"
         )
+
+
+def _fixed(config: RunConfig, file: Location) -> dict[str, Any]:
+    """The part of a config.yaml that must stay when a training continues."""
+    # A setting that is newer than the run had its default.
+    settings = validated(Settings, config.settings, f"{file}: setting '{{}}'").model_dump()
+    training = settings["training"].items()
+    settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
+    # The same data may be named by another path.
+    return config.to_json() | {"settings": settings, "dataset": {"hash": config.dataset.hash}}
 
 
 def _is_finished(request: TrainRequest) -> bool:
@@ -230,7 +231,7 @@ def _finished(request: TrainRequest) -> str:
     return reasons.get(state.end_reason(request.settings.training), "")
 
 
-def _print_plan(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> None:
+def _print_plan(request: TrainRequest, dataset: Dataset, config: RunConfig) -> None:
     """Print what a dry run shows; without Ray, and without writing anything."""
     pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
     echo(f"data      {request.data}: {pairs}")
@@ -251,7 +252,7 @@ def _print_plan(request: TrainRequest, dataset: Dataset, config: dict[str, Any])
     for line in preview(dataset, request.settings, request.workers, request.devices):
         echo(line)
     echo("settings  of the data as they were prepared, and of this training:")
-    settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
+    settings = {**config.settings, "scoring": request.settings.scoring.model_dump()}
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     for line in text.splitlines():
         echo(f"  {line}")
