@@ -18,7 +18,7 @@ from nmt import bundle, records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import job as evaluation
 from nmt.evaluation.baseline import read_baseline
-from nmt.evaluation.normalization import forms_in
+from nmt.evaluation.normalization import manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
@@ -75,7 +75,7 @@ def read_output(folder: Path) -> None:
     assert output.aligned in (True, False)
     assert output.most_characters > 0
     assert all(len(part.rows) <= 10_000_000 for part in output.parts)
-    assert forms_in(output.manifest)
+    assert manifest_normalizations(output.manifest)
 
 
 def read_record(folder: Path) -> None:

@@ -16,8 +16,8 @@ class Measures(NamedTuple):
     """One entry a sentence in each column.
 
     Attributes:
-        score: log-probability, nats a token.
-        attention_entropy: nats a target token; NaN without attention or target token.
+        score: log-probability, nats per token.
+        attention_entropy: nats per target token; NaN without attention or target token.
         coverage: mean attention a source token got in all, at most 1; NaN without attention.
         unknown: target tokens that are unknown; see `unknown`.
         spelled: source tokens that are bytes, of characters that the vocabulary lacks.

@@ -57,10 +57,10 @@ class Sentence:
         id: its id as JSON has it, see `nmt.tables.values`.
         source: the source as given.
         translation: the translation.
-        score: log-probability, nats a token.
+        score: log-probability, nats per token.
         source_tokens: tokens of the source.
         target_tokens: tokens of the translation.
-        attention_entropy: nats a target token, over source tokens and the end of the source; None
+        attention_entropy: nats per target token, over source tokens and the end of the source; None
             without attention or target token.
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
