@@ -1,4 +1,4 @@
-"""How long a corpus of a given size will take, and on how many workers."""
+"""Time and workers that a corpus needs, from measured speeds."""
 
 from __future__ import annotations
 

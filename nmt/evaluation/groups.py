@@ -18,7 +18,7 @@ from nmt.records.report import GroupScores
 NAMED = 20  # values with most rows, each a group of its own
 _COUNTED = 100_000  # values counted at once; beyond it the rarest are forgotten
 _COUNTS = ("rows", "translated", "empty", "rejected", "truncated", "target_tokens")
-_LONGEST = 200  # characters of a value that are told apart and shown
+_LONGEST = 200  # characters of a value that count and are shown
 
 
 def label(value: Any) -> str | None:

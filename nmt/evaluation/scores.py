@@ -135,7 +135,7 @@ class Scorer:
         """Compare with a baseline on the same sentences by paired bootstrap resampling.
 
         Args:
-            baseline: made with the same settings.
+            baseline: of the same settings.
             rows: numbers of the sentences here.
             baseline_rows: the numbers of the same sentences there.
 

@@ -2,7 +2,7 @@
 
 It counts edits and shifts of whole phrases. sacrebleu looks for shifts by trying up to 1,000 of
 them, and each trial takes the longer the more words there are: two seconds for a row of 100 words,
-eight for one of 300. So in a row of more than `LONGEST` words no shifts are looked for; its edits
+eight for one of 300. So rows of more than `LONGEST` words are compared without shifts; their edits
 are those of the plain edit distance, which are never fewer.
 """
 

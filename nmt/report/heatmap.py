@@ -1,4 +1,4 @@
-"""Draw where the attention looked: one picture for one sentence pair."""
+"""Draw attention weights: one picture per sentence pair."""
 
 import math
 from collections.abc import Sequence
