@@ -4,6 +4,7 @@ python benchmarks/results_table.py scores       # scores
 python benchmarks/results_table.py signatures   # how each was scored, by its letter
 python benchmarks/results_table.py commands     # the command of each, by its number
 python benchmarks/results_table.py speed        # goals of speed, most of them ratios
+python benchmarks/results_table.py timed        # the command of each, by its number
 python benchmarks/results_table.py summary      # the table of the README
 """
 
@@ -34,7 +35,7 @@ _SUMMARY = {
 def scores(results: list[dict]) -> str:
     """The Markdown table of scores."""
     header = "what", "metric", "value", "minutes", "parameters", "scored as", "command"
-    numbers, letters = _numbers(results), _letters(results)
+    numbers, letters = _numbers(_scores(results)), _letters(results)
     rows = [
         (
             item["name"],
@@ -57,25 +58,24 @@ def signatures(results: list[dict]) -> str:
 
 def commands(results: list[dict]) -> str:
     """The commands of the table of scores, by their numbers there."""
-    lines = [
-        f"# {number}\n" + command.replace("; ", "\n")
-        for command, number in _numbers(results).items()
-    ]
-    return "\n".join(["```bash", *lines, "```"])
+    return _listing(_scores(results))
 
 
 def speed(results: list[dict]) -> str:
     """The Markdown table of goals of speed, most of them ratios of two measured side by side."""
     rows = [("what", "measured", "goal", "ours : theirs", "unit", "command")]
-    for item in results:
-        if "goal" not in item:
-            continue
+    numbers = _numbers(_goals(results))
+    for item in _goals(results):
         unit = {"ratio": " ×", "seconds": " s"}.get(item["metric"], "")
         both = f"{item['ours']:,.4g} : {item['theirs']:,.4g}" if "ours" in item else ""
         value, goal = f"{item['value']:.{item['digits']}f}{unit}", f"{item['goal']:g}{unit}"
-        command = f"`{item['command']}`"
-        rows.append((item["name"], value, goal, both, item["unit"], command))
-    return _markdown(rows, "---|---:|---:|---|---|---")
+        rows.append((item["name"], value, goal, both, item["unit"], f"{numbers[item['command']]}"))
+    return _markdown(rows, "---|---:|---:|---|---|---:")
+
+
+def timed(results: list[dict]) -> str:
+    """The commands of the table of speed, by their numbers there."""
+    return _listing(_goals(results))
 
 
 def summary(results: list[dict]) -> str:
@@ -95,8 +95,20 @@ def _scores(results: list[dict]) -> list[dict]:
     return [item for item in results if "goal" not in item]
 
 
+def _goals(results: list[dict]) -> list[dict]:
+    return [item for item in results if "goal" in item]
+
+
+def _listing(results: list[dict]) -> str:
+    lines = [
+        f"# {number}\n" + command.replace("; ", "\n")
+        for command, number in _numbers(results).items()
+    ]
+    return "\n".join(["```bash", *lines, "```"])
+
+
 def _numbers(results: list[dict]) -> dict[str, int]:
-    different = dict.fromkeys(item["command"] for item in _scores(results))
+    different = dict.fromkeys(item["command"] for item in results)
     return {command: number for number, command in enumerate(different, 1)}
 
 
@@ -122,7 +134,7 @@ def _markdown(rows: Iterable[tuple[str, ...]], alignment: str) -> str:
     return "\n".join([header, f"|{alignment}|", *rest])
 
 
-TABLES = {table.__name__: table for table in (scores, signatures, commands, speed, summary)}
+TABLES = {table.__name__: table for table in (scores, signatures, commands, speed, timed, summary)}
 
 if __name__ == "__main__":
     file = Path(__file__).parents[1] / "docs" / "results.json"

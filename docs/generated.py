@@ -23,7 +23,7 @@ from nmt import errors, records
 from nmt.cli.application import application
 from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
-from nmt.reject_reasons import PREPARE, TRANSLATE, markdown_table
+from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
 from nmt.settings import Settings
 from nmt.shards.schema import REJECTED, pairs_schema
 from nmt.translation.outcome import _GATE as GATE
@@ -231,10 +231,13 @@ def _arrow(schema: pa.Schema) -> list[tuple[str, str]]:
 
 def reject_reasons() -> str:
     """Why a row is in ``rejected/``, per job."""
-    return (
-        f"## Of `nmt prepare`\n\n{markdown_table(PREPARE)}\n\n"
-        f"## Of `nmt translate`\n\n{markdown_table(TRANSLATE)}"
-    )
+    parts = []
+    for job in (PREPARE, TRANSLATE):
+        rows = [
+            (f"`{reason}`", reason.description) for reason in RejectReason if job in reason.jobs
+        ]
+        parts.append(f"## Of `nmt {job}`\n\n{_table(('reason', 'meaning'), rows)}")
+    return "\n\n".join(parts)
 
 
 def exit_statuses() -> str:

@@ -127,7 +127,7 @@ def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     """The differences of two nested mappings, each as ``name: old → new``."""
     differences: list[str] = []
-    for key in sorted({*old, *new}):
+    for key in sorted({*old, *new}, key=str):
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             differences += changed(before, after, f"{prefix}{key}.")

@@ -1,17 +1,17 @@
 """The ways in which a job ends badly or early, and the exit status of each."""
 
-from nmt.printable import printable
+from nmt.printable import printable, shorten
 
 
 class _OneLine(Exception):
     """An error whose message shows names and texts as they are, wherever it is printed.
 
     Args:
-        message: may hold them raw.
+        message: may hold them raw, and of any length.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(shorten(printable(message)))
 
 
 class UnusableInput(_OneLine):

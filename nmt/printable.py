@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
+from collections.abc import Sequence
 
 # Control characters, ends of lines, overrides of the writing direction; bytes of a name that is
 # not UTF-8; and what is not seen at all. U+200C and U+200D are left, for they spell Persian, Hindi
@@ -29,6 +30,8 @@ _SECRET = re.compile(
 )
 _PLACE = re.compile(r"(?:URL|URL_S3|URI|ENDPOINT|ADDRESS|PROXY)$")
 _WEB = ("", "http", "https", "ray", "grpc")
+_LONGEST, _END = 2000, 400  # characters of a message, and of its end, which says what to do
+_NAMES, _NAME = 20, 80  # in a list, and characters of each
 _SHORTEST = 6  # characters of a secret; a shorter one may be any word
 
 
@@ -36,6 +39,20 @@ def printable(text: str) -> str:
     """A text as one line, with an escape (``\\x1b``, ``\\n``) for each such character, and without
     secrets."""
     return _UNPRINTABLE.sub(_escape, without_secrets(text))
+
+
+def shorten(text: str) -> str:
+    """A text of at most 2,000 characters: of a longer one the beginning and the end."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - _END - 3]} … {text[-_END:]}"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names for a message: the first 20, each of them with 80 characters at most."""
+    shown = [name if len(name) <= _NAME else f"{name[:_NAME]}…" for name in names[:_NAMES]]
+    others = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {others:,} others" if others else "")
 
 
 def without_secrets(text: str) -> str:

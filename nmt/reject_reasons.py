@@ -59,15 +59,3 @@ class RejectReason(StrEnum):
         *("crashed", (TRANSLATE,)),
         "Decoding the row alone kills its process, twice.",
     )
-
-
-def markdown_table(job: str) -> str:
-    """The reasons of one job as a Markdown table; the documentation holds exactly this text.
-
-    Args:
-        job: `PREPARE` or `TRANSLATE`.
-    """
-    rows = [
-        f"| `{reason}` | {reason.description} |" for reason in RejectReason if job in reason.jobs
-    ]
-    return "\n".join(["| reason | meaning |", "|---|---|", *rows])

@@ -57,6 +57,14 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> Location:
     return Location(path)
 
 
+def aligned(folder: Path, name: str, lines: list[bytes]) -> tuple[Location, Location]:
+    sides = [line.split(b"\t") for line in lines]
+    return (
+        write_lines(folder / f"{name}.en", (side[0] for side in sides)),
+        write_lines(folder / f"{name}.de", (side[1] for side in sides)),
+    )
+
+
 def make(folder: Path, settings: dict[str, Any] | None = None, **request: Any) -> Dataset:
     """Prepare a corpus into a folder; ``settings`` are those of the group data.
 

@@ -44,7 +44,7 @@ def test_tables_are_those_of_the_results() -> None:
     tables = runpy.run_path(str(ROOT / "benchmarks/results_table.py"))["TABLES"]
     for name, place in (
         *((name, page("results/scores.md")) for name in ("scores", "signatures", "commands")),
-        ("speed", page("results/speed.md")),
+        *((name, page("results/speed.md")) for name in ("speed", "timed")),
         ("summary", README),
     ):
         assert tables[name](RESULTS) in place, name

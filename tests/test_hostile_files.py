@@ -265,6 +265,14 @@ COLUMNS: dict[str, Callable[[pa.Table], pa.Table]] = {
         t.column_names.index("flags"), "flags", pa.array([[None]] * len(t), pa.list_(pa.string()))
     ),
     "other ids": lambda t: t.set_column(0, "id", pa.array([10**9] * len(t))),
+    "long": lambda t: t.set_column(2, "translation", pa.array(["a b c " * 200_000] * len(t))),
+    "many tokens": lambda t: t.set_column(
+        t.column_names.index("target_tokens"),
+        "target_tokens",
+        pa.array(
+            [[str(n) for n in range(1_000_001)]] + [["a"]] * (len(t) - 1), pa.list_(pa.string())
+        ),
+    ),
     "ids of text": lambda t: t.set_column(0, "id", pa.array(["x"] * len(t))),
 }
 

@@ -83,7 +83,7 @@ def read_record(folder: Path) -> None:
     summary.rates(summary.total_counts(units), units)
     summary.alignment(units)
     throughput(units, [])
-    worst(suspect.to_json() for record in units for suspect in record.suspicious)
+    worst(suspect for record in units for suspect in record.suspicious)
     verify(Location(folder))
 
 
@@ -97,7 +97,7 @@ def read_report(folder: Path) -> None:
     assert _beside(earlier.rates, earlier.rates).keys() == earlier.rates.keys()
     report = evaluation._job_report(output)
     assert evaluation._samples([], report) == []
-    assert evaluation._forms(output, report)
+    assert evaluation._normalizations(output, report)
     assert Outcome(0, "", earlier).summary()
     Outcome(0, "", earlier).headline()
 

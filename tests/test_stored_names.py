@@ -38,7 +38,7 @@ from nmt.translation.verify.output import verify
 SETTINGS = depends_on("0" * 64, SearchSettings(), None, False)
 HOSTILE = [
     *("/etc/passwd", "../secret", "a/../../secret", "", ".", "a//b", "a/", "..", "a\0b", "a\nb"),
-    *("a\\..\\b", None, 5, ["x"], "\udcff"),
+    *("a\\..\\b", None, 5, ["x"], "\udcff", "x" * 300, "é" * 128, "a/" * 2000 + "b"),
 ]
 
 GENERATION = GenerationKey(model_id="x", search=CachedSearch(beam_size=1))
@@ -185,6 +185,7 @@ def test_a_dataset_has_the_rows_that_it_says(demo_dataset, tmp_path: Path) -> No
     shutil.copytree(demo_dataset.location.uri, folder)
     info = json.loads((folder / "dataset.json").read_text())
     info["files"]["train"][0]["rows"] *= 1000
+    info["lengths"] = {key: 1000 * count for key, count in info["lengths"].items()}
     (folder / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(UnusableInput, match=r"rows, not the .* that were written"):
         next(Dataset.open(Location(folder)).read("train"))

@@ -20,6 +20,7 @@ from nmt.corpus.request import PrepareRequest
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.logs import configure
+from nmt.printable import printable, shorten
 from nmt.training.request import TrainRequest
 from nmt.translation.request import TranslateRequest
 from nmt.version import __version__
@@ -27,7 +28,6 @@ from nmt.version import __version__
 log = logging.getLogger(__name__)
 
 _INTERRUPTED = 130
-_LONGEST_LINE = 2000  # characters of an error: it may repeat what a file holds
 
 
 def application() -> typer.Typer:
@@ -103,8 +103,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
 
 
 def _one_line(message: str) -> str:
-    line = re.sub(r"\s*[\r\n]+\s*", " ", message.strip())
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+    return shorten(printable(re.sub(r"\s*[\r\n]+\s*", " ", message.strip())))
 
 
 def main(*subcommand: str) -> None:

@@ -118,7 +118,7 @@ def verify(request: VerifyRequest) -> None:
     """
     from nmt.translation.verify.output import verify
 
-    verification = verify(request.output, say=echo)
+    verification = verify(request.output, show=echo)
     for note in verification.notes:
         log.info(note)
     if verification.violations:

@@ -20,8 +20,8 @@ Last, where asked, both sides are lower-cased.
 
 The rules are gone through until nothing changes any more, so that cleaned text is cleaned to
 itself: ``&am\u00adp;`` is an entity only once the soft hyphen has gone. Each round of decoding
-shortens the text; more than 100 rounds only a text made for the purpose would need, and what is
-left of that is kept as it is.
+shortens the text. No more than 10 rounds are made: a text that needs more was made for the purpose,
+and what is left of it is kept as it is.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RULES = (
 _BLANK = re.compile(r"[^\S ]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NESTED = re.compile("&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")  # however deep, at once
-_ROUNDS = 100
+_ROUNDS = 10
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f"  # controls that are no blanks
     "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"

@@ -128,17 +128,17 @@ def detect(location: Location, accepted: Accepted) -> str:
             f"{location}: named .{inner}, but {other} cannot be read here; {accepted.hint}"
         )
     with location.open() as file:
-        found = sniff(file.read(HEAD))
-    if found == "empty":
+        kind = sniff(file.read(HEAD))
+    if kind == "empty":
         raise UnusableInput(f"{location}: the file is empty; {accepted.hint}")
-    if found != _BY_ENDING.get(ending, found):
+    if kind != _BY_ENDING.get(ending, kind):
         raise UnusableInput(
-            f"{location}: named .{ending} but holds {WORDS[found]}; give it its "
+            f"{location}: named .{ending} but holds {WORDS[kind]}; give it its "
             f"right name, or {accepted.hint}"
         )
-    if found not in accepted.formats:
-        raise UnusableInput(f"{location}: {WORDS[found]}; {accepted.hint}")
-    return found
+    if kind not in accepted.formats:
+        raise UnusableInput(f"{location}: {WORDS[kind]}; {accepted.hint}")
+    return kind
 
 
 def _endings(name: str) -> tuple[str, str]:

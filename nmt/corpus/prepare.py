@@ -8,6 +8,7 @@ interrupted preparation is not resumed: the same command clears what it left and
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +20,7 @@ from nmt import records
 from nmt.cluster.connection import connect
 from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.corpus.encoding import Encoded, encode_unit, learn_vocabulary
 from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.record import listed, number_inputs, record, total
@@ -31,6 +32,8 @@ from nmt.records.dataset import DatasetRecord, Preparation
 from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
 from nmt.storage.location import Location
 from nmt.vocabulary import vocabulary_class
+
+log = logging.getLogger(__name__)
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
 _BATCH_BYTES = 256 << 20  # of a unit: as many as 100,000 pairs of 1,000 characters a side
@@ -59,7 +62,7 @@ def prepare(request: PrepareRequest) -> Dataset:
     inputs = open_inputs(request)
     preparation = describe(request, settings, inputs)
     if _already_done(request.output, preparation):
-        say(f"{request.output}: already prepared with these settings, nothing to do")
+        log.info(f"{request.output}: already prepared with these settings, nothing to do")
         return Dataset.open(request.output)
     inspected = {role: [reader.inspect() for reader in readers] for role, readers in inputs.items()}
     distributed = _distributed(request, inspected)
@@ -97,12 +100,14 @@ def _make(
     def run(function: Callable[..., Any], todo: list[Any], title: str) -> list[Any]:
         return run_units(function, todo, distributed=distributed, title=title)
 
-    given = tuple(unit for unit in units if unit.role != "train")
+    held_out = tuple(unit for unit in units if unit.role != "train")
     training = tuple(unit for unit in units if unit.role == "train")
     cleaned: list[Cleaned] = []
-    if given:
-        cleaned += run(functools.partial(clean_unit, plan, ()), list(given), "clean given splits")
-    cleaned += run(functools.partial(clean_unit, plan, given), list(training), "clean and split")
+    if held_out:
+        cleaned += run(
+            functools.partial(clean_unit, plan, ()), list(held_out), "clean given splits"
+        )
+    cleaned += run(functools.partial(clean_unit, plan, held_out), list(training), "clean and split")
     counts = total(item.counts for item in cleaned)
     train_rows = counts.get("train", 0)
     _require_training(counts, total(item.drops for item in cleaned))
@@ -113,7 +118,7 @@ def _make(
     dataset = record(plan, request, preparation, files, cleaned, encoded)
     _require_training(dataset.counts, dataset.drops)
     if not dataset.counts["valid"]:
-        say("warning: valid/ is empty, but training needs it; give a larger --valid-fraction")
+        log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
     return dataset
 
 
@@ -139,7 +144,7 @@ def _stage(
             rows = sum(item.rows for item in inspected[role])
             sample = settings.sample if role == "train" else None
             if sample and sample > rows:
-                say(f"--sample {sample:,}: the corpus has only {rows:,} pairs; all are taken")
+                log.info(f"--sample {sample:,}: the corpus has only {rows:,} pairs; all are taken")
             chosen = draw(rows, sample, settings.seed)
             batches = _batches(inputs[role], chosen, number, settings.shard_rows)
             for part, batch in enumerate(batches):
@@ -217,7 +222,7 @@ def _already_done(output: Location, preparation: Preparation) -> bool:
 def _claim(plan: Plan, preparation: Preparation) -> None:
     """Mark the output as ours and remove what an interrupted run left of it."""
     if (plan.output / MARKER_NAME).exists():
-        say(f"{plan.output}: an earlier preparation was interrupted; it is done again")
+        log.info(f"{plan.output}: an earlier preparation was interrupted; it is done again")
         _clear(plan.output)
     (plan.output / MARKER_NAME).write_json(preparation)
 

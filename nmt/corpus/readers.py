@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
 from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, is_text
 from nmt.tables.parquet import open_parquet, read_batches
@@ -35,7 +36,7 @@ class RawRow(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What a whole look through a corpus found."""
+    """What there is in a corpus."""
 
     rows: int
     text_bytes: int
@@ -152,7 +153,7 @@ class ParquetPairs(PairReader):
             schema, metadata = parquet.schema_arrow, parquet.metadata
         for name in ("source", "target"):
             if name not in schema.names:
-                known = ", ".join(schema.names)
+                known = join_names(schema.names)
                 raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
             if schema.names.count(name) > 1:
                 raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")
@@ -202,9 +203,9 @@ def _pairs_member(location: Location) -> str:
     ]
     if len(candidates) != 1:
         some = ", ".join(candidates[:3]) + ", …" * (len(candidates) > 3)
-        found = f"{len(candidates)}: {some}" if candidates else "none"
+        names = f"{len(candidates)}: {some}" if candidates else "none"
         raise UnusableInput(
             f"{location}: expected one .txt or .tsv member with source<TAB>target lines, found "
-            f"{found}; unpack the archive and name the file"
+            f"{names}; unpack the archive and name the file"
         )
     return candidates[0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import version
 from typing import TypeVar
 
-from nmt.console import say
 from nmt.corpus.cleaning import RULES
 from nmt.corpus.encoding import Encoded
 from nmt.corpus.readers import Inspection, PairReader
@@ -29,6 +29,8 @@ from nmt.shards.dataset import FORMAT_VERSION
 from nmt.storage.location import hash_json
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
+
+log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 _OCCURRENCES = 5  # of an entry of the vocabulary, on average, from which it can be learnt
@@ -118,8 +120,8 @@ def _warn_of_rare_entries(tokenizer: Tokenizer, lengths: Mapping[tuple[int, int]
         sides = (0, 1) if tokenizer.joint else (place,)
         tokens = sum(pair[one] * count for pair, count in lengths.items() for one in sides)
         if tokens < _OCCURRENCES * file.size:
-            say(
-                f"warning: the {side} vocabulary has {file.size:,} entries for {tokens:,} tokens "
+            log.warning(
+                f"the {side} vocabulary has {file.size:,} entries for {tokens:,} tokens "
                 "of training text, so most are too rare to be learnt; give a smaller --vocab-size, "
                 "or more text"
             )
@@ -145,17 +147,17 @@ def _language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
     if named is None:
         return language_of(scripts)
     if doubt := contradiction(named, scripts):
-        say(f"warning: the {side} language is {named}, but in the {side} text {doubt}")
+        log.warning(f"the {side} language is {named}, but in the {side} text {doubt}")
     return named
 
 
 def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
     parts = []
-    given = [split for split in ("valid", "test") if request.split_files(split)]
-    if given:
+    held_out = [split for split in ("valid", "test") if request.split_files(split)]
+    if held_out:
         parts.append(
-            f"{' and '.join(given)} from given files; a training pair whose source stands in them "
-            "is rejected as leak"
+            f"{' and '.join(held_out)} from given files; a training pair whose source stands in "
+            "them is rejected as leak"
         )
     if settings.valid_fraction or settings.test_fraction:
         parts.append(

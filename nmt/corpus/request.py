@@ -1,4 +1,4 @@
-"""What a preparation was asked for, checked before anything is written."""
+"""The request of a preparation, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -96,16 +96,16 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
     """
     _check_inputs(request)
     settings = request.settings
-    given = {split: request.split_files(split) for split in ("valid", "test")}
+    held_out = {split: request.split_files(split) for split in ("valid", "test")}
     filled: dict[str, Any] = {}
-    for split, files in given.items():
+    for split, files in held_out.items():
         name = f"{split}_fraction"
         explicit = name in settings.model_fields_set
         if files and explicit and getattr(settings, name) > 0:
             raise UnusableInput(
                 f"--{split}-fraction and --{split}-source exclude each other; give one of them"
             )
-        if files or (any(given.values()) and not explicit):
+        if files or (any(held_out.values()) and not explicit):
             filled[name] = 0.0
     for side in ("source", "target"):
         filled[f"{side}_language"] = _language(request, side)
@@ -143,9 +143,9 @@ def describe(
 ) -> Preparation:
     """The request as stored: equal requests on equal files have equal records."""
     files: dict[str, JsonValue] = {
-        role: {f"{number}": file for number, file in enumerate(found)}
+        role: {f"{number}": file for number, file in enumerate(entries)}
         for role, readers in inputs.items()
-        if (found := [entry for reader in readers for entry in reader.identify()])
+        if (entries := [entry for reader in readers for entry in reader.identify()])
     }
     demo = {"demo": request.demo} if request.demo else {}
     return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo})
@@ -193,15 +193,15 @@ def _check_inputs(request: PrepareRequest) -> None:
 def _language(request: PrepareRequest, side: str) -> str | None:
     """The code of a side's language, as it was given or as all files' names end in it
     (``train.de.gz``); None leaves it to the script of the text."""
-    if (given := getattr(request.settings, f"{side}_language")) is not None:
+    if (name := getattr(request.settings, f"{side}_language")) is not None:
         try:
-            return language_code(given)
+            return language_code(name)
         except ValueError as error:
             raise UnusableInput(f"--{side}-language: {error}") from None
     if request.demo:
         return {"source": "en", "target": "de"}[side]
-    found = {_ending(file.name) for file in getattr(request, f"{side}s")}
-    return found.pop() if len(found) == 1 else None
+    codes = {_ending(file.name) for file in getattr(request, f"{side}s")}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def _ending(name: str) -> str | None:

@@ -25,6 +25,7 @@ from nmt.evaluation.sentences import (
     read_translations,
 )
 from nmt.json_text import parse_json
+from nmt.printable import join_names
 from nmt.records.output import Manifest, RejectedRows
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R", bound=records.Record)
 _FORMAT_VERSION = 1
 MOST_HEATMAP_BYTES = 8 << 20
+_RATIO = 20  # characters of a translation for one of the longest source
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
@@ -86,6 +88,11 @@ class FinishedOutput:
     def most_characters(self) -> int:
         """The limit ``search.max_characters`` under which it was translated."""
         return self.manifest.settings.search.max_characters
+
+    @property
+    def _longest(self) -> int:
+        """Characters of a translation: no language needs so many for those of a source."""
+        return _RATIO * self.most_characters
 
     @property
     def aligned(self) -> bool:
@@ -172,7 +179,7 @@ class FinishedOutput:
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
-                f"{', '.join(schema.names)})"
+                f"{join_names(schema.names)})"
             )
         if not is_text(kind := schema.field(column).type):
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")
@@ -183,14 +190,16 @@ class FinishedOutput:
         entry = self.manifest.files.get(f"{folder}/{name}")
         if entry is None:
             raise UnusableInput(f"{location}: is not named in its manifest.json; translate again")
-        read = read_translations if folder == "translations" else read_table
-        return read(location, columns, entry)
+        if folder != "translations":
+            return read_table(location, columns, entry)
+        return read_translations(location, columns, entry, self._longest)
 
     def sentences(
         self, references: References, wanted: Iterable[int] | None = None
     ) -> Iterator[Sentence]:
         """Its sentences in order; see `read_sentences`."""
-        return read_sentences(self.location, self.parts, references, wanted)
+        longest = self._longest
+        return read_sentences(self.location, self.parts, references, wanted, longest=longest)
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
         """The first of its attention heatmaps, with headings."""

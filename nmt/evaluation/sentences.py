@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
@@ -18,6 +18,7 @@ from nmt.records import TableEntry
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
+from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import json_values
 from nmt.text_limits import MOST_CHARACTERS, excess
@@ -164,15 +165,23 @@ def read_table(
     return table
 
 
-def read_translations(location: Location, columns: list[str] | None, entry: TableEntry) -> pa.Table:
+def read_translations(
+    location: Location, columns: list[str] | None, entry: TableEntry, longest: int | None = None
+) -> pa.Table:
     """Read a file of ``translations/``; see `read_table`.
+
+    Args:
+        location: the file.
+        columns: their names; None is all.
+        entry: what was recorded of it.
+        longest: characters that a text may have, and tokens; None is any number.
 
     Raises:
         UnusableInput: besides, a column is none that a translation job makes.
     """
     table = read_table(location, columns, entry)
     for name in table.column_names:
-        if name in COLUMNS and (problem := _problem(table.column(name), name)):
+        if name in COLUMNS and (problem := _problem(table.column(name), name, longest)):
             raise UnusableInput(f"{location}: damaged (column '{name}' {problem}); {_REMEDY}")
     return table
 
@@ -180,7 +189,8 @@ def read_translations(location: Location, columns: list[str] | None, entry: Tabl
 def read_schema(location: Location, entry: TableEntry) -> pa.Schema:
     """The columns of a file of an output; see `read_table`."""
     with _explained(location):
-        return pq.read_schema(pa.BufferReader(read_recorded(location, entry, _REMEDY)))
+        data = pa.BufferReader(read_recorded(location, entry, _REMEDY))
+        return read_footer(location, data).schema.to_arrow_schema()
 
 
 @contextlib.contextmanager
@@ -197,14 +207,21 @@ def _explained(location: Location) -> Iterator[None]:
         raise UnusableInput(f"{location}: damaged ({reason}); {_REMEDY}") from None
 
 
-def _problem(column: pa.ChunkedArray, name: str) -> str | None:
+def _problem(column: pa.ChunkedArray, name: str, longest: int | None) -> str | None:
     """The fault in a column of a translation job's output."""
     if column.type != COLUMNS[name]:
         return f"holds {column.type}, not {COLUMNS[name]}"
     nulls = 0 if name in NULLABLE else column.null_count
     if column.type == STRINGS:
         nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
-    return f"has {nulls:,} nulls" if nulls else None
+    if nulls:
+        return f"has {nulls:,} nulls"
+    if longest is None or column.type not in (pa.string(), STRINGS):
+        return None
+    texts = column.type == pa.string()
+    size = pc.max(pc.utf8_length(column) if texts else pc.list_value_length(column)).as_py() or 0
+    what = "characters" if texts else "tokens"
+    return f"holds {size:,} {what}, more than {longest:,}" if size > longest else None
 
 
 def read_sentences(
@@ -213,6 +230,7 @@ def read_sentences(
     references: References,
     wanted: Iterable[int] | None = None,
     others: Sequence[str] = (),
+    longest: int | None = None,
 ) -> Iterator[Sentence]:
     """The translated rows in order; one part is in memory at a time.
 
@@ -222,6 +240,7 @@ def read_sentences(
         references: where the references are.
         wanted: only the rows of these numbers; parts without one are not read.
         others: further columns, whose values the sentences are to hold.
+        longest: characters of a translation, see `read_translations`.
     """
     chosen = None if wanted is None else np.fromiter(wanted, np.int64)
     for part in parts:
@@ -229,7 +248,7 @@ def read_sentences(
             continue
         columns = {_ID, *COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")
-        table = read_translations(file, list(columns), part.entry)
+        table = read_translations(file, list(columns), part.entry, longest)
         if table.num_rows != len(part.rows):
             raise UnusableInput(
                 f"{file}: has {table.num_rows:,} rows, but {len(part.rows):,} of the input were "

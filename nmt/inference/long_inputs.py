@@ -98,8 +98,8 @@ def _inside(symbols: Sequence[str], text: str) -> set[int]:
     """The places inside symbols, the longest of them that begins at a place."""
     if not symbols:
         return set()
-    found = re.finditer("|".join(map(re.escape, sorted(symbols, key=len, reverse=True))), text)
-    return {place for match in found for place in range(match.start() + 1, match.end())}
+    matches = re.finditer("|".join(map(re.escape, sorted(symbols, key=len, reverse=True))), text)
+    return {place for match in matches for place in range(match.start() + 1, match.end())}
 
 
 def _last(pattern: Any, text: str, start: int, end: int, inside: set[int]) -> int | None:

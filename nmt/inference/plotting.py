@@ -1,12 +1,12 @@
-"""Pictures of where the model looked, from Python."""
+"""Pictures of the attention, from Python."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.inference.texts import sentences, text_of
 from nmt.inference.translation import Translation
@@ -14,6 +14,8 @@ from nmt.storage.location import Location
 
 if TYPE_CHECKING:
     from nmt.inference.translator import Translator
+
+log = logging.getLogger(__name__)
 
 Path = str | os.PathLike[str]
 
@@ -101,4 +103,4 @@ def _warn_of_missing_fonts(pictures: Sequence[bytes]) -> None:
     from nmt.report import picture
 
     if line := picture.warning(pictures):
-        say(f"warning: {line}")
+        log.warning(f"{line}")

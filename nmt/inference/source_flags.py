@@ -37,7 +37,7 @@ _HTML = (
 ).replace(" ", "|")
 _ATTRIBUTE = r"""\s(?:\s*[\w:.-]+\s*=|[^<>]*=\s*["'])[^<>]*"""
 _TAG = re.compile(
-    rf"<(?:{_HTML})\s*>|<[a-z][\w:.-]*(?=[^<>]*>)(?:{_ATTRIBUTE}>|\s*/>)|</[a-z][\w:.-]*\s*>"
+    rf"<(?:{_HTML})\s*>|<[a-z][\w:.-]*+(?=[^<>]*>)(?:{_ATTRIBUTE}>|\s*/>)|</[a-z][\w:.-]*\s*>"
     r"|<!(?:--|DOCTYPE\b|\[CDATA\[)",
     re.IGNORECASE,
 )

@@ -29,10 +29,10 @@ def sentences(values: Iterable[Any], name: str = "sentence", also: type | None =
         hint = "it has no order" if isinstance(values, set | frozenset) else hint
         raise NoText(f"a list of sentences is needed, not {_shown(values)}; {hint}")
     try:
-        found = iter(values)
+        elements = iter(values)
     except TypeError:
         raise NoText(f"a list of sentences is needed, not {_shown(values)}") from None
-    return [text_of(value, f"{name} {i}", also) for i, value in enumerate(found)]
+    return [text_of(value, f"{name} {i}", also) for i, value in enumerate(elements)]
 
 
 def text_of(value: Any, name: str, also: type | None = None) -> Any:

@@ -53,7 +53,7 @@ class Translation:
 
     @property
     def attention(self) -> np.ndarray | None:
-        """Where each target token looked, shape (target tokens, source tokens).
+        """The attention of each target token, shape (target tokens, source tokens).
 
         None for a model without attention. Rows sum to at most 1: the rest lies on the end of
         the source sentence. Of a split sentence, no piece looks at another.
@@ -70,11 +70,11 @@ class Translation:
 
     @property
     def attention_entropy(self) -> float | None:
-        """Mean over the target tokens of the entropy of where each looked, in nats.
+        """Mean over the target tokens of the entropy of their attention, in nats.
 
         The end of the source sentence is a place like any other, with what a row of `blocks` lacks
         to 1; so each row is a distribution, also one that lies on the end alone. That one has the
-        entropy 0, for it is sharp; that it saw no word is told by `coverage`. None where there is
+        entropy 0, for it is sharp; `coverage` shows that it saw no word. None where there is
         no attention or no token on either side.
         """
         if self.blocks is None or not (self.tokens and self.source_tokens):

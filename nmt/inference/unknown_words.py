@@ -46,8 +46,8 @@ def replace_unknown(
     for t, (number, text) in enumerate(zip(ids, tokens, strict=True)):
         if number == UNK:
             word = _bare(sources[int(attention[t].argmax())])
-            found = dictionary.get(word) or dictionary.get(standardise(word)) or word
-            text = " ".join(found.split())
+            substitute = dictionary.get(word) or dictionary.get(standardise(word)) or word
+            text = " ".join(substitute.split())
         texts.append(text)
         places.append(range(before, before + count_words(text)))
         before = places[-1].stop
@@ -60,8 +60,10 @@ def raw_words(raw: str, cleaned: str, clean: Callable[[str], str]) -> list[str]:
     Where cleaning made words of something else, all of them are those of the cleaned text.
     """
     parts = cleaned.split()
-    found = _raw_parts(raw, parts, clean)
-    return [own for own, part in zip(found, parts, strict=True) for _ in range(count_words(part))]
+    raw_parts = _raw_parts(raw, parts, clean)
+    return [
+        own for own, part in zip(raw_parts, parts, strict=True) for _ in range(count_words(part))
+    ]
 
 
 def _raw_parts(raw: str, parts: list[str], clean: Callable[[str], str]) -> list[str]:

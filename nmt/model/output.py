@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 NEG_INF = -1e9  # log-probability of what must not be chosen
-BLOCK = 64  # the words whose logits a search computes are a multiple of so many
+BLOCK = 64  # logits are computed for a multiple of this many words
 
 
 class Shortlist(NamedTuple):
@@ -30,9 +30,9 @@ class Shortlist(NamedTuple):
         """The lists of a batch of source ids, shape (batch, source).
 
         Returns:
-            The ids of all its lists, ascending, with zeros behind to a multiple of `BLOCK`,
-            shape (words,); and for each sentence 0 where a word is on its own list and `NEG_INF`
-            where not, float32, shape (batch, words).
+            The ids of all its lists, ascending, padded with zeros to a multiple of `BLOCK`,
+            shape (words,); and for each sentence 0 if a word is on its own list and `NEG_INF` if
+            not, float32, shape (batch, words).
         """
         batch = tf.shape(source)[0]
         own = tf.reshape(tf.gather(self.candidates, source), [batch, -1])
@@ -41,10 +41,10 @@ class Shortlist(NamedTuple):
         counts = tf.scatter_nd(places, tf.ones_like(places[:, 0]), [batch * target_size])
         lists = tf.reshape(counts > 0, [batch, target_size])
         ids = tf.where(tf.reduce_any(lists, 0))[:, 0]
-        behind = [[0, -tf.size(ids) % BLOCK]]
+        padding = [[0, -tf.size(ids) % BLOCK]]
         mask = tf.where(tf.gather(lists, ids, axis=1), 0.0, NEG_INF)
-        mask = tf.pad(mask, [[0, 0], *behind], constant_values=NEG_INF)
-        return tf.pad(tf.cast(ids, tf.int32), behind), mask
+        mask = tf.pad(mask, [[0, 0], *padding], constant_values=NEG_INF)
+        return tf.pad(tf.cast(ids, tf.int32), padding), mask
 
 
 def output_words(
@@ -65,7 +65,7 @@ def output_words(
         source, beams, banned, shortlist: see `nmt.model.seq2seq.Seq2Seq.begin`.
 
     Returns:
-        - Their ids, shape (words,); a multiple of `BLOCK`, with zeros behind.
+        - Their ids, padded with zeros to a multiple of `BLOCK`, shape (words,).
         - With a shortlist the bias of the words that each sentence may use, and `NEG_INF` for
           others, float32, shape (batch, beams, words); without one (batch, beams, 0).
         - The logits, float32, shape (batch · beams, words), as a function of the readout, shape
@@ -75,11 +75,11 @@ def output_words(
     bias += tf.reduce_sum(tf.one_hot(tf.constant(banned, tf.int32), size, NEG_INF, 0.0), 0)
     if shortlist is None:
         word_bias = tf.zeros([tf.shape(source)[0], beams, 0])
-        ids, behind = tf.range(size), [0, -size % BLOCK]
-        if behind[1]:
-            ids = tf.pad(ids, [behind])
-            bias = tf.pad(bias, [behind], constant_values=NEG_INF)
-            kernel = tf.pad(kernel, [[0, 0], behind] if axis else [behind, [0, 0]])
+        ids, padding = tf.range(size), [0, -size % BLOCK]
+        if padding[1]:
+            ids = tf.pad(ids, [padding])
+            bias = tf.pad(bias, [padding], constant_values=NEG_INF)
+            kernel = tf.pad(kernel, [[0, 0], padding] if axis else [padding, [0, 0]])
     else:
         ids, mask = shortlist.select(source, size)
         bias = tf.gather(bias, ids)

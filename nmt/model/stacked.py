@@ -1,4 +1,4 @@
-"""Decoders with more than one GRU: conditional, stacked, fed with their last readout."""
+"""Further decoders: conditional, stacked, layer-normalised, with input feeding."""
 
 from __future__ import annotations
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from nmt.storage.location import Location
 
 _SHOWN = 80  # characters of a message that come from the file
-_LARGEST = 2**53  # of counts: what every reader of JSON holds exactly
+LARGEST_COUNT = 2**53  # what every reader of JSON holds exactly
+LARGEST_MEASURE = 3.5e38  # of losses and scores, as float32: plots fail on much larger numbers
 _ROWS_OF_A_FILE = 10_000_000
 
-Count = Annotated[int, Field(ge=0, le=_LARGEST)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 R = TypeVar("R", bound="Record")
 

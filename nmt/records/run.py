@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from nmt.records.base import Count, FileEntry, Record
+from nmt.records.base import LARGEST_MEASURE, Count, FileEntry, Record
 
-Number = float | None  # NaN is stored as null
+
+def _plausible(value: float) -> float:
+    if math.isfinite(value) and abs(value) > LARGEST_MEASURE:
+        raise ValueError("no number that training writes")
+    return value
+
+
+Number = Annotated[float, AfterValidator(_plausible)]  # NaN, too, which is null in JSON
 
 
 class Checkpoint(Record):
@@ -40,14 +48,14 @@ class MetricsLine(Record):
 
     step: Count
     epoch: Count
-    loss: Number
-    tokens_per_second: Number = None
-    padding_share: Number = None
-    data_wait_share: Number = None
-    gradient_norm: Number = None
+    loss: Number | None
+    tokens_per_second: float | None = None
+    padding_share: float | None = None
+    data_wait_share: float | None = None
+    gradient_norm: float | None = None
     skipped_updates: Count = 0
-    learning_rate: Number = None
-    minutes: Number = None
+    learning_rate: float | None = None
+    minutes: float | None = None
 
 
 class ValidationLine(Record):
@@ -57,11 +65,11 @@ class ValidationLine(Record):
 
     step: Count
     epoch: Count
-    valid_loss: float
-    accuracy: float
-    bleu: float
-    chrf: float
-    seconds: float
+    valid_loss: Number
+    accuracy: Number
+    bleu: Number
+    chrf: Number
+    seconds: Number
     best: bool = False
     signature: str
     chrf_signature: str

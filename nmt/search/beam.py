@@ -24,7 +24,7 @@ class _Pool(NamedTuple):
             in empty places.
         total: log-probability.
         length: tokens, EOS included.
-        trail: ids, EOS included, each beside the beam that chose it; 0 behind.
+        trail: ids, EOS included, each beside the beam that chose it; padded with 0.
     """
 
     score: tf.Tensor

@@ -11,8 +11,8 @@ class Hypotheses(NamedTuple):
     """The best hypothesis of every sentence of a batch.
 
     Attributes:
-        ids: target ids without BOS, shape (batch, length), 0 behind the end. The EOS is kept,
-            so a row without one was cut off at its length limit.
+        ids: target ids without BOS, shape (batch, length), padded with 0. The EOS is
+            included; a row without one was cut off at its length limit.
         log_probability: sum over the tokens, EOS included, in nats, shape (batch,).
         length: number of tokens, EOS included, shape (batch,).
         attention: row t holds the weights for the prediction of token t, shape (batch,

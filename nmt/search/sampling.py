@@ -63,7 +63,7 @@ def random_numbers(source: np.ndarray, limits: np.ndarray, seed: int) -> np.ndar
         seed: of all sentences.
 
     Returns:
-        float32, shape (batch, most steps), 0 behind a sentence's limit.
+        float32, shape (batch, most steps), 0 beyond a sentence's limit.
     """
     numbers = np.zeros((len(source), max(limits, default=0)), np.float32)
     for row, limit in enumerate(limits):

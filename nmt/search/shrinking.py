@@ -29,8 +29,8 @@ def shrinking_loop(
         fixed: a nest of tensors of the same batch that no step changes.
 
     Returns:
-        The state of each sentence when it had ended, in the order of the batch; where a
-        dimension grew later for others, zeros are behind.
+        The final state of each sentence, in the order of the batch, padded with zeros where a
+        dimension grew later for others.
     """
 
     def rounds(i, rows, state, fixed, results):
@@ -76,7 +76,7 @@ def shrinking_loop(
 
 
 def _scatter_rows(old: tf.Tensor, rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-    """Replace rows; all rows get the newer ones' shape, with zeros behind."""
+    """Replace rows; all rows are padded with zeros to the newer ones' shape."""
     missing = tf.concat([[0], tf.shape(new)[1:] - tf.shape(old)[1:]], 0)
     old = tf.pad(old, tf.stack([tf.zeros_like(missing), missing], 1))
     if 0 in new.shape[1:]:  # empty, which TensorFlow's scatter refuses

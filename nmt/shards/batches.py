@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from nmt.errors import UnusableInput
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -223,7 +224,13 @@ def _epoch_plan(
     order = [groups[i] for i in random.permutation(len(groups))]
     for table in _windows(order, window, columns):
         lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
-        plan = _window_plan(np.maximum(*lengths) + 1, shapes, random)
+        widths = np.maximum(*lengths) + 1
+        if len(widths) and (widest := widths.max()) > shapes[-1].width:
+            raise UnusableInput(
+                f"a pair of {split}/ has {widest - 1:,} tokens, more than any that dataset.json "
+                "counts; prepare the data again"
+            )
+        plan = _window_plan(widths, shapes, random)
         yield table, plan[skip:]
         skip = max(0, skip - len(plan))
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from nmt import records
+from nmt import records, text_limits
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, NamedTable
 from nmt.settings import DataSettings
-from nmt.shards.row_groups import RowGroup, row_groups
+from nmt.shards.row_groups import Content, RowGroup, row_groups
+from nmt.shards.schema import REJECTED, pairs_schema
 from nmt.storage.location import Location, hash_json
 from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, load
@@ -60,13 +62,31 @@ class Dataset:
                 else f"no {INFO_NAME} here; give the --output of jobs/prepare.py"
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
-        validated(DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'")
+        settings = validated(
+            DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'"
+        )
         tokenizer = info.tokenizer
         vocabularies = []
         for side in (tokenizer.source, tokenizer.target):
             data = read_recorded(location.named(side.file), side, "prepare the data again")
             vocabularies.append(load(tokenizer.kind, data))
-        return cls(location, info, *vocabularies)
+        dataset = cls(location, info, *vocabularies)
+        dataset._check_lengths(settings.max_length)
+        return dataset
+
+    def _check_lengths(self, most: int) -> None:
+        """Hold the recorded lengths against the number of pairs and the longest allowed."""
+        lengths = self.lengths()
+        count, longest = sum(lengths.values()), max(map(max, lengths), default=0)
+        if count != self.rows("train"):
+            problem = f"lengths of {count:,} pairs, but {self.rows('train'):,} for training"
+        elif longest > most:
+            problem = f"a length of {longest:,} tokens, more than data.max_length={most}"
+        else:
+            return
+        raise UnusableInput(
+            f"{self.location / INFO_NAME}: damaged ({problem}); restore it from a copy"
+        )
 
     @property
     def hash(self) -> str:
@@ -98,10 +118,25 @@ class Dataset:
         """
         if split not in self._row_groups:
             files = zip(self.files(split), self.entries(split), strict=True)
+            content = self._content(split)
             self._row_groups[split] = [
-                group for file, entry in files for group in row_groups(file, entry)
+                group for file, entry in files for group in row_groups(file, entry, content)
             ]
         return self._row_groups[split]
+
+    def _content(self, split: str) -> Content:
+        settings = DataSettings.model_validate(self.settings)
+        if split == "rejected":
+            schema, sizes = REJECTED, {}
+        else:
+            schema = pairs_schema(alignment=False)
+            sizes = {
+                "source_ids": self.source_vocabulary.size,
+                "target_ids": self.target_vocabulary.size,
+            }
+        # Cleaning may make three characters of one.
+        most_bytes = 3 * text_limits.most_bytes(settings.max_characters)
+        return Content(schema, sizes, settings.max_length, most_bytes)
 
     def read(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """A split's rows in order, one row group (at most 4,096 rows) at a time.
@@ -119,7 +154,15 @@ class Dataset:
         step = max(1, -(-cells // CELLS))
 
         def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+            left = cells
             for table in self.read("train", ["source_ids", "target_ids"]):
+                sources, targets = (pc.list_value_length(column) for column in table.columns)
+                left -= pc.sum(pc.multiply(pc.add(sources, 1), targets)).as_py() or 0
+                if left < 0:
+                    raise UnusableInput(
+                        f"{self.location / INFO_NAME}: damaged (training pairs are longer than it "
+                        "says); prepare the data again"
+                    )
                 rows = table.take(pa.array(range(0, table.num_rows, step)))
                 yield _arrays(rows["source_ids"]), _arrays(rows["target_ids"])
 

@@ -3,17 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.records import TableEntry
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
+from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
+
+
+class Content(NamedTuple):
+    """What a file must hold, whoever wrote it.
+
+    Attributes:
+        schema: columns that it has; further ones may stand beside.
+        sizes: entries of the vocabulary of each column of ids.
+        most_tokens: ids of a row.
+        most_bytes: bytes of a text.
+    """
+
+    schema: pa.Schema
+    sizes: Mapping[str, int]
+    most_tokens: int
+    most_bytes: int
+
+    def schema_problem(self, schema: pa.Schema) -> str:
+        """What is wrong with the columns of a file; empty if nothing is."""
+        for field in self.schema:
+            if (count := schema.names.count(field.name)) != 1:
+                return f"has {count} columns '{field.name}'"
+            if (kind := schema.field(field.name).type) != field.type:
+                return f"column '{field.name}' holds {str(kind)[:80]}, not {field.type}"
+        return ""
+
+    def problem(self, table: pa.Table) -> str:
+        """What is wrong with rows, whose types are right; empty if nothing is."""
+        for field in self.schema:
+            if field.name not in table.column_names:
+                continue
+            column = table.column(field.name)
+            if not field.nullable and column.null_count:
+                return f"column '{field.name}' has {column.null_count:,} nulls"
+            if field.name in self.sizes:
+                if problem := self._ids_problem(column, self.sizes[field.name]):
+                    return f"column '{field.name}' {problem}"
+            elif pa.types.is_string(field.type):
+                longest = pc.max(pc.binary_length(column)).as_py() or 0
+                if longest > self.most_bytes:
+                    return f"column '{field.name}' holds a text of {longest:,} bytes"
+        return ""
+
+    def _ids_problem(self, column: pa.ChunkedArray, size: int) -> str:
+        longest = pc.max(pc.list_value_length(column)).as_py() or 0
+        if longest > self.most_tokens:
+            return f"holds {longest:,} ids in a row, more than {self.most_tokens:,}"
+        for ids in (chunk.flatten() for chunk in column.chunks):
+            limits = pc.min_max(ids)
+            low, high = limits["min"].as_py() or 0, limits["max"].as_py() or 0
+            if ids.null_count or low < 0 or high >= size:
+                return f"holds ids that are none of the {size:,} of its vocabulary"
+        return ""
 
 
 class RowGroup(NamedTuple):
@@ -22,10 +77,12 @@ class RowGroup(NamedTuple):
     Attributes:
         file: a Parquet file.
         number: of the row group in it, from 0.
+        content: what its rows must be; None for what is not checked.
     """
 
     file: Location
     number: int
+    content: Content | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Its rows.
@@ -37,17 +94,20 @@ class RowGroup(NamedTuple):
             UnusableInput: the file is damaged.
         """
         with _explained(self.file):
-            return self.file.read(
+            table = self.file.read(
                 lambda handle: read_whole(self.file, handle, columns, [self.number])
             )
+        _refuse(self.file, self.content.problem(table) if self.content else "")
+        return table
 
 
-def row_groups(file: Location, entry: TableEntry) -> list[RowGroup]:
+def row_groups(file: Location, entry: TableEntry, content: Content | None = None) -> list[RowGroup]:
     """The row groups of a file, which is read once and compared with its entry.
 
     Args:
         file: a Parquet file.
         entry: the file when it was written.
+        content: what it must hold; None for anything.
 
     Raises:
         UnusableInput: the file is damaged, or is another one now.
@@ -55,16 +115,23 @@ def row_groups(file: Location, entry: TableEntry) -> list[RowGroup]:
 
     def look(handle: pa.NativeFile) -> pq.FileMetaData:
         check_recorded(file, handle, entry, "prepare the data again")
-        return pq.read_metadata(handle)
+        return read_footer(file, handle)
 
     with _explained(file):
         metadata = file.read(look)
+        schema = metadata.schema.to_arrow_schema()
+    _refuse(file, content.schema_problem(schema) if content else "")
     if metadata.num_rows != entry.rows:
         raise UnusableInput(
             f"{file}: has {metadata.num_rows:,} rows, not the {entry.rows:,} that were written; "
             "prepare the data again"
         )
-    return [RowGroup(file, number) for number in range(metadata.num_row_groups)]
+    return [RowGroup(file, number, content) for number in range(metadata.num_row_groups)]
+
+
+def _refuse(file: Location, problem: str) -> None:
+    if problem:
+        raise UnusableInput(f"{file}: damaged ({problem}); prepare the data again")
 
 
 @contextlib.contextmanager

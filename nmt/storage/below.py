@@ -7,15 +7,19 @@ link that somebody plants between a look at a path and its use leads nowhere.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from nmt.errors import UnusableInput
+
+DEEPEST = 100  # folders inside each other
+_SHOWN = 200  # characters of a path in a message
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILES = "/proc/self/fd"
 
@@ -68,30 +72,78 @@ def remove(root: str, parts: Sequence[str]) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def remove_folder(root: str, parts: Sequence[str]) -> None:
-    """Remove a folder with all in it; nothing happens where none lies."""
-    with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (folder, name):
-        if _is_folder(folder, name):
-            shutil.rmtree(name, dir_fd=folder)
+def remove_empty_folder(root: str, parts: Sequence[str]) -> None:
+    """Remove a folder and those in it, so far as no file is left; nothing happens without one."""
+    with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (outer, name):
+        if _is_folder(outer, name):
+            for folder, inner, _ in _walk(outer, name, ""):
+                _remove_empty(folder, inner)
+            _remove_empty(outer, name)
+
+
+def _remove_empty(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another job was first
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 def _is_folder(folder: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def listed(folder: str, recursive: bool) -> Iterator[pafs.FileInfo]:
-    """What lies in a folder, its subfolders left out. A link is a file of no size."""
-    for place, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
-        for name in (*files, *links):
-            path = os.path.join(place, name)
+def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileInfo]:
+    """The files of a folder and, if `recursive`, of those in it. A link is a file of no size.
+
+    A folder without the right to read it is passed over.
+
+    Raises:
+        UnusableInput: more folders lie inside each other than `DEEPEST`.
+    """
+    top, infos = os.path.join(root, *parts), []
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        _folder_of(root, parts) as (outer, name),
+    ):
+        for folder, inner, path in _walk(outer, name or ".", top, recursive, links=not parts):
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-                state = os.lstat(path)
-                yield pafs.FileInfo(
-                    path, pafs.FileType.File, size=state.st_size, mtime_ns=state.st_mtime_ns
-                )
-        if not recursive:
-            return
+                state = os.stat(inner, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISDIR(state.st_mode):
+                    size, modified = state.st_size, state.st_mtime_ns
+                    infos.append(
+                        pafs.FileInfo(path, pafs.FileType.File, size=size, mtime_ns=modified)
+                    )
+    return infos
+
+
+def _walk(
+    outer: int, name: str, path: str, recursive: bool = True, links: bool = False, depth: int = 0
+) -> Iterator[tuple[int, str, str]]:
+    """What lies in a folder: the open folder of each, its name, its path; a folder comes last.
+
+    Folders are opened one in the other, for a path may be longer than the system takes.
+    """
+    if depth > DEEPEST:
+        raise UnusableInput(
+            f"{path[:_SHOWN]}…: more than {DEEPEST} folders inside each other; move them elsewhere"
+        )
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    try:
+        handle = os.open(name, flags, dir_fd=outer)
+    except (PermissionError, FileNotFoundError, NotADirectoryError):  # removed meanwhile
+        return
+    try:
+        with os.scandir(handle) as found:
+            entries = list(found)
+        for entry in entries:
+            below = os.path.join(path, entry.name)
+            if recursive and entry.is_dir(follow_symlinks=False):
+                yield from _walk(handle, entry.name, below, depth=depth + 1)
+            yield handle, entry.name, below
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,7 @@ T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
+_LONGEST_NAME = 1000  # bytes; S3 takes 1,024
 _ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
@@ -115,14 +116,17 @@ class Location:
 
         Args:
             name: what stands there; it must be plain: parts that say where it lies below this
-                folder, not percent-encoded, as in ``translations/part-00000.parquet``.
+                folder, not percent-encoded, as in ``translations/part-00000.parquet``, and no
+                longer than stores take.
 
         Raises:
             UnusableInput: it is no such name, there is a link on the way, or what lies there is
                 neither file nor folder.
         """
         plain = isinstance(name, str) and not _ODD_NAME.search(name) and is_utf8(name)
-        if not plain or any(part in ("", ".", "..") for part in str(name).split("/")):
+        parts = str(name).split("/")
+        plain = plain and len(os.fsencode(str(name))) <= _LONGEST_NAME
+        if not plain or any(p in ("", ".", "..") or len(os.fsencode(p)) > 255 for p in parts):
             raise UnusableInput(
                 f"{self}: damaged, for it names a file {str(name)[:80]!r}, which is none below it"
             )
@@ -253,7 +257,7 @@ class Location:
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
         try:
             infos = (
-                list(below.listed(base or "/", recursive))
+                self._ask(lambda: self._below(below.listed, recursive))
                 if self.is_local
                 else self._ask(lambda: self.filesystem.get_file_info(selector))
             )
@@ -407,6 +411,9 @@ class Location:
 
         Args:
             names: of such files, as paths from here on.
+
+        Raises:
+            UnusableInput: a link leads there, or not all of it can be listed.
         """
         files = [file for file, _ in self._all_files(recursive=True)]
         own = [
@@ -414,16 +421,16 @@ class Location:
             for file in files
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        if len(own) == len(files):
+        if len(own) == len(files) and not self.is_local:
             self._ask(self._delete_folder)
-        else:
-            for file in own:
-                file.delete()
+            return
+        for file in own:
+            file.delete()
+        if len(own) == len(files):
+            self._ask(lambda: self._below(below.remove_empty_folder))
 
     def _delete_folder(self) -> None:
-        if self.is_local:
-            self._below(below.remove_folder)
-        elif self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
+        if self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
             with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
                 self.filesystem.delete_dir(self.path)
 

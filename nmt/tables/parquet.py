@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
 from nmt.tables.schemas import cast
 
@@ -23,17 +24,14 @@ BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
 _FEW_ROWS, _ROWS_OF_A_BYTE = 1_000_000, 100
 _LITTLE, _RATIO = 256 << 20, 200
-_COLUMNS = 1000
+_COLUMNS, _GROUPS, _CHUNKS = 1000, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
 _LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
 _MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
 
 def open_parquet(
-    location: Location,
-    handle: pa.NativeFile,
-    dictionaries: Sequence[str] = (),
-    groups: Sequence[int] | None = None,
+    location: Location, handle: pa.NativeFile, groups: Sequence[int] | None = None
 ) -> pq.ParquetFile:
     """Open a file whose footer claims no more than a file of its size can hold.
 
@@ -43,27 +41,34 @@ def open_parquet(
     Args:
         location: names it in errors.
         handle: the file, open.
-        dictionaries: columns to be read as dictionaries.
         groups: the row groups whose columns are looked at; None is all.
 
     Raises:
         UnusableInput: it claims more.
     """
     metadata, size = read_footer(location, handle), handle.size()
-    file = pq.ParquetFile(
-        handle,
-        metadata=metadata,
-        read_dictionary=list(dictionaries),
-        coerce_int96_timestamp_unit="us",
-    )
+    file = _reader(handle, metadata, ())
     if metadata.num_columns > _COLUMNS:
         raise UnusableInput(
             f"{location}: {metadata.num_columns:,} columns, more than {_COLUMNS:,}; leave some out"
         )
+    most = min(_GROUPS, _CHUNKS // max(1, metadata.num_columns))
+    if metadata.num_row_groups > most:
+        raise UnusableInput(
+            f"{location}: {metadata.num_row_groups:,} row groups of {metadata.num_columns:,} "
+            f"columns, more than {most:,}; write it with larger row groups"
+        )
     found = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = [metadata.num_rows, *(group.num_rows for group in found)]
+    unpacked = sum(group.total_byte_size for group in found)
+    repeats = _repeats(file.schema_arrow, metadata.num_columns)
+    widths = [metadata.schema.column(number).length for number in range(metadata.num_columns)]
     for group in found if groups is None else [found[number] for number in groups]:
-        values += [group.column(number).num_values for number in range(group.num_columns)]
+        for number, (repeated, in_lists) in enumerate(repeats):
+            count = group.column(number).num_values
+            lists = count if in_lists else group.num_rows
+            values.append(max(count, repeated * lists))
+            unpacked += max(0, widths[number]) * count  # so many bytes has a null, too
     if sum(group.num_rows for group in found) != metadata.num_rows or min(values) < 0:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
     if max(values) > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
@@ -76,7 +81,6 @@ def open_parquet(
             f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
             f"{_ROWS_OF_A_BYTE} a byte; leave columns of lists out"
         )
-    unpacked = sum(group.total_byte_size for group in found)
     if unpacked > max(_LITTLE, _RATIO * size):
         raise UnusableInput(
             f"{location}: {size:,} bytes that unpack to {unpacked:,}, more than {_RATIO} times as "
@@ -92,14 +96,48 @@ def open_parquet(
     return file
 
 
+def _reader(
+    handle: pa.NativeFile, metadata: pq.FileMetaData, dictionaries: Sequence[str]
+) -> pq.ParquetFile:
+    """The file of these metadata, some of whose columns are read as dictionaries."""
+    return pq.ParquetFile(
+        handle,
+        metadata=metadata,
+        read_dictionary=list(dictionaries),
+        coerce_int96_timestamp_unit="us",
+    )
+
+
+def _repeats(schema: pa.Schema, columns: int) -> list[tuple[int, bool]]:
+    """Of each column of Parquet, how many values a null stands for in lists of a fixed size, and
+    whether these lie in lists of any size."""
+    found = [one for field in schema for one in _repeats_of(field.type, 1, False)]
+    if len(found) == columns:
+        return found
+    return [(max(size for size, _ in found), True)] * columns if found else [(1, True)] * columns
+
+
+def _repeats_of(kind: pa.DataType, size: int, in_lists: bool) -> Iterator[tuple[int, bool]]:
+    kind = stored_type(kind)
+    if pa.types.is_fixed_size_list(kind):
+        yield from _repeats_of(kind.value_type, size * kind.list_size, in_lists)
+    elif pa.types.is_nested(kind):
+        several = in_lists or not pa.types.is_struct(kind)
+        for number in range(kind.num_fields):
+            yield from _repeats_of(kind.field(number).type, size, several)
+    else:
+        yield size, in_lists
+
+
 def read_batches(
     location: Location,
     handle: pa.NativeFile,
     columns: Sequence[str] | None = None,
     groups: Sequence[int] | None = None,
     shared: Sequence[str] = (),
+    file: pq.ParquetFile | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, some at a time.
+    """The rows of a file, some at a time; its footer is parsed once.
 
     Args:
         location: names it in errors.
@@ -108,16 +146,21 @@ def read_batches(
         groups: the row groups wanted; None is all.
         shared: columns whose type may be that of a dictionary, though the file's is another:
             `nmt.tables.columns.as_bytes` reads both.
+        file: the same, if `open_parquet` has opened it.
 
     Raises:
         UnusableInput: the values of another column have too many bytes.
     """
-    file = open_parquet(location, handle, groups=groups)
+    file = file or open_parquet(location, handle, groups)
     wanted = None if columns is None else list(columns)
+    texts = _text_columns(file.metadata, wanted)
+    probe = _reader(handle, file.metadata, texts) if texts else file
+    readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
     for group in range(file.num_row_groups) if groups is None else groups:
-        long = _long_columns(location, handle, file, group, columns)
-        reader = open_parquet(location, handle, long, [group]) if long else file
-        for batch in reader.iter_batches(BATCH, row_groups=[group], columns=wanted):
+        long = _long_columns(location, probe, group, texts)
+        if long not in readers:
+            readers[long] = _reader(handle, file.metadata, long)
+        for batch in readers[long].iter_batches(BATCH, row_groups=[group], columns=wanted):
             yield _decoded(location, batch, file.schema_arrow, shared) if long else batch
 
 
@@ -128,37 +171,42 @@ def read_whole(
     groups: Sequence[int] | None = None,
 ) -> pa.Table:
     """All rows of a file, or of some row groups; see `read_batches`."""
-    schema = read_footer(location, handle).schema.to_arrow_schema()
+    file = open_parquet(location, handle, groups)
+    schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
-    batches = read_batches(location, handle, columns, groups)
+    batches = read_batches(location, handle, columns, groups, file=file)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
 
 
-def _long_columns(
-    location: Location,
-    handle: pa.NativeFile,
-    file: pq.ParquetFile,
-    group: int,
-    columns: Sequence[str] | None,
-) -> list[str]:
-    """The columns of a row group whose dictionaries hold long values."""
-    schema = file.metadata.schema
-    paths = [
+def _text_columns(metadata: pq.FileMetaData, columns: Sequence[str] | None) -> list[str]:
+    """The paths of the columns wanted whose values may have any length."""
+    all_columns = (metadata.schema.column(number) for number in range(metadata.num_columns))
+    return [
         column.path
-        for column in (schema.column(number) for number in range(file.metadata.num_columns))
+        for column in all_columns
         if column.physical_type == "BYTE_ARRAY"
         and (columns is None or column.path.partition(".")[0] in columns)
     ]
-    if not paths:
-        return []
-    probe = open_parquet(location, handle, paths, [group])
-    names = sorted({path.partition(".")[0] for path in paths})
-    first = next(probe.iter_batches(1, row_groups=[group], columns=names), None)
+
+
+def _long_columns(
+    location: Location, probe: pq.ParquetFile, group: int, texts: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns of a row group whose dictionaries hold long values.
+
+    Args:
+        location: names the file in errors.
+        probe: reads columns of texts as dictionaries.
+        group: the row group.
+        texts: these columns.
+    """
+    names = sorted({path.partition(".")[0] for path in texts})
+    first = next(probe.iter_batches(1, row_groups=[group], columns=names), None) if names else None
     if first is None:
-        return []
+        return ()
     found = []
-    for path in paths:
+    for path in texts:
         name, dot, _ = path.partition(".")
         longest = max(map(_longest, _dictionaries(first.column(name))), default=0)
         if longest > _LONG:
@@ -168,7 +216,7 @@ def _long_columns(
                     f"{_LONG:,} inside of others; leave it out"
                 )
             found.append(path)
-    return found
+    return tuple(found)
 
 
 def _dictionaries(array: pa.Array) -> Iterator[pa.Array]:
@@ -203,7 +251,7 @@ def _decoded(
     location: Location, batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]
 ) -> pa.RecordBatch:
     """A batch with the file's own types, but for shared columns."""
-    arrays = []
+    arrays, fields = [], []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
             lengths = pc.binary_length(_as_binary(array.dictionary))
@@ -215,4 +263,5 @@ def _decoded(
                 )
             array = cast(array.dictionary_decode(), schema.field(name).type)
         arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
+        fields.append(schema.field(name).with_type(array.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -94,9 +94,9 @@ def _kept_type(kind: pa.DataType, nested: bool = False) -> pa.DataType:
         return pa.struct([(field.name, _kept_type(field.type, True)) for field in kind])
     if pa.types.is_map(kind):
         return pa.map_(_kept_type(kind.key_type, True), _kept_type(kind.item_type, True))
-    if pa.types.is_fixed_size_list(kind):
+    if pa.types.is_fixed_size_list(kind) and kind.list_size:  # pyarrow does not read those of none
         return pa.list_(_kept_type(kind.value_type, True), kind.list_size)
-    if pa.types.is_list(kind):
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.list_(_kept_type(kind.value_type, True))
     if pa.types.is_large_list(kind):
         return pa.large_list(_kept_type(kind.value_type, True))

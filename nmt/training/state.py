@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from nmt.records import damaged
+from nmt.records.base import LARGEST_COUNT, Count, damaged
 from nmt.settings import TrainingSettings
 
 FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
 LEAST_LOSS_SCALE = 2.0**-16  # below it, float16 is given up
 CLEAN_UPDATES = 2000  # without an overflow, before the factor is doubled
+
+_Step = Annotated[int, Field(ge=-1, le=LARGEST_COUNT)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
@@ -46,26 +50,26 @@ class TrainingState:
         max_minutes: its limit ``training.max_minutes``.
     """
 
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    loss_scale: float = 1.0
-    clean: int = 0
-    tokens: int = 0
-    minutes: float = 0.0
-    nonfinite: Annotated[int, Field(alias="spoiled")] = 0
+    step: Count = 0
+    epoch: Count = 0
+    batch: Count = 0
+    loss_scale: _Positive = 1.0
+    clean: Count = 0
+    tokens: Count = 0
+    minutes: _NotNegative = 0.0
+    nonfinite: Annotated[Count, Field(alias="spoiled")] = 0
     best_score: float | None = None
     best_loss: float | None = None
-    best_step: int = -1
+    best_step: _Step = -1
     score: float | None = None
-    stale: int = 0
-    reductions: int = 0
-    level: int = 0
-    validated: int = -1
-    averaged: int = -1
+    stale: Count = 0
+    reductions: Count = 0
+    level: Count = 0
+    validated: _Step = -1
+    averaged: _Step = -1
     average_score: float | None = None
     finished: str = ""
-    epochs: int = 0
+    epochs: Count = 0
     max_minutes: float | None = None
 
     @classmethod

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nmt.console import say
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.rates import added
 from nmt.records.output import JobRecord
@@ -17,6 +17,8 @@ from nmt.storage.uri import without_home
 from nmt.translation.notification import notify
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
+
+log = logging.getLogger(__name__)
 
 _SAID = 2000  # characters of an error that a report holds
 
@@ -30,7 +32,7 @@ def report_failure(request: TranslateRequest, output: Output, job: JobRecord) ->
     replaces it.
 
     Args:
-        request: what was asked for.
+        request: of the job.
         output: the OUT folder, which the job has begun: another's is not to be written to.
         job: what identifies it.
     """
@@ -46,7 +48,7 @@ def report_failure(request: TranslateRequest, output: Output, job: JobRecord) ->
             output.guard()
             file.write_json(_report(request, output, job, status, reason))
         except Exception as second:  # perhaps the very reason of the failure
-            say(f"warning: {file}: cannot be written: {' '.join(str(second).split())[:300]}")
+            log.warning(f"{file}: cannot be written: {' '.join(str(second).split())[:300]}")
         if request.notify is not None:
             notify(request.notify, file, status, reason)
         raise

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import platform
 from importlib.metadata import version
 
-from nmt.console import say
 from nmt.errors import JobFailed
 from nmt.evaluation.normalization import describe
 from nmt.evaluation.sentences import References
@@ -25,6 +25,8 @@ from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify_manifest
 from nmt.version import __version__
 
+log = logging.getLogger(__name__)
+
 
 def close(
     request: TranslateRequest,
@@ -38,7 +40,7 @@ def close(
     """Write report, manifest and _SUCCESS from the units' records.
 
     Args:
-        request: what was asked for.
+        request: of the job.
         info: the content of model.json.
         corpus: the input.
         references: where the references are.
@@ -95,7 +97,7 @@ def close(
         (folder / "lengths.png").write_bytes(plot)
         drawn.append(plot)
     if line := picture.warning(drawn):
-        say(f"warning: {line}")
+        log.warning(f"{line}")
     manifest = Manifest.model_validate(
         {
             **job.to_json(),

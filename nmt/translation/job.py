@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from nmt import bundle, records
 from nmt.cluster import connection, resources
 from nmt.cluster.parallel_map import ActorPool, stream_units
 from nmt.cluster.tasks import Tasks
-from nmt.console import activity, say
+from nmt.console import activity, echo
 from nmt.errors import UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.records.model import ModelRecord
@@ -35,6 +36,8 @@ from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.worker import DecodeActor, Work
 
+log = logging.getLogger(__name__)
+
 _SMALL = 20_000  # rows; more are worth an actor a core
 
 
@@ -42,7 +45,7 @@ def translate(request: TranslateRequest) -> Outcome | None:
     """Translate a corpus, or continue, or return the verdict of the finished job.
 
     Args:
-        request: what was asked for.
+        request: of the job.
 
     Raises:
         UnusableInput: model, input, references or output that cannot be used; nothing is
@@ -59,9 +62,9 @@ def translate(request: TranslateRequest) -> Outcome | None:
     output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        say(f"model     {request.model_names}: {info.parameters:,} parameters")
-        say(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
-        say(f"output    {request.output}: {check_writable(request.output)}")
+        echo(f"model     {request.model_names}: {info.parameters:,} parameters")
+        echo(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
+        echo(f"output    {request.output}: {check_writable(request.output)}")
         return None
     verdict = _stored(request, output.finished(job))
     if verdict is None:
@@ -87,7 +90,7 @@ def _stored(request: TranslateRequest, manifest: Manifest | None) -> Outcome | N
     """The verdict of a finished job; None without its manifest."""
     if manifest is None:
         return None
-    say(f"{request.output}: already finished; nothing to do")
+    log.info(f"{request.output}: already finished; nothing to do")
     report = records.read(request.output / "report" / "report.json", Report)
     return Outcome(manifest.exit_status, manifest.verdict, report)
 
@@ -105,7 +108,7 @@ def _decode(
     committed = output.committed(units)
     waiting = [unit for unit in units if unit.number not in committed]
     if committed:
-        say(f"{len(committed)} of {len(units)} units are done already")
+        log.info(f"{len(committed)} of {len(units)} units are done already")
     if not waiting:
         return
     ray = connection.connect(request.address)
@@ -132,8 +135,8 @@ def work_of(
     """What every actor needs to know.
 
     Args:
-        request: what was asked for.
-        job: what `identify` said of it.
+        request: of the job.
+        job: see `identify`.
         corpus: the input.
         threads: cores of an actor.
     """
@@ -207,13 +210,13 @@ def _pool(
         least = most = total if rows > _SMALL else 1
         useful = min(rows // _SMALL, items)
         if total < useful and not connection.is_own(request.address):
-            say(
+            log.info(
                 f"the cluster has {counted(total, 'CPU')} now, and so many actors it gets; if it "
                 f"can grow, --actors {total}:{useful} lets the pool grow with it"
             )
     least, most = min(least, items), min(most, items)
     threads = max(1, min(total // most, largest))
     size = f"{counted(most, 'actor')} with {counted(threads, 'CPU')}{' each' if most > 1 else ''}"
-    say(f"{counted(rows, 'row')} on {size}")
-    given = (replace(work, threads=threads), *arguments)
-    return ActorPool(actor, given, least, most, threads, gpus)
+    log.info(f"{counted(rows, 'row')} on {size}")
+    own_arguments = (replace(work, threads=threads), *arguments)
+    return ActorPool(actor, own_arguments, least, most, threads, gpus)

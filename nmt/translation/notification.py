@@ -1,17 +1,19 @@
-"""The hook that is told when a job has ended."""
+"""The hook that runs when a job has ended."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 
-from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.printable import printable
 from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds that a hook may take
 
@@ -44,24 +46,24 @@ def notify(command: str, report: Location, exit_status: int, reason: str) -> boo
     Returns:
         Whether the hook ended well. What it prints goes to standard error.
     """
-    told = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": printable(reason)}
+    variables = {"NMT_EXIT_STATUS": str(exit_status), "NMT_VERDICT": printable(reason)}
     sys.stderr.flush()
     try:
         done = subprocess.run(
             [*_words(command), str(report)],
-            env={**os.environ, **told},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=2,
             timeout=_PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        say(f"warning: --notify: the command did not end within {_PATIENCE:g} s and was stopped")
+        log.warning(f"--notify: the command did not end within {_PATIENCE:g} s and was stopped")
         return False
     except OSError as error:
-        say(f"warning: --notify: the command cannot be run: {error.strerror}")
+        log.warning(f"--notify: the command cannot be run: {error.strerror}")
         return False
     if done.returncode:
-        say(f"warning: --notify: the command ended with status {done.returncode}")
+        log.warning(f"--notify: the command ended with status {done.returncode}")
     return done.returncode == 0
 
 

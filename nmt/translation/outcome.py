@@ -49,10 +49,10 @@ class Outcome:
         if report.comparison is not None:
             lines.append(("baseline", report.comparison.baseline))
             lines.append(("", _comparison(report.comparison)))
-        said, _, _ = self.reason.partition(": ")
+        verdict, _, _ = self.reason.partition(": ")
         status = f" (exit status {self.exit_status})" if self.exit_status else ""
         alarms = report.alarms
-        lines.append(("verdict", said + status + (":" if alarms else "")))
+        lines.append(("verdict", verdict + status + (":" if alarms else "")))
         lines += [("", f"- {alarm.text}") for alarm in alarms]
         return [f"{name:9} {text}".rstrip() for name, text in lines if text]
 
@@ -61,15 +61,15 @@ def judge(request: TranslateRequest, alarms: Sequence[Alarm]) -> tuple[int, str]
     """The exit status of a translation, and the one line that says how it ended and why.
 
     Args:
-        request: the gates that were asked for.
+        request: which gates there are.
         alarms: as `nmt.evaluation.alarms` finds them. Rejected rows beyond ``--max-rejected``
             change the status in any case, the others with ``--gate``.
     """
     if not alarms:
         return 0, "done"
     closed = request.gate or any(MAX_REJECTED in alarm.limits for alarm in alarms)
-    said = "a gate says no" if closed else "done, but look"
-    return _GATE if closed else 0, f"{said}: {'; '.join(alarm.text for alarm in alarms)}"
+    verdict = "a gate says no" if closed else "done, but look"
+    return _GATE if closed else 0, f"{verdict}: {'; '.join(alarm.text for alarm in alarms)}"
 
 
 def _counts(counts: Counts) -> str:

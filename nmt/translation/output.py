@@ -18,6 +18,7 @@ goes on there.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -26,7 +27,6 @@ import pyarrow as pa
 
 from nmt import records
 from nmt.configuration import changed
-from nmt.console import say
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
 from nmt.records import FileEntry
@@ -36,6 +36,8 @@ from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import Unit
 from nmt.translation.unit_records import misfit
+
+log = logging.getLogger(__name__)
 
 FOLDERS = ("translations", "rejected", "alignments")
 # In the name of a file: none of them means anything to a file system or a shell.
@@ -119,7 +121,7 @@ class Output:
                     costs.append(records.read(file, DecodingCost))
                 except UnusableInput as error:
                     problem = str(error).partition("; ")[0]
-                    say(f"warning: {problem}; what it counts is left out of the throughput")
+                    log.warning(f"{problem}; what it counts is left out of the throughput")
         return costs
 
     @property
@@ -254,7 +256,7 @@ class Output:
             if problem is None and unit is not None:
                 done.add(unit.number)
                 continue
-            say(f"warning: {file}: removed ({problem}); its rows are translated again")
+            log.warning(f"{file}: removed ({problem}); its rows are translated again")
             self.guard()
             file.delete()
         return done
@@ -293,5 +295,5 @@ class Output:
                 rows += records.read_list(file, RowAttention, _MOST_WORDS)
             except UnusableInput as error:
                 problem = str(error).partition("; ")[0]
-                say(f"warning: {problem}; left out of the report")
+                log.warning(f"{problem}; left out of the report")
         return {entry.row: entry for entry in rows}

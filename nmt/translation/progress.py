@@ -13,7 +13,7 @@ class Progress:
 
     Args:
         rows: to be translated in all.
-        cost_per_hour: of the cluster, in whatever currency; None is not told.
+        cost_per_hour: of the cluster, in whatever currency; None is not shown.
         clock: seconds that go by.
     """
 

@@ -1,9 +1,9 @@
-"""Rows that their batch or their process does not survive: found, and set aside.
+"""Rows that their batch or their process does not survive are set aside.
 
 An exception is seen where it happens: `nmt.inference.batching` halves the batch until the row is
 alone that causes it.
 A process that is killed says nothing, and Ray hands its unit to the next one, without end. So
-attempts are written down in the output before they are made. A unit that was begun three times is
+attempts are counted in the output before they begin. A unit that was begun three times is
 done batch by batch, a batch that was begun twice row by row, and a row that was begun twice is
 given up. What else kills processes (a node that is taken away, a driver that is stopped) may spend
 attempts, too; that costs time, and only where it strikes the same row twice a row.
@@ -78,7 +78,7 @@ class Attempts:
         self._file.delete()
 
     @contextmanager
-    def made(self) -> Iterator[None]:
+    def counted(self) -> Iterator[None]:
         """Around an attempt: it is forgiven where it raises."""
         try:
             yield

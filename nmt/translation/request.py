@@ -16,6 +16,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
 from nmt.options import FromSettings, Option
+from nmt.printable import join_names
 from nmt.records.model import ModelRecord
 from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import DriftSettings, GateSettings, SearchSettings, check_search
@@ -183,12 +184,12 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             "it); train it again, or leave the setting out"
         )
     if info.architecture["attention"] == "none":
-        for option, asked in (
+        for option, wanted in (
             ("--alignments", request.alignments),
             ("--alignment-column", request.alignment_column),
             ("search.coverage_penalty", request.search.coverage_penalty),
         ):
-            if asked:
+            if wanted:
                 raise UnusableInput(
                     f"{request.model_names}: has no attention (model.attention=none), so {option} "
                     "cannot be had; leave it out"
@@ -245,7 +246,7 @@ def _check_text_column(
     request: TranslateRequest, corpus: InputCorpus, option: str, column: str
 ) -> None:
     if column not in corpus.columns.names:
-        there = ", ".join(corpus.columns.names) or "none, for it is text"
+        there = join_names(corpus.columns.names) or "none, for it is text"
         raise UnusableInput(
             f"{request.input}: no column '{column}' for {option} (other columns: {there})"
         )
@@ -272,9 +273,9 @@ def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
 
 def identify(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> JobRecord:
     """Everything that decides about the contents of the output."""
-    # Left out unless asked for, so that what older releases began is still recognised.
+    # Only what differs from the default, so that an output is recognised by releases without it.
     baseline = request.baseline
-    asked = {
+    optional = {
         "heatmap_words": request.heatmap_words,
         "heatmap_pages": request.heatmap_pages,
         "group_by": list(request.group_by),
@@ -297,7 +298,7 @@ def identify(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) 
         "text_column": request.text_column,
         "id_column": corpus.id_column,
         "heatmaps": request.heatmaps,
-        **{name: value for name, value in asked.items() if value},
+        **{name: value for name, value in optional.items() if value},
         "alignments": request.alignments,
         "max_rejected": request.max_rejected,
         "gate": request.gates.model_dump(),

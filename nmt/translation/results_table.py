@@ -120,8 +120,8 @@ def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
 
 def counts(results: pa.Table) -> dict[str, int]:
     """How many rows are empty and the like, and how many tokens there are."""
-    found = results.column("flags").combine_chunks().flatten().value_counts().to_pylist()
-    flags = {entry["values"]: entry["counts"] for entry in found}
+    values = results.column("flags").combine_chunks().flatten().value_counts().to_pylist()
+    flags = {entry["values"]: entry["counts"] for entry in values}
     tokens = {
         name: pc.sum(pc.list_value_length(results.column(name))).as_py() or 0
         for name in ("source_tokens", "target_tokens")
@@ -136,8 +136,8 @@ def _floats(column: pa.ChunkedArray) -> np.ndarray:
 
 def _having(lists: pa.ChunkedArray, flag: str) -> np.ndarray:
     """Which of the lists hold a flag."""
-    found = np.zeros(len(lists), bool)
+    having = np.zeros(len(lists), bool)
     combined = lists.combine_chunks()
     owners = pc.list_parent_indices(combined).filter(pc.equal(combined.flatten(), flag))
-    found[owners.to_numpy()] = True
-    return found
+    having[owners.to_numpy()] = True
+    return having

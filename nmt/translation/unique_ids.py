@@ -41,9 +41,9 @@ def check_ids(read: Read) -> None:
     """
     count, nulls, ascending = 0, 0, True
     last: pa.Scalar | None = None
-    for given in read():
-        _check_text(given)
-        ids = written(given).combine_chunks()
+    for array in read():
+        _check_text(array)
+        ids = written(array).combine_chunks()
         count, nulls = count + len(ids), nulls + ids.null_count
         ascending = ascending and not nulls and _ascend(last, ids)
         last = ids[-1] if len(ids) else last
@@ -78,8 +78,8 @@ def _check_text(ids: pa.Array) -> None:
 
 def _share(arrays: Iterable[pa.Array], part: int, parts: int) -> Iterator[pa.Array]:
     """The written ids of one part."""
-    for given in arrays:
-        ids = written(given).combine_chunks()
+    for array in arrays:
+        ids = written(array).combine_chunks()
         if parts == 1:
             yield ids
             continue
@@ -148,13 +148,13 @@ class OutputIds:
         for place in range(self._files):
             file = self._file(place)
             entries = np.fromfile(file, _ENTRY) if file.exists() else np.empty(0, _ENTRY)
-            found, counts = np.unique(entries["key"], return_counts=True)
-            repeated = found[counts > 1]
+            keys, counts = np.unique(entries["key"], return_counts=True)
+            repeated = keys[counts > 1]
             if len(repeated):
                 parts = np.unique(entries["part"][np.isin(entries["key"], repeated)])
                 yield from self._repeated(repeated, parts, read)
             if self._numbered:
-                yield from self._missing(found, place)
+                yield from self._missing(keys, place)
 
     def _repeated(
         self, keys: np.ndarray, parts: np.ndarray, read: Callable[[str], pa.ChunkedArray]
@@ -169,12 +169,12 @@ class OutputIds:
             if len(names) > 1:
                 yield f"id {repeated!r} stands there {len(names)} times: {', '.join(names)}"
 
-    def _missing(self, found: np.ndarray, place: int) -> Iterator[str]:
+    def _missing(self, keys: np.ndarray, place: int) -> Iterator[str]:
         first = place * _KEYS
         stop = min(first + _KEYS, self._rows)
-        for key in found[(found < 0) | (found >= self._rows)].tolist():
+        for key in keys[(keys < 0) | (keys >= self._rows)].tolist():
             yield f"id {key} is none of the {self._rows:,} rows"
-        missing = np.setdiff1d(np.arange(first, stop), found, assume_unique=True)
+        missing = np.setdiff1d(np.arange(first, stop), keys, assume_unique=True)
         for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1):
             if len(run):
                 ends = f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}"

@@ -59,7 +59,7 @@ class Work:
         heatmap_words: draw it between whole words.
         generation: of the output's files.
         owner: who must have the output's lease when a unit is committed; None asks nobody.
-        page: numbers of the rows that stand on the page, where their attention is looked at.
+        page: numbers of the rows that stand on the page, whose attention the report shows.
     """
 
     models: tuple[str, ...]
@@ -153,7 +153,7 @@ def translate_unit(unit: Unit, work: Work, translator: Translator, output: Outpu
     """
     start = time.monotonic()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
-    with attempts.made():
+    with attempts.counted():
         rows = retry(lambda: work.read(unit))
         filtered = translator.row_filter(rows.texts)
         (results, lost), cost = decode(translator, filtered.sources, attempts)
@@ -181,7 +181,7 @@ def draw(
     output: Output,
 ) -> None:
     """Write the heatmaps of the rows that were sampled, and where the words of those on the page
-    looked; a split sentence's could not be read.
+    attended; a split sentence's could not be read.
 
     Args:
         unit: whose rows they are.
@@ -191,13 +191,13 @@ def draw(
         work: says which rows are sampled.
         output: where the heatmaps go.
     """
-    looked = [
+    attended = [
         RowAttention(row=unit.first + i, **words.to_json())
         for i, result in zip(kept, results, strict=True)
         if unit.first + i in work.page and (words := attention.of(result))
     ]
-    if looked:
-        output.write_attention(unit.number, looked)
+    if attended:
+        output.write_attention(unit.number, attended)
     for i, result in zip(kept, results, strict=True):
         number = unit.first + i
         if number not in work.heatmaps or "split" in result.flags:

@@ -51,10 +51,10 @@ class SubwordVocabulary(Vocabulary):
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
-        except RuntimeError:
+            count = self._processor.get_piece_size()
+            self._pieces: list[str] = [self._processor.id_to_piece(n) for n in range(count)]
+        except (RuntimeError, UnicodeDecodeError):
             raise UnusableInput("not a SentencePiece model; prepare the data again") from None
-        count = self._processor.get_piece_size()
-        self._pieces: list[str] = [self._processor.id_to_piece(number) for number in range(count)]
         if tuple(self._pieces[:4]) != SPECIALS:
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"

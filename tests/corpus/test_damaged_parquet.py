@@ -1,5 +1,6 @@
 """Damaged Parquet and Parquet that claims too much are one line, whatever pyarrow raises."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.translation.input.corpus import inspect
+from nmt.tables import parquet
+from nmt.translation.input.corpus import inspect, read_unit
 
 
 def deep(kind: str, levels: int) -> pa.Table:
@@ -97,3 +99,111 @@ def test_a_footer_that_ends_the_interpreter_is_one_line(tmp_path: Path) -> None:
     assert all(message.startswith(f"{file}: damaged (") for message in deadly)
     file.write_bytes(whole)
     assert inspect(str(file), "source").rows == 1
+
+
+def pretend(file: Path, column: pa.Array, kind: pa.DataType) -> Path:
+    """Write a column ``x``, and say in the metadata for pyarrow that it is of another type."""
+    texts = [f"A dog {number} sleeps." for number in range(len(column))]
+    table = pa.table({"source": texts, "target": texts, "x": column})
+    claim = pa.schema([*list(table.schema)[:-1], pa.field("x", kind)]).serialize().to_pybytes()
+    with pq.ParquetWriter(file, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(claim).decode()})
+    return file
+
+
+def lists(size: int, levels: int = 1) -> pa.DataType:
+    kind = pa.int32()
+    for _ in range(levels):
+        kind = pa.list_(kind, size)
+    return kind
+
+
+NULLS = {
+    "one": (pa.nulls(3, pa.list_(pa.int32())), lists(1 << 20)),
+    "huge": (pa.nulls(3, pa.list_(pa.int32())), lists(2**31 - 1)),
+    "inside each other": (pa.nulls(3, pa.list_(pa.list_(pa.int32()))), lists(1500, 2)),
+    "inside lists": (
+        pa.array([[None] * 9], pa.list_(pa.list_(pa.int32()))),
+        pa.list_(lists(1 << 20)),
+    ),
+    "inside others": (
+        pa.array([{"a": None}] * 3, pa.struct({"a": pa.list_(pa.int32())})),
+        pa.struct({"a": lists(1 << 20)}),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NULLS)
+def test_nulls_that_stand_for_many_values_are_one_line(tmp_path: Path, what: str) -> None:
+    """In memory a null of a list of a fixed size is as large as any other."""
+    file = pretend(tmp_path / "in.parquet", *NULLS[what])
+    for use in (lambda: inspect(str(file), "source"), lambda: open_pairs(Location(file)).inspect()):
+        message = refusal(use)
+        assert "values of a column, more than 100 a byte" in message
+        assert "\n" not in message
+
+
+def test_nulls_of_many_bytes_are_one_line(tmp_path: Path) -> None:
+    nulls = pa.nulls(20_000, pa.binary(60_000))
+    pq.write_table(pa.table({"source": ["a"] * 20_000, "x": nulls}), tmp_path / "in.parquet")
+    message = refusal(lambda: inspect(str(tmp_path / "in.parquet"), "source"))
+    assert "that unpack to 1,2" in message
+
+
+def test_lists_of_a_fixed_size_are_read(tmp_path: Path) -> None:
+    rows = 2000
+    numbers = pa.array(np.random.default_rng(1).random(rows * 300), pa.float32())
+    vectors = pa.FixedSizeListArray.from_arrays(numbers, 300)
+    texts = [f"a {number}" for number in range(rows)]
+    pq.write_table(pa.table({"source": texts, "x": vectors}), tmp_path / "in.parquet")
+    units = inspect(str(tmp_path / "in.parquet"), "source").units()
+    tables = [read_unit(unit, "source", None).others for unit in units]
+    assert pa.concat_tables(tables).column("x").combine_chunks().equals(vectors)
+
+
+def test_lists_of_no_value_are_stored_so_that_they_can_be_read(tmp_path: Path) -> None:
+    column = pa.array([[], None, []], pa.list_(pa.int32()))
+    file = pretend(tmp_path / "in.parquet", column, lists(0))
+    (unit,) = inspect(str(file), "source").units()
+    stored = Location(tmp_path / "out.parquet")
+    stored.write_table(read_unit(unit, "source", None).others)
+    assert pq.read_table(stored.path).column("x").to_pylist() == [[], None, []]
+
+
+def grouped(file: Path, groups: int, columns: int = 2) -> Path:
+    names = ["source", "target", *(f"c{number}" for number in range(columns - 2))]
+    table = pa.table({name: ["a"] for name in names})
+    with pq.ParquetWriter(file, table.schema, write_statistics=False) as writer:
+        for _ in range(groups):
+            writer.write_table(table)
+    return file
+
+
+def test_a_footer_is_parsed_once_however_many_row_groups_there_are(tmp_path, monkeypatch) -> None:
+    calls: list[str] = []
+    for module, name in ((pq, "read_metadata"), (pq, "ParquetFile")):
+        real = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *a, _r=real, _n=name, **o: calls.append(_n) or _r(*a, **o)
+        )
+    counts = []
+    for groups in (5, 200):
+        file = grouped(tmp_path / f"{groups}.parquet", groups)
+        calls.clear()
+        assert len(list(open_pairs(Location(file)).rows())) == groups
+        for unit in inspect(str(file), "source").units():
+            assert len(read_unit(unit, "source", None).texts) == groups
+        counts.append(sorted(calls))
+    assert counts[0] == counts[1]
+    assert len(counts[0]) < 20
+
+
+@pytest.mark.parametrize(("groups", "columns"), [(41, 2), (11, 10)])
+def test_very_many_row_groups_are_one_line(tmp_path, monkeypatch, groups, columns) -> None:
+    monkeypatch.setattr(parquet, "_GROUPS", 40)
+    monkeypatch.setattr(parquet, "_CHUNKS", 100)
+    file = grouped(tmp_path / "in.parquet", groups, columns)
+    for use in (lambda: inspect(str(file), "source"), lambda: open_pairs(Location(file)).inspect()):
+        assert refusal(use).endswith("; write it with larger row groups")
+    assert not refusal(lambda: inspect(str(grouped(file, groups - 1, columns)), "source"))

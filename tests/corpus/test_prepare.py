@@ -10,16 +10,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from corpora import make, pair_lines, rows, write_lines
+from corpora import aligned, make, pair_lines, rows, write_lines
 
-from nmt.corpus import encoding
-from nmt.corpus import prepare as module
 from nmt.corpus.cleaning import clean
-from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
 from nmt.shards import Dataset
-from nmt.storage.location import Location
-from nmt.vocabulary import UNK
 
 SPLITS = ("train", "valid", "test")
 BAD = {
@@ -146,14 +141,6 @@ def test_a_sample_is_exact(tmp_path: Path) -> None:
     assert 150 < sum(number < 503 for number in found) < 250, "drawn over the whole file"
 
 
-def aligned(folder: Path, name: str, lines: list[bytes]) -> tuple[Location, Location]:
-    sides = [line.split(b"\t") for line in lines]
-    return (
-        write_lines(folder / f"{name}.en", (side[0] for side in sides)),
-        write_lines(folder / f"{name}.de", (side[1] for side in sides)),
-    )
-
-
 def test_given_splits_and_leaks(tmp_path: Path) -> None:
     train = aligned(tmp_path, "train", pair_lines(300))
     more = aligned(tmp_path, "more", [b"The  dog&#33;\tx", b"The dog?\ty", b"the dog!\tz"])
@@ -197,118 +184,6 @@ def test_joint_vocabulary_and_lower_case(tmp_path: Path) -> None:
     assert all(row["source"].islower() for row in rows(dataset, "train"))
 
 
-def test_a_finished_dataset_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = write_lines(tmp_path / "c.tsv", pair_lines(200))
-    first = make(tmp_path / "o", pairs=pairs)
-    monkeypatch.setattr(module, "_make", lambda *_: pytest.fail("made again"))
-    assert make(tmp_path / "o", pairs=pairs).hash == first.hash
-    with pytest.raises(UnusableInput, match="seed: 1 → 2"):
-        make(tmp_path / "o", {"seed": 2}, pairs=pairs)
-    write_lines(tmp_path / "c.tsv", pair_lines(201))
-    with pytest.raises(UnusableInput, match="sha256"):
-        make(tmp_path / "o", pairs=pairs)
-    assert Dataset.open(Location(tmp_path / "o")).hash == first.hash
-
-
-@pytest.mark.parametrize("stage", ["clean_unit", "learn_vocabulary", "encode_unit"])
-def test_an_interrupted_preparation_is_done_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
-) -> None:
-    pairs = write_lines(tmp_path / "c.tsv", pair_lines(400))
-    settings = {"shard_rows": 100}
-    clean_run = make(tmp_path / "whole", settings, pairs=pairs)
-    calls = []
-
-    def interrupted(*arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return original(*arguments)
-
-    original = getattr(module, stage)
-    monkeypatch.setattr(module, stage, interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "o", settings, pairs=pairs)
-    monkeypatch.undo()
-    with pytest.raises(UnusableInput, match="did not end"):
-        Dataset.open(Location(tmp_path / "o"))
-    with pytest.raises(UnusableInput, match="unfinished"):
-        make(tmp_path / "o", {**settings, "seed": 5}, pairs=pairs)
-    assert make(tmp_path / "o", settings, pairs=pairs).info == clean_run.info
-    names = [
-        sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-        for folder in (tmp_path / "o", tmp_path / "whole")
-    ]
-    assert names[0] == names[1]
-    assert not any("_" in name for name in names[0])
-
-
-def unusable(folder: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    pairs = write_lines(folder / "c.tsv", pair_lines(200))
-    three, two = write_lines(folder / "3", [b"a"] * 3), write_lines(folder / "2", [b"b"] * 2)
-    hopeless = write_lines(folder / "bad.tsv", [b"a\t", b"\tb", b"x"])
-    broken = Location(folder / "missing")
-    yield "exactly one of", {}, {}
-    yield "exactly one of", {}, {"pairs": pairs, "demo": 5}
-    yield "1 --source but 0 --target", {}, {"sources": (two,)}
-    yield "no such file", {}, {"pairs": broken}
-    yield "no such file", {}, {"pairs": pairs, "valid": (two, broken)}
-    yield "3 has 3 lines but", {}, {"sources": (three,), "targets": (two,)}
-    yield "3 has 3 lines but", {}, {"pairs": pairs, "test": (three, two)}
-    yield "missing_column 1", {}, {"pairs": hopeless}
-    yield "too small for the corpus's characters", {"vocab_size": 9}, {"pairs": pairs}
-    yield "too_long", {"max_length": 1}, {"pairs": pairs}
-    yield "at least 1", {}, {"demo": 0}
-    yield "exclude each other", {"sample": 5}, {"demo": 9}
-    yield "exclude each other", {"valid_fraction": 0.1}, {"pairs": pairs, "valid": (two, two)}
-    yield "nothing for training", {"valid_fraction": 0.5, "test_fraction": 0.5}, {"pairs": pairs}
-    yield "spm only", {"tokenizer": "word", "joint_vocabulary": True}, {"pairs": pairs}
-    yield "data.byte_fallback", {"byte_fallback": True}, {"pairs": pairs}  # 200 entries
-    yield "spm only", {"tokenizer": "word", "symbols": ["<b>"]}, {"pairs": pairs}
-    for symbol in ("", "a b", "▁x", "[UNK]", "<0x41>", "a\0b"):
-        yield "cannot be a symbol", {"symbols": ["<b>", symbol]}, {"pairs": pairs}
-    yield "stands there twice", {"symbols": ["<b>", "<i>", "<b>"]}, {"pairs": pairs}
-    yield "makes '&' of it", {"symbols": ["&amp;"]}, {"pairs": pairs}
-    yield "makes '<b>' of it", {"symbols": ["<B>"], "lowercase": True}, {"pairs": pairs}
-
-
-def test_unusable_input_writes_nothing(tmp_path: Path) -> None:
-    for message, settings, request in unusable(tmp_path):
-        with pytest.raises(UnusableInput) as caught:
-            make(tmp_path / "new" / "out", settings, **request)
-        assert message in str(caught.value)
-        assert "\n" not in str(caught.value)
-        assert not (tmp_path / "new" / "out").exists(), message
-
-
-def test_a_folder_of_others_is_not_touched(tmp_path: Path) -> None:
-    pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
-    with pytest.raises(UnusableInput, match="not empty and no dataset"):
-        make(tmp_path, pairs=pairs)
-    with pytest.raises(UnusableInput, match="must name a folder"):
-        make(tmp_path / "c.tsv", pairs=pairs)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(UnusableInput):
-        make(empty, {"max_length": 1}, pairs=pairs)
-    assert list(empty.iterdir()) == []
-    assert make(empty, pairs=pairs).info.counts["input"] == 50
-
-
-@pytest.mark.parametrize("name", ["_preparing.json", "dataset.json"])
-@pytest.mark.parametrize("text", ["[]", "5", '"x"', "null", "{}", '{"settings": []}'])
-def test_a_damaged_request_is_one_line(text: str, name: str, tmp_path: Path) -> None:
-    pairs = write_lines(tmp_path / "c.tsv", pair_lines(50))
-    folder = tmp_path / "data"
-    folder.mkdir()
-    if name == "dataset.json":
-        text = f'{{"format_version": 2, "request": {text}}}'
-    (folder / name).write_text(text)
-    with pytest.raises(UnusableInput, match=rf"{name}: damaged \(.*\); restore it"):
-        make(folder, pairs=pairs)
-    assert [file.name for file in folder.iterdir()] == [name]
-
-
 def test_line_shift_characters_do_not_shift(tmp_path: Path) -> None:
     odd = ["a\u2028b", "c\x85d", "e\x0bf", "g\x0ch", "i\x1cj", "k"]
     source = write_lines(tmp_path / "s", (text.encode() for text in odd))
@@ -344,121 +219,3 @@ def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert {row["source"].split()[1] for row in found} == {"3"}
     assert dataset.info.languages == {"source": "en", "target": "de"}
     assert len(dataset.files("train")) == 3
-
-
-def test_words_that_are_all_too_rare_are_refused(tmp_path: Path) -> None:
-    file = write_lines(tmp_path / "pairs.tsv", pair_lines(20))
-    with pytest.raises(UnusableInput, match="no source word occurs in train as often as"):
-        make(tmp_path / "d", {"tokenizer": "word", "min_frequency": 10_000}, pairs=file)
-
-
-def test_a_joint_vocabulary_learns_from_both_sides_however_large(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = write_lines(
-        tmp_path / "pairs.tsv", [f"{'ab' * i} {i}\t{'XY' * i}".encode() for i in range(1, 80)]
-    )
-    monkeypatch.setattr(encoding, "SPM_SENTENCES", 40)
-    settings = {"joint_vocabulary": True, "vocab_size": 60, "valid_fraction": 0.05}
-    dataset = make(tmp_path / "d", settings, pairs=file)
-    pieces = "".join(dataset.source_vocabulary.tokens(range(dataset.source_vocabulary.size)))
-    assert "ab" in pieces
-    assert "XY" in pieces
-
-
-_PAIRS = {
-    "ja": "犬が{}匹の猫を見ています。",
-    "zh": "狗看见了{}只猫。",
-    "ko": "개가 고양이 {}마리를 봅니다.",
-    "th": "สุนัขเห็นแมว {} ตัว",
-    "und": "Der Hund sieht {} Katzen.",
-}
-
-
-def _pairs(folder: Path, target: str) -> Location:
-    lines = [f"The dog sees {n} cats.\t{target.format(n)}".encode() for n in range(60)]
-    return write_lines(folder / "pairs.tsv", lines)
-
-
-@pytest.mark.parametrize("language", _PAIRS)
-def test_the_script_of_the_text_decides_about_its_language(language: str, tmp_path: Path) -> None:
-    dataset = make(tmp_path / "d", pairs=_pairs(tmp_path, _PAIRS[language]))
-    assert dataset.info.languages == {"source": "und", "target": language}
-    assert dataset.settings["target_language"] == language
-
-
-def test_a_vocabulary_too_large_for_its_text_is_said(tmp_path: Path, capsys) -> None:
-    """Here each word stands in two sentences; then the same text six times."""
-    for name, times in (("few", 1), ("many", 6)):
-        lines = [f"a{n // 2} b{n // 2}\tc" for n in range(100)] * times
-        pairs = write_lines(tmp_path / f"{name}.tsv", [line.encode() for line in lines])
-        settings = {"tokenizer": "word", "min_frequency": 1, "valid_fraction": 0.0,
-                    "test_fraction": 0.0}  # fmt: skip
-        capsys.readouterr()
-        make(tmp_path / name, settings, pairs=pairs)
-        said = capsys.readouterr().err
-        assert ("WARNING test: the source vocabulary has 104 entries for 200 tokens" in said) == (
-            name == "few"
-        )
-        assert "target vocabulary has" not in said
-
-
-def test_languages_are_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pairs = _pairs(tmp_path, _PAIRS["und"])
-    given = {"source_language": "eng", "target_language": "ger"}
-    found = make(tmp_path / "named", given, pairs=pairs)
-    assert found.info.languages == {"source": "en", "target": "de"}
-    assert make(tmp_path / "named", {**given, "target_language": "de"}, pairs=pairs)  # the same
-    capsys.readouterr()
-    make(tmp_path / "odd", {**given, "target_language": "ja"}, pairs=pairs)
-    assert "the target language is ja, but in the target text most letters are Latin" in (
-        capsys.readouterr().err
-    )
-    for side in ("source", "target"):
-        with pytest.raises(UnusableInput, match=f"--{side}-language: 'German' is no language code"):
-            make(tmp_path / "bad", {f"{side}_language": "German"}, pairs=pairs)
-    assert not (tmp_path / "bad").exists()
-
-
-@pytest.mark.parametrize(
-    ("endings", "languages"),
-    [
-        (("en", "deu"), ("en", "de")),
-        (("en_US", "zh-Hant"), ("en-US", "zh-Hant")),
-        (("src", "tgt"), ("und", "und")),
-        (("xx", "ref"), ("und", "und")),
-    ],
-)
-def test_the_endings_of_files_name_languages(
-    endings: tuple[str, str], languages: tuple[str, str], tmp_path: Path
-) -> None:
-    files = [tmp_path / f"train.{ending}" for ending in endings]
-    for file, side in zip(files, ("dog", "Hund"), strict=True):
-        write_lines(file, [f"{side} {number}".encode() for number in range(40)])
-    source, target = map(Location, map(str, files))
-    dataset = make(tmp_path / "d", sources=(source,), targets=(target,))
-    assert tuple(dataset.info.languages.values()) == languages
-
-
-def test_subwords_are_of_bytes_and_symbols_as_the_settings_say(tmp_path: Path) -> None:
-    lines = [*pair_lines(200), *["犬 <x1> 🐕▁\tHund <x1> 🐕▁".encode()] * 5]
-    pairs = write_lines(tmp_path / "c.tsv", lines)
-    settings = {"vocab_size": 400, "byte_fallback": True, "symbols": ["<x1>"], "seed": 3}
-    dataset = make(tmp_path / "o", {**settings, "character_coverage": 0.98}, pairs=pairs)
-    again = make(tmp_path / "o", {**settings, "character_coverage": 0.98}, pairs=pairs)
-    assert again.info == dataset.info
-    for side in ("source", "target"):
-        vocabulary = getattr(dataset, f"{side}_vocabulary")
-        assert vocabulary.tokens([4, 5]) == ["<x1>", "<0x00>"]
-        for row in (row for split in SPLITS for row in rows(dataset, split)):
-            assert UNK not in row[f"{side}_ids"]
-            assert vocabulary.decode(row[f"{side}_ids"]) == row[side].replace("▁", "_")
-        text = "x<x1>y ไทย 👩🏽\u200d🚀"
-        assert vocabulary.decode(vocabulary.encode(text).ids) == text
-        assert "<x1>" in vocabulary.encode(text).tokens
-
-
-def test_new_datasets_have_bytes_by_default() -> None:
-    settings = DataSettings()
-    assert settings.byte_fallback
-    assert settings.character_coverage is None

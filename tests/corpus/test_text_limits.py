@@ -1,6 +1,7 @@
 """One hostile row costs no more than any other, and becomes a rejection that says why."""
 
 import gzip
+import itertools
 import time
 from collections.abc import Callable
 
@@ -98,6 +99,29 @@ def test_work_on_a_text_grows_with_its_length(name) -> None:
     worst = sorted(found.items(), key=lambda item: -item[1])[:3]
     print(f"{name}: {worst}")
     assert worst[0][1] < 30, worst
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "tail"),
+    [
+        *itertools.product(
+            ["<", "</", "<a ", "<a b", "<a b='"], ["a", " ", "=", "a ", "= "], " >/"
+        ),
+        *itertools.product(["&", "&#", "&lt;a"], ["a", "1", " "], [";", "&gt;", "&gt; "]),
+        ("<a b", "=' ", ">"),
+    ],
+)
+def test_a_tag_of_any_length_is_looked_at_once(head, piece, tail) -> None:
+    assert growth(lambda text: source_flags(f"{head}{text}{tail}"), piece, 6000) < 30
+
+
+@pytest.mark.parametrize("work", ["clean", "stored_words"])
+def test_entities_that_come_about_one_by_one_take_few_rounds(work) -> None:
+    """In each round another ``&`` stands before ``#8203;``, which is nothing."""
+    nested, plain = "&" * 98 + "#8203;" * 98, "word &amp; x "
+    texts = (part * (20_000 // len(part)) for part in (nested, plain))
+    hostile, ordinary = (seconds(WORK[work], text) for text in texts)
+    assert hostile < 12 * ordinary
 
 
 @pytest.mark.parametrize("work", ["word_spans", "stored_words", "cut"])

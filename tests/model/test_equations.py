@@ -1,4 +1,4 @@
-"""The plain decoders and normalised GRUs against the equations of docs/model.md."""
+"""The plain decoders and normalised GRUs against the equations of docs/explanation/model.md."""
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 

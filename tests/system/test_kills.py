@@ -252,14 +252,14 @@ from nmt.translation import job
 class DeadlyActor(job.DecodeActor):
     def __init__(self, work):
         super().__init__(work)
-        translate = self._translator.translate
+        decode = self._translator.decoder.decode
 
-        def deadly(texts):
-            if any("deadly" in text for text in texts):
+        def deadly(sources, *arguments, **options):
+            if any("deadly" in source.text for source in sources):
                 os.kill(os.getpid(), signal.SIGKILL)
-            return translate(texts)
+            return decode(sources, *arguments, **options)
 
-        self._translator.translate = deadly
+        self._translator.decoder.decode = deadly
 
 def begin(self, *arguments, begin=job.Output.begin):
     manifest = begin(self, *arguments)

@@ -11,13 +11,12 @@ from outputs import first_part
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import JobFailed
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
 from nmt.evaluation.rates import rates
 from nmt.evaluation.sentences import read_table
 from nmt.inference import row_filter
 from nmt.inference.translator import Translator
-from nmt.records.output import JobRecord, Manifest
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect
@@ -278,55 +277,6 @@ def test_heatmaps_are_named_by_the_ids_whatever_these_are(tmp_path, demo_dataset
     ]  # fmt: skip
     assert "文書_12" in files[6]
     assert all(len(name.encode()) < 200 and name.isprintable() for name in files)
-
-
-def job(beam_size: int) -> JobRecord:
-    settings = {"id_column": None, "max_rejected": 1.0, "search": {"beam_size": beam_size}}
-    return JobRecord.model_validate({"model_id": "m", "settings": settings})
-
-
-JOB = job(1)
-
-
-def test_an_output_belongs_to_one_job(tmp_path) -> None:
-    out = Output(Location(tmp_path / "out"))
-    assert out.begin(JOB, overwrite=False) is None
-    assert out.begin(JOB, overwrite=False) is None  # begun, not finished: it goes on
-    other = job(5)
-    for attempt in (out.begin, out.check):
-        with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
-            attempt(other, False)
-        assert "\n" not in str(caught.value)
-    names = ("rows", "translated", "rejected", "empty", "truncated", "target_tokens")
-    counts = dict.fromkeys(names, 0)
-    ended = {"counts": counts, "files": {}, "input_files": [], "exit_status": 0}
-    manifest = Manifest.model_validate({**JOB.to_json(), **ended})
-    out.finish(manifest)
-    for overwrite in (False, True):  # finished: its verdict
-        assert out.begin(JOB, overwrite) == out.finished(JOB) == manifest
-    assert out.begin(other, overwrite=True) is None
-    assert out.finished(other) is None
-    assert not (tmp_path / "out/_SUCCESS").exists()
-    with pytest.raises(UnusableInput, match="in use with other settings"):
-        out.begin(JOB, overwrite=False)
-
-
-def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
-    (tmp_path / "mine.txt").write_text("dear")
-    for overwrite in (False, True):
-        with pytest.raises(UnusableInput, match="no translation"):
-            Output(Location(tmp_path)).begin(JOB, overwrite)
-        with pytest.raises(UnusableInput, match="no translation"):
-            Output(Location(tmp_path / "mine.txt")).begin(JOB, overwrite)
-    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert Output(Location(empty)).begin(JOB, False) is None
-
-
-def test_checking_writes_nothing(tmp_path) -> None:
-    Output(Location(tmp_path / "out")).check(JOB, overwrite=False)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_actor_refuses_a_model_that_was_replaced(tmp_path, demo_bundle) -> None:

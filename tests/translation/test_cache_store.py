@@ -245,3 +245,32 @@ def test_what_changes_no_translation_makes_no_new_generation() -> None:
     assert depends_on("m", search, "a", True) != depends_on("m", search, "b", True)
     for name, value in (("max_length_ratio", 1.5), ("too_long", "reject"), ("min_length", 3)):
         assert not same(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["", "y" * 247 + ".parquet", "é" * 123 + ".parquet"])
+def test_a_damaged_file_is_set_aside_whatever_lies_there(tmp_path, name) -> None:
+    cache = Cache(Location(tmp_path), 1)
+    file = Path(cache.add(0, "a", pa.table({"key": keys_of(["x"])})).path)
+    if name:
+        file = file.rename(file.parent / name)
+    else:
+        (file.parent / f"{file.name}.damaged").mkdir()
+        file.write_bytes(b"x")
+    assert cache.keys(0).to_pylist() == []
+    (aside,) = cache.damaged()
+    assert aside.parent.path == str(file.parent)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
+def test_what_is_no_file_is_named_at_once(tmp_path, kind, monkeypatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits for it to go away"))
+    cache = Cache(Location(tmp_path / "cache"), 1)
+    file = Path(cache.add(0, "a", pa.table({"key": keys_of(["x"])})).path)
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/etc/passwd" if kind == "link" else "nothing")
+    with pytest.raises(UnusableInput, match=rf"{file.name}: .*; remove it"):
+        cache.keys(0)

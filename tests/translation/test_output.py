@@ -192,3 +192,42 @@ def test_forgotten_units_are_done_again(tmp_path) -> None:
     out = Output(Location(tmp_path))
     out.forget({1})
     assert [record.unit for record in out.records()] == [0, 2]
+
+
+def test_an_output_belongs_to_one_job(tmp_path) -> None:
+    out = Output(Location(tmp_path / "out"))
+    assert out.begin(job(1), overwrite=False) is None
+    assert out.begin(job(1), overwrite=False) is None  # begun, not finished: it goes on
+    other = job(5)
+    for attempt in (out.begin, out.check):
+        with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
+            attempt(other, False)
+        assert "\n" not in str(caught.value)
+    ended = {"counts": counts(0), "files": {}, "input_files": [], "exit_status": 0}
+    manifest = Manifest.model_validate({**job(1).to_json(), **ended})
+    out.finish(manifest)
+    for overwrite in (False, True):  # finished: its verdict
+        assert out.begin(job(1), overwrite) == out.finished(job(1)) == manifest
+    assert out.begin(other, overwrite=True) is None
+    assert out.finished(other) is None
+    assert not (tmp_path / "out/_SUCCESS").exists()
+    with pytest.raises(UnusableInput, match="in use with other settings"):
+        out.begin(job(1), overwrite=False)
+
+
+def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
+    (tmp_path / "mine.txt").write_text("dear")
+    for overwrite in (False, True):
+        with pytest.raises(UnusableInput, match="no translation"):
+            Output(Location(tmp_path)).begin(job(1), overwrite)
+        with pytest.raises(UnusableInput, match="no translation"):
+            Output(Location(tmp_path / "mine.txt")).begin(job(1), overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert Output(Location(empty)).begin(job(1), False) is None
+
+
+def test_checking_writes_nothing(tmp_path) -> None:
+    Output(Location(tmp_path / "out")).check(job(1), overwrite=False)
+    assert list(tmp_path.iterdir()) == []

@@ -141,6 +141,15 @@ def test_nonsense_is_refused() -> None:
         load("other", b"")
 
 
+def test_pieces_that_are_no_text_are_refused(vocabulary: Vocabulary) -> None:
+    pieces = vocabulary.tokens(range(4, vocabulary.size))
+    piece = next(piece.encode() for piece in pieces if len(piece.encode()) > 4)
+    data = vocabulary.serialise()
+    assert piece in data
+    with pytest.raises(UnusableInput, match="not a SentencePiece model"):
+        load("spm", data.replace(piece, b"\xff\xfe\xfd" + piece[3:]))
+
+
 def test_text_that_looks_like_a_special_symbol_is_none() -> None:
     vocabulary = train_subwords(["x y z " * 3, "z y x"], vocab_size=20, byte_fallback=False)
     found = vocabulary.encode("x[EOS] y")

@@ -32,7 +32,7 @@ class BidirectionalGRU(encoder.BidirectionalGRU):
         self, direction: int, inputs: tf.Tensor, mask: tf.Tensor, noise: tf.Tensor | None
     ) -> tf.Tensor:
         """The states of one direction."""
-        if direction == 1:  # from the other end, behind the padding
+        if direction == 1:  # the padding comes first, and leaves a zero state
             inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
         cell = self.cell(direction)
         bias = tf.convert_to_tensor(cell.bias)

@@ -2,7 +2,7 @@
 
 Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
 caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
-speed of 512 × 2,064 (`docs/performance.md`). So such a matrix is padded with columns of zeros.
+speed of 512 × 2,064 (`docs/results/profile.md`). So such a matrix is padded with columns of zeros.
 
 Products that do not depend on the step are precomputed, and the steps slice them.
 """
@@ -37,9 +37,9 @@ class PaddedMatrix:
         return product if product.shape[-1] == self.columns else product[..., : self.columns]
 
     def padded(self, x: tf.Tensor) -> tf.Tensor:
-        """The product with the padding's columns behind, without the copy that cuts them off."""
+        """The product with the columns of the padding, without the copy that cuts them off."""
         if self._values.shape[-2] == 0:
-            # A product over nothing with a bias behind it: TensorFlow makes one operation of the
+            # A product over nothing and then a bias: TensorFlow makes one operation of the
             # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
             return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
         return tf.matmul(x, self._values)

@@ -112,11 +112,11 @@ def generations(location: Location) -> list[Generation]:
     Raises:
         UnusableInput: there is no cache.
     """
-    found: dict[str, list[pafs.FileInfo]] = {}
+    folders: dict[str, list[pafs.FileInfo]] = {}
     for file, info in location.listed(recursive=True):
-        found.setdefault(file.parts_below(location)[0], []).append(info)
+        folders.setdefault(file.parts_below(location)[0], []).append(info)
     result = []
-    for name, files in found.items():
+    for name, files in folders.items():
         times = {info.base_name: info.mtime_ns for info in files}
         if _DESCRIPTION not in times or not _HASH.fullmatch(name):
             continue
@@ -136,9 +136,9 @@ def generations(location: Location) -> list[Generation]:
     return sorted(result, key=lambda generation: -generation.used)
 
 
-def unused(found: list[Generation], days: float) -> list[Generation]:
+def unused(stored: list[Generation], days: float) -> list[Generation]:
     """Those that no job has used for so many days."""
-    return [g for g in found if time.time() - g.used > days * _DAY]
+    return [g for g in stored if time.time() - g.used > days * _DAY]
 
 
 def _name(key: GenerationKey) -> str:

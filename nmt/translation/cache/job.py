@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
-from nmt.console import activity, say
+from nmt.console import activity
 from nmt.inference.row_filter import RowFilter, cleaning_of
 from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
@@ -26,6 +27,8 @@ from nmt.translation.input.corpus import Unit
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.worker import Work
+
+log = logging.getLogger(__name__)
 
 _GROUP = 65_536  # rows whose sentences travel together
 _LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
@@ -98,7 +101,7 @@ def translate_units(
             shown.advance()
     _tell_of_damaged(plan.cache)
     total = sum(counts.values())
-    say(f"{total:,} sentences are not in the cache")
+    log.info(f"{total:,} sentences are not in the cache")
     shown_units = [
         tuple(unit for unit in group if unit.number in waiting and _looked_at(unit, plan))
         for group in groups
@@ -113,15 +116,17 @@ def translate_units(
                     text = progress.add(cost.sentences, cost.target_tokens)
                     shown.advance(cost.sentences, text)
     with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
-        found = [
+        results = [
             tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
         ]
         written = [
-            tasks.submit(write_group, shared, group, waiting, rows[g], *[part[g] for part in found])
+            tasks.submit(
+                write_group, shared, group, waiting, rows[g], *[part[g] for part in results]
+            )
             for g, group in enumerate(groups)
             if any(unit.number in waiting for unit in group)
         ]
-        del hashed, sentences, rows, found  # what no task waits for any more can go
+        del hashed, sentences, rows, results  # what no task waits for any more can go
         for count in tasks.results(written, "writing"):
             shown.advance(count)
 
@@ -129,8 +134,8 @@ def translate_units(
 def _tell_of_damaged(cache: Cache) -> None:
     if damaged := cache.damaged():
         others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
-        say(
-            f"warning: {damaged[0]}{others}: damaged and set aside; what it held is translated "
+        log.warning(
+            f"{damaged[0]}{others}: damaged and set aside; what it held is translated "
             "again; delete it, or the whole generation with nmt cache prune"
         )
 

@@ -121,7 +121,7 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> DecodingCos
     sources = [plan.cleaned(text) if plan.raw else plan.as_cleaned(text) for text in texts]
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
-    with attempts.made():
+    with attempts.counted():
         (results, lost), cost = decode(translator, sources, attempts)
     rows = _in_place(tabulate(results, cache_schema(plan.work)), lost, len(whole))
     start = 0
@@ -164,7 +164,7 @@ def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
         kept += [(unit, wanted[i]) for i in filtered.kept]
         sources += filtered.sources
     attempts = Attempts(plan.scratch / f"drawing-{units[0].number:05d}.attempts", "rows to draw")
-    with attempts.made():
+    with attempts.counted():
         decoder = translator.decoder
         results, lost = decode_surviving(
             sources, lambda some, failed: decoder.decode(some, failed=failed), attempts
@@ -173,8 +173,8 @@ def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
         for unit in units:
             own = [place for place, (owner, _) in enumerate(drawn) if owner == unit]
             positions = [drawn[place][1] for place in own]
-            found = [results[place] for place in own]
-            draw(unit, ids[unit.number], positions, found, plan.work, output_of(plan.work))
+            own_results = [results[place] for place in own]
+            draw(unit, ids[unit.number], positions, own_results, plan.work, output_of(plan.work))
     attempts.clear()
 
 
@@ -202,21 +202,21 @@ def look_up(plan: Plan, partition: int, *groups: Sentences) -> Iterator[pa.Table
     table = table.drop_columns(["key"])
     had = np.zeros(len(own), bool)
     for group in groups:
-        found = places(group.part(partition)[0], among)
-        if len(found) and found.min() < 0:
+        rows = places(group.part(partition)[0], among)
+        if len(rows) and rows.min() < 0:
             raise JobFailed(
-                f"{plan.cache.location}: {np.count_nonzero(found < 0)} translations have gone "
+                f"{plan.cache.location}: {np.count_nonzero(rows < 0)} translations have gone "
                 "from the cache; run it again"
             )
-        origin = np.where(own[found], np.where(had[found], _AGAIN, _FIRST), _REUSED)
-        had[found] = True
-        taken = table.take(pa.array(found))
+        origin = np.where(own[rows], np.where(had[rows], _AGAIN, _FIRST), _REUSED)
+        had[rows] = True
+        taken = table.take(pa.array(rows))
         yield taken.append_column("origin", pa.array(origin, pa.int8()))
 
 
 def write_group(
     plan: Plan, units: tuple[Unit, ...], waiting: frozenset[int], rows: list[UnitRows],
-    *found: pa.Table,
+    *results: pa.Table,
 ) -> int:  # fmt: skip
     """Commit a group's units.
 
@@ -225,12 +225,12 @@ def write_group(
         units: the group's.
         waiting: numbers of those that are not committed yet.
         rows: what is known of the rows of each unit.
-        found: the results of the group's sentences, partition by partition.
+        results: those of the group's sentences, partition by partition.
 
     Returns:
         The number of rows committed.
     """
-    table = pa.concat_tables(found).combine_chunks()
+    table = pa.concat_tables(results).combine_chunks()
     origin = table.column("origin").to_numpy()
     table = table.drop_columns(["origin"])
     fresh, done = origin == _FIRST, 0

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs as pafs
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.location import Location, parquet_bytes
@@ -25,6 +28,7 @@ _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
 _MERGED, _DAMAGED = "merged", ".damaged"
+_LONGEST_NAME = 255  # bytes
 _LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
@@ -181,6 +185,10 @@ class _Damaged(Exception):
     def set_aside(self) -> None:
         """Give it another name; it is not read, for nothing says how large it is."""
         target = self._file.parent / f"{self._file.name}{_DAMAGED}"
+        if len(os.fsencode(target.name)) > _LONGEST_NAME or (
+            target.info().type == pafs.FileType.Directory
+        ):
+            target = self._file.parent / f"{secrets.token_hex(8)}{_DAMAGED}"
 
         def move() -> None:
             with self._file.explained():
@@ -227,7 +235,8 @@ def _read(
                 raise _Damaged(file)
         data = file.read_bytes()
     except UnusableInput:
-        if file.is_file():
+        file.refuse_links()  # nor does a pipe go away
+        if file.exists():
             raise
         raise FileNotFoundError(str(file)) from None
     try:

@@ -204,8 +204,8 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
     locations = expand(name)
     single = len(locations) == 1
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
-        looked = list(pool.map(lambda location: _look(name, location, single), locations))
-    files = [file for file in looked if file is not None]
+        inspected = list(pool.map(lambda location: _look(name, location, single), locations))
+    files = [file for file in inspected if file is not None]
     if not files:
         raise UnusableInput(f"{name}: all its files are empty; give sentences to translate")
     kinds = {"parquet" if file.kind == "parquet" else "text" for file in files}
@@ -239,11 +239,11 @@ def _look(name: str, location: Location, single: bool) -> _File | None:
 
 
 def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
-    given = [(file.location, file.folders) for file in files]
-    found = inspect_columns(given, text_column, id_column)
-    for file, rows in zip(files, found.rows, strict=True):
+    pairs = [(file.location, file.folders) for file in files]
+    columns = inspect_columns(pairs, text_column, id_column)
+    for file, rows in zip(files, columns.rows, strict=True):
         file.rows = rows
-    return InputCorpus(files, found.schema, text_column, found.id_column)
+    return InputCorpus(files, columns.schema, text_column, columns.id_column)
 
 
 def _count_lines(file: _File) -> None:

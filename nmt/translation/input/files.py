@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
+from nmt.storage.below import DEEPEST
 from nmt.storage.local_files import check_file
 from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of, unquote
@@ -40,9 +41,9 @@ def expand(name: str) -> list[Location]:
     location = Location(name)
     if not location.is_local:
         # Before the store is asked for an object of that very name.
-        found = _matching(*_remote_pattern(name))
-        if found:
-            return found
+        files = _matching(*_remote_pattern(name))
+        if files:
+            return files
     kind = location.info().type
     if kind == pafs.FileType.Directory:
         files = _matching(location, _EVERYTHING)
@@ -53,8 +54,8 @@ def expand(name: str) -> list[Location]:
         folder, pattern = _local_pattern(location) if location.is_local else _remote_pattern(name)
         if not pattern:
             raise UnusableInput(f"{location}: no such file or folder; check --input")
-        if found := _matching(folder, pattern):
-            return found
+        if files := _matching(folder, pattern):
+            return files
         raise UnusableInput(f"{location}: no file has such a name; check --input")
     check_file(location)
     return [location]
@@ -88,11 +89,11 @@ def _matching(folder: Location, pattern: list[str]) -> list[Location]:
         return []
     if folder.is_local:
         try:
-            found = _local_files(folder.uri, pattern)
+            paths = _local_files(folder.uri, pattern)
         except OSError as error:
             with Location(error.filename).explained():
                 raise
-        files = [Location(path) for path in sorted(found)]
+        files = [Location(path) for path in sorted(paths)]
         for file in files:
             check_file(file)
         return files
@@ -114,8 +115,8 @@ def _matches(parts: list[str], pattern: list[str]) -> bool:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    asked = _hidden(pattern) or not _hidden(name)
-    return asked and fnmatch.fnmatchcase(name, pattern)
+    visible = _hidden(pattern) or not _hidden(name)
+    return visible and fnmatch.fnmatchcase(name, pattern)
 
 
 def _hidden(name: str) -> bool:
@@ -187,6 +188,10 @@ def _folders(top: str) -> Iterator[str]:
         if real in known:
             continue
         known.add(real)
+        if folder.count("/", len(top)) > DEEPEST:
+            raise UnusableInput(
+                f"{top}: more than {DEEPEST} folders inside each other; name those you mean"
+            )
         yield folder
         for entry in sorted(os.listdir(folder)):
             path = os.path.join(folder, entry)

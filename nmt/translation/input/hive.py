@@ -28,12 +28,12 @@ def folders_of(file: Location, name: str) -> Folders:
     Raises:
         UnusableInput: a column is named twice on the way to the file, or not in UTF-8.
     """
-    parts, given = file.uri.split("/"), Location(name).uri.split("/")
+    parts, named = file.uri.split("/"), Location(name).uri.split("/")
     differing = (
-        i for i, (own, other) in enumerate(zip(parts, given, strict=False)) if own != other
+        i for i, (own, other) in enumerate(zip(parts, named, strict=False)) if own != other
     )
-    below = parts[next(differing, len(given)) : -1]
-    found: dict[str, str | None] = {}
+    below = parts[next(differing, len(named)) : -1]
+    columns: dict[str, str | None] = {}
     for part in below if file.is_local else map(unquote, below):
         key, sign, value = part.partition("=")
         if not (sign and key):
@@ -42,10 +42,10 @@ def folders_of(file: Location, name: str) -> Folders:
             raise UnusableInput(
                 f"{file}: its folder '{part}' is not UTF-8, so its value cannot be read; rename it"
             )
-        if key in found:
+        if (key := unquote(key)) in columns:
             raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
-        found[unquote(key)] = None if value == _NULL else unquote(value)
-    return tuple(found.items())
+        columns[key] = None if value == _NULL else unquote(value)
+    return tuple(columns.items())
 
 
 def with_folders(schema: pa.Schema, folders: Folders) -> pa.Schema:

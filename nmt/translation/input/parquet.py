@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, is_text, plain_type
 from nmt.tables.parquet import open_parquet, read_batches
@@ -23,7 +25,7 @@ InputFile = tuple[Location, Folders]  # a file with its partition columns
 
 
 class Columns(NamedTuple):
-    """What `inspect_columns` found.
+    """The columns of the files.
 
     Attributes:
         schema: of the rows of all files.
@@ -73,7 +75,7 @@ def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
         with readable(location), location.open() as handle:
             parquet = open_parquet(location, handle)
             if name in parquet.schema_arrow.names:
-                for batch in read_batches(location, handle, [name]):
+                for batch in read_batches(location, handle, [name], file=parquet):
                     yield cast(batch.column(name), column.type)
             else:
                 values = [dict(folders)[name]] * parquet.metadata.num_rows
@@ -92,7 +94,7 @@ def _check_columns(
     location: Location, schema: pa.Schema, text_column: str, id_column: str | None
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
-    there = ", ".join(schema.names)
+    there = join_names(schema.names)
     if text_column not in schema.names:
         raise UnusableInput(
             f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
@@ -160,26 +162,26 @@ def read_rows(
     """
     batches: list[pa.RecordBatch] = []
     texts: list[bytes | None] = []
-    first, stop = 0, start + rows
+    stop = start + rows
     with readable(location), location.open() as handle:
         parquet = open_parquet(location, handle)
         schema = parquet.schema_arrow.remove_metadata()
         others = [name for name in schema.names if name != text_column]
         own = len(others) < len(schema)
-        for group in range(parquet.num_row_groups):
-            size = parquet.metadata.row_group(group).num_rows
-            if first < stop and start < first + size:
-                position = first
-                for batch in read_batches(location, handle, None, [group], [text_column]):
-                    low, high = max(start, position), min(stop, position + batch.num_rows)
-                    if low < high:
-                        part = batch.slice(low - position, high - low)
-                        texts += as_bytes(part.column(text_column), longest) if own else []
-                        batches.append(part.select(others))
-                    position += batch.num_rows
-                    if position >= stop:
-                        break
-            first += size
+        numbers = range(parquet.num_row_groups)
+        sizes = [parquet.metadata.row_group(number).num_rows for number in numbers]
+        ends = list(accumulate(sizes))
+        groups = [n for n in numbers if ends[n] - sizes[n] < stop and start < ends[n]]
+        position = ends[groups[0]] - sizes[groups[0]] if groups else 0
+        for batch in read_batches(location, handle, None, groups, [text_column], parquet):
+            low, high = max(start, position), min(stop, position + batch.num_rows)
+            if low < high:
+                part = batch.slice(low - position, high - low)
+                texts += as_bytes(part.column(text_column), longest) if own else []
+                batches.append(part.select(others))
+            position += batch.num_rows
+            if position >= stop:
+                break
     if sum(batch.num_rows for batch in batches) != rows:
         raise UnusableInput(f"{location}: damaged (rows are missing); fetch it again")
     schema = pa.schema([schema.field(name) for name in others])

@@ -35,7 +35,7 @@ def measure(
     baseline; and what of all that is an alarm.
 
     Args:
-        request: what was asked for.
+        request: of the job.
         info: the content of model.json.
         references: where the references are.
         output: the OUT folder, all units committed.

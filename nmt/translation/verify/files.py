@@ -46,14 +46,14 @@ class Verification:
 class Check:
     """Collects the violations of an output."""
 
-    def __init__(self, location: Location, say: Callable[[str], None]) -> None:
-        self.location, self._say = location, say
+    def __init__(self, location: Location, show: Callable[[str], None]) -> None:
+        self.location, self._show = location, show
         self.result = Verification()
 
     def complain(self, line: str) -> None:
         """Add a violation."""
         self.result.violations.append(line)
-        self._say(line)
+        self._show(line)
 
     def note(self, line: str) -> None:
         """Add what is worth knowing."""

@@ -22,12 +22,12 @@ from nmt.translation.verify.files import Check, Verification, check_parts
 _TOLD = 10_000  # ids that lack
 
 
-def verify(location: Location, say: Callable[[str], None] = lambda _: None) -> Verification:
+def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> Verification:
     """Check a finished or an unfinished output.
 
     Args:
         location: the OUT folder.
-        say: is told of each violation at once.
+        show: is called with of each violation at once.
 
     Raises:
         UnusableInput: no output of a translation.
@@ -35,7 +35,7 @@ def verify(location: Location, say: Callable[[str], None] = lambda _: None) -> V
     marker, manifest_file = location / "_job.json", location / "manifest.json"
     if location.is_file() or not (marker.is_file() or manifest_file.is_file()):
         raise UnusableInput(f"{location}: no output of jobs/translate.py; check --output")
-    check = Check(location, say)
+    check = Check(location, show)
     job = check.json(marker, JobRecord) if marker.is_file() else None
     if job is None and not marker.is_file():
         check.complain("_job.json is gone; the job cannot be continued")

@@ -1,0 +1,104 @@
+"""What others have written into a RUN is one line, or passed over."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from logged import Recorder
+
+from nmt.configuration import changed
+from nmt.errors import UnusableInput
+from nmt.records.run import ValidationLine
+from nmt.report.learning_curve import learning_curve
+from nmt.storage.location import Location
+from nmt.training import validations
+from nmt.training.checkpoint import CheckpointStore
+from nmt.training.run_folder import RunFolder
+from nmt.training.state import TrainingState
+
+LINE = ValidationLine(
+    step=1,
+    epoch=0,
+    valid_loss=2.0,
+    accuracy=0.5,
+    bleu=1.0,
+    chrf=1.0,
+    seconds=1.0,
+    best=True,
+    signature="",
+    chrf_signature="",
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("epoch", -5), ("batch", -1), ("step", -1), ("step", 10**30), ("tokens", -1)),
+        *(("best_step", -2), ("minutes", -1.0), ("minutes", float("inf")), ("loss_scale", 0.0)),
+        *(("clean", -1), ("stale", -1), ("loss_scale", float("nan")), ("epochs", -1)),
+    ],
+)
+def test_progress_outside_its_bounds_is_damage(key: str, value: float) -> None:
+    with pytest.raises(UnusableInput, match=rf"here: damaged \({key}: "):
+        TrainingState.of({key: value}, "here")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "a/" * 2500 + "b"])
+def test_a_checkpoint_with_a_name_that_no_store_takes_is_passed_over(tmp_path, name: str) -> None:
+    log, store = Recorder(), CheckpointStore(Location(tmp_path / "run"), 2)
+    for step in (5, 6):
+        store.keep(step, lambda folder: (folder / "state").write_text("x") and None)
+    manifest = tmp_path / "run/checkpoint_0000006/checkpoint.json"
+    content = json.loads(manifest.read_text())
+    content["files"][name] = {"bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    manifest.write_text(json.dumps(content))
+    (tmp_path / "fetched").mkdir()
+    assert store.fetch_newest(tmp_path / "fetched") == "checkpoint_0000005"
+    assert "damaged" in log.messages[0]
+    assert len(log.messages[0]) < 500
+
+
+@pytest.mark.parametrize("loss", ["1e308", "-1e308", "1e39"])
+def test_losses_that_no_training_has_are_damage(tmp_path: Path, loss: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text(f'{{"step": 1, "epoch": 0, "loss": {loss}}}\n')
+    with pytest.raises(UnusableInput, match=r"metrics\.jsonl: damaged \(loss: "):
+        RunFolder(Location(tmp_path), 9)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("step", 10**400), ("step", -1), ("epoch", 2**60), ("bleu", 1e308)),
+        *(("valid_loss", -1e308), ("chrf", 1e39)),
+    ],
+)
+def test_validations_that_no_training_writes_are_damage(tmp_path: Path, key, value) -> None:
+    validations.write(Location(tmp_path), [LINE.model_copy(update={key: value})])
+    with pytest.raises(UnusableInput, match=r"validations\.tsv: damaged"):
+        validations.read(Location(tmp_path))
+
+
+def test_what_a_training_may_write_is_read_and_drawn(tmp_path: Path) -> None:
+    largest, run = 3.4e38, Location(tmp_path)
+    odd = [
+        LINE.model_copy(update={"step": n, "valid_loss": x})
+        for n, x in enumerate([largest, -largest])
+    ]
+    nothing = [
+        LINE.model_copy(update={"step": 3, "valid_loss": float(x)}) for x in ("nan", "inf", "-inf")
+    ]
+    validations.write(run, [*odd, *nothing])
+    lines = validations.read(run)
+    assert len(lines) == 5
+    assert learning_curve(
+        [(0, -largest), (2**53, largest)], [line.to_json() for line in lines]
+    ).startswith(b"\x89PNG")
+
+
+def test_settings_of_keys_that_are_no_text_are_compared() -> None:
+    assert changed({"a": 1, 1: 2}, {"a": 2, None: 3}) == [
+        "1: 2 → None",
+        "None: None → 3",
+        "a: 1 → 2",
+    ]
