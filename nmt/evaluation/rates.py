@@ -66,7 +66,7 @@ def rates(counts: Mapping[str, float], sums: Mapping[str, float]) -> dict[str, f
     }
 
 
-def added(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def added(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Numbers added up key by key, nested dictionaries too."""
     total: dict[str, Any] = {}
     for part in parts:

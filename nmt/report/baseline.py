@@ -1,7 +1,7 @@
 """The page's sections on the baseline, and on groups of rows."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nmt.report.numbers import date, is_number, number, p_value, percent, signed, words
 from nmt.report.quality import interval
@@ -9,65 +9,13 @@ from nmt.report.quality import interval
 _SHOWN = ("score", "length_ratio", "unk", "rejected", "attention_entropy")  # of a group's rates
 
 
-class MetricRow(NamedTuple):
-    """A score beside the baseline's."""
-
-    metric: str
-    score: str
-    interval: str | None
-    baseline: str
-    baseline_interval: str | None
-    difference: str
-    p: str
-    significant: bool
-
-
-class NumberRow(NamedTuple):
-    """A rate or speed beside the baseline's; `alarm` marks it."""
-
-    name: str
-    value: str
-    baseline: str
-    difference: str
-    alarm: bool
-
-
-class ComparisonSection(NamedTuple):
-    """The baseline, the number of common sentences, the paired test, and rates."""
-
-    baseline: str
-    created: str | None
-    paired: str | None
-    changed: str
-    sentences: str
-    not_comparable: str | None
-    rates: list[NumberRow]
-    rows: list[MetricRow]
-
-
-class GroupRow(NamedTuple):
-    """The numbers of a group; `named` is whether its label is a value of the column."""
-
-    label: str
-    named: bool
-    numbers: list[str]
-
-
-class GroupTable(NamedTuple):
-    """The groups of one column; `names` are the heads of the numbers."""
-
-    column: str
-    names: list[str]
-    rows: list[GroupRow]
-
-
 def comparison(
     comparison: Mapping[str, Any],
     alarms: Sequence[Mapping[str, Any]],
     rates: Mapping[str, tuple],
     throughput: Mapping[str, tuple],
-) -> ComparisonSection | None:
-    """Build the section on the baseline.
+) -> dict[str, object] | None:
+    """The baseline, the number of common sentences, the paired test, and rates side by side.
 
     Args:
         comparison: of the report; the section is None without metrics and rates.
@@ -86,49 +34,51 @@ def comparison(
     if not metrics and not numbers:
         return None
     created = comparison.get("baseline_created")
-    return ComparisonSection(
-        baseline=str(comparison.get("baseline")),
-        created=date(created) if created else None,
-        paired=number(comparison["paired"]) if comparison.get("paired") else None,
-        changed=percent(comparison.get("changed")),
-        sentences=number(comparison.get("sentences")),
-        not_comparable=comparison.get("not_comparable"),
-        rates=numbers,
-        rows=[
-            MetricRow(
-                metric=str(entry.get("metric")),
-                score=number(entry.get("score"), 1),
-                interval=interval(entry.get("confidence")),
-                baseline=number(entry.get("baseline"), 1),
-                baseline_interval=interval(entry.get("baseline_confidence")),
-                difference=signed(entry.get("difference"), 2),
-                p=p_value(entry.get("p")),
-                significant=is_number(p := entry.get("p")) and p < 0.05,
-            )
+    return {
+        "baseline": comparison.get("baseline"),
+        "created": date(created) if created else None,
+        "paired": number(comparison["paired"]) if comparison.get("paired") else None,
+        "changed": percent(comparison.get("changed")),
+        "sentences": number(comparison.get("sentences")),
+        "not_comparable": comparison.get("not_comparable"),
+        "rates": numbers,
+        "rows": [
+            {
+                "metric": entry.get("metric"),
+                "score": number(entry.get("score"), 1),
+                "interval": interval(entry.get("confidence")),
+                "baseline": number(entry.get("baseline"), 1),
+                "baseline_interval": interval(entry.get("baseline_confidence")),
+                "difference": signed(entry.get("difference"), 2),
+                "p": p_value(entry.get("p")),
+                "significant": is_number(p := entry.get("p")) and p < 0.05,
+            }
             for entry in metrics
         ],
-    )
+    }
 
 
-def _number_row(description: tuple, entry: Mapping[str, Any], alarm: bool) -> NumberRow:
+def _number_row(description: tuple, entry: Mapping[str, Any], alarm: bool) -> dict[str, object]:
     name, form = description[0], description[-1]
     difference: Any = entry.get("difference")
     plus = "+" if is_number(difference) and difference > 0 else ""
-    return NumberRow(
-        name=name,
-        value=form(entry.get("value")),
-        baseline=form(entry.get("baseline")),
-        difference=f"{plus}{form(difference)}",
-        alarm=alarm,
-    )
+    return {
+        "name": name,
+        "value": form(entry.get("value")),
+        "baseline": form(entry.get("baseline")),
+        "difference": f"{plus}{form(difference)}",
+        "alarm": alarm,
+    }
 
 
-def groups(groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple]) -> list[GroupTable]:
-    """Build a table per column."""
+def groups(
+    groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple]
+) -> list[dict[str, object]]:
+    """A table per column: its name, heads, and a row per group."""
     return [_table(group, rates) for group in groups]
 
 
-def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> GroupTable:
+def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, object]:
     entries = group.get("values") or []
     scores = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "baseline": "Baseline BLEU"}
     scores = {key: name for key, name in scores.items() if any(key in e for e in entries)}
@@ -144,6 +94,7 @@ def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> GroupTable:
             *(number(entry.get(key), 1) for key in scores),
             *(rates[key][-1](own.get(key)) for key in measured),
         ]
-        rows.append(GroupRow(label, not other and value not in (None, ""), numbers))
+        named = not other and value not in (None, "")
+        rows.append({"label": label, "named": named, "numbers": numbers})
     heads = ["Rows", *scores.values(), *(rates[key][0] for key in measured)]
-    return GroupTable(str(group.get("column")), heads, rows)
+    return {"column": str(group.get("column")), "names": heads, "rows": rows}

@@ -9,14 +9,6 @@ from nmt.report.numbers import is_number, number, p_value, percent, signed
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 
 
-class Outcome(NamedTuple):
-    """How the job ended."""
-
-    text: str
-    alarms: list[str]
-    warn: bool
-
-
 class Tile(NamedTuple):
     """A headline number."""
 
@@ -28,7 +20,7 @@ class Tile(NamedTuple):
     alarm: bool = False
 
 
-def outcome(report: Mapping[str, Any]) -> Outcome | None:
+def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
     """How the job ended, with its alarms; None if the report does not say."""
     alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
     text = str(report.get("verdict") or "")
@@ -36,11 +28,11 @@ def outcome(report: Mapping[str, Any]) -> Outcome | None:
         text = text.partition(": ")[0] or "alarms"
     if not text:
         return None
-    return Outcome(
-        text=text[:1].upper() + text[1:],
-        alarms=[alarm[:1].upper() + alarm[1:] for alarm in alarms],
-        warn=bool(alarms) or bool(report.get("exit_status")),
-    )
+    return {
+        "text": text[:1].upper() + text[1:],
+        "alarms": [alarm[:1].upper() + alarm[1:] for alarm in alarms],
+        "warn": bool(alarms) or bool(report.get("exit_status")),
+    }
 
 
 def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:

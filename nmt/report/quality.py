@@ -1,88 +1,50 @@
 """The page's section on quality: scores, lengths, alignments."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nmt.report import chart
 from nmt.report.numbers import number, percent, plain, words
 
 
-class ScoreRow(NamedTuple):
-    """A score; `others` are further values, below the signature."""
-
-    metric: str
-    score: str
-    interval: str | None
-    text: str | None
-    signature: str | None
-    others: list[tuple[str, str]]
-
-
-class LengthRow(NamedTuple):
-    """Scores of the sentences of a range of lengths."""
-
-    label: str
-    sentences: str
-    bleu: str
-    chrf: str
-    ter: str
-    baseline: str
-
-
-class LengthSection(NamedTuple):
-    """Chart of BLEU and table of scores by source length.
-
-    Attributes:
-        chart: None without BLEU.
-        rows: of the table.
-        compared: whether there is a baseline.
-        all: whether there are scores besides BLEU.
-    """
-
-    chart: chart.BarChart | None
-    rows: list[LengthRow]
-    compared: bool
-    all: bool
-
-
-def scores(scores: Sequence[Mapping[str, Any]]) -> list[ScoreRow]:
-    """Build a row per score."""
+def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """A row per score; further values are below the signature."""
     known = {"metric", "score", "confidence", "signature", "text"}
     return [
-        ScoreRow(
-            metric=str(score.get("metric")),
-            score=number(score.get("score"), 1),
-            interval=interval(score.get("confidence")),
-            text=score.get("text"),
-            signature=score.get("signature"),
-            others=[(k, plain(v)) for k, v in score.items() if k not in known],
-        )
+        {
+            "metric": score.get("metric"),
+            "score": number(score.get("score"), 1),
+            "interval": interval(score.get("confidence")),
+            "text": score.get("text"),
+            "signature": score.get("signature"),
+            "others": [(k, plain(v)) for k, v in score.items() if k not in known],
+        }
         for score in scores
     ]
 
 
-def by_length(entries: Sequence[Mapping[str, Any]]) -> LengthSection | None:
-    """Build the section on lengths; None without groups."""
+def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, object] | None:
+    """Chart of BLEU and table of scores by source length; None without groups."""
     if not entries:
         return None
     compared = any("baseline" in entry for entry in entries)
     rows = [
-        LengthRow(
-            label=chart.length_label(entry),
-            sentences=number(entry.get("sentences")),
-            bleu=number(entry.get("bleu"), 1),
-            chrf=number(entry.get("chrf"), 1),
-            ter=number(entry.get("ter"), 1),
-            baseline=number(entry.get("baseline"), 1),
-        )
+        {
+            "label": chart.length_label(entry),
+            "sentences": number(entry.get("sentences")),
+            "bleu": number(entry.get("bleu"), 1),
+            "chrf": number(entry.get("chrf"), 1),
+            "ter": number(entry.get("ter"), 1),
+            "baseline": number(entry.get("baseline"), 1),
+        }
         for entry in entries
     ]
     every = any("chrf" in entry for entry in entries)
-    return LengthSection(chart.by_length(entries), rows, compared, every)
+    return {"chart": chart.by_length(entries), "rows": rows, "compared": compared, "all": every}
 
 
 def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Build rows of name and number."""
+    """Rows of name and number."""
     names = {
         "aer": ("Alignment error rate (AER)", percent),
         "aer_diagonal": ("AER of the diagonal", percent),

@@ -6,7 +6,7 @@ references, still has a page.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nmt.report import baseline, headline, quality
 from nmt.report.numbers import (
@@ -79,49 +79,6 @@ _WEIGHTS = re.compile(r"\d{1,3}( \d{1,3})*")
 _FLAG_TONES = {"empty": "quiet"}
 
 
-class Model(NamedTuple):
-    """The model in the heading."""
-
-    id: str | None
-    short: str | None
-    name: str | None
-    direction: str | None
-    parameters: str | None
-
-
-class Sample(NamedTuple):
-    """A sentence; the keys sort it, and `attention_index` is its place in the script's data."""
-
-    id: Any
-    source: str
-    translation: str
-    reference: Any
-    score: str | None
-    score_key: float | None
-    chrf: str | None
-    chrf_key: float | None
-    coverage: str | None
-    entropy: str | None
-    length: int
-    flags: list[tuple[str, str]]
-    reasons: list[str]
-    baseline: Any
-    baseline_chrf: str | None
-    difference: str | None
-    similarity: str | None
-    better: bool
-    attention_index: int | None = None
-
-
-class Input(NamedTuple):
-    """An input file."""
-
-    path: str | None
-    rows: str
-    bytes: str
-    sha256: str | None
-
-
 def build(report: Mapping[str, Any]) -> dict[str, Any]:
     """Prepare every section of the page.
 
@@ -181,15 +138,15 @@ def _languages(direction: Any) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _model(model: Mapping[str, Any]) -> Model:
+def _model(model: Mapping[str, Any]) -> dict[str, object]:
     identity = None if model.get("id") is None else str(model["id"])
-    return Model(
-        id=identity,
-        short=identity[:12] if identity else None,
-        name=model.get("name"),
-        direction=model.get("direction"),
-        parameters=number(model["parameters"]) if "parameters" in model else None,
-    )
+    return {
+        "id": identity,
+        "short": identity[:12] if identity else None,
+        "name": model.get("name"),
+        "direction": model.get("direction"),
+        "parameters": number(model["parameters"]) if "parameters" in model else None,
+    }
 
 
 def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
@@ -224,15 +181,15 @@ def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The samples, their flags, and the attention between the words of some."""
-    rows: list[Sample] = []
+    rows: list[dict[str, Any]] = []
     attention: list[dict[str, list[str]]] = []
     for sample in samples:
-        row = _sample(sample)
+        row = {**_sample(sample), "attention_index": None}
         if weights := _attention(sample.get("attention")):
-            row = row._replace(attention_index=len(attention))
+            row["attention_index"] = len(attention)
             attention.append(weights)
         rows.append(row)
-    flags = sorted({str(flag) for row in rows for flag, _ in row.flags})
+    flags = sorted({str(flag) for row in rows for flag, _ in row["flags"]})
     return {"samples": rows, "sample_flags": flags, "attention": attention}
 
 
@@ -249,42 +206,42 @@ def _attention(attention: Any) -> dict[str, list[str]] | None:
     return {"source": source, "target": target, "weights": weights}
 
 
-def _sample(sample: Mapping[str, Any]) -> Sample:
+def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
     score, chrf = sample.get("score"), sample.get("chrf")
     source = str(sample.get("source") or "")
-    return Sample(
-        id=sample.get("id"),
-        source=source,
-        translation=str(sample.get("translation") or ""),
-        reference=sample.get("reference"),
-        score=_measure(score),
-        score_key=score if is_number(score) else None,
-        chrf=_measure(chrf, 1),
-        chrf_key=chrf if is_number(chrf) else None,
-        coverage=_measure(sample.get("coverage")),
-        entropy=_measure(sample.get("attention_entropy")),
-        length=len(source),
-        flags=[(flag, _FLAG_TONES.get(flag, "warn")) for flag in sample.get("flags") or []],
-        reasons=[str(reason) for reason in sample.get("reasons") or []],
-        baseline=sample.get("baseline"),
-        baseline_chrf=_measure(sample.get("baseline_chrf"), 1),
-        difference=signed(sample["difference"], 1) if "difference" in sample else None,
-        similarity=_measure(sample.get("similarity"), 1),
-        better=is_number(sample.get("difference")) and sample["difference"] > 0,
-    )
+    return {
+        "id": sample.get("id"),
+        "source": source,
+        "translation": str(sample.get("translation") or ""),
+        "reference": sample.get("reference"),
+        "score": _measure(score),
+        "score_key": score if is_number(score) else None,
+        "chrf": _measure(chrf, 1),
+        "chrf_key": chrf if is_number(chrf) else None,
+        "coverage": _measure(sample.get("coverage")),
+        "entropy": _measure(sample.get("attention_entropy")),
+        "length": len(source),
+        "flags": [(flag, _FLAG_TONES.get(flag, "warn")) for flag in sample.get("flags") or []],
+        "reasons": [str(reason) for reason in sample.get("reasons") or []],
+        "baseline": sample.get("baseline"),
+        "baseline_chrf": _measure(sample.get("baseline_chrf"), 1),
+        "difference": signed(sample["difference"], 1) if "difference" in sample else None,
+        "similarity": _measure(sample.get("similarity"), 1),
+        "better": is_number(sample.get("difference")) and sample["difference"] > 0,
+    }
 
 
 def _measure(value: Any, digits: int = 2) -> str | None:
     return None if value is None else number(value, digits)
 
 
-def _input(entry: Mapping[str, Any]) -> Input:
-    return Input(
-        path=entry.get("path"),
-        rows=number(entry.get("rows")),
-        bytes=size(entry.get("bytes")),
-        sha256=entry.get("sha256") or entry.get("etag"),
-    )
+def _input(entry: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "path": entry.get("path"),
+        "rows": number(entry.get("rows")),
+        "bytes": size(entry.get("bytes")),
+        "sha256": entry.get("sha256") or entry.get("etag"),
+    }
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.records.model import ModelInfo
 from nmt.records.run import ValidationLine
 from nmt.report import picture
-from nmt.settings import Settings, TrainingSettings
+from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
@@ -30,57 +30,19 @@ from nmt.vocabulary.lexicon import Lexicon
 log = logging.getLogger(__name__)
 
 
-class EvaluationModel:
-    """The model that is validated and saved: the trained weights or their average, in float32.
-
-    It is the trained model itself if only those weights are ever validated; otherwise a second
-    model, so that training is not disturbed.
-
-    Args:
-        trained: the model in training.
-        optimizer: holds the moving averages, if there are any.
-        training: the settings.
-        make: makes another model of the same architecture.
-    """
-
-    def __init__(
-        self,
-        trained: Seq2Seq,
-        optimizer: SummedAdam,
-        training: TrainingSettings,
-        make: Callable[[], Seq2Seq],
-    ) -> None:
-        self._trained, self._optimizer = trained, optimizer
-        second = training.averages_best or training.ema_decay or training.precision != "float32"
-        self.model = make() if second else trained
-
-    def refresh(self) -> None:
-        """Take the present weights, or their averages."""
-        if self.model is not self._trained:
-            self.model.set_weights(self._trained.get_weights())
-            averages = [average.numpy() for average in self._optimizer.averages]
-            for variable, average in zip(self.model.trainable_variables, averages, strict=False):
-                variable.assign(average)
-
-    def take_mean(self, models: Iterable[Sequence[np.ndarray]]) -> None:
-        """Take the mean of models, each given by its weights (Junczys-Dowmunt et al. 2016)."""
-        sums = [np.zeros(weight.shape) for weight in self.model.weights]
-        count = 0
-        for weights in models:
-            sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
-            count += 1
-        self.model.set_weights([total / count for total in sums])
-
-
 class ModelSelection:
     """Validates, and keeps the best models; only the first worker does.
+
+    The evaluation model, which is validated and saved, has the trained weights or their moving
+    average, in float32. It is the trained model itself if only those weights are ever validated;
+    otherwise a second one, so that training is not disturbed.
 
     Args:
         dataset: in training.
         settings: all settings.
         output: the RUN folder.
         trained: the model in training.
-        optimizer: its optimizer.
+        optimizer: holds the moving averages, if there are any.
         make: makes another model of the same architecture.
     """
 
@@ -99,9 +61,11 @@ class ModelSelection:
             "direction": {**dataset.info.languages},
             "dataset_hash": dataset.hash,
         }
-        self.evaluation = EvaluationModel(trained, optimizer, settings.training, make)
+        self._trained, self._optimizer, training = trained, optimizer, settings.training
+        second = training.averages_best or training.ema_decay or training.precision != "float32"
+        self.evaluation_model = make() if second else trained
         live = bundle.Bundle(
-            self.evaluation.model,
+            self.evaluation_model,
             dataset.source_vocabulary,
             dataset.target_vocabulary,
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
@@ -110,15 +74,23 @@ class ModelSelection:
             dataset,
             live.model,
             Translator(live, settings.search.greedy(dataset.settings["max_length"])),
-            settings.training.valid_sentences,
+            training.valid_sentences,
             tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
         )
-        training = settings.training
         self.best = BestModels(output / "best", training.keep_best, training.metric)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
         return self._dataset.lexicon()
+
+    def refresh(self) -> None:
+        """Give the evaluation model the present weights, or their averages."""
+        model = self.evaluation_model
+        if model is not self._trained:
+            model.set_weights(self._trained.get_weights())
+            averages = [average.numpy() for average in self._optimizer.averages]
+            for variable, average in zip(model.trainable_variables, averages, strict=False):
+                variable.assign(average)
 
     def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """Validate the present model, and save it if it is the best or among the best.
@@ -130,7 +102,7 @@ class ModelSelection:
         Returns:
             The line of validations.tsv.
         """
-        self.evaluation.refresh()
+        self.refresh()
         line = self._validation(state)
         score = score_of(line, self._training.metric)
         best = state.add_validation(score, line.valid_loss, self._training)
@@ -153,9 +125,12 @@ class ModelSelection:
         models = self.best.present(run.validations)
         if len(models) < 2:
             return
-        self.evaluation.take_mean(
-            bundle.load(folder).model.get_weights() for folder in models.values()
-        )
+        # Their arithmetic mean: Junczys-Dowmunt et al. 2016.
+        sums = [np.zeros(weight.shape) for weight in self.evaluation_model.weights]
+        for folder in models.values():
+            weights = bundle.load(folder).model.get_weights()
+            sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
+        self.evaluation_model.set_weights([total / len(models) for total in sums])
         line = self._validation(state)
         score = score_of(line, self._training.metric)
         improved = better(score, state.best_score, state.average_score)
@@ -181,7 +156,7 @@ class ModelSelection:
             return
         state.average_score = None
         if state.stale == 0 and state.validated == state.step:
-            self.evaluation.refresh()
+            self.refresh()
             self._save(run.validations[-1], self._output / "model")
         else:
             state.best_score = None
@@ -206,7 +181,7 @@ class ModelSelection:
         scores["metric"] = self._training.metric
         save = partial(
             bundle.save,
-            self.evaluation.model,
+            self.evaluation_model,
             self._dataset.source_vocabulary,
             self._dataset.target_vocabulary,
             {**self._description, "validation": {**scores, **more}},

@@ -51,8 +51,8 @@ def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     assert resumed.run().step == last
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
     assert_same(
-        resumed.selection.evaluation.model.get_weights(),
-        whole.selection.evaluation.model.get_weights(),
+        resumed.selection.evaluation_model.get_weights(),
+        whole.selection.evaluation_model.get_weights(),
     )
     places = tmp_path / "resumed", tmp_path / "whole"
     assert_same(*(weights_of(place / "run/model") for place in places))
@@ -67,7 +67,7 @@ def test_the_average_is_what_is_validated_and_saved(dataset, tmp_path) -> None:
     work.run()
     averages = [average.numpy() for average in work.optimizer.averages]
     assert_same(weights_of(tmp_path / "run/model"), averages)
-    assert_same(work.selection.evaluation.model.get_weights(), averages)
+    assert_same(work.selection.evaluation_model.get_weights(), averages)
     apart = [np.abs(a - w).max() for a, w in zip(averages, work.model.get_weights(), strict=True)]
     assert max(apart) > 1e-3  # and training has gone on with its own
 
@@ -78,8 +78,8 @@ def test_an_average_begins_with_the_model_that_training_begins_with(dataset, tmp
     first.run()
     model = Location(tmp_path / "a/run/model")
     work = training(dataset, tmp_path / "b", model, ema_decay=0.9, seed=2)
-    work.selection.evaluation.refresh()
-    assert_same(work.selection.evaluation.model.get_weights(), weights_of(tmp_path / "a/run/model"))
+    work.selection.refresh()
+    assert_same(work.selection.evaluation_model.get_weights(), weights_of(tmp_path / "a/run/model"))
 
 
 SCORES = [5.0, 9.0, 3.0, 9.0, 7.0]

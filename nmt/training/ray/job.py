@@ -199,7 +199,7 @@ def _check_output(request: TrainRequest, config: RunConfig) -> None:
         )
 
 
-def _fixed(config: RunConfig, file: Location) -> dict[str, Any]:
+def _fixed(config: RunConfig, file: Location) -> dict[str, object]:
     """The part of a config.yaml that must stay when a training continues."""
     # A setting that is newer than the run had its default.
     settings = validated(Settings, config.settings, f"{file}: setting '{{}}'").model_dump()
