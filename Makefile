@@ -56,7 +56,7 @@ test: setup
 # The tests of numbers as on a processor with AVX2 alone, whose sums have another order.
 test-avx2: setup
 	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
-		tests/model tests/search tests/training/test_step.py tests/training/test_staged.py
+		tests/model tests/search tests/training/test_step.py tests/training/test_accumulation.py
 
 test-system: setup
 	$(BIN)/python -m pytest -m "system and not slow" --numprocesses 2 --dist loadfile \

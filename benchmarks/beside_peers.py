@@ -36,15 +36,16 @@ def ours(what: str, *arguments: str) -> float:
 
 def measure(what: str, data: str, model: str, *assignments: str) -> float:
     """What `ours` starts: training, or decoding with a beam size."""
-    from nmt.benchmark.meter import Meter, Work
+    from nmt.benchmark.measurement import Measurement, Workload
     from nmt.configuration import resolve
 
     settings = resolve(preset="small", assignments=assignments)
-    meter = Meter(Work(data, settings, threads=1, steps=_STEPS, sentences=1000, batch_size=_BATCH))
-    meter.start()
+    workload = Workload(data, settings, threads=1, steps=_STEPS, sentences=1000, batch_size=_BATCH)
+    worker = Measurement(workload)
+    worker.start()
     if what == "training":
-        return meter.training()["tokens_per_cpu_second"]
-    return meter.decoding(model, int(what))["sentences_per_cpu_second"]
+        return worker.training()["tokens_per_cpu_second"]
+    return worker.decoding(model, int(what))["sentences_per_cpu_second"]
 
 
 def peer(place: Path, name: str, pattern: str, *command: str) -> float:

@@ -1,4 +1,4 @@
-"""MODEL: one folder that holds a trained model and all that is needed to use it.
+"""MODEL: a folder with a trained model and everything that it needs.
 
     model.json          architecture, vocabularies, direction, scores, versions, model id
     model.safetensors   weights: numbers with names, shapes and types
@@ -7,8 +7,8 @@
 
 Several models of the same vocabularies can be used together, as an ensemble.
 
-There is no code and no pickle in it. `model_id` is a hash of the contents; loading checks it,
-so a folder with one byte changed is refused.
+It holds no code and no pickle. `model_id` is a hash of the contents; loading checks it, and refuses
+a folder with one changed byte.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Bundle:
 
     @property
     def model_id(self) -> str:
-        """64 hexadecimal digits that stand for exactly these contents."""
+        """A hash of the contents, 64 hexadecimal digits."""
         return self.info.model_id
 
 
@@ -74,10 +74,10 @@ def save(
 
     Args:
         model: a built `Seq2Seq`.
-        source_vocabulary: goes with the encoder.
-        target_vocabulary: goes with the decoder.
-        description: what else model.json tells: direction, dataset hash, validation scores,
-            the settings by which text was cleaned.
+        source_vocabulary: of the encoder.
+        target_vocabulary: of the decoder.
+        description: further keys of model.json: direction, dataset hash, validation scores, and
+            the settings of cleaning.
         location: the folder.
         lexicon: of the training pairs; without it the model cannot search with a shortlist.
 
@@ -122,7 +122,7 @@ def _entry(data: bytes) -> FileEntry:
 
 
 def _hash(content: Mapping[str, JsonValue]) -> str:
-    """The hash of all contents of a model.json but the id itself."""
+    """The hash of a model.json without its id."""
     return hash_json({key: value for key, value in content.items() if key != "model_id"})
 
 
@@ -204,8 +204,8 @@ def load(location: Location) -> Bundle:
 
 
 def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
-    """Fewer parameters than a model has: by no name in model.json is more memory asked for than
-    the weights need."""
+    """A lower bound of the model's parameters, so that a damaged model.json cannot request more
+    memory than its weights need."""
     return (
         max(source, target) * settings.embedding_dim
         + 3 * settings.encoder_layers * settings.encoder_units**2
@@ -240,9 +240,9 @@ def check_all(locations: Sequence[Location]) -> ModelRecord:
 
 
 def describe_ensemble(locations: Sequence[Location], infos: Sequence[ModelRecord]) -> ModelRecord:
-    """What model.json would say of an ensemble; of one model, what it says.
+    """The model.json of an ensemble, or of one model.
 
-    Vocabularies, cleaning and lexicon are the first model's. Its id is a hash of the models'.
+    Vocabularies, cleaning and lexicon are the first model's. The id is a hash of the models' ids.
 
     Raises:
         UnusableInput: no model, or models that do not read or write the same tokens.
@@ -285,7 +285,7 @@ def describe_ensemble(locations: Sequence[Location], infos: Sequence[ModelRecord
 
 
 def _common(values: list[Any]) -> Any:
-    """A value that all have, or their values as text."""
+    """The common value, or all values as text."""
     return values[0] if values.count(values[0]) == len(values) else " | ".join(map(str, values))
 
 
@@ -294,7 +294,7 @@ def _vocabulary_hash(info: ModelRecord, side: str) -> str:
 
 
 def has_lexicon(info: ModelRecord) -> bool:
-    """Whether the model that this model.json describes can search with a shortlist."""
+    """Whether the model can search with a shortlist."""
     return _LEXICON in info.files
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nmt.training.checkpoint_store import CheckpointStore
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.training.checkpoint_store import CheckpointStore
 from nmt.translation.cache.generations import generations
 from nmt.translation.input.files import expand
 

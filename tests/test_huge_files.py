@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from logged import Recorder
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
@@ -18,7 +19,7 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.checkpoint_store import CheckpointStore
+from nmt.training.checkpoint import CheckpointStore
 from nmt.training.run_folder import _read_metrics
 from nmt.translation.cache.keys import keys_of
 from nmt.translation.cache.store import Cache
@@ -112,14 +113,14 @@ def test_a_huge_heatmap_or_file_of_words_is_left_out(copy: Path, capsys) -> None
 
 @pytest.mark.parametrize("name", ["state", "checkpoint.json"])
 def test_a_huge_checkpoint_is_passed_over(tmp_path: Path, name: str) -> None:
-    said: list[str] = []
-    store = CheckpointStore(Location(tmp_path / "run"), 2, said.append)
+    log = Recorder()
+    store = CheckpointStore(Location(tmp_path / "run"), 2)
     for step in (5, 6):
         store.keep(step, lambda folder: (folder / "state").write_text("x") and None)
     grow(tmp_path / "run/checkpoint_0000006" / name)
     (tmp_path / "fetched").mkdir()
     assert store.fetch_newest(tmp_path / "fetched") == "checkpoint_0000005"
-    assert f"{HUGE:,} bytes" in said[0]
+    assert f"{HUGE:,} bytes" in log.messages[0]
 
 
 @pytest.mark.parametrize(

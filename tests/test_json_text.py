@@ -37,10 +37,11 @@ def test_numbers_that_are_none_are_null(tmp_path) -> None:
 
 
 def test_metrics_of_a_training_are_lines_of_json(tmp_path) -> None:
+    from nmt.records.run import MetricsLine
     from nmt.training.run_folder import RunFolder
 
     folder = RunFolder(Location(tmp_path), 0)
-    folder.add_metrics({"step": 1, "epoch": 0, "loss": NAN, "gradient_norm": INF})
+    folder.add_metrics(MetricsLine(step=1, epoch=0, loss=NAN, gradient_norm=INF))
     folder.write_lines()
     line = strict((tmp_path / "metrics.jsonl").read_text("utf-8"))
     assert line == {"step": 1, "epoch": 0, "loss": None, "gradient_norm": None}

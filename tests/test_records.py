@@ -18,18 +18,19 @@ from nmt import bundle, records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import job as evaluation
 from nmt.evaluation.baseline import read_baseline
-from nmt.evaluation.normalization import forms_in
+from nmt.evaluation.normalization import manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
 from nmt.records.output import JobRecord, JobSettings
 from nmt.records.report import RowAttention
+from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location, hash_json
 from nmt.training import validations
-from nmt.training.checkpoint_store import CheckpointStore
-from nmt.training.progress import Progress
+from nmt.training.checkpoint import CheckpointStore
+from nmt.training.state import TrainingState
 from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.decode_statistics import throughput
 from nmt.translation.outcome import Outcome
@@ -74,7 +75,7 @@ def read_output(folder: Path) -> None:
     assert output.aligned in (True, False)
     assert output.most_characters > 0
     assert all(len(part.rows) <= 10_000_000 for part in output.parts)
-    assert forms_in(output.manifest)
+    assert manifest_normalizations(output.manifest)
 
 
 def read_record(folder: Path) -> None:
@@ -82,7 +83,7 @@ def read_record(folder: Path) -> None:
     summary.rates(summary.total_counts(units), units)
     summary.alignment(units)
     throughput(units, [])
-    worst(suspect.to_json() for record in units for suspect in record.suspicious)
+    worst(suspect for record in units for suspect in record.suspicious)
     verify(Location(folder))
 
 
@@ -96,7 +97,7 @@ def read_report(folder: Path) -> None:
     assert _beside(earlier.rates, earlier.rates).keys() == earlier.rates.keys()
     report = evaluation._job_report(output)
     assert evaluation._samples([], report) == []
-    assert evaluation._forms(output, report)
+    assert evaluation._normalizations(output, report)
     assert Outcome(0, "", earlier).summary()
     Outcome(0, "", earlier).headline()
 
@@ -113,17 +114,17 @@ def read_attempts(folder: Path) -> None:
 
 def read_progress(folder: Path) -> None:
     file = Location(folder / "status.json")
-    Progress.of(file.read_json(), file)
+    TrainingState.of(file.read_json(), file)
 
 
 def read_metrics(folder: Path) -> None:
     from nmt.training.run_folder import _read_metrics
 
-    assert all(line["step"] <= 10**16 for line in _read_metrics(Location(folder)))
+    assert all(line.step <= 10**16 for line in _read_metrics(Location(folder)))
 
 
 def read_checkpoint(folder: Path) -> None:
-    CheckpointStore(Location(folder), 2, print).fetch("checkpoint_0000005", folder / "fetched")
+    CheckpointStore(Location(folder), 2).fetch("checkpoint_0000005", folder / "fetched")
 
 
 WHAT = depends_on("m", SearchSettings(), None, False)
@@ -146,9 +147,9 @@ def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path,
     run = place / "run"
     run.mkdir()
     (run / "fetched").mkdir()
-    Location(run / "status.json").write_text(json_text(vars(Progress(step=5))))
+    Location(run / "status.json").write_text(json_text(TrainingState(step=5).to_json()))
     Location(run / "metrics.jsonl").write_text('{"step": 5, "epoch": 0, "loss": 1.5}\n')
-    CheckpointStore(Location(run), 2, print).keep(
+    CheckpointStore(Location(run), 2).keep(
         5, lambda folder: (folder / "state").write_text("x") and None
     )
     cache = place / "cache"
@@ -270,8 +271,8 @@ def test_what_nobody_writes_is_no_json(text) -> None:
 
 
 def test_lines_of_validations_are_damaged_in_one_line(tmp_path) -> None:
-    columns = dict.fromkeys(validations._COLUMNS, 1)
-    validations.write(Location(tmp_path), [{**columns, "best": True}])
+    columns = dict.fromkeys(validations._COLUMNS, "1")
+    validations.write(Location(tmp_path), [ValidationLine.model_validate(columns)])
     assert len(validations.read(Location(tmp_path))) == 1
     file = tmp_path / "validations.tsv"
     text = file.read_text()

@@ -28,8 +28,8 @@ from nmt.settings import DataSettings, SearchSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.compare_and_swap import exchange_at
 from nmt.storage.location import Location
-from nmt.training.best import BestModels
-from nmt.training.checkpoint_store import CheckpointStore
+from nmt.training.best_models import BestModels
+from nmt.training.checkpoint import CheckpointStore
 from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.cache.keys import digest_of, keys_of
 from nmt.translation.output import Output
@@ -138,7 +138,7 @@ def test_a_checkpoint_writes_nothing_outside_of_its_folder(tmp_path: Path, where
     name = {"absolute": f"{home}/.profile", "above": "../home/.profile", "below": "x/.profile"}[
         where
     ]
-    store = CheckpointStore(Location(run), 2, lambda line: None)
+    store = CheckpointStore(Location(run), 2)
     store.keep(3, lambda folder: (folder / "progress.json").write_text("{}"))
     checkpoint = run / "checkpoint_0000003"
     evil = b"evil"
@@ -341,7 +341,7 @@ def test_only_our_own_files_are_removed(saved_models, tmp_path: Path, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             prepare(request)
     run, cache = Location(tmp_path / "run"), Location(tmp_path / "cache")
-    store = CheckpointStore(run, 1, lambda line: None)
+    store = CheckpointStore(run, 1)
     store.keep(1, lambda folder: (folder / "progress.json").write_text("{}"))
     (tmp_path / "in.txt").write_text("A dog sleeps.\n")
     translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out")

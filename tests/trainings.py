@@ -25,21 +25,18 @@ FAST |= {"valid_sentences": 4, "heatmaps": 0, "report_every": 5}
 
 
 class MemoryHooks:
-    """The loop's outside, in this process: remembers what is told, keeps every checkpoint."""
+    """The loop's outside, in this process: records every call, keeps every checkpoint."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.lines, self.shown, self.reports = folder, [], [], []
-        self.measured: list[tuple[int, dict[str, float]]] = []
+        self.folder, self.shown, self.reports = folder, [], []
+        self.metrics: list[tuple[int, dict[str, float]]] = []
         self.beats, self.stop_after = [], None
 
-    def show(self, done: int, total: int, detail: str) -> None:
+    def show_progress(self, done: int, total: int, detail: str) -> None:
         self.shown.append((done, total, detail))
 
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def measure(self, step: int, values: dict[str, float]) -> None:
-        self.measured.append((step, values))
+    def log_metrics(self, step: int, values: dict[str, float]) -> None:
+        self.metrics.append((step, values))
 
     def report(self, metrics: dict[str, Any], save) -> None:
         self.reports.append(metrics)
@@ -47,16 +44,16 @@ class MemoryHooks:
         place.mkdir(parents=True, exist_ok=True)
         save(place)
 
-    def agree(self, progress):
-        return progress
+    def broadcast(self, state):
+        return state
 
-    def beat(self, step: int) -> None:
+    def heartbeat(self, step: int) -> None:
         self.beats.append(step)
 
-    def rest(self) -> None:
+    def expect_long_phase(self) -> None:
         pass
 
-    def wants_stop(self) -> bool:
+    def should_stop(self) -> bool:
         return self.stop_after is not None and self.beats[-1] >= self.stop_after - 1
 
 
@@ -83,36 +80,36 @@ def events_of(folder: Path, name: str) -> dict[int, float]:
     """A series of the TensorBoard events of all attempts, by step."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = EventAccumulator(str(folder / "run/tensorboard"), size_guidance={"tensors": 0})
-    events = found.Reload().Tensors(name)
+    accumulator = EventAccumulator(str(folder / "run/tensorboard"), size_guidance={"tensors": 0})
+    events = accumulator.Reload().Tensors(name)
     return {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events}
 
 
 def scripted(work: Training, scores: list[float | Validation]) -> list[list[np.ndarray]]:
-    """Let the validations of a training find these BLEU scores; returns the weights at each."""
+    """Give the validations of a training these BLEU scores; returns the weights at each."""
     seen: list[list[np.ndarray]] = []
 
     def validate() -> Validation:
         seen.append(work.model.get_weights())
-        found = scores[len(seen) - 1]
-        return found if isinstance(found, Validation) else Validation(1.0, 0.5, found, 30.0, 0.1)
+        score = scores[len(seen) - 1]
+        return score if isinstance(score, Validation) else Validation(1.0, 0.5, score, 30.0, 0.1)
 
-    work.validator.validate = validate
+    work.selection.validator.validate = validate
     return seen
 
 
 def instant(work: Training, scores: list[float | Validation]) -> list[list[np.ndarray]]:
     """`scripted`, and steps that train nothing but move the weights, without any compiling."""
 
-    def step(batches, seed, wishes, scale) -> Outcome:
+    def step(batches, seed, flags, scale) -> Outcome:
         work.model.output_bias.assign_add(tf.ones_like(work.model.output_bias))
         tokens = float(sum((batch.target_outputs != 0).sum() for batch in batches))
-        return Outcome(2.5 * tokens, tokens, wishes)
+        return Outcome(2.5 * tokens, tokens, flags)
 
-    work._step = step
+    work.train_step = step
     return scripted(work, scores)
 
 
-def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    for one, other in zip(found, expected, strict=True):
+def assert_same(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,1 +1,1 @@
-"""How fast this machine or cluster trains and translates, and what a given corpus will take."""
+"""The speed of training and translation here, and estimates for a corpus."""

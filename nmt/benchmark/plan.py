@@ -1,10 +1,11 @@
-"""How long a corpus of a given size will take, and on how many workers."""
+"""Time and workers that a corpus needs, from measured speeds."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nmt.errors import UnusableInput
+from nmt.records.benchmark import Estimate, WorkerMeasurements
 
 NIGHT = 8.0  # hours in which a nightly translation must be done
 
@@ -14,7 +15,7 @@ class Plan(NamedTuple):
 
     Attributes:
         rows: sentences, or sentence pairs.
-        tokens: target tokens a sentence.
+        tokens: target tokens per sentence.
     """
 
     rows: int
@@ -36,26 +37,25 @@ class Plan(NamedTuple):
             raise UnusableInput(f"--plan {text}: write ROWS,TOKENS-A-SENTENCE, e.g. 5000000,25")
         return plan
 
-    def estimate(self, worker: dict[str, Any]) -> list[dict[str, Any]]:
-        """What one worker needs, and how many do it in a night.
+    def estimate(self, worker: WorkerMeasurements) -> list[Estimate]:
+        """The hours of one worker, and the workers that finish in a night.
 
-        It assumes that time goes with the number of target tokens and that workers do not
-        slow each other; start-up and the exchange of gradients come on top.
+        It assumes that time is proportional to the number of target tokens, and that workers do not
+        slow each other down; start-up and the exchange of gradients are not included.
 
         Args:
-            worker: what a worker measured, or the mean of several, as the report holds it.
+            worker: the measurements of a worker, or the mean of several.
 
         Returns:
-            For an epoch of training and for each beam size measured: ``work``, ``hours`` on
-            one worker, and ``workers`` for `NIGHT` hours.
+            Estimates for an epoch of training, and for translation with each beam size.
         """
-        speeds = [("an epoch of training", worker["training"]["tokens_per_second"])]
+        speeds = [("an epoch of training", worker.training["tokens_per_second"])]
         speeds += [
-            (f"translation, beam {beam}", found["tokens_per_second"])
-            for beam, found in worker["decoding"].items()
+            (f"translation, beam {beam}", decoding["tokens_per_second"])
+            for beam, decoding in worker.decoding.items()
         ]
         hours = [(work, self.rows * self.tokens / speed / 3600) for work, speed in speeds]
         return [
-            {"work": work, "hours": round(time, 2), "workers": max(1, -int(-time // NIGHT))}
+            Estimate(work=work, hours=round(time, 2), workers=max(1, -int(-time // NIGHT)))
             for work, time in hours
         ]

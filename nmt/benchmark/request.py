@@ -1,4 +1,4 @@
-"""What a benchmark was asked for, checked before anything is started."""
+"""The request of a benchmark, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nmt.yaml_text import read_yaml
 
 @dataclass(frozen=True)
 class BenchmarkRequest:
-    """What a benchmark is asked for; ``nmt benchmark --help`` shows it.
+    """The options of a benchmark; ``nmt benchmark --help`` shows them.
 
     `settings` are architecture and training of the measured steps, and the search; `origin` says
     in words where those of the training come from.
@@ -134,7 +134,7 @@ def check(request: BenchmarkRequest) -> None:
 
 
 def check_splits(request: BenchmarkRequest, dataset: Dataset) -> None:
-    """Raise UnusableInput where a dataset has nothing to train on, or to translate."""
+    """Raise UnusableInput if a dataset has nothing to train on, or to translate."""
     if not dataset.rows("train"):
         raise UnusableInput(f"{dataset.location}: its train split is empty; give another --data")
     if request.model is not None and not (dataset.rows("test") or dataset.rows("valid")):

@@ -89,17 +89,17 @@ def evaluate(request: EvaluateRequest) -> None:
     from nmt.evaluation.ter import remark
 
     report = job.evaluate(request)
-    for score in report["scores"]:
-        low, high = score["confidence"] or (score["score"], score["score"])
-        log.info(f"{score['metric']:5} {score['score']:6.2f}  [{low:.2f}, {high:.2f}]  "
-            f"{score['text']}  {score['signature']}{remark(score)}")  # fmt: skip
-    for entry in report.get("comparison", {}).get("metrics", []):
-        p = "–" if entry["p"] is None else f"{entry['p']:.3f}"
-        log.info(f"{entry['metric']:5} {entry['difference']:+6.2f}  against the baseline "
+    for score in report.scores:
+        low, high = score.confidence or (score.score, score.score)
+        log.info(f"{score.metric:5} {score.score:6.2f}  [{low:.2f}, {high:.2f}]  "
+            f"{score.text}  {score.signature}{remark(score.rows_without_shifts)}")  # fmt: skip
+    for entry in report.comparison.metrics if report.comparison else ():
+        p = "–" if entry.p is None else f"{entry.p:.3f}"
+        log.info(f"{entry.metric:5} {entry.difference:+6.2f}  against the baseline "
             f"(one-sided p {p})")  # fmt: skip
-    echo(f"BLEU {report['scores'][0]['score']:.2f}")
-    if alignment := report.get("alignment"):
-        echo(f"AER {alignment['aer']:.3f}")
+    echo(f"BLEU {report.scores[0].score:.2f}")
+    if report.alignment:
+        echo(f"AER {report.alignment.aer:.3f}")
     echo(f"REPORT {request.output / 'index.html'}")
 
 
@@ -130,7 +130,7 @@ def verify(request: VerifyRequest) -> None:
 def benchmark(request: BenchmarkRequest, sources: SettingsSources) -> None:
     """Measure the speed of training, decoding and reading."""
     from nmt.benchmark import job
-    from nmt.benchmark.figures import table
+    from nmt.benchmark.table import table
 
     settings, origin = measured_settings(
         request.model, sources.preset, sources.config, sources.assignments

@@ -62,7 +62,7 @@ def word_groups(token_words: Sequence[range]) -> tuple[list[range], np.ndarray]:
 def word_alignment(
     weights: np.ndarray, source_words: Sequence[range], target_words: Sequence[range]
 ) -> Links:
-    """Link each target word to the source word that it looked at most.
+    """Link each target word to the source word with the largest attention weight.
 
     Words that share a token are linked together: each of them to each.
 
@@ -83,11 +83,11 @@ def word_alignment(
 
 
 def relinked(links: Links, source_words: Sequence[int]) -> Links:
-    """Links to the words of another writing of the source, ascending, each once.
+    """Links to the words of another spelling of the source, ascending, each once.
 
     Args:
         links: word alignments.
-        source_words: for each source word its index in the other writing.
+        source_words: for each source word its index in the other spelling.
     """
     return sorted({(source_words[source], target) for source, target in links})
 
@@ -158,10 +158,10 @@ class LinkCounts(NamedTuple):
 
     Attributes:
         sentences: number of sentences.
-        found: links found, |A|.
+        found: links of the alignment, |A|.
         gold: sure gold links, |S|.
-        shared: links found that are sure, |A ∩ S|.
-        possible: links found that are possible and not sure; with those that are sure they
+        shared: links of the alignment that are sure, |A ∩ S|.
+        possible: links of the alignment that are possible and not sure; with the sure ones they
             are |A ∩ P|.
     """
 
@@ -172,9 +172,9 @@ class LinkCounts(NamedTuple):
     possible: int = 0
 
     @classmethod
-    def of(cls, found: Links, gold: Gold) -> LinkCounts:
+    def of(cls, alignment: Links, gold: Gold) -> LinkCounts:
         """Count one sentence."""
-        links, sure = set(found), set(gold.sure)
+        links, sure = set(alignment), set(gold.sure)
         shared = len(links & sure)
         return cls(1, len(links), len(sure), shared, len(links & set(gold.possible) - sure))
 

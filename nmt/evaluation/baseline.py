@@ -1,7 +1,7 @@
-"""The output of an earlier translation, looked up by sentence, to compare a new one with.
+"""The baseline: an earlier output, searched by sentence.
 
-Two nights hardly ever translate the very same rows. A sentence is the same in both where its id
-and its source are; whatever has no such partner is left out of what is compared pair by pair.
+Two nights hardly ever translate the same rows. A sentence is common to both if its id and its
+source are the same; paired comparisons use only common sentences.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nmt.records.report import Report
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
 
-_SAMPLED = 2000  # changed sentences among which those that changed most are looked for
+_SAMPLED = 2000  # changed sentences, from which the largest changes are taken
 
 
 def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput, Report]:
@@ -37,20 +37,20 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
     """
     if location == output:
         raise UnusableInput(f"--baseline {location}: is the --output itself; give an earlier one")
-    found = FinishedOutput(location, "--baseline")
+    baseline = FinishedOutput(location, "--baseline")
     file = location / "report" / "report.json"
     if not file.is_file():
         raise UnusableInput(f"{file}: no such file; a baseline needs its report, give another one")
-    for name in found.names:
+    for name in baseline.names:
         if not (part := location.named(f"translations/{name}")).is_file():
             raise UnusableInput(
                 f"{part}: no such file, but its manifest.json names it; give another --baseline"
             )
-    return found, found.read_record("report/report.json", Report)
+    return baseline, baseline.read_record("report/report.json", Report)
 
 
 class Baseline:
-    """Finds the baseline's translations of sentences. It holds 16 bytes a row.
+    """Finds the baseline's translations of sentences; needs 16 bytes of memory per row.
 
     Args:
         output: the earlier output.
@@ -68,7 +68,7 @@ class Baseline:
         self._order = np.argsort(together, kind="stable")
         self._keys = together[self._order]
         self._first = np.cumsum([0, *(len(part) for part in keys)])
-        # Parts of both outputs lie in much the same order, so the last few are asked for again.
+        # Parts of both outputs have nearly the same order, so the last few are read again.
         self._column = lru_cache(maxsize=4)(self._read)
 
     def _read(self, part: int) -> pa.ChunkedArray:
@@ -76,29 +76,29 @@ class Baseline:
         return self.output.read("translations", name, ["translation"]).column("translation")
 
     def translations(self, sentences: Sequence[Sentence]) -> list[str | None]:
-        """The baseline's translation of each sentence; None where it has no such sentence."""
+        """The baseline's translation of each sentence; None for a sentence that it lacks."""
         result: list[str | None] = [None] * len(sentences)
         if not len(self._keys):
             return result
         keys = np.array([key(s.id, s.source) for s in sentences], np.uint64)
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        found = np.flatnonzero(self._keys[at] == keys)
-        places = self._order[at[found]]
+        matches = np.flatnonzero(self._keys[at] == keys)
+        places = self._order[at[matches]]
         parts = np.searchsorted(self._first, places, side="right") - 1
         for part in np.unique(parts).tolist():
             chosen = np.flatnonzero(parts == part)
             texts = self._column(part).take(pa.array(places[chosen] - self._first[part]))
-            for position, text in zip(found[chosen].tolist(), texts.to_pylist(), strict=True):
+            for position, text in zip(matches[chosen].tolist(), texts.to_pylist(), strict=True):
                 result[position] = text
         return result
 
 
 class Changes:
-    """Counts the sentences that are translated otherwise, and draws some of them at random.
+    """Counts changed translations, and draws some of them at random.
 
     Attributes:
         paired: sentences that the baseline has, too.
-        changed: those whose translation is another.
+        changed: those with another translation.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Changes:
         self._drawn: list[tuple[int, int]] = []  # a heap of negated keys, and rows
 
     def add(self, sentences: Sequence[Sentence], others: Sequence[str | None]) -> None:
-        """Add sentences with what `Baseline.translations` says of them."""
+        """Add sentences, with the results of `Baseline.translations`."""
         for sentence, other in zip(sentences, others, strict=True):
             if other is None:
                 continue
@@ -128,6 +128,6 @@ class Changes:
 
 
 def key(identifier: Any, source: str) -> int:
-    """64 bits that stand for an id, as JSON has it, and its source."""
+    """A 64-bit hash of an id, as JSON has it, and its source."""
     text = f"{identifier}\0{source}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

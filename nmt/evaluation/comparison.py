@@ -1,4 +1,4 @@
-"""Two systems on the same sentences: whose differ most."""
+"""Two systems on the same sentences: the largest differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
 
     Args:
         ids: of one system's sentences, each once.
-        others: of the other's. Equal is what is written alike, see `nmt.tables.values`.
+        others: of the other's; equal if written alike, see `nmt.tables.values`.
 
     Returns:
         The positions in `ids`, ascending, and those of the same ids in `others`.
@@ -24,9 +24,9 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
     one, other = written(ids), written(others)
     if one.type != other.type:
         one, other = one.cast(pa.large_string()), other.cast(pa.large_string())
-    found = pc.index_in(one, value_set=other)
-    here = np.flatnonzero(pc.is_valid(found).to_numpy())
-    return here, found.drop_null().to_numpy().astype(np.int64)
+    places = pc.index_in(one, value_set=other)
+    here = np.flatnonzero(pc.is_valid(places).to_numpy())
+    return here, places.drop_null().to_numpy().astype(np.int64)
 
 
 def most_different(own: np.ndarray, other: np.ndarray) -> np.ndarray:

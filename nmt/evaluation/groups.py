@@ -13,11 +13,12 @@ from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence
+from nmt.records.report import GroupScores
 
-NAMED = 20  # values with most rows that a report names
+NAMED = 20  # values with most rows, each a group of its own
 _COUNTED = 100_000  # values counted at once; beyond it the rarest are forgotten
 _COUNTS = ("rows", "translated", "empty", "rejected", "truncated", "target_tokens")
-_LONGEST = 200  # characters of a value that are told apart and shown
+_LONGEST = 200  # characters of a value that count and are shown
 
 
 def label(value: Any) -> str | None:
@@ -30,8 +31,7 @@ def label(value: Any) -> str | None:
 
 
 class ValueCounts:
-    """Counts the rows of each value. Of more than `_COUNTED` values the rarest so far are
-    forgotten: none of them is among those that are named."""
+    """Counts the rows of each value; of more than `_COUNTED` values it forgets the rarest."""
 
     def __init__(self) -> None:
         self._counts: Counter[str | None] = Counter()
@@ -43,17 +43,17 @@ class ValueCounts:
             self._counts = Counter(dict(self._counts.most_common(_COUNTED // 2)))
 
     def named(self) -> list[str | None]:
-        """The values that a report names, most rows first; a null always."""
+        """The values with a group of their own, most rows first; a null always."""
         values = sorted(
             ((count, value) for value, count in self._counts.items() if value is not None),
             key=lambda pair: (-pair[0], pair[1]),
         )
-        found: list[str | None] = [value for _, value in values[:NAMED]]
-        return [*found, None] if None in self._counts else found
+        names: list[str | None] = [value for _, value in values[:NAMED]]
+        return [*names, None] if None in self._counts else names
 
 
 class Grouping:
-    """Collects what is measured of sentences by the value of one column.
+    """Collects the measurements of sentences by the value of one column.
 
     Args:
         column: its name.
@@ -93,19 +93,17 @@ class Grouping:
             members.setdefault(code, []).append(sentence)
             if sentence.complete:
                 self._scored.append(code)
-        for code, found in members.items():
+        for code, group in members.items():
             counts = self._counts[code]
-            counts["rows"] += len(found)
-            counts["translated"] += len(found)
+            counts["rows"] += len(group)
+            counts["translated"] += len(group)
             for flag in ("empty", "truncated"):
-                counts[flag] += sum(flag in sentence.flags for sentence in found)
-            counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in found)
-            self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(found))])
+                counts[flag] += sum(flag in sentence.flags for sentence in group)
+            counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in group)
+            self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(group))])
 
-    def table(self, scorer: Scorer, baseline: Scorer | None = None) -> list[dict[str, Any]]:
-        """A row a group that has sentences: ``value`` (None for a null), ``other`` (whether it is
-        all the values that are not named), ``rows``, ``rejected``, ``sentences`` (scored ones),
-        their ``bleu``, ``chrf`` and ``ter``, and ``rates``.
+    def table(self, scorer: Scorer, baseline: Scorer | None = None) -> list[GroupScores]:
+        """The scores and rates of each group that has rows.
 
         Args:
             scorer: the scored sentences, in the order in which they were added.
@@ -117,16 +115,18 @@ class Grouping:
                 continue
             other = code == len(self._named)
             rows = np.flatnonzero(codes == code)
-            entry: dict[str, Any] = {
-                "value": None if other else self._named[code],
-                "other": other,
-                "rows": counts["rows"],
-                "rejected": counts["rejected"],
-                "sentences": len(rows),
-            }
-            if len(rows):
-                entry |= scorer.part(rows)
-                if baseline is not None:
-                    entry["baseline"] = round(baseline.score("BLEU", rows), 4)
-            result.append({**entry, "rates": rates.rates(counts, self._sums[code])})
+            scores = scorer.part(rows) if len(rows) else {}
+            if len(rows) and baseline is not None:
+                scores["baseline"] = round(baseline.score("BLEU", rows), 4)
+            result.append(
+                GroupScores(
+                    value=None if other else self._named[code],
+                    other=other,
+                    rows=counts["rows"],
+                    rejected=counts["rejected"],
+                    sentences=len(rows),
+                    rates=rates.rates(counts, self._sums[code]),
+                    **scores,
+                )
+            )
         return result

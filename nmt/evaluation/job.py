@@ -1,4 +1,4 @@
-"""`jobs/evaluate.py`: score a finished translation, alone or against a baseline, with a report."""
+"""`nmt evaluate`: score a finished translation, alone or against a baseline, with a report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from array import array
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +19,24 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
-from nmt.evaluation.lengths import Beside, scores_by_length, source_length
+from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
-from nmt.evaluation.normalization import Form, forms_in
+from nmt.evaluation.normalization import Normalization, manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
-from nmt.records.report import Report
+from nmt.records.output import Suspect
+from nmt.records.report import (
+    ChangedSample,
+    Comparison,
+    ErrorRates,
+    EvaluationReport,
+    EvaluationSettings,
+    ModelDescription,
+    Report,
+    Sample,
+)
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
 from nmt.segmentation import count_words, split_words
@@ -42,18 +51,18 @@ _HEATMAPS = 16  # of the candidate's, on the page
 _TOKENISED = 0.5  # share of translations that end in " ." from which they look tokenised
 
 
-def evaluate(request: EvaluateRequest) -> dict[str, Any]:
+def evaluate(request: EvaluateRequest) -> EvaluationReport:
     """Evaluate a finished output of a translation job and write the report.
 
     Args:
-        request: what was asked for.
+        request: the evaluation.
 
     Returns:
-        The report, as it is in ``report.json``.
+        The content of ``report.json``.
 
     Raises:
-        UnusableInput: outputs, references or gold alignments that cannot be used; nothing is
-            written then.
+        UnusableInput: outputs, references or gold alignments that cannot be used; then nothing
+            is written.
     """
     with activity("reading"):
         material = check(request)
@@ -73,7 +82,7 @@ class _System:
 
     Attributes:
         output: the output.
-        scorers: the sentences that have all references, in each of the forms that are scored.
+        scorers: the sentences that have all references, one scorer per normalization.
         places: their positions among the translated rows.
         rows: their numbers in the input.
         lengths: words of their sources.
@@ -89,18 +98,18 @@ class _System:
     rows: array[int] = field(default_factory=_numbers)
     lengths: array[int] = field(default_factory=_numbers)
     sources: array[int] = field(default_factory=_numbers)
-    sums: dict[str, Any] = field(default_factory=dict)
-    worst: list[quality_checks.Suspect] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    worst: list[Suspect] = field(default_factory=list)
     spaced: int = 0
 
     def read(self, where: References) -> None:
-        """Read the output, with the references that are there."""
+        """Read the output and its references."""
         place = 0
         for chunk in chunks(self.output.sentences(where)):
             measures = Measures.of(chunk)
             self.sums = rates.added([self.sums, rates.sums(measures)])
-            found = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
-            self.worst = quality_checks.worst(chain(self.worst, found))
+            suspects = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
+            self.worst = quality_checks.worst(chain(self.worst, suspects))
             scored = []
             for position, sentence in enumerate(chunk, place):
                 if references := sentence.complete:
@@ -116,61 +125,70 @@ class _System:
 
     @property
     def scorer(self) -> Scorer:
-        """The scorer of the form that counts."""
+        """The scorer of the main normalization."""
         return self.scorers[0]
 
 
-def _report(request: EvaluateRequest, material: Material) -> dict[str, Any]:
+def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
     job_report = _job_report(material.candidate)
-    forms = _forms(material.candidate, job_report)
-    own = _read(request, material, material.candidate, forms)
+    normalizations = _normalizations(material.candidate, job_report)
+    own = _read(request, material, material.candidate, normalizations)
     output, manifest = own.output, own.output.manifest
-    counts = manifest.counts.to_json()
     pages = samples.page_samples(output.rows)
-    sentences = output.sentences(material.references, [*pages, *(s["row"] for s in own.worst)])
+    sentences = output.sentences(
+        material.references, [*pages, *(suspect.row for suspect in own.worst)]
+    )
     listed = {sentence.row: sentence for sentence in sentences}
-    report: dict[str, Any] = {
-        "kind": KIND,
-        "title": f"Evaluation of {output.location.name}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "model": {**(job_report.model.to_json() if job_report else {}), "id": manifest.model_id},
-        "counts": counts,
-        "rates": rates.rates(counts, own.sums) | own.scorer.brevity(),
-        "scores": [score for scorer in own.scorers for score in scorer.scores()],
-        "scored_sentences": len(own.scorer),
-        "samples": _samples([listed[row] for row in pages if row in listed], job_report),
-        "suspicious": samples.suspicious(own.worst, listed.values()),
-        "settings": _settings(request),
-        "inputs": [file.to_json() for file in manifest.input_files],
-        "versions": _versions(),
-    }
+    model = job_report.model if job_report else ModelDescription()
+    more: dict[str, object] = {}
     if material.baseline is None:
-        report["by_length"] = scores_by_length(own.lengths, own.scorer)
+        more["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
-        other = _read(request, material, material.baseline, forms)
-        report |= _compared(own, other, material.references)
+        other = _read(request, material, material.baseline, normalizations)
+        more |= _compared(own, other, material.references)
     if request.gold_alignments or request.alignment_column:
-        report["alignment"] = _alignment(request, material)
-    return report
+        more["alignment"] = _alignment(request, material)
+    report = EvaluationReport(
+        kind=KIND,
+        title=f"Evaluation of {output.location.name}",
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        model=model.model_copy(update={"id": manifest.model_id}),
+        counts=manifest.counts,
+        rates=rates.rates(manifest.counts.to_json(), own.sums) | own.scorer.brevity(),
+        scores=[score for scorer in own.scorers for score in scorer.scores()],
+        scored_sentences=len(own.scorer),
+        samples=_samples([listed[row] for row in pages if row in listed], job_report),
+        suspicious=samples.suspicious(own.worst, listed.values()),
+        settings=_settings(request),
+        inputs=manifest.input_files,
+        versions=_versions(),
+    )
+    return report.model_copy(update=more)
 
 
-def _forms(output: FinishedOutput, job_report: Report | None) -> list[Form]:
-    """The forms in which an output and its baseline are scored, as its own job has done it."""
-    forms = forms_in(output.manifest)
-    known = {form.name for form in forms}
+def _normalizations(output: FinishedOutput, job_report: Report | None) -> list[Normalization]:
+    """How an output and its baseline are normalized, as in its own job."""
+    normalizations = manifest_normalizations(output.manifest)
+    known = {normalization.name for normalization in normalizations}
     if job_report and any(score.text not in known for score in job_report.scores):
         log.info(
             f"{output.location}: its job scored standardised text, but was of a release that does "
             "not record how; raw text alone is scored; translate with this release to have both"
         )
-    return forms
+    return normalizations
 
 
 def _read(
-    request: EvaluateRequest, material: Material, output: FinishedOutput, forms: list[Form]
+    request: EvaluateRequest,
+    material: Material,
+    output: FinishedOutput,
+    normalizations: list[Normalization],
 ) -> _System:
-    options: dict[str, Any] = {"lowercase": request.lowercase, "tokenize": material.tokenize}
-    system = _System(output, [Scorer(form, **options) for form in forms])
+    scorers = [
+        Scorer(normalization, lowercase=request.lowercase, tokenize=material.tokenize)
+        for normalization in normalizations
+    ]
+    system = _System(output, scorers)
     system.read(material.references)
     if not len(system.scorer):
         raise UnusableInput(
@@ -185,8 +203,8 @@ def _read(
     return system
 
 
-def _compared(own: _System, other: _System, references: References) -> dict[str, Any]:
-    """Of the sentences that both have: scores by length, the paired test, and which differ most."""
+def _compared(own: _System, other: _System, references: References) -> dict[str, object]:
+    """For the common sentences: scores by length, the paired test, and the largest differences."""
     ids, other_ids = (
         system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
     )
@@ -210,21 +228,22 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     texts = _by_row(own.output, references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
     return {
-        "by_length": scores_by_length(own.lengths, own.scorer, Beside(other.scorer, here, there)),
-        "comparison": {
-            "baseline": other.output.location.shown,
-            "baseline_model_id": other.output.manifest.model_id,
-            "sentences": len(here),
-            "metrics": own.scorer.compare(other.scorer, here, there),
-        },
+        "by_length": scores_by_length(
+            own.lengths, own.scorer, BaselineScores(other.scorer, here, there)
+        ),
+        "comparison": Comparison(
+            baseline=other.output.location.shown,
+            baseline_model_id=other.output.manifest.model_id,
+            sentences=len(here),
+            metrics=own.scorer.compare(other.scorer, here, there),
+        ),
         "differences": [
-            {
-                **samples.shown(texts[row]),
-                "chrf": round(float(scores[i]), 2),
-                "baseline": theirs[their_row].translation,
-                "baseline_chrf": round(float(baseline[i]), 2),
-                "difference": round(float(scores[i] - baseline[i]), 2),
-            }
+            ChangedSample(
+                **samples.sample(texts[row]).to_json() | {"chrf": round(float(scores[i]), 2)},
+                baseline=theirs[their_row].translation,
+                baseline_chrf=round(float(baseline[i]), 2),
+                difference=round(float(scores[i] - baseline[i]), 2),
+            )
             for i, (row, their_row) in zip(chosen.tolist(), pairs, strict=True)
         ],
     }
@@ -234,16 +253,16 @@ def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> 
     return {sentence.row: sentence for sentence in output.sentences(references, rows)}
 
 
-def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
-    """AER of the output's alignments and of the plain diagonal, of sentences that were translated
-    whole, as a translation job counts it: no piece of a split one looks at another.
+def _alignment(request: EvaluateRequest, material: Material) -> ErrorRates:
+    """AER of the output's alignments and of the plain diagonal, without split sentences, as in a
+    translation job: the pieces of a split one do not attend to each other.
 
-    Gold alignments are of the references. They fit a translation that has the words of its
-    reference; where it has others, some positions mean other words. So the AER of those that
-    have the same words stands beside that of all.
+    Gold alignments belong to the references. They fit a translation with the same words; in
+    another one some positions mean other words. So the AER of those with the same words is
+    reported, too.
     """
     output, column = material.candidate, request.alignment_column
-    found, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
+    attention, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
     sentences = output.sentences(material.references)
     for part in output.parts:
         links = texts_of(output.read("alignments", part.name, ["alignment"]).column("alignment"))
@@ -258,66 +277,66 @@ def _alignment(request: EvaluateRequest, material: Material) -> dict[str, Any]:
             counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
             words = split_words(sentence.translation)
             straight = diagonal(count_words(sentence.source), len(words))
-            found, plain = found.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
+            attention, plain = attention.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
             if any(words == split_words(reference or "") for reference in sentence.references):
                 same = same.plus(counts)
-    if not found.sentences:
+    if not attention.sentences:
         raise UnusableInput(
             "no row that was translated whole has a gold alignment; check --gold-alignments"
         )
-    return {
-        "of": "Alignments of the translations",
-        "aer": round(found.error_rate, 6),
-        "aer_diagonal": round(plain.error_rate, 6),
-        "sentences": found.sentences,
-        "aer_same_words": round(same.error_rate, 6) if same.sentences else None,
-        "sentences_same_words": same.sentences,
-    }
+    return ErrorRates(
+        of="Alignments of the translations",
+        aer=round(attention.error_rate, 6),
+        aer_diagonal=round(plain.error_rate, 6),
+        sentences=attention.sentences,
+        aer_same_words=round(same.error_rate, 6) if same.sentences else None,
+        sentences_same_words=same.sentences,
+    )
 
 
-def _write(request: EvaluateRequest, candidate: FinishedOutput, report: dict[str, Any]) -> None:
+def _write(request: EvaluateRequest, candidate: FinishedOutput, report: EvaluationReport) -> None:
     names = [output.shown for output in (request.candidate, request.baseline) if output]
-    if plot := length_plot(report["by_length"], names):
+    if plot := length_plot([entry.to_json() for entry in report.by_length], names):
         (request.output / "lengths.png").write_bytes(plot)
         if line := picture.warning([plot]):
-            log.warning(f"{line}")
-    html = page.render(report, candidate.heatmaps(_HEATMAPS))
+            log.warning(line)
+    html = page.render(report.to_json(), candidate.heatmaps(_HEATMAPS))
     (request.output / "index.html").write_text(html)
     (request.output / "report.json").write_json(report)
 
 
 def _job_report(output: FinishedOutput) -> Report | None:
-    """What the translation job's own report says, for what the rows do not hold."""
+    """The translation job's own report, for what the rows do not hold."""
     name = "report/report.json"
-    there = output.location.named(name).is_file()
-    return output.read_record(name, Report) if there else None
+    exists = output.location.named(name).is_file()
+    return output.read_record(name, Report) if exists else None
 
 
-def _samples(sentences: list[Sentence], job_report: Report | None) -> list[dict[str, Any]]:
-    """Sentences as the page shows them, with the attention that the translation job has kept."""
+def _samples(sentences: list[Sentence], job_report: Report | None) -> list[Sample]:
+    """Sentences of the page, with the attention in the translation job's report."""
     kept = {
-        sample.id: sample.attention.to_json()
+        sample.id: sample.attention
         for sample in (job_report.samples if job_report else ())
         if sample.attention is not None
     }
     return [
-        {**samples.shown(s), **({"attention": kept[s.id]} if s.id in kept else {})}
+        samples.sample(s).model_copy(update={"attention": kept[s.id]} if s.id in kept else {})
         for s in sentences
     ]
 
 
-def _settings(request: EvaluateRequest) -> dict[str, Any]:
+def _settings(request: EvaluateRequest) -> EvaluationSettings:
     gold = Location(request.gold_alignments) if request.gold_alignments else None
-    return {
-        "candidate": request.candidate.shown,
-        "baseline": request.baseline.shown if request.baseline else None,
-        "references": [Location(name).shown for name in request.references],
-        "reference_column": request.reference_column,
-        "gold_alignments": gold.shown if gold else None,
-        "alignment_column": request.alignment_column,
-        "lowercase": request.lowercase,
-        "tokenize": request.tokenize,
-    }
+    return EvaluationSettings(
+        candidate=request.candidate.shown,
+        baseline=request.baseline.shown if request.baseline else None,
+        references=[Location(name).shown for name in request.references],
+        reference_column=request.reference_column,
+        gold_alignments=gold.shown if gold else None,
+        alignment_column=request.alignment_column,
+        lowercase=request.lowercase,
+        tokenize=request.tokenize,
+    )
 
 
 def _versions() -> dict[str, str]:

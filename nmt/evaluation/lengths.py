@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from nmt.evaluation.scores import Scorer
+from nmt.records.report import LengthScores
 from nmt.segmentation import count_words
 
 WIDTH, LAST = 5, 40  # words of a range; longer sources than LAST share one range
@@ -18,12 +19,12 @@ def source_length(source: str) -> int:
     return max(1, count_words(source))
 
 
-class Beside(NamedTuple):
-    """Another system, and the sentences that both have.
+class BaselineScores(NamedTuple):
+    """A baseline, and the sentences that both systems have.
 
     Attributes:
         scorer: holds its translations.
-        here: numbers of the common sentences in the scorer that it stands beside.
+        here: numbers of the common sentences in the scorer of the other system.
         there: the numbers of the same sentences in `scorer`.
     """
 
@@ -33,8 +34,8 @@ class Beside(NamedTuple):
 
 
 def scores_by_length(
-    lengths: Sequence[int], scorer: Scorer, baseline: Beside | None = None
-) -> list[dict[str, Any]]:
+    lengths: Sequence[int], scorer: Scorer, baseline: BaselineScores | None = None
+) -> list[LengthScores]:
     """BLEU, chrF and TER of the sentences of each range of source lengths.
 
     Args:
@@ -43,8 +44,7 @@ def scores_by_length(
         baseline: another system; of both only the common sentences are scored then.
 
     Returns:
-        For each range that has sentences: ``from``, ``to`` (None for the last, open one),
-        ``sentences``, ``bleu``, ``chrf`` and ``ter``, with a baseline also ``baseline``, its BLEU.
+        The scores of each range that has sentences; ``baseline`` is the baseline's BLEU.
     """
     here = np.arange(len(scorer)) if baseline is None else baseline.here
     groups = _groups(lengths)[here]
@@ -60,7 +60,7 @@ def scores_by_length(
         if baseline is not None:
             score = baseline.scorer.score("BLEU", baseline.there[chosen])
             entry["baseline"] = round(score, 4)
-        result.append(entry)
+        result.append(LengthScores.model_validate(entry))
     return result
 
 

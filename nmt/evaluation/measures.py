@@ -1,4 +1,4 @@
-"""What is measured of each sentence without references, as columns: a unit's sentences at once."""
+"""Measures of sentences without references, as columns."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nmt.vocabulary.special import SPECIALS, UNK, is_byte, lost_bytes
 
 
 class Measures(NamedTuple):
-    """One entry a sentence in each column.
+    """One entry per sentence in each column.
 
     Attributes:
-        score: log-probability, nats a token.
-        attention_entropy: nats a target token; NaN without attention or target token.
-        coverage: mean attention a source token got in all, at most 1; NaN without attention.
+        score: log-probability, nats per token.
+        attention_entropy: nats per target token; NaN without attention or target token.
+        coverage: mean total attention per source token, at most 1; NaN without attention.
         unknown: target tokens that are unknown; see `unknown`.
         spelled: source tokens that are bytes, of characters that the vocabulary lacks.
         source_tokens: all tokens of the source.

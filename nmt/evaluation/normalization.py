@@ -1,4 +1,4 @@
-"""The forms of the texts in which translations are scored."""
+"""Normalization of texts before they are scored."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nmt.vocabulary.words import standardise
 
 
 @dataclass(frozen=True)
-class Form:
-    """One form of the texts.
+class Normalization:
+    """How translations and references are normalized.
 
     Attributes:
         name: for display, ``raw`` or ``standardised``.
-        hypothesis: brings a translation into this form.
-        reference: brings a reference into it.
+        hypothesis: normalizes a translation.
+        reference: normalizes a reference.
     """
 
     name: str = "raw"
@@ -29,16 +29,16 @@ class Form:
     reference: Callable[[str], str] = str
 
 
-RAW = Form()
+RAW = Normalization()
 
 
-def forms_of(tokenizer: str, cleaning: DataSettings) -> list[Form]:
-    """The forms in which a model's translations are scored; the first is the one that counts, the
-    last is always `RAW`.
+def normalizations(tokenizer: str, cleaning: DataSettings) -> list[Normalization]:
+    """The normalizations with which a model's translations are scored: the first is the main one,
+    the last is always `RAW`.
 
-    A vocabulary of lower-cased words cannot give raw text back, so its references are brought
-    into the same form, with their own words and never with [UNK], and so are the source words
-    that stand for [UNK] in translations; the raw score stands beside.
+    A vocabulary of lower-cased words cannot produce raw text. So its references are normalized the
+    same way, with their own words and never with [UNK], and so are the source words that replace
+    [UNK] in translations. The raw score is reported, too.
 
     Args:
         tokenizer: of the model, ``spm`` or ``word``.
@@ -46,26 +46,29 @@ def forms_of(tokenizer: str, cleaning: DataSettings) -> list[Form]:
     """
     if tokenizer != "word":
         return [RAW]
-    return [Form("standardised", _words, lambda text: standardise(clean(text, cleaning))), RAW]
+    return [
+        Normalization("standardised", _words, lambda text: standardise(clean(text, cleaning))),
+        RAW,
+    ]
 
 
-def described(tokenizer: Literal["spm", "word"], cleaning: DataSettings) -> TextForms:
-    """What a manifest says of the texts, so that `forms_in` finds their forms again; the arguments
-    are those of `forms_of`."""
+def describe(tokenizer: Literal["spm", "word"], cleaning: DataSettings) -> TextForms:
+    """The entry of a manifest from which `manifest_normalizations` restores the normalizations; the
+    arguments are those of `normalizations`."""
     rules = cleaning.model_dump(include={*RULES, "lowercase"})
     return TextForms(tokenizer=tokenizer, cleaning=rules)
 
 
-def forms_in(manifest: Manifest) -> list[Form]:
-    """The forms in which the translations of a finished output are scored; only `RAW` where an
-    earlier release has made it, whose manifest does not say."""
+def manifest_normalizations(manifest: Manifest) -> list[Normalization]:
+    """The normalizations of a finished output; only `RAW` if the manifest of an earlier release
+    does not name them."""
     if (text := manifest.text) is None:
         return [RAW]
-    named = "manifest.json: damaged: 'text.cleaning.{}'"
-    return forms_of(text.tokenizer, validated(DataSettings, text.cleaning, named))
+    message = "manifest.json: damaged: 'text.cleaning.{}'"
+    return normalizations(text.tokenizer, validated(DataSettings, text.cleaning, message))
 
 
 def _words(hypothesis: str) -> str:
-    """A translation of standardised words, its [UNK] as they are."""
+    """A translation in standardised words, except its [UNK]."""
     unknown = SPECIALS[UNK]
     return " ".join(w if w == unknown else standardise(w) for w in hypothesis.split())

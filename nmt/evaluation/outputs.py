@@ -1,4 +1,4 @@
-"""A finished output of jobs/translate.py, as its manifest describes it."""
+"""A finished output of `nmt translate`, as its manifest describes it."""
 
 from __future__ import annotations
 
@@ -111,33 +111,33 @@ class FinishedOutput:
 
     @cached_property
     def parts(self) -> list[Part]:
-        """Its files, and which rows of the input they hold.
+        """Its files, with the rows of the input that they hold.
 
         Raises:
-            UnusableInput: nothing says which rows these are.
+            UnusableInput: the rows are unknown, because records are missing.
         """
         parts, position, first = [], 0, 0
-        found: np.ndarray | Numbers
+        rows: np.ndarray | Numbers
         numbered = self.manifest.settings.id_column is None
         for name in self.names:
             entry = self.manifest.files[f"translations/{name}"]
             count = entry.rows
             if numbered:
-                found = self._numbers(position, count)
+                rows = self._numbers(position, count)
             else:
                 rejected = self.manifest.files.get(f"rejected/{name}")
                 bad = 0 if rejected is None else rejected.rows
                 stop = first + count + bad
-                found = Numbers(first, stop, self._rejected(name) if bad else [])
+                rows = Numbers(first, stop, self._rejected(name) if bad else [])
                 first = stop
             position += count
-            parts.append(Part(name, found, entry))
+            parts.append(Part(name, rows, entry))
         return parts
 
     def _numbers(self, position: int, count: int) -> np.ndarray:
         """Ids that are the numbers of rows."""
-        found = self.ids.slice(position, count)
-        numbers = found.to_numpy() if pa.types.is_integer(found.type) else np.array([-1])
+        ids = self.ids.slice(position, count)
+        numbers = ids.to_numpy() if pa.types.is_integer(ids.type) else np.array([-1])
         if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.rows):
             raise UnusableInput(
                 f"{self.location}: damaged (its ids are no numbers of rows); translate again"
@@ -154,7 +154,7 @@ class FinishedOutput:
         return self.read_record(record, RejectedRows).rejected_rows
 
     def read_record(self, name: str, kind: type[R]) -> R:
-        """The content of one of its JSON files; refuse one that is not that of the manifest."""
+        """The content of one of its JSON files; refuse one that differs from the manifest."""
         try:
             value = parse_json(self.read_other(name))
         except ValueError as error:
@@ -162,7 +162,7 @@ class FinishedOutput:
         return records.check(value, kind, f"{self.location}/{name}")
 
     def read_other(self, name: str, most: int = LARGEST_JSON) -> bytes:
-        """A file that is no table, of so many bytes; refuse one that is not the manifest's."""
+        """A file that is no table, of `most` bytes; refuse one that differs from the manifest."""
         file, entry = self.location.named(name), self.manifest.others.get(name)
         if entry is None:
             raise UnusableInput(f"{file}: is not named in its manifest.json; translate again")
@@ -173,7 +173,7 @@ class FinishedOutput:
         return read_recorded(file, entry, "restore it from a copy, or translate again")
 
     def check_column(self, option: str, column: str) -> None:
-        """Refuse a column that is not there or holds no text."""
+        """Refuse a column that is missing or holds no text."""
         name = f"translations/{self.names[0]}"
         schema = read_schema(self.location.named(name), self.manifest.files[name])
         if column not in schema.names:
@@ -185,7 +185,7 @@ class FinishedOutput:
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")
 
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
-        """Read columns of one part; refuse a file that is not the one of the manifest."""
+        """Read columns of one part; refuse a file that differs from the manifest."""
         location = self.location.named(f"{folder}/{name}")
         entry = self.manifest.files.get(f"{folder}/{name}")
         if entry is None:
@@ -202,7 +202,7 @@ class FinishedOutput:
         return read_sentences(self.location, self.parts, references, wanted, longest=longest)
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
-        """The first of its attention heatmaps that are there, with headings."""
+        """The first of its attention heatmaps, with headings."""
         names = sorted(name for name in self.manifest.others if _HEATMAP.fullmatch(name))
         present = (name for name in names if self.location.named(name).is_file())
         files = [

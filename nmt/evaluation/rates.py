@@ -1,8 +1,8 @@
-"""What can be said of translations without references: unknown words, loops, lengths, attention."""
+"""Rates of translations without references: unknown words, loops, lengths, attention."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.quality_checks import reasons
 
-_DIGITS = 12  # significant; the order in which sums were added up shows in those behind them
+_DIGITS = 12  # significant; later digits depend on the order of the additions
 
 
 def sums(measures: Measures) -> dict[str, float]:
@@ -34,11 +34,11 @@ def sums(measures: Measures) -> dict[str, float]:
     }
 
 
-def rates(counts: dict[str, Any], sums: dict[str, Any]) -> dict[str, float]:
+def rates(counts: Mapping[str, float], sums: Mapping[str, float]) -> dict[str, float]:
     """Shares and means over a whole output; the length ratio is target to source words.
 
-    Lines that hold nothing to translate are no sentences: their score of 0 and their faultlessness
-    would move each mean with their number. What there is nothing to take a mean of is left out.
+    Empty lines are not counted as sentences, because their score of 0 would change each mean. A
+    rate of no sentences is omitted.
 
     Args:
         counts: rows, translated, empty, rejected, truncated, target_tokens.
@@ -66,7 +66,7 @@ def rates(counts: dict[str, Any], sums: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def added(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def added(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Numbers added up key by key, nested dictionaries too."""
     total: dict[str, Any] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, and whether it can be done."""
+"""The request of an evaluation: its options, and their checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KIND = "evaluation"  # of the report.json
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """What an evaluation is asked for; ``nmt evaluate --help`` shows it."""
+    """The options of an evaluation; ``nmt evaluate --help`` shows them."""
 
     candidate: Annotated[Location, Option("Finished output of `nmt translate`.", "OUT")]
     output: Annotated[Location, Option("Folder to write the report to.", "REPORT")]
@@ -56,14 +56,14 @@ class EvaluateRequest:
 
 @dataclass(frozen=True)
 class Material:
-    """What an evaluation reads.
+    """The inputs of an evaluation.
 
     Attributes:
         candidate: the output to evaluate.
         baseline: the output to compare it with, or None.
-        references: where the references are.
+        references: the location of the references.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
-        gold: a line a row of the input with its gold alignment; empty where it has none.
+        gold: the gold alignment of each row of the input; empty for rows without one.
     """
 
     candidate: FinishedOutput
@@ -74,7 +74,7 @@ class Material:
 
 
 def check(request: EvaluateRequest) -> Material:
-    """Check that everything is there and goes together; writes nothing.
+    """Check that all inputs exist and fit together; writes nothing.
 
     Raises:
         UnusableInput: something is missing, unfinished, or does not fit the rest.
@@ -120,13 +120,13 @@ def check(request: EvaluateRequest) -> Material:
 
 
 def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
-    """The tokenizer that was named, or the one for the language that the output is in."""
+    """The named tokenizer, or the one for the output's language."""
     direction = candidate.manifest.direction
     return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
 
 
 def checked_gold(text: str, where: str) -> Gold:
-    """Read a gold alignment; `where` it stands is named if it is none."""
+    """Read a gold alignment; the error names `where` it is."""
     try:
         return parse_gold(text)
     except UnusableInput as error:

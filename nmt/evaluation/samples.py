@@ -1,55 +1,61 @@
-"""Sentences as a report shows them."""
+"""Samples: sentences of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
-from nmt.evaluation.quality_checks import Suspect
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
+from nmt.records.output import Suspect
+from nmt.records.report import Sample, SuspiciousSample
 
 _SAMPLES = 200  # sentences on the page
 
 
 def sample_rows(rows: int, count: int, seed: int = 1) -> list[int]:
-    """Rows drawn at random, the same for the same corpus on every run, ascending."""
+    """Random rows, ascending; the same rows of the same corpus on every run."""
     random = np.random.default_rng(seed)
     return sorted(random.choice(rows, min(count, rows), replace=False).tolist())
 
 
 def page_samples(rows: int) -> list[int]:
-    """The rows whose sentences stand on the page."""
+    """The rows whose sentences are on the page."""
     return sample_rows(rows, _SAMPLES, seed=2)
 
 
-def shown(sentence: Sentence) -> dict[str, Any]:
-    """One sentence with what was measured of it; chrF where it has references."""
-    texts = sentence.complete
-    entry: dict[str, Any] = {
-        "id": sentence.id,
-        "source": sentence.source,
-        "translation": sentence.translation,
-        "reference": texts[0] if texts else None,
-        "score": round(sentence.score, 4),
-        "flags": sentence.flags,
+def sample(sentence: Sentence) -> Sample:
+    """A sentence with its measurements; chrF if it has references."""
+    references = sentence.complete
+    more = {
+        name: round(value, 4)
+        for name in ("coverage", "attention_entropy")
+        if (value := getattr(sentence, name)) is not None
     }
-    for name in ("coverage", "attention_entropy"):
-        if (value := getattr(sentence, name)) is not None:
-            entry[name] = round(value, 4)
-    if texts:
-        entry["chrf"] = round(sentence_chrf(sentence.translation, texts), 2)
-    return entry
+    if references:
+        more["chrf"] = round(sentence_chrf(sentence.translation, references), 2)
+    return Sample(
+        id=sentence.id,
+        source=sentence.source,
+        translation=sentence.translation,
+        reference=references[0] if references else None,
+        score=round(sentence.score, 4),
+        flags=sentence.flags,
+        **more,
+    )
 
 
-def suspicious(worst: list[Suspect], sentences: Iterable[Sentence]) -> list[dict[str, Any]]:
-    """The suspicious translations in their order, each with its ``reasons``.
+def suspicious(suspects: list[Suspect], sentences: Iterable[Sentence]) -> list[SuspiciousSample]:
+    """The suspicious translations in their order.
 
     Args:
-        worst: which they are.
-        sentences: at least these sentences.
+        suspects: the most suspicious ones.
+        sentences: at least these.
     """
-    found = {sentence.row: shown(sentence) for sentence in sentences}
-    return [{**found[s["row"]], "reasons": s["reasons"]} for s in worst if s["row"] in found]
+    samples = {sentence.row: sample(sentence) for sentence in sentences}
+    return [
+        SuspiciousSample(**samples[suspect.row].to_json(), reasons=suspect.reasons)
+        for suspect in suspects
+        if suspect.row in samples
+    ]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
-from nmt.evaluation.normalization import RAW, Form
+from nmt.evaluation.normalization import RAW, Normalization
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 from nmt.evaluation.tokenizers import BETWEEN_BLANKS
+from nmt.records.report import MetricComparison, Score
 
 METRICS = ("BLEU", "chrF", "TER")
 
@@ -25,7 +26,7 @@ class Scorer:
     one length), of resamples, and of single sentences.
 
     Args:
-        form: the texts are brought into it before they are compared.
+        normalization: of the texts before they are compared.
         lowercase: compare without case.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`; ``none`` for tokenised
             text. TER counts the same words, unless blanks separate them: then its own.
@@ -34,21 +35,21 @@ class Scorer:
 
     def __init__(
         self,
-        form: Form = RAW,
+        normalization: Normalization = RAW,
         *,
         lowercase: bool = False,
         tokenize: str = "13a",
         metrics: Sequence[str] = METRICS,
     ) -> None:
-        self.form = form
+        self.normalization = normalization
         bleu = BLEU(lowercase=lowercase, tokenize=tokenize, force=True)
         words = None if tokenize in BETWEEN_BLANKS else bleu.tokenizer
-        everything = {
+        all_metrics = {
             "BLEU": bleu,
             "chrF": CHRF(lowercase=lowercase),
             "TER": BoundedTER(words, case_sensitive=not lowercase),
         }
-        self._metrics: dict[str, Any] = {name: everything[name] for name in metrics}
+        self._metrics: dict[str, Any] = {name: all_metrics[name] for name in metrics}
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
         self._sentences = 0
         self._reference_counts: set[int] = set()  # that sentences have
@@ -62,14 +63,16 @@ class Scorer:
         if not sentences:
             return
         self._sentences += len(sentences)
-        hypotheses = [self.form.hypothesis(text) for text, _ in sentences]
-        references = [[self.form.reference(text) for text in some] for _, some in sentences]
+        hypotheses = [self.normalization.hypothesis(text) for text, _ in sentences]
+        references = [
+            [self.normalization.reference(text) for text in some] for _, some in sentences
+        ]
         streams = list(zip_longest(*references))  # None where a sentence has fewer
         self._reference_counts.update(map(len, references))
         for name, metric in self._metrics.items():
-            found = np.array(metric._extract_corpus_statistics(hypotheses, streams))
-            whole = np.issubdtype(found.dtype, np.integer)
-            self._parts[name].append(found.astype(np.int32) if whole else found)
+            statistics = np.array(metric._extract_corpus_statistics(hypotheses, streams))
+            whole = np.issubdtype(statistics.dtype, np.integer)
+            self._parts[name].append(statistics.astype(np.int32) if whole else statistics)
 
     def statistics(self, metric: str) -> np.ndarray:
         """What a metric has counted, shape (sentences, statistics)."""
@@ -80,8 +83,8 @@ class Scorer:
 
     def score(self, metric: str, rows: np.ndarray | None = None) -> float:
         """The score of all sentences, or of those with the numbers `rows`."""
-        found = self.statistics(metric)
-        return self._of(metric, found if rows is None else found[rows])
+        statistics = self.statistics(metric)
+        return self._of(metric, statistics if rows is None else statistics[rows])
 
     def part(self, rows: np.ndarray) -> dict[str, float]:
         """``bleu``, ``chrf`` and ``ter`` of the sentences with the numbers `rows`."""
@@ -92,10 +95,8 @@ class Scorer:
         compute = self._metrics[metric]._compute_score_from_stats
         return np.array([float(compute(row).score) for row in self.statistics(metric).tolist()])
 
-    def scores(self, bootstrap: bool = True) -> list[dict[str, Any]]:
-        """For each metric its name, score, 95 % confidence interval, signature and ``text``, the
-        form that was compared; of a TER with rows too long for shifts also ``rows_without_shifts``,
-        their number.
+    def scores(self, bootstrap: bool = True) -> list[Score]:
+        """The score of each metric.
 
         Args:
             bootstrap: estimate the interval; it is None without, and for a single sentence.
@@ -106,19 +107,19 @@ class Scorer:
             if bootstrap and len(self) > 1:
                 interval = confidence(resample(metric, [self.statistics(name)])[0])
             result.append(
-                {
-                    "metric": name,
-                    "score": round(self.score(name), 4),
-                    "confidence": interval,
-                    **self._signed(name, self.statistics(name)),
-                    "text": self.form.name,
-                }
+                Score(
+                    metric=name,
+                    score=round(self.score(name), 4),
+                    confidence=interval,
+                    text=self.normalization.name,
+                    **self._signature(name, self.statistics(name)),
+                )
             )
         return result
 
     def signature(self, metric: str) -> str:
         """sacrebleu's signature of the score of all sentences."""
-        return self._signed(metric, self.statistics(metric))["signature"]
+        return self._signature(metric, self.statistics(metric))["signature"]
 
     def brevity(self) -> dict[str, float]:
         """BLEU's brevity penalty (1 is none), and tokens of the translations over those of the
@@ -130,50 +131,52 @@ class Scorer:
 
     def compare(
         self, baseline: Scorer, rows: np.ndarray, baseline_rows: np.ndarray
-    ) -> list[dict[str, Any]]:
+    ) -> list[MetricComparison]:
         """Compare with a baseline on the same sentences by paired bootstrap resampling.
 
         Args:
-            baseline: made with the same settings.
+            baseline: of the same settings.
             rows: numbers of the sentences here.
             baseline_rows: the numbers of the same sentences there.
 
         Returns:
-            For each metric both scores with their intervals, the difference, sacrebleu's
-            (about one-sided) p-value, see `paired_p_value`, None for fewer than two sentences, the
-            signature, and ``rows_without_shifts`` as in `scores`.
+            For each metric both scores; intervals and sacrebleu's (about one-sided) p-value, see
+            `paired_p_value`, are None for fewer than two sentences.
         """
         result = []
         for name, metric in self._metrics.items():
             systems = [self.statistics(name)[rows], baseline.statistics(name)[baseline_rows]]
             own, other = (self._of(name, system) for system in systems)
-            found: dict[str, Any] = {"confidence": None, "baseline_confidence": None, "p": None}
+            interval = other_interval = p = None
             if len(rows) > 1:
                 resampled = resample(metric, systems)
-                found["confidence"], found["baseline_confidence"] = map(confidence, resampled)
-                found["p"] = round(paired_p_value(resampled, own - other), 6)
+                interval, other_interval = map(confidence, resampled)
+                p = round(paired_p_value(resampled, own - other), 6)
             result.append(
-                {
-                    "metric": name,
-                    "score": round(own, 4),
-                    "baseline": round(other, 4),
-                    "difference": round(own - other, 4),
-                    **found,
-                    **self._signed(name, *systems),
-                }
+                MetricComparison(
+                    metric=name,
+                    score=round(own, 4),
+                    baseline=round(other, 4),
+                    difference=round(own - other, 4),
+                    confidence=interval,
+                    baseline_confidence=other_interval,
+                    p=p,
+                    **self._signature(name, *systems),
+                )
             )
         return result
 
-    def _signed(self, metric: str, *systems: np.ndarray) -> dict[str, Any]:
-        """The signature of a metric for these statistics, and what it does not count as usual."""
+    def _signature(self, metric: str, *systems: np.ndarray) -> dict[str, Any]:
+        """The signature of a metric for these statistics; of TER also the number of rows that are
+        compared without shifts, if there are any."""
         varying = len(self._reference_counts) != 1
         self._metrics[metric].num_refs = -1 if varying else min(self._reference_counts)
         signature = self._metrics[metric].get_signature()
-        found: dict[str, Any] = {}
+        more = {}
         if metric == "TER" and (long := too_long(*systems)):
             signature.update("shifts", f"upto{LONGEST}words")
-            found["rows_without_shifts"] = long
-        return {"signature": str(signature), **found}
+            more["rows_without_shifts"] = long
+        return {"signature": str(signature), **more}
 
     def _of(self, metric: str, statistics: np.ndarray) -> float:
         total = statistics.sum(0, dtype=np.float64)
@@ -181,7 +184,7 @@ class Scorer:
 
 
 def signatures(tokenize: str) -> dict[str, str]:
-    """sacrebleu's signature of each metric against one reference a sentence, without intervals."""
+    """sacrebleu's signature of each metric for one reference per sentence, without intervals."""
     scorer = Scorer(tokenize=tokenize)
     scorer.add([("", [""])])
     return {name: scorer.signature(name) for name in METRICS}

@@ -56,17 +56,17 @@ class Sentence:
     Attributes:
         row: its number in the input.
         id: its id as JSON has it, see `nmt.tables.values`.
-        source: the source as given.
+        source: as in the input.
         translation: the translation.
-        score: log-probability, nats a token.
+        score: log-probability, nats per token.
         source_tokens: tokens of the source.
         target_tokens: tokens of the translation.
-        attention_entropy: nats a target token, over source tokens and the end of the source; None
+        attention_entropy: nats per target token, over source tokens and the end of the source; None
             without attention or target token.
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream.
-        others: values of further columns that were asked for, as JSON has them.
+        others: values of further columns, as JSON has them.
     """
 
     row: int
@@ -102,7 +102,7 @@ def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sen
 
 
 class Numbers:
-    """Numbers from one to another but for some, made when they are asked for.
+    """A range of numbers without some of them, computed on demand.
 
     Args:
         start: the first.
@@ -208,7 +208,7 @@ def _explained(location: Location) -> Iterator[None]:
 
 
 def _problem(column: pa.ChunkedArray, name: str, longest: int | None) -> str | None:
-    """What is wrong with a column that a translation job has made."""
+    """The fault in a column of a translation job's output."""
     if column.type != COLUMNS[name]:
         return f"holds {column.type}, not {COLUMNS[name]}"
     nulls = 0 if name in NULLABLE else column.null_count
@@ -261,13 +261,15 @@ def read_sentences(
         if references.column:
             if not is_text(kind := table.column(references.column).type):
                 raise UnusableInput(f"{file}: column '{references.column}' holds {kind}")
-            found = [[text] for text in texts_of(table.column(references.column))]
+            texts = [[text] for text in texts_of(table.column(references.column))]
         else:
-            found = [[stream[row] for stream in references.streams] for row in numbers]
-        found = [[references.usable(text) for text in texts] for texts in found]
+            texts = [[stream[row] for stream in references.streams] for row in numbers]
+        usable = [[references.usable(text) for text in row] for row in texts]
         values = [table.column(name).to_pylist() for name in COLUMNS]
         ids = json_values(table.column(_ID))
         more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))
         more = more or [()] * len(numbers)
-        for row, *fields, given, other in zip(numbers, ids, *values, found, more, strict=True):
-            yield Sentence(row, *(*fields, given, other))
+        for row, *fields, row_references, other in zip(
+            numbers, ids, *values, usable, more, strict=True
+        ):
+            yield Sentence(row, *(*fields, row_references, other))

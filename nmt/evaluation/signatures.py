@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-_INTERVAL = {"bs", "seed"}  # how the confidence interval was made; the score does not depend on it
+_INTERVAL = {"bs", "seed"}  # of the confidence interval; the score does not depend on them
 
 
 def differences(one: str, other: str) -> list[str]:
-    """What differs in how two scores of one metric were computed, each as ``tok:13a → tok:zh``.
+    """The differences between two signatures of one metric, each as ``tok:13a → tok:zh``.
 
-    Scores can be compared where there is none. ``nrefs`` and sacrebleu's own version count, too.
+    Scores can be compared if there are none. ``nrefs`` and sacrebleu's own version count, too.
     """
     ours, theirs = _parts(one), _parts(other)
     return [

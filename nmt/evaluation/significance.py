@@ -51,7 +51,7 @@ def confidence(scores: np.ndarray) -> list[float]:
 
 
 def paired_p_value(scores: np.ndarray, difference: float) -> float:
-    """How probable a difference so large, in its direction, is if the two systems are equally good.
+    """The probability of a difference so large, in its direction, if both systems are equally good.
 
     sacrebleu's number, which is about one-sided: the share of resamples whose absolute difference
     exceeds the mean of these by more than the difference itself. It is the p-value of the
@@ -64,8 +64,8 @@ def paired_p_value(scores: np.ndarray, difference: float) -> float:
         scores: of the same resamples for both systems, shape (2, resamples).
         difference: of the two scores on the corpus itself.
     """
-    found = np.abs(scores[0] - scores[1])
-    if not found.any():
+    differences = np.abs(scores[0] - scores[1])
+    if not differences.any():
         return 1.0
-    extreme = int((found - found.mean() > abs(difference)).sum())
-    return (extreme + 1) / (len(found) + 1)
+    extreme = int((differences - differences.mean() > abs(difference)).sum())
+    return (extreme + 1) / (len(differences) + 1)

@@ -1,14 +1,14 @@
-"""TER (Snover et al. 2006) whose cost a row has a bound.
+"""TER (Snover et al. 2006) with a bounded cost per row.
 
 It counts edits and shifts of whole phrases. sacrebleu looks for shifts by trying up to 1,000 of
 them, and each trial takes the longer the more words there are: two seconds for a row of 100 words,
-eight for one of 300. So in a row of more than `LONGEST` words no shifts are looked for; its edits
+eight for one of 300. So rows of more than `LONGEST` words are compared without shifts; their edits
 are those of the plain edit distance, which are never fewer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,9 @@ def too_long(*systems: np.ndarray) -> int:
     return int(np.count_nonzero(np.any([statistics[:, 2] for statistics in systems], axis=0)))
 
 
-def remark(score: Mapping[str, Any]) -> str:
-    """What belongs behind a score that is shown in a line: in how many rows it is another one."""
-    count = score.get("rows_without_shifts")
+def remark(rows_without_shifts: int) -> str:
+    """The remark after a score in a message: the number of rows compared without shifts."""
+    count = rows_without_shifts
     return f"  ({count:,} rows of more than {LONGEST} words without shifts)" if count else ""
 
 

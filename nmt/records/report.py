@@ -135,8 +135,8 @@ class Comparison(Record):
     baseline: str
     baseline_model_id: str = ""
     baseline_created: str | None = None
-    paired: Count
-    changed: float | None
+    paired: Count = 0
+    changed: float | None = None
     sentences: Count = 0
     metrics: list[MetricComparison]
     rates: dict[str, Beside] = {}
@@ -171,9 +171,12 @@ class Throughput(Record):
 class ErrorRates(Record):
     """Alignment error rates of attention and of the plain diagonal."""
 
+    of: str = "Attention"
     aer: float
     aer_diagonal: float
     sentences: Count = 0
+    aer_same_words: float | None = None
+    sentences_same_words: Count = 0
     malformed: Count = 0
     left_out: Count = 0
 
@@ -247,3 +250,37 @@ class EvaluationKind(Record):
     """``REPORT/report.json`` of an evaluation, as far as it is read."""
 
     kind: str = ""
+
+
+class EvaluationSettings(Record):
+    """The options of an evaluation."""
+
+    candidate: str
+    baseline: str | None
+    references: list[str]
+    reference_column: str | None
+    gold_alignments: str | None
+    alignment_column: str | None
+    lowercase: bool
+    tokenize: str
+
+
+class EvaluationReport(EvaluationKind):
+    """``REPORT/report.json`` of an evaluation."""
+
+    title: str
+    created: str
+    model: ModelDescription
+    counts: Counts
+    rates: dict[str, float]
+    scores: list[Score]
+    scored_sentences: Count
+    by_length: list[LengthScores] = []
+    comparison: Comparison | None = None
+    differences: list[ChangedSample] = []
+    alignment: ErrorRates | None = None
+    samples: list[Sample]
+    suspicious: list[SuspiciousSample]
+    settings: EvaluationSettings
+    inputs: list[InputFile]
+    versions: dict[str, str]

@@ -2,38 +2,93 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from nmt.records.base import LARGEST_MEASURE, Count, FileEntry, Record
+
+
+def _plausible(value: float) -> float:
+    if math.isfinite(value) and abs(value) > LARGEST_MEASURE:
+        raise ValueError("no number that training writes")
+    return value
+
+
+Number = Annotated[float, AfterValidator(_plausible)]  # NaN, too, which is null in JSON
 
 
 class Checkpoint(Record):
     """``RUN/checkpoint_…/checkpoint.json``."""
 
+    step: Count = 0
     files: dict[str, FileEntry]
 
 
-class DatasetHash(Record):
-    """Which dataset a run was trained on."""
+class TrainedDataset(Record):
+    """The dataset of a run."""
 
+    location: str = ""
     hash: str
 
 
 class RunConfig(Record):
-    """``RUN/config.yaml``."""
+    """``RUN/config.yaml``: every setting as resolved, by groups."""
 
-    dataset: DatasetHash
+    dataset: TrainedDataset
+    init_from: str | None = None
     settings: dict[str, dict[str, Any]]
 
 
-class Metrics(Record):
-    """A line of ``RUN/metrics.jsonl``."""
+class MetricsLine(Record):
+    """A line of ``RUN/metrics.jsonl``: means since the line before."""
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
     step: Count
     epoch: Count
-    loss: Annotated[float, Field(ge=-LARGEST_MEASURE, le=LARGEST_MEASURE)] | None
+    loss: Number | None
+    tokens_per_second: float | None = None
+    padding_share: float | None = None
+    data_wait_share: float | None = None
+    gradient_norm: float | None = None
+    skipped_updates: Count = 0
+    learning_rate: float | None = None
+    minutes: float | None = None
+
+
+class ValidationLine(Record):
+    """A line of ``RUN/validations.tsv``, with sacrebleu's signatures of BLEU and chrF."""
+
+    model_config = ConfigDict(strict=False, allow_inf_nan=True)  # all values are text there
+
+    step: Count
+    epoch: Count
+    valid_loss: Number
+    accuracy: Number
+    bleu: Number
+    chrf: Number
+    seconds: Number
+    best: bool = False
+    signature: str
+    chrf_signature: str
+
+
+class NonfiniteBatches(Record):
+    """``RUN/nonfinite/step-….json``: an update whose loss or gradients were NaN or infinite.
+
+    Attributes:
+        step: the update.
+        epoch: from 1.
+        batches: their numbers in the epoch, from 1.
+        ids: of their pairs in the training split.
+    """
+
+    step: Count
+    epoch: Count
+    batches: list[Count]
+    ids: list[int]
 
 
 class Tracking(Record):

@@ -1,4 +1,4 @@
-"""What the page shows of a baseline, and of the groups that may have drifted from it."""
+"""The page's sections on the baseline, and on groups of rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,35 +14,34 @@ def comparison(
     alarms: Sequence[Mapping[str, Any]],
     rates: Mapping[str, tuple],
     throughput: Mapping[str, tuple],
-) -> dict[str, Any] | None:
-    """The baseline, how many sentences both have, the paired test, and rates side by side.
+) -> dict[str, object] | None:
+    """The baseline, the number of common sentences, the paired test, and rates side by side.
 
     Args:
-        comparison: of the report; without metrics and rates there is nothing to show.
-        alarms: of the report; a rate that is one against the baseline is marked.
-        rates: name, meaning and way of writing of each rate.
-        throughput: name and way of writing of each number of the throughput.
+        comparison: of the report; the section is None without metrics and rates.
+        alarms: of the report; they mark rates.
+        rates: name, meaning and format of each rate.
+        throughput: name and format of each number of the throughput.
     """
     metrics = comparison.get("metrics") or []
     measures = {str(alarm.get("measure")) for alarm in alarms if "baseline" in alarm}
-    beside = [
-        _beside(names.get(key, (words(key), number)), entry, key in measures)
+    numbers = [
+        _number_row(names.get(key, (words(key), number)), entry, key in measures)
         for names, part in ((rates, "rates"), (throughput, "throughput"))
         for key, entry in (comparison.get(part) or {}).items()
         if isinstance(entry, Mapping)
     ]
-    if not metrics and not beside:
+    if not metrics and not numbers:
         return None
+    created = comparison.get("baseline_created")
     return {
         "baseline": comparison.get("baseline"),
-        "created": date(comparison["baseline_created"])
-        if comparison.get("baseline_created")
-        else None,
+        "created": date(created) if created else None,
         "paired": number(comparison["paired"]) if comparison.get("paired") else None,
         "changed": percent(comparison.get("changed")),
         "sentences": number(comparison.get("sentences")),
         "not_comparable": comparison.get("not_comparable"),
-        "rates": beside,
+        "rates": numbers,
         "rows": [
             {
                 "metric": entry.get("metric"),
@@ -59,25 +58,27 @@ def comparison(
     }
 
 
-def _beside(named: tuple, entry: Mapping[str, Any], alarm: bool) -> dict[str, Any]:
-    name, written = named[0], named[-1]
+def _number_row(description: tuple, entry: Mapping[str, Any], alarm: bool) -> dict[str, object]:
+    name, form = description[0], description[-1]
     difference: Any = entry.get("difference")
     plus = "+" if is_number(difference) and difference > 0 else ""
     return {
         "name": name,
-        "value": written(entry.get("value")),
-        "baseline": written(entry.get("baseline")),
-        "difference": f"{plus}{written(difference)}",
+        "value": form(entry.get("value")),
+        "baseline": form(entry.get("baseline")),
+        "difference": f"{plus}{form(difference)}",
         "alarm": alarm,
     }
 
 
-def groups(groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple]) -> list[dict[str, Any]]:
-    """A table a column that was grouped by: its name, heads, and a row a value."""
+def groups(
+    groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple]
+) -> list[dict[str, object]]:
+    """A table per column: its name, heads, and a row per group."""
     return [_table(group, rates) for group in groups]
 
 
-def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, Any]:
+def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, object]:
     entries = group.get("values") or []
     scores = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "baseline": "Baseline BLEU"}
     scores = {key: name for key, name in scores.items() if any(key in e for e in entries)}
@@ -86,20 +87,14 @@ def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, An
     ]
     rows = []
     for entry in entries:
-        found, value = entry.get("rates") or {}, entry.get("value")
-        named = value is not None and not entry.get("other")
-        rows.append(
-            {
-                "label": str(value) if named else "other" if entry.get("other") else "null",
-                "named": named and value != "",
-                "numbers": [
-                    number(entry.get("rows")),
-                    *(number(entry.get(key), 1) for key in scores),
-                    *(rates[key][-1](found.get(key)) for key in measured),
-                ],
-            }
-        )
-        if value == "":
-            rows[-1]["label"] = "empty"
+        own, value, other = entry.get("rates") or {}, entry.get("value"), entry.get("other")
+        label = "other" if other else "null" if value is None else str(value) or "empty"
+        numbers = [
+            number(entry.get("rows")),
+            *(number(entry.get(key), 1) for key in scores),
+            *(rates[key][-1](own.get(key)) for key in measured),
+        ]
+        named = not other and value not in (None, "")
+        rows.append({"label": label, "named": named, "numbers": numbers})
     heads = ["Rows", *scores.values(), *(rates[key][0] for key in measured)]
     return {"column": str(group.get("column")), "names": heads, "rows": rows}

@@ -48,7 +48,7 @@ def invisible(character: str) -> bool:
 def families(characters: Set[str]) -> tuple[str, ...]:
     """Choose the font families that show characters together.
 
-    The fonts of the machine are looked at only where that of matplotlib is not enough.
+    The fonts of the machine are read only if that of matplotlib is not enough.
 
     Args:
         characters: The clusters of everything in one picture, so that all of it looks alike.
@@ -99,9 +99,9 @@ def _package(character: str) -> str:
     return "fonts-noto-cjk" if script in _EAST_ASIAN else "fonts-noto-core"
 
 
-def _region(found: Iterable[str]) -> str:
+def _region(clusters: Iterable[str]) -> str:
     """Whose forms of the ideographs are wanted: kana say Japan's, Hangul Korea's."""
-    scripts = {unicodedata.name(cluster[0], "").partition(" ")[0] for cluster in found}
+    scripts = {unicodedata.name(cluster[0], "").partition(" ")[0] for cluster in clusters}
     if scripts & {"HIRAGANA", "KATAKANA"}:
         return "JP"
     return "KR" if "HANGUL" in scripts else "SC"
@@ -129,14 +129,14 @@ def _others(lacking: frozenset[str], region: str) -> tuple[str, ...]:
 
 def _rank(family: str, region: str) -> tuple[bool, bool, int, bool, str]:
     """Of families with the same characters the least is taken: plain, of the region, by name."""
-    found = _REGION.search(family)
-    foreign = 1 if found is None else 0 if found[0] == region else 2
+    match = _REGION.search(family)
+    foreign = 1 if match is None else 0 if match[0] == region else 2
     return "Mono" in family, "Serif" in family, foreign, "Sans" not in family, family
 
 
 @lru_cache(maxsize=1)
 def _installed() -> frozenset[str]:
-    """Families with an upright regular font, also those installed since matplotlib looked."""
+    """Families with an upright regular font, including those new since matplotlib's search."""
     known = {entry.fname for entry in fontManager.ttflist}
     for path in sorted(set(font_manager.findSystemFonts()) - known):
         try:

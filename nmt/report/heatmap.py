@@ -1,4 +1,4 @@
-"""Draw where the attention looked: one picture for one sentence pair."""
+"""Draw attention weights: one picture per sentence pair."""
 
 import math
 from collections.abc import Sequence
@@ -189,13 +189,13 @@ def _draw_weights(figure: Figure, layout: _Layout, weights: np.ndarray) -> None:
 
 def _write_tokens(figure: Figure, layout: _Layout) -> None:
     grid, size = layout.grid, layout.font_size
-    slanted: dict[str, Any] = {"rotation_mode": "anchor", "ha": "left", "va": "baseline"}
-    upright: dict[str, Any] = {"ha": "center", "va": "bottom"}
-    options = upright if grid.rotation == 90 else slanted
+    upright = grid.rotation == 90
+    ha, va, mode = ("center", "bottom", None) if upright else ("left", "baseline", "anchor")
     for index, label in layout.columns:
         x = layout.left + (index + 0.5) * grid.cell_width
         y = layout.top - 0.06
-        layout.write(figure, x, y, label, size, color=_INK, rotation=grid.rotation, **options)
+        style = {"color": _INK, "rotation": grid.rotation, "rotation_mode": mode}
+        layout.write(figure, x, y, label, size, ha=ha, va=va, **style)
     for index, label in layout.rows:
         x = layout.left - 0.07
         y = layout.top + (index + 0.5) * grid.cell_height

@@ -29,7 +29,7 @@ def font(
         families: What to look for each character in, in this order.
 
     Returns:
-        Font properties, to be given to each text instead of changing global settings.
+        Font properties, for each text, instead of global settings.
     """
     return FontProperties(family=list(families), size=size, weight="bold" if bold else "normal")
 
@@ -45,15 +45,15 @@ class Lettering:
         bold: Whether to draw it bold, where the font for it has all the characters.
 
     Attributes:
-        families: The font families, in the order in which each character is looked for.
+        families: The font families, in the order in which each character is searched.
         bold: Whether it is drawn bold.
         missing: The characters that no font of this machine has and that were to be drawn.
     """
 
     def __init__(self, texts: Iterable[str], *, bold: bool = False) -> None:
         composed = [unicodedata.normalize("NFC", text) for text in texts]
-        found = {cluster for text in composed for cluster in fonts.clusters(text)}
-        visible = {one for one in found if not one.isspace() and not any(map(_hidden, one))}
+        clusters = {cluster for text in composed for cluster in fonts.clusters(text)}
+        visible = {one for one in clusters if not one.isspace() and not any(map(_hidden, one))}
         self.families = fonts.families(visible)
         self.bold = bold and all(fonts.covers(fonts.FAMILY, one, bold=True) for one in visible)
         self.missing: set[str] = set()

@@ -25,9 +25,9 @@ def learning_curve(
     """Draw training and validation loss, and BLEU and chrF where they were measured.
 
     Args:
-        losses: Pairs of step and training loss (nats a token), in the order of the steps.
+        losses: Pairs of step and training loss (nats per token), in the order of the steps.
         validations: One mapping for each validation with the keys ``step``, ``valid_loss``
-            (nats a token), ``bleu``, ``chrf`` (both 0 to 100) and ``best`` (whether it is the
+            (nats per token), ``bleu``, ``chrf`` (both 0 to 100) and ``best`` (whether it is the
             best so far; the last such one is marked). A value may be absent, None or NaN.
 
     Returns:
@@ -36,7 +36,7 @@ def learning_curve(
     figure = Figure(figsize=(9.0, 4.8), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.085, 0.125, 0.83, 0.75))
-    _style(axes, "loss (nats a token)", _INK)
+    _style(axes, "loss (nats per token)", _INK)
     axes.set_xlabel("step", fontproperties=labels.font(9), color=_MUTED)
     axes.grid(True, color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -1,13 +1,13 @@
-"""Make the page of a translation job or an evaluation: one HTML file that needs but a browser.
+"""Make the page of a translation job or an evaluation: one HTML file that needs only a browser.
 
 The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` are required::
 
     title       text
     kind        "evaluation" for one of jobs/evaluate.py
     created     ISO 8601 time
-    verdict     how the job ended; exit_status
-    alarms      [{measure, value, baseline, limits {setting: limit}, text}]; verdict tells the texts
-                too, after a colon
+    verdict     the outcome of the job; exit_status
+    alarms      [{measure, value, baseline, limits {setting: limit}, text}]; verdict repeats the
+                texts, after a colon
     model       id, name, direction ("en → de"), parameters, ...
     counts      rows, translated, rejected, empty, truncated, source_tokens, target_tokens,
                 rejected_by_reason {reason: number}

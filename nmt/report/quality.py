@@ -1,4 +1,4 @@
-"""What the page's section on quality shows: scores, lengths, alignments."""
+"""The page's section on quality: scores, lengths, alignments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from nmt.report import chart
 from nmt.report.numbers import number, percent, plain, words
 
 
-def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row a score; what a score holds besides the usual is shown under its signature."""
+def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """A row per score; further values are below the signature."""
     known = {"metric", "score", "confidence", "signature", "text"}
     return [
         {
@@ -23,7 +23,7 @@ def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, object] | None:
     """Chart of BLEU and table of scores by source length; None without groups."""
     if not entries:
         return None
@@ -45,7 +45,7 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of name and number."""
-    named = {
+    names = {
         "aer": ("Alignment error rate (AER)", percent),
         "aer_diagonal": ("AER of the diagonal", percent),
         "sentences": ("Sentences with gold alignments", number),
@@ -55,14 +55,14 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
         "left_out": ("References left out (too long, or too much for memory)", number),
     }
     return [
-        (named[key][0], named[key][1](value)) if key in named else (words(key), number(value))
+        (names[key][0], names[key][1](value)) if key in names else (words(key), number(value))
         for key, value in alignment.items()
         if key != "of"
     ]
 
 
 def interval(confidence: Any) -> str | None:
-    """A confidence interval as text; None where there is none."""
+    """A confidence interval as text, if there is one."""
     if isinstance(confidence, Sequence) and len(confidence) == 2:
         return " – ".join(number(bound, 1) for bound in confidence)
     return None

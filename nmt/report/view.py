@@ -1,19 +1,18 @@
-"""Turn the dictionary of a report into what the page shows: sections of ready-made rows.
+"""The sections of the page from the content of ``report.json``.
 
-A section that has no data is None and the template leaves it out, so an old report, or one
-without references, still makes a page.
+A section without data is None, and the template omits it: so an old report, or one without
+references, still has a page.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import baseline, quality
+from nmt.report import baseline, headline, quality
 from nmt.report.numbers import (
     date,
     is_number,
     number,
-    p_value,
     percent,
     plain,
     seconds,
@@ -38,7 +37,7 @@ _COUNTS = {
     "source_tokens": "Source tokens",
     "target_tokens": "Target tokens",
 }
-RATES = {  # name, what it means, how it is written
+RATES = {  # name, meaning, format
     "rejected": ("Rejected", "rows that could not be translated", percent),
     "unk": ("Unknown tokens", "target tokens that are [UNK], or bytes of no character", percent),
     "bytes": ("Spelled in bytes", "source tokens of characters that the vocabulary lacks", percent),
@@ -47,7 +46,7 @@ RATES = {  # name, what it means, how it is written
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
     "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),
-    "score": ("Score", "mean log-probability, nats a target token", number),
+    "score": ("Score", "mean log-probability, nats per target token", number),
     "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
     "reference_ratio": (
         "Length against references",
@@ -57,14 +56,14 @@ RATES = {  # name, what it means, how it is written
     "brevity_penalty": ("Brevity penalty", "factor of BLEU; 1 is not too short", number),
     "attention_entropy": (
         "Attention entropy",
-        "nats a target token, end of source included; low is sharp",
+        "nats per target token, end of source included; low is sharp",
         number,
     ),
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
 THROUGHPUT = {
-    "sentences_per_second": ("Sentences a second", number),
-    "target_tokens_per_second": ("Target tokens a second", number),
+    "sentences_per_second": ("Sentences per second", number),
+    "target_tokens_per_second": ("Target tokens per second", number),
     "decode_seconds": ("Time decoding", seconds),
     "padding": ("Padding of the sources", percent),
     "driver_peak_bytes": ("Memory of the driver, at most", size),
@@ -75,7 +74,6 @@ THROUGHPUT = {
     "cost": ("Cost of the last run", number),
 }
 _KINDS = {"evaluation": "Evaluation report"}
-_TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _WEIGHTS = re.compile(r"\d{1,3}( \d{1,3})*")
 _FLAG_TONES = {"empty": "quiet"}
@@ -108,8 +106,8 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "model": _model(model),
         "source_language": source_language,
         "target_language": target_language,
-        "verdict": _verdict(report),
-        "tiles": _tiles(report, scores),
+        "verdict": headline.outcome(report),
+        "tiles": headline.tiles(report, scores),
         "scores": quality.scores(scores),
         "by_length": quality.by_length(report.get("by_length") or []) if scores else None,
         "comparison": baseline.comparison(
@@ -119,7 +117,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "alignment": quality.alignment(report.get("alignment") or {}),
         "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "counts": _counts(report["counts"]),
-        "rates": _described(report.get("rates") or {}),
+        "rates": _rates(report.get("rates") or {}),
         "throughput": _throughput(report.get("throughput") or {}),
         "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
         "suspicious_share": percent((report.get("rates") or {}).get("suspicious")),
@@ -132,21 +130,6 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How the job ended, with its alarms; None where the report does not say."""
-    alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
-    said = str(report.get("verdict") or "")
-    if alarms:  # the verdict tells them in one line; here each has one of its own
-        said = said.partition(": ")[0] or "alarms"
-    if not said:
-        return None
-    return {
-        "text": said[:1].upper() + said[1:],
-        "alarms": [text[:1].upper() + text[1:] for text in alarms],
-        "warn": bool(alarms) or bool(report.get("exit_status")),
-    }
-
-
 def _languages(direction: Any) -> tuple[str | None, str | None]:
     """Language tags from ``en → de``, for the ``lang`` attributes."""
     tags = re.split(r"\s*(?:→|->)\s*", direction.strip()) if isinstance(direction, str) else []
@@ -155,7 +138,7 @@ def _languages(direction: Any) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+def _model(model: Mapping[str, Any]) -> dict[str, object]:
     identity = None if model.get("id") is None else str(model["id"])
     return {
         "id": identity,
@@ -164,58 +147,6 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
         "direction": model.get("direction"),
         "parameters": number(model["parameters"]) if "parameters" in model else None,
     }
-
-
-def _tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[dict[str, Any]]:
-    """The headline numbers; of several scores of one metric the first."""
-    tiles: dict[str, dict[str, Any]] = {}
-    for score in scores:
-        name = _TILE_METRICS.get(str(score.get("metric")).lower().rstrip("+"))
-        if name and name not in tiles:
-            interval = quality.interval(score.get("confidence"))
-            note = f"95 % CI {interval}" if interval else "no confidence interval"
-            better = "lower is better" if name == "TER" else None
-            tiles[name] = {
-                "label": name, "value": number(score.get("score"), 1), "note": note,
-                "better": better, "lead": True,
-            }  # fmt: skip
-    shown = [tiles[name] for name in ("BLEU", "chrF", "TER") if name in tiles]
-    for entry in (report.get("comparison") or {}).get("metrics") or []:
-        if entry.get("metric") == "BLEU":
-            note = f"p = {p_value(entry.get('p'))} (one-sided), paired bootstrap"
-            value = signed(entry.get("difference"), 2)
-            shown.append({"label": "BLEU against the baseline", "value": value, "note": note})
-    compared = report.get("comparison") or {}
-    if is_number(compared.get("changed")):
-        note = f"of {number(compared.get('paired'))} sentences of the baseline"
-        changed = percent(compared["changed"])
-        shown.append({"label": "Translated otherwise", "value": changed, "note": note})
-    counts, throughput = report["counts"], report.get("throughput") or {}
-    rates = report.get("rates") or {}
-    measures = {alarm.get("measure") for alarm in report.get("alarms") or []}
-    if "translated" in counts:
-        rows = f"of {number(counts['rows'])} rows" if "rows" in counts else None
-        shown.append({"label": "Sentences", "value": number(counts["translated"]), "note": rows})
-    elif "rows" in counts:
-        shown.append({"label": "Sentences", "value": number(counts["rows"]), "note": "rows read"})
-    if "suspicious" in rates:
-        note = "looping, empty, cut off, low score or coverage"
-        shown.append(
-            {"label": "Suspicious", "value": percent(rates["suspicious"]), "note": note,
-             "alarm": "suspicious" in measures}
-        )  # fmt: skip
-    if "sentences_per_second" in throughput:
-        actors = throughput.get("actors")
-        team = f"{number(actors)} actor{'' if actors == 1 else 's'}" if actors else None
-        speed = number(throughput["sentences_per_second"])
-        shown.append({"label": "Sentences/s", "value": speed, "note": team})
-    if "rejected" in counts:
-        share = f"{percent(rates['rejected'])} of rows" if "rejected" in rates else None
-        shown.append(
-            {"label": "Rejected", "value": number(counts["rejected"]), "note": share,
-             "alarm": "rejected" in measures}
-        )  # fmt: skip
-    return shown
 
 
 def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
@@ -232,7 +163,7 @@ def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
     return rows
 
 
-def _described(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _rates(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for key, value in rates.items():
         name, meaning, written = RATES.get(key, (words(key), "", number))
@@ -249,21 +180,21 @@ def _throughput(throughput: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _samples(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The samples, the flags that they have, and where the words of some looked."""
-    shown: list[dict[str, Any]] = []
-    attention: list[dict[str, Any]] = []
+    """The samples, their flags, and the attention between the words of some."""
+    rows: list[dict[str, Any]] = []
+    attention: list[dict[str, list[str]]] = []
     for sample in samples:
-        entry = {**_sample(sample), "looked": None}
-        if looked := _looked(sample.get("attention")):
-            entry["looked"] = len(attention)
-            attention.append(looked)
-        shown.append(entry)
-    flags = sorted({str(flag) for entry in shown for flag, _ in entry["flags"]})
-    return {"samples": shown, "sample_flags": flags, "attention": attention}
+        row = {**_sample(sample), "attention_index": None}
+        if weights := _attention(sample.get("attention")):
+            row["attention_index"] = len(attention)
+            attention.append(weights)
+        rows.append(row)
+    flags = sorted({str(flag) for row in rows for flag, _ in row["flags"]})
+    return {"samples": rows, "sample_flags": flags, "attention": attention}
 
 
-def _looked(attention: Any) -> dict[str, Any] | None:
-    """Words and weights as the script takes them; None where they do not fit together."""
+def _attention(attention: Any) -> dict[str, list[str]] | None:
+    """Words and weights for the script; None if they do not fit together."""
     if not isinstance(attention, Mapping):
         return None
     source, target = ([str(w) for w in attention.get(k) or []] for k in ("source", "target"))
@@ -304,13 +235,12 @@ def _measure(value: Any, digits: int = 2) -> str | None:
     return None if value is None else number(value, digits)
 
 
-def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
-    digest = entry.get("sha256") or entry.get("etag")
+def _input(entry: Mapping[str, Any]) -> dict[str, object]:
     return {
         "path": entry.get("path"),
         "rows": number(entry.get("rows")),
         "bytes": size(entry.get("bytes")),
-        "sha256": digest,
+        "sha256": entry.get("sha256") or entry.get("etag"),
     }
 
 

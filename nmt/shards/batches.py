@@ -1,8 +1,8 @@
 """Batches of a few fixed shapes, in an order that is a pure function of (seed, epoch).
 
 An epoch's row groups are shuffled and read in windows; inside a window the pairs are
-shuffled, put into buckets by length, and cut into batches of one shape a bucket. So every
-pair is used exactly once an epoch, padding stays small, nothing is compiled twice, and every
+shuffled, put into buckets by length, and cut into batches of one shape per bucket. So every
+pair is used exactly once per epoch, padding stays small, nothing is compiled twice, and every
 worker of a distributed training can make its part of the same plan, and nothing else.
 """
 
@@ -20,7 +20,7 @@ from nmt.errors import UnusableInput
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
-_WIDTHS = 2000  # different ones, among which the best are looked for: the time is their square
+_WIDTHS = 2000  # different ones, at most: the search takes quadratic time
 
 
 class Shape(NamedTuple):
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 
 
 class TrainingShards(Protocol):
-    """What is needed of a dataset."""
+    """The part of a dataset that batches need."""
 
     def row_groups(self, split: str) -> list[RowGroup]:
         """The split's row groups in order."""
@@ -85,7 +85,7 @@ def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) ->
 
 
 def _merged(widths: Mapping[int, int]) -> tuple[list[int], np.ndarray]:
-    """Widths, ascending, and how many pairs have each; of very many, every so many as one."""
+    """Widths, ascending, and the number of pairs of each; very many widths are merged in groups."""
     present = sorted(width for width, count in widths.items() if count)
     size = -(-len(present) // _WIDTHS) or 1
     groups = [present[i : i + size] for i in range(0, len(present), size)]
@@ -94,7 +94,7 @@ def _merged(widths: Mapping[int, int]) -> tuple[list[int], np.ndarray]:
 
 
 def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:
-    """Batches of an epoch, as far as it fits into one window (one more a shape a window else)."""
+    """Batches of an epoch that fits into one window (otherwise one more per shape and window)."""
     pairs = dict.fromkeys(shapes, 0)
     for width, count in widths.items():
         pairs[next(shape for shape in shapes if shape.width >= width)] += count
@@ -118,7 +118,7 @@ class Ragged(NamedTuple):
         return cls(np.asarray(array.values), offsets[:-1], np.diff(offsets))
 
     def padded(self, rows: np.ndarray, shape: tuple[int, int], first: int = 0) -> np.ndarray:
-        """The given rows as one array, row r's ids from column `first` on, PAD elsewhere."""
+        """These rows as one array, row r's ids from column `first` on, PAD elsewhere."""
         result = np.full(shape, PAD, np.int32)
         lengths = self.lengths[rows]
         row = np.repeat(np.arange(len(rows)), lengths)
@@ -128,7 +128,7 @@ class Ragged(NamedTuple):
 
 
 def make_batch(source: Ragged, target: Ragged, rows: np.ndarray, shape: Shape) -> Batch:
-    """Pad the given rows to a shape and add BOS and EOS."""
+    """Pad these rows to a shape and add BOS and EOS."""
     size, used = (len(rows), shape.width), np.arange(len(rows))
     sources = source.padded(rows, size)
     sources[used, source.lengths[rows]] = EOS
@@ -140,10 +140,10 @@ def make_batch(source: Ragged, target: Ragged, rows: np.ndarray, shape: Shape) -
 
 
 def fill_up(batch: Batch, rows: int) -> Batch:
-    """The batch with so many rows; those that are missing have an EOS as source and no target.
+    """Add rows up to this number; they have an EOS as source and no target.
 
-    They count for nothing in loss and gradients, and an encoder that must not see a row without
-    a token (cuDNN's) sees one.
+    They do not change loss and gradients, and an encoder that needs a token in each row (cuDNN's)
+    has one.
     """
     missing = rows - len(batch.source)
     if missing <= 0:
@@ -166,8 +166,8 @@ def epoch_batches(
 ) -> Iterator[Batch]:
     """A worker's part of the global batches of one epoch: every workers-th row of each.
 
-    All workers' parts have one shape, as wide as the global batch; a row that is missing for that
-    counts for nothing. A single worker's part is the whole batch.
+    All workers' parts have one shape, as wide as the global batch; a missing row does
+    not count. A single worker's part is the whole batch.
 
     Args:
         dataset: where the shards lie.
@@ -199,7 +199,7 @@ def batch_ids(
 ) -> Iterator[list[int]]:
     """The ids of the pairs in the global batches of `epoch_batches`, with its arguments.
 
-    Training itself needs none, so they are only read when a batch is to be named.
+    Training does not need them; they are read only to name a batch.
     """
     columns = ["source_ids", "target_ids", "id"]
     for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
@@ -218,7 +218,7 @@ def _epoch_plan(
     split: str,
     columns: list[str],
 ) -> Iterator[tuple[pa.Table, list[tuple[np.ndarray, Shape]]]]:
-    """The windows of an epoch, each with its batches but those that are skipped."""
+    """The windows of an epoch, each with its batches, without the skipped ones."""
     random = np.random.default_rng([seed, epoch])
     groups = dataset.row_groups(split)
     order = [groups[i] for i in random.permutation(len(groups))]
@@ -265,7 +265,7 @@ _Item = TypeVar("_Item")
 
 
 def prefetch(items: Iterator[_Item], size: int = 8) -> Iterator[_Item]:
-    """Make up to `size` items ahead in a thread; an exception there is raised here."""
+    """Prepare up to `size` items in a thread; an exception there is raised here."""
     waiting: queue.Queue = queue.Queue(size)
     stopped, end = threading.Event(), object()
 

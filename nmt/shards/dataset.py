@@ -95,7 +95,7 @@ class Dataset:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The `DataSettings` under which it was prepared, as a mapping, its languages as found."""
+        """The `DataSettings` of its preparation, as a mapping, with the detected languages."""
         return _settings(self.info)
 
     def rows(self, split: str) -> int:
@@ -149,7 +149,7 @@ class Dataset:
             yield group.read(columns)
 
     def lexicon(self) -> Lexicon:
-        """Learn a lexicon from the training pairs, or from an even sample of so many as fit."""
+        """Learn a lexicon from the training pairs, or from an even sample that fits."""
         cells = sum((s + 1) * t * count for (s, t), count in self.lengths().items())
         step = max(1, -(-cells // CELLS))
 
@@ -170,7 +170,7 @@ class Dataset:
         return Lexicon.learn(pairs(), *sizes)
 
     def lengths(self) -> dict[tuple[int, int], int]:
-        """How many training pairs have so many (source, target) tokens."""
+        """Training pairs by their (source, target) tokens."""
         histogram = {}
         for key, count in self.info.lengths.items():
             source, target = key.split()
@@ -178,7 +178,7 @@ class Dataset:
         return histogram
 
     def widths(self) -> dict[int, int]:
-        """How many training pairs have so many tokens, EOS included, on their longer side."""
+        """Training pairs by the tokens of their longer side, EOS included."""
         histogram: dict[int, int] = {}
         for (source, target), count in self.lengths().items():
             width = max(source, target) + 1

@@ -1,4 +1,4 @@
-"""Row groups of Parquet files, each read whole, and again where a store fails amid it."""
+"""Row groups of Parquet files, each read whole, and again if a store fails meanwhile."""
 
 from __future__ import annotations
 

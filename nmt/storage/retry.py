@@ -6,11 +6,14 @@ A store that does not answer before a job has begun has a wrong address, and is 
 from __future__ import annotations
 
 import errno
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from nmt.errors import JobFailed, NotStored, StoreAway, UnusableInput
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -53,8 +56,8 @@ def retry(action: Callable[[], T]) -> T:
         pause = min(2 * pause, _AWAY_PAUSES[1])
 
 
-def retry_storing(what: str, action: Callable[[], object], say: Callable[[str], None]) -> None:
-    """Store something, again after a pause where that fails.
+def retry_storing(what: str, action: Callable[[], object]) -> None:
+    """Store something, again after a pause where that fails; the first failure is logged.
 
     Refusals are tried again, too: credentials are renewed, disks are cleared. For a remote store
     that is away an attempt itself waits (see `retry`), and there is one only.
@@ -62,7 +65,6 @@ def retry_storing(what: str, action: Callable[[], object], say: Callable[[str], 
     Args:
         what: is stored, for messages.
         action: stores it; may be called several times.
-        say: is told of the first failure.
 
     Raises:
         NotStored: it failed every time, or for long.
@@ -82,7 +84,7 @@ def retry_storing(what: str, action: Callable[[], object], say: Callable[[str], 
                     "mend the store and run the same command again"
                 ) from None
             if attempt == 1:
-                say(f"warning: {what} cannot be stored, trying again: {reason}")
+                log.warning(f"{what} cannot be stored, trying again: {reason}")
             time.sleep(pause)
 
 

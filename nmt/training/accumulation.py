@@ -1,9 +1,9 @@
-"""One update from several batches, or under a factor on the loss.
+"""Gradient accumulation: one update from several batches, or under a factor on the loss.
 
-The gradients of a replica are summed up where they arise; one all-reduce brings those of all
-replicas together. Then come, in this order, the division by factor and tokens, the look for
-numbers that are none, clipping, and the update, so that a replica with an overflow makes all of
-them skip it, and the update of n batches is that of one with the tokens of all.
+Each replica sums its gradients; one all-reduce sums those of all replicas. Then follow the
+division by factor and tokens, the check for NaN/Inf, clipping, and the update. So an overflow on
+one replica makes all of them skip the update, and the update from n batches is that from one batch
+with all their tokens.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.strategy import Replicas
 
 
-class Gathered:
-    """Gradients and tokens on their way to an update; nothing is left of them after it.
+class GradientAccumulator:
+    """Sums of gradients and tokens since the last update.
 
     Args:
         variables: of the model.
         optimizer: applies the update.
         replicas: all that take part.
         clip_norm: bound of the gradient's global norm.
-        checked: whether an update is forbidden whose loss or gradients are not finite.
+        skip_nan: skip an update whose loss or gradients are NaN or Inf.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Gathered:
         optimizer: SummedAdam,
         replicas: Replicas,
         clip_norm: float,
-        checked: bool,
+        skip_nan: bool,
     ) -> None:
         self._variables, self._optimizer = variables, optimizer
-        self._replicas, self._clip_norm, self._checked = replicas, clip_norm, checked
+        self._replicas, self._clip_norm, self._skip_nan = replicas, clip_norm, skip_nan
         with replicas.strategy.scope():
-            # Behind the gradients loss, tokens and three wishes.
+            # After the gradients: loss, tokens and three control flags.
             self._sums = [_local(variable.shape) for variable in variables] + [_local([5])]
         scalar = tf.TensorSpec([], tf.float32)
         self.update: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
@@ -47,23 +47,23 @@ class Gathered:
         )
 
     def add(self, gradients: list[tf.Tensor], sums: tf.Tensor) -> None:
-        """Take one replica's sums over a batch; called on a replica."""
+        """Add one replica's sums over a batch; called on a replica."""
         for total, value in zip(self._sums, [*gradients, sums], strict=True):
             total.assign_add(value)
 
     def _update(self, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Update the weights; returns the sums and the norm, and whether it was forbidden."""
+        """Update the weights; returns sums and norm, and whether it was skipped."""
         strategy = self._replicas.strategy
         gradients, sums = strategy.run(self._reduce, (scale,))
-        told = strategy.experimental_local_results(sums)[0]
+        sums = strategy.experimental_local_results(sums)[0]
         skipped = tf.constant(False)
-        if self._checked:  # agreed upon, so that no replica ever updates alone
-            finite = tf.cast(tf.reduce_all(tf.math.is_finite(told)), tf.float32)
+        if self._skip_nan:  # decided by all, so that no replica ever updates alone
+            finite = tf.cast(tf.reduce_all(tf.math.is_finite(sums)), tf.float32)
             votes = strategy.run(lambda: 1.0 - finite)
             skipped = strategy.reduce("SUM", votes, axis=None) > 0
         if not skipped:
             strategy.run(self._apply, (gradients,))
-        return told, skipped
+        return sums, skipped
 
     def _reduce(self, scale: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         sums = [tf.identity(total.read_value()) for total in self._sums]

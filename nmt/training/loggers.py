@@ -1,7 +1,8 @@
-"""Who else is told of a training's metrics: Prometheus through Ray, and MLflow.
+"""Loggers of a training's metrics: Prometheus through Ray, and MLflow.
 
-Both live in the driver, which hears from the first worker through the `Board`: so a worker that
-is replaced leaves no second series, and credentials of a tracking server stay in one process.
+Both live in the driver, which reads the first worker's metrics from the driver channel: so a
+worker that is replaced leaves no second series, and credentials of a tracking server stay in one
+process.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ log = logging.getLogger(__name__)
 
 # The values that become gauges, by their names in TensorBoard.
 GAUGES = {
-    "training/loss": "Cross-entropy of the training batches, nats a token",
-    "training/tokens_per_second": "Target tokens a second over all workers",
+    "training/loss": "Cross-entropy of the training batches, nats per token",
+    "training/tokens_per_second": "Target tokens per second over all workers",
     "training/learning_rate": "Learning rate",
     "training/data_wait_share": "Share of the time in which training waits for data",
-    "validation/valid_loss": "Cross-entropy of the validation split, nats a token",
+    "validation/valid_loss": "Cross-entropy of the validation split, nats per token",
     "validation/bleu": "BLEU of the translated validation split",
     "validation/chrf": "chrF of the translated validation split",
 }
 _EXPERIMENT = "nmt"
-_AT_ONCE = 100  # parameters that MLflow takes in one request
+_PER_REQUEST = 100  # parameters, at most
 
 
-class Observer(Protocol):
-    """Hears of every report of the training loop and of every validation."""
+class Logger(Protocol):
+    """Takes every report of the training loop and every validation."""
 
-    def measure(self, step: int, values: Mapping[str, float]) -> None:
+    def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Take values by their names in TensorBoard, as ``training/loss``."""
 
     def close(self, succeeded: bool) -> None:
-        """Training has ended."""
+        """Take note that training has ended."""
 
 
 class Gauges:
@@ -59,26 +60,26 @@ class Gauges:
             for name, text in GAUGES.items()
         }
 
-    def measure(self, step: int, values: Mapping[str, float]) -> None:
-        """See `Observer.measure`."""
+    def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """See `Logger.log_metrics`."""
         for name in self._gauges.keys() & values.keys():
             self._gauges[name].set(values[name], tags=self._tags)
 
     def close(self, succeeded: bool) -> None:
-        """See `Observer.close`."""
+        """See `Logger.close`."""
 
 
 class MlflowRun:
-    """A run of MLflow: the settings, every metric, and where the model lies.
+    """A run of MLflow: the settings, every metric, and the location of the model.
 
     Server, experiment and credentials come from MLflow's own variables (MLFLOW_TRACKING_URI,
-    MLFLOW_EXPERIMENT_NAME, …). A training that continues goes on with the run that
-    ``RUN/mlflow.json`` names.
+    MLFLOW_EXPERIMENT_NAME, …). A training that continues uses the run that ``RUN/mlflow.json``
+    names.
 
     Args:
         mlflow: the module.
         output: the RUN folder.
-        parameters: what the run is to be found by.
+        parameters: of the run, for searches.
     """
 
     def __init__(self, mlflow: Any, output: Location, parameters: Mapping[str, Any]) -> None:
@@ -87,7 +88,7 @@ class MlflowRun:
         file = output / "mlflow.json"
         if file.is_file():
             self._run = records.read(file, Tracking).run_id
-            # Whoever can write to RUN may name any run there; only its own is written to.
+            # Anyone who can write to RUN may name any run there; only its own is written to.
             if self._client.get_run(self._run).data.tags.get("nmt.run") == str(output):
                 self._client.update_run(self._run, status="RUNNING")
                 return
@@ -100,31 +101,31 @@ class MlflowRun:
             tags={"nmt.run": str(output), "nmt.model": str(output / "model")},
         )
         self._run = run.info.run_id
-        given = [parameter(key, str(value)) for key, value in parameters.items()]
-        for first in range(0, len(given), _AT_ONCE):
-            self._client.log_batch(self._run, params=given[first : first + _AT_ONCE])
-        file.write_json({"run_id": self._run, "experiment": name})
+        params = [parameter(key, str(value)) for key, value in parameters.items()]
+        for first in range(0, len(params), _PER_REQUEST):
+            self._client.log_batch(self._run, params=params[first : first + _PER_REQUEST])
+        file.write_json(Tracking(run_id=self._run, experiment=name))
 
-    def measure(self, step: int, values: Mapping[str, float]) -> None:
-        """See `Observer.measure`."""
+    def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """See `Logger.log_metrics`."""
         now = int(1000 * time.time())
         metrics = [self._metric(name, float(value), now, step) for name, value in values.items()]
         self._client.log_batch(self._run, metrics=metrics)
 
     def close(self, succeeded: bool) -> None:
-        """See `Observer.close`."""
+        """See `Logger.close`."""
         self._client.set_terminated(self._run, "FINISHED" if succeeded else "FAILED")
 
 
-class Observers:
-    """All who are told; one that fails is told of once and dropped, for training matters more.
+class Loggers:
+    """All loggers; one that fails is reported once and removed, and training goes on.
 
     Args:
         request: the training.
     """
 
     def __init__(self, request: TrainRequest) -> None:
-        self._present: list[Observer] = [Gauges(request.output.name)]
+        self._loggers: list[Logger] = [Gauges(request.output.name)]
         if os.environ.get("MLFLOW_TRACKING_URI"):
             try:
                 import mlflow
@@ -135,33 +136,33 @@ class Observers:
                 )
                 return
             try:
-                self._present.append(MlflowRun(mlflow, request.output, _parameters(request)))
+                self._loggers.append(MlflowRun(mlflow, request.output, _parameters(request)))
             except Exception as error:
-                _drop(error)
+                _log_removal(error)
 
-    def measure(self, step: int, values: Mapping[str, float]) -> None:
-        """See `Observer.measure`."""
-        self._each("measure", step, values)
+    def log_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """See `Logger.log_metrics`."""
+        self._each("log_metrics", step, values)
 
     def close(self, succeeded: bool) -> None:
-        """See `Observer.close`."""
+        """See `Logger.close`."""
         self._each("close", succeeded)
 
     def _each(self, method: str, *arguments: Any) -> None:
-        for observer in list(self._present):
+        for logger in list(self._loggers):
             try:
-                getattr(observer, method)(*arguments)
+                getattr(logger, method)(*arguments)
             except Exception as error:
-                self._present.remove(observer)
-                _drop(error)
+                self._loggers.remove(logger)
+                _log_removal(error)
 
 
-def _drop(error: Exception) -> None:
-    # Only the kind: the text may hold the address of a server, and that a password.
-    log.warning(f"metrics are no longer handed on ({type(error).__name__}); training goes on")
+def _log_removal(error: Exception) -> None:
+    # Only the type: the text may hold the address of a server, with a password.
+    log.warning(f"metrics are no longer exported ({type(error).__name__}); training goes on")
 
 
-def _parameters(request: TrainRequest) -> dict[str, Any]:
+def _parameters(request: TrainRequest) -> dict[str, object]:
     groups = request.settings.model_dump()
     named = {f"{group}.{key}": groups[group][key] for group in groups for key in groups[group]}
     return {

@@ -1,70 +1,117 @@
-"""Batches whose loss or gradients are no finite numbers: which pairs they hold."""
+"""Stop or skip on NaN/Inf."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
-from typing import Any
 
+from nmt.errors import Diverged
+from nmt.records.run import NonfiniteBatches
 from nmt.settings import TrainingSettings
 from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
-from nmt.training.progress import Progress
+from nmt.training.state import LEAST_LOSS_SCALE, TrainingState
 from nmt.training.step import Outcome
 
-MOST_IN_A_ROW = 10  # then it is not the data
+log = logging.getLogger(__name__)
+
+MOST_IN_A_ROW = 10  # with more, the data is not the cause
 _SHOWN = 8  # ids in a message
 
 
-def is_spoiled(outcome: Outcome, precision: str) -> bool:
-    """Whether loss or gradients are no finite numbers; in float16 such gradients are usual."""
+def is_nonfinite(outcome: Outcome, precision: str) -> bool:
+    """Whether loss or gradients are NaN or Inf; in float16 such gradients are usual."""
     return not math.isfinite(outcome.loss) or (
         precision != "float16" and not math.isfinite(outcome.norm)
     )
 
 
-def record(
-    dataset: Dataset,
-    shapes: Sequence[Shape],
-    training: TrainingSettings,
-    progress: Progress,
-    batches: int,
-    folder: Location,
-    say: Callable[[str], None],
-) -> str:
-    """Write down which pairs the last update had, as far as the stores let it.
+class NonfiniteCheck:
+    """Checks every update, names the pairs of a nonfinite one, and stops as ``on_nan`` says.
 
     Args:
         dataset: in training.
         shapes: of the batches.
         training: the settings.
-        progress: after the update.
-        batches: how many of them it had.
-        folder: where ``step-0000012.json`` goes, with the ids of all.
-        say: is told of a store that fails.
-
-    Returns:
-        What happened, in words, with the first ids.
+        folder: for ``step-0000012.json``, with the ids of all pairs of the update; None on the
+            workers that write nothing.
     """
-    first = progress.batch - batches
-    plan = batch_ids(
-        dataset, shapes, training.seed, progress.epoch, training.window, progress.batch - batches
-    )
-    file = folder / f"step-{progress.step:07d}.json"
-    numbers = list(range(first + 1, progress.batch + 1))
-    line: dict[str, Any] = {"step": progress.step, "epoch": progress.epoch + 1, "batches": numbers}
-    pairs = "its pairs could not be read"
-    with contextlib.suppress(*STORE_ERRORS):  # what happened is said in any case
-        line["ids"] = ids = list(chain.from_iterable(islice(plan, batches)))
-        shown = ", ".join(str(number) for number in ids[:_SHOWN]) + (", …" if ids[_SHOWN:] else "")
-        pairs = f"ids {shown} of the training split"
-        retry_storing("the ids of a batch", lambda: file.write_json(line), say)
-        pairs += f", all in {file}"
-    return (
-        f"loss or gradients are no numbers at step {progress.step} (epoch {progress.epoch + 1}, "
-        f"batch {', '.join(map(str, numbers))}; {pairs})"
-    )
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        shapes: Sequence[Shape],
+        training: TrainingSettings,
+        folder: Location | None,
+    ) -> None:
+        self._dataset, self._shapes, self._training = dataset, shapes, training
+        self._folder = folder
+
+    def passes(self, outcome: Outcome, state: TrainingState) -> bool:
+        """Adjust the loss scale of float16; whether the update was finite. Counts those in a row.
+
+        Args:
+            outcome: of the update.
+            state: after it.
+        """
+        precision = self._training.precision
+        if precision == "float16":
+            state.rescale(outcome.skipped)
+        if state.loss_scale < LEAST_LOSS_SCALE or is_nonfinite(outcome, precision):
+            state.nonfinite += 1
+            return False
+        state.nonfinite = 0
+        return True
+
+    def handle(self, state: TrainingState, batches: int) -> None:
+        """Record a nonfinite update; skip it or stop.
+
+        Args:
+            state: after the update.
+            batches: of the update.
+
+        Raises:
+            Diverged: stop.
+        """
+        training = self._training
+        event = f"gradients are NaN or Inf at step {state.step}"
+        if self._folder is not None:
+            event = self._record(state, batches, self._folder)
+        skips = training.on_nan == "skip"
+        too_many = state.nonfinite > MOST_IN_A_ROW or state.loss_scale < LEAST_LOSS_SCALE
+        if too_many or not skips:
+            raise Diverged(
+                f"{event}; lower training.learning_rate or training.clip_norm"
+                + ("" if training.precision == "float32" else ", set training.precision=float32")
+                + ("" if skips else ", or skip such batches with training.on_nan=skip")
+            )
+        log.warning(f"{event}; skipped")
+
+    def _record(self, state: TrainingState, batches: int, folder: Location) -> str:
+        """Store the ids of the update's pairs, if the stores allow it; returns the event in words,
+        with the first ids."""
+        training, first = self._training, state.batch - batches
+        plan = batch_ids(
+            self._dataset, self._shapes, training.seed, state.epoch, training.window, first
+        )
+        file = folder / f"step-{state.step:07d}.json"
+        numbers = list(range(first + 1, state.batch + 1))
+        pairs = "its pairs could not be read"
+        with contextlib.suppress(*STORE_ERRORS):  # the event is reported in any case
+            ids = list(chain.from_iterable(islice(plan, batches)))
+            record = NonfiniteBatches(
+                step=state.step, epoch=state.epoch + 1, batches=numbers, ids=ids
+            )
+            shown = ", ".join(map(str, ids[:_SHOWN])) + (", …" if ids[_SHOWN:] else "")
+            pairs = f"ids {shown} of the training split"
+            retry_storing("the ids of a batch", lambda: file.write_json(record))
+            pairs += f", all in {file}"
+        return (
+            f"loss or gradients are NaN or Inf at step {state.step} (epoch {state.epoch + 1}, "
+            f"batch {', '.join(map(str, numbers))}; {pairs})"
+        )

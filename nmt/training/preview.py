@@ -1,4 +1,4 @@
-"""What a training would do: how much of what, on which strategy; for ``--dry-run``."""
+"""Strategy, model size, batches, steps and memory of a training; for ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def strategy_name(workers: int, devices: int) -> str:
 def preview(
     dataset: Dataset, settings: Settings, workers: tuple[int, int], devices: int
 ) -> Iterator[str]:
-    """The lines that tell of strategy, model, batches, steps and memory.
+    """Describe a training, line by line.
 
     Args:
         dataset: the prepared corpus.
         settings: all settings.
         workers: least and most workers.
-        devices: replicas a worker.
+        devices: replicas per worker.
     """
     training = settings.training
     for count in sorted(set(workers)):
@@ -50,33 +50,35 @@ def preview(
     steps = -(-count_batches(widths, shapes) // training.accumulate)
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
     yield (
-        f"steps     {steps:,} an epoch, {steps * training.epochs:,} in "
+        f"steps     {steps:,} per epoch, {steps * training.epochs:,} in "
         f"{counted(training.epochs, 'epoch')}{limit}"
     )
     state = state_bytes(parameters, training)
     batch = max(batch_bytes(settings.model, shape, sizes[1], replicas) for shape in shapes)
     yield (
-        f"memory    about {_gigabytes(_WORKING * (state + batch))} a replica, TensorFlow apart: "
-        f"{_gigabytes(state)} for weights, gradients and optimizer, {_gigabytes(batch)} for the "
-        "largest batch, and working space"
+        f"memory    about {_gigabytes(_WORKING * (state + batch))} per replica, without "
+        f"TensorFlow: {_gigabytes(state)} for weights, gradients and optimizer, "
+        f"{_gigabytes(batch)} for the largest batch, and working space"
     )
 
 
 def state_bytes(parameters: int, training: TrainingSettings) -> int:
-    """Memory of what a replica keeps from step to step, and of the gradients."""
-    # Accumulation (nmt.training.accumulation) keeps sums of gradients beside those of a batch.
-    staged = training.accumulate > 1 or training.precision == "float16" or training.on_nan == "skip"
+    """Bytes that a replica keeps from step to step, and of the gradients."""
+    # A `GradientAccumulator` keeps sums of gradients beside those of a batch.
+    accumulates = (
+        training.accumulate > 1 or training.precision == "float16" or training.on_nan == "skip"
+    )
     # Weights, gradients, Adam's two moments; the average; the sums.
-    copies = 4 + bool(training.ema_decay) + staged
+    copies = 4 + bool(training.ema_decay) + accumulates
     return copies * parameters * _FLOAT
 
 
 def batch_bytes(model: ModelSettings, shape: Shape, target_size: int, replicas: int) -> int:
-    """Memory of what a replica keeps of its share of a batch for the gradients; an estimate.
+    """Bytes that a replica keeps of its share of a batch for the gradients; an estimate.
 
     It counts the arrays of a plain training step in float32: logits, their softmax and their
-    gradient; of each recurrent layer its inputs, three gates and states; of the attention
-    memory, keys and weights. Half precision needs less.
+    gradient; for each recurrent layer its inputs, three gates and states; for the attention
+    encoder states, keys and weights. Half precision needs less.
     """
     rows = -(-shape.rows // replicas)
     cells = rows * shape.width

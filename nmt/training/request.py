@@ -1,4 +1,4 @@
-"""What a training is asked for."""
+"""The request of a training: its options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nmt.storage.location import Location
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What a training is asked for; ``nmt train --help`` shows it."""
+    """The options of a training; ``nmt train --help`` shows them."""
 
     data: Annotated[Location, Option("What `nmt prepare` wrote.", "DATASET")]
     output: Annotated[Location, Option("Folder to make or to continue.", "RUN")]

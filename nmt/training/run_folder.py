@@ -1,4 +1,4 @@
-"""RUN: what a training leaves behind for people and programs."""
+"""RUN: the files of a training for people and programs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import secrets
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text, parse_json
-from nmt.records.run import Metrics
+from nmt.records.run import MetricsLine, ValidationLine
 from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.training import validations
@@ -24,8 +23,8 @@ _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid train
 class RunFolder:
     """Writes metrics.jsonl, validations.tsv, TensorBoard events and plots of one run.
 
-    Everything is kept here and written whole, for object stores cannot append. A run that
-    continues takes over the lines up to the step it continues from.
+    Files are written whole, because object stores cannot append. A run that
+    continues keeps the lines up to its step.
 
     Args:
         location: the folder.
@@ -35,29 +34,31 @@ class RunFolder:
 
     def __init__(self, location: Location, step: int = 0, best: int = -1) -> None:
         self.location = location
-        self._metrics = [line for line in _read_metrics(location) if line["step"] <= step]
-        self.validations = [  # a dropped line may have taken the mark from one that stays
-            {**line, "best": line["step"] == best}
+        self._metrics = [line for line in _read_metrics(location) if line.step <= step]
+        self.validations = [  # a dropped line may have had the mark
+            line.model_copy(update={"best": line.step == best})
             for line in validations.read(location)
-            if line["step"] <= step
+            if line.step <= step
         ]
         self._written = -_PAUSE
         self._scratch = tempfile.TemporaryDirectory()
-        # In the order of the attempts; TensorFlow's own name tells of the host and the process.
+        # Sorted by attempt; TensorFlow's own name contains the host and the process.
         self._events_name = f"events.out.tfevents.{int(time.time())}.{secrets.token_hex(4)}.v2"
         self._events = tf.summary.create_file_writer(self._scratch.name)
 
-    def add_metrics(self, line: dict[str, Any]) -> None:
-        """Take one report of the training loop: step, epoch, loss and so on."""
+    def add_metrics(self, line: MetricsLine) -> None:
+        """Add a report of the training loop: step, epoch, loss and so on."""
         self._metrics.append(line)
-        self._add_events(line["step"], training_scalars(line))
+        self._add_events(line.step, training_scalars(line))
 
-    def add_validation(self, line: dict[str, Any]) -> None:
-        """Take one validation; the best so far is marked, earlier ones lose the mark."""
-        if line["best"]:
-            self.validations = [{**earlier, "best": False} for earlier in self.validations]
+    def add_validation(self, line: ValidationLine) -> None:
+        """Add a validation; if it is the best so far, earlier ones lose the mark."""
+        if line.best:
+            self.validations = [
+                earlier.model_copy(update={"best": False}) for earlier in self.validations
+            ]
         self.validations.append(line)
-        self._add_events(line["step"], validation_scalars(line))
+        self._add_events(line.step, validation_scalars(line))
 
     def _add_events(self, step: int, values: dict[str, float]) -> None:
         with self._events.as_default(step=step):
@@ -76,7 +77,7 @@ class RunFolder:
 
     def write_lines(self) -> None:
         """Store metrics.jsonl as it is now."""
-        lines = "".join(json_text(line) + "\n" for line in self._metrics)
+        lines = "".join(json_text(line.to_json()) + "\n" for line in self._metrics)
         (self.location / "metrics.jsonl").write_text(lines)
         self._written = time.monotonic()
 
@@ -89,31 +90,32 @@ class RunFolder:
     def write_validations(self) -> None:
         """Store validations.tsv and the learning curve as they are now."""
         validations.write(self.location, self.validations)
-        losses = [(line["step"], line["loss"]) for line in self._metrics]
-        plot = learning_curve(losses, self.validations)
+        losses = [(line.step, line.loss) for line in self._metrics if line.loss is not None]
+        plot = learning_curve(losses, [line.to_json() for line in self.validations])
         (self.location / "plots" / "learning.png").write_bytes(plot)
 
 
-def training_scalars(line: dict[str, Any]) -> dict[str, float]:
+def training_scalars(line: MetricsLine) -> dict[str, float]:
     """A line of metrics.jsonl by its names in TensorBoard."""
-    return {f"training/{name}": line[name] for name in line if name not in ("step", "epoch")}
+    values = line.model_dump(exclude={"step", "epoch"}, exclude_none=True)
+    return {f"training/{name}": value for name, value in values.items()}
 
 
-def validation_scalars(line: dict[str, Any]) -> dict[str, float]:
+def validation_scalars(line: ValidationLine) -> dict[str, float]:
     """A validation by its names in TensorBoard."""
     names = ("valid_loss", "accuracy", "bleu", "chrf")
-    return {f"validation/{name}": line[name] for name in names}
+    return {f"validation/{name}": getattr(line, name) for name in names}
 
 
-def _read_metrics(location: Location) -> list[dict[str, Any]]:
+def _read_metrics(location: Location) -> list[MetricsLine]:
     file = location / "metrics.jsonl"
     if not file.is_file():
         return []
     return [_parsed(file, line) for line in file.read_bytes(LARGEST_JSON).splitlines()]
 
 
-def _parsed(file: Location, line: bytes) -> dict[str, Any]:
+def _parsed(file: Location, line: bytes) -> MetricsLine:
     try:
-        return records.check(parse_json(line), Metrics, file).to_json()
+        return records.check(parse_json(line), MetricsLine, file)
     except ValueError as error:
         raise UnusableInput(f"{file}: damaged ({error}); restore it from a copy") from None

@@ -1,4 +1,4 @@
-"""What happened between two lines of metrics.jsonl."""
+"""Means over the steps between two lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from nmt.records.run import MetricsLine
 from nmt.training.step import Outcome
 
 
 @dataclass
-class Interval:
-    """Sums between two reports.
+class RunningMetrics:
+    """Sums over the steps since the last report.
 
     Attributes:
         loss: cross-entropy in nats.
@@ -19,9 +20,9 @@ class Interval:
         cells: target tokens and padding.
         steps: updates.
         norms: norms of their gradients.
-        skipped: updates that were left out.
+        skipped: updates that were skipped.
         waited: seconds that training waited for data.
-        start: when the interval began.
+        start: time of the last report.
     """
 
     loss: float = 0.0
@@ -34,7 +35,7 @@ class Interval:
     start: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome, cells: int) -> None:
-        """Take one update, with its target tokens and padding."""
+        """Add one update, with its target tokens and padding."""
         self.steps += 1
         self.skipped += outcome.skipped
         if math.isfinite(outcome.loss):
@@ -44,14 +45,18 @@ class Interval:
         if not outcome.skipped:
             self.norms += outcome.norm
 
-    def metrics(self) -> dict[str, float]:
-        """Means over the interval, as metrics.jsonl holds them."""
+    def line(self, step: int, epoch: int, learning_rate: float, minutes: float) -> MetricsLine:
+        """The means as a line of metrics.jsonl, with the position of training."""
         seconds = max(time.monotonic() - self.start, 1e-9)
-        return {
-            "loss": round(self.loss / max(self.tokens, 1.0), 5),
-            "tokens_per_second": round(self.tokens / seconds, 1),
-            "padding_share": round(1.0 - self.tokens / max(self.cells, 1), 4),
-            "data_wait_share": round(self.waited / seconds, 4),
-            "gradient_norm": round(self.norms / max(self.steps - self.skipped, 1), 5),
-            "skipped_updates": self.skipped,
-        }
+        return MetricsLine(
+            step=step,
+            epoch=epoch,
+            loss=round(self.loss / max(self.tokens, 1.0), 5),
+            tokens_per_second=round(self.tokens / seconds, 1),
+            padding_share=round(1.0 - self.tokens / max(self.cells, 1), 4),
+            data_wait_share=round(self.waited / seconds, 4),
+            gradient_norm=round(self.norms / max(self.steps - self.skipped, 1), 5),
+            skipped_updates=self.skipped,
+            learning_rate=learning_rate,
+            minutes=round(minutes, 3),
+        )

@@ -1,8 +1,9 @@
-"""The learning rate as a pure function of the step."""
+"""The learning rate of each step, and when training ends."""
 
 from __future__ import annotations
 
 import math
+import time
 
 from nmt.settings import TrainingSettings
 
@@ -34,3 +35,55 @@ def learning_rate(training: TrainingSettings, step: int, steps: int, reductions:
     share = min(1.0, (step - warmup) / max(end - warmup, 1))
     left = 1.0 - share if training.schedule == "linear" else (1.0 + math.cos(math.pi * share)) / 2
     return peak * (lowest + (1.0 - lowest) * left)
+
+
+class TrainingClock:
+    """Counts minutes over all attempts, and predicts the end: the last step or the time limit.
+
+    The steps before the first estimate are slow, because TensorFlow traces and compiles in them.
+    Later estimates measure only the steps after it. Patience may end a training earlier.
+
+    Args:
+        training: has the limits.
+        steps: of the training in all, without a time limit.
+        step: where this attempt begins.
+        minutes: of the attempts before.
+    """
+
+    def __init__(self, training: TrainingSettings, steps: int, step: int, minutes: float) -> None:
+        self._training, self.steps = training, steps
+        self._started, self._minutes_before = time.monotonic(), minutes
+        self._since, self._has_estimated = (step, minutes), False
+        self.validation_seconds = 0.0  # of the last validation
+
+    def elapsed(self) -> float:
+        """Minutes of training so far, over all attempts."""
+        return self._minutes_before + (time.monotonic() - self._started) / 60
+
+    def is_up(self) -> bool:
+        """Whether so little time is left that the last validations must begin."""
+        training = self._training
+        if training.max_minutes is None:
+            return False
+        last = self.validation_seconds * (2 if training.averages_best else 1)
+        return self.elapsed() + last / 60 >= training.max_minutes
+
+    def estimate(self, step: int) -> tuple[int, float]:
+        """Predict the end.
+
+        Args:
+            step: steps so far, over all attempts.
+
+        Returns:
+            The steps of the training in all, and the minutes left.
+        """
+        minutes, limit = self.elapsed(), self._training.max_minutes
+        first, since = self._since
+        minutes_per_step = (minutes - since) / max(step - first, 1)
+        if not self._has_estimated:
+            self._since, self._has_estimated = (step, minutes), True
+        left = (self.steps - step) * minutes_per_step
+        if limit is None or minutes + left <= limit:
+            return self.steps, left
+        left = max(limit - minutes, 0.0)
+        return min(self.steps, step + round(left / max(minutes_per_step, 1e-9))), left

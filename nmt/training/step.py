@@ -9,30 +9,30 @@ import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
-from nmt.training.accumulation import Gathered
+from nmt.training.accumulation import GradientAccumulator
 from nmt.training.loss import objective
 from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.strategy import Replicas
 
 _IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
-_WISHES = tf.TensorSpec([3], tf.float32)
-_INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _WISHES]
+_FLAGS = tf.TensorSpec([3], tf.float32)
+_INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _FLAGS]
 
 Seed = tuple[int, int]
 
 
-class Wishes(NamedTuple):
-    """What a worker wants after an update; any one's wish is everyone's.
+class ControlFlags(NamedTuple):
+    """What happens after an update; OR-reduced over workers.
 
     Attributes:
-        end: training ends, its time is up.
+        finish: training ends, its time is up.
         stop: this attempt ends, to be continued later.
-        keep: a checkpoint.
+        checkpoint: a checkpoint is stored.
     """
 
-    end: bool = False
+    finish: bool = False
     stop: bool = False
-    keep: bool = False
+    checkpoint: bool = False
 
 
 class Outcome(NamedTuple):
@@ -41,22 +41,32 @@ class Outcome(NamedTuple):
     Attributes:
         loss: cross-entropy in nats, not smoothed, summed over the target tokens.
         tokens: target tokens, EOS included, padding not.
-        wishes: what any worker wants.
+        flags: of all workers.
         norm: of the gradient, before it was clipped.
-        skipped: whether numbers that are none forbade the update.
+        skipped: whether the update was skipped, because loss or gradients were NaN or Inf.
     """
 
     loss: float
     tokens: float
-    wishes: Wishes = Wishes()
+    flags: ControlFlags = ControlFlags()
     norm: float = 0.0
     skipped: bool = False
 
     @classmethod
     def of(cls, sums: tf.Tensor, skipped: bool = False) -> Outcome:
-        """Read what the replicas have summed: loss, tokens, wishes, and the norm behind."""
-        loss, tokens, *wishes, norm = (float(value) for value in sums.numpy())
-        return cls(loss, tokens, Wishes(*(wish > 0 for wish in wishes)), norm, skipped)
+        """Read the sums over the replicas: loss, tokens, control flags; and the norm."""
+        loss, tokens, *flags, norm = (float(value) for value in sums.numpy())
+        return cls(loss, tokens, ControlFlags(*(flag > 0 for flag in flags)), norm, skipped)
+
+
+def dtype_policy(precision: str) -> str:
+    """Keras's name for products in this precision, with weights in float32.
+
+    Micikevicius et al. 2018 (arXiv 1710.03740): weights and their updates stay in float32, products
+    are in half precision; dynamic loss scaling keeps the gradients of float16 from vanishing.
+    Logits, softmax and loss are in float32, and so is the model that is validated and saved.
+    """
+    return precision if precision == "float32" else f"mixed_{precision}"
 
 
 def make_train_step(
@@ -73,7 +83,7 @@ def make_train_step(
     The gradients of all replicas are summed, divided by the number of target tokens over all
     replicas and batches, then clipped by their global norm, so any number of replicas gives the
     same update, and several batches that of one as large as all of them. One all-reduce carries
-    gradients, loss, tokens and wishes.
+    gradients, loss, tokens and flags.
 
     Args:
         model: in training; its dtype policy decides about the precision.
@@ -82,17 +92,17 @@ def make_train_step(
         clip_norm: bound of the gradient's global norm.
         label_smoothing: ε of `nmt.training.loss`.
         accumulate: most batches of one update.
-        skip_nan: forbid an update whose loss or gradients are no finite numbers.
+        skip_nan: skip an update whose loss or gradients are NaN or Inf.
 
     Returns:
         A function of this worker's parts of the global batches of one update, a seed for the
-        dropout, this worker's wishes and, for float16, the factor on the loss.
+        dropout, this worker's control flags and, for float16, the factor on the loss.
     """
     variables = model.trainable_variables
     scaled = model.compute_dtype == "float16"
 
-    def gradients_of(source, target_inputs, target_outputs, seed, wishes, scale=None):
-        """Sums over one replica's part of a batch: gradients; loss, tokens and wishes."""
+    def gradients_of(source, target_inputs, target_outputs, seed, flags, scale=None):
+        """Sums over one replica's part of a batch: gradients; loss, tokens and flags."""
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
         with tf.GradientTape() as tape:
@@ -107,10 +117,10 @@ def make_train_step(
                 tape.gradient(minimised, variables), variables, strict=True
             )
         ]
-        return gradients, tf.concat([[loss, tokens], wishes], 0)
+        return gradients, tf.concat([[loss, tokens], flags], 0)
 
-    def replica_update(source, target_inputs, target_outputs, seed, wishes):
-        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, wishes)
+    def replica_update(source, target_inputs, target_outputs, seed, flags):
+        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
         if replicas.count > 1:
             context = tf.distribute.get_replica_context()
             *gradients, sums = context.all_reduce("SUM", [*gradients, sums])
@@ -122,40 +132,46 @@ def make_train_step(
         update = _compile(replica_update, replicas, _INPUTS)
 
         def run(
-            batches: Sequence[Batch], seed: Seed, wishes: Wishes = Wishes(), scale: float = 1.0
+            batches: Sequence[Batch],
+            seed: Seed,
+            flags: ControlFlags = ControlFlags(),
+            scale: float = 1.0,
         ) -> Outcome:
             (batch,) = batches
-            return Outcome.of(update(*replicas.distribute(batch), *_constants(seed, wishes)))
+            return Outcome.of(update(*replicas.distribute(batch), *_constants(seed, flags)))
 
         return run
 
-    gathered = Gathered(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
+    accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
 
-    def replica_add(source, target_inputs, target_outputs, seed, wishes, scale):
+    def replica_add(source, target_inputs, target_outputs, seed, flags, scale):
         gradients, sums = gradients_of(
-            source, target_inputs, target_outputs, seed, wishes, scale if scaled else None
+            source, target_inputs, target_outputs, seed, flags, scale if scaled else None
         )
-        gathered.add(gradients, sums)
+        accumulator.add(gradients, sums)
         return sums
 
     add = _compile(replica_add, replicas, [*_INPUTS, _SCALAR])
 
-    def run_in_stages(
-        batches: Sequence[Batch], seed: Seed, wishes: Wishes = Wishes(), scale: float = 1.0
+    def run_accumulated(
+        batches: Sequence[Batch],
+        seed: Seed,
+        flags: ControlFlags = ControlFlags(),
+        scale: float = 1.0,
     ) -> Outcome:
         first, second = seed[0], seed[1] * accumulate
         factor = tf.constant(scale)
         for number, batch in enumerate(batches):
-            place = _constants((first, second + number * replicas.count), wishes)
+            place = _constants((first, second + number * replicas.count), flags)
             add(*replicas.distribute(batch), *place, factor)
-        sums, skipped = gathered.update(factor)
+        sums, skipped = accumulator.update(factor)
         return Outcome.of(sums, bool(skipped))
 
-    return run_in_stages
+    return run_accumulated
 
 
-def _constants(seed: Seed, wishes: Wishes) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.constant(seed), tf.constant([float(wish) for wish in wishes])
+def _constants(seed: Seed, flags: ControlFlags) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.constant(seed), tf.constant([float(flag) for flag in flags])
 
 
 def _compile(

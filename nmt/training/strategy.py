@@ -85,11 +85,11 @@ class Replicas:
             self._description += ": MirroredStrategy"
         else:
             self.strategy = tf.distribute.get_strategy()
-        # A replica too few, and its slices of the batches would never be trained.
-        found = self.strategy.num_replicas_in_sync
-        if found != self.count:
+        # With a replica too few, its slices of the batches would never be trained.
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas != self.count:
             raise UnusableInput(
-                f"{self._description}: TensorFlow makes {found}; set "
+                f"{self._description}: TensorFlow makes {replicas}; set "
                 "--devices-per-worker to the devices that each worker has (without --use-gpu one, "
                 "where there are several workers)"
             )

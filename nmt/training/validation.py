@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from nmt.evaluation.normalization import forms_of
+from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.scores import Scorer, signatures
 from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
@@ -74,7 +74,7 @@ class Validator:
         self._sources = table["source"].to_pylist()
         self._references = table["target"].to_pylist()
         cleaning = DataSettings.model_validate(dataset.settings)
-        self._form = forms_of(dataset.info.tokenizer.kind, cleaning)[0]
+        self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         self._batches = list(_in_order_of_length(table))
         self._sums = _compile_sums(model)
@@ -90,7 +90,7 @@ class Validator:
             sums = [float(value) for value in self._sums(*batch)]
             loss, tokens, right = loss + sums[0], tokens + sums[1], right + sums[2]
         results = self._translator.translate(self._sources)
-        scorer = Scorer(self._form, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
+        scorer = Scorer(self._normalization, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
         pairs = zip(results, self._references, strict=True)
         scorer.add([(result.text, [reference]) for result, reference in pairs])
         return Validation(

@@ -1,28 +1,24 @@
-"""RUN/validations.tsv: a line a validation, with the signatures of its scores."""
+"""RUN/validations.tsv: a line per validation."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from pydantic import ValidationError
 
 from nmt.errors import UnusableInput
-from nmt.records.base import LARGEST_COUNT, LARGEST_MEASURE
+from nmt.records.run import ValidationLine
 from nmt.storage.location import Location
 
-_COLUMNS = (
-    *("step", "epoch", "valid_loss", "accuracy", "bleu", "chrf", "seconds", "best"),
-    *("signature", "chrf_signature"),  # sacrebleu's, of bleu and of chrf
-)
+_COLUMNS = tuple(ValidationLine.model_fields)
 _LARGEST = 64 << 20  # bytes of the file
-_WHOLE, _TEXTS = ("step", "epoch"), ("signature", "chrf_signature")
 
 
-def read(run: Location) -> list[dict[str, Any]]:
-    """The lines of a run, typed; [] where there is no file.
+def read(run: Location) -> list[ValidationLine]:
+    """The lines of a run; [] if there is no file.
 
     Raises:
-        UnusableInput: another release wrote them.
+        UnusableInput: the file is damaged, or another release wrote it.
     """
     file = run / "validations.tsv"
     if not file.is_file():
@@ -35,37 +31,18 @@ def read(run: Location) -> list[dict[str, Any]]:
     if tuple(header) != _COLUMNS:
         raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
     try:
-        return [
-            {name: _parse(name, value) for name, value in zip(header, row, strict=True)}
-            for row in rows
-        ]
-    except ValueError:
+        return [ValidationLine.model_validate(dict(zip(header, row, strict=True))) for row in rows]
+    except (ValidationError, ValueError):
         raise UnusableInput(f"{file}: damaged; restore it from a copy") from None
 
 
-def write(run: Location, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Store these lines as all that there are."""
-    rows = [_COLUMNS, *([_format(line[name]) for name in _COLUMNS] for line in lines)]
+def write(run: Location, lines: Iterable[ValidationLine]) -> None:
+    """Store these lines, and no others."""
+    rows = [_COLUMNS, *([_format(getattr(line, name)) for name in _COLUMNS] for line in lines)]
     (run / "validations.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
 
 
-def _parse(name: str, value: str) -> Any:
-    if name in _TEXTS:
-        return value
-    if name == "best":
-        return value == "yes"
-    if name in _WHOLE:
-        number: float = int(value)
-        possible = 0 <= number <= LARGEST_COUNT
-    else:
-        number = float(value)
-        possible = abs(number) <= LARGEST_MEASURE or not math.isfinite(number)
-    if not possible:
-        raise ValueError("no number that training writes")
-    return number
-
-
-def _format(value: Any) -> str:
+def _format(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ import platform
 from importlib.metadata import version
 
 from nmt.errors import JobFailed
-from nmt.evaluation.normalization import described
+from nmt.evaluation.normalization import describe
 from nmt.evaluation.sentences import References
 from nmt.inference.row_filter import cleaning_of
 from nmt.records.model import ModelRecord
@@ -106,7 +106,7 @@ def close(
             "created": report.created,
             "counts": counts,
             "direction": info.direction.to_json(),
-            "text": described(info.tokenizer, cleaning_of(info)),
+            "text": describe(info.tokenizer, cleaning_of(info)),
             "input_files": corpus.inputs,
             "versions": report.versions,
             "files": {name: entry for record in records for name, entry in record.files.items()},

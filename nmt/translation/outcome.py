@@ -42,7 +42,7 @@ class Outcome:
         ]
         for score in report.scores:
             text = f"{score.score:6.2f}  {score.text}  {score.signature}"
-            lines.append((score.metric, text + remark(score.to_json())))
+            lines.append((score.metric, text + remark(score.rows_without_shifts)))
         if (errors := report.alignment) is not None:
             text = f"{errors.aer:.3f}, of the plain diagonal {errors.aer_diagonal:.3f}"
             lines.append(("AER", text))

@@ -10,7 +10,7 @@ import pyarrow as pa
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
 from nmt.inference.row_filter import CleanedText, FilteredRows
-from nmt.records.output import Counts, Sums, Suspect, UnitRecord
+from nmt.records.output import Counts, Sums, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
@@ -90,7 +90,7 @@ def compose_record(
         ),
         files={},
         sums=Sums(**rates.sums(measured)),
-        suspicious=[Suspect(**suspect) for suspect in suspects],
+        suspicious=suspects,
         alignment=None,
     )
 

@@ -1,8 +1,9 @@
-"""An alarm goes off beyond its limit and not before, is told once, and says the numbers."""
+"""An alarm goes off beyond its limit and not before, is raised once, and names the numbers."""
 
 import pytest
 
 from nmt.evaluation.alarms import Limits, alarms
+from nmt.records.report import MetricComparison
 from nmt.settings import DriftSettings, GateSettings
 
 BASELINE = {
@@ -17,13 +18,17 @@ def limits(gate=NO_GATE, max_rejected=1.0, drift=None) -> Limits:
     return Limits(gate, max_rejected, drift or DriftSettings())
 
 
-def found(drift=None, bleu=None, **changes) -> list[str]:
-    told = alarms({**BASELINE, **changes}, limits(drift=drift), BASELINE, bleu)
-    return [alarm["measure"] for alarm in told]
+def bleu(score: float, p: float | None) -> MetricComparison:
+    return MetricComparison(metric="BLEU", score=score, baseline=30.0, difference=score - 30, p=p)
+
+
+def measures(drift=None, bleu=None, **changes) -> list[str]:
+    raised = alarms({**BASELINE, **changes}, limits(drift=drift), BASELINE, bleu)
+    return [alarm.measure for alarm in raised]
 
 
 def test_nothing_changed_is_no_alarm() -> None:
-    assert found() == []
+    assert measures() == []
     assert alarms(BASELINE, limits(GateSettings(), 0.01), BASELINE) == []
 
 
@@ -38,10 +43,10 @@ def test_nothing_changed_is_no_alarm() -> None:
     ],
 )
 def test_each_rate_has_its_threshold_of_drift(name, wrong, right) -> None:
-    assert [found(**{name: value}) for value in wrong] == [[name]] * len(wrong)
-    assert [found(**{name: value}) for value in right] == [[]] * len(right)
+    assert [measures(**{name: value}) for value in wrong] == [[name]] * len(wrong)
+    assert [measures(**{name: value}) for value in right] == [[]] * len(right)
     off = DriftSettings(**{name: None})
-    assert [found(off, **{name: value}) for value in wrong] == [[]] * len(wrong)
+    assert [measures(off, **{name: value}) for value in wrong] == [[]] * len(wrong)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def test_each_rate_has_its_threshold_of_drift(name, wrong, right) -> None:
 def test_a_first_night_has_absolute_limits(name, wrong, right) -> None:
     def told(value: float, gate: GateSettings, max_rejected: float) -> list[str]:
         entries = alarms({**BASELINE, name: value}, limits(gate, max_rejected))
-        return [entry["measure"] for entry in entries]
+        return [entry.measure for entry in entries]
 
     assert [told(value, GateSettings(), 0.01) for value in wrong] == [[name]] * len(wrong)
     assert [told(value, GateSettings(), 0.01) for value in right] == [[]] * len(right)
@@ -69,48 +74,47 @@ def test_a_first_night_has_absolute_limits(name, wrong, right) -> None:
     [(28.9, 0.01, True), (28.9, 0.2, False), (28.9, None, True), (29.1, 0.01, False), (35, 0, 0)],
 )
 def test_bleu_is_an_alarm_where_it_fell_significantly(score, p, alarm) -> None:
-    assert found(bleu={"score": score, "baseline": 30.0, "p": p}) == ["bleu"] * alarm
+    assert measures(bleu=bleu(score, p)) == ["bleu"] * alarm
 
 
 def test_what_only_one_of_them_has_is_not_compared() -> None:
     ratio, none = {"length_ratio": 0.5}, {"length_ratio": 0.0}
     assert alarms({"score": -9.0}, limits(), {"unk": 0.0}) == []
     assert alarms(ratio, limits(drift=NO_DRIFT), none) == []
-    assert [alarm["measure"] for alarm in alarms(ratio, limits(), none)] == ["length_ratio"]
+    assert [alarm.measure for alarm in alarms(ratio, limits(), none)] == ["length_ratio"]
     assert alarms(none, limits(), none) == []
-    assert found(length_ratio=0.0) == ["length_ratio"]
+    assert measures(length_ratio=0.0) == ["length_ratio"]
 
 
 def test_a_measure_is_told_once_with_all_limits_that_it_breaks() -> None:
     rates = {**BASELINE, "score": -1.62, "unk": 0.031, "rejected": 0.02, "suspicious": 0.56}
-    told = alarms(
+    raised = alarms(
         {**rates, "attention_entropy": 0.5},
         limits(GateSettings(), 0.01),
         BASELINE,
-        {"score": 20.0, "baseline": 30.0, "p": 0.001},
+        bleu(20.0, 0.001),
     )
-    assert [alarm["text"] for alarm in told] == [
+    assert [alarm.text for alarm in raised] == [
         "2.0 % of the rows are rejected, more than --max-rejected=0.01 and higher than the "
         "baseline's 0.0 % by more than drift.rejected=0.01",
         "56.0 % of the translations are suspicious, more than gate.suspicious=0.2",
         "3.1 % of the tokens are unknown words, higher than the baseline's 1.0 % by more than "
         "drift.unk=0.01",
-        "the mean score is -1.620 nats a token, below gate.score=-1 and lower than the "
+        "the mean score is -1.620 nats per token, below gate.score=-1 and lower than the "
         "baseline's -0.400 by more than drift.score=0.1",
         "the attention's entropy is 0.500 nats, lower than the baseline's 1.000 by more than "
         "drift.attention_entropy=0.2",
         "BLEU is 20.000, lower than the baseline's 30.000 by more than drift.bleu=1",
     ]
-    assert told[0]["limits"] == {"--max-rejected": 0.01, "drift.rejected": 0.01}
-    assert (told[1]["value"], "baseline" in told[1]) == (0.56, False)
-    assert (told[3]["value"], told[3]["baseline"]) == (-1.62, -0.4)
-    measures = [alarm["measure"] for alarm in told]
-    assert len(set(measures)) == len(measures)
+    assert raised[0].limits == {"--max-rejected": 0.01, "drift.rejected": 0.01}
+    assert (raised[1].value, raised[1].baseline) == (0.56, None)
+    assert (raised[3].value, raised[3].baseline) == (-1.62, -0.4)
+    assert len({alarm.measure for alarm in raised}) == len(raised)
 
 
 def test_a_number_is_told_with_digits_that_tell_it_from_its_limit() -> None:
-    told = alarms({"suspicious": 0.20004, "score": -1.0000004}, limits(GateSettings(), 0.01))
-    assert [alarm["text"] for alarm in told] == [
+    raised = alarms({"suspicious": 0.20004, "score": -1.0000004}, limits(GateSettings(), 0.01))
+    assert [alarm.text for alarm in raised] == [
         "20.004 % of the translations are suspicious, more than gate.suspicious=0.2",
-        "the mean score is -1.0000004 nats a token, below gate.score=-1",
+        "the mean score is -1.0000004 nats per token, below gate.score=-1",
     ]

@@ -18,8 +18,8 @@ from rounding import decimals
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
+from nmt.evaluation import job
 from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
-from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import Scorer
 from nmt.storage.location import Location
@@ -58,6 +58,11 @@ def word_model(tiny_model, tmp_path_factory) -> Path:
     return folder
 
 
+def evaluate(request: EvaluateRequest) -> dict:
+    """The report as it is stored."""
+    return job.evaluate(request).to_json()
+
+
 def rows(output: Path) -> list[dict]:
     return pq.read_table(output / "translations").to_pylist()
 
@@ -76,7 +81,7 @@ def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None
     for row in found:
         text = REFERENCES[row["id"]]
         scorer.add([(row["translation"], [text, text.upper()])])
-    assert report["scores"] == scorer.scores()
+    assert report["scores"] == [score.to_json() for score in scorer.scores()]
     assert "nrefs:2" in report["scores"][0]["signature"]
     assert report["counts"]["rows"] == 6
     assert report["counts"]["rejected"] == 2
@@ -100,7 +105,7 @@ def test_a_blank_line_of_further_references_is_none(outputs, tmp_path) -> None:
     assert list(found) == list(references)
     scorer = Scorer()
     scorer.add(list(zip(found.values(), references.values(), strict=True)))
-    assert [s["score"] for s in report["scores"]] == [s["score"] for s in scorer.scores()]
+    assert [s["score"] for s in report["scores"]] == [s.score for s in scorer.scores()]
     assert "nrefs:var" in report["scores"][0]["signature"]
     # Whichever file it is in: the row has the other's.
     swapped = evaluate(request(outputs, tmp_path / "r", references=files[::-1]))

@@ -63,33 +63,33 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     scorer.add([(row.translation, row.references) for row in scored])
     other = Scorer()  # of a system that says the same of every sentence
     other.add([("ein anderer guter Satz", row.references) for row in scored])
-    table = {(e["value"], e["other"]): e for e in grouping.table(scorer, other)}
-    assert sum(e["rows"] for e in table.values()) == len(rows) + 2
-    assert sum(e["rejected"] for e in table.values()) == 2
-    assert sum(e["sentences"] for e in table.values()) == len(scored)
+    table = {(e.value, e.other): e for e in grouping.table(scorer, other)}
+    assert sum(e.rows for e in table.values()) == len(rows) + 2
+    assert sum(e.rejected for e in table.values()) == 2
+    assert sum(e.sentences for e in table.values()) == len(scored)
     assert (None, True) in table
     assert (None, False) in table
     law = [row for row in rows if row.others == ("law",)]
     entry = table["law", False]
-    assert (entry["rows"], entry["rejected"]) == (3, 1)
+    assert (entry.rows, entry.rejected) == (3, 1)
     alone = Scorer()
     alone.add([(row.translation, row.references) for row in law])
     for metric in ("BLEU", "chrF", "TER"):
-        assert entry[metric.lower()] == pytest.approx(alone.score(metric), abs=decimals(4))
+        assert getattr(entry, metric.lower()) == pytest.approx(alone.score(metric), abs=decimals(4))
     alone = Scorer()
     alone.add([("ein anderer guter Satz", row.references) for row in law])
-    assert entry["baseline"] == pytest.approx(alone.score("BLEU"), abs=decimals(4))
-    assert entry["baseline"] != entry["bleu"]
+    assert entry.baseline == pytest.approx(alone.score("BLEU"), abs=decimals(4))
+    assert entry.baseline != entry.bleu
     counts = {"rows": 3, "translated": 2, "empty": 0, "rejected": 1, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
-    assert entry["rates"] == rates.rates(counts, rates.sums(Measures.of(law)))
+    assert entry.rates == rates.rates(counts, rates.sums(Measures.of(law)))
 
 
 def test_a_group_without_translations_has_no_scores() -> None:
     grouping = Grouping("domain", ["bad"])
     grouping.reject(["bad", "bad"])
     (entry,) = grouping.table(Scorer())
-    assert entry == {
+    assert entry.to_json() == {
         "value": "bad", "other": False, "rows": 2, "rejected": 2, "sentences": 0,
         "rates": {"rejected": 1.0},
     }  # fmt: skip

@@ -8,7 +8,7 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU
 from test_scores import FIRST, HYPOTHESES, SECOND, scorer
 
-from nmt.evaluation.lengths import Beside, source_length
+from nmt.evaluation.lengths import BaselineScores, source_length
 from nmt.evaluation.lengths import scores_by_length as of_scorer
 
 
@@ -21,17 +21,17 @@ def test_ranges_of_length_are_a_partition() -> None:
     sources = [" ".join(["w"] * n) for n in lengths]
     hypotheses = [f"ein Satz mit {n} Wörtern" for n in lengths]
     found = bleu_by_length(sources, hypotheses, [hypotheses])
-    assert sum(entry["sentences"] for entry in found) == len(lengths)
+    assert sum(entry.sentences for entry in found) == len(lengths)
     for before, after in pairwise(found):
-        assert before["to"] is not None
-        assert after["from"] > before["to"]
+        assert before.last is not None
+        assert after.first > before.last
     for entry in found:
-        upper = entry["to"] or 10**9
-        inside = [n for n in lengths if entry["from"] <= max(n, 1) <= upper]
-        assert entry["sentences"] == len(inside)
-        assert entry["bleu"] == pytest.approx(100)
-    assert found[-1]["to"] is None
-    assert found[-1]["from"] == 41
+        upper = entry.last or 10**9
+        inside = [n for n in lengths if entry.first <= max(n, 1) <= upper]
+        assert entry.sentences == len(inside)
+        assert entry.bleu == pytest.approx(100)
+    assert found[-1].last is None
+    assert found[-1].first == 41
 
 
 def test_a_range_is_scored_on_its_own_sentences() -> None:
@@ -39,9 +39,9 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
     found = bleu_by_length(sources, HYPOTHESES, [FIRST, SECOND])
     rows = {1: [0, 2], 6: [1]}
     for entry in found:
-        chosen = rows.pop(entry["from"])
+        chosen = rows.pop(entry.first)
         pick = [[stream[row] for row in chosen] for stream in (HYPOTHESES, FIRST, SECOND)]
-        assert entry["bleu"] == pytest.approx(
+        assert entry.bleu == pytest.approx(
             BLEU().corpus_score(pick[0], pick[1:]).score, abs=decimals(4)
         )
     assert not rows
@@ -49,9 +49,9 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
 
 def test_a_baseline_stands_beside_on_the_sentences_that_both_have() -> None:
     own, other = scorer(HYPOTHESES, [FIRST]), scorer(SECOND[1:], [FIRST[1:]])
-    found = of_scorer([3, 12, 3], own, Beside(other, np.array([2, 1]), np.array([1, 0])))
+    found = of_scorer([3, 12, 3], own, BaselineScores(other, np.array([2, 1]), np.array([1, 0])))
     for entry, row in zip(found, (2, 1), strict=True):
-        assert entry["sentences"] == 1
+        assert entry.sentences == 1
         for name, texts in (("bleu", HYPOTHESES), ("baseline", SECOND)):
             alone = BLEU().corpus_score([texts[row]], [[FIRST[row]]]).score
-            assert entry[name] == pytest.approx(alone, abs=decimals(4)), name
+            assert getattr(entry, name) == pytest.approx(alone, abs=decimals(4)), name

@@ -8,10 +8,11 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
-from nmt.evaluation.normalization import Form
+from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.scores import Scorer, sentence_chrf
 from nmt.evaluation.significance import paired_p_value
 from nmt.evaluation.ter import LONGEST, edit_distance, remark
+from nmt.records.report import Score
 
 HYPOTHESES = ["Der Hund schläft im Garten .", "Sie kauft ein Buch.", "Wir gehen morgen nach Haus"]
 FIRST = ["Der Hund schläft im Garten.", "Sie kauft ein rotes Buch.", "Morgen gehen wir nach Hause."]
@@ -26,7 +27,7 @@ def scorer(hypotheses, references, pieces: int = 1, **settings) -> Scorer:
     return found
 
 
-def corpus_scores(hypotheses, references, bootstrap=True, **settings) -> list[dict]:
+def corpus_scores(hypotheses, references, bootstrap=True, **settings) -> list[Score]:
     return scorer(hypotheses, references, **settings).scores(bootstrap)
 
 
@@ -39,20 +40,24 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
         "TER": TER(case_sensitive=not lowercase),
     }
     found = corpus_scores(
-        HYPOTHESES, references, lowercase=lowercase, bootstrap=False, form=Form("x")
+        HYPOTHESES,
+        references,
+        lowercase=lowercase,
+        bootstrap=False,
+        normalization=Normalization("x"),
     )
-    assert [score["metric"] for score in found] == list(metrics)
+    assert [score.metric for score in found] == list(metrics)
     for score, (name, metric) in zip(found, metrics.items(), strict=True):
         expected = metric.corpus_score(HYPOTHESES, references)
-        assert score["score"] == pytest.approx(expected.score, abs=decimals(4)), name
-        assert score["signature"] == str(metric.get_signature())
-        assert "version:" in score["signature"]
-        assert f"nrefs:{len(references)}" in score["signature"]
-        assert score["confidence"] is None
-        assert score["text"] == "x"
+        assert score.score == pytest.approx(expected.score, abs=decimals(4)), name
+        assert score.signature == str(metric.get_signature())
+        assert "version:" in score.signature
+        assert f"nrefs:{len(references)}" in score.signature
+        assert score.confidence is None
+        assert score.text == "x"
     case = "lc" if lowercase else "mixed"
-    assert f"case:{case}" in found[0]["signature"]
-    assert "tok:13a" in found[0]["signature"]
+    assert f"case:{case}" in found[0].signature
+    assert "tok:13a" in found[0].signature
 
 
 def test_the_confidence_interval_holds_the_score_and_can_be_repeated() -> None:
@@ -60,15 +65,15 @@ def test_the_confidence_interval_holds_the_score_and_can_be_repeated() -> None:
     found = corpus_scores(*many)
     assert found == corpus_scores(*many)
     for score in found:
-        low, high = score["confidence"]
-        assert low < score["score"] < high
-        assert "bs:1000" in score["signature"]
-    assert corpus_scores(HYPOTHESES[:1], [FIRST[:1]])[0]["confidence"] is None
+        low, high = score.confidence
+        assert low < score.score < high
+        assert "bs:1000" in score.signature
+    assert corpus_scores(HYPOTHESES[:1], [FIRST[:1]])[0].confidence is None
 
 
 def test_perfect_and_hopeless() -> None:
-    assert [score["score"] for score in corpus_scores(FIRST, [FIRST])] == [100, 100, 0]
-    assert corpus_scores(["x y z"] * 3, [FIRST])[0]["score"] < 1
+    assert [score.score for score in corpus_scores(FIRST, [FIRST])] == [100, 100, 0]
+    assert corpus_scores(["x y z"] * 3, [FIRST])[0].score < 1
     assert sentence_chrf(FIRST[0], [SECOND[0], FIRST[0]]) == pytest.approx(100)
 
 
@@ -81,18 +86,18 @@ def test_a_sentence_may_have_fewer_references() -> None:
     metrics = BLEU(), CHRF(), TER(case_sensitive=True)
     for score, metric in zip(found.scores(False), metrics, strict=True):
         expected = metric.corpus_score(HYPOTHESES, streams)
-        assert score["score"] == pytest.approx(expected.score, abs=decimals(4))
-        assert "nrefs:var|" in score["signature"]
+        assert score.score == pytest.approx(expected.score, abs=decimals(4))
+        assert "nrefs:var|" in score.signature
 
 
 def test_the_confidence_interval_is_sacrebleus() -> None:
     hypotheses, references = HYPOTHESES * 7, FIRST * 7
-    found = {score["metric"]: score for score in corpus_scores(hypotheses, [references])}
+    found = {score.metric: score for score in corpus_scores(hypotheses, [references])}
     for name, metric in (("BLEU", BLEU()), ("chrF", CHRF())):
         score = metric.corpus_score(hypotheses, [references], n_bootstrap=1000)
         expected = [score._mean - score._ci, score._mean + score._ci]
-        assert found[name]["confidence"] == pytest.approx(expected, abs=1e-3)
-        assert found[name]["signature"] == str(metric.get_signature())
+        assert found[name].confidence == pytest.approx(expected, abs=1e-3)
+        assert found[name].signature == str(metric.get_signature())
 
 
 @pytest.mark.parametrize("pieces", [2, 3])
@@ -108,10 +113,10 @@ def test_words_may_be_found_otherwise() -> None:
     for tokenize in ("13a", "none", "intl", "char"):
         found = corpus_scores(tokenised, [reference], tokenize=tokenize)[0]
         expected = BLEU(tokenize=tokenize)
-        assert found["score"] == pytest.approx(
+        assert found.score == pytest.approx(
             expected.corpus_score(tokenised, [reference]).score, abs=decimals(4)
         )
-        assert f"tok:{tokenize}" in found["signature"]
+        assert f"tok:{tokenize}" in found.signature
 
 
 def long_rows(count: int, words: int) -> list[str]:
@@ -127,10 +132,10 @@ def test_ter_takes_no_longer_than_a_bound_for_any_row() -> None:
     assert time.process_time() - start < 30  # each with shifts: minutes
     ter = found.scores(bootstrap=False)[2]
     edits = sum(edit_distance(*map(str.split, pair)) for pair in zip(own, references, strict=True))
-    assert ter["score"] == pytest.approx(100 * edits / 16000, abs=decimals(4))
-    assert ter["rows_without_shifts"] == 4
-    assert "|shifts:upto100words|version:" in ter["signature"]
-    assert remark(ter) == "  (4 rows of more than 100 words without shifts)"
+    assert ter.score == pytest.approx(100 * edits / 16000, abs=decimals(4))
+    assert ter.rows_without_shifts == 4
+    assert "|shifts:upto100words|version:" in ter.signature
+    assert remark(ter.rows_without_shifts) == "  (4 rows of more than 100 words without shifts)"
 
 
 def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None:
@@ -143,10 +148,10 @@ def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None
     both = np.arange(2)
     for rows, expected in ((both[:1], None), (both, 1)):
         entry = found.compare(found, rows, rows)[2]
-        assert entry.get("rows_without_shifts") == expected
-        assert ("shifts:" in entry["signature"]) == bool(expected)
+        assert (entry.rows_without_shifts or None) == expected
+        assert ("shifts:" in entry.signature) == bool(expected)
     # However short the translation: a long reference is enough.
-    assert scorer(["a"], [["a"], [own[1]]]).scores()[2]["rows_without_shifts"] == 1
+    assert scorer(["a"], [["a"], [own[1]]]).scores()[2].rows_without_shifts == 1
 
 
 def test_the_edit_distance_is_that_of_the_textbook() -> None:
@@ -219,15 +224,15 @@ def test_the_paired_test_is_sacrebleus(streams) -> None:
     signatures, expected = test()
     for entry, key in zip(found, ("BLEU", "chrF2", "TER"), strict=True):
         base, system = expected[key]
-        assert entry["score"] == pytest.approx(system.score, abs=1e-3)
-        assert entry["baseline"] == pytest.approx(base.score, abs=1e-3)
-        assert entry["difference"] == pytest.approx(system.score - base.score, abs=1e-3)
+        assert entry.score == pytest.approx(system.score, abs=1e-3)
+        assert entry.baseline == pytest.approx(base.score, abs=1e-3)
+        assert entry.difference == pytest.approx(system.score - base.score, abs=1e-3)
         # sacrebleu adds up in 32 bits, so that a resample on the edge may fall otherwise.
-        assert entry["p"] == pytest.approx(system.p_value, abs=0.0011)
-        assert 0.001 < entry["p"] < 0.9
+        assert entry.p == pytest.approx(system.p_value, abs=0.0011)
+        assert 0.001 < entry.p < 0.9
         interval = [system.mean - system.ci, system.mean + system.ci]
-        assert entry["confidence"] == pytest.approx(interval, abs=2e-3)
-        assert entry["signature"].split("|") == str(signatures[key]).split("|")
+        assert entry.confidence == pytest.approx(interval, abs=2e-3)
+        assert entry.signature.split("|") == str(signatures[key]).split("|")
 
 
 def test_the_paired_test_is_one_sided_where_it_matters() -> None:
@@ -245,6 +250,6 @@ def test_a_system_against_itself_is_no_better() -> None:
     own, _, references = systems(20)
     one, rows = scorer(own, references), np.arange(20)
     for entry in one.compare(scorer(own, references), rows, rows):
-        assert (entry["difference"], entry["p"]) == (0, 1)
+        assert (entry.difference, entry.p) == (0, 1)
     (single, *_) = one.compare(one, rows[:1], rows[:1])
-    assert single["p"] is None
+    assert single.p is None

@@ -61,12 +61,12 @@ def test_texts_without_blanks_are_scored_as_sacrebleu_scores_them(tokenize, text
     scorer.add([(text, [reference]) for text, reference in zip(own, references, strict=True)])
     bleu, _, ter = scorer.scores(bootstrap=False)
     expected = BLEU(tokenize=tokenize)
-    assert bleu["score"] == round(expected.corpus_score(own, [references]).score, 4) > 50
-    assert bleu["signature"] == signatures(tokenize)["BLEU"] == str(expected.get_signature())
+    assert bleu.score == round(expected.corpus_score(own, [references]).score, 4) > 50
+    assert bleu.signature == signatures(tokenize)["BLEU"] == str(expected.get_signature())
     # TER of the same words; between blanks it would find one word a sentence, and all wrong.
     words = [[expected.tokenizer(text) for text in side] for side in texts]
-    assert ter["score"] == round(TER().corpus_score(words[0], [words[1]]).score, 4) < 30
-    assert f"|tok:{tokenize}|" in ter["signature"]
+    assert ter.score == round(TER().corpus_score(words[0], [words[1]]).score, 4) < 30
+    assert f"|tok:{tokenize}|" in ter.signature
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def test_japanese_is_scored_alike_everywhere(source: str, target: str, tmp_path:
     run("train", "--data", data, "--output", training, "--preset", "small",
         "--config", tmp_path / "small.yaml")  # fmt: skip
     lines = validations.read(Location(training))
-    (best,) = (line for line in lines if line["best"])
-    assert best["bleu"] == max(line["bleu"] for line in lines) > lines[0]["bleu"] > 0
+    (best,) = (line for line in lines if line.best)
+    assert best.bleu == max(line.bleu for line in lines) > lines[0].bleu > 0
     done = run("translate", "--model", training / "model", "--input", data / "valid",
                "--reference-column", "target", "--output", output, "--heatmaps", "0")  # fmt: skip
     again = run("evaluate", "--candidate", output, "--reference-column", "target",

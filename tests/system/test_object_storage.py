@@ -21,7 +21,7 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
-from nmt.training.checkpoint_store import CheckpointStore
+from nmt.training.checkpoint import CheckpointStore
 from nmt.translation.verify.output import verify
 
 pytestmark = pytest.mark.system
@@ -167,7 +167,7 @@ def test_a_stored_file_names_nothing_outside_of_its_folder(
             EvaluateRequest(base / "out", base / "scores", (str(tmp_path / "references.txt"),))
         )
 
-    store = CheckpointStore(base / "run", 2, lambda line: None)
+    store = CheckpointStore(base / "run", 2)
     store.keep(3, lambda folder: (folder / "progress.json").write_text("{}"))
     checkpoint = base / "run/checkpoint_0000003/checkpoint.json"
     entry = {"bytes": 6, "sha256": hashlib.sha256(b"theirs").hexdigest()}

@@ -1,5 +1,6 @@
 """Checkpoints in storage: whole or passed over, and never lost to a store that fails."""
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -8,11 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from logged import Recorder
 from s3 import S3Server
 
 from nmt.errors import AllDamaged, NotStored
 from nmt.storage.location import Location
-from nmt.training.checkpoint_store import MANIFEST, CheckpointStore
+from nmt.training.checkpoint import MANIFEST, CheckpointStore
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +23,11 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Stored:
-    """A store, what it said, and checkpoints that hold their step as text."""
+    """A store, its warnings, and checkpoints that hold their step as text."""
 
     def __init__(self, run: Location, count: int = 2) -> None:
-        self.run, self.said = run, []
-        self.store = CheckpointStore(run, count, self.said.append)
+        self.run, self.log = run, Recorder()
+        self.store = CheckpointStore(run, count)
 
     def keep(self, step: int, text: str = "") -> None:
         def save(folder: Path) -> None:
@@ -56,7 +58,7 @@ def test_the_last_ones_are_kept_and_the_newest_is_found(stored, tmp_path) -> Non
         stored.keep(step)
         assert stored.newest(tmp_path / "x")[1] == f"weights of {step}"
     assert stored.names() == ["checkpoint_10000000", "checkpoint_9999999"]
-    assert stored.said == []
+    assert stored.log.messages == []
 
 
 def test_a_second_one_of_a_step_is_newer_and_never_written_over_the_first(stored, tmp_path) -> None:
@@ -75,7 +77,7 @@ def test_one_that_was_not_completed_is_none(stored, tmp_path) -> None:
     (stored.run / "checkpoint_0000007" / MANIFEST).delete()
     assert stored.newest(tmp_path / "x") == ("checkpoint_0000005", "weights of 5")
     assert stored.names() == ["checkpoint_0000005"]  # its steps are done again
-    assert stored.said == []
+    assert stored.log.messages == []
 
 
 def _flip(file: Path) -> None:
@@ -95,7 +97,7 @@ def test_damage_is_told_of_and_the_one_before_is_used(stored, tmp_path, name, da
         stored.keep(step)
     damage(Path(stored.run.path) / "checkpoint_0000007" / name)
     assert stored.newest(tmp_path / "x") == ("checkpoint_0000005", "weights of 5")
-    (line,) = stored.said
+    (line,) = stored.log.messages
     assert "checkpoint_0000007" in line
     assert "damaged" in line
     assert "using the checkpoint before it" in line
@@ -109,7 +111,7 @@ def test_a_missing_file_is_damage(stored, tmp_path) -> None:
         stored.keep(step)
     (stored.run / "checkpoint_0000007" / "state.safetensors").delete()
     assert stored.newest(tmp_path / "x")[0] == "checkpoint_0000005"
-    assert "missing" in stored.said[0]
+    assert "missing" in stored.log.messages[0]
 
 
 def test_where_all_are_damaged_nothing_is_begun_anew(stored, tmp_path) -> None:
@@ -137,7 +139,7 @@ stored.keep(5)
 with pytest.raises(NotStored) as caught:
     stored.keep(7, "x" * 2**20)
 print(caught.value)
-print(*stored.said)
+print(*stored.log.messages)
 print(*stored.newest(Path(sys.argv[2])))
 stored.keep(8)
 print(*stored.newest(Path(sys.argv[2])))
@@ -212,16 +214,19 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(
     stored.keep(5)
     line.cut = True
 
-    def mend(text: str) -> None:
-        stored.said.append(text)
-        line.cut = False
+    class Mender(logging.Handler):
+        """Mends the connection as soon as a failure is logged."""
 
-    stored.store._say = mend
+        def emit(self, record: logging.LogRecord) -> None:
+            line.cut = False
+
+    logger, mender = logging.getLogger("nmt"), Mender()
+    logger.addHandler(mender)
     stored.keep(7)
+    logger.removeHandler(mender)
     assert stored.newest(tmp_path / "x") == ("checkpoint_0000007", "weights of 7")
-    assert len(stored.said) == 1
+    assert len(stored.log.messages) == 1
 
-    stored.store._say = stored.said.append
     line.cut = True
     with pytest.raises(NotStored, match="step 9 could not be stored in 4 attempt"):
         stored.keep(9)

@@ -38,8 +38,7 @@ TRAINING = """
     from nmt.settings import ModelSettings
     from nmt.shards.batches import Batch, fill_up
     from nmt.training.optimizer import SummedAdam
-    from nmt.training.precision import dtype_policy
-    from nmt.training.step import make_train_step
+    from nmt.training.step import dtype_policy, make_train_step
 
     random = np.random.default_rng(1)
     def batch():

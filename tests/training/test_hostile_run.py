@@ -5,20 +5,30 @@ import json
 from pathlib import Path
 
 import pytest
+from logged import Recorder
 
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
+from nmt.records.run import ValidationLine
 from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.checkpoint_store import CheckpointStore
-from nmt.training.progress import Progress
+from nmt.training.checkpoint import CheckpointStore
 from nmt.training.run_folder import RunFolder
+from nmt.training.state import TrainingState
 
-LINE = {
-    **{"step": 1, "epoch": 0, "valid_loss": 2.0, "accuracy": 0.5, "bleu": 1.0, "chrf": 1.0},
-    **{"seconds": 1.0, "best": True, "signature": "", "chrf_signature": ""},
-}
+LINE = ValidationLine(
+    step=1,
+    epoch=0,
+    valid_loss=2.0,
+    accuracy=0.5,
+    bleu=1.0,
+    chrf=1.0,
+    seconds=1.0,
+    best=True,
+    signature="",
+    chrf_signature="",
+)
 
 
 @pytest.mark.parametrize(
@@ -31,13 +41,12 @@ LINE = {
 )
 def test_progress_outside_its_bounds_is_damage(key: str, value: float) -> None:
     with pytest.raises(UnusableInput, match=rf"here: damaged \({key}: "):
-        Progress.of({key: value}, "here")
+        TrainingState.of({key: value}, "here")
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "a/" * 2500 + "b"])
 def test_a_checkpoint_with_a_name_that_no_store_takes_is_passed_over(tmp_path, name: str) -> None:
-    said: list[str] = []
-    store = CheckpointStore(Location(tmp_path / "run"), 2, said.append)
+    log, store = Recorder(), CheckpointStore(Location(tmp_path / "run"), 2)
     for step in (5, 6):
         store.keep(step, lambda folder: (folder / "state").write_text("x") and None)
     manifest = tmp_path / "run/checkpoint_0000006/checkpoint.json"
@@ -46,8 +55,8 @@ def test_a_checkpoint_with_a_name_that_no_store_takes_is_passed_over(tmp_path, n
     manifest.write_text(json.dumps(content))
     (tmp_path / "fetched").mkdir()
     assert store.fetch_newest(tmp_path / "fetched") == "checkpoint_0000005"
-    assert "damaged" in said[0]
-    assert len(said[0]) < 500
+    assert "damaged" in log.messages[0]
+    assert len(log.messages[0]) < 500
 
 
 @pytest.mark.parametrize("loss", ["1e308", "-1e308", "1e39"])
@@ -65,19 +74,26 @@ def test_losses_that_no_training_has_are_damage(tmp_path: Path, loss: str) -> No
     ],
 )
 def test_validations_that_no_training_writes_are_damage(tmp_path: Path, key, value) -> None:
-    validations.write(Location(tmp_path), [{**LINE, key: value}])
+    validations.write(Location(tmp_path), [LINE.model_copy(update={key: value})])
     with pytest.raises(UnusableInput, match=r"validations\.tsv: damaged"):
         validations.read(Location(tmp_path))
 
 
 def test_what_a_training_may_write_is_read_and_drawn(tmp_path: Path) -> None:
     largest, run = 3.4e38, Location(tmp_path)
-    odd = [{**LINE, "step": n, "valid_loss": x} for n, x in enumerate([largest, -largest])]
-    nothing = [{**LINE, "step": 3, "valid_loss": float(x)} for x in ("nan", "inf", "-inf")]
+    odd = [
+        LINE.model_copy(update={"step": n, "valid_loss": x})
+        for n, x in enumerate([largest, -largest])
+    ]
+    nothing = [
+        LINE.model_copy(update={"step": 3, "valid_loss": float(x)}) for x in ("nan", "inf", "-inf")
+    ]
     validations.write(run, [*odd, *nothing])
     lines = validations.read(run)
     assert len(lines) == 5
-    assert learning_curve([(0, -largest), (2**53, largest)], lines).startswith(b"\x89PNG")
+    assert learning_curve(
+        [(0, -largest), (2**53, largest)], [line.to_json() for line in lines]
+    ).startswith(b"\x89PNG")
 
 
 def test_settings_of_keys_that_are_no_text_are_compared() -> None:

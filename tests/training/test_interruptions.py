@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corpora import rows
+from logged import messages
 from trainings import (
     MemoryHooks,
     assert_same,
@@ -53,7 +54,7 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
     settings |= {"validate_every": 4, "patience": 50, "schedule": "plateau", "report_every": 1}
     whole = training(dataset, tmp_path / "whole", **settings, **EVERY_STEP)
     whole.run()
-    last = whole.progress.step
+    last = whole.state.step
     kept = tmp_path / "whole" / "kept"
     assert {file.name for file in kept.iterdir()} >= {f"checkpoint-{n}" for n in range(1, last)}
     first = whole.steps_per_epoch
@@ -62,13 +63,13 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
         shutil.copytree(tmp_path / "whole" / "run", folder / "run")  # what is of later goes
         resumed = training(dataset, folder, **settings)
         resumed.restore(kept / f"checkpoint-{step}")
-        assert resumed.progress.step == step
-        assert resumed.progress.validated == (step // 4 * 4 or -1)
+        assert resumed.state.step == step
+        assert resumed.state.validated == (step // 4 * 4 or -1)
         progress = resumed.run()
         assert_same(weights(resumed), weights(whole))
         assert (progress.best_step, progress.best_score) == (
-            whole.progress.best_step,
-            whole.progress.best_score,
+            whole.state.best_step,
+            whole.state.best_score,
         )
     folder = tmp_path / "from-2"  # it made all validations
     assert best_models(folder) == best_models(tmp_path / "whole")
@@ -82,7 +83,7 @@ def test_asked_to_stop_it_keeps_a_checkpoint_and_goes_on_later(dataset, tmp_path
     whole = training(dataset, tmp_path / "whole", **settings)
     scripted(whole, [1.0, 2.0])
     whole.run()
-    last = whole.progress.step
+    last = whole.state.step
     stopped = training(dataset, tmp_path / "part", **settings)
     seen = scripted(stopped, [])  # to validate would fail
     stopped.hooks.stop_after = 3
@@ -109,7 +110,7 @@ def test_tensorboard_has_every_step_that_metrics_jsonl_has(dataset, tmp_path, ki
             if step == 3:
                 raise MemoryError
 
-        work.hooks.beat = die
+        work.hooks.heartbeat = die
         with pytest.raises(MemoryError):
             work.run()
     else:
@@ -170,7 +171,7 @@ def test_every_sentence_is_used_once_an_epoch_by_any_number_of_replicas(dataset,
             used: Counter[tuple[int, ...]] = Counter()
             for rank in range(workers):
                 replicas.rank = rank
-                parts = list(work._plan(epoch))
+                parts = list(work.batches(epoch))
                 for share in (replicas.share(part, i) for part in parts for i in range(devices)):
                     for source, target in zip(share.source, share.target_outputs, strict=True):
                         if target[0]:
@@ -207,16 +208,14 @@ def poisoned(dataset):
 
 
 @pytest.mark.parametrize("more", [{}, {"accumulate": 2}])
-def test_numbers_that_are_none_stop_training_and_name_the_batch(
-    dataset, tmp_path, poisoned, more
-) -> None:
+def test_nan_stops_training_and_names_the_batch(dataset, tmp_path, poisoned, more) -> None:
     work = training(dataset, tmp_path, epochs=1, **more)
     scripted(work, [1.0])
     number = poisoned(work)
     with pytest.raises(Diverged, match=r"training\.on_nan=skip") as caught:
         work.run()
-    step = work.progress.step
-    record = json.loads((tmp_path / "run/spoiled" / f"step-{step:07d}.json").read_text())
+    step = work.state.step
+    record = json.loads((tmp_path / "run/nonfinite" / f"step-{step:07d}.json").read_text())
     assert number in record["ids"]
     assert len(record["ids"]) < dataset.rows("train")
     line = str(caught.value)
@@ -225,19 +224,17 @@ def test_numbers_that_are_none_stop_training_and_name_the_batch(
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("part", ["spoiled", "data"])
-def test_a_store_that_fails_hides_no_numbers_that_are_none(
-    dataset, tmp_path, monkeypatch, part
-) -> None:
+@pytest.mark.parametrize("part", ["nonfinite", "data"])
+def test_a_store_that_fails_does_not_hide_nan(dataset, tmp_path, monkeypatch, capsys, part) -> None:
     """Neither where the ids are to be stored nor where they are to be read."""
     monkeypatch.setattr("nmt.storage.retry.PAUSES", (0.01, 0.01))
     work = training(dataset, tmp_path, epochs=1)
     instant(work, [])
-    step = work._step
-    work._step = lambda *arguments: step(*arguments)._replace(loss=np.nan)
-    if part == "spoiled":
+    step = work.train_step
+    work.train_step = lambda *arguments: step(*arguments)._replace(loss=np.nan)
+    if part == "nonfinite":
         (tmp_path / "run").mkdir()
-        (tmp_path / "run" / "spoiled").write_text("no folder")
+        (tmp_path / "run" / "nonfinite").write_text("no folder")
         expected = r"batch 1; ids \d+, .* of the training split\); lower training\.learning_rate"
     else:
 
@@ -249,18 +246,27 @@ def test_a_store_that_fails_hides_no_numbers_that_are_none(
         expected = r"batch 1; its pairs could not be read\); lower training\.learning_rate"
     with pytest.raises(Diverged, match=expected):
         work.run()
-    assert bool(work.hooks.lines) == (part == "spoiled")
+    assert bool(messages(capsys.readouterr().err, "WARNING")) == (part == "nonfinite")
 
 
 @pytest.mark.parametrize("more", [{}, {"precision": "float16"}, {"accumulate": 2}])
-def test_numbers_that_are_none_can_be_left_out(dataset, tmp_path, poisoned, more) -> None:
+def test_batches_with_nan_can_be_skipped(dataset, tmp_path, poisoned, capsys, more) -> None:
     work = training(dataset, tmp_path, epochs=2, on_nan="skip", report_every=1, **more)
     scripted(work, [1.0, 2.0])
     number = poisoned(work)
     assert work.run().finished == "epochs"
-    records = [json.loads(f.read_text()) for f in (tmp_path / "run/spoiled").iterdir()]
+    records = [json.loads(f.read_text()) for f in (tmp_path / "run/nonfinite").iterdir()]
     assert [number in record["ids"] for record in records] == [True, True]  # once an epoch
-    assert len([line for line in work.hooks.lines if line.endswith("; left out")]) == 2
+    assert (
+        len(
+            [
+                line
+                for line in messages(capsys.readouterr().err, "WARNING")
+                if line.endswith("; skipped")
+            ]
+        )
+        == 2
+    )
     lines = lines_of(tmp_path)
     skipped = sum(line["skipped_updates"] for line in lines)
     assert skipped == 2 or (skipped > 2 and "precision" in more)  # overflows
@@ -270,33 +276,33 @@ def test_numbers_that_are_none_can_be_left_out(dataset, tmp_path, poisoned, more
     assert sum(mask.sum() for mask in bad) == 32
 
 
-def test_a_model_that_gives_no_numbers_at_all_is_given_up(dataset, tmp_path) -> None:
+def test_a_model_that_gives_only_nan_ends_training(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=50, on_nan="skip")
     variable = work.model.output_bias
     variable.assign(variable * np.nan)
     with pytest.raises(Diverged):
         work.run()
-    assert work.progress.step == 11
+    assert work.state.step == 11
 
 
 def test_a_store_that_fails_for_good_ends_training_with_one_line(
-    dataset, tmp_path, monkeypatch
+    dataset, tmp_path, monkeypatch, capsys
 ) -> None:
     """The run's folder becomes a file."""
     monkeypatch.setattr("nmt.storage.retry.PAUSES", (0.01, 0.01))
     work = training(dataset, tmp_path, epochs=1)
     instant(work, [1.0])
 
-    def spoil(_: int) -> None:
+    def break_store(_: int) -> None:
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         (tmp_path / "run").write_text("")
-        work.hooks.beat = lambda _: None
+        work.hooks.heartbeat = lambda _: None
 
-    work.hooks.beat = spoil
+    work.hooks.heartbeat = break_store
     with pytest.raises(NotStored, match="could not be stored in 3 attempt") as caught:
         work.run()
     assert "\n" not in str(caught.value)
-    assert "trying again" in work.hooks.lines[0]
+    assert "trying again" in messages(capsys.readouterr().err, "WARNING")[0]
 
 
 def test_a_model_lost_amid_an_epoch_is_made_again(dataset, tmp_path) -> None:
@@ -308,7 +314,7 @@ def test_a_model_lost_amid_an_epoch_is_made_again(dataset, tmp_path) -> None:
     (model / "model.json").unlink()
     again = training(dataset, tmp_path, epochs=2)
     again.restore(tmp_path / "kept" / f"checkpoint-{steps + 1}")
-    assert (again.progress.stale, again.progress.best_score) == (0, 5.0)
+    assert (again.state.stale, again.state.best_score) == (0, 5.0)
     seen = instant(again, [9.0])
     again.run()
     assert_same(bundle.load(Location(model)).model.get_weights(), seen[0])

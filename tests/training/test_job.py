@@ -24,15 +24,16 @@ from nmt import bundle
 from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.scores import signatures
+from nmt.records.run import ValidationLine
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.progress import Progress
 from nmt.training.ray import job
 from nmt.training.ray.job import train
 from nmt.training.request import TrainRequest
+from nmt.training.state import TrainingState
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +216,10 @@ def test_what_another_job_finished_in_the_meantime_is_done(
     ray = connection.connect(None)
 
     def finish(_: str | None) -> Any:
-        config = job.yaml.safe_dump(job._config(request, demo_dataset))
+        config = job.yaml.safe_dump(job._config(request, demo_dataset).to_json())
         (request.output / "config.yaml").write_text(config)
-        progress = Progress(epoch=2, finished="epochs", epochs=2)
-        (request.output / "status.json").write_json(dataclasses.asdict(progress))
+        progress = TrainingState(epoch=2, finished="epochs", epochs=2)
+        (request.output / "status.json").write_json(progress.to_json())
         return ray
 
     monkeypatch.setattr(connection, "connect", finish)
@@ -231,18 +232,18 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     training = {"epochs": 9, "max_minutes": 10.0}
     request = asked(demo_dataset, tmp_path / "run", training=training)
-    progress = Progress(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
+    progress = TrainingState(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
     status = request.output / "status.json"
-    status.write_json(dataclasses.asdict(progress))
+    status.write_json(progress.to_json())
     config = job._config(request, demo_dataset)
-    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config))
+    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config.to_json()))
     train(request)
     assert "already ended (8.2 of 10.0 minutes)" in capsys.readouterr().err
-    status.write_json(dataclasses.asdict(dataclasses.replace(progress, finished="patience")))
+    status.write_json(dataclasses.replace(progress, finished="patience").to_json())
     train(request)
     assert "validations without a better one (training.patience)" in capsys.readouterr().err
     more = asked(demo_dataset, tmp_path / "run", training={**training, "max_minutes": 11.0})
-    status.write_json(dataclasses.asdict(progress))
+    status.write_json(progress.to_json())
     assert job._finished(more) == ""
 
 
@@ -250,10 +251,8 @@ def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_
     """Which is what it was trained with, where it did not know a setting."""
     request = asked(demo_dataset, tmp_path / "run")
     config = job._config(request, demo_dataset)
-    settings = dict(config["settings"]["training"])
-    del settings["ema_decay"], settings["schedule"]
-    config["settings"] = {**config["settings"], "training": settings}
-    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config))
+    del config.settings["training"]["ema_decay"], config.settings["training"]["schedule"]
+    (request.output / "config.yaml").write_text(job.yaml.safe_dump(config.to_json()))
     train(replace(request, dry_run=True))
     request = asked(demo_dataset, tmp_path / "run", training={"ema_decay": 0.9})
     with pytest.raises(UnusableInput, match=r"ema_decay: 0\.0 → 0\.9"):
@@ -266,14 +265,17 @@ def test_validations_that_were_scored_otherwise_are_not_continued(
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = Location(tmp_path / "run")
     names, found = ("valid_loss", "accuracy", "bleu", "chrf", "seconds"), signatures("13a")
-    line: dict[str, Any] = {"step": 1, "epoch": 0, "best": True, **dict.fromkeys(names, 1.0)}
-    line |= {"signature": found["BLEU"], "chrf_signature": found["chrF"]}
+    values: dict[str, Any] = {"step": 1, "epoch": 0, "best": True, **dict.fromkeys(names, 1.0)}
+    values |= {"signature": found["BLEU"], "chrf_signature": found["chrF"]}
+    line = ValidationLine.model_validate(values)
     request = asked(demo_dataset, tmp_path / "run")
-    (output / "config.yaml").write_text(yaml.safe_dump(job._config(request, demo_dataset)))
+    (output / "config.yaml").write_text(
+        yaml.safe_dump(job._config(request, demo_dataset).to_json())
+    )
     validations.write(output, [line])
     assert validations.read(output) == [line]
     train(replace(request, dry_run=True))
-    validations.write(output, [{**line, "signature": signatures("char")["BLEU"]}])
+    validations.write(output, [line.model_copy(update={"signature": signatures("char")["BLEU"]})])
     for dry in (True, False):
         with pytest.raises(UnusableInput, match="tok:char → tok:13a") as caught:
             train(replace(request, dry_run=dry))

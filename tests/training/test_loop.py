@@ -1,121 +1,29 @@
-"""Whole trainings of a small model: they learn, stop, and go on as if never interrupted."""
+"""Whole trainings: they stop, and go on as if never interrupted."""
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from corpora import make, rows
+from corpora import rows
 from rounding import STEP
-from sacrebleu import corpus_bleu, corpus_chrf
 from trainings import (
-    FAST,
     assert_same,
     events_of,
     instant,
     lines_of,
-    scripted,
     training,
     validations_of,
 )
 
 from nmt import bundle
 from nmt.errors import JobFailed
-from nmt.inference.translator import Translator, load_model
-from nmt.records.model import ModelInfo
-from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.training.loop import Training
+from nmt.training.schedule import TrainingClock
 from nmt.training.step import Outcome
-
-
-@pytest.fixture(scope="module")
-def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
-    """A model that has seen the same fifty pairs again and again."""
-    folder = tmp_path_factory.mktemp("overfitted")
-    work = training(dataset, folder, epochs=60, validate_every=250, heatmaps=2)
-    assert work.run().finished == "epochs"
-    return work, folder
-
-
-def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
-    work, folder = overfitted
-    assert lines_of(folder)[-1]["loss"] < 0.1
-    info = ModelInfo(model_id="x", data=dataset.settings)
-    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
-    translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
-    pairs = rows(dataset, "train")
-    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
-    for beam in (1, 4):
-        found = translator.translate([row["source"] for row in pairs], beam_size=beam)
-        assert corpus_bleu([result.text for result in found], [references]).score > 95
-
-
-def test_its_shortlist_loses_nothing(overfitted, dataset) -> None:
-    _, folder = overfitted
-    pairs = rows(dataset, "train")
-    found = []
-    for search in (SearchSettings(), SearchSettings(shortlist=20, shortlist_common=10)):
-        translator = load_model(folder / "run" / "model", search)
-        found.append([t.text for t in translator.translate([row["source"] for row in pairs])])
-    assert found[0] == found[1]
-
-
-def test_the_run_folder_is_complete(overfitted) -> None:
-    work, folder = overfitted
-    run = folder / "run"
-    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    last = work.progress.step
-    assert {"metrics.jsonl", "validations.tsv", "plots/learning.png"} <= names
-    assert any(name.startswith("tensorboard/events.out.tfevents") for name in names)
-    heatmaps = [name for name in names if name.startswith("plots/attention/step-")]
-    assert {f"plots/attention/step-{last:07d}-{n}.png" for n in (1, 2)} <= set(heatmaps)
-    for name in ("plots/learning.png", heatmaps[0]):
-        assert (run / name).read_bytes().startswith(b"\x89PNG")
-    metrics = lines_of(folder)
-    assert {"step", "epoch", "loss", "tokens_per_second", "learning_rate", "padding_share"} <= set(
-        metrics[0]
-    )
-    steps = [line["step"] for line in metrics]
-    assert steps == sorted(set(steps))
-    assert all(0 <= line["padding_share"] < 1 for line in metrics)
-    assert metrics[0]["learning_rate"] == pytest.approx(0.01)
-    found = validations_of(folder)
-    assert {"step", "epoch", "valid_loss", "bleu", "chrf", "seconds", "best"} <= set(found[0])
-    assert int(found[-1]["step"]) == last
-    assert [line["best"] for line in found].count("yes") == 1
-    info = bundle.check(Location(run / "model"))
-    best = next(line for line in found if line["best"] == "yes")
-    assert info.validation["step"] == int(best["step"])
-    assert f"{info.validation['bleu']:.4f}" == best["bleu"]
-    assert info.direction.to_json() == {"source": "en", "target": "de"}
-    assert info.dataset_hash == work.dataset.hash
-
-
-def test_the_events_hold_loss_and_bleu(overfitted) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    _, folder = overfitted
-    events = EventAccumulator(str(folder / "run" / "tensorboard"), {"tensors": 0})
-    events.Reload()
-    tags = set(events.Tags()["tensors"])
-    assert {"training/loss", "validation/bleu", "validation/valid_loss"} <= tags
-    steps = [event.step for event in events.Tensors("validation/bleu")]
-    assert steps == [int(line["step"]) for line in validations_of(folder)]
-
-
-def test_loss_is_a_mean_over_tokens(dataset, tmp_path) -> None:
-    """So an untrained model's loss is about the logarithm of the vocabulary's size."""
-    work = training(dataset, tmp_path, epochs=1, report_every=1, learning_rate=1e-9)
-    scripted(work, [1.0])
-    work.run()
-    losses = [line["loss"] for line in lines_of(tmp_path)]
-    assert np.mean(losses) == pytest.approx(np.log(dataset.target_vocabulary.size), rel=0.1)
-    assert len(losses) == work.steps_per_epoch
 
 
 def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
@@ -131,14 +39,14 @@ def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
     assert len(whole.shapes) > 1
     whole.run()
     steps, interrupted = whole.steps_per_epoch, 9
-    assert whole.progress.step == 2 * steps
+    assert whole.state.step == 2 * steps
     assert len(traced) == 1  # whatever the shapes of the batches
 
     folder = tmp_path / "resumed"
     shutil.copytree(tmp_path / "whole" / "run", folder / "run")  # what was written later must go
     resumed = training(dataset, folder, **settings)
     resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{interrupted}")
-    assert (resumed.progress.epoch, resumed.progress.batch) == (1, interrupted - steps)
+    assert (resumed.state.epoch, resumed.state.batch) == (1, interrupted - steps)
     assert resumed.run().step == 2 * steps
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
     found, expected = validations_of(folder), validations_of(tmp_path / "whole")
@@ -156,7 +64,7 @@ def test_the_seed_decides_about_weights_and_order(dataset, tmp_path) -> None:
     first, same, other = ([np.ravel(w) for w in work.model.get_weights()] for work in works)
     assert_same(first, same)
     assert np.abs(np.concatenate(first) - np.concatenate(other)).max() > 1e-2
-    first, same, other = (np.concatenate([np.ravel(b.source) for b in w._plan(0)]) for w in works)
+    first, same, other = (np.concatenate([np.ravel(b.source) for b in w.batches(0)]) for w in works)
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
@@ -198,27 +106,28 @@ def test_an_ended_training_stays_ended_unless_a_larger_limit_is_asked_for(
         again = training(dataset, tmp_path, **{**limits, "epochs": epochs})
         again.restore(kept)
         instant(again, [])  # to validate would fail
-        assert again.run() == work.progress
-        assert again.progress.finished == "patience"
+        assert again.run() == work.state
+        assert again.state.finished == "patience"
     assert validations_of(tmp_path) == before
 
     limits = {"epochs": 10_000, "max_minutes": 0.01, "validate_every": 20}
     work = training(dataset, tmp_path / "b", **limits)
     instant(work, [float(n) for n in range(10_000)])
     assert work.run().finished == "max_minutes"
-    kept = tmp_path / "b" / "kept" / f"checkpoint-{work.progress.step}"
+    kept = tmp_path / "b" / "kept" / f"checkpoint-{work.state.step}"
     again = training(dataset, tmp_path / "b", **{**limits, "max_minutes": 0.005})
     again.restore(kept)
     instant(again, [])
-    assert again.run() == work.progress
-    assert again.progress.max_minutes == 0.01
+    assert again.run() == work.state
+    assert again.state.max_minutes == 0.01
 
 
-def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path) -> None:
+def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path, monkeypatch) -> None:
     limits = {"max_minutes": 12.0, "validate_every": 20, "report_every": 10}
     work = training(dataset, tmp_path, epochs=100_000, **limits)
     instant(work, [3.0, 7.0, *[5.0] * 100])
-    work._elapsed = lambda: 0.1 * work.progress.step  # ten steps a minute
+    elapsed = lambda self: 0.1 * work.state.step  # noqa: E731  (ten steps per minute)
+    monkeypatch.setattr(TrainingClock, "elapsed", elapsed)
     progress = work.run()
     assert (progress.finished, progress.step) == ("max_minutes", 121)
     shown = {done: (total, detail) for done, total, detail in work.hooks.shown}
@@ -236,7 +145,7 @@ def test_tokens_are_counted_over_all_attempts(dataset, tmp_path) -> None:
     ends = sum(len(row["target_ids"]) + 1 for row in rows(dataset, "train"))
     assert work.run().tokens == 3 * ends
     again = training(dataset, tmp_path, epochs=4, patience=9)
-    again.restore(tmp_path / "kept" / f"checkpoint-{work.progress.step}")
+    again.restore(tmp_path / "kept" / f"checkpoint-{work.state.step}")
     instant(again, [4.0])
     assert again.run().tokens == 4 * ends
 
@@ -301,7 +210,7 @@ def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
     again.restore(tmp_path / "kept" / f"checkpoint-{progress.step}")
     instant(again, [0.0])
     assert again.run().step > progress.step
-    assert again.progress.finished == "patience"
+    assert again.state.finished == "patience"
 
 
 @pytest.mark.parametrize("every", [0, 3])
@@ -323,11 +232,11 @@ def test_what_is_reported_is_what_the_files_say(dataset, tmp_path) -> None:
     instant(work, [1.0, 3.0, 2.0])
     work.run()
     lines, validations = lines_of(tmp_path), validations_of(tmp_path)
-    told = [(step, values) for step, values in work.hooks.measured if "training/loss" in values]
+    told = [(step, values) for step, values in work.hooks.metrics if "training/loss" in values]
     assert [step for step, _ in told] == [line["step"] for line in lines]
     for (_, values), line in zip(told, lines, strict=True):
         assert values == {f"training/{k}": line[k] for k in line if k not in ("step", "epoch")}
-    scores = [values for _, values in work.hooks.measured if "validation/bleu" in values]
+    scores = [values for _, values in work.hooks.metrics if "validation/bleu" in values]
     assert [values["validation/bleu"] for values in scores] == [1.0, 3.0, 2.0]
     assert len(validations) == 3
     names = {"step", "epoch", "loss", "tokens_per_second", "data_wait_share", "bleu", "chrf"}
@@ -355,64 +264,6 @@ def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
 def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3)
     instant(work, [])
-    work._step = lambda *_: Outcome(float("nan"), 1.0)
+    work.train_step = lambda *_: Outcome(float("nan"), 1.0)
     with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
         work.run()
-
-
-def test_a_training_can_begin_with_another_model(overfitted, dataset, tmp_path) -> None:
-    _, folder = overfitted
-    model = Location(folder / "run" / "model")
-    taken = training(dataset, tmp_path / "a", model)
-    assert_same(taken.model.get_weights(), bundle.load(model).model.get_weights())
-
-
-def test_without_attention_it_trains_as_well(dataset, tmp_path) -> None:
-    work = training(dataset, tmp_path, epochs=1, heatmaps=2, model={"attention": "none"})
-    assert work.run().finished == "epochs"
-    loaded = bundle.load(Location(tmp_path / "run" / "model"))
-    assert loaded.model.settings.attention == "none"
-    assert not list((tmp_path / "run").glob("plots/attention/*"))
-    (result,) = Translator(loaded, SearchSettings()).translate(["The dog sleeps."])
-    assert result.attention is None
-
-
-def test_validation_decodes_for_real(overfitted, dataset) -> None:
-    """BLEU is that of the model's own translations, not of teacher-forced words."""
-    work, _ = overfitted
-    found = work.validator.validate()
-    every, count = rows(dataset, "valid"), FAST["valid_sentences"]
-    assert len(every) > count
-    pairs = [every[i * (len(every) - 1) // (count - 1)] for i in range(count)]  # first to last
-    info = ModelInfo(model_id="x", data=dataset.settings)
-    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
-    longest = SearchSettings(max_source_length=100)
-    translator = Translator(bundle.Bundle(work.model, *vocabularies, info), longest)
-    texts = [result.text for result in translator.translate([row["source"] for row in pairs])]
-    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
-    assert found.bleu == pytest.approx(corpus_bleu(texts, [references]).score)
-    assert len(work.validator) == len(pairs)
-    assert 0 <= found.accuracy <= 1
-
-
-def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
-    """With source words in their place, BLEU would tell of the corpus and not of the model."""
-    rare = {"tokenizer": "word", "min_frequency": 12, "valid_fraction": 0.1, "test_fraction": 0}
-    dataset = make(tmp_path / "data", rare, demo=56)
-    work = training(dataset, tmp_path, epochs=3)
-    found = work.run() and work.validator.validate()
-    info = ModelInfo(model_id="x", data=dataset.settings)
-    vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
-    translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
-    every = rows(dataset, "valid")
-    last = len(every) - 1
-    pairs = [every[i * last // (FAST["valid_sentences"] - 1)] for i in range(4)]
-    references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
-
-    def score(replace: bool) -> float:
-        given = translator.translate([row["source"] for row in pairs], replace_unknown=replace)
-        assert any("[UNK]" in result.text for result in given) != replace
-        return corpus_chrf([result.text for result in given], [references]).score
-
-    assert score(True) != pytest.approx(score(False))
-    assert found.chrf == pytest.approx(score(False))

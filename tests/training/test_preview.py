@@ -36,7 +36,7 @@ def test_it_says_what_the_training_would_say(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, accumulate=2, epochs=3)
     lines = "\n".join(preview(dataset, work.settings, (1, 1), 1))
     assert f"{work.model.count_params():,} parameters" in lines
-    assert f"{work.steps_per_epoch:,} an epoch, {3 * work.steps_per_epoch:,} in 3 epochs" in lines
+    assert f"{work.steps_per_epoch:,} per epoch, {3 * work.steps_per_epoch:,} in 3 epochs" in lines
     assert ", ".join(f"{shape.rows}×{shape.width}" for shape in work.shapes) in lines
     assert "replicas  1: no strategy" in lines
 
@@ -90,7 +90,7 @@ def test_memory_has_sums_of_gradients_where_a_step_keeps_them(
     dataset, tmp_path, monkeypatch, more
 ) -> None:
     kept = []
-    monkeypatch.setattr(step, "Gathered", lambda *arguments: kept.append(arguments))
+    monkeypatch.setattr(step, "GradientAccumulator", lambda *arguments: kept.append(arguments))
     monkeypatch.setattr(step, "_compile", lambda *_: None)
     work = training(dataset, tmp_path, **more)
     assert state_bytes(1000, work.settings.training) == 16_000 + 4_000 * len(kept)

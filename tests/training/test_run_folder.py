@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from nmt.records.run import MetricsLine
 from nmt.storage.location import Location
 from nmt.training.run_folder import RunFolder
 
@@ -16,7 +17,7 @@ def test_events_name_neither_host_nor_process(tmp_path: Path) -> None:
     for attempt in (1, 2):
         run = RunFolder(Location(tmp_path))
         for step in (2 * attempt, 2 * attempt + 1):
-            run.add_metrics({"step": step, "epoch": 1, "loss": 1.0})
+            run.add_metrics(MetricsLine(step=step, epoch=1, loss=1.0))
             run.write_events()
     files = list((tmp_path / "tensorboard").iterdir())
     assert len(files) == 2

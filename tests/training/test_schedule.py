@@ -5,8 +5,8 @@ import math
 import pytest
 
 from nmt.settings import TrainingSettings
-from nmt.training.progress import Progress
 from nmt.training.schedule import learning_rate
+from nmt.training.state import TrainingState
 
 SCHEDULES = ("constant", "inverse_sqrt", "linear", "cosine", "plateau")
 
@@ -61,23 +61,23 @@ def test_decay_ends_where_it_is_told_to_and_stays_there(schedule) -> None:
 
 def test_plateau_cuts_when_bleu_stands_still() -> None:
     training = TrainingSettings(schedule="plateau", patience=9, plateau_patience=2)
-    progress, cuts = Progress(), []
+    state, cuts = TrainingState(), []
     for step, bleu in enumerate([5.0, 4.0, 5.0, 4.0, 4.0, 6.0, 5.0, 5.0], 1):
-        progress.step = step
-        progress.judge(bleu, 1.0, training)
-        cuts.append(progress.reductions)
+        state.step = step
+        state.add_validation(bleu, 1.0, training)
+        cuts.append(state.reductions)
     assert cuts == [0, 0, 1, 1, 2, 2, 2, 3]
-    assert not progress.finished
+    assert not state.finished
 
 
 def test_validations_during_the_warm_up_cut_and_end_nothing() -> None:
     limits = {"warmup_steps": 100, "patience": 3, "plateau_patience": 1}
-    training, progress = TrainingSettings(schedule="plateau", **limits), Progress()
+    training, state = TrainingSettings(schedule="plateau", **limits), TrainingState()
     for step in range(10, 130, 10):
-        progress.step = step
-        progress.judge(0.0, 1.0, training)
-        assert progress.reductions == max(0, step - 90) // 10
-        assert progress.finished == ("patience" if step == 120 else "")
+        state.step = step
+        state.add_validation(0.0, 1.0, training)
+        assert state.reductions == max(0, step - 90) // 10
+        assert state.finished == ("patience" if step == 120 else "")
 
 
 def test_plateau_multiplies_the_rate_down_to_its_floor() -> None:

@@ -13,7 +13,7 @@ from rounding import GRADIENT, PASS, UPDATES
 from nmt.shards.batches import Batch
 from nmt.training.loss import cross_entropy, objective
 from nmt.training.optimizer import SummedAdam
-from nmt.training.step import Wishes, make_train_step
+from nmt.training.step import ControlFlags, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -116,10 +116,10 @@ def test_a_batch_without_targets_has_no_gradient(recorder) -> None:
 
 def test_tokens_are_counted_and_wishes_come_back_whatever_the_padding(recorder) -> None:
     for number, (rows, columns) in enumerate([(0, 0), (2, 0), (0, 3), (4, 4)]):
-        wishes = Wishes(*(number == place for place in (1, 2, 3)))
+        wishes = ControlFlags(*(number == place for place in (1, 2, 3)))
         outcome = recorder._step([padded(BATCH, rows, columns)], (1, number), wishes)
         assert outcome.tokens == 13
-        assert outcome.wishes == wishes
+        assert outcome.flags == wishes
 
 
 def test_the_norm_is_that_of_the_gradient_before_clipping(recorder) -> None:
@@ -171,7 +171,7 @@ TWO_DEVICES = """
     from nmt.settings import ModelSettings
     from nmt.shards.batches import Batch
     from nmt.training.optimizer import SummedAdam
-    from nmt.training.step import Wishes, make_train_step
+    from nmt.training.step import ControlFlags, make_train_step
 
     random = np.random.default_rng(1)
     batches = []
@@ -200,7 +200,7 @@ TWO_DEVICES = """
         start = model.get_weights()
         step = make_train_step(model, optimizer, replicas, 0.5)
         outcomes = [
-            step([batch], (1, 2 * i), Wishes(i == 5)) for i, batch in enumerate(batches)
+            step([batch], (1, 2 * i), ControlFlags(i == 5)) for i, batch in enumerate(batches)
         ]
         results.append((start, model.get_weights(), outcomes))
     (start, one, told), (same_start, two, told_by_two) = results
@@ -210,7 +210,7 @@ TWO_DEVICES = """
         "apart": max(float(np.abs(a - b).max()) for a, b in zip(one, two)),
         "loss": [[float(o.loss) for o in told], [float(o.loss) for o in told_by_two]],
         "tokens": [[float(o.tokens) for o in told], [float(o.tokens) for o in told_by_two]],
-        "ends": [[o.wishes.end for o in told], [o.wishes.end for o in told_by_two]],
+        "ends": [[o.flags.end for o in told], [o.flags.end for o in told_by_two]],
     }))
 """
 

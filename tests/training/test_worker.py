@@ -18,9 +18,9 @@ from nmt.settings import Settings
 from nmt.storage import lease, retry
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
+from nmt.training.ray.signals import Signals
 from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
 from nmt.training.request import TrainRequest
-from nmt.training.signals import Signals
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def test_what_is_said_of_a_node_that_goes_is_what_comes(
     answers = iter([STOPPED, "epochs"])
     monkeypatch.setattr(trainer, "_attempt", lambda *_: next(answers))
     monkeypatch.setattr(trainer.connection, "on_this_node", lambda _: {})
-    monkeypatch.setattr(trainer, "Observers", lambda _: SimpleNamespace(close=lambda _: None))
-    watcher = SimpleNamespace(failure="", close=lambda: None)
-    monkeypatch.setattr(trainer, "Watcher", lambda *_: watcher)
+    monkeypatch.setattr(trainer, "Loggers", lambda _: SimpleNamespace(close=lambda _: None))
+    reader = SimpleNamespace(failure="", close=lambda: None)
+    monkeypatch.setattr(trainer, "ChannelReader", lambda *_: reader)
     actor = SimpleNamespace(remote=lambda: None)
     fake: Any = SimpleNamespace(remote=lambda **_: lambda _: actor)
     for name in ("WORKER_HEALTH_CHECK_TIMEOUT_S", "WORKER_GROUP_START_TIMEOUT_S"):

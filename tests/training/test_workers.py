@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 
 # What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
 WORKER = """
-    import dataclasses, json, os, signal, sys, time
+    import json, os, signal, sys, time
     from pathlib import Path
     import nmt.model
     from nmt.training.strategy import Replicas, set_up_devices
@@ -40,26 +40,25 @@ WORKER = """
     from nmt.training.loop import Training
 
     class Hooks:
-        told = 0
+        broadcasts = 0
 
-        def show(self, *rest): pass
-        def say(self, line): pass
-        def measure(self, step, values): pass
-        def beat(self, step):
+        def show_progress(self, *rest): pass
+        def log_metrics(self, step, values): pass
+        def heartbeat(self, step):
             if rank == workers - 1 and step == place["dies_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
-        def rest(self): pass
-        def wants_stop(self): return False
+        def expect_long_phase(self): pass
+        def should_stop(self): return False
 
-        def agree(self, progress):
-            Hooks.told += 1
-            file = folder / f"agreed-{place['name']}-{Hooks.told}"
+        def broadcast(self, state):
+            Hooks.broadcasts += 1
+            file = folder / f"state-{place['name']}-{Hooks.broadcasts}"
             if rank == 0:
-                text = json.dumps(dataclasses.asdict(progress))
+                text = json.dumps(state.to_json())
                 file.with_suffix(".part").write_text(text)
                 file.with_suffix(".part").rename(file)
             while not file.exists(): time.sleep(0.02)
-            return type(progress).of(json.loads(file.read_text()), file)
+            return type(state).of(json.loads(file.read_text()), file)
 
         def report(self, metrics, save):
             if rank == 0:
@@ -75,8 +74,8 @@ WORKER = """
     if place["restore"]:
         work.restore(Path(place["restore"]))
     if place["scale"]:
-        work.progress.loss_scale = place["scale"]
-    progress = work.run()
+        work.state.loss_scale = place["scale"]
+    state = work.run()
     import numpy as np
     np.savez(folder / f"weights-{rank}.npz", *work.model.get_weights())
     print(json.dumps({
@@ -84,11 +83,11 @@ WORKER = """
         "weights": [float(abs(w).sum()) for w in work.model.get_weights()],
         "begun": begun,
         "rows": [shape.rows for shape in work.shapes],
-        "loss": work._folder.validations[-1]["valid_loss"] if rank == 0 else None,
+        "loss": work.run_folder.validations[-1].valid_loss if rank == 0 else None,
         "averages": [float(abs(a.numpy()).sum()) for a in work.optimizer.averages],
-        "scale": progress.loss_scale,
-        "step": progress.step,
-        "bleu": progress.score,
+        "scale": state.loss_scale,
+        "step": state.step,
+        "bleu": state.score,
     }))
 """
 

@@ -31,11 +31,11 @@ class TensorFlowBackend(Backend):
     def on_start(self, worker_group: Any, backend_config: BackendConfig) -> None:
         """Set ``TF_CONFIG`` on every worker of a new group, its number being its rank."""
         addresses = worker_group.execute(_address)
-        asked = [
+        pending = [
             worker_group.execute_single_async(rank, _introduce, addresses, rank)
             for rank in range(len(worker_group))
         ]
-        ray.get(asked)
+        ray.get(pending)
 
 
 def _address() -> str:

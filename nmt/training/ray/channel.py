@@ -1,32 +1,36 @@
-"""What training workers and driver tell each other."""
+"""The driver channel: messages from training workers to the driver, and the request to stop back.
+
+worker  DriverLogHandler, RayHooks ─→ DriverChannel (actor) ─→ ChannelReader  driver
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
-from nmt.console import Activity, say
-from nmt.training.loggers import Observer
+from nmt.console import Activity
+from nmt.training.loggers import Logger
 
 
-class Board:
+class DriverChannel:
     """A mailbox between workers and driver; run as a Ray actor."""
 
     def __init__(self) -> None:
         self._messages: list[tuple[str, tuple]] = []
-        self._stop = False
+        self._stop_requested = False
 
-    def stop(self) -> None:
-        """Ask the workers to end this attempt."""
-        self._stop = True
+    def request_stop(self) -> None:
+        """Make the workers end this attempt."""
+        self._stop_requested = True
 
-    def asks_to_stop(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stop
+    def stop_requested(self) -> bool:
+        """Whether `request_stop` was called."""
+        return self._stop_requested
 
     def put(self, kind: str, *values: Any) -> None:
-        """Leave a message: ``say`` with a line, ``fail`` with a reason, ``show`` with done, total
-        and detail, or ``measure`` with a step and values."""
+        """Add a message: ``log`` with logger, level and text, ``fail`` with a reason,
+        ``progress`` with done, total and detail, or ``metrics`` with a step and values."""
         self._messages.append((kind, values))
 
     def take(self) -> list[tuple[str, tuple]]:
@@ -35,18 +39,42 @@ class Board:
         return messages
 
 
-class Watcher:
-    """Shows the board's messages in the driver until it is closed.
+class DriverLogHandler(logging.Handler):
+    """Sends what a worker logs to the driver, which logs it with the same level.
+
+    Args:
+        channel: handle of the `DriverChannel`.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        self._channel.put.remote("log", record.name, record.levelno, record.getMessage())
+
+
+def log_to_driver(channel: Any, level: int, rank: int) -> None:
+    """Send what this process logs to the driver; only the first worker's lines are shown."""
+    logger = logging.getLogger("nmt")
+    logger.handlers = [DriverLogHandler(channel) if rank == 0 else logging.NullHandler()]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+class ChannelReader:
+    """Shows the channel's messages in the driver until it is closed.
 
     Args:
         ray: the ray module.
-        board: handle of the `Board` actor.
-        shown: the progress display.
-        observer: is told of metrics.
+        channel: handle of the `DriverChannel` actor.
+        display: shows the progress.
+        logger: takes the metrics.
     """
 
-    def __init__(self, ray: Any, board: Any, shown: Activity, observer: Observer) -> None:
-        self._ray, self._board, self._shown, self._observer = ray, board, shown, observer
+    def __init__(self, ray: Any, channel: Any, display: Activity, logger: Logger) -> None:
+        self._ray, self._channel, self._display, self._logger = ray, channel, display, logger
         self._closed = threading.Event()
         self.failure = ""  # why a worker gave up for good
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -58,22 +86,23 @@ class Watcher:
 
     def _drain(self) -> None:
         try:
-            messages = self._ray.get(self._board.take.remote(), timeout=30)
-        except Exception:  # the display is no reason to fail
+            messages = self._ray.get(self._channel.take.remote(), timeout=30)
+        except Exception:  # a display that fails must not end the training
             return
         for kind, values in messages:
-            if kind == "say":
-                say(*values)
+            if kind == "log":
+                name, level, text = values
+                logging.getLogger(name).log(level, "%s", text)
             elif kind == "fail":
                 self.failure = values[0]
-            elif kind == "measure":
-                self._observer.measure(*values)
+            elif kind == "metrics":
+                self._logger.log_metrics(*values)
             else:
                 done, total, detail = values
-                self._shown.update(done, detail, total)
+                self._display.update(done, detail, total)
 
     def close(self) -> None:
-        """Show what is left and stop."""
+        """Show the remaining messages and stop."""
         self._closed.set()
         self._thread.join(timeout=35)
         self._drain()

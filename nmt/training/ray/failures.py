@@ -1,7 +1,8 @@
-"""Tells the person who watches that workers were lost, and what is done about it."""
+"""Worker failures: logs which workers failed, and whether training goes on."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -9,42 +10,39 @@ from typing import Any
 from ray.exceptions import RayActorError
 from ray.train import UserCallback
 
-# By name, for Ray keeps these errors to itself.
+# By name, because Ray does not export these errors.
 _SILENT, _DEAD = "WorkerHealthCheckTimeoutError", "WorkerHealthCheckFailedError"
 
-
-# What TensorFlow's workers say of one that they miss.
+# How TensorFlow's workers name one that does not answer.
 _UNHEALTHY = re.compile(r"stopped sending heartbeats\):?\s*((?:/job:worker\S*\s*)+)")
-_LEADER = "RPC: /tensorflow.CoordinationService/Heartbeat"  # of the first worker, by the others
+_LEADER = "RPC: /tensorflow.CoordinationService/Heartbeat"  # to the first worker, by the others
 _ABORTED = re.compile(r"Collective ops is aborted by: ([^\n]*)")
 
 
-class LossReporter(UserCallback):
+class WorkerFailureLogger(UserCallback):
     """Called by Ray Train's controller.
 
     Args:
-        board: handle of the driver's `Board`.
+        channel: handle of the `DriverChannel`.
         limit: failures after which the job gives up.
     """
 
-    def __init__(self, board: Any, limit: int) -> None:
-        self._board, self._limit, self._count = board, limit, 0
+    def __init__(self, channel: Any, limit: int) -> None:
+        self._channel, self._limit, self._count = channel, limit, 0
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """See Ray's `UserCallback`."""
         self._count += 1
-        lost = describe(worker_exceptions)
-        then = (
-            "training goes on from the last checkpoint"
-            if self._count <= self._limit
-            else "that is once too often"
-        )
-        line = f"{lost}; failure {self._count} (--max-failures {self._limit}): {then}"
-        self._board.put.remote("say", line)
+        line = f"{describe(worker_exceptions)}; failure {self._count}"
+        if self._count <= self._limit:
+            line += f" (--max-failures {self._limit}): training goes on from the last checkpoint"
+        else:
+            line += f", giving up: --max-failures {self._limit} reached"
+        self._channel.put.remote("log", __name__, logging.WARNING, line)
 
 
 def describe(failures: dict[int, Exception]) -> str:
-    """Which workers were lost and how, as the cause and not as its consequences."""
+    """Which workers failed and how: the cause, not its consequences on other workers."""
     silent, dead, failed = set(), set(), {}
     for rank, error in failures.items():
         name = type(error).__name__
@@ -59,12 +57,12 @@ def describe(failures: dict[int, Exception]) -> str:
         else:
             cause = _ABORTED.search(str(error))
             failed[rank] = " ".join((cause[1] if cause else str(error)).split())[:200]
-    # A worker that TensorFlow misses may be one that is known to be dead.
+    # The worker that does not answer TensorFlow may be one that is known to be dead.
     if dead:
         return f"worker {_listed(dead)} was lost"
     if silent:
         return f"worker {_listed(silent)} does not answer"
-    return f"worker {_listed(failed)} failed ({next(iter(failed.values()), 'for no known reason')})"
+    return f"worker {_listed(failed)} failed ({next(iter(failed.values()), 'unknown reason')})"
 
 
 def _listed(ranks: Iterable[int]) -> str:

@@ -1,4 +1,4 @@
-"""`jobs/train.py`: check everything, then let Ray Train do the work."""
+"""`nmt train`: validate, then run Ray Train."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
-from nmt.records.run import RunConfig
+from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
 from nmt.shards.dataset import Dataset
@@ -26,18 +26,18 @@ from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.training import validations
-from nmt.training.progress import Progress
 from nmt.training.request import TrainRequest
+from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
 log = logging.getLogger(__name__)
 
 
 def train(request: TrainRequest) -> None:
-    """Train a model, or continue, or say that it is done.
+    """Train a model, or continue, or report that it is done.
 
     Args:
-        request: what was asked for.
+        request: the training.
 
     Raises:
         UnusableInput: data, settings or output that do not go together, or more than this
@@ -50,23 +50,23 @@ def train(request: TrainRequest) -> None:
     config = _config(request, dataset)
     _check_output(request, config)
     if request.dry_run:
-        _tell(request, dataset, config)
+        _print_plan(request, dataset, config)
         return
     if _is_finished(request):
         return
-    request = _scored(request, dataset)
+    request = _with_tokenizer(request, dataset)
     ray = connection.connect(request.address)
     share = _share(ray, request)
-    wait_for_stores()  # it answered just now
+    wait_for_stores()  # they answered just now
     with lease.hold(request.output) as held:
-        # The job that had the lease may have begun it, or finished it.
+        # The job that held the lease may have begun this output, or finished it.
         _check_output(request, config)
         if not _is_finished(request):
             _fit(ray, request, share, config, held)
 
 
-def _scored(request: TrainRequest, dataset: Dataset) -> TrainRequest:
-    """With the tokenizer for the dataset's target language, which all workers shall use.
+def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
+    """The request with the tokenizer for the dataset's target language, for all workers.
 
     Raises:
         UnusableInput: the run's earlier validations were scored otherwise, so that none of the
@@ -75,10 +75,10 @@ def _scored(request: TrainRequest, dataset: Dataset) -> TrainRequest:
     scoring = request.settings.scoring
     chosen = tokenizer_for(scoring.tokenize, dataset.info.languages["target"])
     for earlier in validations.read(request.output)[-1:]:
-        if found := differences(earlier["signature"], signatures(chosen)["BLEU"]):
+        if changes := differences(earlier.signature, signatures(chosen)["BLEU"]):
             raise UnusableInput(
                 f"{request.output}: its validations cannot be compared with the next ones "
-                f"({', '.join(found)}); continue it with the packages and the scoring.tokenize "
+                f"({', '.join(changes)}); continue it with the packages and the scoring.tokenize "
                 "that it was begun with, or give another --output"
             )
     scoring = scoring.model_copy(update={"tokenize": chosen})
@@ -89,13 +89,13 @@ def _fit(
     ray: Any,
     request: TrainRequest,
     share: resources.Share,
-    config: dict[str, Any],
+    config: RunConfig,
     held: lease.HeldLease,
 ) -> None:
     """Train, as the only job that writes to the output."""
     if not connection.is_own(request.address):
         resources.wait_for_room(ray, share, request.workers[0])
-    text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
+    text = yaml.safe_dump(config.to_json(), sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
     with activity("loading Ray Train"):
         from nmt.training.ray.trainer import fit
@@ -133,7 +133,7 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
 
 
 def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
-    """Refuse a MODEL to begin with whose architecture or vocabularies are others."""
+    """Refuse a MODEL to begin with that has another architecture or other vocabularies."""
     info = bundle.check(location)
     # A setting that is newer than the model has its default.
     architecture = ModelSettings.model_validate(info.architecture).model_dump()
@@ -152,37 +152,37 @@ def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) 
 
 
 def _share(ray: Any, request: TrainRequest) -> resources.Share:
-    """What each worker gets; tells what is asked for and what there is."""
+    """The resources of each worker; logs what is requested and what exists."""
     nodes, gpus = ray.nodes(), request.devices if request.use_gpu else 0
     own = connection.is_own(request.address)
     share = resources.share(nodes, request.workers, gpus, own=own)
     place = "this machine" if own else "the cluster"
     each = " each" if request.workers[1] > 1 else ""
-    asked = f"{_workers(request)} with {share.describe()}{each}"
-    log.info(f"training on {asked}; {place} has {resources.describe(nodes)}")
-    used, there = request.workers[1] * gpus, resources.count_gpus(nodes)
-    if there > used:
+    requested = f"{_workers(request)} with {share.describe()}{each}"
+    log.info(f"training on {requested}; {place} has {resources.describe(nodes)}")
+    used, present = request.workers[1] * gpus, resources.count_gpus(nodes)
+    if present > used:
         more = "more --workers or --devices-per-worker" if request.use_gpu else "--use-gpu"
-        has = f"{place} has {counted(there, 'GPU')}, and training uses {used}"
+        has = f"{place} has {counted(present, 'GPU')}, and training uses {used}"
         log.warning(f"{has}; {more} would use them")
     if share.cpus < 1:
         log.warning("more workers than cores; they share them, and fewer would be as fast")
     return share
 
 
-def _config(request: TrainRequest, dataset: Dataset) -> dict[str, Any]:
-    """What config.yaml holds: every setting of a training as resolved, with the dataset's hash."""
+def _config(request: TrainRequest, dataset: Dataset) -> RunConfig:
+    """The content of config.yaml."""
     settings = request.settings.model_dump(exclude={"drift", "gate"})
-    return {
-        "dataset": {"location": str(request.data), "hash": dataset.hash},
-        "init_from": str(request.init_from) if request.init_from else None,
-        # The corpus was prepared under its own settings, whatever this command says of them.
-        "settings": {**settings, "data": dataset.settings},
-    }
+    return RunConfig(
+        dataset=TrainedDataset(location=str(request.data), hash=dataset.hash),
+        init_from=str(request.init_from) if request.init_from else None,
+        # The corpus was prepared under its own settings, whatever this command sets.
+        settings={**settings, "data": dataset.settings},
+    )
 
 
-def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
-    """Refuse an output that holds something else, or was made with other settings."""
+def _check_output(request: TrainRequest, config: RunConfig) -> None:
+    """Refuse an output that holds something else, or was begun with other settings."""
     output = request.output
     file = output / "config.yaml"
     if not file.is_file():
@@ -191,25 +191,26 @@ def _check_output(request: TrainRequest, config: dict[str, Any]) -> None:
         if output.is_file() or (files and files != [output / lease.NAME]):
             raise UnusableInput(f"{output}: holds something that is no RUN; give another --output")
         return
-    before = records.check(read_yaml(file), RunConfig, file).to_json()
-    old, new = ({**content} for content in (before, config))
-    for content in (old, new):
-        # A setting that is newer than the run had its default.
-        settings = validated(Settings, content["settings"], f"{file}: setting '{{}}'").model_dump()
-        training = settings["training"].items()
-        settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
-        content["settings"] = settings
-        # The same data may be named by another path.
-        content["dataset"] = {"hash": content["dataset"]["hash"]}
-    if differences := changed(old, new):
+    before = records.check(read_yaml(file), RunConfig, file)
+    if differences := changed(_fixed(before, file), _fixed(config, file)):
         raise UnusableInput(
             f"{output}: was begun with other settings ({'; '.join(differences[:5])}); give "
             "another --output or the same settings"
         )
 
 
+def _fixed(config: RunConfig, file: Location) -> dict[str, object]:
+    """The part of a config.yaml that must stay when a training continues."""
+    # A setting that is newer than the run had its default.
+    settings = validated(Settings, config.settings, f"{file}: setting '{{}}'").model_dump()
+    training = settings["training"].items()
+    settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
+    # The same data may be named by another path.
+    return config.to_json() | {"settings": settings, "dataset": {"hash": config.dataset.hash}}
+
+
 def _is_finished(request: TrainRequest) -> bool:
-    """Whether there is nothing to do; tells why."""
+    """Whether there is nothing to do; logs why."""
     finished = _finished(request)
     if finished:
         log.info(f"{request.output}: training already ended ({finished}); nothing to do")
@@ -221,23 +222,23 @@ def _finished(request: TrainRequest) -> str:
     file = request.output / "status.json"
     if not file.is_file():
         return ""
-    progress = Progress.of(file.read_json(), file)
+    state = TrainingState.of(file.read_json(), file)
     reasons = {
-        "patience": f"{progress.stale} validations without a better one (training.patience)",
-        "epochs": f"{progress.epoch} epochs",
-        "max_minutes": f"{progress.minutes:.1f} of {progress.max_minutes} minutes",
+        "patience": f"{state.stale} validations without a better one (training.patience)",
+        "epochs": f"{state.epoch} epochs",
+        "max_minutes": f"{state.minutes:.1f} of {state.max_minutes} minutes",
     }
-    return reasons.get(progress.ended(request.settings.training), "")
+    return reasons.get(state.end_reason(request.settings.training), "")
 
 
-def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> None:
-    """What a dry run says. It needs no Ray, and leaves nothing anywhere."""
+def _print_plan(request: TrainRequest, dataset: Dataset, config: RunConfig) -> None:
+    """Print what a dry run shows; without Ray, and without writing anything."""
     pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
     echo(f"data      {request.data}: {pairs}")
     if finished := _finished(request):
         echo(f"output    {request.output}: already ended ({finished}); nothing would be done")
         return
-    request = _scored(request, dataset)
+    request = _with_tokenizer(request, dataset)
     begun = (request.output / "config.yaml").is_file()
     state = "would be continued from its last checkpoint" if begun else "would be made"
     echo(f"output    {request.output}: {state}; {check_writable(request.output)}")
@@ -251,7 +252,7 @@ def _tell(request: TrainRequest, dataset: Dataset, config: dict[str, Any]) -> No
     for line in preview(dataset, request.settings, request.workers, request.devices):
         echo(line)
     echo("settings  of the data as they were prepared, and of this training:")
-    settings = {**config["settings"], "scoring": request.settings.scoring.model_dump()}
+    settings = {**config.settings, "scoring": request.settings.scoring.model_dump()}
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     for line in text.splitlines():
         echo(f"  {line}")

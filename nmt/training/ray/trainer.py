@@ -15,17 +15,17 @@ from nmt.console import activity
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease
-from nmt.training.loggers import Observers
+from nmt.training.loggers import Loggers
 from nmt.training.ray.backend import TensorFlowConfig
-from nmt.training.ray.channel import Board, Watcher
-from nmt.training.ray.failures import LossReporter
+from nmt.training.ray.channel import ChannelReader, DriverChannel
+from nmt.training.ray.failures import WorkerFailureLogger
+from nmt.training.ray.signals import Signals, in_thread
 from nmt.training.ray.worker import STOPPED, train_worker
 from nmt.training.request import TrainRequest
-from nmt.training.signals import Signals, in_thread
 
 log = logging.getLogger(__name__)
 
-# By name, for Ray keeps these errors to itself.
+# By name, because Ray does not export these errors.
 _NO_ROOM = {"WorkerGroupStartupTimeoutError", "InsufficientClusterResourcesError"}
 
 
@@ -34,7 +34,7 @@ def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLeas
 
     Args:
         ray: the connected ray module.
-        request: what was asked for, already checked.
+        request: the training, already checked.
         share: what each worker gets.
         lease: the right to write to the output.
 
@@ -49,12 +49,12 @@ def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLeas
     if request.workers[0] < request.workers[1]:
         # Ray's view of the room is some seconds old, and counts nodes that are on their way out.
         os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "30"
-    board = ray.remote(**connection.on_this_node(ray))(Board).remote()
-    observers, succeeded = Observers(request), False
-    with activity("training") as shown, Signals() as signals:
-        watcher = Watcher(ray, board, shown, observers)
+    channel = ray.remote(**connection.on_this_node(ray))(DriverChannel).remote()
+    loggers, succeeded = Loggers(request), False
+    with activity("training") as display, Signals() as signals:
+        reader = ChannelReader(ray, channel, display, loggers)
         try:
-            while _attempt(ray, request, share, lease, board, watcher, signals) == STOPPED:
+            while _attempt(ray, request, share, lease, channel, reader, signals) == STOPPED:
                 if signals.received:
                     raise Interrupted(
                         f"stopped by {signals.received.name}, with a checkpoint; run the same "
@@ -64,14 +64,14 @@ def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLeas
                 log.info(f"a node is being taken away; {_resumption(request.workers)}")
             succeeded = True
         finally:
-            watcher.close()
-            observers.close(succeeded and not watcher.failure)
-        if watcher.failure:
-            raise JobFailed(watcher.failure)
+            reader.close()
+            loggers.close(succeeded and not reader.failure)
+        if reader.failure:
+            raise JobFailed(reader.failure)
 
 
 def _resumption(workers: tuple[int, int]) -> str:
-    """How a training goes on that loses a node, in words."""
+    """How a training goes on that loses a node, for the log."""
     least, most = workers
     if least < most:
         return "training goes on without it"
@@ -83,32 +83,32 @@ def _attempt(
     request: TrainRequest,
     share: resources.Share,
     lease: HeldLease,
-    board: Any,
-    watcher: Watcher,
+    channel: Any,
+    reader: ChannelReader,
     signals: Signals,
 ) -> str:
-    """Let Ray Train work until it ends; returns what the workers said in the end."""
-    trainer, asked = _trainer(request, share, board, lease.owner), False
+    """Run Ray Train until it ends; returns the result of its workers."""
+    trainer, stopping = _trainer(request, share, channel, lease.owner), False
     # In a thread: Ray Train would otherwise take SIGINT for itself, and end at once.
     for result in in_thread(trainer.fit):
         lease.check()
-        if watcher.failure:  # what else the workers do is of no use
-            raise JobFailed(watcher.failure)
-        if signals.received and not asked:
-            asked = True
+        if reader.failure:  # the other workers may go on for long
+            raise JobFailed(reader.failure)
+        if signals.received and not stopping:
+            stopping = True
             log.info(f"{signals.received.name}: ending after this step, with a checkpoint")
-            ray.get(board.stop.remote())
+            ray.get(channel.request_stop.remote())
         if isinstance(result, TrainingFailedError):
             raise _explained(result, ray, share) from None
         if isinstance(result, BaseException):
             raise result
         if result is not None:
             return result.return_value
-    raise AssertionError("it ends with a result")
+    raise AssertionError("in_thread yields a result at last")
 
 
 def _trainer(
-    request: TrainRequest, share: resources.Share, board: Any, owner: str
+    request: TrainRequest, share: resources.Share, channel: Any, owner: str
 ) -> DataParallelTrainer:
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
@@ -120,7 +120,7 @@ def _trainer(
         "controller_failure_limit": request.max_failures * (1 if least == most else 10),
     }
     worker: Any = train_worker  # Ray's types know no return value
-    callbacks: Any = [LossReporter(board, request.max_failures)]
+    callbacks: Any = [WorkerFailureLogger(channel, request.max_failures)]
     return DataParallelTrainer(
         worker,
         backend_config=TensorFlowConfig(),
@@ -132,7 +132,8 @@ def _trainer(
             "devices": request.devices,
             "use_gpu": request.use_gpu,
             "init_from": str(request.init_from) if request.init_from else None,
-            "board": board,
+            "channel": channel,
+            "log_level": logging.getLogger("nmt").level,
             "owner": owner,
         },
         scaling_config=ScalingConfig(

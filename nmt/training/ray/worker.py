@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 import socket
 import tempfile
 from collections.abc import Callable
@@ -18,8 +18,12 @@ from nmt.settings import Settings
 from nmt.storage.lease import check_owner
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
-from nmt.training.checkpoint_store import CheckpointStore
-from nmt.training.ray.watchdog import Pulse, rest_seconds
+from nmt.training.checkpoint import CheckpointStore
+from nmt.training.ray.channel import log_to_driver
+from nmt.training.ray.watchdog import Watchdog, long_phase_seconds
+from nmt.training.state import TrainingState
+
+log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
 _GRACE = 30.0  # seconds that Ray Train has to replace a worker that does not answer at all
@@ -30,11 +34,11 @@ def train_worker(config: dict[str, Any]) -> str:
 
     Args:
         config: ``data`` and ``output`` (URIs), ``settings``, ``threads``, ``devices``,
-            ``use_gpu``, ``init_from`` (URI or None), ``board`` (actor handle), ``owner`` (of the
-            output's lease).
+            ``use_gpu``, ``init_from`` (URI or None), ``channel`` (handle of the `DriverChannel`),
+            ``log_level``, ``owner`` (of the output's lease).
 
     Returns:
-        Why training ended for good, or `STOPPED`: it was asked to, and can be continued.
+        Why training ended for good, or `STOPPED`: on request, and can be continued.
     """
     from nmt.training.strategy import Replicas, set_up_devices
 
@@ -42,13 +46,14 @@ def train_worker(config: dict[str, Any]) -> str:
     context = ray.train.get_context()
     output = Location(config["output"])
     settings = Settings.model_validate(config["settings"])
-    # First: the workers already wait for each other where the strategy is made.
     rank = context.get_world_rank()
-    hooks = RayHooks(config["board"], rank, output, settings, config["owner"])
+    log_to_driver(config["channel"], config["log_level"], rank)
+    # Before the strategy: the workers wait for each other there, and the watchdog must see it.
+    hooks = RayHooks(config["channel"], rank, output, settings, config["owner"])
     try:
         set_up_devices(config["threads"], config["devices"], config["use_gpu"])
         replicas = Replicas(context.get_world_size(), rank, config["devices"], config["use_gpu"])
-        # Only now: these modules create tensors, which settles the devices.
+        # Only now: these modules create tensors, which fixes the devices.
         from nmt.shards.dataset import Dataset
         from nmt.training.loop import Training
 
@@ -56,13 +61,13 @@ def train_worker(config: dict[str, Any]) -> str:
         data = Dataset.open(Location(config["data"]))
         training = Training(data, settings, output, replicas, hooks, init_from)
         if hooks.restore(training.restore):
-            hooks.say(f"continuing from step {training.progress.step}")
-        hooks.say(
+            log.info(f"continuing from step {training.state.step}")
+        log.info(
             f"{replicas.describe()}; {training.model.count_params():,} parameters; "
-            f"{training.steps_per_epoch:,} steps an epoch; batches "
+            f"{training.steps_per_epoch:,} steps per epoch; batches "
             + ", ".join(f"{shape.rows}×{shape.width}" for shape in training.shapes)
         )
-        progress = training.run()
+        state = training.run()
     except Final as error:
         hooks.fail(str(error))
         if isinstance(error, Diverged):  # on every worker at once
@@ -70,16 +75,16 @@ def train_worker(config: dict[str, Any]) -> str:
         raise
     finally:
         hooks.close()
-    if progress.finished and replicas.rank == 0:
-        (output / "status.json").write_json(dataclasses.asdict(progress))
-    return progress.finished or STOPPED
+    if state.finished and replicas.rank == 0:
+        (output / "status.json").write_json(state.to_json())
+    return state.finished or STOPPED
 
 
 class RayHooks:
     """The loop's hooks on Ray Train.
 
     Args:
-        board: handle of the driver's `Board`.
+        channel: handle of the `DriverChannel`.
         rank: this worker's number; only the first one is shown.
         output: the RUN folder.
         settings: all settings.
@@ -87,62 +92,45 @@ class RayHooks:
     """
 
     def __init__(
-        self, board: Any, rank: int, output: Location, settings: Settings, owner: str
+        self, channel: Any, rank: int, output: Location, settings: Settings, owner: str
     ) -> None:
-        self._board, self._rank = board, rank
+        self._channel, self._rank = channel, rank
         self._output, self._owner = output, owner
         training = settings.training
-        self._store = CheckpointStore(output, training.checkpoints, self.say)
+        self._store = CheckpointStore(output, training.checkpoints)
         stall = training.stall_seconds
-        self._pulse = Pulse(self._asked, stall + _GRACE, rest_seconds(stall), self._last_words)
+        watchdog = Watchdog(
+            self._stop_requested, stall + _GRACE, long_phase_seconds(stall), self._on_timeout
+        )
+        self.heartbeat, self.expect_long_phase = watchdog.heartbeat, watchdog.expect_long_phase
+        self.should_stop, self.close = watchdog.should_stop, watchdog.close
 
-    def _asked(self) -> bool:
-        return _is_preempted() or ray.get(self._board.asks_to_stop.remote(), timeout=10)
+    def _stop_requested(self) -> bool:
+        return _is_preempted() or ray.get(self._channel.stop_requested.remote(), timeout=10)
 
-    def _last_words(self, reason: str) -> None:
+    def _on_timeout(self, reason: str) -> None:
         line = f"worker {self._rank} on {socket.gethostname()} {reason}"
-        ray.wait([self._board.put.remote("say", line)], timeout=5)
+        ray.wait([self._channel.put.remote("log", __name__, logging.WARNING, line)], timeout=5)
 
-    def beat(self, step: int) -> None:
-        """See `Hooks.beat`."""
-        self._pulse.beat(step)
-
-    def rest(self) -> None:
-        """See `Hooks.rest`."""
-        self._pulse.rest()
-
-    def wants_stop(self) -> bool:
-        """See `Hooks.wants_stop`."""
-        return self._pulse.stop
-
-    def close(self) -> None:
-        """End what runs beside the training."""
-        self._pulse.close()
-
-    def show(self, done: int, total: int, detail: str) -> None:
-        """See `Hooks.show`."""
+    def show_progress(self, done: int, total: int, detail: str) -> None:
+        """See `Hooks.show_progress`."""
         if self._rank == 0:
-            self._board.put.remote("show", done, total, detail)
+            self._channel.put.remote("progress", done, total, detail)
 
-    def say(self, line: str) -> None:
-        """See `Hooks.say`."""
+    def log_metrics(self, step: int, values: dict[str, float]) -> None:
+        """See `Hooks.log_metrics`."""
         if self._rank == 0:
-            self._board.put.remote("say", line)
-
-    def measure(self, step: int, values: dict[str, float]) -> None:
-        """See `Hooks.measure`."""
-        if self._rank == 0:
-            self._board.put.remote("measure", step, values)
+            self._channel.put.remote("metrics", step, values)
 
     def fail(self, reason: str) -> None:
-        """Let the driver end with this reason."""
+        """Make the driver end with this reason."""
         if self._rank == 0:
-            ray.get(self._board.put.remote("fail", reason))
+            ray.get(self._channel.put.remote("fail", reason))
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""
         if self._rank == 0:
-            # Ray ends the workers of a driver that is gone, but not at once.
+            # After the end of a driver Ray ends its workers, but not at once.
             check_owner(self._output, self._owner)
             self._store.keep(metrics["step"], save)
         ray.train.report(metrics)
@@ -160,18 +148,17 @@ class RayHooks:
             load(folder)
         return True
 
-    def agree(self, progress: Any) -> Any:
-        """See `Hooks.agree`."""
-        values = dataclasses.asdict(progress) if self._rank == 0 else None
-        return type(progress)(**broadcast_from_rank_zero(values))
+    def broadcast(self, state: TrainingState) -> TrainingState:
+        """See `Hooks.broadcast`."""
+        values = state.to_json() if self._rank == 0 else None
+        return TrainingState.of(broadcast_from_rank_zero(values), "the first worker's state")
 
 
 def _is_preempted() -> bool:
     """Whether a node of this training is about to be taken away.
 
-    ``ray.train.get_preemption_info`` says so as well, but only to all workers at once, and they
-    would have to meet for it at every step. This is what each of them knows by itself; the
-    workers then agree on it in the sums of a step.
+    ``ray.train.get_preemption_info`` is collective: all workers would have to call it at every
+    step. This is what each worker knows by itself; the control flags of a step share it.
     """
     from ray.train.v2._internal.execution.context import get_train_context
 

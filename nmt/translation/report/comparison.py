@@ -10,7 +10,15 @@ from nmt.evaluation.comparison import LISTED
 from nmt.evaluation.scores import sentence_chrf
 from nmt.evaluation.sentences import Sentence
 from nmt.evaluation.signatures import differences as signature_differences
-from nmt.records.report import Beside, ChangedSample, Comparison, Measured, Report, Score
+from nmt.records.report import (
+    Beside,
+    ChangedSample,
+    Comparison,
+    Measured,
+    MetricComparison,
+    Report,
+    Score,
+)
 from nmt.translation.report.scoring import Scoring
 
 _SPEEDS = ("sentences_per_second", "target_tokens_per_second")
@@ -46,16 +54,22 @@ def compared(
 
 def bleu_of_both(
     measured: Measured, earlier: Report, comparison: Comparison
-) -> dict[str, float | None] | None:
+) -> MetricComparison | None:
     """BLEU beside the baseline's: of the sentences that both have, else of both outputs as they
     are, if they were scored alike."""
     paired = next((metric for metric in comparison.metrics if metric.metric == "BLEU"), None)
     if paired is not None:
-        return {"score": paired.score, "baseline": paired.baseline, "p": paired.p}
+        return paired
     own, other = _bleu(measured), _bleu(earlier)
     if own is None or other is None or _not_comparable(measured, earlier):
         return None
-    return {"score": own.score, "baseline": other.score}
+    return MetricComparison(
+        metric="BLEU",
+        score=own.score,
+        baseline=other.score,
+        difference=own.score - other.score,
+        p=None,
+    )
 
 
 def _speeds(measured: Measured) -> dict[str, float]:
@@ -113,7 +127,7 @@ def differences(
     listed = {sentence.row: sentence for sentence in sentences}
     return [
         ChangedSample(
-            **samples.shown(listed[row]) | {"chrf": round(own, 2)},
+            **samples.sample(listed[row]).to_json() | {"chrf": round(own, 2)},
             baseline=texts[row],
             baseline_chrf=round(other, 2),
             difference=round(own - other, 2),
@@ -131,6 +145,8 @@ def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[Chan
     ]
     alike.sort(key=lambda item: (item[0], item[1].row))
     return [
-        ChangedSample(**samples.shown(sentence), baseline=other, similarity=round(similarity, 2))
+        ChangedSample(
+            **samples.sample(sentence).to_json(), baseline=other, similarity=round(similarity, 2)
+        )
         for similarity, sentence, other in alike[:LISTED]
     ]

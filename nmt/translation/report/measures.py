@@ -8,14 +8,14 @@ from nmt.evaluation import samples
 from nmt.evaluation.alarms import alarms
 from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.groups import Grouping, ValueCounts
-from nmt.evaluation.normalization import forms_of
+from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.row_filter import cleaning_of
 from nmt.process import peak_bytes
 from nmt.records.model import ModelRecord
 from nmt.records.output import UnitRecord
-from nmt.records.report import Alarm, Measured, Sample, Throughput
+from nmt.records.report import Measured, Throughput
 from nmt.translation.decode_statistics import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
@@ -51,7 +51,7 @@ def measure(
 
     counts = summary.total_counts(records)
     drawn = list(read(samples.page_samples(counts.rows)))
-    shown = [Sample(**samples.shown(sentence)) for sentence in drawn]
+    shown = [samples.sample(sentence) for sentence in drawn]
     looked_at = [sentence.row for sentence in drawn]
     measured = Measured(
         counts=counts,
@@ -72,10 +72,10 @@ def measure(
         finished, earlier = read_baseline(request.baseline, request.output)
         baseline = Baseline(finished)
     columns = [_grouping(output, records, column) for column in request.group_by]
-    forms = forms_of(info.tokenizer, cleaning_of(info))
+    normalized = normalizations(info.tokenizer, cleaning_of(info))
     # Asked for where it is used alone, for it tells what is not installed.
     tokenize = tokenizer_for(request.tokenize, info.direction.target) if references else "13a"
-    scoring = Scoring(forms, tokenize, columns, baseline)
+    scoring = Scoring(normalized, tokenize, columns, baseline)
     if references or columns or baseline:
         everything = summary.sentences(output, records, references, others=request.group_by)
         scoring.read(everything)
@@ -95,7 +95,7 @@ def measure(
         bleu = comparison.bleu_of_both(measured, earlier, beside)
     before = None if earlier is None else earlier.rates
     beyond = alarms(measured.rates, request.limits, before, bleu)
-    return measured.model_copy(update={"alarms": [Alarm(**alarm) for alarm in beyond]})
+    return measured.model_copy(update={"alarms": beyond})
 
 
 def _grouping(output: Output, records: list[UnitRecord], column: str) -> Grouping:

@@ -12,12 +12,12 @@ import numpy as np
 from nmt.evaluation.baseline import Baseline, Changes
 from nmt.evaluation.comparison import most_different
 from nmt.evaluation.groups import Grouping
-from nmt.evaluation.lengths import Beside, scores_by_length, source_length
-from nmt.evaluation.normalization import Form
+from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
+from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence, chunks
 from nmt.records.report import Grouping as GroupingRecord
-from nmt.records.report import GroupScores, LengthScores, MetricComparison, Score
+from nmt.records.report import LengthScores, MetricComparison, Score
 
 
 class Scores(NamedTuple):
@@ -33,7 +33,7 @@ class Scoring:
     """What one pass over the translated rows collects; of a sentence it keeps numbers alone.
 
     Args:
-        forms: in which the texts are scored, see `forms_of`.
+        normalizations: of the texts, see `nmt.evaluation.normalization`.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         groupings: what to group by, in the order of the sentences' ``others``.
         baseline: an earlier output, or None.
@@ -41,13 +41,15 @@ class Scoring:
 
     def __init__(
         self,
-        forms: Sequence[Form],
+        normalizations: Sequence[Normalization],
         tokenize: str,
         groupings: Sequence[Grouping] = (),
         baseline: Baseline | None = None,
     ) -> None:
-        self._scorers = [Scorer(form, tokenize=tokenize) for form in forms]
-        self._others = [Scorer(form, tokenize=tokenize) for form in forms]  # of the baseline
+        self._scorers = [Scorer(each, tokenize=tokenize) for each in normalizations]
+        self._others = [
+            Scorer(each, tokenize=tokenize) for each in normalizations
+        ]  # of the baseline
         self._groupings, self._baseline, self._changes = groupings, baseline, Changes()
         self._lengths, self._rows = array("q"), array("q")
         self._paired = array("q")  # which of the scored sentences the baseline has, too
@@ -82,12 +84,11 @@ class Scoring:
         if not len(own):
             return None
         rows = np.arange(len(own))
-        beside = None if other is None else Beside(other, rows, rows)
-        ranges = scores_by_length(self._lengths, own, beside)
+        beside = None if other is None else BaselineScores(other, rows, rows)
         return Scores(
-            scores=[Score(**score) for scorer in self._scorers for score in scorer.scores()],
+            scores=[score for scorer in self._scorers for score in scorer.scores()],
             scored_sentences=len(own),
-            by_length=[LengthScores(**entry) for entry in ranges],
+            by_length=scores_by_length(self._lengths, own, beside),
             brevity=own.brevity(),
         )
 
@@ -95,10 +96,7 @@ class Scoring:
         """For each column its name and its groups; see `Grouping.table`."""
         own, other = self._scorers[0], self._comparable
         return [
-            GroupingRecord(
-                column=grouping.column,
-                values=[GroupScores(**group) for group in grouping.table(own, other)],
-            )
+            GroupingRecord(column=grouping.column, values=grouping.table(own, other))
             for grouping in self._groupings
         ]
 
@@ -117,8 +115,7 @@ class Scoring:
         """The paired test of the scored sentences that both have."""
         own, other = self._scorers[0], self._others[0]
         here = np.array(self._paired, np.int64)
-        metrics = own.compare(other, here, np.arange(len(here))) if len(here) else []
-        return [MetricComparison(**metric) for metric in metrics]
+        return own.compare(other, here, np.arange(len(here))) if len(here) else []
 
     def most_changed(self) -> tuple[list[int], list[tuple[float, float]]]:
         """Which sentences differ most by chrF against their references.

@@ -81,9 +81,6 @@ def suspicious(
     output: Output, records: Sequence[UnitRecord], references: References
 ) -> list[SuspiciousSample]:
     """The most suspicious translations of all units."""
-    worst = quality_checks.worst(
-        suspect.to_json() for record in records for suspect in record.suspicious
-    )
-    rows = [suspect["row"] for suspect in worst]
-    listed = samples.suspicious(worst, sentences(output, records, references, rows))
-    return [SuspiciousSample(**sample) for sample in listed]
+    worst = quality_checks.worst(suspect for record in records for suspect in record.suspicious)
+    rows = [suspect.row for suspect in worst]
+    return samples.suspicious(worst, sentences(output, records, references, rows))

@@ -1,4 +1,4 @@
-"""One worker that measures itself; several at once show what a cluster does."""
+"""The measurements of one worker; several at once measure a cluster."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from nmt.vocabulary.special import EOS, PAD
 
 _READ = 2000  # batches that are read
 _CPU_PRODUCTS = (2048, 1)  # rows and columns, and products in one go
-_GPU_PRODUCTS = (8192, 10)  # what keeps it busy for much longer than it takes to be told
+_GPU_PRODUCTS = (8192, 10)  # keeps it busy for much longer than a launch takes
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What a worker measures.
 
     Attributes:
-        data: URI of the DATASET; or its files by their names in it, where other machines could
-            not read its folder.
+        data: URI of the DATASET; or its files by their names in it, if other machines cannot
+            read its folder.
         settings: architecture and training of the measured steps, and the search.
         threads: cores of the worker.
         steps: updates that are timed.
@@ -48,18 +48,18 @@ class Work:
     use_gpu: bool = False
 
 
-class Meter:
-    """Measures in a process of its own, for it sets TensorFlow up; each method is one measure.
+class Measurement:
+    """Measures in a process of its own, because it sets up TensorFlow; one measurement per method.
 
-    Whatever is called ``…memory_bytes`` is the most that the process has held until then, of its
-    machine's memory or of its GPU's; so training and decoding belong into different processes.
+    Each ``…memory_bytes`` is the peak of the process until then, of RAM or of GPU memory; so
+    training and decoding belong in different processes.
 
     Args:
-        work: what to measure.
+        workload: what to measure.
     """
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, workload: Workload) -> None:
+        self._workload = workload
         self._folder: tempfile.TemporaryDirectory | None = None
         self._dataset: Dataset
 
@@ -72,16 +72,16 @@ class Meter:
         from nmt.training.strategy import set_up_devices
 
         wait_for_stores()  # the driver has begun to use them
-        set_up_devices(self._work.threads, 1, self._work.use_gpu)
+        set_up_devices(self._workload.threads, 1, self._workload.use_gpu)
         self._dataset = Dataset.open(self._place())
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove temporary files."""
         if self._folder is not None:
             self._folder.cleanup()
 
     def training(self) -> dict[str, float]:
-        """Speed of training as `jobs/train.py` trains with one worker, and its start.
+        """Speed of training as `nmt train` trains with one worker, and its start.
 
         Returns:
             ``first_step_seconds``, from loading the model's code to the end of the first update;
@@ -89,13 +89,12 @@ class Meter:
             target tokens without padding, ``step_milliseconds``, and ``operations_per_second``
             of `Flops.training`; the model's ``parameters``; memory.
         """
-        start, settings = time.monotonic(), self._work.settings
+        start, settings = time.monotonic(), self._workload.settings
         import keras
 
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
-        from nmt.training.precision import dtype_policy
-        from nmt.training.step import make_train_step
+        from nmt.training.step import dtype_policy, make_train_step
         from nmt.training.strategy import Replicas
 
         training = settings.training
@@ -108,7 +107,7 @@ class Meter:
         step = make_train_step(
             model,
             optimizer,
-            Replicas(use_gpu=self._work.use_gpu),
+            Replicas(use_gpu=self._workload.use_gpu),
             training.clip_norm,
             training.label_smoothing,
             training.accumulate,
@@ -122,7 +121,7 @@ class Meter:
             step([full_batch(shape)], (2, number))
         tokens = operations = 0.0
         start, processor = time.monotonic(), time.process_time()
-        for number, update in enumerate(islice(updates, self._work.steps)):
+        for number, update in enumerate(islice(updates, self._workload.steps)):
             tokens += step(update, (3, number)).tokens
             operations += sum(flops.training(batch) for batch in update)
         seconds, processor = time.monotonic() - start, time.process_time() - processor
@@ -130,14 +129,14 @@ class Meter:
             "first_step_seconds": first,
             "tokens_per_second": tokens / seconds,
             "tokens_per_cpu_second": tokens / processor,
-            "step_milliseconds": 1000 * seconds / self._work.steps,
+            "step_milliseconds": 1000 * seconds / self._workload.steps,
             "operations_per_second": operations / seconds,
             "parameters": int(model.count_params()),
             **self._memory(),
         }
 
     def reading(self) -> dict[str, float]:
-        """Pairs a second that become padded batches (``rows_per_second``), and the share of
+        """Pairs per second that become padded batches (``rows_per_second``), and the share of
         padding in them (``source_padding_share``, ``target_padding_share``)."""
         cells = rows = source = target = 0
         start = time.monotonic()
@@ -160,10 +159,10 @@ class Meter:
         """
         import tensorflow as tf
 
-        side, products = _GPU_PRODUCTS if self._work.use_gpu else _CPU_PRODUCTS
+        side, products = _GPU_PRODUCTS if self._workload.use_gpu else _CPU_PRODUCTS
         # So distributed, the numbers stay as large as they are, however many products there are.
         square = tf.random.normal([side, side], stddev=side**-0.5)
-        square = tf.cast(square, self._work.settings.training.precision)
+        square = tf.cast(square, self._workload.settings.training.precision)
 
         @tf.function
         def multiply() -> tf.Tensor:
@@ -196,11 +195,11 @@ class Meter:
         start = time.monotonic()
         from nmt.inference.translator import load_model
 
-        translator = load_model(model, self._work.settings.search, self._work.batch_size)
+        translator = load_model(model, self._workload.settings.search, self._workload.batch_size)
         texts = self._sentences()
         translator.translate(texts[:1], beam_size=beam)
         first = time.monotonic() - start
-        translator.translate(texts[: self._work.batch_size], beam_size=beam)
+        translator.translate(texts[: self._workload.batch_size], beam_size=beam)
         start, processor = time.monotonic(), time.process_time()
         results = translator.translate(texts, beam_size=beam)
         seconds, processor = time.monotonic() - start, time.process_time() - processor
@@ -214,7 +213,7 @@ class Meter:
 
     def _place(self) -> Location:
         """Where the dataset lies, as far as this process sees."""
-        data = self._work.data
+        data = self._workload.data
         if isinstance(data, str):
             return Location(data)
         self._folder = tempfile.TemporaryDirectory(prefix="nmt-benchmark-")
@@ -223,12 +222,12 @@ class Meter:
         return Location(self._folder.name)
 
     def _shapes(self) -> list[Shape]:
-        training = self._work.settings.training
+        training = self._workload.settings.training
         return choose_shapes(self._dataset.widths(), training.buckets, training.batch_tokens)
 
     def _batches(self) -> Iterator[Batch]:
         """Training batches, epoch after epoch."""
-        training, shapes = self._work.settings.training, self._shapes()
+        training, shapes = self._workload.settings.training, self._shapes()
         for epoch in count():
             yield from epoch_batches(self._dataset, shapes, training.seed, epoch, training.window)
 
@@ -237,10 +236,10 @@ class Meter:
         split = "test" if self._dataset.rows("test") else "valid"
         tables = self._dataset.read(split, ["source"])
         texts = [text for table in tables for text in table["source"].to_pylist()]
-        return [texts[i % len(texts)] for i in range(self._work.sentences)]
+        return [texts[i % len(texts)] for i in range(self._workload.sentences)]
 
     def _memory(self) -> dict[str, int]:
-        if not self._work.use_gpu:
+        if not self._workload.use_gpu:
             return {"memory_bytes": peak_bytes()}
         import tensorflow as tf
 

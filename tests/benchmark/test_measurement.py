@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from models import TINY, bfloat16
 
-from nmt.benchmark import job, meter
-from nmt.benchmark.meter import Meter, Work
+from nmt.benchmark import job, measurement
+from nmt.benchmark.measurement import Measurement, Workload
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
 from nmt.settings import Settings
@@ -30,15 +30,15 @@ STEPS = 4
 
 
 @pytest.fixture
-def started(demo_dataset, monkeypatch) -> Callable[..., Meter]:
-    """Starts a meter in this process, whose devices are settled."""
+def started(demo_dataset, monkeypatch) -> Callable[..., Measurement]:
+    """Starts a measurement in this process, whose devices are settled."""
     monkeypatch.setattr(strategy, "set_up_devices", lambda *_: None)
 
-    def start(data: Any = str(demo_dataset.location), **training: Any) -> Meter:
+    def start(data: Any = str(demo_dataset.location), **training: Any) -> Measurement:
         settings = Settings.model_validate(
             {"model": TINY, "training": {"batch_tokens": 150, "buckets": 4, **training}}
         )
-        found = Meter(Work(data, settings, 1, STEPS, sentences=3, batch_size=2))
+        found = Measurement(Workload(data, settings, 1, STEPS, sentences=3, batch_size=2))
         found.start()
         return found
 
@@ -48,12 +48,12 @@ def started(demo_dataset, monkeypatch) -> Callable[..., Meter]:
 @pytest.fixture(autouse=True)
 def measured_once(monkeypatch) -> None:
     """A process that has held 123 bytes, and a clock that goes on a second at each look."""
-    monkeypatch.setattr(meter, "peak_bytes", lambda: 123)
+    monkeypatch.setattr(measurement, "peak_bytes", lambda: 123)
     clock, processor = count(), count(step=2)
     stand_in = SimpleNamespace(
         monotonic=lambda: float(next(clock)), process_time=lambda: float(next(processor))
     )
-    monkeypatch.setattr(meter, "time", stand_in)
+    monkeypatch.setattr(measurement, "time", stand_in)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_reading_counts_pairs_and_padding_of_both_sides(started, monkeypatch) ->
     found = started()
     dataset, shapes = found._dataset, found._shapes()
     batches = count_batches(dataset.widths(), shapes)
-    monkeypatch.setattr(meter, "_READ", batches)
+    monkeypatch.setattr(measurement, "_READ", batches)
     whole = list(islice(found._batches(), batches))
     cells = sum(batch.source.size for batch in whole)
     tokens = np.sum(
@@ -118,7 +118,7 @@ def test_the_peak_is_that_of_trainings_precision(started, monkeypatch, precision
     seen: list[tf.Tensor] = []
     multiply = tf.matmul
     monkeypatch.setattr(tf, "matmul", lambda a, b: seen.append(a) or multiply(a, b))
-    monkeypatch.setattr(meter, "_CPU_PRODUCTS", (32, 2))
+    monkeypatch.setattr(measurement, "_CPU_PRODUCTS", (32, 2))
     measured = started(precision=precision).products()
     assert measured["operations_per_second"] == 2 * 2 * 32**3  # in a second
     assert measured["side"] == 32

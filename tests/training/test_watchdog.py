@@ -1,4 +1,4 @@
-"""What runs beside a worker's training, and what a driver does with signals."""
+"""The watchdog beside a worker's training, and signals to the driver."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ import pytest
 
 from nmt.training.ray import watchdog as module
 from nmt.training.ray.failures import describe
-from nmt.training.ray.watchdog import Pulse, rest_seconds
-from nmt.training.signals import Signals, in_thread
+from nmt.training.ray.signals import Signals, in_thread
+from nmt.training.ray.watchdog import Watchdog, long_phase_seconds
 
 
 @pytest.fixture(autouse=True)
@@ -19,82 +19,85 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS", 0.01)
 
 
-class Ends:
-    """What a pulse does to its process."""
+class Process:
+    """Stands for the process that a watchdog ends."""
 
     def __init__(self) -> None:
-        self.words, self.status = [], threading.Event()
+        self.reasons, self.ended = [], threading.Event()
 
-    def pulse(self, asked: Callable[[], bool], patience: float, rest: float = 60) -> Pulse:
-        return Pulse(asked, patience, rest, self.words.append, lambda _: self.status.set())
+    def watchdog(
+        self, stop_requested: Callable[[], bool], step: float, phase: float = 60
+    ) -> Watchdog:
+        end = lambda _: self.ended.set()  # noqa: E731
+        return Watchdog(stop_requested, step, phase, self.reasons.append, end)
 
 
 def test_a_worker_that_makes_no_step_ends_and_says_why() -> None:
-    ends = Ends()
-    pulse = ends.pulse(lambda: False, 0.1)
-    pulse.beat(41)
-    assert ends.status.wait(30)
-    pulse.close()
-    assert "made no step" in ends.words[0]
-    assert "after step 41 (training.stall_seconds)" in ends.words[0]
+    process = Process()
+    watchdog = process.watchdog(lambda: False, 0.1)
+    watchdog.heartbeat(41)
+    assert process.ended.wait(30)
+    watchdog.close()
+    assert "made no step" in process.reasons[0]
+    assert "after step 41 (training.stall_seconds)" in process.reasons[0]
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_rest_without_an_end_ends_too(begun) -> None:
+def test_a_long_phase_without_an_end_ends_too(begun) -> None:
     """Of the start-up, and of a validation or checkpoint."""
-    ends = Ends()
-    pulse = ends.pulse(lambda: False, 0.05, rest=0.4)
+    process = Process()
+    watchdog = process.watchdog(lambda: False, 0.05, phase=0.4)
     if begun:
-        pulse.beat(7)
-        pulse.rest()
-    assert ends.status.wait(30)
-    pulse.close()
-    assert "was not done with starting, validating or storing" in ends.words[0]
-    assert f"after step {7 if begun else 0} (at most 2 hours, or 12 times" in ends.words[0]
+        watchdog.heartbeat(7)
+        watchdog.expect_long_phase()
+    assert process.ended.wait(30)
+    watchdog.close()
+    assert "did not finish starting, validating or storing" in process.reasons[0]
+    assert f"after step {7 if begun else 0} (at most 2 hours, or 12 times" in process.reasons[0]
 
 
-def test_each_rest_has_the_whole_time() -> None:
-    ends = Ends()
-    pulse = ends.pulse(lambda: False, 60, rest=3)
+def test_each_long_phase_has_the_whole_time() -> None:
+    process = Process()
+    watchdog = process.watchdog(lambda: False, 60, phase=3)
     for _ in range(8):
-        pulse.rest()
+        watchdog.expect_long_phase()
         time.sleep(0.5)
-    pulse.close()
-    assert not ends.status.is_set()
+    watchdog.close()
+    assert not process.ended.is_set()
 
 
-def test_a_rest_may_take_hours() -> None:
+def test_a_long_phase_may_take_hours() -> None:
     """However soon a step that stalls is to be noticed."""
-    assert rest_seconds(5) == 2 * 3600
-    assert rest_seconds(3600) == 12 * 3600
+    assert long_phase_seconds(5) == 2 * 3600
+    assert long_phase_seconds(3600) == 12 * 3600
 
 
-def test_a_rest_may_take_longer_than_a_step() -> None:
-    ends = Ends()
-    pulse = ends.pulse(lambda: False, 0.05)  # resting until the first step
+def test_a_long_phase_may_take_longer_than_a_step() -> None:
+    process = Process()
+    watchdog = process.watchdog(lambda: False, 0.05)  # in a long phase until the first step
     time.sleep(0.3)
-    pulse.rest()
+    watchdog.expect_long_phase()
     time.sleep(0.3)
-    pulse.close()
-    assert not ends.status.is_set()
+    watchdog.close()
+    assert not process.ended.is_set()
 
 
-def test_it_hears_that_it_should_stop_though_asking_fails_at_times() -> None:
+def test_it_takes_the_request_to_stop_though_asking_fails_at_times() -> None:
     answers = iter([OSError(), False, OSError(), True])
 
-    def asked() -> bool:
+    def stop_requested() -> bool:
         answer = next(answers, False)
         if isinstance(answer, OSError):
             raise answer
         return answer
 
-    pulse = Ends().pulse(asked, 60)
+    watchdog = Process().watchdog(stop_requested, 60)
     deadline = time.monotonic() + 30
-    while not pulse.stop and time.monotonic() < deadline:
+    while not watchdog.should_stop() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)
-    assert pulse.stop  # and it stays
-    pulse.close()
+    assert watchdog.should_stop()  # and it stays
+    watchdog.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

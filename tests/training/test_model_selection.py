@@ -17,7 +17,7 @@ from trainings import assert_same, instant, lines_of, training, validations_of
 from nmt import bundle
 from nmt.errors import StoreAway
 from nmt.storage.location import Location
-from nmt.training.best import BestModels
+from nmt.training.best_models import BestModels
 from nmt.training.loop import Training
 from nmt.training.validation import Validation
 
@@ -50,7 +50,10 @@ def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     resumed = interrupted(whole, tmp_path / "resumed", 9, **settings)
     assert resumed.run().step == last
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
-    assert_same(resumed.candidate.model.get_weights(), whole.candidate.model.get_weights())
+    assert_same(
+        resumed.selection.evaluation_model.get_weights(),
+        whole.selection.evaluation_model.get_weights(),
+    )
     places = tmp_path / "resumed", tmp_path / "whole"
     assert_same(*(weights_of(place / "run/model") for place in places))
     found, expected = ([line["learning_rate"] for line in lines_of(place)] for place in places)
@@ -64,7 +67,7 @@ def test_the_average_is_what_is_validated_and_saved(dataset, tmp_path) -> None:
     work.run()
     averages = [average.numpy() for average in work.optimizer.averages]
     assert_same(weights_of(tmp_path / "run/model"), averages)
-    assert_same(work.candidate.model.get_weights(), averages)
+    assert_same(work.selection.evaluation_model.get_weights(), averages)
     apart = [np.abs(a - w).max() for a, w in zip(averages, work.model.get_weights(), strict=True)]
     assert max(apart) > 1e-3  # and training has gone on with its own
 
@@ -75,8 +78,8 @@ def test_an_average_begins_with_the_model_that_training_begins_with(dataset, tmp
     first.run()
     model = Location(tmp_path / "a/run/model")
     work = training(dataset, tmp_path / "b", model, ema_decay=0.9, seed=2)
-    work.candidate.refresh()
-    assert_same(work.candidate.model.get_weights(), weights_of(tmp_path / "a/run/model"))
+    work.selection.refresh()
+    assert_same(work.selection.evaluation_model.get_weights(), weights_of(tmp_path / "a/run/model"))
 
 
 SCORES = [5.0, 9.0, 3.0, 9.0, 7.0]
@@ -134,7 +137,7 @@ def test_a_store_that_removes_nothing_ends_no_training(dataset, tmp_path, monkey
         assert work.run().finished == "epochs"
     steps = work.steps_per_epoch
     assert kept(tmp_path) == [steps, 2 * steps, 3 * steps]
-    work._best.tidy(work._folder.validations)  # as the next validation does
+    work.selection.best.tidy(work.run_folder.validations)  # as the next validation does
     assert kept(tmp_path) == [2 * steps, 3 * steps]
 
 
@@ -148,7 +151,7 @@ def test_the_mean_is_made_once(dataset, tmp_path) -> None:
     instant(again, [])  # to validate would fail
     assert again.run() == progress
     # The checkpoint before the mean was the last one that was kept.
-    again.progress.averaged, again.progress.average_score = -1, None
+    again.state.averaged, again.state.average_score = -1, None
     instant(again, [3.0])
     again.run()
     info = bundle.check(Location(tmp_path / "run/model"))
@@ -168,7 +171,7 @@ def test_models_of_steps_that_are_done_again_go(dataset, tmp_path) -> None:
     # The best but one was gone by then; none takes its place, and none of the lost time is left.
     assert kept(tmp_path / "resumed") == [2 * steps]
     best = BestModels(resumed.output / "best", 2, "bleu")
-    assert list(best.present(resumed._folder.validations)) == [2 * steps]
+    assert list(best.present(resumed.run_folder.validations)) == [2 * steps]
 
 
 @pytest.mark.parametrize(("metric", "best"), [("bleu", 2), ("chrf", 3), ("loss", 4)])

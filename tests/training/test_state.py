@@ -1,12 +1,11 @@
 """Whether an earlier run of the same command had come to its end."""
 
-import dataclasses
 import math
 
 import pytest
 
 from nmt.settings import TrainingSettings
-from nmt.training.progress import Progress
+from nmt.training.state import TrainingState
 
 
 @pytest.mark.parametrize(
@@ -35,33 +34,33 @@ def test_a_training_has_ended_when_no_larger_limit_is_asked_for(
     minutes: float | None,
     expected: str,
 ) -> None:
-    progress = Progress(finished=finished, epoch=epoch, max_minutes=under, minutes=9.97)
+    state = TrainingState(finished=finished, epoch=epoch, max_minutes=under, minutes=9.97)
     asked = TrainingSettings(epochs=epochs, max_minutes=minutes)
-    assert progress.ended(asked) == expected
+    assert state.end_reason(asked) == expected
 
 
 def test_what_another_release_wrote_can_be_read() -> None:
-    progress = Progress(step=7, best_score=3.5, finished="patience", epochs=4, max_minutes=2.5)
-    values = dataclasses.asdict(progress)
-    assert Progress.of(values, "x") == progress
-    assert Progress.of({**values, "of_another_release": 7}, "x") == progress
+    state = TrainingState(step=7, best_score=3.5, finished="patience", epochs=4, max_minutes=2.5)
+    values = state.to_json()
+    assert TrainingState.of(values, "x") == state
+    assert TrainingState.of({**values, "of_another_release": 7}, "x") == state
     del values["max_minutes"]
-    assert Progress.of(values, "x").max_minutes is None
+    assert TrainingState.of(values, "x").max_minutes is None
 
 
 def test_no_number_is_no_best_score() -> None:
-    progress, training = Progress(), TrainingSettings(patience=9)
+    state, training = TrainingState(), TrainingSettings(patience=9)
     for step, (score, best) in enumerate([(math.nan, False), (-3.5, True), (math.nan, False)]):
-        progress.step = step
-        assert progress.judge(score, 1.0, training) == best
-    assert (progress.best_score, progress.best_step, progress.stale) == (-3.5, 1, 1)
+        state.step = step
+        assert state.add_validation(score, 1.0, training) == best
+    assert (state.best_score, state.best_step, state.stale) == (-3.5, 1, 1)
 
 
 def test_of_equal_scores_that_of_the_smaller_loss_is_better() -> None:
     """Or a training whose first BLEU are 0 would keep its first model, and end."""
-    progress, training = Progress(), TrainingSettings(patience=2)
+    state, training = TrainingState(), TrainingSettings(patience=2)
     for step, (loss, best) in enumerate([(7.0, True), (6.0, True), (6.0, False), (5.0, True)]):
-        progress.step = step
-        assert progress.judge(0.0, loss, training) == best
-    assert (progress.best_step, progress.best_loss, progress.stale) == (3, 5.0, 0)
-    assert not progress.judge(-1.0, 1.0, training)
+        state.step = step
+        assert state.add_validation(0.0, loss, training) == best
+    assert (state.best_step, state.best_loss, state.stale) == (3, 5.0, 0)
+    assert not state.add_validation(-1.0, 1.0, training)

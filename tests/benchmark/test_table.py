@@ -1,16 +1,21 @@
 """What several workers measured, of one and of all, and that the table shows just that."""
 
-from typing import Any
-
 import pytest
 
-from nmt.benchmark.figures import figures, table
 from nmt.benchmark.plan import Plan
+from nmt.benchmark.table import Summary, summarize, table
+from nmt.records.benchmark import (
+    BenchmarkReport,
+    Conditions,
+    PlanEstimates,
+    StartUp,
+    WorkerMeasurements,
+)
 
 
-def worker(speed: float, beams: tuple[str, ...] = ("1", "5"), **more: float) -> dict[str, Any]:
+def worker(speed: float, beams: tuple[str, ...] = ("1", "5"), **more: float) -> WorkerMeasurements:
     """What a worker of this speed measures; two thirds of its peak in training."""
-    return {
+    values = {
         "training": {
             "first_step_seconds": 8 / speed,
             "tokens_per_second": 1000 * speed,
@@ -39,15 +44,20 @@ def worker(speed: float, beams: tuple[str, ...] = ("1", "5"), **more: float) -> 
             for beam in beams
         },
     }
+    return WorkerMeasurements.model_validate(values)
 
 
-def report(*workers: dict[str, Any], precision: str = "float32", **more: Any) -> dict[str, Any]:
-    return {
-        **figures(list(workers)),
-        "start_up": {"ray_seconds": 3.25, "worker_seconds": {"training": 4.5, "decoding": 4.0}},
-        "conditions": {"training": {"precision": precision}, "training_from": "preset small"},
-        **more,
-    }
+def report(
+    *workers: WorkerMeasurements, precision: str = "float32", plan: PlanEstimates | None = None
+) -> BenchmarkReport:
+    return BenchmarkReport(
+        **summarize(workers)._asdict(),
+        start_up=StartUp(ray_seconds=3.25, worker_seconds={"training": 4.5, "decoding": 4.0}),
+        conditions=Conditions.model_construct(
+            training={"precision": precision}, training_from="preset small"
+        ),
+        plan=plan,
+    )
 
 
 def cells(lines: list[str], name: str) -> list[str]:
@@ -57,27 +67,33 @@ def cells(lines: list[str], name: str) -> list[str]:
 
 
 def test_speeds_and_memory_add_up_and_the_last_one_to_start_counts() -> None:
-    found = figures([worker(1), worker(3)])
-    one, whole = found["worker"], found["cluster"]
-    assert one["training"]["tokens_per_second"] == 2000
-    assert whole["training"]["tokens_per_second"] == 4000
-    assert whole["reading"]["rows_per_second"] == 100_000
-    assert whole["decoding"]["5"]["sentences_per_second"] == pytest.approx(240)
-    assert whole["decoding"]["1"]["memory_bytes"] == 2**30
-    assert whole["training"]["first_step_seconds"] == 8
-    assert whole["decoding"]["1"]["first_sentence_seconds"] == 4
+    found = summarize([worker(1), worker(3)])
+    one, whole = found.worker, found.cluster
+    assert one.training["tokens_per_second"] == 2000
+    assert whole.training["tokens_per_second"] == 4000
+    assert whole.reading["rows_per_second"] == 100_000
+    assert whole.decoding["5"]["sentences_per_second"] == pytest.approx(240)
+    assert whole.decoding["1"]["memory_bytes"] == 2**30
+    assert whole.training["first_step_seconds"] == 8
+    assert whole.decoding["1"]["first_sentence_seconds"] == 4
     for same in ("reading", "training"):
-        shares = [key for key in whole[same] if key.endswith(("_share", "_of_peak", "_cpu_second"))]
+        shares = [
+            key
+            for key in getattr(whole, same)
+            if key.endswith(("_share", "_of_peak", "_cpu_second"))
+        ]
         assert shares
         for key in shares:
-            assert whole[same][key] == pytest.approx(one[same][key])
-            assert one[same][key] == pytest.approx(worker(1)[same].get(key, 2 / 3))
-    assert [w["training"]["share_of_peak"] for w in found["workers"]] == pytest.approx([2 / 3] * 2)
+            assert getattr(whole, same)[key] == pytest.approx(getattr(one, same)[key])
+            assert getattr(one, same)[key] == pytest.approx(
+                getattr(worker(1), same).get(key, 2 / 3)
+            )
+    assert [w.training["share_of_peak"] for w in found.workers] == pytest.approx([2 / 3] * 2)
 
 
 def test_one_worker_is_the_cluster() -> None:
-    found = figures([worker(1)])
-    assert found["cluster"] == found["worker"] == found["workers"][0]
+    found = summarize([worker(1)])
+    assert found.cluster == found.worker == found.workers[0]
 
 
 def test_the_table_shows_a_worker_and_the_cluster() -> None:
@@ -117,11 +133,11 @@ def test_without_a_model_nothing_is_said_of_decoding() -> None:
 
 
 def test_gpus_have_a_memory_and_a_plan_of_their_own() -> None:
-    measured = figures([worker(1, gpu_memory_bytes=2**31)])
+    measured: Summary = summarize([worker(1, gpu_memory_bytes=2**31)])
     plan = Plan(10_000_000, 20)
-    estimates = plan.estimate(measured["worker"])
-    planned = {**plan._asdict(), "device": "GPU", "estimates": estimates}
-    lines = table(report(*measured["workers"], plan=planned))
+    estimates = plan.estimate(measured.worker)
+    planned = PlanEstimates(**plan._asdict(), device="GPU", estimates=estimates)
+    lines = table(report(*measured.workers, plan=planned))
     assert cells(lines, "GPU memory after training, GiB")[0] == "2.00"
     assert cells(lines, "memory after training, GiB")[0] == "1.00"
     assert lines[-3] == "plan: an epoch of training: 55.56 hours on a GPU; 7 GPUs for 8 hours"

@@ -1,4 +1,4 @@
-"""What is suspicious in a translation is found in it, and the worst come first."""
+"""Quality checks detect suspicious translations, and the worst come first."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 
 from nmt.evaluation.comparison import LISTED, most_different, paired
 from nmt.evaluation.measures import Measures, repeats
-from nmt.evaluation.quality_checks import Suspect, reasons, suspects, worst
+from nmt.evaluation.quality_checks import reasons, suspects, worst
 from nmt.evaluation.rates import added, rates, sums
 from nmt.evaluation.sentences import Sentence, chunks
+from nmt.records.output import Suspect
 
 
 def sentence(row: int = 0, **changes: Any) -> Sentence:
@@ -22,7 +23,7 @@ def sentence(row: int = 0, **changes: Any) -> Sentence:
     return Sentence(**{**values, **changes})
 
 
-def suspected(sentences: list[Sentence]) -> list[Suspect]:
+def suspects_of(sentences: list[Sentence]) -> list[Suspect]:
     return suspects(Measures.of(sentences), [s.row for s in sentences])
 
 
@@ -99,13 +100,13 @@ def test_the_worst_come_first_in_whatever_order_they_are_found() -> None:
     found = [
         sentence(n, score=-1.0 - n / 100, coverage=0.9 - 0.5 * (n % 7 == 0)) for n in range(99)
     ]
-    whole = worst(suspected(found))
-    parts = [worst(suspected(part)) for part in (found[50:], found[:50])]
+    whole = worst(suspects_of(found))
+    parts = [worst(suspects_of(part)) for part in (found[50:], found[:50])]
     assert worst([*parts[0], *parts[1]]) == whole
     assert len(whole) == 50
-    keys = [(-len(suspect["reasons"]), suspect["score"]) for suspect in whole]
+    keys = [(-len(suspect.reasons), suspect.score) for suspect in whole]
     assert keys == sorted(keys)
-    assert suspected([sentence()]) == []
+    assert suspects_of([sentence()]) == []
 
 
 def test_rates_do_not_depend_on_how_the_rows_are_cut() -> None:

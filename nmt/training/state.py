@@ -1,4 +1,4 @@
-"""Where a training stands, and whether it has come to its end."""
+"""Where a training stands, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
-class Progress:
-    """Where a training stands; kept in every checkpoint, and at the end in status.json.
+class TrainingState:
+    """Where a training stands: ``progress.json`` of every checkpoint, and RUN/status.json.
 
     Attributes:
         step: updates made.
         epoch: number of the epoch in progress, from 0.
-        batch: batches of it that are used.
-        loss_scale: factor on the loss; 1 but for float16.
+        batch: used batches of it.
+        loss_scale: factor on the loss; 1 except for float16.
         clean: updates without an overflow since it was changed.
         tokens: target tokens trained on.
         minutes: minutes of training so far, over all attempts.
-        spoiled: updates in a row that were left out for numbers that are none.
-        best_score: that of the best validation (see `nmt.training.metric`: the greater the
-            better); None before the first.
+        nonfinite: skipped updates in a row whose loss or gradients were NaN or Inf; ``spoiled`` in
+            the files.
+        best_score: that of the best validation (see `score_of`: the greater the better); None
+            before the first.
         best_loss: the loss of that validation; None before the first.
         best_step: the step of that validation, whose model is MODEL; -1 before the first.
         score: that of the last validation; None before the first.
@@ -56,7 +57,7 @@ class Progress:
     clean: Count = 0
     tokens: Count = 0
     minutes: _NotNegative = 0.0
-    spoiled: Count = 0
+    nonfinite: Annotated[Count, Field(alias="spoiled")] = 0
     best_score: float | None = None
     best_loss: float | None = None
     best_step: _Step = -1
@@ -72,11 +73,11 @@ class Progress:
     max_minutes: float | None = None
 
     @classmethod
-    def of(cls, values: Any, where: object) -> Progress:
-        """Read what a release wrote, be it an older one; keys it does not know are dropped.
+    def of(cls, values: Any, where: object) -> TrainingState:
+        """Read a stored state, also that of another release: unknown keys are ignored.
 
         Args:
-            values: as they were stored.
+            values: as stored.
             where: names the file in the error.
 
         Raises:
@@ -87,6 +88,10 @@ class Progress:
         except ValidationError as error:
             raise damaged(error, where) from None
 
+    def to_json(self) -> dict[str, Any]:
+        """The state as it is stored."""
+        return TypeAdapter(type(self)).dump_python(self, by_alias=True)
+
     def rescale(self, overflowed: bool) -> None:
         """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""
         self.clean = 0 if overflowed else self.clean + 1
@@ -95,11 +100,11 @@ class Progress:
         elif self.clean == CLEAN_UPDATES:
             self.loss_scale, self.clean = self.loss_scale * 2, 0
 
-    def judge(self, score: float, loss: float, training: TrainingSettings) -> bool:
-        """Take a validation: the best one? If not, patience and plateau count it.
+    def add_validation(self, score: float, loss: float, training: TrainingSettings) -> bool:
+        """Count a validation for patience and plateau; returns whether it is the best so far.
 
-        They do not during the warm-up, when it says little. Of equal scores, such as the BLEU of 0
-        with which a training may begin, that of the smaller loss is better.
+        During the warm-up nothing is counted. Of equal scores, such as the BLEU of 0 with which a
+        training may begin, that of the smaller loss is better.
         """
         self.validated, self.score = self.step, score
         tied = score == self.best_score and self.best_loss is not None and loss < self.best_loss
@@ -116,10 +121,10 @@ class Progress:
             self.finished = "patience"
         return False
 
-    def ended(self, training: TrainingSettings) -> str:
+    def end_reason(self, training: TrainingSettings) -> str:
         """Why there is nothing left to train under these settings; empty if there is.
 
-        Patience ends a training for good. A limit ends it until a larger one is asked for.
+        Patience ends a training for good. A limit ends it until a larger one is set.
         """
         if self.finished == "patience":
             return "patience"
@@ -136,5 +141,5 @@ class Progress:
 
 
 def better(score: float, *others: float | None) -> bool:
-    """Whether a score is better than each of the others that there are; NaN is better than none."""
+    """Whether a score is better than each of the others, except None; NaN is never better."""
     return score > max((other for other in others if other is not None), default=-math.inf)

@@ -18,11 +18,10 @@ from trainings import assert_same, scripted, training
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
-from nmt.training import progress as module
+from nmt.training import state as module
 from nmt.training.optimizer import SummedAdam
-from nmt.training.precision import dtype_policy
-from nmt.training.progress import CLEAN_UPDATES, FIRST_LOSS_SCALE, Progress
-from nmt.training.step import Wishes, make_train_step
+from nmt.training.state import CLEAN_UPDATES, FIRST_LOSS_SCALE, TrainingState
+from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
 
@@ -71,12 +70,12 @@ def test_batches_of_one_update_are_one_batch() -> None:
     for parts in ([batch(4, 1), batch(1, 2), batch(3, 3)], [batch(2, 4), batch(5, 5)]):
         whole = Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
         found, expected = (
-            several.step(parts, (1, 0), Wishes(keep=True)),
-            one.step([whole], (1, 0), Wishes(keep=True)),
+            several.step(parts, (1, 0), ControlFlags(checkpoint=True)),
+            one.step([whole], (1, 0), ControlFlags(checkpoint=True)),
         )
         assert float(found.loss) == pytest.approx(float(expected.loss), rel=PASS)
         assert float(found.tokens) == float(expected.tokens)
-        assert found.wishes == expected.wishes == Wishes(keep=True)
+        assert found.flags == expected.flags == ControlFlags(checkpoint=True)
         assert found.norm == pytest.approx(expected.norm, rel=GRADIENT)
         for left, right in zip(several.state(), one.state(), strict=True):
             np.testing.assert_allclose(left, right, atol=UPDATES)
@@ -90,14 +89,14 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path, preci
     settings = {"dropout": 0.3, "epochs": 2, "validate_every": 2, "accumulate": 2, "patience": 50}
     settings["precision"] = precision
     whole = training(dataset, tmp_path / "whole", **settings)
-    batches = sum(1 for _ in whole._plan(0))
+    batches = sum(1 for _ in whole.batches(0))
     assert batches % 2 == 1
     assert whole.steps_per_epoch == batches // 2 + 1
     last = whole.run().step
     assert last == 2 * whole.steps_per_epoch
     resumed = training(dataset, tmp_path / "resumed", **settings)
     resumed.restore(tmp_path / "whole" / "kept" / "checkpoint-6")
-    assert 0 < resumed.progress.batch < batches
+    assert 0 < resumed.state.batch < batches
     assert resumed.run().step == last
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
 
@@ -112,7 +111,7 @@ def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, m
     resumed = training(dataset, tmp_path / "resumed", **settings)
     scripted(resumed, [2.0])
     resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{whole.steps_per_epoch + 2}")
-    begun = resumed.progress
+    begun = resumed.state
     assert 0 < begun.batch < whole.steps_per_epoch
     assert begun.clean > 0
     assert begun.loss_scale != FIRST_LOSS_SCALE
@@ -133,7 +132,7 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
     for variable in half.model.trainable_variables:
         assert variable.dtype == "float32"
     losses = [
-        [float(work.step([batch(8, 7)], (1, 0), Wishes(), scale).loss) for _ in range(12)]
+        [float(work.step([batch(8, 7)], (1, 0), ControlFlags(), scale).loss) for _ in range(12)]
         for work, scale in ((exact, 1.0), (half, 64.0 if precision == "float16" else 1.0))
     ]
     np.testing.assert_allclose(losses[1], losses[0], rtol=rounding(3, dtype="bfloat16"))
@@ -156,18 +155,20 @@ def test_the_precision_is_what_products_are_computed_in(precision) -> None:
 
 def test_an_overflow_changes_nothing_but_the_scale() -> None:
     work = Work("float16")
-    assert not work.step([batch(4, 1)], (1, 0), Wishes(), 64.0).skipped
+    assert not work.step([batch(4, 1)], (1, 0), ControlFlags(), 64.0).skipped
     before = work.state()
-    outcome = work.step([batch(4, 1)], (1, 0), Wishes(), 2.0**40)
+    outcome = work.step([batch(4, 1)], (1, 0), ControlFlags(), 2.0**40)
     assert outcome.skipped
     assert np.isfinite(float(outcome.loss))
     assert_same(work.state(), before)
-    assert not work.step([batch(4, 1)], (1, 0), Wishes(), 64.0).skipped  # nothing is left of it
+    assert not work.step(
+        [batch(4, 1)], (1, 0), ControlFlags(), 64.0
+    ).skipped  # nothing is left of it
     assert all(np.isfinite(values).all() for values in work.state())
 
 
 def test_the_scale_halves_at_an_overflow_and_doubles_after_many_updates_without() -> None:
-    progress = Progress(loss_scale=64.0)
+    progress = TrainingState(loss_scale=64.0)
     for _ in range(CLEAN_UPDATES - 1):
         progress.rescale(False)
     progress.rescale(True)
@@ -190,8 +191,7 @@ TWO_DEVICES = """
     from nmt.settings import ModelSettings, TrainingSettings
     from nmt.shards.batches import Batch
     from nmt.training.optimizer import SummedAdam
-    from nmt.training.precision import dtype_policy
-    from nmt.training.step import Wishes, make_train_step
+    from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 
     def work(devices, precision, accumulate):
         keras.utils.set_random_seed(3)
@@ -216,21 +216,21 @@ TWO_DEVICES = """
         model, optimizer, step = work(devices, "float32", 2)
         for number in range(3):
             parts = [case.batch(4, 2 * number), case.batch(2, 2 * number + 1)]
-            told = step(parts, (1, 2 * number), Wishes(end=True))
+            told = step(parts, (1, 2 * number), ControlFlags(end=True))
         states.append(state(model, optimizer))
-        found[f"ends-{devices}"] = told.wishes.end
+        found[f"ends-{devices}"] = told.flags.end
     found["apart"] = apart(*states)
 
     # Only the second replica has words at all, so only it can overflow.
     model, optimizer, step = work(2, "float16", 1)
     batch = case.batch(4, 1)
     batch.target_outputs[::2] = 0
-    found["fine"] = [bool(step([batch], (1, 0), Wishes(), 64.0).skipped)]
+    found["fine"] = [bool(step([batch], (1, 0), ControlFlags(), 64.0).skipped)]
     before = state(model, optimizer)
-    found["overflowed"] = bool(step([batch], (1, 0), Wishes(), 2.0**40).skipped)
+    found["overflowed"] = bool(step([batch], (1, 0), ControlFlags(), 2.0**40).skipped)
     found["moved"] = apart(before, state(model, optimizer))
     found["steps"] = int(optimizer.iterations.numpy())
-    found["fine"].append(bool(step([batch], (1, 0), Wishes(), 64.0).skipped))
+    found["fine"].append(bool(step([batch], (1, 0), ControlFlags(), 64.0).skipped))
     found["moved_then"] = apart(before, state(model, optimizer))
     print(json.dumps(found))
 """

@@ -1,4 +1,4 @@
-"""Who is told of a training's metrics, and that none of them can harm it."""
+"""Loggers of a training's metrics, and that none of them can harm it."""
 
 import sys
 from importlib.util import find_spec
@@ -10,20 +10,20 @@ from logged import messages
 from nmt.settings import Settings
 from nmt.storage.location import Location
 from nmt.training import loggers
-from nmt.training.loggers import GAUGES, MlflowRun, Observers
+from nmt.training.loggers import GAUGES, Loggers, MlflowRun
 from nmt.training.request import TrainRequest
 
 
-class Listener:
-    """Remembers what it hears; fails when told to."""
+class Recorder:
+    """Records the metrics; or fails."""
 
     def __init__(self, fails: bool = False) -> None:
-        self.heard, self.ended, self.fails = [], None, fails
+        self.recorded, self.ended, self.fails = [], None, fails
 
-    def measure(self, step, values) -> None:
+    def log_metrics(self, step, values) -> None:
         if self.fails:
             raise ConnectionError("http://user:SECRET@server is away")
-        self.heard.append((step, dict(values)))
+        self.recorded.append((step, dict(values)))
 
     def close(self, succeeded) -> None:
         self.ended = succeeded
@@ -34,15 +34,15 @@ def request(folder: Path) -> TrainRequest:
 
 
 def test_one_that_fails_is_dropped_and_the_others_go_on(monkeypatch, tmp_path, capsys) -> None:
-    good, bad = Listener(), Listener(fails=True)
+    good, bad = Recorder(), Recorder(fails=True)
     monkeypatch.setattr(loggers, "Gauges", lambda run: bad)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    all_of_them = Observers(request(tmp_path))
-    all_of_them._present.append(good)
+    loggers_ = Loggers(request(tmp_path))
+    loggers_._loggers.append(good)
     for step in (1, 2):
-        all_of_them.measure(step, {"training/loss": 1.0})
-    all_of_them.close(True)
-    assert [step for step, _ in good.heard] == [1, 2]
+        loggers_.log_metrics(step, {"training/loss": 1.0})
+    loggers_.close(True)
+    assert [step for step, _ in good.recorded] == [1, 2]
     assert good.ended is True
     told = capsys.readouterr().err
     assert len(messages(told, "WARNING")) == 1
@@ -56,10 +56,10 @@ def test_gauges_have_names_that_prometheus_takes() -> None:
 
 
 def test_mlflow_that_is_not_installed_is_said(monkeypatch, tmp_path, capsys) -> None:
-    monkeypatch.setattr(loggers, "Gauges", lambda run: Listener())
+    monkeypatch.setattr(loggers, "Gauges", lambda run: Recorder())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:SECRET@127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    Observers(request(tmp_path)).close(True)
+    Loggers(request(tmp_path)).close(True)
     told = capsys.readouterr().err
     assert "pip install 'nmt-on-ray[mlflow]'" in told
     assert "SECRET" not in told
@@ -77,11 +77,11 @@ def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monk
     asked = request(tmp_path)
     parameters = loggers._parameters(asked)
     run = MlflowRun(mlflow, asked.output, parameters)
-    run.measure(5, {"training/loss": 2.5, "training/tokens_per_second": 100.0})
+    run.log_metrics(5, {"training/loss": 2.5, "training/tokens_per_second": 100.0})
     run.close(False)
     # The training goes on: the same run.
     again = MlflowRun(mlflow, asked.output, parameters)
-    again.measure(10, {"training/loss": 1.5, "validation/bleu": 7.0})
+    again.log_metrics(10, {"training/loss": 1.5, "validation/bleu": 7.0})
     again.close(True)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("tests")
@@ -102,7 +102,7 @@ def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monk
     other = client.create_run(experiment.experiment_id, tags={"nmt.run": "/of/somebody"})
     (asked.output / "mlflow.json").write_json({"run_id": other.info.run_id, "experiment": "x"})
     third = MlflowRun(mlflow, asked.output, parameters)
-    third.measure(15, {"training/loss": 1.0})
+    third.log_metrics(15, {"training/loss": 1.0})
     third.close(True)
     assert client.get_run(other.info.run_id).data.metrics == {}
     assert len(client.search_runs([experiment.experiment_id])) == 3

@@ -1,4 +1,4 @@
-"""Workers on a cluster: what they are given, and how their ends are told."""
+"""Workers on a cluster: their resources, and the messages of their ends."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -7,20 +7,20 @@ import pytest
 from models import TINY
 from ray.exceptions import ActorDiedError, RayTaskError
 
-from nmt.benchmark.crew import crew
 from nmt.benchmark.job import benchmark
-from nmt.benchmark.meter import Work
+from nmt.benchmark.measurement import Workload
 from nmt.benchmark.request import BenchmarkRequest
+from nmt.benchmark.workers import start_workers
 from nmt.cluster import connection
 from nmt.cluster.resources import Share
 from nmt.errors import JobFailed, UnusableInput
 from nmt.settings import Settings
 
-WORK = Work("data", Settings(), 1, 1, 1, 1)
+WORKLOAD = Workload("data", Settings(), 1, 1, 1, 1)
 
 
 class Ray:
-    """What a crew uses of Ray, of workers that answer at once.
+    """The part of Ray that `start_workers` uses, with workers that answer at once.
 
     Args:
         answers: of each method; an exception is raised where it is fetched.
@@ -30,8 +30,8 @@ class Ray:
 
     def __init__(self, answers: dict[str, Any], gpus: int = 0, room: bool = True) -> None:
         self.answers, self.gpus, self.room = answers, gpus, room
-        self.asked: list[dict[str, Any]] = []
-        self.told: list[tuple[Any, ...]] = []
+        self.requested: list[dict[str, Any]] = []
+        self.calls: list[tuple[Any, ...]] = []
         self.killed: list[Any] = []
         self.util = SimpleNamespace(placement_group=self._group, remove_placement_group=self._end)
 
@@ -42,16 +42,16 @@ class Ray:
         return SimpleNamespace(bundle_count=len(bundles), wait=lambda _: self.room)
 
     def _end(self, _: Any) -> None:
-        self.told.append(("room", "removed"))
+        self.calls.append(("room", "removed"))
 
     def put(self, value: Any) -> Any:
         return value
 
     def remote(self, **resources: Any) -> Any:
-        self.asked.append(resources)
+        self.requested.append(resources)
         return lambda _: SimpleNamespace(options=lambda **more: SimpleNamespace(remote=self._make))
 
-    def _make(self, work: Work) -> Any:
+    def _make(self, workload: Workload) -> Any:
         return Worker(self)
 
     def get(self, answers: list[Any]) -> list[Any]:
@@ -61,7 +61,7 @@ class Ray:
         return answers
 
     def wait(self, answers: list[Any], **_: Any) -> None:
-        self.told.append(("waited", len(answers)))
+        self.calls.append(("waited", len(answers)))
 
     def kill(self, worker: Any) -> None:
         self.killed.append(worker)
@@ -73,7 +73,7 @@ class Worker:
 
     def __getattr__(self, name: str) -> Any:
         def remote(*arguments: Any) -> Any:
-            self._ray.told.append((name, *arguments))
+            self._ray.calls.append((name, *arguments))
             return self._ray.answers.get(name)
 
         return SimpleNamespace(remote=remote)
@@ -85,13 +85,13 @@ def room(workers: int) -> Any:
 
 def test_every_worker_measures_the_same_with_its_share() -> None:
     ray = Ray({"training": 7})
-    with crew(ray, room(3), Share(2, 1), WORK) as ask:
-        assert ask("training", 1, 2) == [7, 7, 7]
+    with start_workers(ray, room(3), Share(2, 1), WORKLOAD) as call:
+        assert call("training", 1, 2) == [7, 7, 7]
         assert ray.killed == []
-    assert ray.asked == [{"num_cpus": 2, "num_gpus": 1}]
-    assert ray.told[:3] == [("start",)] * 3
-    assert ray.told[3:6] == [("training", 1, 2)] * 3
-    assert ray.told[6:] == [*[("close",)] * 3, ("waited", 3)]
+    assert ray.requested == [{"num_cpus": 2, "num_gpus": 1}]
+    assert ray.calls[:3] == [("start",)] * 3
+    assert ray.calls[3:6] == [("training", 1, 2)] * 3
+    assert ray.calls[6:] == [*[("close",)] * 3, ("waited", 3)]
     assert len(ray.killed) == 3
 
 
@@ -101,24 +101,27 @@ def test_what_a_worker_refuses_is_said_in_its_words(method) -> None:
     ray = Ray({method: RayTaskError("outer", "Traceback", refusal).as_instanceof_cause()})
     with (
         pytest.raises(UnusableInput, match=r"^x: no GPU; y$"),
-        crew(ray, room(2), Share(1), WORK) as ask,
+        start_workers(ray, room(2), Share(1), WORKLOAD) as call,
     ):
-        ask("training")
+        call("training")
     assert len(ray.killed) == 2  # even so
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (ActorDiedError(), "measuring: a task failed on the cluster: The actor died unexpectedly"),
         (RayTaskError("training", "Traceback\nKeyError: 3", KeyError(3)), "KeyError: 3; run it"),
     ],
 )
-def test_a_worker_that_dies_is_one_line(error, told) -> None:
+def test_a_worker_that_dies_is_one_line(error, message) -> None:
     ray = Ray({"training": error})
-    with pytest.raises(JobFailed) as caught, crew(ray, room(1), Share(1), WORK) as ask:
-        ask("training")
-    assert told in str(caught.value)
+    with (
+        pytest.raises(JobFailed) as caught,
+        start_workers(ray, room(1), Share(1), WORKLOAD) as call,
+    ):
+        call("training")
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -143,6 +146,6 @@ def test_a_cluster_without_room_is_not_waited_for_for_ever(request_, monkeypatch
     monkeypatch.setattr(connection, "connect", lambda _: ray)
     with pytest.raises(JobFailed, match=r"no room for 9 workers with 1 CPU and 1 GPU each"):
         benchmark(request_(workers=9, use_gpu=True, address="somewhere:1"))
-    assert ray.told == [("room", "removed")]
-    assert ray.asked == []
+    assert ray.calls == [("room", "removed")]
+    assert ray.requested == []
     assert "waiting up to 15 minutes for room" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Signals that ask a job to end, while it waits for work in another thread."""
+"""Signals that end a job in order, while it waits for work in another thread."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_SECONDS = 0.3  # between two looks
+_SECONDS = 0.3  # between two checks
 
 
 class Signals:
-    """Takes SIGTERM and SIGINT while it is entered; the second one ends the process as usual."""
+    """Takes SIGTERM and SIGINT within the context; the second one ends the process as usual."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -34,22 +34,22 @@ class Signals:
 
 
 def in_thread(function: Callable[[], Any]) -> Iterator[Any]:
-    """Call a function in a thread; yields None again and again, and in the end what it returned.
+    """Call a function in a thread; yields None while it runs, and at last its result.
 
     An exception that it raised is yielded, too.
     """
-    found: list[Any] = []
+    results: list[Any] = []
 
     def work() -> None:
         try:
-            found.append(function())
+            results.append(function())
         except BaseException as error:
-            found.append(error)
+            results.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(_SECONDS)
-        if not found:
+        if not results:
             yield None
-    yield found[0]
+    yield results[0]

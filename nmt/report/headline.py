@@ -1,0 +1,81 @@
+"""The top of the page: how the job ended, and the headline numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nmt.report import quality
+from nmt.report.numbers import is_number, number, p_value, percent, signed
+
+_TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
+
+
+class Tile(NamedTuple):
+    """A headline number."""
+
+    label: str
+    value: str
+    note: str | None
+    better: str | None = None
+    lead: bool = False
+    alarm: bool = False
+
+
+def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
+    """How the job ended, with its alarms; None if the report does not say."""
+    alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
+    text = str(report.get("verdict") or "")
+    if alarms:  # the alarms, which the text repeats in one line, have a line each
+        text = text.partition(": ")[0] or "alarms"
+    if not text:
+        return None
+    return {
+        "text": text[:1].upper() + text[1:],
+        "alarms": [alarm[:1].upper() + alarm[1:] for alarm in alarms],
+        "warn": bool(alarms) or bool(report.get("exit_status")),
+    }
+
+
+def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
+    """The headline numbers; of several scores of one metric the first."""
+    scored: dict[str, Tile] = {}
+    for score in scores:
+        name = _TILE_METRICS.get(str(score.get("metric")).lower().rstrip("+"))
+        if name and name not in scored:
+            interval = quality.interval(score.get("confidence"))
+            note = f"95 % CI {interval}" if interval else "no confidence interval"
+            better = "lower is better" if name == "TER" else None
+            value = number(score.get("score"), 1)
+            scored[name] = Tile(name, value, note, better=better, lead=True)
+    shown = [scored[name] for name in ("BLEU", "chrF", "TER") if name in scored]
+    for entry in (report.get("comparison") or {}).get("metrics") or []:
+        if entry.get("metric") == "BLEU":
+            note = f"p = {p_value(entry.get('p'))} (one-sided), paired bootstrap"
+            value = signed(entry.get("difference"), 2)
+            shown.append(Tile("BLEU against the baseline", value, note))
+    compared = report.get("comparison") or {}
+    if is_number(compared.get("changed")):
+        note = f"of {number(compared.get('paired'))} sentences of the baseline"
+        changed = percent(compared["changed"])
+        shown.append(Tile("Translated otherwise", changed, note))
+    counts, throughput = report["counts"], report.get("throughput") or {}
+    rates = report.get("rates") or {}
+    measures = {alarm.get("measure") for alarm in report.get("alarms") or []}
+    if "translated" in counts:
+        rows = f"of {number(counts['rows'])} rows" if "rows" in counts else None
+        shown.append(Tile("Sentences", number(counts["translated"]), rows))
+    elif "rows" in counts:
+        shown.append(Tile("Sentences", number(counts["rows"]), "rows read"))
+    if "suspicious" in rates:
+        note = "looping, empty, cut off, low score or coverage"
+        alarm = "suspicious" in measures
+        shown.append(Tile("Suspicious", percent(rates["suspicious"]), note, alarm=alarm))
+    if "sentences_per_second" in throughput:
+        actors = throughput.get("actors")
+        team = f"{number(actors)} actor{'' if actors == 1 else 's'}" if actors else None
+        speed = number(throughput["sentences_per_second"])
+        shown.append(Tile("Sentences/s", speed, team))
+    if "rejected" in counts:
+        share = f"{percent(rates['rejected'])} of rows" if "rejected" in rates else None
+        alarm = "rejected" in measures
+        shown.append(Tile("Rejected", number(counts["rejected"]), share, alarm=alarm))
+    return shown

@@ -1,0 +1,196 @@
+"""Which model of a training becomes MODEL: the best validated one, or the mean of the best."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cached_property, partial
+
+import numpy as np
+from pydantic import JsonValue
+
+from nmt import bundle
+from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.inference.translator import Translator
+from nmt.model.seq2seq import Seq2Seq
+from nmt.records.model import ModelInfo
+from nmt.records.run import ValidationLine
+from nmt.report import picture
+from nmt.settings import Settings
+from nmt.shards.dataset import Dataset
+from nmt.storage.location import Location
+from nmt.storage.retry import retry_storing
+from nmt.training.best_models import BestModels, score_of
+from nmt.training.optimizer import SummedAdam
+from nmt.training.run_folder import RunFolder
+from nmt.training.state import TrainingState, better
+from nmt.training.validation import Validator
+from nmt.vocabulary.lexicon import Lexicon
+
+log = logging.getLogger(__name__)
+
+
+class ModelSelection:
+    """Validates, and keeps the best models; only the first worker does.
+
+    The evaluation model, which is validated and saved, has the trained weights or their moving
+    average, in float32. It is the trained model itself if only those weights are ever validated;
+    otherwise a second one, so that training is not disturbed.
+
+    Args:
+        dataset: in training.
+        settings: all settings.
+        output: the RUN folder.
+        trained: the model in training.
+        optimizer: holds the moving averages, if there are any.
+        make: makes another model of the same architecture.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        output: Location,
+        trained: Seq2Seq,
+        optimizer: SummedAdam,
+        make: Callable[[], Seq2Seq],
+    ) -> None:
+        self._dataset, self._training, self._output = dataset, settings.training, output
+        self._description: dict[str, JsonValue] = {
+            "data": dataset.settings,
+            "direction": {**dataset.info.languages},
+            "dataset_hash": dataset.hash,
+        }
+        self._trained, self._optimizer, training = trained, optimizer, settings.training
+        second = training.averages_best or training.ema_decay or training.precision != "float32"
+        self.evaluation_model = make() if second else trained
+        live = bundle.Bundle(
+            self.evaluation_model,
+            dataset.source_vocabulary,
+            dataset.target_vocabulary,
+            ModelInfo.model_validate({**self._description, "model_id": "in training"}),
+        )
+        self.validator = Validator(
+            dataset,
+            live.model,
+            Translator(live, settings.search.greedy(dataset.settings["max_length"])),
+            training.valid_sentences,
+            tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
+        )
+        self.best = BestModels(output / "best", training.keep_best, training.metric)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return self._dataset.lexicon()
+
+    def refresh(self) -> None:
+        """Give the evaluation model the present weights, or their averages."""
+        model = self.evaluation_model
+        if model is not self._trained:
+            model.set_weights(self._trained.get_weights())
+            averages = [average.numpy() for average in self._optimizer.averages]
+            for variable, average in zip(model.trainable_variables, averages, strict=False):
+                variable.assign(average)
+
+    def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
+        """Validate the present model, and save it if it is the best or among the best.
+
+        Args:
+            state: counts the validation.
+            run: takes it, and its heatmaps.
+
+        Returns:
+            The line of validations.tsv.
+        """
+        self.refresh()
+        line = self._validation(state)
+        score = score_of(line, self._training.metric)
+        best = state.add_validation(score, line.valid_loss, self._training)
+        line = line.model_copy(update={"best": best})
+        run.add_validation(line)
+        images = list(self.validator.heatmaps(self._training.heatmaps))
+        for number, image in enumerate(images, 1):
+            retry_storing("a heatmap", partial(run.add_heatmap, state.step, number, image))
+        if advice := picture.warning(images):
+            log.warning(advice)
+        if best and better(score, state.average_score):
+            self._save(line, self._output / "model")
+        if state.step in self.best.steps(run.validations):
+            self._save(line, self.best.folder(state.step))
+            self.best.tidy(run.validations)
+        return line
+
+    def average_best(self, state: TrainingState, run: RunFolder) -> None:
+        """Make the mean of the best models MODEL, if it is better than each of them."""
+        models = self.best.present(run.validations)
+        if len(models) < 2:
+            return
+        # Their arithmetic mean: Junczys-Dowmunt et al. 2016.
+        sums = [np.zeros(weight.shape) for weight in self.evaluation_model.weights]
+        for folder in models.values():
+            weights = bundle.load(folder).model.get_weights()
+            sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
+        self.evaluation_model.set_weights([total / len(models) for total in sums])
+        line = self._validation(state)
+        score = score_of(line, self._training.metric)
+        improved = better(score, state.best_score, state.average_score)
+        if improved:
+            state.average_score = score
+            self._save(line, self._output / "model", averaged=[*sorted(models)])
+        log.info(
+            f"mean of the {len(models)} best models: {format_validation(line)}, "
+            f"{'now MODEL' if improved else 'no better than the best'}"
+        )
+
+    def repair(self, state: TrainingState, run: RunFolder) -> None:
+        """Make MODEL complete after a crash.
+
+        The best model is written before the checkpoint that counts its validation. A crash
+        between the two leaves a complete model, newer than the checkpoint: training repeats those
+        steps and writes it again, or ends otherwise with one at least as good as its own best. A
+        crash during the writing leaves none (model.json is removed first and written last). Then
+        the best model is in the checkpoint, if that was made right after the validation;
+        otherwise the next validation counts as the best.
+        """
+        if state.best_score is None or (self._output / "model" / "model.json").is_file():
+            return
+        state.average_score = None
+        if state.stale == 0 and state.validated == state.step:
+            self.refresh()
+            self._save(run.validations[-1], self._output / "model")
+        else:
+            state.best_score = None
+
+    def _validation(self, state: TrainingState) -> ValidationLine:
+        """A validation as a line of validations.tsv, except whether it is the best."""
+        scores = self.validator.validate()
+        return ValidationLine(
+            step=state.step,
+            epoch=state.epoch,
+            valid_loss=scores.loss,
+            accuracy=scores.accuracy,
+            bleu=scores.bleu,
+            chrf=scores.chrf,
+            seconds=scores.seconds,
+            signature=self.validator.signatures["BLEU"],
+            chrf_signature=self.validator.signatures["chrF"],
+        )
+
+    def _save(self, line: ValidationLine, location: Location, **more: JsonValue) -> None:
+        scores = line.model_dump(exclude={"epoch", "seconds", "best"})
+        scores["metric"] = self._training.metric
+        save = partial(
+            bundle.save,
+            self.evaluation_model,
+            self._dataset.source_vocabulary,
+            self._dataset.target_vocabulary,
+            {**self._description, "validation": {**scores, **more}},
+            location,
+            self._lexicon,
+        )
+        retry_storing(f"the model of step {line.step}", save)
+
+
+def format_validation(line: ValidationLine) -> str:
+    """The scores of a validation for people."""
+    return f"validation loss {line.valid_loss:.3f}, BLEU {line.bleu:.2f}, chrF {line.chrf:.2f}"
