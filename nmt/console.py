@@ -21,11 +21,6 @@ _ROOM = 100  # columns of a terminal that hold all there is to show
 log = logging.getLogger(__name__)
 
 
-def say(text: str) -> None:
-    level = logging.WARNING if text.startswith("warning: ") else logging.INFO
-    log.log(level, "%s", text.removeprefix("warning: "))
-
-
 def echo(text: str) -> None:
     """Print one line of result on standard output, for people and scripts; see `printable`."""
     print(printable(text), flush=True)

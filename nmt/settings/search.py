@@ -1,0 +1,168 @@
+"""How the decoder searches."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nmt.errors import UnusableInput
+from nmt.settings.base import LARGEST_SEED, MOST_CHARACTERS_ALLOWED, Group
+from nmt.text_limits import MOST_CHARACTERS
+from nmt.vocabulary.lexicon import DEPTH
+
+_LONGEST = 100_000  # tokens of a sentence, of whatever side
+_WIDEST = 1000  # hypotheses
+_LARGEST_VOCABULARY = 2**30
+_COLDEST = 0.001  # temperature at which logits divided by it are still far from overflow
+
+
+class SearchSettings(Group):
+    """How the decoder searches. Validation while training is greedy, with the same limits."""
+
+    beam_size: int = Field(
+        1, ge=1, le=_WIDEST, description="Hypotheses per step; 1 is greedy search."
+    )
+    length_penalty: float = Field(
+        1.0, ge=0, le=10, description="α of ((5 + length) / 6)^α (Wu et al. 2016); beam only."
+    )
+    coverage_penalty: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="β of the penalty on source tokens without attention (Wu et al. 2016, "
+        "equation 14); beam only, 0 is off.",
+    )
+    n_best: int = Field(
+        1,
+        ge=1,
+        le=_WIDEST,
+        description="Different translations per sentence, best first; at most beam_size.",
+    )
+    min_length: int = Field(
+        0,
+        ge=0,
+        le=_LONGEST,
+        description="Fewest tokens of a translation, end of sentence not counted.",
+    )
+    min_length_ratio: float = Field(
+        0.0, ge=0, le=100, description="Fewest tokens of a translation per source token."
+    )
+    no_repeat_ngram: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="No n-gram of this size occurs twice in a translation; 0 is off.",
+    )
+    temperature: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Draw words at random, from the logits divided by it; 0 is off.",
+    )
+    top_k: int = Field(
+        0,
+        ge=0,
+        le=_LARGEST_VOCABULARY,
+        description="Draw among this many likeliest words; 0 is all.",
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Draw among the fewest likeliest words with this total probability (Holtzman "
+        "et al. 2020); 1 is all.",
+    )
+    seed: int = Field(
+        1,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Seed of the draws. Those of a sentence do not depend on other sentences.",
+    )
+    shortlist: int = Field(
+        0,
+        ge=0,
+        le=DEPTH,
+        description="Consider only this many likeliest translations per source token: faster, not "
+        "exact. 0 considers the whole vocabulary.",
+    )
+    shortlist_common: int = Field(
+        2000,
+        ge=1,
+        le=_LARGEST_VOCABULARY,
+        description="Number of most frequent target tokens that are always on the shortlist.",
+    )
+    max_length_ratio: float = Field(
+        2.0,
+        gt=0,
+        le=100,
+        description="A translation has at most max_length_ratio · source tokens + "
+        "max_length_extra tokens.",
+    )
+    max_length_extra: int = Field(10, ge=1, le=_LONGEST, description="See max_length_ratio.")
+    max_source_length: int = Field(
+        400,
+        ge=1,
+        le=_LONGEST,
+        description="Most source tokens that are translated at once; see too_long.",
+    )
+    too_long: Literal["split", "reject"] = Field(
+        "split",
+        description="Split a source of more than max_source_length tokens at ends of sentences "
+        "and translate the pieces, or reject it as too_long.",
+    )
+    max_split_length: int = Field(
+        4000,
+        ge=1,
+        le=10_000_000,
+        description="Most source tokens; a longer source is rejected as too_long.",
+    )
+    max_characters: int = Field(
+        MOST_CHARACTERS,
+        ge=1,
+        le=MOST_CHARACTERS_ALLOWED,
+        description="Most source characters; a longer source is rejected as too_many_characters.",
+    )
+    replace_unknown: bool = Field(
+        True,
+        description="Replace an unknown word by the source word of the highest attention "
+        "(tokenizer word).",
+    )
+    dictionary: str | None = Field(
+        None,
+        description="File of source<TAB>target lines; a translation of that source word in it is "
+        "preferred.",
+    )
+
+    def greedy(self, max_source_length: int) -> SearchSettings:
+        """Greedy search with these limits to a translation's length, and nothing else."""
+        return SearchSettings(
+            replace_unknown=False,
+            max_length_ratio=self.max_length_ratio,
+            max_length_extra=self.max_length_extra,
+            max_source_length=max_source_length,
+        )
+
+
+def check_search(settings: SearchSettings) -> None:
+    """Raise UnusableInput where the settings of a search do not fit together."""
+    if settings.n_best > settings.beam_size:
+        raise UnusableInput(
+            f"search.n_best={settings.n_best} needs a beam of at least as many hypotheses; set "
+            f"search.beam_size={settings.n_best} or more"
+        )
+    if settings.temperature and settings.beam_size > 1:
+        raise UnusableInput(
+            "search.temperature draws words at random, and a beam keeps the best; set "
+            "search.beam_size=1, or search.temperature=0"
+        )
+    if 0 < settings.temperature < _COLDEST:
+        raise UnusableInput(
+            f"search.temperature={settings.temperature} is so low that nothing is left to draw; "
+            f"set at least {_COLDEST}, or 0 for the likeliest words"
+        )
+    if not settings.temperature and (settings.top_k or settings.top_p < 1):
+        raise UnusableInput(
+            "search.top_k and search.top_p choose what is drawn from; set search.temperature, "
+            "too (1 is the model's own probabilities)"
+        )
