@@ -16,7 +16,8 @@ import typer
 from typer.testing import CliRunner
 
 from nmt.cli import application
-from nmt.cli.command import command, parse_range
+from nmt.cli.command import command
+from nmt.cli.parameters import parse_range
 from nmt.cluster.connection import Address
 from nmt.configuration import resolve
 from nmt.errors import JobFailed, UnusableInput
