@@ -73,7 +73,7 @@ def test_a_folder_that_may_not_be_read_stays(place: Path, monkeypatch) -> None:
 
 
 def test_very_deep_folders_are_one_line(place: Path) -> None:
-    nest(place, "a", 1500)
+    nest(place, "a", 1100)
     uses = [
         lambda: Location(place).files(recursive=True),
         lambda: Location(place).delete_own(re.compile("a")),

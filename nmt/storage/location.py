@@ -130,9 +130,9 @@ class Location:
             raise UnusableInput(
                 f"{self}: damaged, for it names a file {str(name)[:80]!r}, which is none below it"
             )
-        found = self / str(name)
-        found.refuse_links()
-        return found
+        child = self / str(name)
+        child.refuse_links()
+        return child
 
     def refuse_links(self) -> None:
         """Check that no link leads from the folder that somebody named to this place.
@@ -239,16 +239,16 @@ class Location:
         Raises:
             UnusableInput: a name there is not UTF-8, or a link leads to this folder.
         """
-        found = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
-        return [file for file, info in found if info.path.endswith(suffix)]
+        entries = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
+        return [file for file, info in entries if info.path.endswith(suffix)]
 
     def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
         """The files of this folder with their sizes and times, in any order; see `files`.
 
         A link is listed, and not followed.
         """
-        found = self._all_files(recursive)
-        return [entry for entry in found if not _TEMPORARY.search(entry[1].path)]
+        entries = self._all_files(recursive)
+        return [entry for entry in entries if not _TEMPORARY.search(entry[1].path)]
 
     def _all_files(self, recursive: bool) -> list[tuple[Location, pafs.FileInfo]]:
         """The same with what is half written."""

@@ -54,7 +54,7 @@ def _compare_size(file: Location, handle: pa.NativeFile, entry: FileEntry, remed
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
 
 
-def _compare_hash(file: Location, found: str, entry: FileEntry, remedy: str) -> None:
-    if found != entry.sha256:
+def _compare_hash(file: Location, digest: str, entry: FileEntry, remedy: str) -> None:
+    if digest != entry.sha256:
         problem = "is not the file that was written: its SHA-256 differs"
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
