@@ -25,7 +25,8 @@ from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.json_text import parse_json
 from nmt.records.output import Lease
 from nmt.storage.compare_and_swap import Exchange, exchange_at
-from nmt.storage.location import Location, format_json
+from nmt.storage.encoding import format_json
+from nmt.storage.location import Location
 
 log = logging.getLogger(__name__)
 

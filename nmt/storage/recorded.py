@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry
-from nmt.storage.location import Location, hash_stream
+from nmt.storage.encoding import hash_stream
+from nmt.storage.location import Location
 
 
 class ChangedFile(UnusableInput):
