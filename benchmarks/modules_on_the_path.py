@@ -5,8 +5,8 @@
 Of training: the modules that read a row group, and those that then run until the first update is
 done. Of translate: the modules that read a unit, and those that then run until it is committed.
 TensorFlow runs eagerly, to see the model's own code instead of what AutoGraph generates. Ray is
-replaced: its hooks are the real ones, with a driver that does nothing, and this process translates the
-unit.
+replaced: its hooks are the real ones, with a driver that does nothing, and a unit is translated in
+this process.
 """
 
 from __future__ import annotations
