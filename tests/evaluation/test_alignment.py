@@ -33,7 +33,7 @@ def alignment_error_rate(pairs) -> float:
 
 
 @pytest.mark.parametrize(
-    ("found", "gold", "expected"),
+    ("actual", "gold", "expected"),
     [
         (GOLD, GOLD, 0.0),
         ([(0, 1), (1, 2)], GOLD, 1.0),
@@ -54,7 +54,7 @@ def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("actual", "expected"),
     [
         ([(0, 0), (1, 1)], 0.0),  # all sure ones, nothing else
         ([(0, 0), (1, 1), (2, 1)], 0.0),  # possible ones cost nothing

@@ -290,7 +290,7 @@ def test_words_that_the_model_reads_otherwise_are_shown(opened):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "actual"),
     [
         ("犬が 寝る。", ["犬", "が", "寝", "る。"]),
         ("สวัสดี", ["ส", "วั", "ส", "ดี"]),
