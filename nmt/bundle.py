@@ -29,7 +29,8 @@ from nmt.errors import UnusableInput
 from nmt.records import FileEntry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
 from nmt.settings import DataSettings, ModelSettings
-from nmt.storage.location import LARGEST_JSON, Location, format_json, hash_json
+from nmt.storage.encoding import format_json, hash_json
+from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
 from nmt.version import __version__
 from nmt.vocabulary import Vocabulary, vocabulary_class

@@ -115,13 +115,13 @@ def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
     for group in groups:
         kind = kind.model_fields[group].annotation  # type: ignore[assignment]
     metadata = kind.model_fields[key].metadata
-    found = [
+    bounds = [
         f"{words} {bound:,}" if isinstance(bound, int) else f"{words} {bound}"
         for attribute, words in _WORDS.items()
         for one in metadata
         if (bound := getattr(one, attribute, None)) is not None
     ]
-    return " and ".join(found)
+    return " and ".join(bounds)
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -67,14 +67,14 @@ def without_secrets(text: str) -> str:
 
 def _secrets() -> set[str]:
     """The secrets of the environment, as they are and as libraries may spell them."""
-    found = set()
+    secrets = set()
     for name, value in os.environ.items():
         if _SECRET.search(name.upper()):
-            found.add(value.strip())
+            secrets.add(value.strip())
         elif _PLACE.search(name.upper()):
-            found |= _secrets_of_place(value.strip())
-    found |= {spelled for secret in found for spelled in _spellings(secret)}
-    return {secret for secret in found if len(secret) >= _SHORTEST}
+            secrets |= _secrets_of_place(value.strip())
+    secrets |= {spelled for secret in secrets for spelled in _spellings(secret)}
+    return {secret for secret in secrets if len(secret) >= _SHORTEST}
 
 
 def _secrets_of_place(place: str) -> set[str]:

@@ -90,8 +90,8 @@ def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
     characters = [match.span() for match in CHARACTER.finditer(text, start, end)]
     # What is of other scripts stays together; each character of these stands alone.
     runs = groupby(characters, lambda span: -1 if _UNSPACED.match(text, *span) is None else span[0])
-    found = []
+    words = []
     for _, run in runs:
         spans = list(run)
-        found.append((spans[0][0], spans[-1][1]))
-    return found
+        words.append((spans[0][0], spans[-1][1]))
+    return words

@@ -74,3 +74,13 @@ def saved_models(
         model = tiny_model(source.size, target.size, seed)
         bundle.save(model, source, target, info, Location(folder / str(seed)))
     return [folder / "1", folder / "2"]
+
+
+@pytest.fixture
+def night(saved_models: list[Path], tmp_path: Path) -> Path:
+    """A finished output."""
+    from outputs import translate
+
+    (tmp_path / "in.txt").write_text("A dog sleeps.\nThe cat sees a dog.\n")
+    translate(saved_models[0], tmp_path / "in.txt", tmp_path / "out")
+    return tmp_path / "out"

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from nmt import bundle
 from nmt.cluster.tasks import Tasks
+from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.sentences import read_table
 from nmt.inference.translator import Translator
 from nmt.records.output import DecodingCost
@@ -114,3 +115,9 @@ def translate(
     numbers = frozenset(unit.number for unit in waiting)
     translate_units(plan, row_filter, corpus.units(), numbers, tasks or Tasks(None), pool)
     return close(request, info, corpus, references, out, job, 1.0)
+
+
+def asked(out: Path) -> EvaluateRequest:
+    references = out.parent / "references.txt"
+    references.write_text("Ein Hund schläft.\nDie Katze sieht einen Hund.\n")
+    return EvaluateRequest(Location(out), Location(out.parent / "scores"), (str(references),))

@@ -11,7 +11,8 @@ import pytest
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
-from nmt.storage.location import Location, format_json, hash_json
+from nmt.storage.encoding import format_json, hash_json
+from nmt.storage.location import Location
 
 SOURCE = np.array([[9, 8, 7, 3], [5, 3, 0, 0]], np.int32)
 TARGET = np.array([[2, 8, 9], [2, 11, 0]], np.int32)

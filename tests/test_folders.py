@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nmt.training.checkpoint_store import CheckpointStore
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.training.checkpoint import CheckpointStore
 from nmt.translation.cache.generations import generations
 from nmt.translation.input.files import expand
 
@@ -73,11 +73,11 @@ def test_a_folder_that_may_not_be_read_stays(place: Path, monkeypatch) -> None:
 
 
 def test_very_deep_folders_are_one_line(place: Path) -> None:
-    nest(place, "a", 1500)
+    nest(place, "a", 1100)
     uses = [
         lambda: Location(place).files(recursive=True),
         lambda: Location(place).delete_own(re.compile("a")),
-        lambda: CheckpointStore(Location(place), 1, print).fetch_newest(place),
+        lambda: CheckpointStore(Location(place), 1).fetch_newest(place),
         lambda: generations(Location(place)),
         lambda: expand(str(place)),
     ]

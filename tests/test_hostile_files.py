@@ -22,7 +22,8 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.request import EvaluateRequest
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output

@@ -10,7 +10,8 @@ from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text
 from nmt.report import page
-from nmt.storage.location import Location, format_json, hash_json
+from nmt.storage.encoding import format_json, hash_json
+from nmt.storage.location import Location
 
 NAN, INF = float("nan"), float("inf")
 ODD = {"a": [1.5, NAN, (INF, -INF)], "b": {"c": NAN, "d": None}, "e": "ä"}

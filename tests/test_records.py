@@ -27,7 +27,8 @@ from nmt.records.report import RowAttention
 from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.training.checkpoint import CheckpointStore
 from nmt.training.state import TrainingState

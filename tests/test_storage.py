@@ -14,7 +14,8 @@ import pytest
 from nmt.cli.settings_file import read_config
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.credentials import refuse_secrets
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 
 
 def test_what_is_written_is_read(tmp_path) -> None:

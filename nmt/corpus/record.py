@@ -26,7 +26,7 @@ from nmt.records.dataset import (
 )
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
-from nmt.storage.location import hash_json
+from nmt.storage.encoding import hash_json
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 

@@ -227,8 +227,8 @@ def _epoch_plan(
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:
             raise UnusableInput(
-                f"a pair of {split}/ has {widest - 1:,} tokens, more than any that dataset.json "
-                "counts; prepare the data again"
+                f"{groups[0].file.parent}: a pair has {widest - 1:,} tokens, more than any that "
+                "dataset.json counts; prepare the data again"
             )
         plan = _window_plan(widths, shapes, random)
         yield table, plan[skip:]

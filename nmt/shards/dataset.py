@@ -16,7 +16,8 @@ from nmt.records.dataset import DatasetRecord, NamedTable
 from nmt.settings import DataSettings
 from nmt.shards.row_groups import Content, RowGroup, row_groups
 from nmt.shards.schema import REJECTED, pairs_schema
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, load
 from nmt.vocabulary.lexicon import CELLS, Lexicon

@@ -135,8 +135,8 @@ def _walk(
     except (PermissionError, FileNotFoundError, NotADirectoryError):  # removed meanwhile
         return
     try:
-        with os.scandir(handle) as found:
-            entries = list(found)
+        with os.scandir(handle) as scan:
+            entries = list(scan)
         for entry in entries:
             below = os.path.join(path, entry.name)
             if recursive and entry.is_dir(follow_symlinks=False):

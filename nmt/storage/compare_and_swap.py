@@ -166,17 +166,17 @@ class _S3Exchange:
     def replace(self, data: bytes, version: Any) -> bool:
         if self._settled:
             return self._settled.replace(data, version)
-        found = retry(lambda: self._put(data, version))
-        if found and not self._proven:
+        stored = retry(lambda: self._put(data, version))
+        if stored and not self._proven:
             self._proven = retry(lambda: self._put(data, version)) is False
             if not self._proven:
                 self._settled = _SettledExchange(self._location)
                 time.sleep(_SETTLE_SECONDS)
-        elif found is None:
+        elif stored is None:
             self._settled = _SettledExchange(self._location)
             return self._settled.replace(data, self._last)
         # Not found: perhaps it is there all the same, and only the answer was lost.
-        return bool(found and self._proven) or self.read()[0] == data
+        return bool(stored and self._proven) or self.read()[0] == data
 
     def _put(self, data: bytes, version: Any) -> bool | None:
         """Whether the store took it; None if it knows no conditions."""

@@ -25,7 +25,8 @@ from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.json_text import parse_json
 from nmt.records.output import Lease
 from nmt.storage.compare_and_swap import Exchange, exchange_at
-from nmt.storage.location import Location, format_json
+from nmt.storage.encoding import format_json
+from nmt.storage.location import Location
 
 log = logging.getLogger(__name__)
 
@@ -63,22 +64,22 @@ class HeldLease:
 
     def _take(self) -> None:
         data, version = self._exchange.read()
-        found = _parse(data)
-        if found is not None and _is_held(found) and not _is_sound(found):
+        stored = _parse(data)
+        if stored is not None and _is_held(stored) and not _is_sound(stored):
             log.warning(
                 f"{self._output}: its lease {NAME} says that it is held until "
-                f"{_time(found.expires)}, longer than a lease can last; it does not count"
+                f"{_time(stored.expires)}, longer than a lease can last; it does not count"
             )
-        elif found is not None and _is_held(found):
+        elif stored is not None and _is_held(stored):
             log.info(
-                f"{self._output}: held by {found.holder}; waiting until {_time(found.expires)} "
+                f"{self._output}: held by {stored.holder}; waiting until {_time(stored.expires)} "
                 "for a sign of life"
             )
-            while _is_held(found):
+            while _is_held(stored):
                 time.sleep(min(_LOOK, self._seconds / _BEATS))
                 data, version = self._exchange.read()
                 now = _parse(data)
-                if now != found:
+                if now != stored:
                     if now is not None and _is_held(now) and _is_sound(now):
                         raise _held(self._output, now)
                     break
@@ -108,7 +109,7 @@ class HeldLease:
         if self._lost is None:
             with contextlib.suppress(JobFailed, UnusableInput):
                 data, version = self._exchange.read()
-                if (found := _parse(data)) and found.owner == self.owner:
+                if (stored := _parse(data)) and stored.owner == self.owner:
                     self._exchange.replace(self._contents(released=True), version)
 
     def _keep(self) -> None:
@@ -121,9 +122,9 @@ class HeldLease:
 
     def _renew(self) -> None:
         data, version = self._exchange.read()
-        found = _parse(data)
-        if found is not None and found.owner != self.owner:
-            self._lost = found
+        stored = _parse(data)
+        if stored is not None and stored.owner != self.owner:
+            self._lost = stored
         else:
             self._exchange.replace(self._contents(), version)
 
@@ -175,9 +176,9 @@ def check_owner(output: Location, owner: str) -> None:
         LeaseLost: another job has it.
     """
     file = output / NAME
-    found = _parse(file.read_bytes(_LARGEST)) if file.is_file() else None
-    if found is not None and found.owner != owner:
-        raise _lost(output, found)
+    stored = _parse(file.read_bytes(_LARGEST)) if file.is_file() else None
+    if stored is not None and stored.owner != owner:
+        raise _lost(output, stored)
 
 
 def _parse(data: bytes | None) -> Lease | None:

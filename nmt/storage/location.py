@@ -21,166 +21,35 @@ import errno
 import hashlib
 import os
 import re
-import stat
-import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-from nmt.json_text import json_text, parse_json
+from nmt.json_text import parse_json
 from nmt.records import Record, TableEntry
 from nmt.storage import below
-from nmt.storage.credentials import refuse_secret_endpoint, refuse_secrets
+from nmt.storage.credentials import refuse_secret_endpoint
+from nmt.storage.encoding import format_json, hash_stream, parquet_bytes
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
+from nmt.storage.store_path import StorePath
 from nmt.storage.uri import (
-    is_utf8,
-    local_path,
-    quote,
     scheme_of,
-    split_options,
-    unquote,
-    without_home,
 )
 
 T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
-_LONGEST_NAME = 1000  # bytes; S3 takes 1,024
-_ODD_NAME = re.compile(r"^/|[\0-\x1f\x7f\\]")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
 
-class Location:
-    """A file or folder named by a local path or a URI.
-
-    Args:
-        uri: ``data/x``, ``/abs/x``, ``file:///x``, ``s3://bucket/x?endpoint_override=…``, ….
-            A relative path is made absolute at once, for Ray's workers run elsewhere.
-
-    Attributes:
-        uri: a local path, or a remote URI, percent-encoded, without its options.
-
-    Raises:
-        UnusableInput: the URI holds a secret, names an unknown scheme, or is a relative path
-            inside a submitted Ray job, whose current folder is a temporary copy.
-    """
-
-    def __init__(self, uri: str | os.PathLike[str]) -> None:
-        text = os.fspath(uri)
-        if not text:
-            raise UnusableInput("an empty path was given; name a file, a folder or a URI")
-        refuse_secrets(text)
-        self._query = ""
-        if scheme_of(text) not in ("", "file"):
-            self.uri, self._query = split_options(text)
-        else:
-            self.uri = local_path(text)
-        self._root = self.uri
-
-    def __str__(self) -> str:
-        return f"{self.uri}?{self._query}" if self._query else self.uri
-
-    @property
-    def shown(self) -> str:
-        """Its name in what is made for others to read: the home folder is ``~`` there."""
-        return without_home(str(self))
-
-    def __repr__(self) -> str:
-        return f"Location({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Location) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __truediv__(self, name: str) -> Location:
-        """A file or folder below this one; `name` is its plain name, not percent-encoded."""
-        name = name.strip("/")
-        spelled = name if self.is_local else quote(name)
-        return self._sibling(f"{self.uri.rstrip('/')}/{spelled}")
-
-    def _sibling(self, uri: str) -> Location:
-        other = Location.__new__(Location)
-        other.uri, other._query, other._root = uri, self._query, self._root
-        return other
-
-    def named(self, name: object) -> Location:
-        """The file or folder below this one that a stored file names.
-
-        Args:
-            name: what stands there; it must be plain: parts that say where it lies below this
-                folder, not percent-encoded, as in ``translations/part-00000.parquet``, and no
-                longer than stores take.
-
-        Raises:
-            UnusableInput: it is no such name, there is a link on the way, or what lies there is
-                neither file nor folder.
-        """
-        plain = isinstance(name, str) and not _ODD_NAME.search(name) and is_utf8(name)
-        parts = str(name).split("/")
-        plain = plain and len(os.fsencode(str(name))) <= _LONGEST_NAME
-        if not plain or any(p in ("", ".", "..") or len(os.fsencode(p)) > 255 for p in parts):
-            raise UnusableInput(
-                f"{self}: damaged, for it names a file {str(name)[:80]!r}, which is none below it"
-            )
-        found = self / str(name)
-        found.refuse_links()
-        return found
-
-    def refuse_links(self) -> None:
-        """Check that no link leads from the folder that somebody named to this place.
-
-        Raises:
-            UnusableInput: there is one, or a pipe, socket or device lies here.
-        """
-        if not self.is_local or not self.uri.startswith(self._root.rstrip("/") + "/"):
-            return
-        place = self._root
-        for part in self.parts_below(self._sibling(self._root)):
-            place = os.path.join(place, part)
-            try:
-                mode = os.lstat(place).st_mode
-            except OSError:  # nothing there, or no right to look
-                return
-            if stat.S_ISLNK(mode):
-                raise UnusableInput(f"{place}: a link, where none may lie; remove it")
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise UnusableInput(f"{place}: neither file nor folder; remove it")
-
-    def __getstate__(self) -> dict[str, str]:
-        return {"uri": self.uri, "_query": self._query, "_root": self._root}
-
-    @property
-    def name(self) -> str:
-        """The last part of the path, decoded."""
-        last = self.uri.rsplit("/", 1)[-1]
-        return last if self.is_local else unquote(last)
-
-    @property
-    def parent(self) -> Location:
-        """The folder this lies in; that of a bucket is the bucket itself."""
-        start = 0 if self.is_local else self.uri.index("://") + 3
-        folder, slash, _ = self.uri[start:].rpartition("/")
-        if not slash:
-            return self
-        return self._sibling(self.uri[:start] + folder or "/")
-
-    def parts_below(self, folder: Location) -> list[str]:
-        """The decoded parts of this path from `folder` on."""
-        rest = self.uri[len(folder.uri) :].strip("/").split("/")
-        return rest if self.is_local else [unquote(part) for part in rest]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this is a path of this machine's own filesystem."""
-        return not scheme_of(self.uri)
+class Location(StorePath):
+    """A file or folder with what can be done there; see `StorePath` for its name."""
 
     @property
     def filesystem(self) -> pafs.FileSystem:
@@ -207,13 +76,6 @@ class Location:
                     raise UnusableInput(f"{self}: not a usable URI: {error}") from None
         return self.__dict__["_resolved"]
 
-    @property
-    def options(self) -> dict[str, str]:
-        """The filesystem's options that stand in the URI."""
-        return dict(urllib.parse.parse_qsl(self._query))
-
-    # Looking -----------------------------------------------------------------------------
-
     def info(self) -> pafs.FileInfo:
         """Type, size and time of what lies here (type NotFound where nothing does).
 
@@ -239,16 +101,16 @@ class Location:
         Raises:
             UnusableInput: a name there is not UTF-8, or a link leads to this folder.
         """
-        found = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
-        return [file for file, info in found if info.path.endswith(suffix)]
+        entries = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
+        return [file for file, info in entries if info.path.endswith(suffix)]
 
     def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
         """The files of this folder with their sizes and times, in any order; see `files`.
 
         A link is listed, and not followed.
         """
-        found = self._all_files(recursive)
-        return [entry for entry in found if not _TEMPORARY.search(entry[1].path)]
+        entries = self._all_files(recursive)
+        return [entry for entry in entries if not _TEMPORARY.search(entry[1].path)]
 
     def _all_files(self, recursive: bool) -> list[tuple[Location, pafs.FileInfo]]:
         """The same with what is half written."""
@@ -268,8 +130,6 @@ class Location:
             for info in infos
             if info.type == pafs.FileType.File
         ]
-
-    # Reading -----------------------------------------------------------------------------
 
     def open(self) -> pa.NativeFile:
         """A random-access reader of the file's bytes.
@@ -329,8 +189,6 @@ class Location:
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
         return self.read(hash_stream)
-
-    # Writing -----------------------------------------------------------------------------
 
     def write_bytes(self, data: bytes) -> None:
         """Store the whole file at once: readers see the old one or the new one, never a part."""
@@ -490,31 +348,3 @@ class Location:
             if isinstance(error, OSError) and os.path.isdir(self.uri):
                 raise UnusableInput(f"{self}: a folder; name a file") from None
             raise
-
-
-def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
-    """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    while data := file.read(chunk):
-        digest.update(data)
-    return digest.hexdigest()
-
-
-def parquet_bytes(table: pa.Table, row_group_size: int | None = None) -> bytes:
-    """A table as a Parquet file; see `Location.write_table`."""
-    import pyarrow.parquet as pq
-
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
-    return buffer.getvalue().to_pybytes()
-
-
-def format_json(value: Any) -> str:
-    """The one text under which a value is stored: indented, keys sorted."""
-    return json_text(value, indent=2, sort_keys=True) + "\n"
-
-
-def hash_json(value: Any) -> str:
-    """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
-    text = json_text(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry
-from nmt.storage.location import Location, hash_stream
+from nmt.storage.encoding import hash_stream
+from nmt.storage.location import Location
 
 
 class ChangedFile(UnusableInput):
@@ -54,7 +55,7 @@ def _compare_size(file: Location, handle: pa.NativeFile, entry: FileEntry, remed
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
 
 
-def _compare_hash(file: Location, found: str, entry: FileEntry, remedy: str) -> None:
-    if found != entry.sha256:
+def _compare_hash(file: Location, digest: str, entry: FileEntry, remedy: str) -> None:
+    if digest != entry.sha256:
         problem = "is not the file that was written: its SHA-256 differs"
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")

@@ -58,18 +58,18 @@ def open_parquet(
             f"{location}: {metadata.num_row_groups:,} row groups of {metadata.num_columns:,} "
             f"columns, more than {most:,}; write it with larger row groups"
         )
-    found = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    values = [metadata.num_rows, *(group.num_rows for group in found)]
-    unpacked = sum(group.total_byte_size for group in found)
+    row_groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    values = [metadata.num_rows, *(group.num_rows for group in row_groups)]
+    unpacked = sum(group.total_byte_size for group in row_groups)
     repeats = _repeats(file.schema_arrow, metadata.num_columns)
     widths = [metadata.schema.column(number).length for number in range(metadata.num_columns)]
-    for group in found if groups is None else [found[number] for number in groups]:
+    for group in row_groups if groups is None else [row_groups[number] for number in groups]:
         for number, (repeated, in_lists) in enumerate(repeats):
             count = group.column(number).num_values
             lists = count if in_lists else group.num_rows
             values.append(max(count, repeated * lists))
             unpacked += max(0, widths[number]) * count  # so many bytes has a null, too
-    if sum(group.num_rows for group in found) != metadata.num_rows or min(values) < 0:
+    if sum(group.num_rows for group in row_groups) != metadata.num_rows or min(values) < 0:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
     if max(values) > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
         raise UnusableInput(
@@ -111,10 +111,12 @@ def _reader(
 def _repeats(schema: pa.Schema, columns: int) -> list[tuple[int, bool]]:
     """Of each column of Parquet, how many values a null stands for in lists of a fixed size, and
     whether these lie in lists of any size."""
-    found = [one for field in schema for one in _repeats_of(field.type, 1, False)]
-    if len(found) == columns:
-        return found
-    return [(max(size for size, _ in found), True)] * columns if found else [(1, True)] * columns
+    repeats = [one for field in schema for one in _repeats_of(field.type, 1, False)]
+    if len(repeats) == columns:
+        return repeats
+    return (
+        [(max(size for size, _ in repeats), True)] * columns if repeats else [(1, True)] * columns
+    )
 
 
 def _repeats_of(kind: pa.DataType, size: int, in_lists: bool) -> Iterator[tuple[int, bool]]:
@@ -205,7 +207,7 @@ def _long_columns(
     first = next(probe.iter_batches(1, row_groups=[group], columns=names), None) if names else None
     if first is None:
         return ()
-    found = []
+    long_columns = []
     for path in texts:
         name, dot, _ = path.partition(".")
         longest = max(map(_longest, _dictionaries(first.column(name))), default=0)
@@ -215,8 +217,8 @@ def _long_columns(
                     f"{location}: column '{path[:80]}' holds texts of {longest:,} bytes, more than "
                     f"{_LONG:,} inside of others; leave it out"
                 )
-            found.append(path)
-    return tuple(found)
+            long_columns.append(path)
+    return tuple(long_columns)
 
 
 def _dictionaries(array: pa.Array) -> Iterator[pa.Array]:

@@ -50,12 +50,12 @@ def unify(schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
         for column, kind in types.items():
             if column not in schema.names:
                 raise UnusableInput(_missing(name, column, first))
-            found = schema.field(column).type
-            common = common_type(kind, found)
+            own_type = schema.field(column).type
+            common = common_type(kind, own_type)
             if common is None:
                 raise UnusableInput(
-                    f"{name}: column '{column}' holds {found}, but {kind} in {given_by[column]}; "
-                    "give files whose columns have the same types"
+                    f"{name}: column '{column}' holds {own_type}, but {kind} in "
+                    f"{given_by[column]}; give files whose columns have the same types"
                 )
             if common != kind:
                 types[column], given_by[column] = common, name
@@ -147,9 +147,9 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _common_number(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     common = np.promote_types(one.to_pandas_dtype(), other.to_pandas_dtype())
-    found = pa.from_numpy_dtype(common)
+    promoted = pa.from_numpy_dtype(common)
     # Of int64 and uint64 numpy makes float64, which does not hold all of them.
-    return found if pa.types.is_integer(found) == pa.types.is_integer(one) else None
+    return promoted if pa.types.is_integer(promoted) == pa.types.is_integer(one) else None
 
 
 def _common_decimal(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:

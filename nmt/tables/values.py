@@ -44,8 +44,10 @@ def written(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     kind = stored_type(column.type)
     numbers = pa.uint64() if kind == pa.uint64() else pa.int64()
-    found = numbers if pa.types.is_integer(kind) else _TEXTS
-    return pa.chunked_array([_written(one).cast(found) for one in chunks if len(one)], found)
+    written_type = numbers if pa.types.is_integer(kind) else _TEXTS
+    return pa.chunked_array(
+        [_written(one).cast(written_type) for one in chunks if len(one)], written_type
+    )
 
 
 def json_values(column: pa.Array | pa.ChunkedArray) -> list[int | str | None]:
@@ -58,8 +60,8 @@ def _written(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return _written(values.dictionary_decode())
     if kind == pa.uuid():
-        found = values.storage.to_pylist()
-        return _texts([None if v is None else str(uuid.UUID(bytes=v)) for v in found])
+        binary = values.storage.to_pylist()
+        return _texts([None if v is None else str(uuid.UUID(bytes=v)) for v in binary])
     if isinstance(kind, pa.BaseExtensionType):
         return _written(values.storage)
     if pa.types.is_floating(kind):

@@ -91,12 +91,12 @@ class Lexicon(NamedTuple):
         shapes = {"candidates": (source_size, DEPTH), "frequent": (target_size,)}
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                found = cls(*(_read(archive, name, shape) for name, shape in shapes.items()))
+                lexicon = cls(*(_read(archive, name, shape) for name, shape in shapes.items()))
         except Exception:  # of zipfile, zlib, and Python's own parser, which numpy asks
             raise UnusableInput("the lexicon is damaged; copy the model again") from None
-        if any(part.min() < 0 or part.max() >= target_size for part in found if part.size):
+        if any(part.min() < 0 or part.max() >= target_size for part in lexicon if part.size):
             raise UnusableInput("the lexicon is damaged; copy the model again")
-        return found
+        return lexicon
 
 
 def _read(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -107,8 +107,8 @@ def _read(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> np.nda
     with archive.open(info) as member:
         if np.lib.format.read_magic(member) != (1, 0):
             raise ValueError("another version")
-        found, fortran, kind = np.lib.format.read_array_header_1_0(member)
-        if (found, fortran, kind) != (shape, False, np.dtype(np.int32)):
+        stored_shape, fortran, kind = np.lib.format.read_array_header_1_0(member)
+        if (stored_shape, fortran, kind) != (shape, False, np.dtype(np.int32)):
             raise ValueError("another shape")
         count = 4 * math.prod(shape)
         numbers = member.read(count + 1)

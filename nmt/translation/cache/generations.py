@@ -17,7 +17,8 @@ from nmt import records
 from nmt.errors import UnusableInput
 from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 from nmt.translation.cache.store import Cache
 
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise

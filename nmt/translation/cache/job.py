@@ -18,7 +18,8 @@ from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord
 from nmt.settings import SearchSettings
-from nmt.storage.location import Location, hash_json
+from nmt.storage.encoding import hash_json
+from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, open_generation
 from nmt.translation.cache.plan import STRIPES, Drawing, Missing, MissingRows, Plan, stripes
 from nmt.translation.cache.steps import find_missing, hash_group, look_up, write_group

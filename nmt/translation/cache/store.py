@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.location import Location, parquet_bytes
+from nmt.storage.encoding import parquet_bytes
+from nmt.storage.location import Location
 from nmt.storage.retry import retry
 from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
