@@ -38,9 +38,9 @@ def started(demo_dataset, monkeypatch) -> Callable[..., Measurement]:
         settings = Settings.model_validate(
             {"model": TINY, "training": {"batch_tokens": 150, "buckets": 4, **training}}
         )
-        found = Measurement(Workload(data, settings, 1, STEPS, sentences=3, batch_size=2))
-        found.start()
-        return found
+        actual = Measurement(Workload(data, settings, 1, STEPS, sentences=3, batch_size=2))
+        actual.start()
+        return actual
 
     return start
 
@@ -76,18 +76,18 @@ def updates(monkeypatch) -> list[list[Any]]:
 
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_training_warms_up_with_each_shape_and_accumulates(started, updates, accumulate) -> None:
-    found = started(accumulate=accumulate, label_smoothing=0.1, on_nan="skip", clip_norm=2.0)
-    measured = found.training()
+    actual = started(accumulate=accumulate, label_smoothing=0.1, on_nan="skip", clip_norm=2.0)
+    measured = actual.training()
     options, first, *rest = updates
     assert options == [2.0, 0.1, accumulate, True]
-    shapes = found._shapes()
+    shapes = actual._shapes()
     assert len(shapes) == 4
     warm, timed = rest[: len(shapes)], rest[len(shapes) :]
     assert [[batch.source.shape for batch in update] for update in warm] == [[s] for s in shapes]
     assert [len(update) for update in (first, *timed)] == [accumulate] * (1 + STEPS)
     # The training batches, in order, and nothing else.
     used = [batch for update in (first, *timed) for batch in update]
-    for batch, expected in zip(used, islice(found._batches(), len(used)), strict=True):
+    for batch, expected in zip(used, islice(actual._batches(), len(used)), strict=True):
         np.testing.assert_array_equal(batch.source, expected.source)
     tokens = sum((batch.target_outputs != PAD).sum() for update in timed for batch in update)
     assert measured["tokens_per_second"] == tokens  # in a second
@@ -98,16 +98,16 @@ def test_training_warms_up_with_each_shape_and_accumulates(started, updates, acc
 
 def test_reading_counts_pairs_and_padding_of_both_sides(started, monkeypatch) -> None:
     """Over one epoch: every pair once, and what no pair fills."""
-    found = started()
-    dataset, shapes = found._dataset, found._shapes()
+    actual = started()
+    dataset, shapes = actual._dataset, actual._shapes()
     batches = count_batches(dataset.widths(), shapes)
     monkeypatch.setattr(measurement, "_READ", batches)
-    whole = list(islice(found._batches(), batches))
+    whole = list(islice(actual._batches(), batches))
     cells = sum(batch.source.size for batch in whole)
     tokens = np.sum(
         [(count * (s + 1), count * (t + 1)) for (s, t), count in dataset.lengths().items()], 0
     )
-    measured = found.reading()
+    measured = actual.reading()
     assert measured["source_padding_share"] == pytest.approx(1 - tokens[0] / cells)
     assert measured["target_padding_share"] == pytest.approx(1 - tokens[1] / cells)
     assert measured["rows_per_second"] == dataset.rows("train")  # in a second
@@ -130,16 +130,16 @@ def test_the_grammar_travels_to_the_workers(started, monkeypatch) -> None:
     monkeypatch.setattr(job, "_DEMO", 200)
     dataset, files = job._demo(Settings())
     assert not dataset.location.exists()
-    found = started(files)
-    place = Path(found._dataset.location.path)
-    assert found._dataset.hash == dataset.hash
-    assert found._dataset.rows("train") > 100
-    split = "test" if found._dataset.rows("test") else "valid"
+    actual = started(files)
+    place = Path(actual._dataset.location.path)
+    assert actual._dataset.hash == dataset.hash
+    assert actual._dataset.rows("train") > 100
+    split = "test" if actual._dataset.rows("test") else "valid"
     sources = [
-        t for table in found._dataset.read(split, ["source"]) for t in table["source"].to_pylist()
+        t for table in actual._dataset.read(split, ["source"]) for t in table["source"].to_pylist()
     ]
-    assert found._sentences() == sources[:3]
-    found.close()
+    assert actual._sentences() == sources[:3]
+    actual.close()
     assert not place.exists()
 
 

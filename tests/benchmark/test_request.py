@@ -26,10 +26,10 @@ def run(saved_models, demo_dataset, tmp_path) -> Path:
     for place in ("run/model", "run/best/step-9"):
         copytree(saved_models[0], tmp_path / place)
         location = Location(tmp_path / place)
-        found = bundle.load(location)
-        vocabularies = found.source_vocabulary, found.target_vocabulary
+        actual = bundle.load(location)
+        vocabularies = actual.source_vocabulary, actual.target_vocabulary
         info = {"dataset_hash": demo_dataset.hash, "data": demo_dataset.settings}
-        bundle.save(found.model, *vocabularies, info, location)
+        bundle.save(actual.model, *vocabularies, info, location)
     settings = Settings.model_validate({"training": TRAINED, "model": {"encoder_units": 99}})
     write_config(tmp_path / "run", demo_dataset.hash, settings.model_dump())
     return tmp_path / "run"

@@ -21,17 +21,17 @@ def test_a_ring_is_its_hops(replicas) -> None:
 
 
 def test_one_replica_exchanges_nothing() -> None:
-    found = cost(JOB, MACHINE, 1)
-    assert found.all_reduce == 0
-    assert found.efficiency == 1
-    assert found.step == pytest.approx(1e8 * 4000 / 1e12 + 0.001)
+    actual = cost(JOB, MACHINE, 1)
+    assert actual.all_reduce == 0
+    assert actual.efficiency == 1
+    assert actual.step == pytest.approx(1e8 * 4000 / 1e12 + 0.001)
 
 
 def test_more_replicas_are_faster_and_less_efficient() -> None:
     costs = [cost(JOB, MACHINE, n) for n in (1, 2, 4, 8, 16, 64, 256)]
-    speeds = [found.tokens_per_second for found in costs]
+    speeds = [actual.tokens_per_second for actual in costs]
     assert speeds == sorted(speeds)
-    shares = [found.efficiency for found in costs]
+    shares = [actual.efficiency for actual in costs]
     assert shares == sorted(shares, reverse=True)
     assert costs[-1].tokens_per_second < 256 * costs[0].tokens_per_second
     # Inside one machine the exchange costs next to nothing; between two it does not.
@@ -39,8 +39,8 @@ def test_more_replicas_are_faster_and_less_efficient() -> None:
 
 
 def test_bytes_of_the_exchange_are_at_most_twice_the_gradients() -> None:
-    found = cost(JOB, replace(MACHINE, latency=0), 1000)
-    assert found.all_reduce == pytest.approx(2 * 4 * JOB.parameters / MACHINE.network, rel=0.01)
+    actual = cost(JOB, replace(MACHINE, latency=0), 1000)
+    assert actual.all_reduce == pytest.approx(2 * 4 * JOB.parameters / MACHINE.network, rel=0.01)
 
 
 def test_accumulation_exchanges_less_often() -> None:
@@ -52,10 +52,10 @@ def test_accumulation_exchanges_less_often() -> None:
 def test_input_is_waited_for_only_where_it_is_slower_than_the_rest() -> None:
     assert cost(JOB, MACHINE, 64).wait == 0
     slow = replace(MACHINE, reads=10_000)
-    found = cost(JOB, slow, 64)
-    assert found.limit == "input"
-    assert found.step == pytest.approx(64 * 4000 / 20 / 10_000, rel=1e-3)
-    assert found.tokens_per_second == pytest.approx(20 * 10_000, rel=1e-3)
+    actual = cost(JOB, slow, 64)
+    assert actual.limit == "input"
+    assert actual.step == pytest.approx(64 * 4000 / 20 / 10_000, rel=1e-3)
+    assert actual.tokens_per_second == pytest.approx(20 * 10_000, rel=1e-3)
 
 
 def test_all_workers_read_everything_and_share_the_padding() -> None:

@@ -67,8 +67,8 @@ def cells(lines: list[str], name: str) -> list[str]:
 
 
 def test_speeds_and_memory_add_up_and_the_last_one_to_start_counts() -> None:
-    found = summarize([worker(1), worker(3)])
-    one, whole = found.worker, found.cluster
+    actual = summarize([worker(1), worker(3)])
+    one, whole = actual.worker, actual.cluster
     assert one.training["tokens_per_second"] == 2000
     assert whole.training["tokens_per_second"] == 4000
     assert whole.reading["rows_per_second"] == 100_000
@@ -88,12 +88,12 @@ def test_speeds_and_memory_add_up_and_the_last_one_to_start_counts() -> None:
             assert getattr(one, same)[key] == pytest.approx(
                 getattr(worker(1), same).get(key, 2 / 3)
             )
-    assert [w.training["share_of_peak"] for w in found.workers] == pytest.approx([2 / 3] * 2)
+    assert [w.training["share_of_peak"] for w in actual.workers] == pytest.approx([2 / 3] * 2)
 
 
 def test_one_worker_is_the_cluster() -> None:
-    found = summarize([worker(1)])
-    assert found.cluster == found.worker == found.workers[0]
+    actual = summarize([worker(1)])
+    assert actual.cluster == actual.worker == actual.workers[0]
 
 
 def test_the_table_shows_a_worker_and_the_cluster() -> None:

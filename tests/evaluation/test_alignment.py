@@ -27,13 +27,13 @@ GOLD = [(0, 0), (1, 1), (2, 2)]
 
 def alignment_error_rate(pairs) -> float:
     counts = LinkCounts()
-    for found, gold in pairs:
-        counts = counts.plus(LinkCounts.of(found, gold if isinstance(gold, Gold) else Gold(gold)))
+    for actual, gold in pairs:
+        counts = counts.plus(LinkCounts.of(actual, gold if isinstance(gold, Gold) else Gold(gold)))
     return counts.error_rate
 
 
 @pytest.mark.parametrize(
-    ("found", "gold", "expected"),
+    ("actual", "gold", "expected"),
     [
         (GOLD, GOLD, 0.0),
         ([(0, 1), (1, 2)], GOLD, 1.0),
@@ -43,8 +43,8 @@ def alignment_error_rate(pairs) -> float:
         ([], [], 0.0),
     ],
 )
-def test_alignment_error_rate(found, gold, expected) -> None:
-    assert alignment_error_rate([(found, gold)]) == pytest.approx(expected)
+def test_alignment_error_rate(actual, gold, expected) -> None:
+    assert alignment_error_rate([(actual, gold)]) == pytest.approx(expected)
 
 
 def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
@@ -54,7 +54,7 @@ def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("actual", "expected"),
     [
         ([(0, 0), (1, 1)], 0.0),  # all sure ones, nothing else
         ([(0, 0), (1, 1), (2, 1)], 0.0),  # possible ones cost nothing
@@ -62,9 +62,9 @@ def test_the_error_rate_is_of_the_corpus_not_a_mean_of_sentences() -> None:
         ([(0, 0), (2, 1), (3, 3)], 1 - (1 + 2) / (3 + 2)),
     ],
 )
-def test_possible_links_may_be_found_but_need_not_be(found, expected) -> None:
+def test_possible_links_may_be_found_but_need_not_be(actual, expected) -> None:
     gold = parse_gold("0-0 1-1 2?1 1?1")  # P holds S, whether a link is written twice or not
-    assert alignment_error_rate([(found, gold)]) == pytest.approx(expected)
+    assert alignment_error_rate([(actual, gold)]) == pytest.approx(expected)
 
 
 def test_counts_of_an_older_release_without_possible_links_still_add_up() -> None:
@@ -80,8 +80,8 @@ def test_gold_alignments_know_sure_and_possible_links() -> None:
 def test_weights_are_summed_over_source_pieces_and_averaged_over_target_pieces() -> None:
     weights = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2], [0.0, 0.4, 0.6]])
     # Source words: tokens 0 and 1, token 2; target words: token 0, tokens 1 and 2.
-    found, sources, targets = word_weights(weights, ones(0, 0, 1), ones(0, 1, 1))
-    np.testing.assert_allclose(found, [[0.3, 0.7], [(0.8 + 0.4) / 2, (0.2 + 0.6) / 2]])
+    actual, sources, targets = word_weights(weights, ones(0, 0, 1), ones(0, 1, 1))
+    np.testing.assert_allclose(actual, [[0.3, 0.7], [(0.8 + 0.4) / 2, (0.2 + 0.6) / 2]])
     assert (sources, targets) == (ones(0, 1), ones(0, 1))
     assert word_alignment(weights, ones(0, 0, 1), ones(0, 1, 1)) == [(1, 0), (0, 1)]
 

@@ -75,10 +75,10 @@ def request(outputs: Path, output: Path, **options) -> EvaluateRequest:
 def test_scores_are_those_of_the_rows_and_their_lines(outputs, tmp_path) -> None:
     files = tuple(str(outputs / name) for name in ("ref.txt", "other.txt"))
     report = evaluate(request(outputs, tmp_path / "r", references=files, lowercase=True))
-    found = rows(outputs / "one")
-    assert [row["id"] for row in found] == [0, 1, 3, 5]
+    actual = rows(outputs / "one")
+    assert [row["id"] for row in actual] == [0, 1, 3, 5]
     scorer = Scorer(lowercase=True)
-    for row in found:
+    for row in actual:
         text = REFERENCES[row["id"]]
         scorer.add([(row["translation"], [text, text.upper()])])
     assert report["scores"] == [score.to_json() for score in scorer.scores()]
@@ -100,11 +100,11 @@ def test_a_blank_line_of_further_references_is_none(outputs, tmp_path) -> None:
     (tmp_path / "more.txt").write_text("\n".join(lines) + "\n")
     files = tuple(map(str, (outputs / "ref.txt", tmp_path / "more.txt")))
     report = evaluate(request(outputs, tmp_path / "r", references=files))
-    found = {row["id"]: row["translation"] for row in rows(outputs / "one")}
+    actual = {row["id"]: row["translation"] for row in rows(outputs / "one")}
     references = {0: [REFERENCES[0]], 1: [""], 3: [REFERENCES[3]], 5: [REFERENCES[5], lines[5]]}
-    assert list(found) == list(references)
+    assert list(actual) == list(references)
     scorer = Scorer()
-    scorer.add(list(zip(found.values(), references.values(), strict=True)))
+    scorer.add(list(zip(actual.values(), references.values(), strict=True)))
     assert [s["score"] for s in report["scores"]] == [s.score for s in scorer.scores()]
     assert "nrefs:var" in report["scores"][0]["signature"]
     # Whichever file it is in: the row has the other's.
@@ -197,16 +197,16 @@ def test_lengths_are_compared_on_the_sentences_that_both_have(
     report = evaluate(request(outputs, tmp_path / "r", baseline=Location(tmp_path / "out")))
     assert report["scored_sentences"] == len(own)
     (entry,) = report["by_length"]
-    for name, found in (("bleu", own), ("baseline", other)):
+    for name, actual in (("bleu", own), ("baseline", other)):
         scorer = Scorer()
-        scorer.add([(found[number]["translation"], [REFERENCES[number]]) for number in both])
+        scorer.add([(actual[number]["translation"], [REFERENCES[number]]) for number in both])
         assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=decimals(4)), name
     assert entry["sentences"] == report["comparison"]["sentences"] == len(both)
 
 
 def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path) -> None:
     table = pq.read_table(outputs / "one/alignments").to_pylist()
-    found = {row["id"]: parse_pharaoh(row["alignment"]) for row in table}
+    actual = {row["id"]: parse_pharaoh(row["alignment"]) for row in table}
     gold = {0: Gold([(0, 0), (1, 1)], [(2, 2)]), 5: Gold([(0, 0)], [(3, 3), (1, 0)])}
     lines = [""] * 6
     for row, links in gold.items():
@@ -217,7 +217,7 @@ def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path)
     told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
     counts = LinkCounts()
     for row, links in gold.items():
-        counts = counts.plus(LinkCounts.of(found[row], links))
+        counts = counts.plus(LinkCounts.of(actual[row], links))
     assert told["aer"] == pytest.approx(counts.error_rate, abs=decimals(6))
     assert told["sentences"] == 2
     # What the output itself holds is aligned without error, and its words are the reference's.
@@ -239,14 +239,14 @@ def test_split_sentences_are_left_out_of_aer(saved_models, outputs, tmp_path) ->
     assert tokens[3] < tokens[5]
     out = tmp_path / "out"
     translate(saved_models[0], outputs / "in.txt", out, search=search, alignments=True)
-    (found,) = pq.read_table(out / "alignments").filter(pc.field("id") == 3).to_pylist()
+    (actual,) = pq.read_table(out / "alignments").filter(pc.field("id") == 3).to_pylist()
     asked = replace(
         request(outputs, tmp_path / "r", gold_alignments=str(tmp_path / "gold.txt")),
         candidate=Location(out),
     )
     (tmp_path / "gold.txt").write_text(" \n\n\n0-0\n\n9-9\n")
     told = evaluate(asked)["alignment"]
-    counts = LinkCounts.of(parse_pharaoh(found["alignment"]), Gold([(0, 0)]))
+    counts = LinkCounts.of(parse_pharaoh(actual["alignment"]), Gold([(0, 0)]))
     assert (told["sentences"], told["aer"]) == (
         1,
         pytest.approx(counts.error_rate, abs=decimals(6)),

@@ -20,25 +20,25 @@ def test_ranges_of_length_are_a_partition() -> None:
     lengths = [0, 1, 4, 5, 6, 10, 11, 39, 40, 41, 45, 46, 120]
     sources = [" ".join(["w"] * n) for n in lengths]
     hypotheses = [f"ein Satz mit {n} Wörtern" for n in lengths]
-    found = bleu_by_length(sources, hypotheses, [hypotheses])
-    assert sum(entry.sentences for entry in found) == len(lengths)
-    for before, after in pairwise(found):
+    actual = bleu_by_length(sources, hypotheses, [hypotheses])
+    assert sum(entry.sentences for entry in actual) == len(lengths)
+    for before, after in pairwise(actual):
         assert before.last is not None
         assert after.first > before.last
-    for entry in found:
+    for entry in actual:
         upper = entry.last or 10**9
         inside = [n for n in lengths if entry.first <= max(n, 1) <= upper]
         assert entry.sentences == len(inside)
         assert entry.bleu == pytest.approx(100)
-    assert found[-1].last is None
-    assert found[-1].first == 41
+    assert actual[-1].last is None
+    assert actual[-1].first == 41
 
 
 def test_a_range_is_scored_on_its_own_sentences() -> None:
     sources = ["a b", "a b c d e f g", "x y"]
-    found = bleu_by_length(sources, HYPOTHESES, [FIRST, SECOND])
+    actual = bleu_by_length(sources, HYPOTHESES, [FIRST, SECOND])
     rows = {1: [0, 2], 6: [1]}
-    for entry in found:
+    for entry in actual:
         chosen = rows.pop(entry.first)
         pick = [[stream[row] for row in chosen] for stream in (HYPOTHESES, FIRST, SECOND)]
         assert entry.bleu == pytest.approx(
@@ -49,8 +49,8 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
 
 def test_a_baseline_stands_beside_on_the_sentences_that_both_have() -> None:
     own, other = scorer(HYPOTHESES, [FIRST]), scorer(SECOND[1:], [FIRST[1:]])
-    found = of_scorer([3, 12, 3], own, BaselineScores(other, np.array([2, 1]), np.array([1, 0])))
-    for entry, row in zip(found, (2, 1), strict=True):
+    actual = of_scorer([3, 12, 3], own, BaselineScores(other, np.array([2, 1]), np.array([1, 0])))
+    for entry, row in zip(actual, (2, 1), strict=True):
         assert entry.sentences == 1
         for name, texts in (("bleu", HYPOTHESES), ("baseline", SECOND)):
             alone = BLEU().corpus_score([texts[row]], [[FIRST[row]]]).score

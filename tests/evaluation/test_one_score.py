@@ -90,9 +90,9 @@ def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     ).report.to_json()
     out = Location(tmp_path / "out")
     again = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target"))
-    found = pq.read_table(tmp_path / "out" / "translations").to_pylist()
-    assert [row["target"] for row in found] == [row["target"] for row in rows(dataset, "valid")]
-    texts = [[row[name] for row in found] for name in ("translation", "target")]
+    actual = pq.read_table(tmp_path / "out" / "translations").to_pylist()
+    assert [row["target"] for row in actual] == [row["target"] for row in rows(dataset, "valid")]
+    texts = [[row[name] for row in actual] for name in ("translation", "target")]
     printed = sacrebleu(*texts, tokenize, tmp_path)
     scores = [validation.bleu, *(entry["scores"][0]["score"] for entry in (report, again))]
     assert [f"{score:.4f}" for score in scores] == [printed] * 3

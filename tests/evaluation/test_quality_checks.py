@@ -59,13 +59,13 @@ def test_loops_are_those_of_the_definition() -> None:
         )
 
     random = np.random.default_rng(5)
-    found = [random.choice(list("abc"), random.integers(0, 15)).tolist() for _ in range(2000)]
+    actual = [random.choice(list("abc"), random.integers(0, 15)).tolist() for _ in range(2000)]
     for _ in range(300):  # periods of up to eight tokens, a little more or less than three times
         cycle = random.choice(list("abcdefgh"), random.integers(3, 9)).tolist()
         cut = random.integers(2 * len(cycle), 4 * len(cycle))
-        found.append(["x"] * random.integers(0, 3) + (4 * cycle)[:cut])
-    told = [repeats(tokens) for tokens in found]
-    assert told == [defined(tokens) for tokens in found]
+        actual.append(["x"] * random.integers(0, 3) + (4 * cycle)[:cut])
+    told = [repeats(tokens) for tokens in actual]
+    assert told == [defined(tokens) for tokens in actual]
     assert 100 < sum(told) < 1900
     assert 50 < sum(told[2000:]) < 250
 
@@ -91,17 +91,17 @@ def test_loops_are_those_of_the_definition() -> None:
     ],
 )
 def test_reasons(changes, expected) -> None:
-    found = reasons(Measures.of([sentence(), sentence(**changes)]))
-    assert [name for name, holds in found.items() if holds[1]] == expected
-    assert not any(holds[0] for holds in found.values())
+    actual = reasons(Measures.of([sentence(), sentence(**changes)]))
+    assert [name for name, holds in actual.items() if holds[1]] == expected
+    assert not any(holds[0] for holds in actual.values())
 
 
 def test_the_worst_come_first_in_whatever_order_they_are_found() -> None:
-    found = [
+    actual = [
         sentence(n, score=-1.0 - n / 100, coverage=0.9 - 0.5 * (n % 7 == 0)) for n in range(99)
     ]
-    whole = worst(suspects_of(found))
-    parts = [worst(suspects_of(part)) for part in (found[50:], found[:50])]
+    whole = worst(suspects_of(actual))
+    parts = [worst(suspects_of(part)) for part in (actual[50:], actual[:50])]
     assert worst([*parts[0], *parts[1]]) == whole
     assert len(whole) == 50
     keys = [(-len(suspect.reasons), suspect.score) for suspect in whole]
@@ -129,8 +129,8 @@ def test_one_row_of_millions_shows() -> None:
     """As many digits as a gate of 0 needs."""
     counts = dict.fromkeys(("rows", "translated", "target_tokens"), 3_000_000)
     counts |= {"rejected": 1, "empty": 0, "truncated": 1}
-    found = rates(counts, sums(Measures.of([sentence(1)])))
-    assert found["rejected"] == found["truncated"] == pytest.approx(1 / 3e6)
+    actual = rates(counts, sums(Measures.of([sentence(1)])))
+    assert actual["rejected"] == actual["truncated"] == pytest.approx(1 / 3e6)
 
 
 def blank(row: int) -> Sentence:
@@ -149,19 +149,19 @@ def rates_of(rows: list[Sentence]) -> dict[str, float]:
 
 def test_blank_lines_change_no_rate() -> None:
     rows = [sentence(1, score=-2.0, flags=["truncated"]), sentence(2, target_tokens=["a"] * 5)]
-    found = rates_of(rows)
-    assert (found["truncated"], found["repetition"], found["suspicious"]) == (0.5, 0.5, 1.0)
-    assert found["score"] == pytest.approx((-2.0 - 0.3) / 2)
-    assert rates_of([*rows, *map(blank, range(3, 9))]) == found
+    actual = rates_of(rows)
+    assert (actual["truncated"], actual["repetition"], actual["suspicious"]) == (0.5, 0.5, 1.0)
+    assert actual["score"] == pytest.approx((-2.0 - 0.3) / 2)
+    assert rates_of([*rows, *map(blank, range(3, 9))]) == actual
     assert rates_of([blank(1)]) == {"rejected": 0.0}  # there is nothing to say a mean of
 
 
 def test_an_empty_translation_counts_as_covering_nothing() -> None:
     nothing = sentence(1, translation="", target_tokens=[], coverage=0.0, attention_entropy=None)
-    found = rates_of([sentence(0), nothing])
-    assert found["coverage"] == 0.45
-    assert found["attention_entropy"] == 0.5  # it has none
-    assert found["suspicious"] == 0.5
+    actual = rates_of([sentence(0), nothing])
+    assert actual["coverage"] == 0.45
+    assert actual["attention_entropy"] == 0.5  # it has none
+    assert actual["suspicious"] == 0.5
     old = sums(Measures.of([sentence(0)]))
     del old["unattended"]  # a unit that an earlier release has committed
     counts = {"rows": 1, "translated": 1, "empty": 0, "rejected": 0, "truncated": 0}

@@ -21,10 +21,10 @@ SECOND = ["Im Garten schläft der Hund.", "Ein Buch kauft sie.", "wir gehen morg
 
 def scorer(hypotheses, references, pieces: int = 1, **settings) -> Scorer:
     """A scorer to which the sentences were added in so many pieces."""
-    found = Scorer(**settings)
+    actual = Scorer(**settings)
     for rows in np.array_split(np.arange(len(hypotheses)), pieces):
-        found.add([(hypotheses[row], [stream[row] for stream in references]) for row in rows])
-    return found
+        actual.add([(hypotheses[row], [stream[row] for stream in references]) for row in rows])
+    return actual
 
 
 def corpus_scores(hypotheses, references, bootstrap=True, **settings) -> list[Score]:
@@ -39,15 +39,15 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
         "chrF": CHRF(lowercase=lowercase),
         "TER": TER(case_sensitive=not lowercase),
     }
-    found = corpus_scores(
+    actual = corpus_scores(
         HYPOTHESES,
         references,
         lowercase=lowercase,
         bootstrap=False,
         normalization=Normalization("x"),
     )
-    assert [score.metric for score in found] == list(metrics)
-    for score, (name, metric) in zip(found, metrics.items(), strict=True):
+    assert [score.metric for score in actual] == list(metrics)
+    for score, (name, metric) in zip(actual, metrics.items(), strict=True):
         expected = metric.corpus_score(HYPOTHESES, references)
         assert score.score == pytest.approx(expected.score, abs=decimals(4)), name
         assert score.signature == str(metric.get_signature())
@@ -56,15 +56,15 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
         assert score.confidence is None
         assert score.text == "x"
     case = "lc" if lowercase else "mixed"
-    assert f"case:{case}" in found[0].signature
-    assert "tok:13a" in found[0].signature
+    assert f"case:{case}" in actual[0].signature
+    assert "tok:13a" in actual[0].signature
 
 
 def test_the_confidence_interval_holds_the_score_and_can_be_repeated() -> None:
     many = [HYPOTHESES * 7, [FIRST * 7]]
-    found = corpus_scores(*many)
-    assert found == corpus_scores(*many)
-    for score in found:
+    actual = corpus_scores(*many)
+    assert actual == corpus_scores(*many)
+    for score in actual:
         low, high = score.confidence
         assert low < score.score < high
         assert "bs:1000" in score.signature
@@ -79,12 +79,12 @@ def test_perfect_and_hopeless() -> None:
 
 def test_a_sentence_may_have_fewer_references() -> None:
     fewer = [[text for text in some if text] for some in zip(FIRST, ["", *SECOND[1:]], strict=True)]
-    found = Scorer()
+    actual = Scorer()
     for sentence in zip(HYPOTHESES, fewer, strict=True):  # in however many pieces they come
-        found.add([sentence])
+        actual.add([sentence])
     streams = [FIRST, [None, *SECOND[1:]]]
     metrics = BLEU(), CHRF(), TER(case_sensitive=True)
-    for score, metric in zip(found.scores(False), metrics, strict=True):
+    for score, metric in zip(actual.scores(False), metrics, strict=True):
         expected = metric.corpus_score(HYPOTHESES, streams)
         assert score.score == pytest.approx(expected.score, abs=decimals(4))
         assert "nrefs:var|" in score.signature
@@ -92,12 +92,12 @@ def test_a_sentence_may_have_fewer_references() -> None:
 
 def test_the_confidence_interval_is_sacrebleus() -> None:
     hypotheses, references = HYPOTHESES * 7, FIRST * 7
-    found = {score.metric: score for score in corpus_scores(hypotheses, [references])}
+    actual = {score.metric: score for score in corpus_scores(hypotheses, [references])}
     for name, metric in (("BLEU", BLEU()), ("chrF", CHRF())):
         score = metric.corpus_score(hypotheses, [references], n_bootstrap=1000)
         expected = [score._mean - score._ci, score._mean + score._ci]
-        assert found[name].confidence == pytest.approx(expected, abs=1e-3)
-        assert found[name].signature == str(metric.get_signature())
+        assert actual[name].confidence == pytest.approx(expected, abs=1e-3)
+        assert actual[name].signature == str(metric.get_signature())
 
 
 @pytest.mark.parametrize("pieces", [2, 3])
@@ -111,12 +111,12 @@ def test_it_does_not_matter_in_how_many_pieces_a_corpus_comes(pieces) -> None:
 def test_words_may_be_found_otherwise() -> None:
     tokenised, reference = ["Es schläft ( tief ) ."], ["Es schläft (tief)."]
     for tokenize in ("13a", "none", "intl", "char"):
-        found = corpus_scores(tokenised, [reference], tokenize=tokenize)[0]
+        actual = corpus_scores(tokenised, [reference], tokenize=tokenize)[0]
         expected = BLEU(tokenize=tokenize)
-        assert found.score == pytest.approx(
+        assert actual.score == pytest.approx(
             expected.corpus_score(tokenised, [reference]).score, abs=decimals(4)
         )
-        assert f"tok:{tokenize}" in found.signature
+        assert f"tok:{tokenize}" in actual.signature
 
 
 def long_rows(count: int, words: int) -> list[str]:
@@ -128,9 +128,9 @@ def long_rows(count: int, words: int) -> list[str]:
 def test_ter_takes_no_longer_than_a_bound_for_any_row() -> None:
     own, references = long_rows(4, 4000), long_rows(8, 4000)[4:]
     start = time.process_time()
-    found = scorer(own, [references])
+    actual = scorer(own, [references])
     assert time.process_time() - start < 30  # each with shifts: minutes
-    ter = found.scores(bootstrap=False)[2]
+    ter = actual.scores(bootstrap=False)[2]
     edits = sum(edit_distance(*map(str.split, pair)) for pair in zip(own, references, strict=True))
     assert ter.score == pytest.approx(100 * edits / 16000, abs=decimals(4))
     assert ter.rows_without_shifts == 4
@@ -143,11 +143,11 @@ def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None
     moved = [*words[:10], *words[15:25], *words[10:15], *words[25:]]
     own = [" ".join(moved[: len(moved) - less]) for less in (1, 0)]
     references = [" ".join(words[: len(words) - less]) for less in (1, 0)]
-    found = scorer(own, [references])
-    assert found.statistics("TER").tolist() == [[1, LONGEST, 0], [10, LONGEST + 1, 1]]
+    actual = scorer(own, [references])
+    assert actual.statistics("TER").tolist() == [[1, LONGEST, 0], [10, LONGEST + 1, 1]]
     both = np.arange(2)
     for rows, expected in ((both[:1], None), (both, 1)):
-        entry = found.compare(found, rows, rows)[2]
+        entry = actual.compare(actual, rows, rows)[2]
         assert (entry.rows_without_shifts or None) == expected
         assert ("shifts:" in entry.signature) == bool(expected)
     # However short the translation: a long reference is enough.
@@ -168,8 +168,8 @@ def test_the_edit_distance_is_that_of_the_textbook() -> None:
 
 
 def test_sentences_are_scored_as_sacrebleu_scores_them() -> None:
-    found = scorer(HYPOTHESES, [FIRST, SECOND]).sentence_scores("chrF")
-    for score, hypothesis, *references in zip(found, HYPOTHESES, FIRST, SECOND, strict=True):
+    actual = scorer(HYPOTHESES, [FIRST, SECOND]).sentence_scores("chrF")
+    for score, hypothesis, *references in zip(actual, HYPOTHESES, FIRST, SECOND, strict=True):
         assert score == pytest.approx(sentence_chrf(hypothesis, references))
 
 
@@ -218,11 +218,11 @@ def test_the_paired_test_is_sacrebleus(streams) -> None:
     own, other, references = systems()
     references = references[:streams]
     rows = np.arange(len(own))
-    found = scorer(own, references, 3).compare(scorer(other, references, 2), rows, rows)
+    actual = scorer(own, references, 3).compare(scorer(other, references, 2), rows, rows)
     metrics = {"BLEU": BLEU(), "chrF": CHRF(), "TER": TER(case_sensitive=True)}
     test = PairedTest([("b", other), ("s", own)], metrics, references, "bs", n_samples=1000)
     signatures, expected = test()
-    for entry, key in zip(found, ("BLEU", "chrF2", "TER"), strict=True):
+    for entry, key in zip(actual, ("BLEU", "chrF2", "TER"), strict=True):
         base, system = expected[key]
         assert entry.score == pytest.approx(system.score, abs=1e-3)
         assert entry.baseline == pytest.approx(base.score, abs=1e-3)
@@ -241,8 +241,8 @@ def test_the_paired_test_is_one_sided_where_it_matters() -> None:
     for errors, one_sided in ((1.645, 0.05), (1.96, 0.025), (2.576, 0.005), (3.09, 0.001)):
         for difference in (errors, -errors):
             resampled = np.stack([normal + difference, np.zeros_like(normal)])
-            found = paired_p_value(resampled, difference)
-            assert found == pytest.approx(one_sided, rel=0.12)
+            actual = paired_p_value(resampled, difference)
+            assert actual == pytest.approx(one_sided, rel=0.12)
     assert 0.4 < paired_p_value(np.stack([normal, 0 * normal]), 0.0) < 0.5
 
 

@@ -19,8 +19,8 @@ THAI = (["วันนี้อากาศดี", "ฉันชอบดื่
 @pytest.fixture(params=[True, False], ids=["extra", "no extra"])
 def extra(request, monkeypatch) -> bool:
     """Whether the extra 'languages' seems to be installed."""
-    found = object() if request.param else None
-    monkeypatch.setattr(tokenizers, "find_spec", lambda module: found)
+    actual = object() if request.param else None
+    monkeypatch.setattr(tokenizers, "find_spec", lambda module: actual)
     return request.param
 
 
@@ -35,12 +35,12 @@ def extra(request, monkeypatch) -> bool:
     ],
 )  # fmt: skip
 def test_the_tokenizer_follows_the_language(language, expected, extra, capsys) -> None:
-    found = tokenizer_for("auto", language)
+    actual = tokenizer_for("auto", language)
     said = capsys.readouterr().err.replace("\n", " ")
     if extra or "mecab" not in expected:
-        assert (found, said) == (expected, "")
+        assert (actual, said) == (expected, "")
     else:
-        assert found == "char"
+        assert actual == "char"
         assert f"{expected} is not installed" in said
         assert "install the extra 'languages'" in said
 

@@ -38,8 +38,8 @@ def ink(text: str) -> np.ndarray:
     figure.text(0.1, 0.3, shown, fontproperties=letters.font(30), parse_math=False)
     canvas.draw()
     columns = (np.asarray(canvas.buffer_rgba())[..., 0] < 128).sum(0)
-    found = np.flatnonzero(columns)
-    return columns[found[0] : found[-1] + 1]
+    actual = np.flatnonzero(columns)
+    return columns[actual[0] : actual[-1] + 1]
 
 
 def heatmap(text: str, title: str = "") -> bytes:
@@ -132,8 +132,8 @@ def test_ideographs_have_the_forms_of_their_region(only_fonts, tmp_path):
         for region in ("JP", "KR", "SC")
     ]
     only_fonts(*paths)
-    found = [fonts.families(set(text))[1] for text in ("直の", "直각", "直")]
-    assert found == ["East JP", "East KR", "East SC"]
+    actual = [fonts.families(set(text))[1] for text in ("直の", "直각", "直")]
+    assert actual == ["East JP", "East KR", "East SC"]
 
 
 def test_missing_glyphs_are_told_once_with_the_package(only_fonts):

@@ -59,12 +59,12 @@ def tap(browser, element):
 
 def weighted(browser, card):
     """The source words that are marked, heaviest first."""
-    found = [
+    actual = [
         (word.get_attribute("style"), word.text)
         for word in words(browser, card, "source")
         if word.get_attribute("data-weight") is not None
     ]
-    weights = [(int(style.split(":")[1].strip(" %;")), text) for style, text in found]
+    weights = [(int(style.split(":")[1].strip(" %;")), text) for style, text in actual]
     return [text for _, text in sorted(weights, reverse=True)]
 
 
@@ -290,7 +290,7 @@ def test_words_that_the_model_reads_otherwise_are_shown(opened):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "actual"),
     [
         ("犬が 寝る。", ["犬", "が", "寝", "る。"]),
         ("สวัสดี", ["ส", "วั", "ส", "ดี"]),
@@ -298,20 +298,20 @@ def test_words_that_the_model_reads_otherwise_are_shown(opened):
     ],
     ids=["Japanese", "Thai", "Arabic"],
 )
-def test_words_need_no_blanks_between_them(opened, text, found):
+def test_words_need_no_blanks_between_them(opened, text, actual):
     report = full_report()
-    looked = {"source": found, "target": found}
+    looked = {"source": actual, "target": actual}
     looked["weights"] = [
-        " ".join("90" if i == j else "1" for j in range(len(found))) for i in range(len(found))
+        " ".join("90" if i == j else "1" for j in range(len(actual))) for i in range(len(actual))
     ]
     report["samples"][0] |= {"source": text, "translation": text, "attention": looked}
     browser = opened(report)
-    assert [word.text for word in words(browser, 0)] == found
+    assert [word.text for word in words(browser, 0)] == actual
     for side in ("source", "translation"):
         line = browser.find_elements(By.CSS_SELECTOR, f"[data-looked] .{side} dd")[0]
         assert line.text == text  # as it stands there, and once
     words(browser, 0)[1].click()
-    assert weighted(browser, 0)[0] == found[1]
+    assert weighted(browser, 0)[0] == actual[1]
 
 
 def test_samples_are_chosen_by_flag(opened):

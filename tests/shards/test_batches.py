@@ -32,12 +32,12 @@ ROWS = 530
 def pairs() -> list[tuple[list[int], list[int]]]:
     """Random ids; the first id of a source is its number, so that pairs can be told apart."""
     rng = random.Random(3)
-    found = []
+    actual = []
     for number in range(ROWS):
         n, m = rng.randint(1, 12), rng.randint(1, 14)
         source = [1000 + number, *(rng.randrange(4, 50) for _ in range(n - 1))]
-        found.append((source, [rng.randrange(4, 50) for _ in range(m)]))
-    return found
+        actual.append((source, [rng.randrange(4, 50) for _ in range(m)]))
+    return actual
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_the_order_follows_from_seed_and_epoch(shards, shapes) -> None:
 def test_the_ids_of_a_batch_can_be_named(shards, shapes, window) -> None:
     batches = list(epoch_batches(shards, shapes, 5, 2, window))
     for skip in (0, 3, len(batches)):
-        found = batch_ids(shards, shapes, 5, 2, window, skip)
-        for batch, ids in zip(batches[skip:], found, strict=True):
+        actual = batch_ids(shards, shapes, 5, 2, window, skip)
+        for batch, ids in zip(batches[skip:], actual, strict=True):
             assert ids == [7 * number for number in numbers(batch)]
 
 
@@ -109,8 +109,8 @@ def test_an_epoch_can_be_continued_anywhere(shards, shapes, window) -> None:
     for skip in (0, 1, 7, len(everything) // 2, len(everything) - 1, len(everything)):
         rest = list(epoch_batches(shards, shapes, 5, 2, window, skip))
         assert len(rest) == len(everything) - skip
-        for found, expected in zip(rest, everything[skip:], strict=True):
-            for array, other in zip(found, expected, strict=True):
+        for actual, expected in zip(rest, everything[skip:], strict=True):
+            for array, other in zip(actual, expected, strict=True):
                 np.testing.assert_array_equal(array, other)
 
 
@@ -167,8 +167,8 @@ def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
 def test_only_the_chosen_shapes_occur(shards, widths, buckets) -> None:
     shapes = choose_shapes(widths, buckets, 120)
     assert len(shapes) <= buckets
-    found = {batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 10_000)}
-    assert found <= {tuple(shape) for shape in shapes}
+    actual = {batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 10_000)}
+    assert actual <= {tuple(shape) for shape in shapes}
     assert shapes[-1].width == max(widths)
     for shape in shapes:
         assert shape.rows >= 1
@@ -197,15 +197,15 @@ def test_no_other_widths_pad_less() -> None:
         lengths = rng.sample(range(2, 40), rng.randint(1, 8))
         widths = {length: rng.randint(1, 50) for length in lengths}
         for buckets in (1, 2, 3, 5):
-            found = [shape.width for shape in choose_shapes(widths, buckets, 100)]
+            actual = [shape.width for shape in choose_shapes(widths, buckets, 100)]
             least = min(
                 padded(widths, [*some, max(lengths)])
                 for n in range(min(buckets, len(lengths)))
                 for some in combinations(sorted(lengths)[:-1], n)
             )
-            assert found == sorted(set(found))
-            assert len(found) <= buckets
-            assert padded(widths, found) == least
+            assert actual == sorted(set(actual))
+            assert len(actual) <= buckets
+            assert padded(widths, actual) == least
 
 
 def test_a_batch_holds_one_row_at_least() -> None:

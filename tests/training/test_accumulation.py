@@ -69,14 +69,14 @@ def test_batches_of_one_update_are_one_batch() -> None:
     one, several = Work(), Work(accumulate=3)
     for parts in ([batch(4, 1), batch(1, 2), batch(3, 3)], [batch(2, 4), batch(5, 5)]):
         whole = Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-        found, expected = (
+        actual, expected = (
             several.step(parts, (1, 0), ControlFlags(checkpoint=True)),
             one.step([whole], (1, 0), ControlFlags(checkpoint=True)),
         )
-        assert float(found.loss) == pytest.approx(float(expected.loss), rel=PASS)
-        assert float(found.tokens) == float(expected.tokens)
-        assert found.flags == expected.flags == ControlFlags(checkpoint=True)
-        assert found.norm == pytest.approx(expected.norm, rel=GRADIENT)
+        assert float(actual.loss) == pytest.approx(float(expected.loss), rel=PASS)
+        assert float(actual.tokens) == float(expected.tokens)
+        assert actual.flags == expected.flags == ControlFlags(checkpoint=True)
+        assert actual.norm == pytest.approx(expected.norm, rel=GRADIENT)
         for left, right in zip(several.state(), one.state(), strict=True):
             np.testing.assert_allclose(left, right, atol=UPDATES)
 
@@ -240,11 +240,11 @@ TWO_DEVICES = """
 def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     here = os.path.dirname(__file__)
-    found = answer_of(TWO_DEVICES, [here, os.path.dirname(here)])
-    assert found["apart"] < UPDATES
-    assert found["ends-1"] is found["ends-2"] is True
-    assert found["fine"] == [False, False]
-    assert found["overflowed"] is True
-    assert found["moved"] == 0
-    assert found["steps"] == 1
-    assert found["moved_then"] > 1e-4
+    actual = answer_of(TWO_DEVICES, [here, os.path.dirname(here)])
+    assert actual["apart"] < UPDATES
+    assert actual["ends-1"] is actual["ends-2"] is True
+    assert actual["fine"] == [False, False]
+    assert actual["overflowed"] is True
+    assert actual["moved"] == 0
+    assert actual["steps"] == 1
+    assert actual["moved_then"] > 1e-4

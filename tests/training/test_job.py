@@ -175,10 +175,10 @@ def fitted(monkeypatch) -> list[Any]:
     """The leases under which trainings took place; they take no time and need no Ray."""
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     monkeypatch.setattr(connection, "connect", lambda _: ray)
-    found: list[Any] = []
-    trainer = SimpleNamespace(fit=lambda *arguments: found.append(arguments[-1]))
+    actual: list[Any] = []
+    trainer = SimpleNamespace(fit=lambda *arguments: actual.append(arguments[-1]))
     monkeypatch.setitem(sys.modules, "nmt.training.ray.trainer", trainer)
-    return found
+    return actual
 
 
 def test_of_two_jobs_on_one_output_the_second_ends(demo_dataset, tmp_path, fitted) -> None:
@@ -264,9 +264,9 @@ def test_validations_that_were_scored_otherwise_are_not_continued(
 ) -> None:
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     output = Location(tmp_path / "run")
-    names, found = ("valid_loss", "accuracy", "bleu", "chrf", "seconds"), signatures("13a")
+    names, actual = ("valid_loss", "accuracy", "bleu", "chrf", "seconds"), signatures("13a")
     values: dict[str, Any] = {"step": 1, "epoch": 0, "best": True, **dict.fromkeys(names, 1.0)}
-    values |= {"signature": found["BLEU"], "chrf_signature": found["chrF"]}
+    values |= {"signature": actual["BLEU"], "chrf_signature": actual["chrF"]}
     line = ValidationLine.model_validate(values)
     request = asked(demo_dataset, tmp_path / "run")
     (output / "config.yaml").write_text(

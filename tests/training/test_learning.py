@@ -44,18 +44,18 @@ def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
     pairs = rows(dataset, "train")
     references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
     for beam in (1, 4):
-        found = translator.translate([row["source"] for row in pairs], beam_size=beam)
-        assert corpus_bleu([result.text for result in found], [references]).score > 95
+        actual = translator.translate([row["source"] for row in pairs], beam_size=beam)
+        assert corpus_bleu([result.text for result in actual], [references]).score > 95
 
 
 def test_its_shortlist_loses_nothing(overfitted, dataset) -> None:
     _, folder = overfitted
     pairs = rows(dataset, "train")
-    found = []
+    actual = []
     for search in (SearchSettings(), SearchSettings(shortlist=20, shortlist_common=10)):
         translator = load_model(folder / "run" / "model", search)
-        found.append([t.text for t in translator.translate([row["source"] for row in pairs])])
-    assert found[0] == found[1]
+        actual.append([t.text for t in translator.translate([row["source"] for row in pairs])])
+    assert actual[0] == actual[1]
 
 
 def test_the_run_folder_is_complete(overfitted) -> None:
@@ -77,12 +77,12 @@ def test_the_run_folder_is_complete(overfitted) -> None:
     assert steps == sorted(set(steps))
     assert all(0 <= line["padding_share"] < 1 for line in metrics)
     assert metrics[0]["learning_rate"] == pytest.approx(0.01)
-    found = validations_of(folder)
-    assert {"step", "epoch", "valid_loss", "bleu", "chrf", "seconds", "best"} <= set(found[0])
-    assert int(found[-1]["step"]) == last
-    assert [line["best"] for line in found].count("yes") == 1
+    actual = validations_of(folder)
+    assert {"step", "epoch", "valid_loss", "bleu", "chrf", "seconds", "best"} <= set(actual[0])
+    assert int(actual[-1]["step"]) == last
+    assert [line["best"] for line in actual].count("yes") == 1
     info = bundle.check(Location(run / "model"))
-    best = next(line for line in found if line["best"] == "yes")
+    best = next(line for line in actual if line["best"] == "yes")
     assert info.validation["step"] == int(best["step"])
     assert f"{info.validation['bleu']:.4f}" == best["bleu"]
     assert info.direction.to_json() == {"source": "en", "target": "de"}
@@ -131,7 +131,7 @@ def test_without_attention_it_trains_as_well(dataset, tmp_path) -> None:
 def test_validation_decodes_for_real(overfitted, dataset) -> None:
     """BLEU is that of the model's own translations, not of teacher-forced words."""
     work, _ = overfitted
-    found = work.selection.validator.validate()
+    actual = work.selection.validator.validate()
     every, count = rows(dataset, "valid"), FAST["valid_sentences"]
     assert len(every) > count
     pairs = [every[i * (len(every) - 1) // (count - 1)] for i in range(count)]  # first to last
@@ -141,9 +141,9 @@ def test_validation_decodes_for_real(overfitted, dataset) -> None:
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info), longest)
     texts = [result.text for result in translator.translate([row["source"] for row in pairs])]
     references = [dataset.target_vocabulary.standardise(row["target"]) for row in pairs]
-    assert found.bleu == pytest.approx(corpus_bleu(texts, [references]).score)
+    assert actual.bleu == pytest.approx(corpus_bleu(texts, [references]).score)
     assert len(work.selection.validator) == len(pairs)
-    assert 0 <= found.accuracy <= 1
+    assert 0 <= actual.accuracy <= 1
 
 
 def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
@@ -151,7 +151,7 @@ def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
     rare = {"tokenizer": "word", "min_frequency": 12, "valid_fraction": 0.1, "test_fraction": 0}
     dataset = make(tmp_path / "data", rare, demo=56)
     work = training(dataset, tmp_path, epochs=3)
-    found = work.run() and work.selection.validator.validate()
+    actual = work.run() and work.selection.validator.validate()
     info = ModelInfo(model_id="x", data=dataset.settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
@@ -166,4 +166,4 @@ def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
         return corpus_chrf([result.text for result in given], [references]).score
 
     assert score(True) != pytest.approx(score(False))
-    assert found.chrf == pytest.approx(score(False))
+    assert actual.chrf == pytest.approx(score(False))

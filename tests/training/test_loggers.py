@@ -85,19 +85,19 @@ def test_mlflow_has_parameters_metrics_and_the_place_of_the_model(tmp_path, monk
     again.close(True)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("tests")
-    (found,) = client.search_runs([experiment.experiment_id])
-    assert found.info.status == "FINISHED"
-    assert found.data.params["training.learning_rate"] == "0.001"
-    assert found.data.params["workers"] == "2:4"
-    assert len(found.data.params) == len(parameters)
-    assert found.data.metrics == {
+    (actual,) = client.search_runs([experiment.experiment_id])
+    assert actual.info.status == "FINISHED"
+    assert actual.data.params["training.learning_rate"] == "0.001"
+    assert actual.data.params["workers"] == "2:4"
+    assert len(actual.data.params) == len(parameters)
+    assert actual.data.metrics == {
         "training/loss": 1.5,
         "training/tokens_per_second": 100.0,
         "validation/bleu": 7.0,
     }
-    history = client.get_metric_history(found.info.run_id, "training/loss")
+    history = client.get_metric_history(actual.info.run_id, "training/loss")
     assert sorted((point.step, point.value) for point in history) == [(5, 2.5), (10, 1.5)]
-    assert found.data.tags["nmt.model"] == str(asked.output / "model")
+    assert actual.data.tags["nmt.model"] == str(asked.output / "model")
     # Another's, which RUN/mlflow.json names: it is not written to.
     other = client.create_run(experiment.experiment_id, tags={"nmt.run": "/of/somebody"})
     (asked.output / "mlflow.json").write_json({"run_id": other.info.run_id, "experiment": "x"})

@@ -49,9 +49,9 @@ def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
     assert (resumed.state.epoch, resumed.state.batch) == (1, interrupted - steps)
     assert resumed.run().step == 2 * steps
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
-    found, expected = validations_of(folder), validations_of(tmp_path / "whole")
+    actual, expected = validations_of(folder), validations_of(tmp_path / "whole")
     for name in ("step", "epoch", "valid_loss", "bleu", "chrf", "best"):
-        assert [line[name] for line in found] == [line[name] for line in expected]
+        assert [line[name] for line in actual] == [line[name] for line in expected]
     losses = [
         [(line["step"], line["loss"]) for line in lines_of(place)]
         for place in (folder, tmp_path / "whole")
@@ -202,8 +202,8 @@ def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
     assert 0 < progress.step < 10_000 * work.steps_per_epoch
     assert progress.minutes < 1
     bundle.load(Location(tmp_path / "run" / "model"))
-    found = validations_of(tmp_path)
-    assert int(found[-1]["step"]) == progress.step  # what was trained last was validated too
+    actual = validations_of(tmp_path)
+    assert int(actual[-1]["step"]) == progress.step  # what was trained last was validated too
     assert lines_of(tmp_path)[-1]["step"] == progress.step
     assert work.hooks.reports[-1]["step"] == progress.step  # and can be continued
     again = training(dataset, tmp_path, epochs=10_000, max_minutes=10.0, patience=1)

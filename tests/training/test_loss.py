@@ -21,11 +21,11 @@ WEIGHTS = tf.constant(RANDOM.standard_normal(9), tf.float32)
 def test_smoothing_is_the_cross_entropy_against_a_softened_target(smoothing) -> None:
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(LOGITS)
-        found, plain = smoothed_cross_entropy(LOGITS, WORDS, smoothing)
+        actual, plain = smoothed_cross_entropy(LOGITS, WORDS, smoothing)
         target = (1 - smoothing) * tf.one_hot(WORDS, 11) + smoothing / 11
         expected = -tf.reduce_sum(target * tf.nn.log_softmax(LOGITS), -1)
-        sums = [tf.reduce_sum(WEIGHTS * losses) for losses in (found, expected)]
-    np.testing.assert_allclose(found, expected, rtol=STEP)
+        sums = [tf.reduce_sum(WEIGHTS * losses) for losses in (actual, expected)]
+    np.testing.assert_allclose(actual, expected, rtol=STEP)
     one_hot = tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(WORDS, 11), LOGITS)
     np.testing.assert_allclose(plain, one_hot, rtol=STEP)
     slopes = [tape.gradient(total, LOGITS) for total in sums]

@@ -56,9 +56,9 @@ def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     )
     places = tmp_path / "resumed", tmp_path / "whole"
     assert_same(*(weights_of(place / "run/model") for place in places))
-    found, expected = ([line["learning_rate"] for line in lines_of(place)] for place in places)
-    assert found == expected
-    assert max(found) == 0.01 > found[-1]  # the warm-up is over, and BLEU stood still
+    actual, expected = ([line["learning_rate"] for line in lines_of(place)] for place in places)
+    assert actual == expected
+    assert max(actual) == 0.01 > actual[-1]  # the warm-up is over, and BLEU stood still
     assert kept(places[0]) == kept(places[1])
 
 
@@ -100,13 +100,13 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
         assert bundle.check(Location(folder)).validation["bleu"] == SCORES[number - 1]
     expected = [np.mean(w, axis=0) for w in zip(seen[1], seen[3], seen[4], strict=True)]
     info = bundle.check(Location(tmp_path / "run/model"))
-    found = weights_of(tmp_path / "run/model")
+    actual = weights_of(tmp_path / "run/model")
     if wins:
-        for one, other in zip(found, expected, strict=True):
+        for one, other in zip(actual, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=STEP)
         assert info.validation["averaged"] == kept(tmp_path)
     else:
-        assert_same(found, seen[1])
+        assert_same(actual, seen[1])
     assert info.validation["bleu"] == max(mean, 9.0)
     assert progress.best_score == 9.0
     assert len(validations_of(tmp_path)) == 5
@@ -178,10 +178,10 @@ def test_models_of_steps_that_are_done_again_go(dataset, tmp_path) -> None:
 def test_the_metric_decides_which_validation_is_best(dataset, tmp_path, metric, best) -> None:
     """MODEL, RUN/best, validations.tsv and patience follow it, also when training is continued."""
     values = [(4, 0, 10), (3, 9, 20), (2, 8, 30), (1, 7, 25), (5, 6, 5), (6, 5, 4)]
-    found = [Validation(float(loss), 0.5, bleu, chrf, 0.1) for loss, bleu, chrf in values]
+    actual = [Validation(float(loss), 0.5, bleu, chrf, 0.1) for loss, bleu, chrf in values]
     settings: dict[str, Any] = {"epochs": 9, "metric": metric, "patience": 2, "keep_best": 1}
     whole = training(dataset, tmp_path / "whole", **settings)
-    instant(whole, found)
+    instant(whole, actual)
     progress, steps = whole.run(), whole.steps_per_epoch
     assert progress.best_step == best * steps
     assert (progress.finished, progress.step) == ("patience", (best + 2) * steps)
@@ -192,7 +192,7 @@ def test_the_metric_decides_which_validation_is_best(dataset, tmp_path, metric, 
     assert (validation["step"], validation["metric"]) == (best * steps, metric)
     assert "|tok:13a|" in validation["signature"]
     resumed = interrupted(whole, tmp_path / "resumed", best * steps, **settings)
-    instant(resumed, found[best:])
+    instant(resumed, actual[best:])
     again = resumed.run()
     assert (again.best_step, again.best_score) == (progress.best_step, progress.best_score)
     assert [line["best"] for line in validations_of(tmp_path / "resumed")] == marks

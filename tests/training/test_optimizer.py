@@ -71,8 +71,8 @@ def test_updates_are_those_of_keras(tiny_model) -> None:
         for_all = [random.standard_normal(v.shape) for v in model.trainable_variables]
         gradients = [tf.constant(values, tf.float32) for values in for_all]
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        for found, value in zip(model.get_weights(), expected, strict=True):
-            np.testing.assert_allclose(found, value, atol=STEP)
+        for actual, value in zip(model.get_weights(), expected, strict=True):
+            np.testing.assert_allclose(actual, value, atol=STEP)
 
 
 def test_what_is_not_asked_for_costs_nothing(tiny_model) -> None:
@@ -95,14 +95,14 @@ def test_clipping_is_that_of_the_mean(bound: float) -> None:
     random = np.random.default_rng(3)
     sums = [tf.constant(random.standard_normal(shape), tf.float32) for shape in [(3, 4), (5,)]]
     expected, norm = tf.clip_by_global_norm([value / 7.0 for value in sums], bound)
-    found = clipped_mean(sums, tf.constant(7.0), bound)
-    np.testing.assert_allclose(found[1], norm, rtol=STEP)
-    for one, other in zip(found[0], expected, strict=True):
+    actual = clipped_mean(sums, tf.constant(7.0), bound)
+    np.testing.assert_allclose(actual[1], norm, rtol=STEP)
+    for one, other in zip(actual[0], expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=STEP)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_gradient_that_is_no_number_leaves_no_number(value: float) -> None:
-    found, norm = clipped_mean([tf.ones([2]), tf.constant([value])], tf.constant(2.0), 1.0)
+    actual, norm = clipped_mean([tf.ones([2]), tf.constant([value])], tf.constant(2.0), 1.0)
     assert not np.isfinite(norm)
-    assert all(np.isnan(one).all() for one in found)
+    assert all(np.isnan(one).all() for one in actual)

@@ -22,37 +22,37 @@ def test_the_default_is_constant() -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_warm_up_is_a_straight_line_to_the_largest_rate(schedule) -> None:
-    found = rates(schedule=schedule, warmup_steps=20)
-    assert found[:20] == pytest.approx([0.4 * step / 20 for step in range(1, 21)])
-    assert max(found) == found[19] == 0.4
+    actual = rates(schedule=schedule, warmup_steps=20)
+    assert actual[:20] == pytest.approx([0.4 * step / 20 for step in range(1, 21)])
+    assert max(actual) == actual[19] == 0.4
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_after_the_warm_up_no_rate_rises(schedule) -> None:
     for settings in ({}, {"warmup_steps": 7}, {"decay_steps": 30}):
-        found = rates(schedule=schedule, **settings)[settings.get("warmup_steps", 0) :]
-        assert found == sorted(found, reverse=True)
-        assert all(rate >= 0 for rate in found)
+        actual = rates(schedule=schedule, **settings)[settings.get("warmup_steps", 0) :]
+        assert actual == sorted(actual, reverse=True)
+        assert all(rate >= 0 for rate in actual)
 
 
 def test_values_of_the_formulas() -> None:
-    found = rates(schedule="inverse_sqrt", warmup_steps=25)
-    assert found[99] == pytest.approx(0.4 * math.sqrt(25 / 100))
+    actual = rates(schedule="inverse_sqrt", warmup_steps=25)
+    assert actual[99] == pytest.approx(0.4 * math.sqrt(25 / 100))
     linear = rates(schedule="linear", final_learning_rate_ratio=0.1, warmup_steps=20)
     assert linear[59] == pytest.approx(0.4 * (0.1 + 0.9 / 2))
     cosine = rates(schedule="cosine", final_learning_rate_ratio=0.1, warmup_steps=20)
     assert cosine[59] == pytest.approx(linear[59])
     assert cosine[39] == pytest.approx(0.4 * (0.1 + 0.9 * (1 + math.cos(math.pi / 4)) / 2))
-    for found in (linear, cosine):
-        assert found[99] == pytest.approx(0.04)
+    for actual in (linear, cosine):
+        assert actual[99] == pytest.approx(0.04)
     assert rates(schedule="linear")[99] == 0
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_decay_ends_where_it_is_told_to_and_stays_there(schedule) -> None:
-    found = rates(schedule=schedule, decay_steps=40, final_learning_rate_ratio=0.2)
-    assert found[38] > 0.08
-    assert found[39:] == pytest.approx([0.08] * 61)
+    actual = rates(schedule=schedule, decay_steps=40, final_learning_rate_ratio=0.2)
+    assert actual[38] > 0.08
+    assert actual[39:] == pytest.approx([0.08] * 61)
     # Without that it ends with the epochs, however many there are.
     assert rates(60, schedule=schedule) == pytest.approx(
         rates(100, schedule=schedule, decay_steps=60)[:60]

@@ -138,8 +138,8 @@ def test_devices_share_every_row_once_in_slices_of_one_size(count) -> None:
     assert all((share.source[:, 0] != PAD).all() for share in shares)  # no row is empty
     together = Batch(*(np.concatenate(arrays) for arrays in zip(*shares, strict=True)))
     real = together.target_outputs[:, 0] != PAD
-    for found, given in zip(together, BATCH, strict=True):
-        assert sorted(found[real].tolist()) == sorted(given.tolist())
+    for actual, given in zip(together, BATCH, strict=True):
+        assert sorted(actual[real].tolist()) == sorted(given.tolist())
     assert (together.source[~real] == [EOS, PAD, PAD, PAD]).all()
 
 
@@ -220,10 +220,10 @@ def test_two_devices_train_as_one_does() -> None:
     """In a process of its own: devices are settled when TensorFlow starts."""
     settings = {"embedding_dim": 16, "encoder_units": 8, "decoder_units": 16}
     settings |= {"attention_units": 8, "readout_units": 16}
-    found = answer_of(TWO_DEVICES, settings)
-    assert found["start"] == 0
-    assert found["moved"] > 1e-3
-    assert found["apart"] < UPDATES
-    np.testing.assert_allclose(found["loss"][0], found["loss"][1], rtol=GRADIENT)
-    assert found["tokens"][0] == found["tokens"][1]
-    assert found["ends"] == [[False] * 5 + [True]] * 2
+    actual = answer_of(TWO_DEVICES, settings)
+    assert actual["start"] == 0
+    assert actual["moved"] > 1e-3
+    assert actual["apart"] < UPDATES
+    np.testing.assert_allclose(actual["loss"][0], actual["loss"][1], rtol=GRADIENT)
+    assert actual["tokens"][0] == actual["tokens"][1]
+    assert actual["ends"] == [[False] * 5 + [True]] * 2

@@ -30,15 +30,15 @@ def run(tmp_path: Path) -> Location:
 
 @pytest.fixture
 def reported(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(ray.train, "report", found.append)
-    return found
+    actual: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray.train, "report", actual.append)
+    return actual
 
 
 @pytest.fixture
 def held(run: Location) -> Iterator[lease.HeldLease]:
-    with lease.hold(run) as found:
-        yield found
+    with lease.hold(run) as actual:
+        yield actual
 
 
 def test_a_worker_whose_job_lost_the_output_stores_nothing(run, held, reported) -> None:
