@@ -25,6 +25,7 @@ _DOCS = Path(__file__).parent
 _PARTS = runpy.run_path(str(_DOCS / "generated.py"))["PARTS"]
 _GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 _FILE = re.compile(r"^<!-- file: (\w+\.md) -->$", re.MULTILINE)
+_ONLY_SOURCE = re.compile(r"<!-- only-source -->.*?<!-- end -->\n*", re.DOTALL)
 _ROOT_LINK = re.compile(r"\]\((?:\.\./\.\./)?([A-Z]+)\.md")
 
 
@@ -32,7 +33,8 @@ def setup(app):
     """Insert what pages name: generated parts of the reference, and pages of the project's root."""
 
     def insert(app, page, source):
-        text = _GENERATED.sub(lambda match: _PARTS[match[1]](), source[0])
+        text = _ONLY_SOURCE.sub("", source[0])
+        text = _GENERATED.sub(lambda match: _PARTS[match[1]](), text)
         text = _FILE.sub(lambda match: _root_page(match[1]), text)
         source[0] = _ROOT_LINK.sub(lambda match: f"](../project/{match[1].lower()}.md", text)
 

@@ -36,7 +36,7 @@ def resolve(
         preset: a key of `PRESETS`, or None for none.
         config: groups of settings as read from YAML. Other keys are left to the job, and so is
             what stands under a group's name without being a group (``data: /path`` is an option
-            of jobs/train.py; `nmt.cli` refuses it where it is none).
+            of `nmt train`; `nmt.cli` refuses it where it is none).
         overrides: settings that have an option of their own (``--max-minutes``), which may
             stand in the YAML file, too; None values are passed over.
         assignments: ``group.key=value`` texts, values in YAML syntax (``--set``); they win.

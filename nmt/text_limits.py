@@ -4,7 +4,7 @@ Nobody writes such texts; they are broken files, or made to stop a job: the cano
 combining marks (NFC) takes time that grows with the square of their number.
 
 ``too_many_characters``
-    more than ``data.max_characters`` (jobs/prepare.py) or ``search.max_characters``; a text of
+    more than ``data.max_characters`` (`nmt prepare`) or ``search.max_characters``; a text of
     four times as many bytes is not even decoded.
 ``too_many_marks``
     more than 100 combining marks in a row, which no script has. (Unicode's own stream-safe format,

@@ -83,7 +83,7 @@ def test_unusable_input_is_one_line_and_status_2(tmp_path) -> None:
         job("translate", "--model", none, "--input", str(tmp_path / "in.txt"), "--output", out)
     )
     assert "no model here" in line
-    assert "no output of jobs/translate.py" in complaint(job("verify", "--output", none))
+    assert "no output of `nmt translate`" in complaint(job("verify", "--output", none))
     assert not (tmp_path / "out").exists()
 
 

@@ -68,6 +68,14 @@ def test_the_options_of_the_search_and_of_the_output(run, saved_models) -> None:
     assert text
 
 
+def test_a_rejected_line_says_why_in_json(run) -> None:
+    _, out, _ = run(b"\xff\n\nWe play.\n", "--json")
+    rejected, blank, translated = map(json.loads, out.decode().splitlines())
+    assert rejected == {"translation": "", "rejected": "broken_utf8"}
+    assert (blank["translation"], blank["flags"]) == ("", ["empty"])
+    assert "rejected" not in translated
+
+
 def test_a_line_without_an_end_is_rejected_without_being_held(run) -> None:
     status, out, error = run(b"a" * (3 * most_bytes(50_000)) + b"\nWe play.\n")
     assert status == 0
@@ -82,7 +90,7 @@ def test_a_line_without_an_end_is_rejected_without_being_held(run) -> None:
         (["--heatmaps", "3"], "--heatmaps goes with --input and --output"),
         (["--input", "x"], "Missing option '--output'"),
         (["--input", "x", "--output", "y", "--json"], "--json does not go with --input"),
-        (["--n-best", "2"], "search.beam_size=2 or more"),
+        (["--n-best", "2"], "set --beam-size 2 (search.beam_size) or more"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line(run, options, message) -> None:

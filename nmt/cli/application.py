@@ -15,7 +15,7 @@ import typer
 from nmt.benchmark.request import BenchmarkRequest
 from nmt.cli import jobs
 from nmt.cli.command import command, either
-from nmt.cli.lines import LinesRequest, translate_lines
+from nmt.cli.lines import INTERRUPTED, LinesRequest, translate_lines
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
@@ -27,14 +27,14 @@ from nmt.version import __version__
 
 log = logging.getLogger(__name__)
 
-_INTERRUPTED = 130
-
 
 def application() -> typer.Typer:
     """The command line with all its subcommands."""
     app = typer.Typer(
         help="Attention-based neural machine translation on Ray.",
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its tables cut long names of options
+        context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True,
         callback=_common,
     )
@@ -49,7 +49,9 @@ def application() -> typer.Typer:
         command(jobs.DemoRequest, jobs.demo, config=False),
     ):
         app.command()(job)
-    cache = typer.Typer(help="List or prune what earlier jobs decoded (translate --cache).")
+    cache = typer.Typer(
+        rich_markup_mode=None, help="List or prune what earlier jobs decoded (translate --cache)."
+    )
     cache.command("list")(command(jobs.ListCacheRequest, jobs.list_cache, config=False))
     cache.command("prune")(command(jobs.PruneCacheRequest, jobs.prune_cache, config=False))
     app.add_typer(cache, name="cache")
@@ -86,7 +88,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
         log.info("%s", error)
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, typer.Abort):
-        status = _INTERRUPTED
+        status = INTERRUPTED
     except Exception as error:
         # Typer's base class of usage errors is not public; its method is.
         if format_message := getattr(error, "format_message", None):
@@ -97,7 +99,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
             for line in part.splitlines() if part.startswith("  ") else [part.strip()]:
                 log.error("%s", line)
         status = JobFailed.exit_status
-    if status == _INTERRUPTED:  # what Typer itself returns after Ctrl-C
+    if status == INTERRUPTED:  # what Typer itself returns after Ctrl-C
         log.info("interrupted; run the same command again")
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -63,7 +63,7 @@ def train(request: TrainRequest) -> None:
 
 
 def translate(request: TranslateRequest) -> None:
-    """Translate a corpus into a folder, or the lines of standard input.
+    """Translate a corpus, or the lines of standard input.
 
     With --input and --output it is a batch job on Ray: run the same command again to continue after
     an interruption. Without both it reads standard input and writes standard output, line n in,
@@ -84,7 +84,7 @@ def translate(request: TranslateRequest) -> None:
 
 
 def evaluate(request: EvaluateRequest) -> None:
-    """Score a finished translation: BLEU, chrF, TER, AER, against a baseline."""
+    """Score a finished translation, alone or beside a baseline."""
     from nmt.evaluation import job
     from nmt.evaluation.ter import remark
 
@@ -165,9 +165,9 @@ class PruneCacheRequest:
 
 
 def list_cache(request: ListCacheRequest) -> None:
-    """List the generations of a cache: name, last use, files, size, model, beam size.
+    """List the generations of a cache.
 
-    Another model or other settings make another generation.
+    A line has name, last use, files, size, model and beam size. Another model or other settings make another generation.
     """
     for generation in generations(request.cache):
         echo("  ".join(_described(generation)))
@@ -181,8 +181,10 @@ def prune_cache(request: PruneCacheRequest) -> None:
     """
     if request.unused is None and not request.generations:
         raise UnusableInput("give --unused DAYS or --generation GENERATION: what to remove")
-    stored = generations(request.cache)
-    for generation in _chosen(request, stored):
+    chosen = _chosen(request, generations(request.cache))
+    if not chosen:
+        log.info(f"{request.cache}: no generation is unused for {request.unused:g} days")
+    for generation in chosen:
         action = "would be removed" if request.dry_run else "removed"
         echo("  ".join([*_described(generation), action]))
         if not request.dry_run:

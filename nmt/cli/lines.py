@@ -17,6 +17,7 @@ from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
 from nmt.options import FromSettings, Option
 from nmt.printable import printable
+from nmt.reject_reasons import RejectReason
 from nmt.settings import SearchSettings, check_search
 from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024  # bytes; a read returns as soon as there are any
+INTERRUPTED = 130  # the exit status after Ctrl-C
 _BROKEN_PIPE = 141  # the exit status of a process that SIGPIPE ends
 
 
@@ -58,12 +60,14 @@ def translate_lines(request: LinesRequest) -> None:
     number = 0
     try:
         for lines in _arriving(longest) if not terminal else _typed():
-            for translation in _translated(translator, lines, number):
-                for line in _shown(translation, number, request):
+            for result in _translated(translator, lines, number):
+                for line in _shown(result, number, request):
                     # To another program as it is, to a terminal what it cannot obey.
                     print(printable(line) if sys.stdout.isatty() else line.replace("\n", " "))
                 number += 1
             sys.stdout.flush()
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_BROKEN_PIPE) from None
@@ -98,22 +102,26 @@ def _typed() -> Iterator[list[bytes]]:
 
 def _translated(
     translator: Translator, lines: Sequence[bytes], first: int
-) -> Iterable[Translation]:
-    """A translation per line; an empty one, and a line on standard error, where there is none."""
+) -> Iterable[Translation | RejectReason]:
+    """A translation per line, or why there is none, which standard error says, too."""
     filtered = translator.row_filter(lines)
     for place, reason in filtered.reasons.items():
         log.warning(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
-    translations = [EMPTY] * len(lines)
+    results: list[Translation | RejectReason] = [EMPTY] * len(lines)
+    for place, reason in filtered.reasons.items():
+        results[place] = reason
     for place, translation in translator.decoder.decode(filtered.sources):
-        translations[filtered.kept[place]] = translation
-    return translations
+        results[filtered.kept[place]] = translation
+    return results
 
 
-def _shown(translation: Translation, number: int, request: LinesRequest) -> list[str]:
-    """The lines that are printed for a translation; several for an n-best list, as Moses does."""
-    several = translation.alternatives or (translation,)
+def _shown(result: Translation | RejectReason, number: int, request: LinesRequest) -> list[str]:
+    """The lines that are printed for a line; several for an n-best list, as Moses prints it."""
+    if isinstance(result, RejectReason):
+        return [json_text({"translation": "", "rejected": result}) if request.json else ""]
+    several = result.alternatives or (result,)
     if request.json:
-        values = _as_json(translation)
+        values = _as_json(result)
         if request.search.n_best > 1:
             values["alternatives"] = [_as_json(one) for one in several]
         return [json_text(values)]
@@ -122,7 +130,7 @@ def _shown(translation: Translation, number: int, request: LinesRequest) -> list
             " ||| ".join([str(number), *_columns(one, request), f"{one.score:.4f}"])
             for one in several
         ]
-    return ["\t".join(_columns(translation, request))]
+    return ["\t".join(_columns(result, request))]
 
 
 def _columns(translation: Translation, request: LinesRequest) -> list[str]:

@@ -61,10 +61,10 @@ class FinishedOutput:
         if not (location / "_SUCCESS").is_file():
             if (location / "_job.json").is_file():
                 raise UnusableInput(
-                    f"{location}: this translation is not finished; run its jobs/translate.py "
+                    f"{location}: this translation is not finished; run its `nmt translate` "
                     "again to continue it"
                 )
-            raise UnusableInput(f"{location}: no output of jobs/translate.py; check {option}")
+            raise UnusableInput(f"{location}: no output of `nmt translate`; check {option}")
         file = location / "manifest.json"
         content = file.read_json()
         release = records.check(content, records.Versioned, file).format_version

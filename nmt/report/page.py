@@ -3,7 +3,7 @@
 The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` are required::
 
     title       text
-    kind        "evaluation" for one of jobs/evaluate.py
+    kind        "evaluation" for one of `nmt evaluate`
     created     ISO 8601 time
     verdict     the outcome of the job; exit_status
     alarms      [{measure, value, baseline, limits {setting: limit}, text}]; verdict repeats the

@@ -26,7 +26,7 @@ _COUNTS = {
     "translated": "Translated",
     "rejected": "Rejected",
     "decoded": "Decoded",
-    "reused": "Reused from the memory",
+    "reused": "Reused from the cache",
     "repeated": "Repeated, decoded once",
     "empty": "Empty lines",
     "truncated": "Cut at the length limit",

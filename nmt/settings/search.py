@@ -149,7 +149,7 @@ def check_search(settings: SearchSettings) -> None:
     if settings.n_best > settings.beam_size:
         raise UnusableInput(
             f"search.n_best={settings.n_best} needs a beam of at least as many hypotheses; set "
-            f"search.beam_size={settings.n_best} or more"
+            f"--beam-size {settings.n_best} (search.beam_size) or more"
         )
     if settings.temperature and settings.beam_size > 1:
         raise UnusableInput(

@@ -58,9 +58,9 @@ class Dataset:
         if info is None:
             unfinished = (location / MARKER_NAME).exists()
             reason = (
-                "its preparation did not end; run jobs/prepare.py again"
+                "its preparation did not end; run `nmt prepare` again"
                 if unfinished
-                else f"no {INFO_NAME} here; give the --output of jobs/prepare.py"
+                else f"no {INFO_NAME} here; give the --output of `nmt prepare`"
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
         settings = validated(

@@ -150,7 +150,7 @@ def _verify(output: Output, manifest: Manifest) -> None:
         output.forget(verification.damaged)
         shown = "; ".join(violations[:3])
         raise JobFailed(
-            f"{output.location}: {len(violations)} violations ({shown}); jobs/verify.py "
+            f"{output.location}: {len(violations)} violations ({shown}); `nmt verify` "
             "lists them; run the same command again to translate the units concerned anew"
         )
 

@@ -1,4 +1,4 @@
-"""`jobs/translate.py`: translate a corpus on a pool of Ray actors, resumably, with a report."""
+"""`nmt translate`: translate a corpus on a pool of Ray actors, resumably, with a report."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def translate(request: TranslateRequest) -> Outcome | None:
     units = corpus.units()
     if request.dry_run:
         echo(f"model     {request.model_names}: {info.parameters:,} parameters")
-        echo(f"input     {request.input}: {corpus.rows:,} rows in {len(units)} units")
+        echo(f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}")
         echo(f"output    {request.output}: {check_writable(request.output)}")
         return None
     verdict = _stored(request, output.finished(job))

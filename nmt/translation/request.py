@@ -175,7 +175,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     if "direction" not in info.model_fields_set:
         raise UnusableInput(
             f"{request.models[0]}: its model.json names no direction; use a model that "
-            "jobs/train.py has saved"
+            "`nmt train` has saved"
         )
     check_search(request.search)
     if request.search.shortlist and not bundle.has_lexicon(info):

@@ -238,7 +238,7 @@ def test_an_output_of_before_is_still_recognised(saved_models, night) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"baseline": "{tmp}/none"}, "no output of jobs/translate.py; check --baseline"),
+        ({"baseline": "{tmp}/none"}, "no output of `nmt translate`; check --baseline"),
         ({"baseline": "{tmp}/begun"}, "not finished"),
         ({"baseline": "{tmp}/o"}, "is the --output itself"),
         ({"baseline": "{tmp}/bare"}, "a baseline needs its report"),

@@ -254,7 +254,7 @@ def test_files_that_are_not_named_do_not_count(tmp_path) -> None:
 def test_what_is_no_output_is_refused(tmp_path) -> None:
     (tmp_path / "file").write_text("x")
     for name in (tmp_path, tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(UnusableInput, match=r"no output of jobs/translate\.py"):
+        with pytest.raises(UnusableInput, match=r"no output of `nmt translate`"):
             verify(Location(name))
 
 

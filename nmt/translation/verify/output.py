@@ -1,4 +1,4 @@
-"""Check an output again, from what is stored alone: `jobs/verify.py`, and the end of every job.
+"""Check an output again, from what is stored alone: `nmt verify`, and the end of every job.
 
 Nothing is believed that can be looked up: files are hashed, their rows counted, columns, ids,
 scores and flags read. One part is in memory at a time.
@@ -34,7 +34,7 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
     """
     marker, manifest_file = location / "_job.json", location / "manifest.json"
     if location.is_file() or not (marker.is_file() or manifest_file.is_file()):
-        raise UnusableInput(f"{location}: no output of jobs/translate.py; check --output")
+        raise UnusableInput(f"{location}: no output of `nmt translate`; check --output")
     check = Check(location, show)
     job = check.json(marker, JobRecord) if marker.is_file() else None
     if job is None and not marker.is_file():
