@@ -167,7 +167,8 @@ class PruneCacheRequest:
 def list_cache(request: ListCacheRequest) -> None:
     """List the generations of a cache.
 
-    A line has name, last use, files, size, model and beam size. Another model or other settings make another generation.
+    A line has name, last use, files, size, model and beam size. Another model or other settings
+    make another generation.
     """
     for generation in generations(request.cache):
         echo("  ".join(_described(generation)))
