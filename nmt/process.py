@@ -1,11 +1,15 @@
-"""What the system says of this process."""
+"""This process, and those that it starts."""
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import sys
 from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]  # the folder that holds this package
 
 _STATUS = Path("/proc/self/status")
 
@@ -21,3 +25,19 @@ def peak_bytes() -> int:
         return 1024 * int(own[1])
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
+
+
+def module_process(module: str, *arguments: str) -> dict[str, Any]:
+    """How `subprocess` starts a module of this package.
+
+    Python's ``-m`` alone looks for modules in the current folder first, where a stranger's file may
+    have the name of one.
+
+    Returns:
+        The arguments ``args`` and ``env``.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {
+        "args": [sys.executable, "-P", "-m", module, *arguments],
+        "env": {**os.environ, "PYTHONPATH": path},
+    }

@@ -6,7 +6,6 @@ import datetime
 import logging
 import shlex
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from nmt.corpus.request import PrepareRequest
 from nmt.errors import UnusableInput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.options import Option
+from nmt.process import module_process
 from nmt.report.numbers import size
 from nmt.storage.location import Location
 from nmt.training.request import TrainRequest
@@ -235,6 +235,6 @@ def demo(request: DemoRequest) -> None:
          "--alignment-column", "alignment"],
     ):  # fmt: skip
         log.info(f"$ nmt {shlex.join(words)}")
-        status = subprocess.run([sys.executable, "-m", "nmt", *words], check=False).returncode
+        status = subprocess.run(**module_process("nmt", *words), check=False).returncode
         if status:
             raise typer.Exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -14,6 +15,7 @@ from nmt.console import silenced
 from nmt.errors import JobFailed, UnusableInput
 from nmt.options import Option
 from nmt.printable import without_secrets
+from nmt.process import ROOT
 from nmt.storage.uri import is_plain_address
 
 log = logging.getLogger(__name__)
@@ -117,19 +119,25 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         "runtime_env": {"env_vars": _WORKER_ENVIRONMENT},
     }
     try:
-        if own:
-            log.info("starting a local Ray of this job's own (name a cluster with --address)")
-            with silenced():
-                local.start(ray, options)
-        else:
-            log.info(f"joining the Ray cluster at {address}")
-            _knock(address or "")
-            with silenced():
-                ray.init(address=address, **options)
+        # Ray adds the current folder, where strangers' files may lie, to its workers' sys.path.
+        with contextlib.chdir(ROOT):
+            _start(ray, address, own, options)
     except Exception as error:  # Ray raises many kinds, among them the bare Exception
         told = local.not_started(error) if own else _not_joined(error, address)
         raise JobFailed(told) from None
     return ray
+
+
+def _start(ray: Any, address: str | None, own: bool, options: dict[str, Any]) -> None:
+    if own:
+        log.info("starting a local Ray of this job's own (name a cluster with --address)")
+        with silenced():
+            local.start(ray, options)
+    else:
+        log.info(f"joining the Ray cluster at {address}")
+        _knock(address or "")
+        with silenced():
+            ray.init(address=address, **options)
 
 
 def _not_joined(error: Exception, address: str | None) -> str:

@@ -56,6 +56,7 @@ class _Grid:
         return 45 if self.columns <= 24 else 90
 
 
+@picture.in_own_style
 def attention_heatmap(
     weights: np.ndarray,
     source_tokens: list[str],

@@ -19,6 +19,7 @@ _SMOOTH_FROM = 60  # points; fewer are drawn as they are
 _MARK_UP_TO = 60  # points; more are drawn as a line without marks
 
 
+@picture.in_own_style
 def learning_curve(
     losses: Sequence[tuple[int, float]], validations: Sequence[Mapping[str, Any]]
 ) -> bytes:

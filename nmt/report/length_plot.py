@@ -16,6 +16,7 @@ _INK, _MUTED, _GRID, _BARS = "#1b2430", "#586474", "#e3e8ee", "#d3dfec"
 _SYSTEMS = (("bleu", "#0b5cad", "o", "-"), ("baseline", "#c2570c", "s", "--"))
 
 
+@picture.in_own_style
 def length_plot(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes | None:
     """Draw BLEU by source length of one or two systems, and behind it the number of sentences.
 

@@ -2,17 +2,39 @@
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from nmt.errors import UnusableInput
 from nmt.report import fonts
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_NO_STYLE = ("backend", "backend_fallback", "interactive", "toolbar")
 _MOST_PIXELS = 25_000_000  # of a picture that is decoded
 _MOST_TEXT = 10_000  # characters of a text in it
 _NAME, _MISSING = "Title", "Missing glyphs"  # keywords of PNG text chunks
+
+
+def in_own_style(draw: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a function draw in matplotlib's own style, whatever the process has set.
+
+    matplotlib also obeys a file ``matplotlibrc`` of the current folder, which may be a stranger's
+    and have LaTeX started. What the process has set stays as it is.
+    """
+
+    @wraps(draw)
+    def draw_so(*arguments: _P.args, **options: _P.kwargs) -> _R:
+        default = matplotlib.rcParamsDefault
+        with matplotlib.rc_context({key: default[key] for key in default if key not in _NO_STYLE}):
+            return draw(*arguments, **options)
+
+    return draw_so
 
 
 def png(canvas: FigureCanvasAgg, *, name: str = "", missing: str = "") -> bytes:

@@ -7,12 +7,15 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from nmt.report import picture
+
 _PAGE = (8.27, 11.69)  # inches, A4 upright
 _COLUMNS, _ROWS = 2, 3
 _MARGIN, _GAP = 0.5, 0.25  # inches
 _DPI = 150  # of the pictures: a smaller one is not blown up
 
 
+@picture.in_own_style
 def contact_sheet(pictures: Sequence[bytes]) -> bytes:
     """Lay pictures out on A4 pages, six a page, in their order.
 

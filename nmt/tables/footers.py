@@ -18,7 +18,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
+from nmt.process import module_process
 from nmt.storage.location import Location
 
 _MAGIC = b"PAR1"
@@ -36,6 +37,7 @@ def read_footer(location: Location, handle: pa.NativeFile) -> pq.FileMetaData:
 
     Raises:
         UnusableInput: pyarrow does not survive the footer.
+        JobFailed: the process did not start.
         OSError: the file is no Parquet.
     """
     size = handle.size()
@@ -97,13 +99,17 @@ class _Checker:
             return alive
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+        self._process = process = subprocess.Popen(
+            **module_process("nmt.tables.footers"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        return self._process
+        assert process.stdout is not None
+        if process.stdout.read(1) != b"+":
+            self.close()
+            raise JobFailed("the process that parses the footers of Parquet files did not start")
+        return process
 
     def close(self) -> None:
         """End the process."""
@@ -115,6 +121,8 @@ class _Checker:
 
 def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Parse one footer after another, as long as it goes well."""
+    answers.write(b"+")  # it is there
+    answers.flush()
     while size := requests.read(4):
         with contextlib.suppress(Exception):  # the caller meets it, too
             parse_all(requests.read(struct.unpack("<I", size)[0]))

@@ -89,7 +89,8 @@ def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
         model, given, tmp_path / "out", reference_column="target", search=_SEARCH, heatmaps=0
     ).report.to_json()
     out = Location(tmp_path / "out")
-    again = evaluate(EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target"))
+    request = EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target")
+    again = evaluate(request).to_json()
     actual = pq.read_table(tmp_path / "out" / "translations").to_pylist()
     assert [row["target"] for row in actual] == [row["target"] for row in rows(dataset, "valid")]
     texts = [[row[name] for row in actual] for name in ("translation", "target")]

@@ -238,7 +238,7 @@ def test_a_folder_of_other_writers_and_partitions_is_one_input(saved_models, tmp
             reference_column="target",
             baseline=Location(out),
         )
-    )
+    ).to_json()
     assert report["comparison"]["sentences"] == 3
 
 

@@ -79,7 +79,7 @@ def test_a_comparison_says_what_an_evaluation_says(saved_models, night, tmp_path
     out, before = Location(tmp_path / "out"), Location(night / "before")
     report = evaluate(
         EvaluateRequest(out, Location(tmp_path / "r"), reference_column="target", baseline=before)
-    )
+    ).to_json()
     assert told["comparison"]["metrics"] == report["comparison"]["metrics"]
     for key in ("differences", "by_length", "samples", "scores", "rates"):
         assert told[key] == report[key], key
