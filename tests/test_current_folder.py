@@ -52,7 +52,8 @@ def test_workers_import_our_own_modules(saved_models: list[Path], tmp_path: Path
 def test_pictures_have_our_style(tmp_path: Path) -> None:
     """A ``matplotlibrc`` may have LaTeX started, with a preamble that reads files."""
     code = (
-        "import sys, pathlib, numpy as np; from nmt.report.heatmap import attention_heatmap as draw;"
+        "import sys, pathlib, numpy as np;"
+        "from nmt.report.heatmap import attention_heatmap as draw;"
         "pathlib.Path(sys.argv[1]).write_bytes(draw(np.eye(2), ['a', 'b'], ['c', 'd']))"
     )
     pictures = []

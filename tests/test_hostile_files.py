@@ -1,5 +1,6 @@
 """What others have written into our stored files is one line, or left out, or done again."""
 
+import hashlib
 import json
 import shutil
 import struct
@@ -315,6 +316,7 @@ def test_parts_that_are_not_there_take_no_memory(copy: Path) -> None:
         (entry,) = (e for n, e in manifest["files"].items() if n.startswith("translations/"))
         names = (f"translations/part-{number:05d}.parquet" for number in range(300))
         manifest["files"] = {name: {**entry, "rows": 10_000_000} for name in names}
+        manifest["counts"]["rows"] = 3_000_000_000
 
     edit(copy / "out/manifest.json", many)
     output = FinishedOutput(Location(copy / "out"), "--candidate")
@@ -323,3 +325,21 @@ def test_parts_that_are_not_there_take_no_memory(copy: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 << 20
+
+
+@pytest.mark.parametrize("change", ["a row outside", "a part without its rejected rows"])
+def test_rows_that_an_output_miscounts_are_damage(copy: Path, change: str) -> None:
+    def miscount(manifest: dict[str, Any]) -> None:
+        manifest["settings"]["id_column"] = "id"
+        entry = manifest["files"]["rejected/part-00000.parquet"]
+        entry["rows"] = 0 if change == "a part without its rejected rows" else 1
+
+    edit(copy / "out/manifest.json", miscount)
+    if change == "a row outside":
+        record = copy / "out/_units/00000.json"
+        edit(record, lambda unit: unit.update(rejected_rows=[2**53 - 1]))
+        data = record.read_bytes()
+        entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        edit(copy / "out/manifest.json", lambda m: m["others"].update({"_units/00000.json": entry}))
+    with pytest.raises(UnusableInput, match=r"damaged \(.*\); translate again"):
+        _ = FinishedOutput(Location(copy / "out"), "--candidate").parts

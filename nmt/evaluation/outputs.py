@@ -128,20 +128,28 @@ class FinishedOutput:
                 rejected = self.manifest.files.get(f"rejected/{name}")
                 bad = 0 if rejected is None else rejected.rows
                 stop = first + count + bad
-                rows = Numbers(first, stop, self._rejected(name) if bad else [])
+                rejected_rows = self._rejected(name) if bad else []
+                if any(not first <= row < stop for row in rejected_rows):
+                    raise self._damaged(f"a row of part {name} lies outside of it")
+                rows = Numbers(first, stop, rejected_rows)
+                if len(rows) != count:
+                    raise self._damaged(f"the records of part {name} count other rows")
                 first = stop
             position += count
             parts.append(Part(name, rows, entry))
+        if not numbered and first != self.manifest.counts.rows:
+            raise self._damaged(f"its parts have {first:,} rows of {self.manifest.counts.rows:,}")
         return parts
+
+    def _damaged(self, problem: str) -> UnusableInput:
+        return UnusableInput(f"{self.location}: damaged ({problem}); translate again")
 
     def _numbers(self, position: int, count: int) -> np.ndarray:
         """Ids that are the numbers of rows."""
         ids = self.ids.slice(position, count)
         numbers = ids.to_numpy() if pa.types.is_integer(ids.type) else np.array([-1])
         if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.rows):
-            raise UnusableInput(
-                f"{self.location}: damaged (its ids are no numbers of rows); translate again"
-            )
+            raise self._damaged("its ids are no numbers of rows")
         return numbers
 
     def _rejected(self, name: str) -> list[int]:
