@@ -189,7 +189,8 @@ def test_a_link_that_is_planted_between_look_and_use_leads_nowhere(
             shutil.rmtree(report)
             report.symlink_to(tmp_path / "victim")
 
-    for use in (place.read_text, lambda: place.write_text("x"), place.delete, remove_folder):
+    uses = (place.read_text, lambda: place.write_text("x"), place.delete, remove_folder)
+    for use in (*uses, lambda: place.rename("aside")):
         report = tmp_path / "out/report"
         if report.is_symlink():
             report.unlink()

@@ -158,8 +158,13 @@ def read_lines(
         most: lines that are read; None is all.
         longest: see `whole_lines`.
     """
+    return list(islice(each_line(location, accepted, longest), most))
+
+
+def each_line(location: Location, accepted: Accepted, longest: int = LONGEST) -> Iterator[bytes]:
+    """The lines of a file, one after the other; see `read_lines`."""
     with open_text(location, detect(location, accepted)) as file:
-        return list(islice(lines(file, longest), most))
+        yield from lines(file, longest)
 
 
 def count_lines(file: IO[bytes]) -> tuple[int, int, bool]:

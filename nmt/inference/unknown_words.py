@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nmt.corpus.formats import ENTRIES
-from nmt.corpus.text_files import read_lines
+from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
@@ -91,7 +91,7 @@ def read_dictionary(location: Location) -> dict[str, str]:
     """
     exact: dict[str, str] = {}
     loose: dict[str, str] = {}
-    for number, data in enumerate(read_lines(location, ENTRIES), 1):
+    for number, data in enumerate(each_line(location, ENTRIES), 1):
         try:
             reason = excess(data) or excess(line := data.decode("utf-8"))
         except UnicodeDecodeError:

@@ -72,6 +72,12 @@ def remove(root: str, parts: Sequence[str]) -> None:
         os.unlink(name, dir_fd=folder)
 
 
+def rename(root: str, parts: Sequence[str], name: str) -> None:
+    """Give a file another name in its folder."""
+    with _folder_of(root, parts) as (folder, old):
+        os.rename(old, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
 def remove_empty_folder(root: str, parts: Sequence[str]) -> None:
     """Remove a folder and those in it, so far as no file is left; nothing happens without one."""
     with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (outer, name):

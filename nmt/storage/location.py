@@ -42,7 +42,6 @@ from nmt.storage.uri import (
 )
 
 T = TypeVar("T")
-
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
@@ -105,12 +104,9 @@ class Location(StorePath):
         return [file for file, info in entries if info.path.endswith(suffix)]
 
     def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
-        """The files of this folder with their sizes and times, in any order; see `files`.
-
-        A link is listed, and not followed.
-        """
-        entries = self._all_files(recursive)
-        return [entry for entry in entries if not _TEMPORARY.search(entry[1].path)]
+        """The files of this folder with sizes and times, links as such; see `files`."""
+        files = self._all_files(recursive)
+        return [entry for entry in files if not _TEMPORARY.search(entry[1].path)]
 
     def _all_files(self, recursive: bool) -> list[tuple[Location, pafs.FileInfo]]:
         """The same with what is half written."""
@@ -118,11 +114,10 @@ class Location(StorePath):
         base = self.path.rstrip("/")
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
         try:
-            infos = (
-                self._ask(lambda: self._below(below.listed, recursive))
-                if self.is_local
-                else self._ask(lambda: self.filesystem.get_file_info(selector))
-            )
+            if self.is_local:
+                infos = self._ask(lambda: self._below(below.listed, recursive))
+            else:
+                infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         except UnicodeError:
             raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
         return [
@@ -262,6 +257,12 @@ class Location(StorePath):
 
         self._ask(delete)
 
+    def rename(self, name: str) -> None:
+        """Give this file another name in its folder."""
+        if self.is_local:
+            return self._ask(lambda: self._below(below.rename, name))
+        self._ask(lambda: self.filesystem.move(self.path, (self.parent / name).path))
+
     def delete_own(self, names: re.Pattern[str]) -> None:
         """Remove what a program of ours wrote to this folder, and the folder if that was all.
 
@@ -339,9 +340,8 @@ class Location(StorePath):
             if isinstance(error, PermissionError):
                 raise UnusableInput(f"{self}: permission denied; check its rights") from None
             if isinstance(error, NotADirectoryError | FileExistsError):
-                raise UnusableInput(
-                    f"{self}: a part of this path is a file; give another path"
-                ) from None
+                problem = "a part of this path is a file; give another path"
+                raise UnusableInput(f"{self}: {problem}") from None
             if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 reason = os.strerror(error.errno).lower()
                 raise UnusableInput(f"{self}: {reason}; check the path") from None

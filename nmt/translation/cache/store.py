@@ -21,7 +21,6 @@ import pyarrow.fs as pafs
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.location import Location
-from nmt.storage.retry import retry
 from nmt.tables.parquet import read_whole
 from nmt.translation.cache.keys import KEY, digest_of, distinct
 
@@ -191,12 +190,8 @@ class _Damaged(Exception):
         ):
             target = self._file.parent / f"{secrets.token_hex(8)}{_DAMAGED}"
 
-        def move() -> None:
-            with self._file.explained():
-                self._file.filesystem.move(self._file.path, target.path)
-
         try:
-            retry(move)
+            self._file.rename(target.name)
         except UnusableInput:
             if self._file.is_file():  # else another task has done it
                 raise

@@ -107,7 +107,11 @@ def check_manifest(check: Check, manifest: Manifest) -> None:
         )
     _check_others(check, manifest.others)
     # Of other counts there is a complaint already; not all the ids that lack are told as well.
-    known = sum(e.rows for n, e in manifest.files.items() if not n.startswith("alignments/"))
+    known = sum(
+        entry.rows
+        for name, entry in manifest.files.items()
+        if not name.startswith("alignments/") and _is_there(check.location, name)
+    )
     most = min(rows, known + _TOLD) if settings.id_column is None else None
     rows_of = check_parts(check, manifest.files, settings, most)
     for folder, name in (("translations", "translated"), ("rejected", "rejected")):
@@ -116,6 +120,13 @@ def check_manifest(check: Check, manifest: Manifest) -> None:
                 f"{folder}/: {rows_of[folder]:,} rows, but the manifest has "
                 f"{getattr(counts, name):,} {name}"
             )
+
+
+def _is_there(location: Location, name: str) -> bool:
+    try:
+        return location.named(name).is_file()
+    except UnusableInput:
+        return False
 
 
 def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
