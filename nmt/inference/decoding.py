@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -208,7 +208,7 @@ class Decoder:
                     chosen = likely[i, : len(targets[row].ids) + 1]
                     yield row, Forced(encoded[row], targets[row], chosen, weights[i])
 
-    def searcher(self, settings: SearchSettings):
+    def searcher(self, settings: SearchSettings) -> Any:
         """The search under these settings, made once."""
         from nmt.search.searcher import Searcher
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -50,7 +50,7 @@ class AttentionDecoder(keras.layers.Layer):
     readout_size = 0  # of a readout that is fed back and so a part of the state
 
     def __init__(
-        self, settings: ModelSettings, rates: DropoutRates = DropoutRates(), **kwargs
+        self, settings: ModelSettings, rates: DropoutRates = DropoutRates(), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.units = self.state_size = settings.decoder_units
@@ -139,7 +139,7 @@ class AttentionDecoder(keras.layers.Layer):
         """
         noise = self.state_noise(state, seed)
 
-        def step(before, inputs):
+        def step(before: Any, inputs: Any) -> Any:
             embedded, readout_noise = inputs
             return self.step(embedded, before[0], encoder_states, noise, readout_noise)
 
@@ -171,7 +171,7 @@ class AttentionDecoder(keras.layers.Layer):
             readout: of the model.
         """
 
-        def step(embedded, state, encoder_states):
+        def step(embedded: tf.Tensor, state: tf.Tensor, encoder_states: Any) -> Any:
             state, context, weights = self.step(embedded, state, encoder_states)
             return self.read_out(readout, state, context, embedded), state, weights
 

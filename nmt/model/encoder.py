@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -25,7 +27,7 @@ class BidirectionalGRU(keras.layers.Bidirectional):
         layer_norm: bool = False,
         state_dropout: float = 0.0,
         place: int = 5,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         layer = keras.layers.GRU(
             units, return_sequences=True, return_state=True, name="gru", dtype=kwargs.get("dtype")
@@ -114,7 +116,7 @@ class Encoder(keras.layers.Layer):
         settings: ModelSettings,
         rates: DropoutRates = DropoutRates(),
         bidirectional: type[BidirectionalGRU] = BidirectionalGRU,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.embedding, self.units, self.rates = embedding, settings.encoder_units, rates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,7 +41,7 @@ class Ensemble:
         )
         sizes = [state.shape[-1] for state in first_states]
 
-        def step(words, state, sentences):
+        def step(words: tf.Tensor, state: tf.Tensor, sentences: Any) -> Any:
             states = tf.split(state, sizes, -1)
             steps = [
                 decoding.step(words, *own)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -19,7 +21,7 @@ class ScaledEmbedding(keras.layers.Embedding):
         dim: size of an embedding.
     """
 
-    def __init__(self, size: int, dim: int, **kwargs) -> None:
+    def __init__(self, size: int, dim: int, **kwargs: Any) -> None:
         initializer = keras.initializers.RandomNormal(stddev=dim**-0.5)
         super().__init__(size, dim, embeddings_initializer=initializer, **kwargs)
         self.build((None, None))
@@ -113,7 +115,7 @@ class GRUCell(keras.layers.Layer):
         layer_norm: whether products are normalised.
     """
 
-    def __init__(self, units: int, layer_norm: bool, **kwargs) -> None:
+    def __init__(self, units: int, layer_norm: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units, self.layer_norm = units, layer_norm
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -17,7 +19,7 @@ class Readout(keras.layers.Dense):
         settings: the architecture.
     """
 
-    def __init__(self, settings: ModelSettings, **kwargs) -> None:
+    def __init__(self, settings: ModelSettings, **kwargs: Any) -> None:
         super().__init__(settings.readout_units, settings.readout_activation, **kwargs)
         self.deep = settings.readout == "deep"
 

@@ -185,7 +185,7 @@ class Seq2Seq(keras.Model):
         axis = 0 if self.output_kernel is None else 1
         ids, word_bias, logits = output_words(kernel, axis, bias, source, beams, banned, shortlist)
 
-        def step(words, state, sentences):
+        def step(words: tf.Tensor, state: tf.Tensor, sentences: Any) -> Any:
             encoder_states, word_bias = sentences
             readout, state, weights = decode(self.embedding(words), state, encoder_states)
             return logits(readout, word_bias), state, weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -39,7 +40,7 @@ class StackedDecoder(AttentionDecoder):
     """
 
     def __init__(
-        self, settings: ModelSettings, rates: DropoutRates = DropoutRates(), **kwargs
+        self, settings: ModelSettings, rates: DropoutRates = DropoutRates(), **kwargs: Any
     ) -> None:
         super().__init__(settings, rates, **kwargs)
         self.readout = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -100,7 +100,7 @@ def beam_search(
     source_width = tf.shape(source)[1] if model.attends else 0
     tokens = tf.cast((source != PAD) & (source != EOS), tf.float32) if beta else ()
 
-    def step(i, current, fixed):
+    def step(i: tf.Tensor, current: Any, fixed: Any) -> Any:
         sentences, limits, min_length, tokens = fixed
         count = tf.shape(limits)[0]
         logits, state, weights = decoding.step(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -47,7 +47,7 @@ def force(
     inputs = tf.pad(ids, [[1, 0], [0, 0]], constant_values=BOS)
     steps = tf.shape(ids)[0]
 
-    def step(i, state, scores, attention):
+    def step(i: tf.Tensor, state: tf.Tensor, scores: tf.Tensor, attention: tf.Tensor) -> Any:
         logits, state, weights = decoding.step(inputs[i], state, decoding.sentences)
         score = tf.gather(logits, ids[i], batch_dims=1) - log_normaliser(logits)
         scores = scores.write(i, tf.where(ids[i] == PAD, 0.0, score))

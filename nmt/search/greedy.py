@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -57,7 +57,7 @@ def greedy_search(
     decoding, state = model.begin(source, banned, shortlist)
     batch, source_width = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
 
-    def step(i, current, fixed):
+    def step(i: tf.Tensor, current: Any, fixed: Any) -> Any:
         sentences, limits, min_length, numbers = fixed
         logits, state, weights = decoding.step(current.word, current.state, sentences)
         masked_logits = constraints._replace(min_length=min_length).restrict(

@@ -33,13 +33,13 @@ def shrinking_loop(
         dimension grew later for others.
     """
 
-    def rounds(i, rows, state, fixed, results):
+    def rounds(i: tf.Tensor, rows: tf.Tensor, state: tf.Tensor, fixed: Any, results: Any) -> Any:
         half = tf.size(rows) // 2
 
-        def more(i, state):
+        def more(i: tf.Tensor, state: tf.Tensor) -> Any:
             return tf.math.count_nonzero(alive(state), dtype=tf.int32) > half
 
-        def repeat(i, state):
+        def repeat(i: tf.Tensor, state: tf.Tensor) -> Any:
             return i + 1, step(i, state, fixed)
 
         i, state = tf.while_loop(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
@@ -71,7 +73,7 @@ def smoothed_cross_entropy(
     """
 
     @tf.custom_gradient
-    def losses(logits):
+    def losses(logits: tf.Tensor) -> Any:
         largest = tf.reduce_max(logits, -1, keepdims=True)
         powers = tf.exp(logits - largest)
         total = tf.reduce_sum(powers, -1)
@@ -81,7 +83,7 @@ def smoothed_cross_entropy(
         if smoothing:
             smoothed += smoothing * (chosen - tf.reduce_mean(logits, -1))
 
-        def gradient(upstream, _):
+        def gradient(upstream: tf.Tensor, _: Any) -> Any:
             result = powers * (upstream / total)[:, tf.newaxis]
             if smoothing:
                 result -= (smoothing / logits.shape[-1] * upstream)[:, tf.newaxis]

@@ -93,5 +93,5 @@ class SummedAdam(keras.optimizers.Adam):
             decay = tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
             self.assign_add(average, (variable - average) * (1.0 - decay))
 
-    def _all_reduce_sum_gradients(self, grads_and_vars):
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         return grads_and_vars

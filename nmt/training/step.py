@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -101,7 +101,14 @@ def make_train_step(
     variables = model.trainable_variables
     scaled = model.compute_dtype == "float16"
 
-    def gradients_of(source, target_inputs, target_outputs, seed, flags, scale=None):
+    def gradients_of(
+        source: tf.Tensor,
+        target_inputs: tf.Tensor,
+        target_outputs: tf.Tensor,
+        seed: Any,
+        flags: Any,
+        scale: Any = None,
+    ) -> Any:
         """Sums over one replica's part of a batch: gradients; loss, tokens and flags."""
         context = tf.distribute.get_replica_context()
         number = tf.cast(context.replica_id_in_sync_group, tf.int32)
@@ -119,7 +126,13 @@ def make_train_step(
         ]
         return gradients, tf.concat([[loss, tokens], flags], 0)
 
-    def replica_update(source, target_inputs, target_outputs, seed, flags):
+    def replica_update(
+        source: tf.Tensor,
+        target_inputs: tf.Tensor,
+        target_outputs: tf.Tensor,
+        seed: Any,
+        flags: Any,
+    ) -> Any:
         gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
         if replicas.count > 1:
             context = tf.distribute.get_replica_context()
@@ -144,7 +157,14 @@ def make_train_step(
 
     accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
 
-    def replica_add(source, target_inputs, target_outputs, seed, flags, scale):
+    def replica_add(
+        source: tf.Tensor,
+        target_inputs: tf.Tensor,
+        target_outputs: tf.Tensor,
+        seed: Any,
+        flags: Any,
+        scale: Any,
+    ) -> Any:
         gradients, sums = gradients_of(
             source, target_inputs, target_outputs, seed, flags, scale if scaled else None
         )
@@ -179,7 +199,7 @@ def _compile(
 ) -> Callable[..., tf.Tensor]:
     """A function of the replicas, traced once where one device is fed with plain tensors."""
 
-    def step(*arguments):
+    def step(*arguments: Any) -> Any:
         return replicas.run(function, *arguments)
 
     if replicas.devices == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -129,7 +129,7 @@ def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:
 
 def _compile_sums(model: Seq2Seq) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3)
-    def sums(source, target_inputs, target_outputs):
+    def sums(source: tf.Tensor, target_inputs: tf.Tensor, target_outputs: tf.Tensor) -> Any:
         readouts, _ = model(source, target_inputs)
         return cross_entropy(model, readouts, target_outputs)
 

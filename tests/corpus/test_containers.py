@@ -43,6 +43,7 @@ def repeated(path: Path, rows: int, size: int = 1 << 20, **others: object) -> Pa
     return path
 
 
+@pytest.mark.system
 def test_a_long_value_that_all_rows_have_needs_memory_once(tmp_path) -> None:
     peaks = []
     for rows in (64, 512):
@@ -64,6 +65,7 @@ def test_a_long_value_that_all_rows_have_needs_memory_once(tmp_path) -> None:
     assert peaks[1] < 1.5 * peaks[0]
 
 
+@pytest.mark.system
 def test_long_values_of_other_columns_have_a_limit(tmp_path) -> None:
     file = tmp_path / "a.parquet"
     table = pa.table({"source": ["a"] * 300, "note": ["x" * (1 << 20)] * 300})

@@ -91,6 +91,7 @@ def growth(work: Callable[[str], object], atom: str, size: int = 2000) -> float:
     return seconds(work, long) / max(seconds(work, short), 2e-3)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", WORK)
 def test_work_on_a_text_grows_with_its_length(name) -> None:
     found = {

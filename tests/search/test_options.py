@@ -42,9 +42,13 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(
-    scope="module", params=[*OPTIONS, "ensemble: sampling of few", "ensemble: all of a beam"]
-)
+ENSEMBLES = [
+    pytest.param(f"ensemble: {name}", marks=pytest.mark.system)
+    for name in ("sampling of few", "all of a beam")
+]
+
+
+@pytest.fixture(scope="module", params=[*OPTIONS, *ENSEMBLES])
 def search(request, model, ensemble) -> Searcher:
     kind, _, name = request.param.rpartition(": ")
     return searcher(ensemble if kind else model, **OPTIONS[name])
@@ -109,7 +113,7 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
 @pytest.mark.compiled
 @pytest.mark.parametrize(
     "search",
-    ["least", "no repetition", "sampling of few", "all of a beam", "ensemble: all of a beam"],
+    ["least", "no repetition", "sampling of few", "all of a beam", ENSEMBLES[1]],
     indirect=True,
 )
 def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:

@@ -81,6 +81,7 @@ def test_batches_of_one_update_are_one_batch() -> None:
             np.testing.assert_allclose(left, right, atol=UPDATES)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "precision", ["float32", pytest.param(*bfloat16.values, marks=[*bfloat16.marks, SYSTEM])]
 )
@@ -101,6 +102,7 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path, preci
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
 
 
+@pytest.mark.system
 def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, monkeypatch) -> None:
     """Amid an epoch and between two changes of the factor on the loss: it goes on as it would."""
     monkeypatch.setattr(module, "CLEAN_UPDATES", 4)
@@ -121,6 +123,7 @@ def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, m
     assert_same(resumed.model.get_weights(), whole.model.get_weights())
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("precision", [bfloat16, "float16"])
 @pytest.mark.parametrize(
     "architecture",

@@ -32,6 +32,8 @@ from nmt.storage.location import Location
 from nmt.training import nonfinite
 from nmt.training.loop import Training
 
+pytestmark = pytest.mark.system  # whole trainings, done several times
+
 EVERY_STEP = {"checkpoint_minutes": 1e-9}
 
 
@@ -47,7 +49,6 @@ def best_models(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.system
 def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) -> None:
     """Amid an epoch and between validations, with dropout, averages and the best models kept."""
     settings: dict[str, Any] = {"dropout": 0.3, "ema_decay": 0.9, "keep_best": 2, "epochs": 2}
@@ -77,7 +78,6 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
     assert bundle.check(first).model_id == bundle.check(other).model_id
 
 
-@pytest.mark.system
 def test_asked_to_stop_it_keeps_a_checkpoint_and_goes_on_later(dataset, tmp_path) -> None:
     settings: dict[str, Any] = {"dropout": 0.3, "epochs": 2, "report_every": 100}
     whole = training(dataset, tmp_path / "whole", **settings)

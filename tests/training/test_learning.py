@@ -25,6 +25,8 @@ from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.training.loop import Training
 
+pytestmark = pytest.mark.system  # whole trainings
+
 
 @pytest.fixture(scope="module")
 def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from nmt.model.attention import attention_weights
@@ -30,7 +32,7 @@ def differentiable_weights(
     """The weights of `attention_weights`, with their gradient."""
     weights, hidden = attention_weights(query, keys, mask, v_a)
 
-    def gradient(cotangent):
+    def gradient(cotangent: Any) -> Any:
         g_query, g_keys, g_v = attention_weights_gradient(
             cotangent[:, 0], weights[:, 0], tf.squeeze(hidden, 1), v_a
         )

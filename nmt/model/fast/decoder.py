@@ -8,6 +8,7 @@ become these products, side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -65,7 +66,7 @@ class AttentionDecoder(decoder.AttentionDecoder):
         multiply = _multiplier(linears, slices)
         run = make_step(kernels, slices.get("decoder/context"))
 
-        def step(embedded, state, encoder_states):
+        def step(embedded: tf.Tensor, state: tf.Tensor, encoder_states: Any) -> Any:
             state, context, weights, *_ = run(self._project(embedded), state, encoder_states)
             of_embedding = multiply(embedded, "readout/embedding") if readout.deep else None
             return _read_out(readout, multiply, state, context, of_embedding), state, weights
@@ -113,7 +114,7 @@ class StackedDecoder(stacked.StackedDecoder):
         if self.readout is not None and seed is not None:
             auxiliary = [tf.transpose(self.readout_noise(embedded, seed), [1, 0, 2])]
 
-        def step(multiply, inputs, state, constants):
+        def step(multiply: Any, inputs: Any, state: tf.Tensor, constants: Any) -> Any:
             return self._step(multiply, inputs, state, constants, encoder_states.mask, noise)
 
         states, contexts, weights = scan(
@@ -137,8 +138,8 @@ class StackedDecoder(stacked.StackedDecoder):
         encoder_states, slices = _precompute_contexts(encoder_states, linears)
         products = _multiplier(linears, slices)
 
-        def step(embedded, state, encoder_states):
-            def multiply(x, name):
+        def step(embedded: tf.Tensor, state: tf.Tensor, encoder_states: Any) -> Any:
+            def multiply(x: tf.Tensor, name: str) -> Any:
                 return x @ encoder_states.states if name == "encoder_states" else products(x, name)
 
             projected, constants = project(embedded), self._constants(encoder_states)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -15,7 +17,7 @@ from nmt.model.layers import drop_units
 class BidirectionalGRU(encoder.BidirectionalGRU):
     """See `nmt.model.encoder.BidirectionalGRU`."""
 
-    def __init__(self, *arguments, **options) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.on_gpu = bool(tf.config.list_logical_devices("GPU"))
 
@@ -52,7 +54,7 @@ def _normalised(
 ) -> tf.Tensor:
     """The states of a layer-normalised GRU, shape (source, batch, units)."""
 
-    def step(multiply, inputs, state, _):
+    def step(multiply: Any, inputs: Any, state: tf.Tensor, _: Any) -> Any:
         projected, real = inputs
         after = gru(projected, multiply(drop_units(state, noise), "state"), state)
         return state + real * (after - state), ()

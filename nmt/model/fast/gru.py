@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -82,10 +82,10 @@ def gru_over_sentences(
         return loops.empty(steps, [projected.dtype] * count)
 
     @tf.custom_gradient
-    def run(projected, kernel, bias):
+    def run(projected: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
         matrix, inputs = PaddedMatrix(kernel), loops.unstack(projected, mask)
 
-        def forward(i, state, saved):
+        def forward(i: tf.Tensor, state: tf.Tensor, saved: Any) -> Any:
             entering, real = loops.read(inputs, i)
             recurrent = matrix(drop_units(state, noise)) + bias
             after, gates = gru_step(entering, recurrent, state)
@@ -94,11 +94,11 @@ def gru_over_sentences(
         last, saved = loops.forwards(steps, forward, first, arrays(4))
         before = saved[0].stack()
 
-        def gradients(g_states):
+        def gradients(g_states: tf.Tensor) -> Any:
             transposed = PaddedMatrix(tf.transpose(kernel))
             sources = [*loops.unstack(g_states), inputs[1], *saved]
 
-            def backward(i, gradient, results):
+            def backward(i: tf.Tensor, gradient: Any, results: Any) -> Any:
                 g_state, real, state, *gates = loops.read(sources, i)
                 gradient += g_state
                 through = real * gradient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -37,7 +37,7 @@ def layer_norm(values: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
     """`nmt.model.layers.layer_norm`, with its gradient."""
 
     @tf.custom_gradient
-    def normalised(values):
+    def normalised(values: tf.Tensor) -> Any:
         normal = normalise(values)
         return normal.values, lambda gradient: normalise_gradient(gradient, normal)
 

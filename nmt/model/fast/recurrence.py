@@ -53,7 +53,9 @@ def make_step(kernels: Kernels, of_context: Product | None = None) -> Callable[.
     of_state, width = PaddedMatrix(kernels.state), kernels.bias.shape[0]
     of_context = of_context or PaddedMatrix(kernels.context)
 
-    def step(projected, state, encoder_states, noise=None) -> Step:
+    def step(
+        projected: tf.Tensor, state: tf.Tensor, encoder_states: Any, noise: Any = None
+    ) -> Step:
         states, keys, mask = encoder_states
         product = of_state.padded(drop_units(state, noise))
         query, recurrent = product[:, width : of_state.columns], product[:, :width] + kernels.bias
@@ -94,11 +96,13 @@ def teacher_forced(
     steps, dtype = tf.shape(projected)[0], projected.dtype
 
     @tf.custom_gradient
-    def run(projected, first, outputs, keys, *kernels):
+    def run(
+        projected: tf.Tensor, first: Any, outputs: tf.Tensor, keys: tf.Tensor, *kernels: tf.Tensor
+    ) -> Any:
         kernels = Kernels(*kernels)
         (inputs,), step = loops.unstack(projected), make_step(kernels)
 
-        def forward(i, before, saved):
+        def forward(i: tf.Tensor, before: Any, saved: Any) -> Any:
             result = step(inputs.read(i), before, EncoderStates(outputs, keys, mask), noise)
             values = before, result.context, result.weights[:, 0], result.query, *result.gates
             return result.state, loops.write(saved, i, values)
@@ -107,13 +111,15 @@ def teacher_forced(
         last, saved = loops.forwards(steps, forward, first, arrays)
         before, contexts, weights = loops.stack(saved[:3])
 
-        def gradients(*cotangents):
+        def gradients(*cotangents: tf.Tensor) -> Any:
             from_state = PaddedMatrix(tf.transpose(kernels.state))
             from_context = PaddedMatrix(tf.transpose(kernels.context))
             from_outputs = PaddedMatrix(tf.transpose(outputs, [0, 2, 1]))
             incoming = loops.unstack(*cotangents)
 
-            def backward(i, gradient, g_keys, g_v, results):
+            def backward(
+                i: tf.Tensor, gradient: Any, g_keys: tf.Tensor, g_v: tf.Tensor, results: Any
+            ) -> Any:
                 g_state, g_context, g_weights = loops.read(incoming, i)
                 state, _, weights, query, *gates = loops.read(saved, i)
                 g_entering, g_product, g_before = gru_step_gradient(

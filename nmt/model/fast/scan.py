@@ -83,8 +83,8 @@ class _Replay:
         linear, saved = self._linears[name], tuple(self._saved[name])
 
         @tf.custom_gradient
-        def product(x):
-            def gradient(cotangent):
+        def product(x: tf.Tensor) -> Any:
+            def gradient(cotangent: Any) -> Any:
                 self.sums[name] = [] if linear.bias is None else [tf.reduce_sum(cotangent, 0)]
                 if linear.gain is not None:
                     normal = Normal(*saved)
@@ -135,10 +135,10 @@ def scan(
         all_inputs = loops.unstack(*inputs, *auxiliary)
         matrices = {name: PaddedMatrix(linear.kernel) for name, linear in linears.items()}
 
-        def forward(i, before, results, saved):
+        def forward(i: tf.Tensor, before: Any, results: Any, saved: Any) -> Any:
             products = {}
 
-            def multiply(x, name):
+            def multiply(x: tf.Tensor, name: str) -> Any:
                 products[name] = linears[name].start(matrices[name](x))
                 return linears[name].finish(products[name])
 
@@ -154,7 +154,7 @@ def scan(
         _, results, saved = loops.forwards(steps, forward, state, arrays, saved)
         values = loops.stack(results)
 
-        def gradients(*cotangents):
+        def gradients(*cotangents: tf.Tensor) -> Any:
             before = tf.concat([state[tf.newaxis], values[0][:-1]], 0)
             before, *incoming = loops.unstack(before, *cotangents)
             transposed = {
@@ -162,7 +162,7 @@ def scan(
                 for name, linear in linears.items()
             }
 
-            def backward(i, gradient, sums, g_inputs, pairs):
+            def backward(i: tf.Tensor, gradient: Any, sums: Any, g_inputs: Any, pairs: Any) -> Any:
                 products = {name: loops.read(saved[name], i) for name in linears}
                 replay = _Replay(linears, transposed, products)
                 values, (cotangent, *others) = loops.read(all_inputs, i), loops.read(incoming, i)
