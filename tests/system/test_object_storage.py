@@ -125,7 +125,7 @@ def test_a_dry_run_writes_nothing_and_finds_what_may_not_be_written(
 ) -> None:
     before = names_below("s3://nmt")
     done = run("train", *jobs(BASE)["train"], "--dry-run", **s3.environment)
-    assert "a conditional write was authorised, nothing was written" in done.stderr
+    assert "a conditional write was authorised, nothing was written" in done.stdout
     assert names_below("s3://nmt") == before
     assert not Location(f"{BASE}/refused").exists()
     query = f"endpoint_override={s3.endpoint.removeprefix('http://')}&scheme=http&region=x"

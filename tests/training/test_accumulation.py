@@ -189,7 +189,7 @@ TWO_DEVICES = """
     import keras
     import numpy as np
     sys.path[:0] = json.loads(sys.argv[1])
-    import test_staged as case
+    import test_accumulation as case
     from nmt.model.seq2seq import Seq2Seq
     from nmt.settings import ModelSettings, TrainingSettings
     from nmt.shards.batches import Batch
@@ -219,9 +219,9 @@ TWO_DEVICES = """
         model, optimizer, step = work(devices, "float32", 2)
         for number in range(3):
             parts = [case.batch(4, 2 * number), case.batch(2, 2 * number + 1)]
-            told = step(parts, (1, 2 * number), ControlFlags(end=True))
+            told = step(parts, (1, 2 * number), ControlFlags(finish=True))
         states.append(state(model, optimizer))
-        found[f"ends-{devices}"] = told.flags.end
+        found[f"ends-{devices}"] = told.flags.finish
     found["apart"] = apart(*states)
 
     # Only the second replica has words at all, so only it can overflow.

@@ -210,7 +210,7 @@ TWO_DEVICES = """
         "apart": max(float(np.abs(a - b).max()) for a, b in zip(one, two)),
         "loss": [[float(o.loss) for o in told], [float(o.loss) for o in told_by_two]],
         "tokens": [[float(o.tokens) for o in told], [float(o.tokens) for o in told_by_two]],
-        "ends": [[o.flags.end for o in told], [o.flags.end for o in told_by_two]],
+        "ends": [[o.flags.finish for o in told], [o.flags.finish for o in told_by_two]],
     }))
 """
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cached_jobs import assert_same, origins
+from logged import messages
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
@@ -37,7 +38,7 @@ def test_a_damaged_cache_is_said_and_costs_its_sentences(models, corpus, tmp_pat
     second = translate(models[0], corpus, tmp_path / "second", cache=cache)
     assert origins(second)[0] == lost > 0
     assert_same(tmp_path / "first", tmp_path / "second")
-    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    (warning,) = messages(capsys.readouterr().err, "WARNING")
     assert f"{files[0]}.damaged and 1 other files: damaged and set aside" in warning
     third = translate(models[0], corpus, tmp_path / "third", cache=cache)
     assert origins(third) == (0, sum(origins(first)), 0)

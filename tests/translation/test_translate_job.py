@@ -62,7 +62,7 @@ class Night:
         """Takes the place of the pool of actors."""
         work = replace(job.work_of(request, what, corpus), generation=output.generation)
         for unit in units:
-            if unit.number not in output.records():
+            if unit.number not in {record.unit for record in output.records()}:
                 translate_unit(unit, work, loaded(work), output)
                 self.decoded.append(unit.number)
                 self.meanwhile(unit.number)
