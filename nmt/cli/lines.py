@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -138,7 +138,7 @@ def _columns(translation: Translation, request: LinesRequest) -> list[str]:
     return [translation.text, *links]
 
 
-def _as_json(translation: Translation) -> dict[str, Any]:
+def _as_json(translation: Translation) -> dict[str, object]:
     return {
         "translation": translation.text,
         "score": round(translation.score, 4),

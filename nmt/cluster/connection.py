@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import warnings
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from nmt.cluster import local
@@ -128,7 +129,7 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
     return ray
 
 
-def _start(ray: Any, address: str | None, own: bool, options: dict[str, Any]) -> None:
+def _start(ray: Any, address: str | None, own: bool, options: Mapping[str, Any]) -> None:
     if own:
         log.info("starting a local Ray of this job's own (name a cluster with --address)")
         with silenced():

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 }
 
 
-def start(ray: Any, options: dict[str, Any]) -> None:
+def start(ray: Any, options: Mapping[str, Any]) -> None:
     """Start it, and make this process its driver.
 
     Args:
