@@ -164,10 +164,14 @@ def test_the_two_terminals_of_the_guide_on_one_machine(checkout: Path, tmp_path:
                 time.sleep(0.5)
             secret = token.read_text()
             assert token.stat().st_mode & 0o077 == 0
-            done = subprocess.run(
-                typed(second, scripts, ("--preset small", " ".join(TINY))),
-                cwd=checkout, env=variables, capture_output=True, text=True, timeout=PATIENCE,
-            )  # fmt: skip
+            for _ in range(20):  # as the guide says, where Ray has no agent yet
+                done = subprocess.run(
+                    typed(second, scripts, ("--preset small", " ".join(TINY))),
+                    cwd=checkout, env=variables, capture_output=True, text=True, timeout=PATIENCE,
+                )  # fmt: skip
+                if "No available agent" not in done.stderr:
+                    break
+                time.sleep(3)
             processes = descendants(head.pid)
         finally:
             os.killpg(head.pid, signal.SIGINT)  # Ctrl-C
