@@ -71,16 +71,16 @@ def translate(request: TranslateRequest) -> None:
     """
     from nmt.translation import job
 
-    verdict = job.translate(request)
-    if verdict is None:
+    outcome = job.translate(request)
+    if outcome is None:
         return
-    for line in verdict.summary():
+    for line in outcome.summary():
         log.info(line)
-    for name, value in verdict.headline().items():
+    for name, value in outcome.headline().items():
         echo(f"{name} {value}")
     echo(f"REPORT {request.output / 'report' / 'index.html'}")
-    if verdict.exit_status:
-        raise typer.Exit(verdict.exit_status)
+    if outcome.exit_status:
+        raise typer.Exit(outcome.exit_status)
 
 
 def evaluate(request: EvaluateRequest) -> None:

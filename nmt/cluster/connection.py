@@ -124,8 +124,8 @@ def connect(address: str | None, *, quiet: bool = True) -> Any:
         with contextlib.chdir(ROOT):
             _start(ray, address, own, options)
     except Exception as error:  # Ray raises many kinds, among them the bare Exception
-        told = local.not_started(error) if own else _not_joined(error, address)
-        raise JobFailed(told) from None
+        message = local.not_started(error) if own else _not_joined(error, address)
+        raise JobFailed(message) from None
     return ray
 
 

@@ -42,7 +42,7 @@ _SMALL = 20_000  # rows; more are worth an actor a core
 
 
 def translate(request: TranslateRequest) -> Outcome | None:
-    """Translate a corpus, or continue, or return the verdict of the finished job.
+    """Translate a corpus, or continue, or return the outcome of the finished job.
 
     Args:
         request: of the job.
@@ -66,28 +66,28 @@ def translate(request: TranslateRequest) -> Outcome | None:
         echo(f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}")
         echo(f"output    {request.output}: {check_writable(request.output)}")
         return None
-    verdict = _stored(request, output.finished(job))
-    if verdict is None:
+    outcome = _stored(request, output.finished(job))
+    if outcome is None:
         wait_for_stores()
         with hold(request.output, request.lease_seconds) as lease:
             # It reads the object: a job that was paused has not heard yet that it lost its lease.
             output.guard = partial(check_owner, request.output, lease.owner)
             # The job that had the lease may have finished it, or it may be another's output now.
-            verdict = _stored(request, output.begin(job, request.overwrite))
-            if verdict is None:
+            outcome = _stored(request, output.begin(job, request.overwrite))
+            if outcome is None:
                 with report_failure(request, output, job):
                     _decode(request, info, job, corpus, units, output, lease)
                     with activity("writing the report"):
                         seconds = time.monotonic() - started
-                        verdict = close(request, info, corpus, references, output, job, seconds)
+                        outcome = close(request, info, corpus, references, output, job, seconds)
     if request.notify is not None:
         report = request.output / "report" / "report.json"
-        notify(request.notify, report, verdict.exit_status, verdict.reason)
-    return verdict
+        notify(request.notify, report, outcome.exit_status, outcome.reason)
+    return outcome
 
 
 def _stored(request: TranslateRequest, manifest: Manifest | None) -> Outcome | None:
-    """The verdict of a finished job; None without its manifest."""
+    """The outcome of a finished job; None without its manifest."""
     if manifest is None:
         return None
     log.info(f"{request.output}: already finished; nothing to do")

@@ -1,6 +1,7 @@
 """An unknown word gives its place to the raw source word, or to what a dictionary makes of it."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -140,3 +141,15 @@ def test_other_unusable_dictionaries(tmp_path) -> None:
     (tmp_path / "words.tsv").write_bytes(b"\xff\tb\n")
     with pytest.raises(UnusableInput, match="line 1 is not UTF-8"):
         read_dictionary(Location(tmp_path / "words.tsv"))
+
+
+def test_a_malformed_dictionary_is_refused_before_it_is_read_to_its_end(tmp_path) -> None:
+    """A packed file of kilobytes holds millions of lines."""
+    file = tmp_path / "words.tsv.gz"
+    file.write_bytes(gzip.compress(b"ab\n" * 2_000_000))
+    tracemalloc.start()
+    with pytest.raises(UnusableInput, match=r"line 1 is not source<TAB>target"):
+        read_dictionary(Location(file))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20

@@ -106,7 +106,8 @@ def check_manifest(check: Check, manifest: Manifest) -> None:
             f"{limit}, but the exit status is 0"
         )
     _check_others(check, manifest.others)
-    # Of other counts there is a complaint already; not all the ids that lack are told as well.
+    # Other counts have a complaint already; not every missing id is listed besides. What a part
+    # that is not there would hold does not count: a manifest can name any number of rows.
     known = sum(
         entry.rows
         for name, entry in manifest.files.items()
