@@ -51,8 +51,11 @@ bench: setup
 
 # When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0 \
-		--cov=nmt --cov-report=term --cov-fail-under=90
+	@mkdir -p build
+	$(BIN)/python -m slipcover --source nmt --json --out build/coverage.json \
+		-m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
+	$(BIN)/python -m slipcover --merge build/coverage.json --out build/coverage.json \
+		--missing-width 40 --fail-under 90
 
 # The tests of numbers as on a processor with AVX2 alone, whose sums have another order.
 test-avx2: setup
