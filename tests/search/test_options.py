@@ -113,7 +113,10 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
 @pytest.mark.compiled
 @pytest.mark.parametrize(
     "search",
-    ["least", "no repetition", "sampling of few", "all of a beam", ENSEMBLES[1]],
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("least", "no repetition")),
+        *("sampling of few", "all of a beam", ENSEMBLES[1]),
+    ],
     indirect=True,
 )
 def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
