@@ -103,47 +103,6 @@ def test_folders_and_deleting(tmp_path) -> None:
     assert (folder / "sub/x.txt").read_text() == "x"
 
 
-OURS = re.compile(r"\d\.json|sub/\d\.json")
-HALF = ".1.json.0123456789abcdef.tmp"
-
-
-@pytest.mark.parametrize("theirs", [[], ["thesis.tex"], [".notes.tmp"], [f"{HALF}x"]])
-@pytest.mark.parametrize("odd", ["", f".thesis{HALF}", ".1.json.0123.tmp", "sub/1.json/1.json"])
-def test_only_files_of_our_names_are_removed(theirs: list[str], odd: str, tmp_path) -> None:
-    """Those with the names of half written ones, too."""
-    theirs = [*theirs, odd] if odd else theirs
-    folder = Location(tmp_path / "f")
-    for name in ("1.json", HALF, "sub/2.json", f"sub/{HALF}", *theirs):
-        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "f" / name).write_text(name)
-    folder.delete_own(OURS)
-    left = [path for path in (tmp_path / "f").rglob("*") if path.is_file()]
-    assert sorted(str(path.relative_to(tmp_path / "f")) for path in left) == sorted(theirs)
-    assert folder.exists() == bool(theirs)
-
-
-def test_a_file_is_no_folder_of_ours(tmp_path) -> None:
-    (tmp_path / "f").write_text("theirs")
-    Location(tmp_path / "f").delete_own(OURS)
-    assert (tmp_path / "f").read_text() == "theirs"
-
-
-@pytest.mark.system
-def test_what_lies_below_the_name_of_an_object_is_left(s3) -> None:
-    folder = Location("s3://nmt/below")
-    for name in ("1.json/theirs.txt", "sub/2.json/theirs.txt", "sub/.notes.tmp", "3.json"):
-        (folder / name).write_text(name)
-    with pytest.raises(UnusableInput, match=r"1\.json.*: a folder, where a file of ours belongs"):
-        (folder / "1.json").delete()
-    folder.delete_own(OURS)
-    assert [(folder / name).read_text() for name in ("1.json/theirs.txt", "sub/.notes.tmp")]
-    assert not (folder / "3.json").exists()
-    (folder / "whole/3.json").write_text("3")
-    (folder / "whole" / HALF).write_text("3")
-    (folder / "whole").delete_own(OURS)
-    assert not (folder / "whole" / HALF).exists()
-
-
 def test_upload_copies_files_and_trees(tmp_path) -> None:
     (tmp_path / "from/deep").mkdir(parents=True)
     (tmp_path / "from/a").write_bytes(b"1")
