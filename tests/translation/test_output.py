@@ -12,11 +12,13 @@ from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
 from nmt.translation.verify.output import verify
 
-UNITS = [Unit(n, (Slice("in.txt", "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
+FILE = PinnedFile(Location("in.txt"))
+UNITS = [Unit(n, (Slice(FILE, "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 
 
 def job(beam: int, **more) -> JobRecord:
