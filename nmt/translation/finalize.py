@@ -146,11 +146,11 @@ def _verify(output: Output, manifest: Manifest) -> None:
             command translates them again.
     """
     verification = verify_manifest(output.location, manifest)
-    if violations := verification.violations:
+    if verification.count:
         output.forget(verification.damaged)
-        shown = "; ".join(violations[:3])
+        shown = "; ".join(verification.violations[:3])
         raise JobFailed(
-            f"{output.location}: {len(violations)} violations ({shown}); `nmt verify` "
+            f"{output.location}: {verification.count:,} violations ({shown}); `nmt verify` "
             "lists them; run the same command again to translate the units concerned anew"
         )
 

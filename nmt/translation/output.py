@@ -171,7 +171,7 @@ class Output:
             name = name.replace("/part-", f"/part-{self._prefix}")
             files[name] = (self.location / name).write_table(table)
         record = record.model_copy(update={"files": files})
-        self._record(unit.number).write_json(record)
+        self.record_file(unit.number).write_json(record)
         return record
 
     @property
@@ -179,12 +179,13 @@ class Output:
         """What stands before the number of a unit in the names of its files."""
         return f"g{self.generation}-" if self.generation > 1 else ""
 
-    def _record(self, number: int, suffix: str = ".json") -> Location:
+    def record_file(self, number: int, suffix: str = ".json") -> Location:
+        """Where the record of a unit is, or what else is kept of it."""
         return self.location / "_units" / f"{self._prefix}{number:05d}{suffix}"
 
     def attempts(self, unit: Unit) -> Location:
         """Where the attempts at a unit are counted."""
-        return self._record(unit.number, ".attempts")
+        return self.record_file(unit.number, ".attempts")
 
     def forget(self, units: Iterable[int]) -> None:
         """Remove units' records, so that they are translated again.
@@ -194,7 +195,7 @@ class Output:
         """
         self.guard()
         for number in units:
-            self._record(number).delete()
+            self.record_file(number).delete()
 
     def finish(self, manifest: Manifest) -> None:
         """Store the manifest, remove what it has replaced, and mark the output as whole.
@@ -243,7 +244,7 @@ class Output:
         Raises:
             JobFailed: this job may no longer write here.
         """
-        expected = {self._record(unit.number): unit for unit in units}
+        expected = {self.record_file(unit.number): unit for unit in units}
         done = set()
         for file in self.record_files():
             problem = None
