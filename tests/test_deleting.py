@@ -10,6 +10,31 @@ from s3 import S3Server
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 
+
+def test_folders_and_deleting(tmp_path) -> None:
+    folder = Location(tmp_path / "f")
+    assert not folder.exists()
+    assert folder.files() == []
+    folder.delete()  # nothing there, nothing happens
+    folder.delete_own(re.compile(".*"))
+    (folder / "sub/x.txt").write_text("x")
+    (folder / "y.txt").write_text("y")
+    assert folder.exists()
+    (tmp_path / "f/.x.txt.123.tmp").write_text("half")  # a killed process leaves it
+    assert not folder.is_file()
+    assert (folder / "y.txt").is_file()
+    assert [file.uri for file in folder.files(recursive=True)] == [
+        str(tmp_path / "f/sub/x.txt"),
+        str(tmp_path / "f/y.txt"),
+    ]
+    assert [file.name for file in folder.files()] == ["y.txt"]
+    (folder / "y.txt").delete()
+    assert not (folder / "y.txt").exists()
+    with pytest.raises(UnusableInput, match=r"/f: a folder, where a file of ours belongs; move"):
+        folder.delete()
+    assert (folder / "sub/x.txt").read_text() == "x"
+
+
 OURS = re.compile(r"\d\.json|sub/\d\.json")
 HALF = ".1.json.0123456789abcdef.tmp"
 

@@ -144,6 +144,13 @@ def _walk(
         os.close(handle)
 
 
+def open_lock(root: str, parts: Sequence[str]) -> int:
+    """The lock of a file, opened: a hidden file beside it, made if it is not there."""
+    flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+    with _folder_of(root, parts, make=True) as (folder, name):
+        return os.open(f".{name}.lock.tmp", flags, 0o600, dir_fd=folder)
+
+
 def followed(root: str, parts: Sequence[str]) -> os.stat_result:
     """The state of a file below a folder, to which links may lead.
 

@@ -29,7 +29,6 @@ from nmt.storage.location import Location
 from nmt.storage.retry import retry
 from nmt.storage.s3 import explained, s3_client
 
-_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
 _SETTLE_SECONDS = 3.0
 _LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
 _LOCK_PAUSE = 0.02
@@ -81,13 +80,10 @@ class _LocalExchange(_PlainExchange):
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._location.refuse_links()
         path = Path(self._location.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A name that `Location.files` passes over; never deleted, or two could lock two files.
         lock = path.with_name(f".{path.name}.lock.tmp")
         try:
-            handle = os.open(lock, _FLAGS, 0o600)
+            handle = self._location.open_lock()  # never deleted, or two could lock two files
         except PermissionError:
             raise UnusableInput(
                 f"{lock}: is another user's; give an --output of your own, or remove the file once "

@@ -39,9 +39,7 @@ from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
 from nmt.storage.s3 import delete_objects
 from nmt.storage.store_path import StorePath
-from nmt.storage.uri import (
-    scheme_of,
-)
+from nmt.storage.uri import scheme_of
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
@@ -249,9 +247,8 @@ class Location(StorePath):
                 if kind == pafs.FileType.Directory:
                     raise IsADirectoryError
                 if kind == pafs.FileType.File:
-                    self.filesystem.delete_file(self.path)
-            except FileNotFoundError:  # another job may remove it, too
-                pass
+                    with contextlib.suppress(FileNotFoundError):  # another job was first
+                        self.filesystem.delete_file(self.path)
             except IsADirectoryError:
                 raise UnusableInput(
                     f"{self}: a folder, where a file of ours belongs; move it elsewhere"
@@ -291,6 +288,10 @@ class Location(StorePath):
             inner = {"/".join(parts[:n]) for parts in ways for n in range(1, len(parts))}
             for folder in (*(self / name for name in sorted(inner, key=len, reverse=True)), self):
                 folder._ask(partial(folder._below, below.remove_empty_folder))
+
+    def open_lock(self) -> int:
+        """The lock of this local file, opened; `files` passes it over."""
+        return self._below(below.open_lock)
 
     def _below(self, action: Callable[..., T], *more: Any) -> T:
         """Do something on a local disk, without following a link below the folder named."""

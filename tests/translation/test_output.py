@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from logged import messages
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import rates
@@ -233,3 +234,17 @@ def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
 def test_checking_writes_nothing(tmp_path) -> None:
     Output(Location(tmp_path / "out")).check(job(1), overwrite=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_damaged_files_are_few_warnings(tmp_path, capsys) -> None:
+    out = Output(Location(tmp_path))
+    for number in range(300):
+        names = f"_units/{number:05d}.json", f"_scratch/decoded-{number}.json"
+        for name in (*names, f"report/heatmaps/words-{number:05d}.json"):
+            (out.location / name).write_text("{" if number % 2 else "[]")
+    assert (out.committed(UNITS), out.decoding_costs(), out.attention()) == (set(), [], {})
+    lines = messages(capsys.readouterr().err)
+    assert len(lines) < 120
+    for name in ("_units/00000", "_scratch/decoded-0", "report/heatmaps/words-00001"):
+        assert f" more like '{tmp_path}/{name}.json: " in "\n".join(lines)
+    assert out.record_files() == []

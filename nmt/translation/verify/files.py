@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 
 from nmt import records
 from nmt.errors import UnusableInput
-from nmt.printable import shorten
+from nmt.printable import FewLines
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
@@ -27,8 +26,6 @@ from nmt.translation.verify import part
 
 R = TypeVar("R", bound=records.Record)
 _PART = re.compile(r"part-(?:g\d+-)?(\d{1,15})\.parquet")
-_SHOWN, _KINDS = 20, 50  # lines of a kind, and kinds that are told apart
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|[\d,.]+|:.*")  # in lines of one kind
 _FEWEST_MISSING = 10_000  # ids that are named as missing, besides as many as there are
 
 
@@ -57,7 +54,7 @@ class Check:
     def __init__(self, location: Location, show: Callable[[str], None]) -> None:
         self.location, self._show = location, show
         self.result = Verification()
-        self._violations, self._notes = _Lines(self._tell), _Lines(self.result.notes.append)
+        self._violations, self._notes = FewLines(self._tell), FewLines(self.result.notes.append)
 
     def _tell(self, line: str) -> None:
         self.result.violations.append(line)
@@ -80,14 +77,14 @@ class Check:
 
         Args:
             line: says what it is.
-            kind: lines that differ in names and numbers alone have the same; "" finds it out.
+            kind: see `FewLines.add`.
         """
         self.result.count += 1
-        self._violations.add(line, kind or line)
+        self._violations.add(line, kind)
 
     def note(self, line: str, kind: str = "") -> None:
         """Add what is worth knowing."""
-        self._notes.add(line, kind or line)
+        self._notes.add(line, kind)
 
     def end(self) -> Verification:
         """What was found out, with the numbers of lines that were left out."""
@@ -112,29 +109,6 @@ class Check:
         except UnusableInput as error:
             self.part(name, str(error).removeprefix(f"{file}: "))
             return None
-
-
-class _Lines:
-    """Shows the first lines of each kind, and at the end how many others there were."""
-
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
-        self._counts: Counter[str] = Counter()
-        self._first: dict[str, str] = {}
-
-    def add(self, line: str, kind: str) -> None:
-        line, kind = shorten(line), _VARYING.sub("", shorten(kind))
-        if kind not in self._counts and len(self._counts) >= _KINDS:
-            kind = ""
-        self._counts[kind] += 1
-        self._first.setdefault(kind, line)
-        if self._counts[kind] <= _SHOWN:
-            self._show(line)
-
-    def end(self) -> None:
-        for kind, count in self._counts.items():
-            if count > _SHOWN:
-                self._show(f"and {count - _SHOWN:,} more like '{self._first[kind]}'")
 
 
 def check_parts(
