@@ -148,6 +148,23 @@ def test_a_strangers_link_is_judged_where_it_is_followed(
         inspect(str(tmp_path / "in"), "source")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
+def test_a_strangers_link_behind_a_link_of_ones_own_is_not_followed(tmp_path: Path) -> None:
+    store(tmp_path / "private/a.txt", "rivat")
+    theirs = store(tmp_path / "theirs/own.txt", "ublic")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").symlink_to("../theirs/a.txt")
+    (tmp_path / "theirs/a.txt").symlink_to("own.txt")
+    os.chown(theirs, 12345, 12345)
+    os.lchown(tmp_path / "theirs/a.txt", 12345, 12345)
+    assert inspect(str(tmp_path / "in"), "source").rows == len(ROWS)
+    (tmp_path / "theirs/a.txt").unlink()
+    (tmp_path / "theirs/a.txt").symlink_to("../private/a.txt")
+    os.lchown(tmp_path / "theirs/a.txt", 12345, 12345)
+    with pytest.raises(UnusableInput, match="in/a.txt: a link of another user"):
+        inspect(str(tmp_path / "in"), "source")
+
+
 def test_a_copy_of_what_was_looked_at_is_as_good(tmp_path: Path) -> None:
     """Another machine may know the file by another number, and a file may be touched."""
     path = store(tmp_path / "in/a.txt", "ublic")
