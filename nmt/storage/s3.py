@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from nmt.errors import UnusableInput
@@ -15,6 +16,8 @@ from nmt.storage.errors import explain
 
 if TYPE_CHECKING:
     from nmt.storage.location import Location
+
+_AT_ONCE = 8  # objects that are deleted together; botocore keeps 10 connections
 
 
 def s3_client(location: Location) -> Any:
@@ -72,7 +75,12 @@ def delete_objects(folder: Location, files: Iterable[Location]) -> None:
     a folder, whosever it is.
     """
     client = s3_client(folder)
-    for file in files:
+
+    def delete(file: Location) -> None:
         bucket, _, key = file.path.partition("/")
         with explained(file):
             client.delete_object(Bucket=bucket, Key=key)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(delete, files):
+            pass
