@@ -35,12 +35,17 @@ def parse_json(data: bytes | str) -> Any:
 
     Raises:
         ValueError: it is no JSON, or holds what `json_text` never writes: numbers that are none,
-            integers of more than 64 bits, values nested deeper than 100. The message is short.
+            integers of more than 64 bits, a key twice in a mapping, values nested deeper than
+            100. The message is short.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         value = json.loads(
-            text, parse_int=_integer, parse_float=_number, parse_constant=_no_constant
+            text,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=_no_constant,
+            object_pairs_hook=_mapping,
         )
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -63,6 +68,12 @@ def _integer(text: str) -> int:
 def _number(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise ValueError("a number without bounds")
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(value := dict(pairs)) < len(pairs):
+        raise ValueError("a key that stands there twice")
     return value
 
 

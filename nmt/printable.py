@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 # Control characters, ends of lines, overrides of the writing direction; bytes of a name that is
 # not UTF-8; and what is not seen at all. U+200C and U+200D are left, for they spell Persian, Hindi
@@ -32,6 +33,8 @@ _PLACE = re.compile(r"(?:URL|URL_S3|URI|ENDPOINT|ADDRESS|PROXY)$")
 _WEB = ("", "http", "https", "ray", "grpc")
 _LONGEST, _END = 2000, 400  # characters of a message, and of its end, which says what to do
 _NAMES, _NAME = 20, 80  # in a list, and characters of each
+_LINES, _KINDS = 20, 50  # lines of a kind, and kinds that are told apart
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|[\d,.]+|:.*")  # in lines of one kind
 _SHORTEST = 6  # characters of a secret; a shorter one may be any word
 
 
@@ -53,6 +56,41 @@ def join_names(names: Sequence[str]) -> str:
     shown = [name if len(name) <= _NAME else f"{name[:_NAME]}…" for name in names[:_NAMES]]
     others = len(names) - len(shown)
     return ", ".join(shown) + (f" and {others:,} others" if others else "")
+
+
+class FewLines:
+    """Shows the first 20 lines of a kind, and in the end how many more there were.
+
+    Args:
+        show: is called with each line, which is shortened.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, line: str, kind: str = "") -> None:
+        """Show a line, or count it.
+
+        Args:
+            line: the line.
+            kind: texts that differ in quoted names, in numbers, in brackets, or after a colon are
+                of one kind; "" is the line itself.
+        """
+        line, kind = shorten(line), _VARYING.sub("", shorten(kind or line))
+        if kind not in self._counts and len(self._counts) >= _KINDS:
+            kind = ""
+        self._counts[kind] += 1
+        self._first.setdefault(kind, line)
+        if self._counts[kind] <= _LINES:
+            self._show(line)
+
+    def end(self) -> None:
+        """Say how many lines of each kind were not shown."""
+        for kind, count in self._counts.items():
+            if count > _LINES:
+                self._show(f"and {count - _LINES:,} more like '{self._first[kind]}'")
 
 
 def without_secrets(text: str) -> str:

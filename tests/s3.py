@@ -72,6 +72,13 @@ class S3Server:
         address = self.endpoint.removeprefix("http://")
         return f"s3://nmt/{path}?endpoint_override={address}&scheme=http&region=us-east-1"
 
+    def client(self) -> Any:
+        """A client of it, as whoever else writes to the bucket may have one."""
+        import boto3
+
+        keys = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
+        return boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1", **keys)
+
     def start(self, wait: bool = True) -> None:
         """Start its process, and wait until it answers."""
         with open(self._log, "ab") as log:

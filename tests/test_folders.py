@@ -47,11 +47,14 @@ def test_a_file_of_somebody_else_stays_however_long_its_path_is(place, name, lev
     assert sum(len(files) for *_, files, _ in os.fwalk(place)) == 1
 
 
-def test_folders_without_files_go_with_ours(place: Path) -> None:
+def test_folders_go_that_only_ours_were_in(place: Path) -> None:
+    """However long the path to an empty folder of somebody else is."""
     nest(place / "sub", "d" * 250, 20)
-    (place / "1.json").write_text("ours")
-    Location(place).delete_own(re.compile(r"\d\.json"))
-    assert not place.exists()
+    for name in ("1.json", "ours/2.json"):
+        (Location(place) / name).write_text("ours")
+    Location(place).delete_own(re.compile(r"(ours/)?\d\.json"))
+    assert [path.name for path in place.iterdir()] == ["sub"]
+    assert len(list(os.fwalk(place / "sub"))) == 21
 
 
 def test_a_folder_that_may_not_be_read_stays(place: Path, monkeypatch) -> None:

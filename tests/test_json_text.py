@@ -64,3 +64,8 @@ def test_settings_are_finite(value) -> None:
             resolve(assignments=[f"{name}={value}"])
         assert re.match(f"setting '{name}': (input should|must) be ", str(caught.value))
         assert "\n" not in str(caught.value)
+
+
+def test_equal_values_have_equal_hashes() -> None:
+    assert hash_json({"a": 1, "b": [1, "ü"]}) == hash_json({"b": [1, "ü"], "a": 1})
+    assert len({hash_json(value) for value in ({"a": 1}, {"a": "1"}, {"a": 1.5}, {}, [])}) == 5

@@ -190,7 +190,8 @@ def test_a_link_that_is_planted_between_look_and_use_leads_nowhere(
             report.symlink_to(tmp_path / "victim")
 
     uses = (place.read_text, lambda: place.write_text("x"), place.delete, remove_folder)
-    for use in (*uses, lambda: place.rename("aside")):
+    lock = exchange_at(place)
+    for use in (*uses, lambda: place.rename("aside"), lambda: lock.replace(b"x", None)):
         report = tmp_path / "out/report"
         if report.is_symlink():
             report.unlink()

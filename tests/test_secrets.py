@@ -11,9 +11,10 @@ from logged import messages
 from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
-from nmt.storage.compare_and_swap import exchange_at, s3_client
+from nmt.storage.compare_and_swap import exchange_at
 from nmt.storage.errors import explain
 from nmt.storage.location import Location
+from nmt.storage.s3 import s3_client
 
 ROOT = Path(__file__).parent.parent
 

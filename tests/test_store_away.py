@@ -133,3 +133,73 @@ def test_training_reads_on_when_a_killed_store_is_back(store) -> None:
     assert len(again) == len(expected) == 20
     for one, other in zip(again, expected, strict=True):
         np.testing.assert_array_equal(one.source, other.source)
+
+
+class Failing:
+    """A filesystem whose every call fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str):
+        def fail(*args: object) -> None:
+            raise self.error
+
+        return fail
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "kind", "hint"),
+    [
+        ("s3://b-b/x", "AWS Error NO_SUCH_BUCKET during X", UnusableInput, "no such bucket"),
+        ("s3://b-b/x", "InvalidBucketName: no", UnusableInput, "3 to 63 lower-case"),
+        ("s3://My_Bucket/x", "AWS Error UNKNOWN (HTTP status 400)", UnusableInput, "3 to 63"),
+        ("s3://b-b/x", "AWS Error ACCESS_DENIED", UnusableInput, "AWS_ACCESS_KEY_ID"),
+        ("s3://b-b/x", "AWS Error SLOW_DOWN\n during X", JobFailed, "run the same command again"),
+        ("gs://b/x", "PERMISSION_DENIED", UnusableInput, "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("gs://b/x", "UNAVAILABLE", JobFailed, "run the same command again"),
+    ],
+)
+def test_a_failing_store_is_one_line(uri, error, kind, hint) -> None:
+    location = Location(uri)
+    for attempt in (
+        location.exists,
+        location.files,
+        location.read_bytes,
+        lambda: location.write_bytes(b"x"),
+        location.delete,
+    ):
+        location.__dict__["_resolved"] = (Failing(OSError(error)), "x")
+        with pytest.raises(kind) as caught:
+            attempt()
+        assert hint in str(caught.value)
+        assert str(caught.value).startswith(uri)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_store_that_fails_while_it_is_read_is_one_line() -> None:
+    class Cut:
+        def __enter__(self) -> "Cut":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def read(self, *_: object) -> bytes:
+            raise OSError("AWS Error INTERNAL_FAILURE")
+
+    class Store:
+        def open_input_file(self, _: str) -> Cut:
+            return Cut()
+
+    location = Location("s3://bucket/x?region=us-east-1")
+    location.__dict__["_resolved"] = (Store(), "bucket/x")
+    for attempt in (location.read_bytes, location.sha256):
+        with pytest.raises(JobFailed, match="run the same command again"):
+            attempt()
+
+
+def test_a_path_through_a_file_is_refused_in_one_line(tmp_path) -> None:
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(UnusableInput, match="a part of this path is a file"):
+        Location(tmp_path / "file.txt/below").write_text("y")

@@ -113,16 +113,16 @@ class VerifyRequest:
 def verify(request: VerifyRequest) -> None:
     """Read and hash every file of a translation again.
 
-    OUT may be finished or not. The command lists every violation, one per line. The exit status
-    is 1 if there are any, else 0.
+    OUT may be finished or not. The command lists the violations, one per line, the first 20 of a
+    kind. The exit status is 1 if there are any, else 0.
     """
     from nmt.translation.verify.output import verify
 
     verification = verify(request.output, show=echo)
     for note in verification.notes:
         log.info(note)
-    if verification.violations:
-        log.info(f"{len(verification.violations)} violations")
+    if verification.count:
+        log.info(f"{verification.count:,} violations")
         raise typer.Exit(1)
     log.info(f"no violation in {verification.rows:,} rows")
 

@@ -18,6 +18,7 @@ from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_
 from nmt.errors import UnusableInput
 from nmt.printable import join_names
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes, is_text
 from nmt.tables.parquet import open_parquet, read_batches
 
@@ -107,7 +108,7 @@ class LineAligned(PairReader):
     accepted = LINES
 
     def __init__(self, source: Location, target: Location, longest: int = LONGEST) -> None:
-        self.locations, self._longest = (source, target), longest
+        self.locations, self._longest = (PinnedFile(source), PinnedFile(target)), longest
         self._kinds = tuple(detect(location, LINES) for location in self.locations)
 
     def inspect(self) -> Inspection:
@@ -188,6 +189,7 @@ def open_pairs(location: Location, longest: int = LONGEST) -> PairReader:
     Raises:
         UnusableInput: no such file, or none of these formats.
     """
+    location = PinnedFile(location)
     kind = detect(location, PAIRS)
     if kind == "parquet":
         return ParquetPairs(location, longest)

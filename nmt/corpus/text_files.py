@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 from nmt.corpus.formats import HEAD, WORDS, Accepted, detect, readable, sniff
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 _CHUNK = 1 << 20
@@ -163,6 +164,7 @@ def read_lines(
 
 def each_line(location: Location, accepted: Accepted, longest: int = LONGEST) -> Iterator[bytes]:
     """The lines of a file, one after the other; see `read_lines`."""
+    location = PinnedFile(location)
     with open_text(location, detect(location, accepted)) as file:
         yield from lines(file, longest)
 

@@ -20,7 +20,9 @@ from nmt.errors import UnusableInput
 
 DEEPEST = 100  # folders inside each other
 _SHOWN = 200  # characters of a path in a message
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_LINKS = 40  # that are followed one after the other, as in Linux
+_NAME = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+_FOLDER = _NAME | os.O_DIRECTORY
 _OPEN_FILES = "/proc/self/fd"
 
 
@@ -39,23 +41,22 @@ def write(root: str, parts: Sequence[str], data: bytes) -> None:
                 os.unlink(temporary, dir_fd=folder)
 
 
-def open_file(root: str, parts: Sequence[str]) -> pa.NativeFile:
-    """A random-access reader of a plain file."""
+def open_file(root: str, parts: Sequence[str]) -> tuple[pa.NativeFile, os.stat_result]:
+    """A random-access reader of a plain file, and the state of what was opened."""
     # A pipe does not keep waiting who opens it so. What somebody named may be a link itself.
     flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if parts else 0)
     with _folder_of(root, parts) as (folder, name):
         handle = os.open(name, flags, dir_fd=folder)
     try:
-        mode = os.fstat(handle).st_mode
+        state = os.fstat(handle)
         path = os.path.join(root, *parts)
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(state.st_mode):
             raise IsADirectoryError(path)
-        if not stat.S_ISREG(mode):
-            raise OSError(f"{path}: no plain file")
-        open_files = os.path.isdir(_OPEN_FILES)
-        return pafs.LocalFileSystem().open_input_file(
-            f"{_OPEN_FILES}/{handle}" if open_files else path
-        )
+        if not stat.S_ISREG(state.st_mode):
+            raise UnusableInput(f"{path}: neither file nor folder; remove it")
+        if os.path.isdir(_OPEN_FILES):
+            return pafs.LocalFileSystem().open_input_file(f"{_OPEN_FILES}/{handle}"), state
+        return pa.PythonFile(os.fdopen(os.dup(handle), "rb"), "r"), state
     finally:
         os.close(handle)
 
@@ -67,7 +68,7 @@ def remove(root: str, parts: Sequence[str]) -> None:
         IsADirectoryError: a folder lies there.
     """
     with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (folder, name):
-        if _is_folder(folder, name):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             raise IsADirectoryError(os.path.join(root, *parts))
         os.unlink(name, dir_fd=folder)
 
@@ -79,25 +80,16 @@ def rename(root: str, parts: Sequence[str], name: str) -> None:
 
 
 def remove_empty_folder(root: str, parts: Sequence[str]) -> None:
-    """Remove a folder and those in it, so far as no file is left; nothing happens without one."""
-    with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (outer, name):
-        if _is_folder(outer, name):
-            for folder, inner, _ in _walk(outer, name, ""):
-                _remove_empty(folder, inner)
-            _remove_empty(outer, name)
-
-
-def _remove_empty(folder: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another job was first
+    """Remove a folder in which nothing is left; nothing happens without one."""
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),  # another job was first
+        _folder_of(root, parts) as (folder, name),
+    ):
         try:
             os.rmdir(name, dir_fd=folder)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-
-
-def _is_folder(folder: int, name: str) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileInfo]:
@@ -150,6 +142,64 @@ def _walk(
             yield handle, entry.name, below
     finally:
         os.close(handle)
+
+
+def open_lock(root: str, parts: Sequence[str]) -> int:
+    """The lock of a file, opened: a hidden file beside it, made if it is not there."""
+    flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+    with _folder_of(root, parts, make=True) as (folder, name):
+        return os.open(f".{name}.lock.tmp", flags, 0o600, dir_fd=folder)
+
+
+def followed(root: str, parts: Sequence[str]) -> os.stat_result:
+    """The state of a file below a folder, to which links may lead.
+
+    A stranger may not have us read to him what he may not read himself: as in Linux
+    (``protected_symlinks``) a link that leads out of the folder is followed if it is ours, root's,
+    or its goal's owner's. The link that is judged is the one that is followed, for each part of
+    the way is opened by itself.
+
+    Raises:
+        UnusableInput: such a link is another user's.
+    """
+    with contextlib.ExitStack() as stack:
+        foreign = False
+        handle = base = _opened(stack, root, _FOLDER)
+        for number, part in enumerate(parts, 1):
+            handle, trusted = _follow(stack, handle, part, _LINKS)
+            foreign = foreign or not trusted
+            if foreign and not _path_of(handle).startswith(f"{_path_of(base).rstrip('/')}/"):
+                raise UnusableInput(
+                    f"{os.path.join(root, *parts[:number])}: a link of another user that leads "
+                    "out of the folder; copy the file there, or name it itself"
+                )
+        return os.fstat(handle)
+
+
+def _follow(stack: contextlib.ExitStack, folder: int, name: str, left: int) -> tuple[int, bool]:
+    """What a name in an open folder leads to, opened, and whether all links there are trusted."""
+    handle = _opened(stack, name, _NAME | os.O_NOFOLLOW, folder)
+    state = os.fstat(handle)
+    if not stat.S_ISLNK(state.st_mode):
+        return handle, True
+    if not left:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+    target = os.readlink("", dir_fd=handle)
+    goal, trusted = _opened(stack, "/" if target.startswith("/") else ".", _FOLDER, folder), True
+    for part in filter(None, target.split("/")):
+        goal, also = _follow(stack, goal, part, left - 1)
+        trusted = trusted and also
+    return goal, trusted and state.st_uid in (os.geteuid(), 0, os.fstat(goal).st_uid)
+
+
+def _opened(stack: contextlib.ExitStack, name: str, flags: int, folder: int | None = None) -> int:
+    handle = os.open(name, flags, dir_fd=folder)
+    stack.callback(os.close, handle)
+    return handle
+
+
+def _path_of(handle: int) -> str:
+    return os.readlink(f"{_OPEN_FILES}/{handle}")
 
 
 @contextlib.contextmanager

@@ -25,11 +25,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.storage.errors import explain
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
+from nmt.storage.s3 import explained, s3_client
 
-_FLAGS = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW  # of a lock's file
 _SETTLE_SECONDS = 3.0
 _LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
 _LOCK_PAUSE = 0.02
@@ -81,13 +80,10 @@ class _LocalExchange(_PlainExchange):
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._location.refuse_links()
         path = Path(self._location.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A name that `Location.files` passes over; never deleted, or two could lock two files.
         lock = path.with_name(f".{path.name}.lock.tmp")
         try:
-            handle = os.open(lock, _FLAGS, 0o600)
+            handle = self._location.open_lock()  # never deleted, or two could lock two files
         except PermissionError:
             raise UnusableInput(
                 f"{lock}: is another user's; give an --output of your own, or remove the file once "
@@ -152,7 +148,7 @@ class _S3Exchange:
     def _read(self) -> tuple[bytes | None, Any]:
         from botocore.exceptions import ClientError
 
-        with self._explained():
+        with explained(self._location):
             try:
                 answer = self._client.get_object(**self._name)
                 self._last = _bounded(answer["Body"].read(_LARGEST + 1), self._location)
@@ -183,7 +179,7 @@ class _S3Exchange:
         from botocore.exceptions import ClientError
 
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
-        with self._explained():
+        with explained(self._location):
             try:
                 self._client.put_object(**self._name, Body=data, **condition)
             except ClientError as error:
@@ -193,53 +189,6 @@ class _S3Exchange:
                     return None
                 raise
         return True
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except (BotoCoreError, ClientError, ValueError) as error:
-            # It answered pyarrow a moment ago.
-            raise explain(self._location.uri, "s3", error, answered=True) from None
-
-
-def s3_client(location: Location) -> Any:
-    """A client of the store that pyarrow would reach under the same name; credentials come from
-    the environment there and here.
-
-    Raises:
-        UnusableInput: it cannot be made for such an endpoint or region.
-    """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    options = location.options
-    endpoint = options.get("endpoint_override")
-    if endpoint and "://" not in endpoint:
-        endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
-    own = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    config = Config(
-        connect_timeout=5,
-        read_timeout=20,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        s3={"addressing_style": "path" if own else "auto"},
-        # Not every store that speaks S3 knows the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    region = location.filesystem.region
-    try:
-        return boto3.session.Session().client(
-            "s3", endpoint_url=endpoint, region_name=region, config=config
-        )
-    except (BotoCoreError, ValueError):  # whose message repeats the endpoint
-        raise UnusableInput(
-            f"{location.uri}: no client of S3 can be made for this store; check AWS_ENDPOINT_URL "
-            "(write http://HOST:PORT or https://HOST:PORT), AWS_REGION and AWS_PROFILE"
-        ) from None
 
 
 def _read(location: Location) -> bytes | None:

@@ -22,6 +22,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,10 +37,9 @@ from nmt.storage.credentials import refuse_secret_endpoint
 from nmt.storage.encoding import format_json, hash_stream, parquet_bytes
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
+from nmt.storage.s3 import delete_objects
 from nmt.storage.store_path import StorePath
-from nmt.storage.uri import (
-    scheme_of,
-)
+from nmt.storage.uri import scheme_of
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
@@ -134,7 +134,7 @@ class Location(StorePath):
             StoreAway: the store failed in another way.
         """
         if self.is_local:
-            return self._ask(lambda: self._below(below.open_file))
+            return self._ask(lambda: self._below(below.open_file))[0]
         return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
     def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
@@ -247,9 +247,8 @@ class Location(StorePath):
                 if kind == pafs.FileType.Directory:
                     raise IsADirectoryError
                 if kind == pafs.FileType.File:
-                    self.filesystem.delete_file(self.path)
-            except FileNotFoundError:  # another job may remove it, too
-                pass
+                    with contextlib.suppress(FileNotFoundError):  # another job was first
+                        self.filesystem.delete_file(self.path)
             except IsADirectoryError:
                 raise UnusableInput(
                     f"{self}: a folder, where a file of ours belongs; move it elsewhere"
@@ -264,7 +263,7 @@ class Location(StorePath):
         self._ask(lambda: self.filesystem.move(self.path, (self.parent / name).path))
 
     def delete_own(self, names: re.Pattern[str]) -> None:
-        """Remove what a program of ours wrote to this folder, and the folder if that was all.
+        """Remove what a program of ours wrote to this folder, and folders that it leaves empty.
 
         What a killed process left half written is ours where the file itself would be.
 
@@ -274,24 +273,25 @@ class Location(StorePath):
         Raises:
             UnusableInput: a link leads there, or not all of it can be listed.
         """
-        files = [file for file, _ in self._all_files(recursive=True)]
         own = [
             file
-            for file in files
+            for file, _ in self._all_files(recursive=True)
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        if len(own) == len(files) and not self.is_local:
-            self._ask(self._delete_folder)
+        if scheme_of(self.uri) == "s3":
+            self._ask(lambda: delete_objects(self, own))
             return
         for file in own:
             file.delete()
-        if len(own) == len(files):
-            self._ask(lambda: self._below(below.remove_empty_folder))
+        if self.is_local:
+            ways = [file.parts_below(self) for file in own]
+            inner = {"/".join(parts[:n]) for parts in ways for n in range(1, len(parts))}
+            for folder in (*(self / name for name in sorted(inner, key=len, reverse=True)), self):
+                folder._ask(partial(folder._below, below.remove_empty_folder))
 
-    def _delete_folder(self) -> None:
-        if self.filesystem.get_file_info(self.path).type == pafs.FileType.Directory:
-            with contextlib.suppress(FileNotFoundError):  # another job may remove it, too
-                self.filesystem.delete_dir(self.path)
+    def open_lock(self) -> int:
+        """The lock of this local file, opened; `files` passes it over."""
+        return self._below(below.open_lock)
 
     def _below(self, action: Callable[..., T], *more: Any) -> T:
         """Do something on a local disk, without following a link below the folder named."""

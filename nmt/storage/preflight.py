@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nmt.errors import UnusableInput
-from nmt.storage.compare_and_swap import s3_client
 from nmt.storage.errors import explain
 from nmt.storage.location import Location
+from nmt.storage.s3 import s3_client
 
 
 def check_writable(folder: Location) -> str:

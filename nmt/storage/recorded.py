@@ -1,17 +1,22 @@
-"""Files whose size and SHA-256 were recorded when they were written: those files, or none.
+"""Files that are known by what was recorded of them: those files, or none.
 
-The size is compared before anything is read, so a file that was exchanged for a huge one costs no
-memory.
+Of a file of ours these are its size and SHA-256 when it was written. The size is compared before
+anything is read, so a file that was exchanged for a huge one costs no memory. Of a user's file they
+are what the job saw when it first looked at it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+from typing import Any
 
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry
+from nmt.storage import below
 from nmt.storage.encoding import hash_stream
 from nmt.storage.location import Location
 
@@ -59,3 +64,77 @@ def _compare_hash(file: Location, digest: str, entry: FileEntry, remedy: str) ->
     if digest != entry.sha256:
         problem = "is not the file that was written: its SHA-256 differs"
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
+
+
+_State = tuple[int, ...]
+
+
+class PinnedFile(Location):
+    """A file of the local disk that is opened only as the one that was looked at.
+
+    Whoever owns its folder may put a link to another file in its place. So each open file is
+    compared with what was seen first: device, inode, size and times. Where these differ, as the
+    first two may on another machine, the SHA-256 decides, if it was asked for before. Objects of a
+    store are no links, and not compared.
+
+    Args:
+        location: where it lies.
+        state: of the file; None is to look now.
+    """
+
+    _known: _State | None = None
+    _digest = ""
+
+    def __init__(self, location: Location, state: os.stat_result | None = None) -> None:
+        self.__dict__.update(location.__getstate__())
+        if self.is_local:
+            with contextlib.suppress(OSError):  # nothing there; whoever reads it says so
+                self._known = _state_of(state or os.stat(self.uri))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_known": self._known, "_digest": self._digest}
+
+    def sha256(self) -> str:
+        """See `Location.sha256`."""
+        self._digest = super().sha256()
+        return self._digest
+
+    def open(self) -> pa.NativeFile:
+        """See `Location.open`.
+
+        Raises:
+            ChangedFile: another file lies there.
+        """
+        return self._ask(self._open_known) if self.is_local else super().open()
+
+    def check(self) -> None:
+        """Look again whether it is that file still, as it was.
+
+        Raises:
+            ChangedFile: it is not.
+        """
+        if self.is_local:
+            self._ask(self._open_known).close()
+
+    def _open_known(self) -> pa.NativeFile:
+        file, state = self._below(below.open_file)
+        seen = _state_of(state), self._digest
+        if seen[0] != self._known and seen not in _same:
+            same_size = self._known is not None and file.size() == self._known[_SIZE]
+            if not (self._digest and same_size and hash_stream(file) == self._digest):
+                raise ChangedFile(
+                    f"{self}: changed, or another file since the job first looked at it; put it "
+                    "back as it was and run the same command again"
+                )
+            file.seek(0)
+            _same.add(seen)
+        return file
+
+
+_SIZE = 2  # its place in a state
+_same: set[tuple[_State, str]] = set()  # states of files that were hashed, and their SHA-256
+
+
+def _state_of(state: os.stat_result) -> _State:
+    # Whoever owns a file can set the time of its change, but not that of its state's change.
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from nmt import records, tensors
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.json_text import json_text
+from nmt.printable import FewLines, join_names
 from nmt.records import FileEntry
 from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
@@ -120,19 +121,21 @@ class CheckpointStore:
         Raises:
             AllDamaged: there are checkpoints, and each is damaged.
         """
-        complete = self._complete()
+        complete, warnings = self._complete(), FewLines(log.warning)
         for name in reversed(complete):
             try:
                 self.fetch(name, folder)
             except _Damaged as damage:
-                log.warning(f"{damage}; using the checkpoint before it")
+                warnings.add(f"{damage}; using the checkpoint before it")
                 continue
+            warnings.end()
             for later in [other for other in self._contents() if _key(other) > _key(name)]:
                 (self._run / later).delete_own(_FILE)
             return name
+        warnings.end()
         if complete:
             raise AllDamaged(
-                f"{self._run}: all of its checkpoints are damaged ({', '.join(complete)}); remove "
+                f"{self._run}: all of its checkpoints are damaged ({join_names(complete)}); remove "
                 "them to begin anew, or restore them from a copy"
             )
         return None

@@ -53,7 +53,7 @@ def close(
             meanwhile, or this job may no longer write to the output.
         UnusableInput: the baseline cannot be read any more.
     """
-    _refuse_changed(corpus, output)
+    refuse_changed(corpus, output)
     records = output.records()
     counts = summary.total_counts(records)
     if counts.rows != corpus.rows or counts.translated + counts.rejected != corpus.rows:
@@ -119,7 +119,7 @@ def close(
     return Outcome(status, verdict, report)
 
 
-def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
+def refuse_changed(corpus: InputCorpus, output: Output) -> None:
     """Make sure that what was translated is what was looked through.
 
     Raises:
@@ -128,7 +128,7 @@ def _refuse_changed(corpus: InputCorpus, output: Output) -> None:
     """
     if changed := corpus.changed():
         files = frozenset(changed)
-        units = [u for u in corpus.units() if any(part.file in files for part in u.slices)]
+        units = [u for u in corpus.units() if any(str(s.file) in files for s in u.slices)]
         output.forget(unit.number for unit in units)
         others = f" and {len(changed) - 1} other files" if len(changed) > 1 else ""
         raise JobFailed(
@@ -146,11 +146,11 @@ def _verify(output: Output, manifest: Manifest) -> None:
             command translates them again.
     """
     verification = verify_manifest(output.location, manifest)
-    if violations := verification.violations:
+    if verification.count:
         output.forget(verification.damaged)
-        shown = "; ".join(violations[:3])
+        shown = "; ".join(verification.violations[:3])
         raise JobFailed(
-            f"{output.location}: {len(violations)} violations ({shown}); `nmt verify` "
+            f"{output.location}: {verification.count:,} violations ({shown}); `nmt verify` "
             "lists them; run the same command again to translate the units concerned anew"
         )
 

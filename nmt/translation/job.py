@@ -22,12 +22,13 @@ from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.preflight import check_writable
+from nmt.storage.recorded import ChangedFile
 from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.steps import CacheActor
 from nmt.translation.failure_report import report_failure
-from nmt.translation.finalize import close
+from nmt.translation.finalize import close, refuse_changed
 from nmt.translation.input.corpus import InputCorpus, Unit, inspect
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
@@ -76,7 +77,11 @@ def translate(request: TranslateRequest) -> Outcome | None:
             outcome = _stored(request, output.begin(job, request.overwrite))
             if outcome is None:
                 with report_failure(request, output, job):
-                    _decode(request, info, job, corpus, units, output, lease)
+                    try:
+                        _decode(request, info, job, corpus, units, output, lease)
+                    except ChangedFile:
+                        refuse_changed(corpus, output)
+                        raise
                     with activity("writing the report"):
                         seconds = time.monotonic() - started
                         outcome = close(request, info, corpus, references, output, job, seconds)

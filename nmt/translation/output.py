@@ -29,6 +29,7 @@ from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
+from nmt.printable import FewLines
 from nmt.records import FileEntry
 from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import RowAttention
@@ -114,14 +115,16 @@ class Output:
 
     def decoding_costs(self) -> list[DecodingCost]:
         """What was decoded for a cache, record by record; see `decode_statistics`."""
-        costs = []
+        costs, warnings = [], FewLines(log.warning)
         for file in self.scratch.files(".json"):
             if file.name.startswith("decoded-"):
                 try:
                     costs.append(records.read(file, DecodingCost))
                 except UnusableInput as error:
                     problem = str(error).partition("; ")[0]
-                    log.warning(f"{problem}; what it counts is left out of the throughput")
+                    line = f"{problem}; what it counts is left out of the throughput"
+                    warnings.add(line, line.removeprefix(str(file)))
+        warnings.end()
         return costs
 
     @property
@@ -171,7 +174,7 @@ class Output:
             name = name.replace("/part-", f"/part-{self._prefix}")
             files[name] = (self.location / name).write_table(table)
         record = record.model_copy(update={"files": files})
-        self._record(unit.number).write_json(record)
+        self.record_file(unit.number).write_json(record)
         return record
 
     @property
@@ -179,12 +182,13 @@ class Output:
         """What stands before the number of a unit in the names of its files."""
         return f"g{self.generation}-" if self.generation > 1 else ""
 
-    def _record(self, number: int, suffix: str = ".json") -> Location:
+    def record_file(self, number: int, suffix: str = ".json") -> Location:
+        """Where the record of a unit is, or what else is kept of it."""
         return self.location / "_units" / f"{self._prefix}{number:05d}{suffix}"
 
     def attempts(self, unit: Unit) -> Location:
         """Where the attempts at a unit are counted."""
-        return self._record(unit.number, ".attempts")
+        return self.record_file(unit.number, ".attempts")
 
     def forget(self, units: Iterable[int]) -> None:
         """Remove units' records, so that they are translated again.
@@ -194,7 +198,7 @@ class Output:
         """
         self.guard()
         for number in units:
-            self._record(number).delete()
+            self.record_file(number).delete()
 
     def finish(self, manifest: Manifest) -> None:
         """Store the manifest, remove what it has replaced, and mark the output as whole.
@@ -243,8 +247,8 @@ class Output:
         Raises:
             JobFailed: this job may no longer write here.
         """
-        expected = {self._record(unit.number): unit for unit in units}
-        done = set()
+        expected = {self.record_file(unit.number): unit for unit in units}
+        done, warnings = set(), FewLines(log.warning)
         for file in self.record_files():
             problem = None
             unit = expected.get(file)
@@ -256,9 +260,11 @@ class Output:
             if problem is None and unit is not None:
                 done.add(unit.number)
                 continue
-            log.warning(f"{file}: removed ({problem}); its rows are translated again")
+            line = f"{file}: removed ({problem}); its rows are translated again"
+            warnings.add(line, problem or "")
             self.guard()
             file.delete()
+        warnings.end()
         return done
 
     def record_files(self) -> list[Location]:
@@ -290,10 +296,13 @@ class Output:
     def attention(self) -> dict[int, RowAttention]:
         """Where the words of rows looked, by row number."""
         rows: list[RowAttention] = []
+        warnings = FewLines(log.warning)
         for file in self._drawn(".json"):
             try:
                 rows += records.read_list(file, RowAttention, _MOST_WORDS)
             except UnusableInput as error:
                 problem = str(error).partition("; ")[0]
-                log.warning(f"{problem}; left out of the report")
+                line = f"{problem}; left out of the report"
+                warnings.add(line, line.removeprefix(str(file)))
+        warnings.end()
         return {entry.row: entry for entry in rows}

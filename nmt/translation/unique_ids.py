@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.tables.values import json_values, written
 from nmt.translation.cache.keys import bytes_of, keys_of
 
 _AT_ONCE = 1_000_000  # ids compared with each other at a time
 _KEYS = 1 << 18  # in one file, at most if they are spread evenly
+_NAMED = 20  # ids that are looked up because they stand there several times
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
 
 Read = Callable[[], Iterable[pa.Array]]
@@ -142,19 +144,26 @@ class OutputIds:
     def violations(self, read: Callable[[str], pa.ChunkedArray]) -> Iterator[str]:
         """What is wrong with the ids, one line each.
 
+        Of those that stand there several times only the first are looked up.
+
         Args:
             read: the ids of a part again, by its name.
         """
+        room, others = _NAMED, 0
         for place in range(self._files):
             file = self._file(place)
             entries = np.fromfile(file, _ENTRY) if file.exists() else np.empty(0, _ENTRY)
             keys, counts = np.unique(entries["key"], return_counts=True)
             repeated = keys[counts > 1]
-            if len(repeated):
-                parts = np.unique(entries["part"][np.isin(entries["key"], repeated)])
-                yield from self._repeated(repeated, parts, read)
+            others += max(0, len(repeated) - room)
+            if len(named := repeated[:room]):
+                parts = np.unique(entries["part"][np.isin(entries["key"], named)])
+                yield from self._repeated(named, parts, read)
+                room -= len(named)
             if self._numbered:
                 yield from self._missing(keys, place)
+        if others:
+            yield f"{others:,} other ids stand there several times"
 
     def _repeated(
         self, keys: np.ndarray, parts: np.ndarray, read: Callable[[str], pa.ChunkedArray]
@@ -167,7 +176,7 @@ class OutputIds:
                 where.setdefault(identity, []).append(self._names[part])
         for repeated, names in where.items():
             if len(names) > 1:
-                yield f"id {repeated!r} stands there {len(names)} times: {', '.join(names)}"
+                yield f"id {repeated!r} stands there {len(names)} times: {join_names(names)}"
 
     def _missing(self, keys: np.ndarray, place: int) -> Iterator[str]:
         first = place * _KEYS

@@ -114,6 +114,15 @@ def test_a_missing_file_is_damage(stored, tmp_path) -> None:
     assert "missing" in stored.log.messages[0]
 
 
+def test_many_damaged_checkpoints_are_few_warnings(stored, tmp_path) -> None:
+    stored.keep(5)
+    for step in range(100, 400):
+        (stored.run / f"checkpoint_{step:07d}" / MANIFEST).write_text("{")
+    assert stored.newest(tmp_path / "x")[0] == "checkpoint_0000005"
+    assert len(stored.log.messages) == 21
+    assert stored.log.messages[-1].startswith("and 280 more like ")
+
+
 def test_where_all_are_damaged_nothing_is_begun_anew(stored, tmp_path) -> None:
     for step in (5, 7):
         stored.keep(step)

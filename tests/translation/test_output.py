@@ -6,17 +6,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from logged import messages
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
 from nmt.translation.verify.output import verify
 
-UNITS = [Unit(n, (Slice("in.txt", "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
+FILE = PinnedFile(Location("in.txt"))
+UNITS = [Unit(n, (Slice(FILE, "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 
 
 def job(beam: int, **more) -> JobRecord:
@@ -231,3 +234,17 @@ def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
 def test_checking_writes_nothing(tmp_path) -> None:
     Output(Location(tmp_path / "out")).check(job(1), overwrite=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_damaged_files_are_few_warnings(tmp_path, capsys) -> None:
+    out = Output(Location(tmp_path))
+    for number in range(300):
+        names = f"_units/{number:05d}.json", f"_scratch/decoded-{number}.json"
+        for name in (*names, f"report/heatmaps/words-{number:05d}.json"):
+            (out.location / name).write_text("{" if number % 2 else "[]")
+    assert (out.committed(UNITS), out.decoding_costs(), out.attention()) == (set(), [], {})
+    lines = messages(capsys.readouterr().err)
+    assert len(lines) < 120
+    for name in ("_units/00000", "_scratch/decoded-0", "report/heatmaps/words-00001"):
+        assert f" more like '{tmp_path}/{name}.json: " in "\n".join(lines)
+    assert out.record_files() == []

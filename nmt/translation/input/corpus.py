@@ -19,6 +19,7 @@ from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes, plain_type
 from nmt.tables.schemas import conform, unify
 from nmt.translation.input.files import expand
@@ -37,7 +38,7 @@ class Slice:
     """Consecutive rows of one file.
 
     Attributes:
-        file: its URI.
+        file: as it was looked at.
         kind: ``text``, ``gzip`` or ``parquet``.
         start: first row, counted within the file.
         rows: number of rows.
@@ -46,7 +47,7 @@ class Slice:
         folders: the partition columns of the file, see `nmt.translation.input.hive`.
     """
 
-    file: str
+    file: PinnedFile
     kind: str
     start: int
     rows: int
@@ -100,7 +101,7 @@ class _Stamp(NamedTuple):
 
 @dataclass
 class _File:
-    location: Location
+    location: PinnedFile
     kind: str
     stamp: _Stamp
     folders: Folders = ()
@@ -167,8 +168,7 @@ class InputCorpus:
                     rows -= (start + rows) % _GRAIN
                 if rows > 0:
                     offset = file.offsets[start // _GRAIN] if file.offsets else 0
-                    name = str(file.location)
-                    part = Slice(name, file.kind, start, rows, offset, first, file.folders)
+                    part = Slice(file.location, file.kind, start, rows, offset, first, file.folders)
                     waiting.append(part)
                     start, first, room = start + rows, first + rows, room - rows
                 if room == 0 or (start < file.rows and file.kind != "gzip"):
@@ -226,7 +226,7 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
     return corpus
 
 
-def _look(name: str, location: Location, single: bool) -> _File | None:
+def _look(name: str, location: PinnedFile, single: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one among others."""
     stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
     if not single and not stamp.size:
@@ -285,15 +285,19 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
         text_column: the Parquet column that holds the sentences.
         id_column: `InputCorpus.id_column`.
         longest: bytes of a text that are read; one that is longer is longer all the same.
+
+    Raises:
+        ChangedFile: a file is not the one that was looked at.
     """
     parts = []
     texts: list[bytes | None] = []
     schema = pa.schema([field for field in unit.schema if field.name != text_column])
     for part in unit.slices:
         if part.kind == "parquet":
-            run = read_rows(Location(part.file), part.start, part.rows, text_column, longest)
+            run = read_rows(part.file, part.start, part.rows, text_column, longest)
         else:
             run = Run(pa.table({}), list(_read_lines(part, longest)))
+        part.file.check()  # it may have changed while it was read
         table = add_folders(run.table, part.folders, part.rows)
         texts += run.texts or as_bytes(table.column(text_column))
         parts.append(conform(table, schema))
@@ -314,7 +318,7 @@ def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
     if part.kind == "gzip":
         lines = read_lines(part.file, part.start, part.rows, longest)
     else:
-        with open_text(Location(part.file), part.kind) as stream:
+        with open_text(part.file, part.kind) as stream:
             stream.seek(part.offset)
             lines = list(islice(whole_lines(stream, longest), part.rows))
     for number, line in enumerate(lines, part.start):

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-from nmt.storage.below import DEEPEST
+from nmt.storage.below import DEEPEST, followed
 from nmt.storage.local_files import check_file
 from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import scheme_of, unquote
 
 _GLOB = re.compile(r"[*?\[]")
@@ -27,7 +28,7 @@ _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _EVERYTHING = ["**", "*"]
 
 
-def expand(name: str) -> list[Location]:
+def expand(name: str) -> list[PinnedFile]:
     """The files of an input in sorted order.
 
     Args:
@@ -57,8 +58,9 @@ def expand(name: str) -> list[Location]:
         if files := _matching(folder, pattern):
             return files
         raise UnusableInput(f"{location}: no file has such a name; check --input")
-    check_file(location)
-    return [location]
+    file = PinnedFile(location)
+    check_file(file)
+    return [file]
 
 
 _Pattern = tuple[Location, list[str]]  # the folder to look in, and patterns for the parts below
@@ -83,7 +85,7 @@ def _literal(match: re.Match[str]) -> str:
     return glob.escape(unquote(match.group()))
 
 
-def _matching(folder: Location, pattern: list[str]) -> list[Location]:
+def _matching(folder: Location, pattern: list[str]) -> list[PinnedFile]:
     """The files below a folder that fit a pattern, sorted; none where there is no pattern."""
     if not pattern:
         return []
@@ -93,14 +95,18 @@ def _matching(folder: Location, pattern: list[str]) -> list[Location]:
         except OSError as error:
             with Location(error.filename).explained():
                 raise
-        files = [Location(path) for path in sorted(paths)]
-        for file in files:
-            check_file(file)
-        return files
+        return [_found(folder.uri, path) for path in sorted(paths)]
     deep = len(pattern) > 1 or pattern[0] == "**"
-    return [
-        file for file in folder.files(recursive=deep) if _matches(file.parts_below(folder), pattern)
-    ]
+    files = folder.files(recursive=deep)
+    return [PinnedFile(file) for file in files if _matches(file.parts_below(folder), pattern)]
+
+
+def _found(folder: str, path: str) -> PinnedFile:
+    """A file in a local folder, as it is now."""
+    location = Location(path)
+    check_file(location)
+    with location.explained():
+        return PinnedFile(location, followed(folder, os.path.relpath(path, folder).split("/")))
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
@@ -136,30 +142,8 @@ def _local_files(folder: str, pattern: list[str]) -> list[str]:
         if os.path.join(base, os.path.relpath(path, folder)) == real:
             chosen[real] = path
         else:
-            if os.path.commonpath([base, real]) != base:
-                _refuse_foreign_link(folder, path)
             chosen.setdefault(real, path)
     return list(chosen.values())
-
-
-def _refuse_foreign_link(folder: str, path: str) -> None:
-    """Check who made the links that lead out of a folder.
-
-    A stranger may not have us read to him what he may not read himself: as in Linux
-    (``protected_symlinks``) a link is followed if it is ours, root's, or its goal's owner's.
-
-    Raises:
-        UnusableInput: a link is another user's.
-    """
-    for part in os.path.relpath(path, folder).split("/"):
-        folder = os.path.join(folder, part)
-        if os.path.islink(folder):
-            owner = os.lstat(folder).st_uid
-            if owner not in (os.geteuid(), 0, os.stat(folder).st_uid):
-                raise UnusableInput(
-                    f"{folder}: a link of another user that leads out of the folder; copy the file "
-                    "there, or name it itself"
-                )
 
 
 def _local_paths(folder: str, pattern: list[str]) -> Iterator[str]:

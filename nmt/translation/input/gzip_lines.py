@@ -16,11 +16,11 @@ from nmt.storage.location import Location
 _last: _Reader | None = None
 
 
-def read_lines(file: str, start: int, rows: int, longest: int) -> list[bytes]:
+def read_lines(file: Location, start: int, rows: int, longest: int) -> list[bytes]:
     """Consecutive lines of a .gz file, with their ends.
 
     Args:
-        file: its URI.
+        file: where it lies.
         start: number of the first line, counted from 0.
         rows: how many.
         longest: see `nmt.corpus.text_files.whole_lines`.
@@ -35,16 +35,16 @@ def read_lines(file: str, start: int, rows: int, longest: int) -> list[bytes]:
     return lines
 
 
-def _identity(file: str) -> tuple[object, ...]:
+def _identity(file: Location) -> tuple[object, ...]:
     """What a file is known by: another one may lie there now."""
-    info = Location(file).info()
+    info = file.info()
     return file, info.size, info.mtime_ns
 
 
 class _Reader:
-    def __init__(self, file: str, identity: tuple[object, ...], longest: int) -> None:
+    def __init__(self, file: Location, identity: tuple[object, ...], longest: int) -> None:
         self.identity, self.position = identity, 0
-        self._location, self._stack = Location(file), ExitStack()
+        self._location, self._stack = file, ExitStack()
         stream = self._stack.enter_context(open_text(self._location, "gzip"))
         self._lines = whole_lines(stream, longest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.printable import FewLines
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
@@ -23,7 +25,8 @@ from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify import part
 
 R = TypeVar("R", bound=records.Record)
-_PART = re.compile(r"part-(?:g\d+-)?(\d+)\.parquet")
+_PART = re.compile(r"part-(?:g\d+-)?(\d{1,15})\.parquet")
+_FEWEST_MISSING = 10_000  # ids that are named as missing, besides as many as there are
 
 
 @dataclass
@@ -31,12 +34,14 @@ class Verification:
     """What was found out about an output.
 
     Attributes:
-        violations: one line each.
+        count: of the violations.
+        violations: one line each, of a kind the first 20, then how many more there are.
         notes: what is worth knowing and no violation.
         rows: rows of the input that are in the checked parts.
         damaged: numbers of the units in whose files there are violations.
     """
 
+    count: int = 0
     violations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rows: int = 0
@@ -49,19 +54,47 @@ class Check:
     def __init__(self, location: Location, show: Callable[[str], None]) -> None:
         self.location, self._show = location, show
         self.result = Verification()
+        self._violations, self._notes = FewLines(self._tell), FewLines(self.result.notes.append)
 
-    def complain(self, line: str) -> None:
-        """Add a violation."""
+    def _tell(self, line: str) -> None:
         self.result.violations.append(line)
         self._show(line)
 
-    def note(self, line: str) -> None:
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each file that lies where parts do, by its name."""
+        sizes: dict[str, int] = {}
+        for folder in FOLDERS:
+            try:
+                for file, info in (self.location / folder).listed():
+                    sizes[f"{folder}/{file.name}"] = info.size or 0
+            except UnusableInput as error:
+                self.complain(str(error).removeprefix(f"{self.location}/"))
+        return sizes
+
+    def complain(self, line: str, kind: str = "") -> None:
+        """Add a violation.
+
+        Args:
+            line: says what it is.
+            kind: see `FewLines.add`.
+        """
+        self.result.count += 1
+        self._violations.add(line, kind)
+
+    def note(self, line: str, kind: str = "") -> None:
         """Add what is worth knowing."""
-        self.result.notes.append(line)
+        self._notes.add(line, kind)
+
+    def end(self) -> Verification:
+        """What was found out, with the numbers of lines that were left out."""
+        self._violations.end()
+        self._notes.end()
+        return self.result
 
     def part(self, name: str, problem: str) -> None:
-        """Complain about a file of a unit."""
-        self.complain(f"{name}: {problem}")
+        """Complain about a file of the output."""
+        self.complain(f"{name}: {problem}", problem)
         if match := _PART.search(name):
             self.result.damaged.add(int(match.group(1)))
 
@@ -69,12 +102,12 @@ class Check:
         """A record of the output; None, with a complaint, if it cannot be read."""
         name = "/".join(file.parts_below(self.location))
         if not file.is_file():
-            self.complain(f"{name}: is missing")
+            self.part(name, "is missing")
             return None
         try:
             return records.read(file, kind)
         except UnusableInput as error:
-            self.complain(str(error).replace(str(file), name))
+            self.part(name, str(error).removeprefix(f"{file}: "))
             return None
 
 
@@ -90,17 +123,24 @@ def check_parts(
     Args:
         files: their entries in the manifest or in records.
         settings: of the job.
-        rows: of the whole input, where its ids are their numbers, and all of them are here.
+        rows: of the whole input, where its ids are their numbers, and all of them should be here.
         bounds: the first id that a file may hold, and the one after the last.
     """
     rows_of = dict.fromkeys(FOLDERS, 0)
     others: pa.Schema | None = None
-    total = sum(e.rows for n, e in files.items() if not n.startswith("alignments/"))
-    with OutputIds(total if rows is None else rows, rows is not None) as identities:
+    # Files can be named with any number of rows: one that is there holds no more rows than bytes,
+    # and not every missing id is listed.
+    room = sum(
+        min(entry.rows, check.sizes.get(name, 0))
+        for name, entry in files.items()
+        if not name.startswith("alignments/")
+    )
+    room = room if rows is None else min(rows, room + _FEWEST_MISSING)
+    with OutputIds(room, rows is not None) as identities:
         for name in sorted(files):
             folder = name.partition("/")[0]
             if folder not in FOLDERS:
-                check.complain(f"{name}: no name of a part")
+                check.part(name, "no name of a part")
                 continue
             table = _read_part(check, name, files[name])
             if table is None:

@@ -11,15 +11,14 @@ from functools import partial
 
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
+from nmt.printable import join_names
 from nmt.records import FileEntry, TableEntry
 from nmt.records.output import JobRecord, Manifest, UnitRecord
 from nmt.records.report import ReportedCounts
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, check_recorded
-from nmt.translation.output import FOLDERS, Output
+from nmt.translation.output import Output
 from nmt.translation.verify.files import Check, Verification, check_parts
-
-_TOLD = 10_000  # ids that lack
 
 
 def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> Verification:
@@ -52,15 +51,16 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
             check.note("the manifest is there, but not _SUCCESS: the job ended before its end, "
                        "or another one is about to take its place")  # fmt: skip
         named |= _check_units(check, job, set(named))
-    _note_strays(check, named)
-    return check.result
+    for name in sorted(check.sizes.keys() - named):
+        check.note(f"{name}: is not named, so it does not count", "stray")
+    return check.end()
 
 
 def verify_manifest(location: Location, manifest: Manifest) -> Verification:
     """Check the files of a manifest that is still to be written."""
     check = Check(location, lambda _: None)
     check_manifest(check, manifest)
-    return check.result
+    return check.end()
 
 
 def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, there: bool) -> None:
@@ -106,28 +106,14 @@ def check_manifest(check: Check, manifest: Manifest) -> None:
             f"{limit}, but the exit status is 0"
         )
     _check_others(check, manifest.others)
-    # Other counts have a complaint already; not every missing id is listed besides. What a part
-    # that is not there would hold does not count: a manifest can name any number of rows.
-    known = sum(
-        entry.rows
-        for name, entry in manifest.files.items()
-        if not name.startswith("alignments/") and _is_there(check.location, name)
-    )
-    most = min(rows, known + _TOLD) if settings.id_column is None else None
-    rows_of = check_parts(check, manifest.files, settings, most)
+    numbered = settings.id_column is None
+    rows_of = check_parts(check, manifest.files, settings, rows if numbered else None)
     for folder, name in (("translations", "translated"), ("rejected", "rejected")):
         if rows_of[folder] != getattr(counts, name):
             check.complain(
                 f"{folder}/: {rows_of[folder]:,} rows, but the manifest has "
                 f"{getattr(counts, name):,} {name}"
             )
-
-
-def _is_there(location: Location, name: str) -> bool:
-    try:
-        return location.named(name).is_file()
-    except UnusableInput:
-        return False
 
 
 def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
@@ -138,9 +124,9 @@ def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
             if file.is_file():
                 file.read(partial(check_recorded, file, entry=entry, remedy=""))
         except ChangedFile as error:
-            check.complain(str(error).removeprefix(f"{check.location}/"))
+            check.part(name, str(error).removeprefix(f"{file}: "))
         except UnusableInput as error:
-            check.complain(f"{name}: cannot be one of its files ({error})")
+            check.part(name, f"cannot be one of its files ({error})")
 
 
 def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
@@ -151,14 +137,18 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
     """
     output = Output(check.location, job.generation)
     numbered = job.settings.id_column is None
-    numbers: list[int] = []
+    numbers: set[int] = set()
     files: dict[str, TableEntry] = {}
     bounds: dict[str, tuple[int, int]] = {}
     for file in output.record_files():
         record = check.json(file, UnitRecord)
         if record is None:
             continue
-        numbers.append(record.unit)
+        if file != output.record_file(record.unit):
+            check.part(f"_units/{file.name}", f"is the record of unit {record.unit}")
+        for name in sorted(files.keys() & record.files.keys()):
+            check.part(name, "is named by the records of two units")
+        numbers.add(record.unit)
         files |= record.files
         counts = record.counts
         for folder, rows in (("translations", counts.translated), ("rejected", counts.rejected)):
@@ -176,13 +166,6 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
     return set(files)
 
 
-def _note_strays(check: Check, named: set[str]) -> None:
-    for folder in FOLDERS:
-        for file in (check.location / folder).files():
-            if (name := f"{folder}/{file.name}") not in named:
-                check.note(f"{name}: is not named, so it does not count")
-
-
 def _runs(numbers: list[int]) -> str:
     """Ascending numbers as text: 0-3, 7."""
     runs: list[list[int]] = []
@@ -191,4 +174,4 @@ def _runs(numbers: list[int]) -> str:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs) or "none"
+    return join_names([f"{a}" if a == b else f"{a}-{b}" for a, b in runs]) or "none"

@@ -1,0 +1,76 @@
+"""Outputs written by hand, for the tests of what checks them."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from nmt.evaluation import rates
+from nmt.evaluation.measures import Measures
+from nmt.records.output import Manifest
+from nmt.storage.location import Location
+from nmt.translation.output import Output
+
+ROWS = 6  # of a unit
+SETTINGS = {"id_column": None, "alignments": True, "max_rejected": 1.0, "search": {"n_best": 1}}
+
+
+def unit(number: int, ids: list, good: int, files: dict[str, dict], out: Location) -> dict:
+    """Store a unit of which some rows are translated; returns its counts."""
+    kept, bad = ids[:good], ids[good:]
+    tables = {
+        "translations": {
+            "id": kept,
+            "source": [f"s{i}" for i in kept],
+            "translation": [f"t{i}" for i in kept],
+            "score": [-0.5] * good,
+            "source_tokens": [["s"]] * good,
+            "target_tokens": [["t"]] * good,
+            "attention_entropy": [0.1] * good,
+            "coverage": [1.0] * good,
+            "flags": pa.array([[]] * good, pa.list_(pa.string())),
+            "n": ids[:good],
+        },
+        "rejected": {"id": bad, "reason": ["null"] * len(bad), "source": ["x"] * len(bad)}
+        | {"n": bad},
+        "alignments": {"id": kept, "alignment": ["0-0 1-1"] * good},
+    }
+    for folder, columns in tables.items():
+        if len(columns["id"]):
+            name = f"{folder}/part-{number:05d}.parquet"
+            files[name] = (out / name).write_table(pa.table(columns)).to_json()
+    return counts(len(ids), good, len(bad))
+
+
+def counts(rows: int, translated: int, rejected: int) -> dict[str, int]:
+    counted = {"rows": rows, "translated": translated, "rejected": rejected}
+    return counted | dict.fromkeys(("empty", "truncated", "target_tokens"), 0)
+
+
+def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Location:
+    """An output of three units."""
+    out = Location(folder)
+    settings = {**SETTINGS, "id_column": "id" if text_ids else None}
+    job = {"format_version": 1, "model_id": "m", "settings": settings}
+    (out / "_job.json").write_json(job)
+    files: dict[str, dict] = {}
+    total = counts(0, 0, 0)
+    for number in range(3):
+        ids: list[Any] = list(range(number * ROWS, (number + 1) * ROWS))
+        if text_ids:
+            ids = [f"id-{i}" for i in ids]
+        own: dict[str, dict] = {}
+        found = unit(number, ids, ROWS - number, own, out)
+        record = {"unit": number, "first": number * ROWS, "rejected_rows": []}
+        record |= {"counts": found, "files": own, "sums": rates.sums(Measures.of([]))}
+        record |= {"alignment": None}
+        (out / f"_units/{number:05d}.json").write_json(record)
+        files |= own
+        total = {name: total[name] + found[name] for name in total}
+    if finished:
+        manifest = {**job, "exit_status": 0, "counts": total, "files": files}
+        manifest["input_files"] = [{"path": "in.txt", "rows": 3 * ROWS}]
+        (out / "report/report.json").write_json({"counts": total})
+        (out / "report/index.html").write_text("<html>")
+        Output(out).finish(Manifest.model_validate(manifest))
+    return out
