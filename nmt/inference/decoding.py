@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.bundle import Bundle
-from nmt.errors import UnusableInput
+from nmt.errors import LongTranslation, UnusableInput
 from nmt.inference.batching import (
     BatchTuning,
     Failed,
@@ -24,7 +24,8 @@ from nmt.inference.rendering import Part, Renderer
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.source_flags import source_flags
 from nmt.inference.translation import EMPTY, Translation, different
-from nmt.settings import DataSettings, SearchSettings
+from nmt.settings import SearchSettings
+from nmt.text_limits import most_translated
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, PAD
 
@@ -51,7 +52,6 @@ class Decoder:
     Args:
         bundle: the model with its vocabularies.
         search: default settings of the search.
-        cleaning: how the texts were cleaned.
         batch_size: sentences decoded together; None goes by tokens, see `batches_by_length`.
 
     Attributes:
@@ -59,9 +59,7 @@ class Decoder:
         tuning: how many tokens a batch has, without `batch_size`.
     """
 
-    def __init__(
-        self, bundle: Bundle, search: SearchSettings, cleaning: DataSettings, batch_size: int | None
-    ) -> None:
+    def __init__(self, bundle: Bundle, search: SearchSettings, batch_size: int | None) -> None:
         if batch_size is not None and batch_size < 1:
             raise UnusableInput(
                 f"batch_size: must be at least 1, not {batch_size}; None goes by tokens"
@@ -70,7 +68,7 @@ class Decoder:
         self.padding, self.tuning = PaddingCount(), BatchTuning()
         self._searchers: dict[SearchSettings, object] = {}
         self._lock = Lock()
-        self._renderer = Renderer(bundle, cleaning)
+        self._renderer = Renderer(bundle)
 
     def decode(
         self,
@@ -109,7 +107,7 @@ class Decoder:
             for row in rows:
                 if len(parts[row]) == len(pieces[row]):
                     try:
-                        yield row, _assembled(sources[row], parts[row])
+                        yield row, _assembled(sources[row], parts[row], settings)
                     except Exception as error:
                         failed(row, error)
 
@@ -242,9 +240,21 @@ class Decoder:
             yield rows
 
 
-def _assembled(source: CleanedText, parts: Mapping[int, Translation]) -> Translation:
-    """The translation of a whole text from those of its pieces, by their places in order."""
+def _assembled(
+    source: CleanedText, parts: Mapping[int, Translation], settings: SearchSettings
+) -> Translation:
+    """The translation of a whole text from those of its pieces, by their places in order.
+
+    Raises:
+        LongTranslation: it is longer than whoever reads it takes.
+    """
     own = [parts[place] for place in sorted(parts)]
+    size = max(sum(len(part.text) + 1 for part in own), sum(len(part.tokens) for part in own))
+    if size > (most := most_translated(settings.max_characters)):
+        raise LongTranslation(
+            f"a translation of {size:,} characters or tokens, more than {most:,}; split the text "
+            "or raise search.max_characters"
+        )
     translation = own[0] if len(own) == 1 else join(own) if own else EMPTY
     flags, stored = source_flags(source.text), source.stored_words
     if not flags and stored is None:

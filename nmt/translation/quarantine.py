@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nmt import records
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, LongTranslation
 from nmt.inference.batching import Failed
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
@@ -144,15 +144,20 @@ class _Decoding:
         self._items, self._decode = items, decode
         self.results: dict[int, Any] = {}
         self.lost: dict[int, RejectReason] = {}
+        self._errors = 0
 
     def run(self, start: int, stop: int) -> None:
         """Decode some of the items."""
 
         def failed(position: int, error: Exception) -> None:
+            if isinstance(error, LongTranslation):
+                self.lost[start + position] = RejectReason.TOO_MANY_CHARACTERS
+                return
             memory = lacks_memory(error)
             reason = RejectReason.OUT_OF_MEMORY if memory else RejectReason.FAILED
             self.lost[start + position] = reason
-            if len(self.lost) >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
+            self._errors += 1
+            if self._errors >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
                 raise JobFailed(
                     f"no row can be translated ({type(error).__name__}: {str(error)[:200]})"
                 ) from error

@@ -16,7 +16,7 @@ def of(result: Translation) -> WordAttention | None:
 
     None without attention, and for sentences that are too long to be shown or were split.
     """
-    if result.attention is None or not result.attention.size or "split" in result.flags:
+    if "split" in result.flags or result.attention is None or not result.attention.size:
         return None
     weights, sources, targets = result.heatmap(words=True)
     if max(len(sources), len(targets)) > _WORDS:

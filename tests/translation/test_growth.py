@@ -1,0 +1,156 @@
+"""What one row of a stranger's corpus costs is bounded by its size, whatever its words are."""
+
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from outputs import asked, first_part, record_other, translate
+from test_actor import work
+
+import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
+from nmt.bundle import Bundle
+from nmt.errors import UnusableInput
+from nmt.evaluation.alignment import word_alignment
+from nmt.evaluation.job import evaluate
+from nmt.evaluation.sentences import read_table
+from nmt.inference import unknown_words
+from nmt.inference.translation import Translation
+from nmt.inference.translator import Translator
+from nmt.inference.unknown_words import replace_unknown
+from nmt.records.model import ModelInfo
+from nmt.settings import SearchSettings
+from nmt.storage.location import Location
+from nmt.text_limits import MOST_CHARACTERS
+from nmt.translation.input.corpus import inspect
+from nmt.translation.output import Output
+from nmt.translation.worker import translate_unit
+from nmt.vocabulary.special import UNK
+from nmt.vocabulary.words import build_words, standardise
+
+HAN = "私は東京で働く猫を見た"
+
+
+def peak(function: Callable[[], object]) -> int:
+    """Bytes of Python's memory that a call needs."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def words(tiny_model) -> Bundle:
+    """A model of words that hardly writes anything but unknown ones."""
+    source, target = (
+        build_words(dict.fromkeys(some, 5), vocab_size=99, min_frequency=1)
+        for some in (("the", "dog", "sees", "a", "cat"), ("der", "hund", "sieht", "eine", "katze"))
+    )
+    model = tiny_model(source.size, target.size, seed=2)
+    bias = np.array(model.output_bias)
+    bias[UNK] += 50.0
+    model.output_bias.assign(bias)
+    return Bundle(model, source, target, ModelInfo(model_id="words", data={"lowercase": False}))
+
+
+@pytest.fixture
+def dictionary(tmp_path: Path) -> str:
+    """One whose words become a thousand times as long."""
+    entries = [f"{letter}\t{letter * 1000}\n" for letter in "uvwxyz"]
+    (tmp_path / "words.tsv").write_text("".join(entries))
+    return str(tmp_path / "words.tsv")
+
+
+def test_substitutes_never_make_a_text_longer_than_a_text_may_be(words, dictionary) -> None:
+    """They are left out, and the flag says so."""
+    search = SearchSettings(dictionary=dictionary, max_length_ratio=1.0, max_characters=2000)
+    sizes = [2, 100, 400]
+    results = Translator(words, search).translate(["x " * size for size in sizes])
+    print([len(result.text) for result in results])
+    assert results[0].text == "x" * 1000 + results[0].text[1000:]
+    assert "unk_replaced" in results[0].flags or len(results[0].tokens) > 1
+    for result in results[1:]:
+        assert len(result.text) <= 6 * len(result.tokens)
+        assert "unk" in result.flags
+        assert "unk_replaced" not in result.flags
+
+
+def test_raw_words_never_make_a_text_longer_than_a_text_may_be() -> None:
+    """A source word of 40,000 characters stands for one unknown word, not for 400."""
+    long, weights = "x" * 40_000, np.ones((400, 1))
+    arguments = [UNK] * 400, ["[UNK]"] * 400, weights, [long], {}, MOST_CHARACTERS
+    assert replace_unknown(*arguments) is None
+    assert peak(lambda: replace_unknown(*arguments)) < 5 * MOST_CHARACTERS
+    one = [UNK], ["[UNK]"], weights[:1], [long], {}, MOST_CHARACTERS
+    assert replace_unknown(*one) == (long, [range(0, 1)])
+
+
+def test_a_source_word_is_looked_up_once(monkeypatch) -> None:
+    """However many unknown words attend to it: thousands may, and it may be as long as a text."""
+    looked = []
+    monkeypatch.setattr(
+        unknown_words, "standardise", lambda text: looked.append(text) or standardise(text)
+    )
+    counts = []
+    for unknown in (10, 400):
+        arguments = [UNK] * unknown, ["[UNK]"] * unknown, np.ones((unknown, 1))
+        text, _ = replace_unknown(*arguments, ["!" * 1000 + "x" + "!" * 1000], {})
+        assert text == " ".join("x" * unknown)
+        counts.append(len(looked))
+        looked.clear()
+    assert counts[1] == counts[0]
+
+
+@pytest.mark.parametrize("sides", ["both", "source", "target"])
+def test_links_grow_with_the_words(sides) -> None:
+    """All words of a text without blanks are one symbol of a vocabulary of words."""
+    counts = []
+    for size in (1000, 4000):
+        long, short = [range(0, size)], [range(i, i + 1) for i in range(40)]
+        source = short if sides == "target" else [*long, *(range(size + i, size + i + 1) for i in range(40))]
+        target = short if sides == "source" else long
+        weights = np.zeros((len(target), len(source)))
+        weights[:, 0] = 1.0
+        links = word_alignment(weights, source, target)
+        counts.append(len(links))
+        assert {word for _, word in links} == {word for own in target for word in own}
+        assert {word for word, _ in links} <= {word for own in source for word in own}
+    print(sides, counts)
+    assert counts[1] <= 4 * counts[0]
+    assert counts[1] <= 16 * (4000 if sides != "source" else 40)
+
+
+def test_a_row_without_blanks_needs_memory_for_its_words(words) -> None:
+    search = SearchSettings(max_length_ratio=1.0, max_length_extra=2)
+    translator = Translator(words, search)
+    peaks = []
+    for size in (200, 800):
+        (result,) = translator.translate([(HAN * size)[:size]])
+        assert "unk_replaced" in result.flags
+        peaks.append(peak(lambda result=result: result.alignment))
+    print(peaks)
+    assert peaks[1] < 8 * peaks[0]
+
+
+def split_translation(pieces: int) -> Translation:
+    """A text of so many pieces, none of which attends to another."""
+    blocks = tuple(np.full((100, 100), 0.01, np.float32) for _ in range(pieces))
+    tokens, places = ["a"] * 100 * pieces, [range(i, i + 1) for i in range(100 * pieces)]
+    return Translation(
+        " ".join(tokens), -1.0, tokens, tokens, blocks, places, places, ("split",)
+    )
+
+
+def test_the_alignment_of_a_split_text_needs_memory_for_its_pieces() -> None:
+    peaks = []
+    for pieces in (4, 16):
+        result = split_translation(pieces)
+        assert len(result.alignment) == 100 * pieces
+        peaks.append(peak(lambda result=result: result.alignment))
+    print(peaks)
+    assert peaks[1] < 6 * peaks[0]
