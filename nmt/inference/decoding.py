@@ -16,6 +16,7 @@ from nmt.inference.batching import (
     Failed,
     PaddingCount,
     batches_by_length,
+    convert,
     decode_bisecting,
     raise_error,
 )
@@ -28,6 +29,8 @@ from nmt.settings import SearchSettings
 from nmt.text_limits import most_translated
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, PAD
+
+MOST_TOKENS = 2**17  # source tokens of texts that are decoded together: what is held of them
 
 
 class Forced(NamedTuple):
@@ -87,10 +90,36 @@ class Decoder:
             The position and the translation of every other text, in the order of the batches.
         """
         settings = settings or self._search
+        self.searcher(settings)  # now, whatever the sources are
+        pieces: dict[int, list[Segmented]] = {}
+        tokens = 0
+        cut_up = convert(enumerate(sources), lambda _, own: self._pieces(own, settings), failed)
+        for row, own in cut_up:
+            pieces[row] = own
+            tokens += sum(len(piece.ids) for piece in own)
+            if tokens >= MOST_TOKENS:
+                yield from self._decode_together(sources, pieces, settings, failed)
+                pieces, tokens = {}, 0
+        yield from self._decode_together(sources, pieces, settings, failed)
+
+    def _decode_together(
+        self,
+        sources: Sequence[CleanedText],
+        pieces: Mapping[int, list[Segmented]],
+        settings: SearchSettings,
+        failed: Failed,
+    ) -> Iterator[tuple[int, Translation]]:
+        """See `decode`.
+
+        Args:
+            sources: all texts.
+            pieces: of those that are decoded now, by their positions.
+            settings: of the search.
+            failed: see `decode`.
+        """
         searcher = self.searcher(settings)
-        pieces = [self._pieces(source, settings) for source in sources]
-        queue = [(row, piece) for row, own in enumerate(pieces) for piece in own]
-        parts: list[dict[int, Translation]] = [{} for _ in sources]
+        queue = [(row, piece) for row, own in pieces.items() for piece in own]
+        parts: dict[int, dict[int, Translation]] = {row: {} for row in pieces}
 
         def search(places: Sequence[int]) -> list[Translation]:
             hypotheses = searcher.search(_padded(queue[place][1] for place in places))
@@ -104,14 +133,10 @@ class Decoder:
             return rendered
 
         def finished(rows: Iterable[int]) -> Iterator[tuple[int, Translation]]:
-            for row in rows:
-                if len(parts[row]) == len(pieces[row]):
-                    try:
-                        yield row, _assembled(sources[row], parts[row], settings)
-                    except Exception as error:
-                        failed(row, error)
+            done = ((row, parts.pop(row)) for row in rows if len(parts[row]) == len(pieces[row]))
+            return convert(done, lambda row, own: _assembled(sources[row], own, settings), failed)
 
-        yield from finished(row for row, own in enumerate(pieces) if not own)
+        yield from finished([row for row, own in pieces.items() if not own])
         for batch in self._batches([piece for _, piece in queue], settings.beam_size):
             for places, translations in decode_bisecting(
                 search, batch, lambda place, error: failed(queue[place][0], error)
