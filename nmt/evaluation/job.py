@@ -240,7 +240,7 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
         "differences": [
             ChangedSample(
                 **samples.sample(texts[row]).to_json() | {"chrf": round(float(scores[i]), 2)},
-                baseline=theirs[their_row].translation,
+                baseline=samples.clipped(theirs[their_row].translation),
                 baseline_chrf=round(float(baseline[i]), 2),
                 difference=round(float(scores[i] - baseline[i]), 2),
             )

@@ -100,3 +100,25 @@ def test_what_is_translated_can_be_evaluated(saved_models, tmp_path) -> None:
         EvaluateRequest(Location(tmp_path / "out"), Location(tmp_path / "r"), references)
     )
     assert report.scored_sentences == 1
+
+
+def test_a_page_shows_the_beginning_of_long_texts(saved_models, tmp_path) -> None:
+    long = "The dog sleeps. " * 1000
+    for name in ("in.txt", "ref.txt"):
+        (tmp_path / name).write_text(f"{long}\nA cat.\n")
+    references = (str(tmp_path / "ref.txt"),)
+    search = SearchSettings(max_length_ratio=0.1, max_length_extra=4, max_split_length=100_000)
+    report = translate(
+        *(saved_models[0], tmp_path / "in.txt", tmp_path / "out"),
+        references=references,
+        search=search,
+    ).report.to_json()
+    assert report["counts"]["translated"] == 2
+    (shown,) = (sample for sample in report["samples"] if sample["id"] == 0)
+    assert shown["source"] == shown["reference"] == f"{long[:5000]} …"
+    again = evaluate(
+        EvaluateRequest(Location(tmp_path / "out"), Location(tmp_path / "r"), references)
+    ).to_json()
+    assert again["samples"] == report["samples"]
+    for page in ("out/report/index.html", "r/index.html"):
+        assert (tmp_path / page).read_text().count("The dog sleeps.") < 2000
