@@ -259,10 +259,10 @@ def test_a_system_against_itself_is_no_better() -> None:
 
 @pytest.mark.parametrize("tokenize", ["13a", "char"])
 def test_memory_is_that_of_one_row_however_many_are_added(monkeypatch, tokenize) -> None:
-    monkeypatch.setattr(scores, "_KEPT", 5000, raising=False)
+    monkeypatch.setattr(scores, "_KEPT", 8000, raising=False)
     random, memory = np.random.default_rng(1), []
     for rows in (20, 80):
-        texts = [" ".join(map(str, random.integers(0, 10**6, 100))) for _ in range(2 * rows)]
+        texts = [" ".join(map(str, random.integers(0, 10**6, 150))) for _ in range(2 * rows)]
         actual = Scorer(tokenize=tokenize)
         tracemalloc.start()
         actual.add([(one, [other]) for one, other in zip(texts[::2], texts[1::2], strict=True)])

@@ -2,6 +2,7 @@
 
 import tracemalloc
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from outputs import first_part
 from test_actor import work
 
@@ -130,6 +133,34 @@ def test_links_grow_with_the_words(sides) -> None:
     print(sides, counts)
     assert counts[1] <= 4 * counts[0]
     assert counts[1] <= 16 * (4000 if sides != "source" else 40)
+
+
+def tokens_of(sizes: list[int], overlaps: list[bool]) -> list[range]:
+    """For tokens of so many words the indices of these; some begin in the last of another."""
+    words: list[range] = []
+    for size, overlap in zip(sizes, overlaps, strict=False):
+        start = words[-1].stop - overlap if words else 0
+        words.append(range(start, start + size))
+    return words
+
+
+TOKENS = st.builds(
+    tokens_of,
+    st.lists(st.integers(1, 60), min_size=1, max_size=20),
+    st.lists(st.booleans(), min_size=20, max_size=20),
+)
+
+
+@settings(deadline=None)
+@given(TOKENS, TOKENS, st.integers(0, 9))
+def test_whatever_the_tokens_every_target_word_has_a_few_links(source, target, seed) -> None:
+    weights = np.random.default_rng(seed).random((len(target), len(source)))
+    links = word_alignment(weights, source, target)
+    assert len(links) == len(set(links))
+    linked = Counter(word for _, word in links)
+    assert set(linked) == set().union(*target)
+    assert max(linked.values()) <= 16
+    assert {word for word, _ in links} <= set().union(*source)
 
 
 def test_a_row_without_blanks_needs_memory_for_its_words(words) -> None:
