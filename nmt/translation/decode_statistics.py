@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice, repeat
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +18,9 @@ from nmt.process import peak_bytes
 from nmt.records.output import DecodingCost, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.translation.quarantine import Attempts, decode_surviving
-from nmt.translation.results_table import tabulate
+from nmt.translation.results_table import result_row
+
+_TOGETHER = 64  # rows that become a table together
 
 
 def decode(
@@ -46,13 +50,18 @@ def decode(
     def rows(
         some: Sequence[tuple[int, CleanedText]], failed: Failed
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        def row(place: int, translation: Translation) -> pa.RecordBatch:
+        def row(place: int, translation: Translation) -> dict[str, Any]:
             if (position := some[place][0]) in attended:
                 translations[position] = translation
-            return tabulate(translation, schema)
+            return result_row(translation, schema)
 
         decoded = decoder.decode([source for _, source in some], failed=failed)
-        return convert(decoded, row, failed)
+        converted = convert(decoded, row, failed)
+        for size in chain([1], repeat(_TOGETHER)):  # the first at once: something succeeds
+            if not (together := dict(islice(converted, size))):
+                return
+            batch = pa.RecordBatch.from_pylist(list(together.values()), schema)
+            yield from ((place, batch.slice(i, 1)) for i, place in enumerate(together))
 
     results, lost = decode_surviving(list(enumerate(sources)), rows, attempts)
     seconds, padding = time.monotonic() - start, decoder.padding

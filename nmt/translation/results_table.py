@@ -40,13 +40,13 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
 
 
 def stored_schema(n_best: int, alignments: bool) -> pa.Schema:
-    """The same, as it must be where results are read back: no null where `tabulate` makes none."""
+    """The same, as it must be where results are read back: no null where `result_row` has none."""
     schema = result_schema(n_best, alignments)
     return pa.schema([field.with_nullable(field.name in NULLABLE) for field in schema])
 
 
-def tabulate(result: Translation, schema: pa.Schema) -> pa.RecordBatch:
-    """A translation as a table of one row, of this `result_schema`."""
+def result_row(result: Translation, schema: pa.Schema) -> dict[str, Any]:
+    """A translation as a row of a table of this `result_schema`."""
     row: dict[str, Any] = {
         "translation": result.text,
         "score": result.score,
@@ -66,7 +66,7 @@ def tabulate(result: Translation, schema: pa.Schema) -> pa.RecordBatch:
         ]
     if "alignment" in schema.names:
         row["alignment"] = format_pharaoh(result.cleaned_alignment)
-    return pa.RecordBatch.from_pylist([row], schema)
+    return row
 
 
 def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:
