@@ -24,6 +24,10 @@ class UnusableInput(_OneLine):
     exit_status = 2
 
 
+class LongTranslation(UnusableInput):
+    """What became of a text is longer than a translation may be; see `nmt.text_limits`."""
+
+
 class NoText(UnusableInput, TypeError):
     """What Python code gave as a text is none: a TypeError, as Python's own functions raise it."""
 

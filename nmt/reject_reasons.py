@@ -34,7 +34,8 @@ class RejectReason(StrEnum):
     TOO_MANY_CHARACTERS = (
         *("too_many_characters", (PREPARE, TRANSLATE)),
         "A text has more characters than `data.max_characters` (`prepare`) or "
-        "`search.max_characters` (`translate`); only its first 1,000 are stored.",
+        "`search.max_characters` (`translate`), or its translation more than 20 times as many; "
+        "only its first 1,000 are stored.",
     )
     TOO_MANY_MARKS = (
         *("too_many_marks", (PREPARE, TRANSLATE)),

@@ -5,7 +5,7 @@ combining marks (NFC) takes time that grows with the square of their number.
 
 ``too_many_characters``
     more than ``data.max_characters`` (`nmt prepare`) or ``search.max_characters``; a text of
-    four times as many bytes is not even decoded.
+    four times as many bytes is not even decoded. A translation may have 20 times as many.
 ``too_many_marks``
     more than 100 combining marks in a row, which no script has. (Unicode's own stream-safe format,
     annex 15, allows 30.)
@@ -21,6 +21,7 @@ MOST_CHARACTERS = 50_000  # unless a setting says otherwise: twenty pages
 MOST_MARKS = 100  # in a row
 _SHOWN = 1000  # characters of a text of too many that are stored
 _BYTES = 4  # of a character, at most
+_RATIO = 20  # characters of a translation for one of the longest source
 _MARK = regex.compile(r"\p{M}")
 _MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
 
@@ -71,6 +72,13 @@ def has_too_many_marks(text: str) -> bool:
 def most_bytes(characters: int) -> int:
     """Bytes of UTF-8 that so many characters have at most."""
     return _BYTES * characters
+
+
+def most_translated(characters: int) -> int:
+    """Characters, and tokens, of a translation where a source may have so many characters: no
+    language needs more. `translate` writes no longer one, and `evaluate` reads none.
+    """
+    return _RATIO * max(characters, MOST_CHARACTERS)
 
 
 def shown(text: bytes | str, reason: RejectReason | None) -> str:

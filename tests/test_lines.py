@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nmt.cli import application
+from nmt.inference import decoding
 from nmt.inference.translator import load_model
 from nmt.text_limits import most_bytes
 
@@ -81,6 +82,13 @@ def test_a_line_without_an_end_is_rejected_without_being_held(run) -> None:
     assert status == 0
     assert out.startswith(b"\n")
     assert out.count(b"\n") == 2
+    assert "line 1: rejected (too_many_characters)" in error
+
+
+def test_a_line_whose_translation_is_too_long_costs_no_other(run, monkeypatch) -> None:
+    monkeypatch.setattr(decoding, "most_translated", lambda _: 1)
+    status, out, error = run(b"We play.\n\n")
+    assert (status, out) == (0, b"\n\n")
     assert "line 1: rejected (too_many_characters)" in error
 
 

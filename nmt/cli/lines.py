@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.corpus.text_files import bare
+from nmt.errors import LongTranslation
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
@@ -105,12 +106,20 @@ def _translated(
 ) -> Iterable[Translation | RejectReason]:
     """A translation per line, or why there is none, which standard error says, too."""
     filtered = translator.row_filter(lines)
-    for place, reason in filtered.reasons.items():
-        log.warning(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
     results: list[Translation | RejectReason] = [EMPTY] * len(lines)
-    for place, reason in filtered.reasons.items():
+
+    def reject(place: int, reason: RejectReason) -> None:
+        log.warning(f"line {first + place + 1}: rejected ({reason}); its translation is left empty")
         results[place] = reason
-    for place, translation in translator.decoder.decode(filtered.sources):
+
+    def failed(place: int, error: Exception) -> None:
+        if not isinstance(error, LongTranslation):
+            raise error
+        reject(filtered.kept[place], RejectReason.TOO_MANY_CHARACTERS)
+
+    for place, reason in filtered.reasons.items():
+        reject(place, reason)
+    for place, translation in translator.decoder.decode(filtered.sources, failed=failed):
         results[filtered.kept[place]] = translation
     return results
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from nmt.errors import UnusableInput
 
 Links = list[tuple[int, int]]  # (source word, target word), both counted from 0
+_MOST_SHARING = 16  # source words that share tokens: a subword has at most so many characters
+_MOST_LINKS = 100  # per word of both texts
 
 
 def word_weights(
@@ -64,7 +66,9 @@ def word_alignment(
 ) -> Links:
     """Link each target word to the source word with the largest attention weight.
 
-    Words that share a token are linked together: each of them to each.
+    Words that share a token are linked together: each of them to each. Where more than 16 source
+    words share tokens, as all of a text without blanks do in a vocabulary of words, each target
+    word is linked to the one of them at the same place, see `diagonal`.
 
     Args:
         weights: attention between tokens, shape (target tokens, source tokens).
@@ -75,11 +79,17 @@ def word_alignment(
         return []
     words, sources, targets = word_weights(weights, source_words, target_words)
     return [
-        (source, target)
+        link
         for group, best in zip(targets, words.argmax(1).tolist(), strict=True)
-        for target in group
-        for source in sources[best]
+        for link in _linked(sources[best], group)
     ]
+
+
+def _linked(sources: range, targets: range) -> Links:
+    if len(sources) > _MOST_SHARING:
+        places = diagonal(len(sources), len(targets))
+        return [(sources[source], targets[target]) for source, target in places]
+    return [(source, target) for target in targets for source in sources]
 
 
 def relinked(links: Links, source_words: Sequence[int]) -> Links:
@@ -109,13 +119,13 @@ def format_pharaoh(links: Links) -> str:
 _LINK = re.compile(r"([0-9]{1,9})([-?])([0-9]{1,9})")  # no text has more words
 
 
-def parse_pharaoh(text: str) -> Links:
-    """Read ``0-0 1-2 …``.
+def parse_pharaoh(text: str, words: tuple[int, int] | None = None) -> Links:
+    """Read ``0-0 1-2 …``; see `parse_gold`.
 
     Raises:
-        UnusableInput: a link of another form.
+        UnusableInput: a link of another form, or one that is too much.
     """
-    gold = parse_gold(text)
+    gold = parse_gold(text, words)
     if gold.possible:
         raise UnusableInput(f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …")
     return gold.sure
@@ -133,24 +143,46 @@ class Gold(NamedTuple):
     possible: Links = []  # noqa: RUF012  (never changed)
 
 
-def parse_gold(text: str) -> Gold:
+def parse_gold(text: str, words: tuple[int, int] | None = None) -> Gold:
     """Read ``0-0 1?2 …``: a hyphen is a sure link, a question mark a possible one.
 
+    Args:
+        text: the links.
+        words: how many words the source and the target have; None if nobody knows.
+
     Raises:
-        UnusableInput: a link of another form.
+        UnusableInput: a link of another form, one to a word that there is not, or more than 100
+            links per word; what follows it is not read.
     """
     sure: Links = []
     possible: Links = []
-    for link in text.split():
-        match = _LINK.fullmatch(link)
+    for source, kind, target in _links(text):
+        if words is not None:
+            if source >= words[0] or target >= words[1]:
+                raise UnusableInput(
+                    f"the link {source}{kind}{target} is to a word that there is not: the texts "
+                    f"have {words[0]:,} and {words[1]:,} words; count them from 0"
+                )
+            if len(sure) + len(possible) >= _MOST_LINKS * sum(words):
+                raise UnusableInput(
+                    f"more than {_MOST_LINKS} links per word of texts of {words[0]:,} and "
+                    f"{words[1]:,} words; leave some out"
+                )
+        (sure if kind == "-" else possible).append((source, target))
+    return Gold(sure, possible)
+
+
+def _links(text: str) -> Iterator[tuple[int, str, int]]:
+    """The links of a text, one after the other."""
+    for part in re.finditer(r"\S+", text):
+        match = _LINK.fullmatch(text, *part.span())
         if match is None:
             raise UnusableInput(
                 f"'{text[:80]}' is no Pharaoh alignment; write 0-0 1-2 …, or 1?2 for a link that "
                 "is only possible"
             )
         source, kind, target = match.groups()
-        (sure if kind == "-" else possible).append((int(source), int(target)))
-    return Gold(sure, possible)
+        yield int(source), kind, int(target)
 
 
 class LinkCounts(NamedTuple):

@@ -17,13 +17,13 @@ import pyarrow as pa
 from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
-from nmt.evaluation.alignment import LinkCounts, diagonal, parse_pharaoh
+from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.evaluation.request import KIND, EvaluateRequest, Material, check, checked_gold
+from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
 from nmt.records.output import Suspect
@@ -240,7 +240,7 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
         "differences": [
             ChangedSample(
                 **samples.sample(texts[row]).to_json() | {"chrf": round(float(scores[i]), 2)},
-                baseline=theirs[their_row].translation,
+                baseline=samples.clipped(theirs[their_row].translation),
                 baseline_chrf=round(float(baseline[i]), 2),
                 difference=round(float(scores[i] - baseline[i]), 2),
             )
@@ -263,6 +263,7 @@ def _alignment(request: EvaluateRequest, material: Material) -> ErrorRates:
     """
     output, column = material.candidate, request.alignment_column
     attention, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
+    malformed: list[str] = []
     sentences = output.sentences(material.references)
     for part in output.parts:
         links = texts_of(output.read("alignments", part.name, ["alignment"]).column("alignment"))
@@ -273,13 +274,23 @@ def _alignment(request: EvaluateRequest, material: Material) -> ErrorRates:
         for text, line, sentence in zip(links, gold, sentences, strict=False):
             if not line or not line.strip() or "split" in sentence.flags:
                 continue
-            drawn = checked_gold(line, f"{output.location}: row {sentence.row}")
-            counts = LinkCounts.of(parse_pharaoh(text or ""), drawn)
-            words = split_words(sentence.translation)
-            straight = diagonal(count_words(sentence.source), len(words))
+            source, words = count_words(sentence.source), split_words(sentence.translation)
+            references = [split_words(text or "") for text in sentence.references]
+            try:
+                # Gold links are to words of the references.
+                drawn = parse_gold(line, (source, max(map(len, [words, *references]))))
+                own = parse_pharaoh(text or "", (source, len(words)))
+            except UnusableInput as error:
+                malformed.append(f"{output.location}: row {sentence.row}: {error}")
+                continue
+            counts = LinkCounts.of(own, drawn)
+            straight = diagonal(source, len(words))
             attention, plain = attention.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
-            if any(words == split_words(reference or "") for reference in sentence.references):
+            if words in references:
                 same = same.plus(counts)
+    if malformed:
+        others = f" (and {len(malformed) - 1} others)" if len(malformed) > 1 else ""
+        log.warning(f"{malformed[0]}{others}; left out of the AER")
     if not attention.sentences:
         raise UnusableInput(
             "no row that was translated whole has a gold alignment; check --gold-alignments"
@@ -291,6 +302,7 @@ def _alignment(request: EvaluateRequest, material: Material) -> ErrorRates:
         sentences=attention.sentences,
         aer_same_words=round(same.error_rate, 6) if same.sentences else None,
         sentences_same_words=same.sentences,
+        malformed=len(malformed),
     )
 
 

@@ -31,13 +31,13 @@ from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text
 from nmt.tables.values import is_scalar
+from nmt.text_limits import most_translated
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=records.Record)
 _FORMAT_VERSION = 1
 MOST_HEATMAP_BYTES = 8 << 20
-_RATIO = 20  # characters of a translation for one of the longest source
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
@@ -91,8 +91,8 @@ class FinishedOutput:
 
     @property
     def _longest(self) -> int:
-        """Characters of a translation: no language needs so many for those of a source."""
-        return _RATIO * self.most_characters
+        """Characters, and tokens, of a translation."""
+        return most_translated(self.most_characters)
 
     @property
     def aligned(self) -> bool:

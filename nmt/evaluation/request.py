@@ -10,7 +10,7 @@ from nmt import records
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
-from nmt.evaluation.alignment import Gold, parse_gold
+from nmt.evaluation.alignment import parse_gold
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
@@ -112,7 +112,10 @@ def check(request: EvaluateRequest) -> Material:
     if request.gold_alignments:
         gold = read_aligned(request.gold_alignments, candidate.rows, "gold alignments")
         for number, line in enumerate(gold, 1):
-            checked_gold(line, f"{request.gold_alignments}: line {number}")
+            try:
+                parse_gold(line)
+            except UnusableInput as error:
+                raise UnusableInput(f"{request.gold_alignments}: line {number}: {error}") from None
     most = candidate.most_characters
     streams = [read_aligned(name, candidate.rows, most=most) for name in request.references]
     references = References(streams, request.reference_column, most)
@@ -123,14 +126,6 @@ def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
     """The named tokenizer, or the one for the output's language."""
     direction = candidate.manifest.direction
     return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
-
-
-def checked_gold(text: str, where: str) -> Gold:
-    """Read a gold alignment; the error names `where` it is."""
-    try:
-        return parse_gold(text)
-    except UnusableInput as error:
-        raise UnusableInput(f"{where}: {error}") from None
 
 
 def _check_output(output: Location) -> None:

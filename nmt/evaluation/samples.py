@@ -12,6 +12,7 @@ from nmt.records.output import Suspect
 from nmt.records.report import Sample, SuspiciousSample
 
 _SAMPLES = 200  # sentences on the page
+MOST_SHOWN = 5000  # characters of a text on the page
 
 
 def sample_rows(rows: int, count: int, seed: int = 1) -> list[int]:
@@ -37,13 +38,18 @@ def sample(sentence: Sentence) -> Sample:
         more["chrf"] = round(sentence_chrf(sentence.translation, references), 2)
     return Sample(
         id=sentence.id,
-        source=sentence.source,
-        translation=sentence.translation,
-        reference=references[0] if references else None,
+        source=clipped(sentence.source),
+        translation=clipped(sentence.translation),
+        reference=clipped(references[0]) if references else None,
         score=round(sentence.score, 4),
         flags=sentence.flags,
         **more,
     )
+
+
+def clipped(text: str) -> str:
+    """A text as a report shows it: the first 5,000 characters of a longer one."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
 
 
 def suspicious(suspects: list[Suspect], sentences: Iterable[Sentence]) -> list[SuspiciousSample]:

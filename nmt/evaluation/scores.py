@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.tokenizers.tokenizer_base import BaseTokenizer
 
 from nmt.evaluation.normalization import RAW, Normalization
 from nmt.evaluation.significance import confidence, paired_p_value, resample
@@ -16,6 +16,7 @@ from nmt.evaluation.tokenizers import BETWEEN_BLANKS
 from nmt.records.report import MetricComparison, Score
 
 METRICS = ("BLEU", "chrF", "TER")
+_KEPT = 4_000_000  # characters of texts that sacrebleu's tokenizers may keep
 
 
 class Scorer:
@@ -51,7 +52,7 @@ class Scorer:
         }
         self._metrics: dict[str, Any] = {name: all_metrics[name] for name in metrics}
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in self._metrics}
-        self._sentences = 0
+        self._sentences = self._characters = 0
         self._reference_counts: set[int] = set()  # that sentences have
 
     def __len__(self) -> int:
@@ -67,10 +68,19 @@ class Scorer:
         references = [
             [self.normalization.reference(text) for text in some] for _, some in sentences
         ]
-        streams = list(zip_longest(*references))  # None where a sentence has fewer
         self._reference_counts.update(map(len, references))
-        for name, metric in self._metrics.items():
-            statistics = np.array(metric._extract_corpus_statistics(hypotheses, streams))
+        counted: dict[str, list[Any]] = {name: [] for name in self._metrics}
+        # One by one: of all references that it is handed, sacrebleu holds the n-grams at once.
+        for hypothesis, own in zip(hypotheses, references, strict=True):
+            streams = [[text] for text in own]
+            for name, metric in self._metrics.items():
+                counted[name] += metric._extract_corpus_statistics([hypothesis], streams)
+            self._characters += sum(map(len, [hypothesis, *own]))
+            if self._characters > _KEPT:
+                self._characters = 0
+                _forget_texts()
+        for name, rows in counted.items():
+            statistics = np.array(rows)
             whole = np.issubdtype(statistics.dtype, np.integer)
             self._parts[name].append(statistics.astype(np.int32) if whole else statistics)
 
@@ -181,6 +191,13 @@ class Scorer:
     def _of(self, metric: str, statistics: np.ndarray) -> float:
         total = statistics.sum(0, dtype=np.float64)
         return float(self._metrics[metric]._compute_score_from_stats(total).score)
+
+
+def _forget_texts() -> None:
+    """Empty the caches of sacrebleu's tokenizers: each keeps 65,536 texts, of whatever length."""
+    for tokenizer in BaseTokenizer.__subclasses__():
+        if hasattr(tokenizer.__call__, "cache_clear"):
+            tokenizer.__call__.cache_clear()
 
 
 def signatures(tokenize: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ _FEWEST = 16  # sentences that a batch may have in spite of its padding: tiny on
 
 
 T = TypeVar("T")
+R = TypeVar("R")
 Failed = Callable[[int, Exception], None]  # called with a row and the error that it causes alone
 
 
@@ -132,6 +133,25 @@ def decode_bisecting(
     middle = len(rows) // 2
     for half in (rows[:middle], rows[middle:]):
         yield from decode_bisecting(decode, half, failed)
+
+
+def convert(
+    results: Iterable[tuple[int, T]], function: Callable[[int, T], R], failed: Failed
+) -> Iterator[tuple[int, R]]:
+    """Make something of each row's result; a row of which that raises an error costs no other.
+
+    Args:
+        results: rows and their results.
+        function: of a row and its result.
+        failed: see `decode_bisecting`.
+    """
+    for row, result in results:
+        try:
+            converted = function(row, result)
+        except Exception as error:
+            failed(row, error)
+        else:
+            yield row, converted
 
 
 def raise_error(_: int, error: Exception) -> None:

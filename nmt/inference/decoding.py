@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.bundle import Bundle
-from nmt.errors import UnusableInput
+from nmt.errors import LongTranslation, UnusableInput
 from nmt.inference.batching import (
     BatchTuning,
     Failed,
     PaddingCount,
     batches_by_length,
+    convert,
     decode_bisecting,
     raise_error,
 )
@@ -24,9 +25,12 @@ from nmt.inference.rendering import Part, Renderer
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.source_flags import source_flags
 from nmt.inference.translation import EMPTY, Translation, different
-from nmt.settings import DataSettings, SearchSettings
+from nmt.settings import SearchSettings
+from nmt.text_limits import most_translated
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, PAD
+
+MOST_TOKENS = 2**17  # source tokens of texts that are decoded together: what is held of them
 
 
 class Forced(NamedTuple):
@@ -51,7 +55,6 @@ class Decoder:
     Args:
         bundle: the model with its vocabularies.
         search: default settings of the search.
-        cleaning: how the texts were cleaned.
         batch_size: sentences decoded together; None goes by tokens, see `batches_by_length`.
 
     Attributes:
@@ -59,9 +62,7 @@ class Decoder:
         tuning: how many tokens a batch has, without `batch_size`.
     """
 
-    def __init__(
-        self, bundle: Bundle, search: SearchSettings, cleaning: DataSettings, batch_size: int | None
-    ) -> None:
+    def __init__(self, bundle: Bundle, search: SearchSettings, batch_size: int | None) -> None:
         if batch_size is not None and batch_size < 1:
             raise UnusableInput(
                 f"batch_size: must be at least 1, not {batch_size}; None goes by tokens"
@@ -70,7 +71,7 @@ class Decoder:
         self.padding, self.tuning = PaddingCount(), BatchTuning()
         self._searchers: dict[SearchSettings, object] = {}
         self._lock = Lock()
-        self._renderer = Renderer(bundle, cleaning)
+        self._renderer = Renderer(bundle)
 
     def decode(
         self,
@@ -89,10 +90,36 @@ class Decoder:
             The position and the translation of every other text, in the order of the batches.
         """
         settings = settings or self._search
+        self.searcher(settings)  # now, whatever the sources are
+        pieces: dict[int, list[Segmented]] = {}
+        tokens = 0
+        cut_up = convert(enumerate(sources), lambda _, own: self._pieces(own, settings), failed)
+        for row, own in cut_up:
+            pieces[row] = own
+            tokens += sum(len(piece.ids) for piece in own)
+            if tokens >= MOST_TOKENS:
+                yield from self._decode_together(sources, pieces, settings, failed)
+                pieces, tokens = {}, 0
+        yield from self._decode_together(sources, pieces, settings, failed)
+
+    def _decode_together(
+        self,
+        sources: Sequence[CleanedText],
+        pieces: Mapping[int, list[Segmented]],
+        settings: SearchSettings,
+        failed: Failed,
+    ) -> Iterator[tuple[int, Translation]]:
+        """See `decode`.
+
+        Args:
+            sources: all texts.
+            pieces: of those that are decoded now, by their positions.
+            settings: of the search.
+            failed: see `decode`.
+        """
         searcher = self.searcher(settings)
-        pieces = [self._pieces(source, settings) for source in sources]
-        queue = [(row, piece) for row, own in enumerate(pieces) for piece in own]
-        parts: list[dict[int, Translation]] = [{} for _ in sources]
+        queue = [(row, piece) for row, own in pieces.items() for piece in own]
+        parts: dict[int, dict[int, Translation]] = {row: {} for row in pieces}
 
         def search(places: Sequence[int]) -> list[Translation]:
             hypotheses = searcher.search(_padded(queue[place][1] for place in places))
@@ -106,14 +133,10 @@ class Decoder:
             return rendered
 
         def finished(rows: Iterable[int]) -> Iterator[tuple[int, Translation]]:
-            for row in rows:
-                if len(parts[row]) == len(pieces[row]):
-                    try:
-                        yield row, _assembled(sources[row], parts[row])
-                    except Exception as error:
-                        failed(row, error)
+            done = ((row, parts.pop(row)) for row in rows if len(parts[row]) == len(pieces[row]))
+            return convert(done, lambda row, own: _assembled(sources[row], own, settings), failed)
 
-        yield from finished(row for row, own in enumerate(pieces) if not own)
+        yield from finished([row for row, own in pieces.items() if not own])
         for batch in self._batches([piece for _, piece in queue], settings.beam_size):
             for places, translations in decode_bisecting(
                 search, batch, lambda place, error: failed(queue[place][0], error)
@@ -242,9 +265,21 @@ class Decoder:
             yield rows
 
 
-def _assembled(source: CleanedText, parts: Mapping[int, Translation]) -> Translation:
-    """The translation of a whole text from those of its pieces, by their places in order."""
+def _assembled(
+    source: CleanedText, parts: Mapping[int, Translation], settings: SearchSettings
+) -> Translation:
+    """The translation of a whole text from those of its pieces, by their places in order.
+
+    Raises:
+        LongTranslation: it is longer than whoever reads it takes.
+    """
     own = [parts[place] for place in sorted(parts)]
+    size = max(sum(len(part.text) + 1 for part in own), sum(len(part.tokens) for part in own))
+    if size > (most := most_translated(settings.max_characters)):
+        raise LongTranslation(
+            f"a translation of {size:,} characters or tokens, more than {most:,}; split the text "
+            "or raise search.max_characters"
+        )
     translation = own[0] if len(own) == 1 else join(own) if own else EMPTY
     flags, stored = source_flags(source.text), source.stored_words
     if not flags and stored is None:

@@ -116,7 +116,7 @@ def join(parts: Sequence[Translation]) -> Translation:
     most = max(len(part.alternatives) for part in parts)
     chains: list[tuple[Translation, ...]] = [()]
     for part in parts if most else ():
-        longer = [(*chain, one) for chain in chains for one in part.alternatives]
+        longer = ((*chain, one) for chain in chains for one in part.alternatives)
         chains = heapq.nlargest(most, longer, key=lambda chain: sum(map(_ranking, chain)))
     others = (replace(_joined(chain), ranking=sum(map(_ranking, chain))) for chain in chains)
     return replace(joined, alternatives=tuple(others)) if most else joined

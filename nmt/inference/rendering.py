@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from nmt.bundle import Bundle
-from nmt.corpus.cleaning import clean
 from nmt.evaluation.measures import unknown
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
-from nmt.inference.unknown_words import raw_words, read_dictionary, replace_unknown
-from nmt.settings import DataSettings, SearchSettings
+from nmt.inference.unknown_words import read_dictionary, replace_unknown
+from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.vocabulary.base import Segmented
 from nmt.vocabulary.special import EOS, UNK
@@ -40,11 +38,10 @@ class Renderer:
 
     Args:
         bundle: the model with its vocabularies.
-        cleaning: how the texts were cleaned.
     """
 
-    def __init__(self, bundle: Bundle, cleaning: DataSettings) -> None:
-        self._bundle, self._clean = bundle, partial(clean, settings=cleaning)
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
         self._dictionaries: dict[str | None, Mapping[str, str]] = {None: {}}
 
     def dictionary(self, name: str | None) -> Mapping[str, str]:
@@ -82,11 +79,14 @@ class Renderer:
         blocks = self.blocks(weights, len(chosen), len(segment.ids))
         tokens = vocabulary.tokens(chosen)
         flags = () if ended else ("truncated",)
+        replaced = None
         if UNK in chosen and blocks is not None and part.settings.replace_unknown:
-            raw = raw_words(part.source.text, part.source.cleaned, self._clean)
+            raw = part.source.raw_words
             sources = [raw[words.start] for words in segment.words]
             dictionary = self.dictionary(part.settings.dictionary)
-            text, places = replace_unknown(chosen, tokens, blocks[0], sources, dictionary)
+            replaced = replace_unknown(chosen, tokens, blocks[0], sources, dictionary)
+        if replaced:
+            text, places = replaced
             flags = (*flags, "unk_replaced")
         else:
             text, places = vocabulary.decode(chosen), vocabulary.token_words(chosen)

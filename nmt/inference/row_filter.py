@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.inference.unknown_words import raw_words
 from nmt.records.model import ModelInfo
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings, SearchSettings
@@ -37,6 +38,11 @@ class CleanedText:
         if self.text == self.cleaned:
             return None
         return tuple(stored_words(self.text, self.cleaning))
+
+    @cached_property
+    def raw_words(self) -> list[str]:
+        """What each word of the cleaned text was; see `nmt.inference.unknown_words.raw_words`."""
+        return raw_words(self.text, self.cleaned, partial(clean, settings=self.cleaning))
 
     def encoded(self, vocabulary: Vocabulary) -> Segmented:
         """Its tokens."""

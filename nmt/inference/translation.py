@@ -102,10 +102,14 @@ class Translation:
     @property
     def cleaned_alignment(self) -> Links:
         """The same, with the words of the cleaned source."""
-        attention = self.attention
-        if attention is None:
-            return []
-        return word_alignment(attention, self.source_words, self.target_words)
+        links: Links = []
+        row = column = 0
+        for block in self.blocks or ():  # no piece looks at another
+            rows, columns = row + block.shape[0], column + block.shape[1]
+            sources, targets = self.source_words[column:columns], self.target_words[row:rows]
+            links += word_alignment(block, sources, targets)
+            row, column = rows, columns
+        return list(dict.fromkeys(links))  # a word that was cut lies in two pieces
 
     def heatmap(self, words: bool = False) -> tuple[np.ndarray, list[str], list[str]]:
         """What a heatmap of the attention shows: the weights, and the labels of both sides.

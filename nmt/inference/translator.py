@@ -52,7 +52,7 @@ class Translator:
         limits = search.max_source_length, search.max_characters
         self.reference_filter = RowFilter(bundle.target_vocabulary, cleaning, *limits)
         self._forced_filter = RowFilter(bundle.source_vocabulary, cleaning, *limits)
-        self.decoder = Decoder(bundle, search, cleaning, batch_size)
+        self.decoder = Decoder(bundle, search, batch_size)
 
     def __repr__(self) -> str:
         direction = self.bundle.info.direction

@@ -16,7 +16,7 @@ from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
-from nmt.text_limits import excess
+from nmt.text_limits import MOST_CHARACTERS, excess
 from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import standardise
 
@@ -27,7 +27,8 @@ def replace_unknown(
     attention: np.ndarray,
     sources: Sequence[str],
     dictionary: Mapping[str, str],
-) -> tuple[str, list[range]]:
+    most: int = MOST_CHARACTERS,
+) -> tuple[str, list[range]] | None:
     """Put what the source word of the highest attention becomes in the place of each unk.
 
     Args:
@@ -36,19 +37,27 @@ def replace_unknown(
         attention: shape (target tokens, source tokens).
         sources: the raw word that each source token is of.
         dictionary: see `read_dictionary`.
+        most: characters that the text may have.
 
     Returns:
-        The text, and for each token the indices of its words in it.
+        The text, and for each token the indices of its words in it; None if it would be too long.
     """
     texts: list[str] = []
     places: list[range] = []
-    before = 0
+    substitutes: dict[str, str] = {}  # of source words
+    before = size = 0
     for t, (number, text) in enumerate(zip(ids, tokens, strict=True)):
         if number == UNK:
-            word = _bare(sources[int(attention[t].argmax())])
-            substitute = dictionary.get(word) or dictionary.get(standardise(word)) or word
-            text = " ".join(substitute.split())
+            source = sources[int(attention[t].argmax())]
+            if source not in substitutes:
+                word = _bare(source)
+                substitute = dictionary.get(word) or dictionary.get(standardise(word)) or word
+                substitutes[source] = " ".join(substitute.split())
+            text = substitutes[source]
         texts.append(text)
+        size += len(text) + 1
+        if size > most + 1:
+            return None
         places.append(range(before, before + count_words(text)))
         before = places[-1].stop
     return " ".join(texts), places
@@ -119,5 +128,8 @@ def read_dictionary(location: Location) -> dict[str, str]:
 
 def _bare(word: str) -> str:
     """A word without the punctuation around it, if anything else is left."""
-    kept = [i for i, character in enumerate(word) if standardise(character)]
-    return word[kept[0] : kept[-1] + 1] if kept else word
+    kept = (i for i, character in enumerate(word) if standardise(character))
+    if (start := next(kept, None)) is None:
+        return word
+    end = next(i for i in range(len(word), start, -1) if standardise(word[i - 1]))
+    return word[start:end]

@@ -51,7 +51,7 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
         "sentences": ("Sentences with gold alignments", number),
         "aer_same_words": ("AER where the words are those of a reference", percent),
         "sentences_same_words": ("Such sentences", number),
-        "malformed": ("Malformed gold alignments", number),
+        "malformed": ("Malformed alignments", number),
         "left_out": ("References left out (too long, or too much for memory)", number),
     }
     return [

@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice, repeat
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nmt.inference.batching import Failed, convert
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
 from nmt.process import peak_bytes
 from nmt.records.output import DecodingCost, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.translation.quarantine import Attempts, decode_surviving
+from nmt.translation.results_table import result_row
+
+_TOGETHER = 64  # rows that become a table together
 
 
 def decode(
-    translator: Translator, sources: Sequence[CleanedText], attempts: Attempts
-) -> tuple[tuple[list[Translation], dict[int, RejectReason]], DecodingCost]:
+    translator: Translator,
+    sources: Sequence[CleanedText],
+    attempts: Attempts,
+    schema: pa.Schema,
+    attended: Collection[int] = (),
+) -> tuple[pa.Table, dict[int, Translation], dict[int, RejectReason], DecodingCost]:
     """Translate those texts that can be translated; see `decode_surviving`.
 
+    Args:
+        translator: the loaded model.
+        sources: the texts.
+        attempts: at these texts.
+        schema: of the table; see `result_schema`.
+        attended: positions of texts whose attention is wanted.
+
     Returns:
-        What `decode_surviving` returns, and a record of what that cost.
+        The results as a table; the translations of those in `attended`, for of others no
+        attention is kept; the positions of the texts that have no row, and why; what it cost.
     """
     decoder = translator.decoder
     before, start = replace(decoder.padding), time.monotonic()
-    decoded = decode_surviving(
-        sources, lambda some, failed: decoder.decode(some, failed=failed), attempts
-    )
+    translations: dict[int, Translation] = {}
+
+    def rows(
+        some: Sequence[tuple[int, CleanedText]], failed: Failed
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        def row(place: int, translation: Translation) -> dict[str, Any]:
+            if (position := some[place][0]) in attended:
+                translations[position] = translation
+            return result_row(translation, schema)
+
+        decoded = decoder.decode([source for _, source in some], failed=failed)
+        converted = convert(decoded, row, failed)
+        for size in chain([1], repeat(_TOGETHER)):  # the first at once: something succeeds
+            if not (together := dict(islice(converted, size))):
+                return
+            batch = pa.RecordBatch.from_pylist(list(together.values()), schema)
+            yield from ((place, batch.slice(i, 1)) for i, place in enumerate(together))
+
+    results, lost = decode_surviving(list(enumerate(sources)), rows, attempts)
     seconds, padding = time.monotonic() - start, decoder.padding
-    translations, _ = decoded
-    tokens = sum(len(translation.tokens) for translation in translations)
+    table = pa.Table.from_batches(results, schema).combine_chunks()
+    tokens = pc.sum(pc.list_value_length(table.column("target_tokens"))).as_py() or 0
     decoder.tuning.record_speed(tokens / max(seconds, 1e-9))
-    return decoded, DecodingCost(
-        sentences=len(translations),
-        target_tokens=tokens,
-        seconds=seconds,
-        source_tokens=padding.tokens - before.tokens,
-        source_places=padding.places - before.places,
-        peak_bytes=peak_bytes(),
+    kept = {position: one for position, one in translations.items() if position not in lost}
+    return (
+        table,
+        kept,
+        lost,
+        DecodingCost(
+            sentences=len(table),
+            target_tokens=tokens,
+            seconds=seconds,
+            source_tokens=padding.tokens - before.tokens,
+            source_places=padding.places - before.places,
+            peak_bytes=peak_bytes(),
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nmt import records
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, LongTranslation
 from nmt.inference.batching import Failed
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
@@ -27,6 +27,7 @@ _SPAN_ATTEMPTS = 2  # at a batch, and at a row
 _MOST_ATTEMPTS = 60  # at a unit in all
 _HOPELESS = 20  # rows of which each fails alone, and none succeeds: they are not to blame
 _BATCH = 64
+_MEMORY, _FAILED = RejectReason.OUT_OF_MEMORY, RejectReason.FAILED
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -149,16 +150,21 @@ class _Decoding:
         """Decode some of the items."""
 
         def failed(position: int, error: Exception) -> None:
-            memory = lacks_memory(error)
-            reason = RejectReason.OUT_OF_MEMORY if memory else RejectReason.FAILED
-            self.lost[start + position] = reason
-            if len(self.lost) >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
+            self.lost[start + position] = _reason(error)
+            blameless = sum(why in (_MEMORY, _FAILED) for why in self.lost.values())
+            if blameless >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
                 raise JobFailed(
                     f"no row can be translated ({type(error).__name__}: {str(error)[:200]})"
                 ) from error
 
         for position, result in self._decode(self._items[start:stop], failed):
             self.results[start + position] = result
+
+
+def _reason(error: Exception) -> RejectReason:
+    if isinstance(error, LongTranslation):
+        return RejectReason.TOO_MANY_CHARACTERS
+    return _MEMORY if lacks_memory(error) else _FAILED
 
 
 def lacks_memory(error: Exception) -> bool:

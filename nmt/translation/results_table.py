@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt import segmentation
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.evaluation.columns import NULLABLE, RESULTS, STRINGS
 from nmt.evaluation.measures import Measures, count_words, repeats, spelled, unknown
@@ -39,34 +40,33 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
 
 
 def stored_schema(n_best: int, alignments: bool) -> pa.Schema:
-    """The same, as it must be where results are read back: no null where `tabulate` makes none."""
+    """The same, as it must be where results are read back: no null where `result_row` has none."""
     schema = result_schema(n_best, alignments)
     return pa.schema([field.with_nullable(field.name in NULLABLE) for field in schema])
 
 
-def tabulate(results: Sequence[Translation], schema: pa.Schema) -> pa.Table:
-    """Translations as a table of this `result_schema`."""
-    columns: dict[str, list[Any] | np.ndarray] = {
-        "translation": [r.text for r in results],
-        "score": [r.score for r in results],
-        "source_tokens": [r.source_tokens for r in results],
-        "target_tokens": [r.tokens for r in results],
-        "attention_entropy": [r.attention_entropy for r in results],
-        "coverage": [r.coverage for r in results],
-        "flags": [list(r.flags) for r in results],
-        "unknown": [unknown(r.tokens) for r in results],
-        "target_words": count_words([r.text for r in results]),
-        "looping": [repeats(r.tokens) for r in results],
+def result_row(result: Translation, schema: pa.Schema) -> dict[str, Any]:
+    """A translation as a row of a table of this `result_schema`."""
+    row: dict[str, Any] = {
+        "translation": result.text,
+        "score": result.score,
+        "source_tokens": result.source_tokens,
+        "target_tokens": result.tokens,
+        "attention_entropy": result.attention_entropy,
+        "coverage": result.coverage,
+        "flags": list(result.flags),
+        "unknown": unknown(result.tokens),
+        "target_words": segmentation.count_words(result.text),
+        "looping": repeats(result.tokens),
     }
     if "alternatives" in schema.names:
-        columns["alternatives"] = [
-            [{"translation": a.text, "score": a.score, "ranking": a.ranking} for a in some]
-            for some in (r.alternatives for r in results)
+        row["alternatives"] = [
+            {"translation": one.text, "score": one.score, "ranking": one.ranking}
+            for one in result.alternatives
         ]
     if "alignment" in schema.names:
-        columns["alignment"] = [format_pharaoh(r.cleaned_alignment) for r in results]
-    arrays = [pa.array(columns[field.name], field.type) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
+        row["alignment"] = format_pharaoh(result.cleaned_alignment)
+    return row
 
 
 def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:

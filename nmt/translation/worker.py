@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
-from nmt.inference.batching import Failed
+from nmt.inference.batching import Failed, convert
 from nmt.inference.row_filter import CleanedText, FilteredRows
 from nmt.inference.translator import Translation, Translator, load_model
 from nmt.records.output import AlignmentCounts, Links, UnitRecord
@@ -32,9 +33,12 @@ from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.report import attention
-from nmt.translation.results_table import result_schema, tabulate
+from nmt.translation.results_table import result_schema
+
+log = logging.getLogger(__name__)
 
 _Pair = tuple[CleanedText, CleanedText, str]  # source, reference, and the gold links
+_PairCounts = tuple[LinkCounts, LinkCounts]  # of attention and of the diagonal
 
 
 @dataclass(frozen=True)
@@ -156,13 +160,22 @@ def translate_unit(unit: Unit, work: Work, translator: Translator, output: Outpu
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
         filtered = translator.row_filter(rows.texts)
-        (results, lost), cost = decode(translator, filtered.sources, attempts)
+        looked_at = work.heatmaps | work.page
+        attended = {place for place, i in enumerate(filtered.kept) if unit.first + i in looked_at}
+        schema = result_schema(work.search.n_best, work.alignments)
+        table, drawn, lost, cost = decode(translator, filtered.sources, attempts, schema, attended)
+        draw(
+            unit,
+            rows.ids,
+            {filtered.kept[place]: one for place, one in drawn.items()},
+            work,
+            output,
+        )
         filtered = filtered.without(lost)
-        table = tabulate(results, result_schema(work.search.n_best, work.alignments))
         tables = compose_files(unit, rows, filtered, table)
-        draw(unit, rows.ids, filtered.kept, results, work, output)
-        record = compose_record(unit, rows, filtered, table, decoded=len(results))
-        links = _alignment_counts(rows, filtered, results, work, translator, attempts)
+        record = compose_record(unit, rows, filtered, table, decoded=len(table))
+        flags = table.column("flags").to_pylist()
+        links = _alignment_counts(rows, filtered, flags, work, translator, attempts)
         seconds = time.monotonic() - start
         record = record.model_copy(
             update={"alignment": links, "decoding": cost, "seconds": seconds}
@@ -175,45 +188,56 @@ def translate_unit(unit: Unit, work: Work, translator: Translator, output: Outpu
 def draw(
     unit: Unit,
     ids: pa.Array,
-    kept: list[int],
-    results: Sequence[Translation],
+    results: Mapping[int, Translation],
     work: Work,
     output: Output,
 ) -> None:
     """Write the heatmaps of the rows that were sampled, and where the words of those on the page
-    attended; a split sentence's could not be read.
+    attended; a split sentence's could not be read, and one that cannot be drawn is left out.
 
     Args:
         unit: whose rows they are.
         ids: of all its rows; the heatmaps are named by them.
-        kept: positions of the rows that were translated.
-        results: what became of each of them.
+        results: of the positions of rows what became of them.
         work: says which rows are sampled.
         output: where the heatmaps go.
     """
+
+    def failed(i: int, error: Exception) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        log.warning(f"row {unit.first + i}: its attention is left out of the report ({problem})")
+
+    def heatmap(i: int, result: Translation) -> tuple[str, bytes]:
+        from nmt.report.heatmap import attention_heatmap
+
+        name = str(json_values(ids.slice(i, 1))[0])
+        drawn = result.heatmap(work.heatmap_words)
+        return name, attention_heatmap(*drawn, title=result.text, name=name)
+
+    shown = [(i, result) for i, result in sorted(results.items()) if "split" not in result.flags]
+    on_page = [(i, result) for i, result in shown if unit.first + i in work.page]
     attended = [
         RowAttention(row=unit.first + i, **words.to_json())
-        for i, result in zip(kept, results, strict=True)
-        if unit.first + i in work.page and (words := attention.of(result))
+        for i, words in convert(on_page, lambda _, result: attention.of(result), failed)
+        if words
     ]
     if attended:
         output.write_attention(unit.number, attended)
-    for i, result in zip(kept, results, strict=True):
-        number = unit.first + i
-        if number not in work.heatmaps or "split" in result.flags:
-            continue
-        if result.attention is not None and result.attention.size:
-            from nmt.report.heatmap import attention_heatmap
-
-            name, drawn = str(json_values(ids.slice(i, 1))[0]), result.heatmap(work.heatmap_words)
-            image = attention_heatmap(*drawn, title=result.text, name=name)
-            output.write_heatmap(number, name, image)
+    sampled = [
+        (i, result)
+        for i, result in shown
+        if unit.first + i in work.heatmaps
+        and result.attention is not None
+        and result.attention.size
+    ]
+    for i, (name, image) in convert(sampled, heatmap, failed):
+        output.write_heatmap(unit.first + i, name, image)
 
 
 def _alignment_counts(
     rows: Rows,
     filtered: FilteredRows,
-    results: list[Translation],
+    flags: list[list[str]],
     work: Work,
     translator: Translator,
     attempts: Attempts,
@@ -226,9 +250,9 @@ def _alignment_counts(
     gold = texts_of(rows.others.column(work.alignment_column))
     references = texts_of(rows.others.column(work.reference_column))
     pairs, left_out = [], 0
-    for i, source, result in zip(filtered.kept, filtered.sources, results, strict=True):
+    for i, source, own_flags in zip(filtered.kept, filtered.sources, flags, strict=True):
         pharaoh = (gold[i] or "").strip()
-        if "split" in result.flags or not pharaoh or not references[i]:
+        if "split" in own_flags or not pharaoh or not references[i]:
             continue
         reference, reason = translator.reference_filter.judge(references[i])
         if reason:
@@ -236,25 +260,29 @@ def _alignment_counts(
         else:
             pairs.append((source, reference, pharaoh))
 
-    def force(some: Sequence[_Pair], failed: Failed) -> Iterator[tuple[int, Translation]]:
+    def force(some: Sequence[_Pair], failed: Failed) -> Iterator[tuple[int, _PairCounts | None]]:
         sources, references = [one[0] for one in some], [one[1] for one in some]
-        return translator.decoder.decode_along(sources, references, failed)
+        forced = translator.decoder.decode_along(sources, references, failed)
+        return convert(forced, lambda place, result: _pair_counts(some[place], result), failed)
 
-    forced, lost = decode_surviving(pairs, force, attempts, "references ")
-    pairs = [pair for position, pair in enumerate(pairs) if position not in lost]
-    own, plain, malformed = LinkCounts(), LinkCounts(), 0
-    for (source, reference, pharaoh), result in zip(pairs, forced, strict=True):
-        try:
-            links = parse_gold(pharaoh)
-        except UnusableInput:  # one bad cell is no reason to lose the translation
-            malformed += 1
-            continue
-        straight = diagonal(count_words(source.text), count_words(reference.text))
-        own = own.plus(LinkCounts.of(result.alignment, links))
-        plain = plain.plus(LinkCounts.of(straight, links))
+    counted, lost = decode_surviving(pairs, force, attempts, "references ")
+    own, plain = LinkCounts(), LinkCounts()
+    for counts in filter(None, counted):
+        own, plain = own.plus(counts[0]), plain.plus(counts[1])
     return AlignmentCounts(
         attention=Links(**own._asdict()),
         diagonal=Links(**plain._asdict()),
-        malformed=malformed,
+        malformed=counted.count(None),
         left_out=left_out + len(lost),
     )
+
+
+def _pair_counts(pair: _Pair, result: Translation) -> _PairCounts | None:
+    """Links of attention and of the diagonal; None where the gold alignment is malformed."""
+    source, reference, pharaoh = pair
+    words = count_words(source.text), count_words(reference.text)
+    try:
+        gold = parse_gold(pharaoh, words)
+    except UnusableInput:  # one bad cell is no reason to lose the translation
+        return None
+    return LinkCounts.of(result.alignment, gold), LinkCounts.of(diagonal(*words), gold)

@@ -1,6 +1,7 @@
 """Corpus scores, their intervals and the paired test are sacrebleu's own."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
+from nmt.evaluation import scores
 from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.scores import Scorer, sentence_chrf
 from nmt.evaluation.significance import paired_p_value
@@ -253,3 +255,20 @@ def test_a_system_against_itself_is_no_better() -> None:
         assert (entry.difference, entry.p) == (0, 1)
     (single, *_) = one.compare(one, rows[:1], rows[:1])
     assert single.p is None
+
+
+@pytest.mark.parametrize("tokenize", ["13a", "char"])
+def test_memory_is_that_of_one_row_however_many_are_added(monkeypatch, tokenize) -> None:
+    monkeypatch.setattr(scores, "_KEPT", 8000, raising=False)
+    random, memory = np.random.default_rng(1), []
+    for rows in (20, 80):
+        texts = [" ".join(map(str, random.integers(0, 10**6, 150))) for _ in range(2 * rows)]
+        actual = Scorer(tokenize=tokenize)
+        tracemalloc.start()
+        actual.add([(one, [other]) for one, other in zip(texts[::2], texts[1::2], strict=True)])
+        memory.append(tracemalloc.get_traced_memory())
+        tracemalloc.stop()
+    print(tokenize, memory)
+    (kept, peak), (more, higher) = memory
+    assert more < kept + 200_000
+    assert higher < 1.5 * peak

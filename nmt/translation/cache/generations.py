@@ -19,6 +19,7 @@ from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
+from nmt.text_limits import MOST_CHARACTERS
 from nmt.translation.cache.store import Cache
 
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
@@ -44,7 +45,8 @@ def depends_on(
         dictionary: the SHA-256 of ``search.dictionary``.
         raw: whether the raw source matters, because its words stand in for unknown ones.
     """
-    left_out = {"dictionary", "max_characters", *_SAMPLING_ONLY}
+    left_out = {"dictionary", *_SAMPLING_ONLY}
+    left_out |= {"max_characters"} if search.max_characters <= MOST_CHARACTERS else set()
     left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
     left_out |= set() if search.shortlist else _SHORTLIST_ONLY
     left_out |= set() if raw else {"replace_unknown"}

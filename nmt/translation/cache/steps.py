@@ -43,7 +43,7 @@ from nmt.translation.input.parquet import read_rows
 from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving
-from nmt.translation.results_table import flagged, result_schema, stored_schema, tabulate
+from nmt.translation.results_table import flagged, result_schema, stored_schema
 from nmt.translation.verify.part import value_problems
 from nmt.translation.worker import ModelActor, Work, draw, output_of
 
@@ -122,8 +122,8 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> DecodingCos
     name = digest_of(whole.column("key").combine_chunks())
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.counted():
-        (results, lost), cost = decode(translator, sources, attempts)
-    rows = _in_place(tabulate(results, cache_schema(plan.work)), lost, len(whole))
+        results, _, lost, cost = decode(translator, sources, attempts, cache_schema(plan.work))
+    rows = _in_place(results, lost, len(whole))
     start = 0
     for part, table in zip(item.parts, tables, strict=True):
         span = range(start, start + part.rows)
@@ -171,10 +171,8 @@ def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
         )
         drawn = [one for place, one in enumerate(kept) if place not in lost]
         for unit in units:
-            own = [place for place, (owner, _) in enumerate(drawn) if owner == unit]
-            positions = [drawn[place][1] for place in own]
-            own_results = [results[place] for place in own]
-            draw(unit, ids[unit.number], positions, own_results, plan.work, output_of(plan.work))
+            own = {i: one for (owner, i), one in zip(drawn, results, strict=True) if owner == unit}
+            draw(unit, ids[unit.number], own, plan.work, output_of(plan.work))
     attempts.clear()
 
 

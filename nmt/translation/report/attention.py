@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nmt.evaluation.samples import MOST_SHOWN
 from nmt.inference.translation import Translation
 from nmt.records.report import Sample, WordAttention
 
@@ -16,10 +17,12 @@ def of(result: Translation) -> WordAttention | None:
 
     None without attention, and for sentences that are too long to be shown or were split.
     """
-    if result.attention is None or not result.attention.size or "split" in result.flags:
+    if "split" in result.flags or result.attention is None or not result.attention.size:
         return None
     weights, sources, targets = result.heatmap(words=True)
     if max(len(sources), len(targets)) > _WORDS:
+        return None
+    if max(sum(map(len, words)) for words in (sources, targets)) > MOST_SHOWN:
         return None
     percents = (100 * weights).round().astype(int).clip(0, 100)
     return WordAttention(

@@ -128,7 +128,7 @@ def differences(
     return [
         ChangedSample(
             **samples.sample(listed[row]).to_json() | {"chrf": round(own, 2)},
-            baseline=texts[row],
+            baseline=samples.clipped(texts[row] or ""),
             baseline_chrf=round(other, 2),
             difference=round(own - other, 2),
         )
@@ -146,7 +146,9 @@ def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[Chan
     alike.sort(key=lambda item: (item[0], item[1].row))
     return [
         ChangedSample(
-            **samples.sample(sentence).to_json(), baseline=other, similarity=round(similarity, 2)
+            **samples.sample(sentence).to_json(),
+            baseline=samples.clipped(other),
+            similarity=round(similarity, 2),
         )
         for similarity, sentence, other in alike[:LISTED]
     ]
