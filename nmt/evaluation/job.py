@@ -17,8 +17,8 @@ import pyarrow as pa
 from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates, samples
-from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold, parse_pharaoh
 from nmt.evaluation.comparison import most_different, paired
+from nmt.evaluation.error_rates import error_rates
 from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
@@ -30,7 +30,6 @@ from nmt.records.output import Suspect
 from nmt.records.report import (
     ChangedSample,
     Comparison,
-    ErrorRates,
     EvaluationReport,
     EvaluationSettings,
     ModelDescription,
@@ -39,9 +38,7 @@ from nmt.records.report import (
 )
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
-from nmt.segmentation import count_words, split_words
 from nmt.storage.location import Location
-from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
 from nmt.version import __version__
 
@@ -147,7 +144,9 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         other = _read(request, material, material.baseline, normalizations)
         more |= _compared(own, other, material.references)
     if request.gold_alignments or request.alignment_column:
-        more["alignment"] = _alignment(request, material)
+        more["alignment"] = error_rates(
+            output, material.references, request.alignment_column, material.gold
+        )
     report = EvaluationReport(
         kind=KIND,
         title=f"Evaluation of {output.location.name}",
@@ -251,59 +250,6 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
 
 def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> dict[int, Sentence]:
     return {sentence.row: sentence for sentence in output.sentences(references, rows)}
-
-
-def _alignment(request: EvaluateRequest, material: Material) -> ErrorRates:
-    """AER of the output's alignments and of the plain diagonal, without split sentences, as in a
-    translation job: the pieces of a split one do not attend to each other.
-
-    Gold alignments belong to the references. They fit a translation with the same words; in
-    another one some positions mean other words. So the AER of those with the same words is
-    reported, too.
-    """
-    output, column = material.candidate, request.alignment_column
-    attention, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
-    malformed: list[str] = []
-    sentences = output.sentences(material.references)
-    for part in output.parts:
-        links = texts_of(output.read("alignments", part.name, ["alignment"]).column("alignment"))
-        if column:
-            gold = texts_of(output.read("translations", part.name, [column]).column(column))
-        else:
-            gold = [material.gold[row] for row in np.asarray(part.rows).tolist()]
-        for text, line, sentence in zip(links, gold, sentences, strict=False):
-            if not line or not line.strip() or "split" in sentence.flags:
-                continue
-            source, words = count_words(sentence.source), split_words(sentence.translation)
-            references = [split_words(text or "") for text in sentence.references]
-            try:
-                # Gold links are to words of the references.
-                drawn = parse_gold(line, (source, max(map(len, [words, *references]))))
-                own = parse_pharaoh(text or "", (source, len(words)))
-            except UnusableInput as error:
-                malformed.append(f"{output.location}: row {sentence.row}: {error}")
-                continue
-            counts = LinkCounts.of(own, drawn)
-            straight = diagonal(source, len(words))
-            attention, plain = attention.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
-            if words in references:
-                same = same.plus(counts)
-    if malformed:
-        others = f" (and {len(malformed) - 1} others)" if len(malformed) > 1 else ""
-        log.warning(f"{malformed[0]}{others}; left out of the AER")
-    if not attention.sentences:
-        raise UnusableInput(
-            "no row that was translated whole has a gold alignment; check --gold-alignments"
-        )
-    return ErrorRates(
-        of="Alignments of the translations",
-        aer=round(attention.error_rate, 6),
-        aer_diagonal=round(plain.error_rate, 6),
-        sentences=attention.sentences,
-        aer_same_words=round(same.error_rate, 6) if same.sentences else None,
-        sentences_same_words=same.sentences,
-        malformed=len(malformed),
-    )
 
 
 def _write(request: EvaluateRequest, candidate: FinishedOutput, report: EvaluationReport) -> None:
