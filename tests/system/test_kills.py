@@ -21,7 +21,6 @@ from ray_head import RayHead, environment
 from rounding import SCORE
 from s3 import S3Server
 
-from nmt import bundle
 from nmt.storage.location import Location
 from nmt.translation.verify.output import verify
 
@@ -68,18 +67,8 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, ray_head: RayHead, demo_bundle, demo_dataset) -> Iterator[Site]:
+def site(tmp_path_factory, ray_head: RayHead, saved_models: list[Path]) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("kills")
-    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
-    bundle.save(
-        *(demo_bundle.model, *vocabularies),
-        {
-            "data": demo_dataset.settings,
-            "direction": {"source": "en", "target": "de"},
-            "validation": {},
-        },
-        Location(folder / "model"),
-    )
     lines = [f"The dog number {i} sees {i % 97} cats.".encode() for i in range(ROWS)]
     lines[10], lines[700], lines[701], lines[5000] = b"", b"\xff\xfe", b"x" * 500_000, b"\x00 \x07"
     (folder / "in.txt").write_bytes(b"\n".join(lines) + b"\n")
@@ -88,18 +77,14 @@ def site(tmp_path_factory, ray_head: RayHead, demo_bundle, demo_dataset) -> Iter
     patch = pytest.MonkeyPatch()
     for name, value in store.environment.items():
         patch.setenv(name, value)
-    found = Site(store, ray_head, folder / "model", folder / "in.txt")
+    new = Site(store, ray_head, saved_models[0], folder / "in.txt")
     try:
         start = time.monotonic()
-        run(
-            "translate",
-            *found.options(store.uri("undisturbed")),
-            head=ray_head,
-            **store.environment,
-        )
-        found.seconds = time.monotonic() - start
-        found.undisturbed = rows_of(store.uri("undisturbed"))
-        yield found
+        options = new.options(store.uri("undisturbed"))
+        run("translate", *options, head=ray_head, **store.environment)
+        new.seconds = time.monotonic() - start
+        new.undisturbed = rows_of(store.uri("undisturbed"))
+        yield new
     finally:
         store.stop()
         patch.undo()
@@ -118,9 +103,9 @@ def rows_of(output: str) -> dict[str, dict]:
 
 def assert_undisturbed(site: Site, output: str) -> None:
     """Check an output against the one that nobody disturbed."""
-    found = verify(Location(output))
-    assert found.violations == []
-    assert found.rows == ROWS
+    verification = verify(Location(output))
+    assert verification.violations == []
+    assert verification.rows == ROWS
     assert_same(rows_of(output), site.undisturbed)
 
 
@@ -243,36 +228,6 @@ def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
     assert f"no violation in {ROWS:,} rows" in done.stderr
 
 
-# jobs/translate.py with an actor that some rows kill.
-DEADLY = """
-import os, runpy, signal, sys
-sys.path.insert(0, ".")
-from nmt.translation import job
-
-class DeadlyActor(job.DecodeActor):
-    def __init__(self, work):
-        super().__init__(work)
-        decode = self._translator.decoder.decode
-
-        def deadly(sources, *arguments, **options):
-            if any("deadly" in source.text for source in sources):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return decode(sources, *arguments, **options)
-
-        self._translator.decoder.decode = deadly
-
-def begin(self, *arguments, begin=job.Output.begin):
-    manifest = begin(self, *arguments)
-    # Some of its deaths lie behind it already: each costs the start of an actor.
-    attempts = self.location / "_units/00000.attempts"
-    attempts.write_json({"begun": 3, "spans": {"0-64": 1}})
-    return manifest
-
-job.DecodeActor, job.Output.begin = DeadlyActor, begin
-runpy.run_path("jobs/translate.py", run_name="__main__")
-"""
-
-
 @pytest.mark.slow
 def test_an_overwritten_output_is_one_or_the_other(site: Site) -> None:
     """A driver that is killed at it leaves the old one whole; then all of the old one is gone."""
@@ -365,12 +320,13 @@ def test_a_row_that_kills_its_actor_is_rejected(site: Site, tmp_path: Path) -> N
     (tmp_path / "in.txt").write_text("\n".join(lines))
     output = Location(tmp_path / "out")
     options = ["--model", site.model, "--input", tmp_path / "in.txt", "--output", output, *OPTIONS]
-    words = [sys.executable, "-c", DEADLY, *map(str, options), "--address", site.head.address]
+    program = Path(__file__).with_name("deadly_translate.py")
+    words = [sys.executable, program, *map(str, options), "--address", site.head.address]
     job = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True}
     done = subprocess.run(words, **job, timeout=_PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
-    found = verify(output)
-    assert found.violations == []
+    verification = verify(output)
+    assert verification.violations == []
     rows = rows_of(str(output))
     rejected = {name: row["reason"] for name, row in rows.items() if name.startswith("rejected")}
     assert rejected == {"rejected 5": "crashed"}
