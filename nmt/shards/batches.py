@@ -1,16 +1,17 @@
 """Batches of a few fixed shapes, in an order that is a pure function of (seed, epoch).
 
 An epoch's row groups are shuffled and read in windows; inside a window the pairs are
-shuffled, put into buckets by length, and cut into batches of one shape per bucket. So every
-pair is used exactly once per epoch, padding stays small, nothing is compiled twice, and every
-worker of a distributed training can make its part of the same plan, and nothing else.
+shuffled, put into buckets by length, and cut into batches of one shape per bucket. What does not
+fill a batch goes into the next window, so only the end of an epoch has partial batches: at most
+one per bucket. Every pair is used exactly once per epoch, and every worker of a distributed
+training makes its part of the same plan, and nothing else.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -31,7 +32,7 @@ class Shape(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Padded ids, int32. A row that fills up a last batch has an EOS as source and no target.
+    """Padded ids, int32. A row that fills up a worker's part has an EOS as source and no target.
 
     Attributes:
         source: ids and EOS, shape (rows, width).
@@ -94,7 +95,7 @@ def _merged(widths: Mapping[int, int]) -> tuple[list[int], np.ndarray]:
 
 
 def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:
-    """Batches of an epoch that fits into one window (otherwise one more per shape and window)."""
+    """Batches of an epoch, for any window and any number of workers."""
     pairs = dict.fromkeys(shapes, 0)
     for width, count in widths.items():
         pairs[next(shape for shape in shapes if shape.width >= width)] += count
@@ -166,8 +167,9 @@ def epoch_batches(
 ) -> Iterator[Batch]:
     """A worker's part of the global batches of one epoch: every workers-th row of each.
 
-    All workers' parts have one shape, as wide as the global batch; a missing row does
-    not count. A single worker's part is the whole batch.
+    A batch has the rows of its shape; the last one of a shape has those that are left. All
+    workers' parts of a batch have one shape, and a row that is missing for that does not count. A
+    single worker's part is the whole batch.
 
     Args:
         dataset: where the shards lie.
@@ -183,8 +185,8 @@ def epoch_batches(
     columns = ["source_ids", "target_ids"]
     for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
         source, target = (Ragged.of(table[name]) for name in columns)
-        for rows, shape in plan:
-            part = Shape(-(-shape.rows // workers), shape.width)
+        for rows, width in plan:
+            part = Shape(-(-len(rows) // workers), width)
             yield make_batch(source, target, rows[rank::workers], part)
 
 
@@ -217,12 +219,14 @@ def _epoch_plan(
     skip: int,
     split: str,
     columns: list[str],
-) -> Iterator[tuple[pa.Table, list[tuple[np.ndarray, Shape]]]]:
+) -> Iterator[tuple[pa.Table, list[_Rows]]]:
     """The windows of an epoch, each with its batches, without the skipped ones."""
     random = np.random.default_rng([seed, epoch])
     groups = dataset.row_groups(split)
     order = [groups[i] for i in random.permutation(len(groups))]
-    for table in _windows(order, window, columns):
+    rest: list[pa.Table] = []  # pairs that did not fill a batch
+    for table, is_last in _windows(order, window, columns):
+        table = pa.concat_tables([*rest, table]).combine_chunks()
         lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:
@@ -230,35 +234,42 @@ def _epoch_plan(
                 f"{groups[0].file.parent}: a pair has {widest - 1:,} tokens, more than any that "
                 "dataset.json counts; prepare the data again"
             )
-        plan = _window_plan(widths, shapes, random)
+        plan, left = _window_plan(widths, shapes, random, is_last)
+        rest = [table.take(pa.array(left))]
         yield table, plan[skip:]
         skip = max(0, skip - len(plan))
 
 
+_Rows = tuple[np.ndarray, int]  # row numbers of a batch, and its width
+
+
 def _window_plan(
-    widths: np.ndarray, shapes: Sequence[Shape], random: np.random.Generator
-) -> list[tuple[np.ndarray, Shape]]:
-    """Cut a window into batches: row numbers and shape of each, in shuffled order."""
+    widths: np.ndarray, shapes: Sequence[Shape], random: np.random.Generator, is_last: bool
+) -> tuple[list[_Rows], np.ndarray]:
+    """Cut a window into batches, in shuffled order; returns them and the rows that are left."""
     bucket = np.searchsorted([shape.width for shape in shapes], widths)
     shuffled = random.permutation(len(widths))
-    batches = [
-        (rows[i : i + shape.rows], shape)
-        for k, shape in enumerate(shapes)
-        for rows in [shuffled[bucket[shuffled] == k]]
-        for i in range(0, len(rows), shape.rows)
-    ]
-    return [batches[i] for i in random.permutation(len(batches))]
+    batches: list[_Rows] = []
+    left = [shuffled[:0]]
+    for k, shape in enumerate(shapes):
+        rows = shuffled[bucket[shuffled] == k]
+        end = len(rows) if is_last else len(rows) - len(rows) % shape.rows
+        batches += [(rows[i : i + shape.rows], shape.width) for i in range(0, end, shape.rows)]
+        left.append(rows[end:])
+    return [batches[i] for i in random.permutation(len(batches))], np.concatenate(left)
 
 
-def _windows(groups: Iterable[RowGroup], window: int, columns: list[str]) -> Iterator[pa.Table]:
+def _windows(
+    groups: Sequence[RowGroup], window: int, columns: list[str]
+) -> Iterator[tuple[pa.Table, bool]]:
+    """Tables of as many rows or a few more, and whether it is the last one."""
     tables: list[pa.Table] = []
-    for group in groups:
+    for number, group in enumerate(groups, 1):
         tables.append(group.read(columns))
-        if sum(table.num_rows for table in tables) >= window:
-            yield pa.concat_tables(tables)
+        is_last = number == len(groups)
+        if is_last or sum(table.num_rows for table in tables) >= window:
+            yield pa.concat_tables(tables), is_last
             tables = []
-    if tables:
-        yield pa.concat_tables(tables)
 
 
 _Item = TypeVar("_Item")

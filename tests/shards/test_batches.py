@@ -17,7 +17,6 @@ from nmt.shards.batches import (
     Shape,
     batch_ids,
     choose_shapes,
-    count_batches,
     epoch_batches,
     prefetch,
 )
@@ -136,6 +135,7 @@ def test_workers_make_every_row_once_in_parts_of_one_shape(shards, shapes, worke
 
 
 def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
+    """A window, the rest of its last row group, and less than a batch of each shape."""
     from nmt.shards import batches as module
 
     sizes = []
@@ -144,9 +144,8 @@ def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
         module, "_window_plan", lambda w, *rest: sizes.append(len(w)) or plan(w, *rest)
     )
     list(epoch_batches(shards, shapes, 1, 0, 100))
-    assert sum(sizes) == ROWS
     assert len(sizes) > 3
-    assert max(sizes) < 100 + 64
+    assert max(sizes) < 100 + 64 + sum(shape.rows for shape in shapes)
 
 
 def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
@@ -167,8 +166,11 @@ def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
 def test_only_the_chosen_shapes_occur(shards, widths, buckets) -> None:
     shapes = choose_shapes(widths, buckets, 120)
     assert len(shapes) <= buckets
-    actual = {batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 10_000)}
-    assert actual <= {tuple(shape) for shape in shapes}
+    actual = Counter(batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 100))
+    for shape in shapes:  # and a partial batch of each, at most
+        actual.pop(tuple(shape), None)
+    assert set(actual.values()) <= {1}
+    assert {width for _, width in actual} <= {shape.width for shape in shapes}
     assert shapes[-1].width == max(widths)
     for shape in shapes:
         assert shape.rows >= 1
@@ -180,10 +182,6 @@ def test_any_number_of_widths_is_cut_into_few_shapes() -> None:
     shapes = choose_shapes(widths, 4, 400_000)
     assert len(shapes) == 4
     assert shapes[-1].width == max(widths)
-
-
-def test_the_number_of_batches_is_known_beforehand(shards, shapes, widths) -> None:
-    assert count_batches(widths, shapes) == len(list(epoch_batches(shards, shapes, 1, 0, 10_000)))
 
 
 def padded(widths: dict[int, int], chosen: list[int]) -> int:
