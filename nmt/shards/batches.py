@@ -9,18 +9,19 @@ training makes its part of the same plan, and nothing else.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.shards.reading import READERS, prefetch, read_in_order
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
+_COLUMNS = ["source_ids", "target_ids"]
 _WIDTHS = 2000  # different ones, at most: the search takes quadratic time
 
 
@@ -112,9 +113,8 @@ class Ragged(NamedTuple):
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Ragged:
         """Take over a list<int32> column."""
-        array = column.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):  # no chunk at all
-            array = pa.array([], pa.list_(pa.int32()))
+        chunks = column.chunks or [pa.array([], pa.list_(pa.int32()))]
+        array = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
         offsets = np.asarray(array.offsets)
         return cls(np.asarray(array.values), offsets[:-1], np.diff(offsets))
 
@@ -182,9 +182,9 @@ def epoch_batches(
         rank: the worker's number.
         workers: number of workers.
     """
-    columns = ["source_ids", "target_ids"]
-    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
-        source, target = (Ragged.of(table[name]) for name in columns)
+    windows = _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, [])
+    for table, plan in prefetch(windows, 1):  # of the `WINDOWS` that are in memory
+        source, target = (Ragged.of(table[name]) for name in _COLUMNS)
         for rows, width in plan:
             part = Shape(-(-len(rows) // workers), width)
             yield make_batch(source, target, rows[rank::workers], part)
@@ -203,8 +203,7 @@ def batch_ids(
 
     Training does not need them; they are read only to name a batch.
     """
-    columns = ["source_ids", "target_ids", "id"]
-    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
+    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, ["id"]):
         ids = table["id"].to_numpy()
         for rows, _ in plan:
             yield ids[rows].tolist()
@@ -218,23 +217,25 @@ def _epoch_plan(
     window: int,
     skip: int,
     split: str,
-    columns: list[str],
+    more_columns: list[str],
 ) -> Iterator[tuple[pa.Table, list[_Rows]]]:
     """The windows of an epoch, each with its batches, without the skipped ones."""
     random = np.random.default_rng([seed, epoch])
     groups = dataset.row_groups(split)
-    order = [groups[i] for i in random.permutation(len(groups))]
+    windows = _windows([groups[i] for i in random.permutation(len(groups))], window)
+    ahead = max([READERS, *map(len, windows)])
+    tables = read_in_order(chain.from_iterable(windows), [*_COLUMNS, *more_columns], ahead)
     rest: list[pa.Table] = []  # pairs that did not fill a batch
-    for table, is_last in _windows(order, window, columns):
-        table = pa.concat_tables([*rest, table]).combine_chunks()
-        lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
+    for number, members in enumerate(windows, 1):
+        table = pa.concat_tables([*rest, *islice(tables, len(members))]).combine_chunks()
+        lengths = (Ragged.of(table[name]).lengths for name in _COLUMNS)
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:
             raise UnusableInput(
                 f"{groups[0].file.parent}: a pair has {widest - 1:,} tokens, more than any that "
                 "dataset.json counts; prepare the data again"
             )
-        plan, left = _window_plan(widths, shapes, random, is_last)
+        plan, left = _window_plan(widths, shapes, random, number == len(windows))
         rest = [table.take(pa.array(left))]
         yield table, plan[skip:]
         skip = max(0, skip - len(plan))
@@ -259,53 +260,14 @@ def _window_plan(
     return [batches[i] for i in random.permutation(len(batches))], np.concatenate(left)
 
 
-def _windows(
-    groups: Sequence[RowGroup], window: int, columns: list[str]
-) -> Iterator[tuple[pa.Table, bool]]:
-    """Tables of as many rows or a few more, and whether it is the last one."""
-    tables: list[pa.Table] = []
-    for number, group in enumerate(groups, 1):
-        tables.append(group.read(columns))
-        is_last = number == len(groups)
-        if is_last or sum(table.num_rows for table in tables) >= window:
-            yield pa.concat_tables(tables), is_last
-            tables = []
-
-
-_Item = TypeVar("_Item")
-
-
-def prefetch(items: Iterator[_Item], size: int = 8) -> Iterator[_Item]:
-    """Prepare up to `size` items in a thread; an exception there is raised here."""
-    waiting: queue.Queue = queue.Queue(size)
-    stopped, end = threading.Event(), object()
-
-    def put(entry: tuple[object, BaseException | None]) -> None:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if stopped.is_set():
-                    return
-            put((end, None))
-        except BaseException as error:
-            put((end, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is end:
-                return
-            yield item
-    finally:
-        stopped.set()
+def _windows(groups: Sequence[RowGroup], window: int) -> list[list[RowGroup]]:
+    """Row groups that have together as many rows, or a few more; the last ones may have fewer."""
+    windows: list[list[RowGroup]] = []
+    rows = window
+    for group in groups:
+        if rows >= window:
+            windows.append([])
+            rows = 0
+        windows[-1].append(group)
+        rows += group.rows
+    return windows

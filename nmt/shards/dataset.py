@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from nmt.configuration import validated
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, NamedTable
 from nmt.settings import DataSettings
+from nmt.shards.reading import READERS
 from nmt.shards.row_groups import Content, RowGroup, row_groups
 from nmt.shards.schema import REJECTED, pairs_schema
 from nmt.storage.encoding import hash_json
@@ -118,11 +122,10 @@ class Dataset:
             UnusableInput: a file is damaged, or not the one that dataset.json names.
         """
         if split not in self._row_groups:
-            files = zip(self.files(split), self.entries(split), strict=True)
-            content = self._content(split)
-            self._row_groups[split] = [
-                group for file, entry in files for group in row_groups(file, entry, content)
-            ]
+            files = self.files(split), self.entries(split)
+            find = partial(row_groups, content=self._content(split))
+            with ThreadPoolExecutor(READERS) as pool:
+                self._row_groups[split] = [*chain.from_iterable(pool.map(find, *files))]
         return self._row_groups[split]
 
     def _content(self, split: str) -> Content:

@@ -22,8 +22,9 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.report.numbers import seconds as duration
 from nmt.report.numbers import short
 from nmt.settings import Settings
-from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
+from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches
 from nmt.shards.dataset import Dataset
+from nmt.shards.reading import prefetch
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
@@ -123,19 +124,20 @@ class Training:
         self.clock = TrainingClock(
             training, self.steps_per_epoch * training.epochs, state.step, state.minutes
         )
-        while not state.finished and state.epoch < training.epochs:
-            self._train_epoch()
-            state = self.state
-            if self._stopped:
-                self._checkpoint()
-                return self.state
-            if state.finished:
-                break
-            state.epoch, state.batch = state.epoch + 1, 0
-            due = training.validate_every == 0 or state.epoch == training.epochs
-            if due and state.validated != state.step:
-                self._validate()
+        with contextlib.closing(prefetch(self._all_batches())) as batches:
+            while not state.finished and state.epoch < training.epochs:
+                self._train_epoch(batches)
                 state = self.state
+                if self._stopped:
+                    self._checkpoint()
+                    return self.state
+                if state.finished:
+                    break
+                state.epoch, state.batch = state.epoch + 1, 0
+                due = training.validate_every == 0 or state.epoch == training.epochs
+                if due and state.validated != state.step:
+                    self._validate()
+                    state = self.state
         state.finished = state.finished or "epochs"
         if state.validated != state.step:
             self._validate()
@@ -161,7 +163,17 @@ class Training:
             workers=replicas.workers,
         )
 
-    def _train_epoch(self) -> None:
+    def _all_batches(self) -> Iterator[Batch | None]:
+        """The rest of this epoch and all further ones, a None at the end of each.
+
+        In one stream, so that the next epoch is read while the last batches of this one are used.
+        """
+        first, skip = self.state.epoch, self.state.batch
+        for epoch in range(first, self.settings.training.epochs):
+            yield from self.batches(epoch, skip if epoch == first else 0)
+            yield None
+
+    def _train_epoch(self, batches: Iterator[Batch | None]) -> None:
         """Train to the end of the epoch, or until training stops or is finished."""
         training = self.settings.training
         if self._validation_is_due() and self.state.validated != self.state.step:
@@ -169,11 +181,11 @@ class Training:
         state = self.state
         if state.finished:
             return
-        batches = prefetch(self.batches(state.epoch, state.batch))
+        epoch = iter(partial(next, batches), None)
         metrics = RunningMetrics()
         while True:
             before = time.monotonic()
-            group = list(islice(batches, training.accumulate))
+            group = list(islice(epoch, training.accumulate))
             metrics.waited += time.monotonic() - before
             self.hooks.heartbeat(state.step)
             if not group:

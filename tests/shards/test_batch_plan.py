@@ -21,6 +21,10 @@ class Group(NamedTuple):
     file: Any
     table: pa.Table
 
+    @property
+    def rows(self) -> int:
+        return self.table.num_rows
+
     def read(self, columns) -> pa.Table:
         return self.table.select(columns)
 

@@ -1,10 +1,7 @@
 """Batches: nothing lost, nothing twice, an order that can be repeated and continued."""
 
 import random
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -18,7 +15,6 @@ from nmt.shards.batches import (
     batch_ids,
     choose_shapes,
     epoch_batches,
-    prefetch,
 )
 from nmt.shards.row_groups import row_groups
 from nmt.storage.location import Location
@@ -213,39 +209,3 @@ def test_a_batch_holds_one_row_at_least() -> None:
 
 def test_an_empty_split_has_no_batches(shards, shapes) -> None:
     assert list(epoch_batches(shards, shapes, 1, 0, 100, split="valid")) == []
-
-
-def test_prefetch_changes_nothing() -> None:
-    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
-    assert list(prefetch(iter(()))) == []
-
-
-def test_prefetch_raises_what_the_thread_raised() -> None:
-    def failing() -> Iterator[int]:
-        yield 1
-        yield 2
-        raise OSError("the disk is gone")
-
-    items = prefetch(failing())
-    assert [next(items), next(items)] == [1, 2]
-    with pytest.raises(OSError, match="the disk is gone"):
-        next(items)
-
-
-def test_prefetch_makes_no_more_than_asked_and_its_thread_ends() -> None:
-    made = []
-
-    def endless() -> Iterator[int]:
-        while True:
-            made.append(len(made))
-            yield made[-1]
-
-    before = set(threading.enumerate())
-    items = prefetch(endless(), 4)
-    assert next(items) == 0
-    (thread,) = set(threading.enumerate()) - before
-    time.sleep(0.3)
-    assert len(made) <= 1 + 4 + 2
-    items.close()
-    thread.join(timeout=5)
-    assert not thread.is_alive()
