@@ -95,7 +95,9 @@ class Training:
         self._latest: dict[str, object] = {}  # metrics and scores
         if training.precision == "float16":
             self.state.loss_scale = FIRST_LOSS_SCALE
-        self.selection = ModelSelection(dataset, settings, output, self.model, self.optimizer, make)
+        self.selection = ModelSelection(
+            dataset, settings, output, self.model, self.optimizer, make, replicas
+        )
         self._nonfinite = NonfiniteCheck(
             dataset, self.shapes, training, output / "nonfinite" if self._is_first else None
         )
@@ -144,8 +146,7 @@ class Training:
         if training.averages_best and self.state.averaged != self.state.step:
             self.hooks.expect_long_phase()
             self.state.averaged = self.state.step
-            if self._is_first:
-                self.selection.average_best(self.state, self.run_folder)
+            self.selection.average_best(self.state, self.run_folder)
             self._checkpoint()
         return self.state
 
@@ -263,9 +264,9 @@ class Training:
     def _validate(self) -> None:
         """Validate, keep the best models, and store a checkpoint."""
         self.hooks.expect_long_phase()
+        state, start = self.state, time.monotonic()
+        line = self.selection.validate(state, self.run_folder)
         if self._is_first:
-            state, start = self.state, time.monotonic()
-            line = self.selection.validate(state, self.run_folder)
             self._latest |= line.to_json()
             self.hooks.log_metrics(state.step, validation_scalars(line))
             retry_storing("validations and plots", self.run_folder.write_validations)
