@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.shards.reading import READERS, prefetch, read_in_order
+from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -183,7 +183,7 @@ def epoch_batches(
         workers: number of workers.
     """
     windows = _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, [])
-    for table, plan in prefetch(windows, 1):  # of the `WINDOWS` that are in memory
+    for table, plan in prefetch(windows, WINDOWS - 2):  # besides the one in use and the one read
         source, target = (Ragged.of(table[name]) for name in _COLUMNS)
         for rows, width in plan:
             part = Shape(-(-len(rows) // workers), width)
