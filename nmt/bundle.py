@@ -13,7 +13,6 @@ a folder with one changed byte.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from nmt import records, tensors
 from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
-from nmt.records import FileEntry
+from nmt.records import file_entry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
 from nmt.settings import DataSettings, ModelSettings
 from nmt.storage.encoding import format_json, hash_json
@@ -101,7 +100,7 @@ def save(
         "architecture": model.settings.model_dump(),
         "parameters": int(model.count_params()),
         "tokenizer": source_vocabulary.kind,
-        "files": {name: _entry(data) for name, data in files.items()},
+        "files": {name: file_entry(data) for name, data in files.items()},
         "versions": {
             "nmt": __version__,
             "tensorflow": tf.__version__,
@@ -116,10 +115,6 @@ def save(
         (location / name).write_bytes(data)
     (location / "model.json").write_json(record)
     return record.model_id
-
-
-def _entry(data: bytes) -> FileEntry:
-    return FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def _hash(content: Mapping[str, JsonValue]) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from nmt.benchmark.flops import Flops
 from nmt.process import peak_bytes
 from nmt.settings import Settings
-from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches, prefetch
+from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches
 from nmt.shards.dataset import Dataset
+from nmt.shards.reading import prefetch
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
 from nmt.vocabulary.special import EOS, PAD

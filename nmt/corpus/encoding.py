@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
 from nmt.errors import UnusableInput
+from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
 from nmt.reject_reasons import RejectReason
+from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
+from nmt.vocabulary.lexicon import CELLS, Lexicon
 
 SPM_SENTENCES = 1_000_000  # so many are enough to learn subwords from
 _Item = TypeVar("_Item")
@@ -97,6 +101,38 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     pairs = zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True)
     drops = Counter(late["reason"].to_pylist())
     return Encoded(files, dict(drops), dict(Counter(pairs)))
+
+
+def learn_lexicon(
+    plan: Plan, lengths: Mapping[tuple[int, int], int], names: Sequence[str]
+) -> FileEntry:
+    """Learn the lexicon from the training pairs, or from an even sample that fits, and store it.
+
+    Args:
+        plan: the preparation.
+        lengths: number of training pairs by their tokens.
+        names: the files of the training pairs.
+    """
+    cells = sum((source + 1) * target * count for (source, target), count in lengths.items())
+    step = max(1, -(-cells // CELLS))
+
+    def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+        first = 0
+        for name in names:
+            table = (plan.output / name).read(
+                lambda file: pq.read_table(file, columns=["source_ids", "target_ids"])
+            )
+            rows = table.take(pa.array(range(first, table.num_rows, step), pa.int64()))
+            first = (first - table.num_rows) % step
+            source, target = (
+                [np.asarray(ids.values, np.int64) for ids in column] for column in rows.columns
+            )
+            yield source, target
+
+    lexicon = Lexicon.learn(pairs(), _load(plan, "source").size, _load(plan, "target").size)
+    data = lexicon.serialise()
+    (plan.output / LEXICON_NAME).write_bytes(data)
+    return file_entry(data)
 
 
 def _part(folder: str, number: int) -> str:

@@ -1,8 +1,9 @@
 """From files of sentence pairs to a DATASET, in stages that stream over units of pairs.
 
-read (in order, here) → clean, reject and split → learn vocabularies from train → encode. All but
-the first run unit by unit, in this process or as Ray Data jobs. dataset.json is written last. An
-interrupted preparation is not resumed: the same command clears what it left and begins anew.
+read (in order, here) → clean, reject and split → learn vocabularies from train → encode → learn a
+lexicon from train. All but the first run in this process or as Ray Data jobs, those that clean and
+encode unit by unit. dataset.json is written last. An interrupted preparation is not resumed: the
+same command clears what it left and begins anew.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from nmt.cluster.connection import connect
 from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
 from nmt.console import activity
-from nmt.corpus.encoding import Encoded, encode_unit, learn_vocabulary
+from nmt.corpus.encoding import Encoded, encode_unit, learn_lexicon, learn_vocabulary
 from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.record import listed, number_inputs, record, total
 from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_settings
@@ -29,7 +30,7 @@ from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, Preparation
-from nmt.shards.dataset import INFO_NAME, MARKER_NAME, Dataset, read_info
+from nmt.shards.dataset import INFO_NAME, LEXICON_NAME, MARKER_NAME, Dataset, read_info
 from nmt.storage.location import Location
 from nmt.vocabulary import vocabulary_class
 
@@ -115,7 +116,11 @@ def _make(
     learn = functools.partial(learn_vocabulary, plan, training, train_rows)
     run(learn, sides, "learn the vocabulary" if len(sides) == 1 else "learn the vocabularies")
     encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
-    dataset = record(plan, request, preparation, files, cleaned, encoded)
+    lengths = total(unit.lengths for unit in encoded)
+    trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
+    count_pairs = functools.partial(learn_lexicon, plan, lengths)
+    (lexicon,) = run(count_pairs, [trained], "learn the lexicon")
+    dataset = record(plan, request, preparation, files, cleaned, encoded, lexicon)
     _require_training(dataset.counts, dataset.drops)
     if not dataset.counts["valid"]:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
@@ -235,6 +240,7 @@ def _clear(output: Location) -> None:
     for kind in ("spm", "word"):
         for side in ("source", "target"):
             (output / vocabulary_class(kind).file_name(side)).delete()
+    (output / LEXICON_NAME).delete()
     (output / MARKER_NAME).delete()
 
 

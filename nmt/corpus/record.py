@@ -16,6 +16,7 @@ from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Cleaned, Plan
 from nmt.languages import contradiction, language_of
+from nmt.records import FileEntry
 from nmt.records.dataset import (
     DatasetRecord,
     NumberedInput,
@@ -57,6 +58,7 @@ def record(
     inputs: list[NumberedInput],
     cleaned: list[Cleaned],
     encoded: list[Encoded],
+    lexicon: FileEntry,
 ) -> DatasetRecord:
     """Bring together what the stages wrote and counted."""
     settings = plan.settings
@@ -85,6 +87,7 @@ def record(
         split_rule=_split_rule(settings, request),
         seed=settings.seed,
         alignment=plan.demo,
+        lexicon=lexicon,
         inputs=inputs,
         files=SplitFiles(**files),
         lengths={

@@ -7,6 +7,7 @@ from nmt.records.base import (
     Versioned,
     check,
     damaged,
+    file_entry,
     read,
     read_list,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Versioned",
     "check",
     "damaged",
+    "file_entry",
     "read",
     "read_list",
 ]

@@ -7,6 +7,7 @@ line that says what is wrong with the file.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -55,6 +56,11 @@ class TableEntry(FileEntry):
     """A Parquet file as it was written."""
 
     rows: Annotated[int, Field(ge=0, le=_ROWS_OF_A_FILE)]
+
+
+def file_entry(content: bytes) -> FileEntry:
+    """The entry of a file with this content."""
+    return FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def read(file: Location, kind: type[R]) -> R:

@@ -69,6 +69,7 @@ class DatasetRecord(Versioned):
     split_rule: str = ""
     seed: int = 0
     alignment: bool = False
+    lexicon: FileEntry
     inputs: list[NumberedInput] = []
     files: SplitFiles
     lengths: dict[LengthPair, Count]

@@ -43,7 +43,9 @@ class TrainingSettings(Group):
     )
     buckets: int = Field(6, ge=1, le=32, description="Number of batch shapes, by length.")
     window: int = Field(
-        100_000, ge=1, description="Pairs that are shuffled and bucketed together, in memory."
+        100_000,
+        ge=1,
+        description="Pairs that are shuffled and bucketed together. Three windows are in memory.",
     )
     learning_rate: float = Field(
         1e-3, gt=0, description="Learning rate of Adam; the peak of a schedule."

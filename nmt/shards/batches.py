@@ -1,25 +1,27 @@
 """Batches of a few fixed shapes, in an order that is a pure function of (seed, epoch).
 
 An epoch's row groups are shuffled and read in windows; inside a window the pairs are
-shuffled, put into buckets by length, and cut into batches of one shape per bucket. So every
-pair is used exactly once per epoch, padding stays small, nothing is compiled twice, and every
-worker of a distributed training can make its part of the same plan, and nothing else.
+shuffled, put into buckets by length, and cut into batches of one shape per bucket. What does not
+fill a batch goes into the next window, so only the end of an epoch has partial batches: at most
+one per bucket. Every pair is used exactly once per epoch, and every worker of a distributed
+training makes its part of the same plan, and nothing else.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
 from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
+_COLUMNS = ["source_ids", "target_ids"]
 _WIDTHS = 2000  # different ones, at most: the search takes quadratic time
 
 
@@ -31,7 +33,7 @@ class Shape(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Padded ids, int32. A row that fills up a last batch has an EOS as source and no target.
+    """Padded ids, int32. A row that fills up a worker's part has an EOS as source and no target.
 
     Attributes:
         source: ids and EOS, shape (rows, width).
@@ -94,7 +96,7 @@ def _merged(widths: Mapping[int, int]) -> tuple[list[int], np.ndarray]:
 
 
 def count_batches(widths: Mapping[int, int], shapes: Sequence[Shape]) -> int:
-    """Batches of an epoch that fits into one window (otherwise one more per shape and window)."""
+    """Batches of an epoch, for any window and any number of workers."""
     pairs = dict.fromkeys(shapes, 0)
     for width, count in widths.items():
         pairs[next(shape for shape in shapes if shape.width >= width)] += count
@@ -111,9 +113,8 @@ class Ragged(NamedTuple):
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Ragged:
         """Take over a list<int32> column."""
-        array = column.combine_chunks()
-        if isinstance(array, pa.ChunkedArray):  # no chunk at all
-            array = pa.array([], pa.list_(pa.int32()))
+        chunks = column.chunks or [pa.array([], pa.list_(pa.int32()))]
+        array = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
         offsets = np.asarray(array.offsets)
         return cls(np.asarray(array.values), offsets[:-1], np.diff(offsets))
 
@@ -166,8 +167,9 @@ def epoch_batches(
 ) -> Iterator[Batch]:
     """A worker's part of the global batches of one epoch: every workers-th row of each.
 
-    All workers' parts have one shape, as wide as the global batch; a missing row does
-    not count. A single worker's part is the whole batch.
+    A batch has the rows of its shape; the last one of a shape has those that are left. All
+    workers' parts of a batch have one shape, and a row that is missing for that does not count. A
+    single worker's part is the whole batch.
 
     Args:
         dataset: where the shards lie.
@@ -180,11 +182,11 @@ def epoch_batches(
         rank: the worker's number.
         workers: number of workers.
     """
-    columns = ["source_ids", "target_ids"]
-    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
-        source, target = (Ragged.of(table[name]) for name in columns)
-        for rows, shape in plan:
-            part = Shape(-(-shape.rows // workers), shape.width)
+    windows = _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, [])
+    for table, plan in prefetch(windows, WINDOWS - 2):  # besides the one in use and the one read
+        source, target = (Ragged.of(table[name]) for name in _COLUMNS)
+        for rows, width in plan:
+            part = Shape(-(-len(rows) // workers), width)
             yield make_batch(source, target, rows[rank::workers], part)
 
 
@@ -201,8 +203,7 @@ def batch_ids(
 
     Training does not need them; they are read only to name a batch.
     """
-    columns = ["source_ids", "target_ids", "id"]
-    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, columns):
+    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, ["id"]):
         ids = table["id"].to_numpy()
         for rows, _ in plan:
             yield ids[rows].tolist()
@@ -216,85 +217,57 @@ def _epoch_plan(
     window: int,
     skip: int,
     split: str,
-    columns: list[str],
-) -> Iterator[tuple[pa.Table, list[tuple[np.ndarray, Shape]]]]:
+    more_columns: list[str],
+) -> Iterator[tuple[pa.Table, list[_Rows]]]:
     """The windows of an epoch, each with its batches, without the skipped ones."""
     random = np.random.default_rng([seed, epoch])
     groups = dataset.row_groups(split)
-    order = [groups[i] for i in random.permutation(len(groups))]
-    for table in _windows(order, window, columns):
-        lengths = (Ragged.of(table[name]).lengths for name in ("source_ids", "target_ids"))
+    windows = _windows([groups[i] for i in random.permutation(len(groups))], window)
+    ahead = max([READERS, *map(len, windows)])
+    tables = read_in_order(chain.from_iterable(windows), [*_COLUMNS, *more_columns], ahead)
+    rest: list[pa.Table] = []  # pairs that did not fill a batch
+    for number, members in enumerate(windows, 1):
+        table = pa.concat_tables([*rest, *islice(tables, len(members))]).combine_chunks()
+        lengths = (Ragged.of(table[name]).lengths for name in _COLUMNS)
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:
             raise UnusableInput(
                 f"{groups[0].file.parent}: a pair has {widest - 1:,} tokens, more than any that "
                 "dataset.json counts; prepare the data again"
             )
-        plan = _window_plan(widths, shapes, random)
+        plan, left = _window_plan(widths, shapes, random, number == len(windows))
+        rest = [table.take(pa.array(left))]
         yield table, plan[skip:]
         skip = max(0, skip - len(plan))
 
 
+_Rows = tuple[np.ndarray, int]  # row numbers of a batch, and its width
+
+
 def _window_plan(
-    widths: np.ndarray, shapes: Sequence[Shape], random: np.random.Generator
-) -> list[tuple[np.ndarray, Shape]]:
-    """Cut a window into batches: row numbers and shape of each, in shuffled order."""
+    widths: np.ndarray, shapes: Sequence[Shape], random: np.random.Generator, is_last: bool
+) -> tuple[list[_Rows], np.ndarray]:
+    """Cut a window into batches, in shuffled order; returns them and the rows that are left."""
     bucket = np.searchsorted([shape.width for shape in shapes], widths)
     shuffled = random.permutation(len(widths))
-    batches = [
-        (rows[i : i + shape.rows], shape)
-        for k, shape in enumerate(shapes)
-        for rows in [shuffled[bucket[shuffled] == k]]
-        for i in range(0, len(rows), shape.rows)
-    ]
-    return [batches[i] for i in random.permutation(len(batches))]
+    batches: list[_Rows] = []
+    left = [shuffled[:0]]
+    for k, shape in enumerate(shapes):
+        rows = shuffled[bucket[shuffled] == k]
+        end = len(rows) if is_last else len(rows) - len(rows) % shape.rows
+        batches += [(rows[i : i + shape.rows], shape.width) for i in range(0, end, shape.rows)]
+        left.append(rows[end:])
+    return [batches[i] for i in random.permutation(len(batches))], np.concatenate(left)
 
 
-def _windows(groups: Iterable[RowGroup], window: int, columns: list[str]) -> Iterator[pa.Table]:
-    tables: list[pa.Table] = []
+def _windows(groups: Sequence[RowGroup], window: int) -> list[list[RowGroup]]:
+    """Row groups that have together as many rows, or a few more; the last ones may have fewer."""
+    windows: list[list[RowGroup]] = []
+    rows = window
     for group in groups:
-        tables.append(group.read(columns))
-        if sum(table.num_rows for table in tables) >= window:
-            yield pa.concat_tables(tables)
-            tables = []
-    if tables:
-        yield pa.concat_tables(tables)
-
-
-_Item = TypeVar("_Item")
-
-
-def prefetch(items: Iterator[_Item], size: int = 8) -> Iterator[_Item]:
-    """Prepare up to `size` items in a thread; an exception there is raised here."""
-    waiting: queue.Queue = queue.Queue(size)
-    stopped, end = threading.Event(), object()
-
-    def put(entry: tuple[object, BaseException | None]) -> None:
-        while not stopped.is_set():
-            try:
-                waiting.put(entry, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if stopped.is_set():
-                    return
-            put((end, None))
-        except BaseException as error:
-            put((end, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is end:
-                return
-            yield item
-    finally:
-        stopped.set()
+        if rows >= window:
+            windows.append([])
+            rows = 0
+        windows[-1].append(group)
+        rows += group.rows
+    return windows

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nmt import records, text_limits
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, NamedTable
 from nmt.settings import DataSettings
+from nmt.shards.reading import READERS
 from nmt.shards.row_groups import Content, RowGroup, row_groups
 from nmt.shards.schema import REJECTED, pairs_schema
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, load
-from nmt.vocabulary.lexicon import CELLS, Lexicon
+from nmt.vocabulary.lexicon import Lexicon
 
-FORMAT_VERSION = 2  # 1 did not record the sizes of vocabularies
+FORMAT_VERSION = 3  # 2 had no lexicon, 1 did not record the sizes of vocabularies
 INFO_NAME = "dataset.json"
+LEXICON_NAME = "lexicon.npz"
 MARKER_NAME = "_preparing.json"
 
 
@@ -118,11 +121,10 @@ class Dataset:
             UnusableInput: a file is damaged, or not the one that dataset.json names.
         """
         if split not in self._row_groups:
-            files = zip(self.files(split), self.entries(split), strict=True)
-            content = self._content(split)
-            self._row_groups[split] = [
-                group for file, entry in files for group in row_groups(file, entry, content)
-            ]
+            files = self.files(split), self.entries(split)
+            find = partial(row_groups, content=self._content(split))
+            with ThreadPoolExecutor(READERS) as pool:
+                self._row_groups[split] = [*chain.from_iterable(pool.map(find, *files))]
         return self._row_groups[split]
 
     def _content(self, split: str) -> Content:
@@ -150,25 +152,14 @@ class Dataset:
             yield group.read(columns)
 
     def lexicon(self) -> Lexicon:
-        """Learn a lexicon from the training pairs, or from an even sample that fits."""
-        cells = sum((s + 1) * t * count for (s, t), count in self.lengths().items())
-        step = max(1, -(-cells // CELLS))
+        """Likely translations of single tokens in the training pairs.
 
-        def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
-            left = cells
-            for table in self.read("train", ["source_ids", "target_ids"]):
-                sources, targets = (pc.list_value_length(column) for column in table.columns)
-                left -= pc.sum(pc.multiply(pc.add(sources, 1), targets)).as_py() or 0
-                if left < 0:
-                    raise UnusableInput(
-                        f"{self.location / INFO_NAME}: damaged (training pairs are longer than it "
-                        "says); prepare the data again"
-                    )
-                rows = table.take(pa.array(range(0, table.num_rows, step)))
-                yield _arrays(rows["source_ids"]), _arrays(rows["target_ids"])
-
+        Raises:
+            UnusableInput: its file is not the one that was written.
+        """
+        file, remedy = self.location / LEXICON_NAME, "prepare the data again"
         sizes = self.source_vocabulary.size, self.target_vocabulary.size
-        return Lexicon.learn(pairs(), *sizes)
+        return Lexicon.parse(read_recorded(file, self.info.lexicon, remedy), *sizes, remedy)
 
     def lengths(self) -> dict[tuple[int, int], int]:
         """Training pairs by their (source, target) tokens."""
@@ -190,10 +181,6 @@ class Dataset:
 def _settings(info: DatasetRecord) -> dict[str, Any]:
     languages = {f"{side}_language": code for side, code in info.languages.items()}
     return {**info.request.settings, **languages}
-
-
-def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
-    return [np.asarray(ids.values, np.int64) for ids in column]
 
 
 def read_info(location: Location) -> DatasetRecord | None:

@@ -77,11 +77,13 @@ class RowGroup(NamedTuple):
     Attributes:
         file: a Parquet file.
         number: of the row group in it, from 0.
+        rows: how many it has.
         content: what its rows must be; None for what is not checked.
     """
 
     file: Location
     number: int
+    rows: int
     content: Content | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -126,7 +128,10 @@ def row_groups(file: Location, entry: TableEntry, content: Content | None = None
             f"{file}: has {metadata.num_rows:,} rows, not the {entry.rows:,} that were written; "
             "prepare the data again"
         )
-    return [RowGroup(file, number, content) for number in range(metadata.num_row_groups)]
+    return [
+        RowGroup(file, number, metadata.row_group(number).num_rows, content)
+        for number in range(metadata.num_row_groups)
+    ]
 
 
 def _refuse(file: Location, problem: str) -> None:

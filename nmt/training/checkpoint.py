@@ -13,7 +13,6 @@ version.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import re
 import tempfile
@@ -25,7 +24,7 @@ from nmt import records, tensors
 from nmt.errors import AllDamaged, JobFailed, UnusableInput
 from nmt.json_text import json_text
 from nmt.printable import FewLines, join_names
-from nmt.records import FileEntry
+from nmt.records import file_entry
 from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
 from nmt.storage.recorded import ChangedFile, read_recorded
@@ -92,10 +91,7 @@ class CheckpointStore:
             folder = Path(place)
             retry_storing(what, lambda: save(folder))
             files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        entries = {
-            name: FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-            for name, data in files.items()
-        }
+        entries = {name: file_entry(data) for name, data in files.items()}
 
         def store() -> None:
             # Never over a complete one: until the last file is written, that one counts.

@@ -22,8 +22,9 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.report.numbers import seconds as duration
 from nmt.report.numbers import short
 from nmt.settings import Settings
-from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches, prefetch
+from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches
 from nmt.shards.dataset import Dataset
+from nmt.shards.reading import prefetch
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
@@ -94,7 +95,9 @@ class Training:
         self._latest: dict[str, object] = {}  # metrics and scores
         if training.precision == "float16":
             self.state.loss_scale = FIRST_LOSS_SCALE
-        self.selection = ModelSelection(dataset, settings, output, self.model, self.optimizer, make)
+        self.selection = ModelSelection(
+            dataset, settings, output, self.model, self.optimizer, make, replicas
+        )
         self._nonfinite = NonfiniteCheck(
             dataset, self.shapes, training, output / "nonfinite" if self._is_first else None
         )
@@ -123,27 +126,27 @@ class Training:
         self.clock = TrainingClock(
             training, self.steps_per_epoch * training.epochs, state.step, state.minutes
         )
-        while not state.finished and state.epoch < training.epochs:
-            self._train_epoch()
-            state = self.state
-            if self._stopped:
-                self._checkpoint()
-                return self.state
-            if state.finished:
-                break
-            state.epoch, state.batch = state.epoch + 1, 0
-            due = training.validate_every == 0 or state.epoch == training.epochs
-            if due and state.validated != state.step:
-                self._validate()
+        with contextlib.closing(prefetch(self._all_batches())) as batches:
+            while not state.finished and state.epoch < training.epochs:
+                self._train_epoch(batches)
                 state = self.state
+                if self._stopped:
+                    self._checkpoint()
+                    return self.state
+                if state.finished:
+                    break
+                state.epoch, state.batch = state.epoch + 1, 0
+                due = training.validate_every == 0 or state.epoch == training.epochs
+                if due and state.validated != state.step:
+                    self._validate()
+                    state = self.state
         state.finished = state.finished or "epochs"
         if state.validated != state.step:
             self._validate()
         if training.averages_best and self.state.averaged != self.state.step:
             self.hooks.expect_long_phase()
             self.state.averaged = self.state.step
-            if self._is_first:
-                self.selection.average_best(self.state, self.run_folder)
+            self.selection.average_best(self.state, self.run_folder)
             self._checkpoint()
         return self.state
 
@@ -161,7 +164,17 @@ class Training:
             workers=replicas.workers,
         )
 
-    def _train_epoch(self) -> None:
+    def _all_batches(self) -> Iterator[Batch | None]:
+        """The rest of this epoch and all further ones, a None at the end of each.
+
+        In one stream, so that the next epoch is read while the last batches of this one are used.
+        """
+        first, skip = self.state.epoch, self.state.batch
+        for epoch in range(first, self.settings.training.epochs):
+            yield from self.batches(epoch, skip if epoch == first else 0)
+            yield None
+
+    def _train_epoch(self, batches: Iterator[Batch | None]) -> None:
         """Train to the end of the epoch, or until training stops or is finished."""
         training = self.settings.training
         if self._validation_is_due() and self.state.validated != self.state.step:
@@ -169,11 +182,11 @@ class Training:
         state = self.state
         if state.finished:
             return
-        batches = prefetch(self.batches(state.epoch, state.batch))
+        epoch = iter(partial(next, batches), None)
         metrics = RunningMetrics()
         while True:
             before = time.monotonic()
-            group = list(islice(batches, training.accumulate))
+            group = list(islice(epoch, training.accumulate))
             metrics.waited += time.monotonic() - before
             self.hooks.heartbeat(state.step)
             if not group:
@@ -251,9 +264,9 @@ class Training:
     def _validate(self) -> None:
         """Validate, keep the best models, and store a checkpoint."""
         self.hooks.expect_long_phase()
+        state, start = self.state, time.monotonic()
+        line = self.selection.validate(state, self.run_folder)
         if self._is_first:
-            state, start = self.state, time.monotonic()
-            line = self.selection.validate(state, self.run_folder)
             self._latest |= line.to_json()
             self.hooks.log_metrics(state.step, validation_scalars(line))
             retry_storing("validations and plots", self.run_folder.write_validations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -24,6 +25,7 @@ from nmt.training.best_models import BestModels, score_of
 from nmt.training.optimizer import SummedAdam
 from nmt.training.run_folder import RunFolder
 from nmt.training.state import TrainingState, better
+from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
 from nmt.vocabulary.lexicon import Lexicon
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class ModelSelection:
-    """Validates, and keeps the best models; only the first worker does.
+    """Validates, on all workers together, and keeps the best models, on the first one.
 
     The evaluation model, which is validated and saved, has the trained weights or their moving
     average, in float32. It is the trained model itself if only those weights are ever validated;
@@ -44,6 +46,7 @@ class ModelSelection:
         trained: the model in training.
         optimizer: holds the moving averages, if there are any.
         make: makes another model of the same architecture.
+        replicas: this worker's place among all.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class ModelSelection:
         trained: Seq2Seq,
         optimizer: SummedAdam,
         make: Callable[[], Seq2Seq],
+        replicas: Replicas,
     ) -> None:
+        self._replicas = replicas
         self._dataset, self._training, self._output = dataset, settings.training, output
         self._description: dict[str, JsonValue] = {
             "data": dataset.settings,
@@ -76,6 +81,7 @@ class ModelSelection:
             Translator(live, settings.search.greedy(dataset.settings["max_length"])),
             training.valid_sentences,
             tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
+            replicas,
         )
         self.best = BestModels(output / "best", training.keep_best, training.metric)
 
@@ -95,6 +101,8 @@ class ModelSelection:
     def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """Validate the present model, and save it if it is the best or among the best.
 
+        Every worker calls it, and the first one saves.
+
         Args:
             state: counts the validation.
             run: takes it, and its heatmaps.
@@ -107,6 +115,8 @@ class ModelSelection:
         score = score_of(line, self._training.metric)
         best = state.add_validation(score, line.valid_loss, self._training)
         line = line.model_copy(update={"best": best})
+        if self._replicas.rank != 0:
+            return line
         run.add_validation(line)
         images = list(self.validator.heatmaps(self._training.heatmaps))
         for number, image in enumerate(images, 1):
@@ -121,24 +131,32 @@ class ModelSelection:
         return line
 
     def average_best(self, state: TrainingState, run: RunFolder) -> None:
-        """Make the mean of the best models MODEL, if it is better than each of them."""
-        models = self.best.present(run.validations)
-        if len(models) < 2:
+        """Make the mean of the best models MODEL, if it is better than each of them.
+
+        Every worker calls it, and the first one saves.
+        """
+        # The first worker's validations decide, on all workers alike.
+        content = json.dumps([*self.best.present(run.validations)]).encode()
+        steps: list[int] = json.loads(self._replicas.gather(content)[0])
+        if len(steps) < 2:
             return
         # Their arithmetic mean: Junczys-Dowmunt et al. 2016.
         sums = [np.zeros(weight.shape) for weight in self.evaluation_model.weights]
-        for folder in models.values():
-            weights = bundle.load(folder).model.get_weights()
+        for step in steps:
+            weights = bundle.load(self.best.folder(step)).model.get_weights()
             sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
-        self.evaluation_model.set_weights([total / len(models) for total in sums])
+        self.evaluation_model.set_weights([total / len(steps) for total in sums])
         line = self._validation(state)
         score = score_of(line, self._training.metric)
         improved = better(score, state.best_score, state.average_score)
         if improved:
             state.average_score = score
-            self._save(line, self._output / "model", averaged=[*sorted(models)])
+        if self._replicas.rank != 0:
+            return
+        if improved:
+            self._save(line, self._output / "model", averaged=[*sorted(steps)])
         log.info(
-            f"mean of the {len(models)} best models: {format_validation(line)}, "
+            f"mean of the {len(steps)} best models: {format_validation(line)}, "
             f"{'now MODEL' if improved else 'no better than the best'}"
         )
 

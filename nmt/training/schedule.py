@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from nmt.errors import UnusableInput
 from nmt.settings import TrainingSettings
 
 
@@ -35,6 +36,69 @@ def learning_rate(training: TrainingSettings, step: int, steps: int, reductions:
     share = min(1.0, (step - warmup) / max(end - warmup, 1))
     left = 1.0 - share if training.schedule == "linear" else (1.0 + math.cos(math.pi * share)) / 2
     return peak * (lowest + (1.0 - lowest) * left)
+
+
+def check_schedule(training: TrainingSettings, steps_per_epoch: int) -> None:
+    """Refuse a learning rate that cannot do what its settings say.
+
+    Args:
+        training: the settings.
+        steps_per_epoch: updates of an epoch.
+
+    Raises:
+        UnusableInput: says what to do.
+    """
+    if problem := _problem(training, steps_per_epoch):
+        raise UnusableInput(problem)
+
+
+def _problem(training: TrainingSettings, steps_per_epoch: int) -> str:
+    schedule, warmup, end = training.schedule, training.warmup_steps, training.decay_steps
+    steps = training.epochs * steps_per_epoch
+    if schedule == "inverse_sqrt" and not warmup:
+        return (
+            "training.schedule=inverse_sqrt falls to a tenth in the first 100 updates without a "
+            "warm-up; set training.warmup_steps (4000 is customary)"
+        )
+    if warmup >= steps:
+        return (
+            f"training.warmup_steps: the warm-up takes {warmup:,} updates, and training has "
+            f"{steps:,}; set fewer, or more training.epochs"
+        )
+    decays = schedule in ("linear", "cosine")
+    if end and not decays:
+        return (
+            f"training.decay_steps={end}: schedule={schedule} does not use it; set "
+            "training.schedule=linear or cosine, or leave it out"
+        )
+    if 0 < end <= warmup:
+        return (
+            f"training.decay_steps={end}: the decay ends in the warm-up of {warmup:,} updates; set "
+            "more, or 0 for the last update"
+        )
+    is_zero = training.final_learning_rate_ratio == 0 and training.max_minutes is None
+    if end and is_zero and steps - end >= steps_per_epoch:
+        return (
+            f"training.decay_steps={end}: the last {steps - end:,} of the {steps:,} updates would "
+            "have a rate of 0; set 0 for the last update, fewer training.epochs, or "
+            "training.final_learning_rate_ratio"
+        )
+    if schedule != "plateau":
+        return ""
+    if training.patience <= training.plateau_patience:
+        return (
+            f"training.patience={training.patience} ends training before schedule=plateau lowers "
+            f"the rate; set one larger than training.plateau_patience={training.plateau_patience}"
+        )
+    every = training.validate_every or steps_per_epoch
+    validations = -(-steps // every) - warmup // every
+    if validations <= training.plateau_patience:
+        return (
+            f"training.schedule=plateau has {validations} validations after the warm-up, too few "
+            f"to lower the rate with training.plateau_patience={training.plateau_patience}; set "
+            "more training.epochs, or training.validate_every to fewer updates"
+        )
+    return ""
 
 
 class TrainingClock:

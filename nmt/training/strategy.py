@@ -47,6 +47,7 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
 
 
 _PACK = 32 * 2**20  # bytes of gradients that are exchanged at once
+_EXACT = 2**20  # float32 holds any integer up to it
 
 
 class Replicas:
@@ -127,3 +128,37 @@ class Replicas:
         """Run a function on every replica; returns the output of this worker's first one."""
         outputs = self.strategy.run(function, arguments)
         return self.strategy.experimental_local_results(outputs)[0]
+
+    def gather(self, content: bytes) -> list[bytes]:
+        """Exchange bytes with all workers; every one calls it, with its own.
+
+        An all-reduce carries them, as it carries the gradients: a row of float32 per worker.
+
+        Returns:
+            Those of every worker, by rank.
+        """
+        if self.workers == 1:
+            return [content]
+        sizes = self._sum_rows(np.array(divmod(len(content), _EXACT)))
+        lengths = [int(high) * _EXACT + int(low) for high, low in sizes]
+        padded = content.ljust(max(lengths), b"\0")
+        rows = self._sum_rows(np.frombuffer(padded, np.uint8))
+        return [
+            row.astype(np.uint8).tobytes()[:length]
+            for row, length in zip(rows, lengths, strict=True)
+        ]
+
+    def _sum_rows(self, row: np.ndarray) -> np.ndarray:
+        """The rows of all workers, as a matrix."""
+        rows = np.zeros((self.workers, len(row)), np.float32)
+        rows[self.rank] = row
+        zeros = np.zeros_like(rows)
+
+        @tf.function
+        def total() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            number = context.replica_id_in_sync_group
+            own = tf.where(number % self.devices == 0, rows, zeros)  # of one device per worker
+            return context.all_reduce("SUM", [own])[0]
+
+        return self.run(total).numpy()

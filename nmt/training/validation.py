@@ -1,9 +1,14 @@
-"""Validation: loss on known words, and the scores of real recursive decoding."""
+"""Validation: loss on known words, and the scores of real recursive decoding.
+
+All workers share it. The batches do not depend on their number, so neither do the scores.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +17,7 @@ import tensorflow as tf
 
 from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.scores import Scorer, signatures
+from nmt.inference.batching import BATCH_TOKENS, batches_by_length
 from nmt.inference.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
@@ -20,8 +26,9 @@ from nmt.settings import DataSettings
 from nmt.shards.batches import Batch, Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
+from nmt.training.strategy import Replicas
 
-_ROWS = 64  # sentences of one validation batch
+_ROWS = 64  # sentences of a batch for the loss
 
 
 class Validation(NamedTuple):
@@ -43,6 +50,18 @@ class Validation(NamedTuple):
     seconds: float
 
 
+class Part(NamedTuple):
+    """One worker's part of a validation.
+
+    Attributes:
+        sums: of its batches, by their numbers: loss, tokens, tokens predicted rightly.
+        texts: translations of its sentences, by their numbers.
+    """
+
+    sums: list[tuple[int, list[float]]]
+    texts: list[tuple[int, str]]
+
+
 class Validator:
     """Validates one model on the same sentences every time.
 
@@ -52,6 +71,7 @@ class Validator:
         translator: around the same model.
         sentences: most sentences.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
+        replicas: the workers that share the validation.
 
     Attributes:
         signatures: sacrebleu's, of each metric.
@@ -64,41 +84,61 @@ class Validator:
         translator: Translator,
         sentences: int,
         tokenize: str,
+        replicas: Replicas,
     ) -> None:
         columns = ["source", "target", "source_ids", "target_ids"]
         table = pa.concat_tables(dataset.read("valid", columns))
         # Evenly spread: corpora are often sorted by length.
         count = min(table.num_rows, sentences)
         table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
-        self._translator = translator
+        self._translator, self._replicas = translator, replicas
         self._sources = table["source"].to_pylist()
         self._references = table["target"].to_pylist()
         cleaning = DataSettings.model_validate(dataset.settings)
         self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         self._batches = list(_in_order_of_length(table))
+        lengths = Ragged.of(table["source_ids"]).lengths + 1
+        self._groups = list(batches_by_length(lengths.tolist(), batch_tokens=BATCH_TOKENS))
+        self._costs = [len(rows) * int(lengths[rows].max()) for rows in self._groups]
         self._sums = _compile_sums(model)
 
     def __len__(self) -> int:
         return len(self._sources)
 
     def validate(self) -> Validation:
-        """Score the model as it is now."""
-        start = time.monotonic()
-        loss = tokens = right = 0.0
-        for batch in self._batches:
-            sums = [float(value) for value in self._sums(*batch)]
-            loss, tokens, right = loss + sums[0], tokens + sums[1], right + sums[2]
-        results = self._translator.translate(self._sources)
+        """Score the model as it is now; called by every worker, and equal on all of them."""
+        start, replicas = time.monotonic(), self._replicas
+        content = json.dumps(self.part(replicas.rank, replicas.workers)).encode()
+        parts = [Part(*json.loads(part)) for part in replicas.gather(content)]
+        return self.score(parts)._replace(seconds=time.monotonic() - start)
+
+    def part(self, rank: int, workers: int) -> Part:
+        """Compute the sums of one worker's batches, and translate its sentences."""
+        sums = [
+            (number, [float(value) for value in self._sums(*self._batches[number])])
+            for number in range(rank, len(self._batches), workers)
+        ]
+        texts: list[tuple[int, str]] = []
+        for number in share_batches(self._costs, workers)[rank]:
+            rows = self._groups[number]
+            results = self._translator.translate([self._sources[row] for row in rows])
+            texts += zip(rows, (result.text for result in results), strict=True)
+        return Part(sums, texts)
+
+    def score(self, parts: Sequence[Part]) -> Validation:
+        """Put the parts of all workers together, in one order, and score them."""
+        sums = dict(chain.from_iterable(part.sums for part in parts))
+        loss, tokens, right = np.sum([sums[number] for number in sorted(sums)], axis=0).tolist()
+        texts = dict(chain.from_iterable(part.texts for part in parts))
         scorer = Scorer(self._normalization, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
-        pairs = zip(results, self._references, strict=True)
-        scorer.add([(result.text, [reference]) for result, reference in pairs])
+        scorer.add([(texts[row], [text]) for row, text in enumerate(self._references)])
         return Validation(
             loss=loss / max(tokens, 1.0),
             accuracy=right / max(tokens, 1.0),
             bleu=scorer.score("BLEU"),
             chrf=scorer.score("chrF"),
-            seconds=time.monotonic() - start,
+            seconds=0.0,
         )
 
     def heatmaps(self, count: int) -> Iterator[bytes]:
@@ -116,6 +156,27 @@ class Validator:
                     result.tokens,
                     title=self._sources[row],
                 )
+
+
+def share_batches(costs: Sequence[int], workers: int) -> list[list[int]]:
+    """Give each worker batches, so that the largest sum of costs is small.
+
+    The costliest batch first, each to the worker with the least so far (Graham 1969).
+
+    Args:
+        costs: of each batch.
+        workers: number of workers.
+
+    Returns:
+        The numbers of each worker's batches.
+    """
+    shares: list[list[int]] = [[] for _ in range(workers)]
+    sums = [0] * workers
+    for number in sorted(range(len(costs)), key=lambda number: -costs[number]):
+        worker = sums.index(min(sums))
+        shares[worker].append(number)
+        sums[worker] += costs[number]
+    return shares
 
 
 def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:

@@ -77,13 +77,16 @@ class Lexicon(NamedTuple):
         return buffer.getvalue()
 
     @classmethod
-    def parse(cls, data: bytes, source_size: int, target_size: int) -> Lexicon:
+    def parse(
+        cls, data: bytes, source_size: int, target_size: int, remedy: str = "copy the model again"
+    ) -> Lexicon:
         """Read what `serialise` wrote.
 
         Args:
             data: the file.
             source_size: entries of the source vocabulary.
             target_size: entries of the target vocabulary.
+            remedy: what to do if it is damaged, for the message.
 
         Raises:
             UnusableInput: something else, or the lexicon of other vocabularies.
@@ -93,9 +96,9 @@ class Lexicon(NamedTuple):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 lexicon = cls(*(_read(archive, name, shape) for name, shape in shapes.items()))
         except Exception:  # of zipfile, zlib, and Python's own parser, which numpy asks
-            raise UnusableInput("the lexicon is damaged; copy the model again") from None
+            raise UnusableInput(f"the lexicon is damaged; {remedy}") from None
         if any(part.min() < 0 or part.max() >= target_size for part in lexicon if part.size):
-            raise UnusableInput("the lexicon is damaged; copy the model again")
+            raise UnusableInput(f"the lexicon is damaged; {remedy}")
         return lexicon
 
 

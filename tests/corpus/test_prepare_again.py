@@ -120,7 +120,7 @@ def test_a_damaged_request_is_one_line(text: str, name: str, tmp_path: Path) -> 
     folder = tmp_path / "data"
     folder.mkdir()
     if name == "dataset.json":
-        text = f'{{"format_version": 2, "request": {text}}}'
+        text = f'{{"format_version": 3, "request": {text}}}'
     (folder / name).write_text(text)
     with pytest.raises(UnusableInput, match=rf"{name}: damaged \(.*\); restore it"):
         make(folder, pairs=pairs)

@@ -19,6 +19,7 @@ from nmt.inference.translator import Translator
 from nmt.settings import SearchSettings
 from nmt.shards import Dataset
 from nmt.storage.location import Location
+from nmt.training.strategy import Replicas
 from nmt.training.validation import Validator
 
 _WHO = ("dog", "犬"), ("cat", "猫"), ("bird", "鳥"), ("child", "子供"), ("queen", "女王")
@@ -82,7 +83,8 @@ def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     assert dataset.info.languages["target"] == "ja"
     loaded = bundle.load(Location(model))
     tokenize = tokenizer_for("auto", "ja")
-    validator = Validator(dataset, loaded.model, Translator(loaded, _SEARCH), 1000, tokenize)
+    translator = Translator(loaded, _SEARCH)
+    validator = Validator(dataset, loaded.model, translator, 1000, tokenize, Replicas())
     validation = validator.validate()
     given = str(dataset.location / "valid")
     report = translate(

@@ -1,10 +1,7 @@
 """Batches: nothing lost, nothing twice, an order that can be repeated and continued."""
 
 import random
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -17,9 +14,7 @@ from nmt.shards.batches import (
     Shape,
     batch_ids,
     choose_shapes,
-    count_batches,
     epoch_batches,
-    prefetch,
 )
 from nmt.shards.row_groups import row_groups
 from nmt.storage.location import Location
@@ -136,6 +131,7 @@ def test_workers_make_every_row_once_in_parts_of_one_shape(shards, shapes, worke
 
 
 def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
+    """A window, the rest of its last row group, and less than a batch of each shape."""
     from nmt.shards import batches as module
 
     sizes = []
@@ -144,9 +140,8 @@ def test_a_window_bounds_what_is_held(shards, shapes, monkeypatch) -> None:
         module, "_window_plan", lambda w, *rest: sizes.append(len(w)) or plan(w, *rest)
     )
     list(epoch_batches(shards, shapes, 1, 0, 100))
-    assert sum(sizes) == ROWS
     assert len(sizes) > 3
-    assert max(sizes) < 100 + 64
+    assert max(sizes) < 100 + 64 + sum(shape.rows for shape in shapes)
 
 
 def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
@@ -167,8 +162,11 @@ def test_batches_are_padded_ids_with_their_ends(shards, shapes, pairs) -> None:
 def test_only_the_chosen_shapes_occur(shards, widths, buckets) -> None:
     shapes = choose_shapes(widths, buckets, 120)
     assert len(shapes) <= buckets
-    actual = {batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 10_000)}
-    assert actual <= {tuple(shape) for shape in shapes}
+    actual = Counter(batch.source.shape for batch in epoch_batches(shards, shapes, 1, 0, 100))
+    for shape in shapes:  # and a partial batch of each, at most
+        actual.pop(tuple(shape), None)
+    assert set(actual.values()) <= {1}
+    assert {width for _, width in actual} <= {shape.width for shape in shapes}
     assert shapes[-1].width == max(widths)
     for shape in shapes:
         assert shape.rows >= 1
@@ -180,10 +178,6 @@ def test_any_number_of_widths_is_cut_into_few_shapes() -> None:
     shapes = choose_shapes(widths, 4, 400_000)
     assert len(shapes) == 4
     assert shapes[-1].width == max(widths)
-
-
-def test_the_number_of_batches_is_known_beforehand(shards, shapes, widths) -> None:
-    assert count_batches(widths, shapes) == len(list(epoch_batches(shards, shapes, 1, 0, 10_000)))
 
 
 def padded(widths: dict[int, int], chosen: list[int]) -> int:
@@ -215,39 +209,3 @@ def test_a_batch_holds_one_row_at_least() -> None:
 
 def test_an_empty_split_has_no_batches(shards, shapes) -> None:
     assert list(epoch_batches(shards, shapes, 1, 0, 100, split="valid")) == []
-
-
-def test_prefetch_changes_nothing() -> None:
-    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
-    assert list(prefetch(iter(()))) == []
-
-
-def test_prefetch_raises_what_the_thread_raised() -> None:
-    def failing() -> Iterator[int]:
-        yield 1
-        yield 2
-        raise OSError("the disk is gone")
-
-    items = prefetch(failing())
-    assert [next(items), next(items)] == [1, 2]
-    with pytest.raises(OSError, match="the disk is gone"):
-        next(items)
-
-
-def test_prefetch_makes_no_more_than_asked_and_its_thread_ends() -> None:
-    made = []
-
-    def endless() -> Iterator[int]:
-        while True:
-            made.append(len(made))
-            yield made[-1]
-
-    before = set(threading.enumerate())
-    items = prefetch(endless(), 4)
-    assert next(items) == 0
-    (thread,) = set(threading.enumerate()) - before
-    time.sleep(0.3)
-    assert len(made) <= 1 + 4 + 2
-    items.close()
-    thread.join(timeout=5)
-    assert not thread.is_alive()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from corpora import make, pair_lines, rows, write_lines
 
+from nmt.corpus import encoding
 from nmt.errors import UnusableInput
 from nmt.shards import Dataset
 from nmt.shards.schema import ROW_GROUP_ROWS, write_part
 from nmt.storage.location import Location
+from nmt.vocabulary.lexicon import Lexicon
+
+SIDES = ("source", "target")
 
 
 @pytest.fixture
@@ -57,6 +62,43 @@ def test_what_is_no_dataset_is_refused(dataset: Dataset, tmp_path: Path) -> None
     info.write_bytes(b"{")
     with pytest.raises(UnusableInput, match="damaged"):
         Dataset.open(dataset.location)
+
+
+def test_the_lexicon_is_that_of_the_training_pairs_and_no_pair_is_read_for_it(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [
+        tuple([np.array(row[f"{side}_ids"]) for row in rows(dataset, "train")] for side in SIDES)
+    ]
+    sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
+    expected = Lexicon.learn(pairs, *sizes)
+    monkeypatch.delattr(Dataset, "row_groups")
+    lexicon = Dataset.open(dataset.location).lexicon()
+    for part, other in zip(lexicon, expected, strict=True):
+        np.testing.assert_array_equal(part, other)
+    assert len(np.unique(lexicon.candidates)) > 20
+
+
+def test_a_large_corpus_gives_the_lexicon_of_an_even_sample(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    learn = Lexicon.learn
+    monkeypatch.setattr(
+        Lexicon,
+        "learn",
+        lambda pairs, *rest: learn([sizes.append(len(p[0])) or p for p in pairs], *rest),
+    )
+    monkeypatch.setattr(encoding, "CELLS", 20_000)
+    make(tmp_path / "b", {"tokenizer": "word"}, pairs=Location(tmp_path / "c.tsv"))
+    assert 0.8 * 20_000 < sum(sizes) * 7 * 7 < 1.2 * 20_000
+
+
+def test_a_changed_lexicon_is_refused_in_one_line(dataset: Dataset) -> None:
+    file = dataset.location / "lexicon.npz"
+    file.write_bytes(b"x" + file.read_bytes()[1:])
+    with pytest.raises(UnusableInput, match=r"lexicon\.npz: is not the file .*prepare the data"):
+        Dataset.open(dataset.location).lexicon()
 
 
 def test_there_is_one_writer_of_parquet(

@@ -115,13 +115,6 @@ def test_lengths_that_are_not_those_of_the_pairs_are_one_line(copy: Path, what: 
     assert "\n" not in str(caught.value)
 
 
-def test_a_lexicon_is_not_learnt_from_more_than_was_counted(copy: Path) -> None:
-    """Its memory is what the lengths say."""
-    edit(copy, LENGTHS["shorter"])
-    with pytest.raises(UnusableInput, match="training pairs are longer than it says"):
-        Dataset.open(Location(copy)).lexicon()
-
-
 def test_texts_as_long_as_the_settings_allow_are_read(copy: Path) -> None:
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) * 2
     schema = pq.read_schema(copy / "valid/part-00000.parquet")

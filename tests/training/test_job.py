@@ -26,6 +26,7 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.records.run import ValidationLine
 from nmt.settings import Settings
+from nmt.shards.batches import choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
 from nmt.storage.location import Location
@@ -83,6 +84,19 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     damaged = Location(tmp_path / "damaged")
     line = refused(asked(demo_dataset, output, init_from=damaged))
     assert str(damaged) in line
+
+
+def test_a_schedule_that_does_not_fit_the_data_is_refused(
+    demo_dataset, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
+    shapes = choose_shapes(demo_dataset.widths(), 6, 1600)
+    steps = 3 * count_batches(demo_dataset.widths(), shapes)
+    training = {"epochs": 3, "warmup_steps": steps}
+    line = refused(asked(demo_dataset, tmp_path / "run", training=training))
+    assert f"training has {steps}" in line
+    training["warmup_steps"] -= 1
+    train(asked(demo_dataset, tmp_path / "run", training=training, dry_run=True))
 
 
 def test_three_way_tying_needs_a_joint_vocabulary(demo_dataset, tmp_path, monkeypatch) -> None:

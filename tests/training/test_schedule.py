@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from nmt.errors import UnusableInput
 from nmt.settings import TrainingSettings
-from nmt.training.schedule import learning_rate
+from nmt.training.schedule import check_schedule, learning_rate
 from nmt.training.state import TrainingState
 
 SCHEDULES = ("constant", "inverse_sqrt", "linear", "cosine", "plateau")
@@ -84,3 +85,44 @@ def test_plateau_multiplies_the_rate_down_to_its_floor() -> None:
     assert rates(1, 3, schedule="plateau", plateau_factor=0.1) == pytest.approx([0.0004])
     floor = {"final_learning_rate_ratio": 0.01, "plateau_factor": 0.1}
     assert rates(1, 3, schedule="plateau", **floor) == pytest.approx([0.004])
+
+
+PER_EPOCH = 100  # updates
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"schedule": "inverse_sqrt"}, "set training.warmup_steps"),
+        ({"warmup_steps": 1000}, "1,000 updates, and training has 1,000; set fewer, or more"),
+        ({"schedule": "cosine", "warmup_steps": 50, "decay_steps": 50}, "ends in the warm-up"),
+        ({"decay_steps": 400}, "schedule=constant does not use it; set training.schedule=linear"),
+        ({"schedule": "plateau", "decay_steps": 400}, "schedule=plateau does not use it"),
+        ({"schedule": "linear", "decay_steps": 900}, "100 of the 1,000 updates .* rate of 0"),
+        ({"schedule": "plateau", "patience": 2}, "training.patience=2 .* larger"),
+        ({"schedule": "plateau", "epochs": 2}, "2 validations after the warm-up"),
+        ({"schedule": "plateau", "validate_every": 500}, "2 validations after the warm-up"),
+        ({"schedule": "plateau", "warmup_steps": 820}, "2 validations after the warm-up"),
+    ],
+)
+def test_a_schedule_that_cannot_do_what_it_says_is_refused(settings, words) -> None:
+    training = TrainingSettings(**{"epochs": 10, **settings})
+    with pytest.raises(UnusableInput, match=words) as caught:
+        check_schedule(training, PER_EPOCH)
+    assert str(caught.value).startswith("training.")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({}, {"warmup_steps": 999}, {"schedule": "inverse_sqrt", "warmup_steps": 1}),
+        *({"schedule": "linear"}, {"schedule": "linear", "decay_steps": 901}),
+        {"schedule": "linear", "decay_steps": 10, "final_learning_rate_ratio": 0.1},
+        {"schedule": "linear", "decay_steps": 10, "max_minutes": 1.0},
+        *({"schedule": "plateau"}, {"schedule": "plateau", "epochs": 1, "validate_every": 30}),
+        {"schedule": "plateau", "plateau_patience": 4},
+    ],
+)
+def test_a_schedule_that_can_is_not(settings) -> None:
+    check_schedule(TrainingSettings(**{"epochs": 10, **settings}), PER_EPOCH)

@@ -37,7 +37,9 @@ WORKER = """
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage.location import Location
+    from nmt.training import validation
     from nmt.training.loop import Training
+    validation.BATCH_TOKENS = 20  # so that a few sentences are several batches
 
     class Hooks:
         broadcasts = 0
@@ -78,7 +80,11 @@ WORKER = """
     state = work.run()
     import numpy as np
     np.savez(folder / f"weights-{rank}.npz", *work.model.get_weights())
+    validator = work.selection.validator
     print(json.dumps({
+        "decoded": len(validator.part(rank, workers).texts),
+        "scores": validator.validate()[:-1],
+        "gathered": [part.decode() for part in replicas.gather(b"ab" * rank)],
         "strategy": type(replicas.strategy).__name__,
         "weights": [float(abs(w).sum()) for w in work.model.get_weights()],
         "begun": begun,
@@ -249,6 +255,9 @@ def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
     assert first["loss"] == pytest.approx(alone["loss"], rel=1e-3)
     assert (first["step"], first["bleu"]) == (second["step"], second["bleu"])
     assert first["step"] == alone["step"]
+    assert first["scores"] == second["scores"]
+    assert 0 < first["decoded"] < first["decoded"] + second["decoded"] == alone["decoded"]
+    assert first["gathered"] == second["gathered"] == ["", "ab"]
     names = [
         {path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*")}
         for name in ("one", "two")

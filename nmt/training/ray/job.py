@@ -20,6 +20,7 @@ from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
+from nmt.shards.batches import choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
 from nmt.storage.location import Location
@@ -27,6 +28,7 @@ from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.training import validations
 from nmt.training.request import TrainRequest
+from nmt.training.schedule import check_schedule
 from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
@@ -119,6 +121,9 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
                 f"{request.data}: its {split} split is empty; prepare it again with more pairs"
                 + (" or a larger --valid-fraction" if split == "valid" else "")
             )
+    training, widths = request.settings.training, dataset.widths()
+    shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
+    check_schedule(training, -(-count_batches(widths, shapes) // training.accumulate))
     tokenizer = dataset.info.tokenizer
     if (
         request.settings.model.tie_embeddings == "three-way"
