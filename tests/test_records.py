@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outputs import translate
+from pydantic import ValidationError
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle, records
@@ -22,7 +23,7 @@ from nmt.evaluation.normalization import manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.quality_checks import worst
 from nmt.json_text import json_text, parse_json
-from nmt.records.output import JobRecord, JobSettings
+from nmt.records.output import JobRecord, JobSettings, UnitRecord
 from nmt.records.report import RowAttention
 from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
@@ -47,6 +48,8 @@ TEXTS = [
     *("[" * 100_000, '{"a":' * 100_000, "[" * 400 + "]" * 400, '{"a": "\\ud800"}', "\udcff"),
 ]
 OTHER_JOB = JobRecord(model_id="other", settings=JobSettings(id_column=None, max_rejected=1.0))
+LINKS = "sentences", "found", "gold", "shared"
+SUMMED = "counts", "sums", "alignment", "decoding", "seconds"
 VALUES = [None, DIGITS, -1, 10**18, 1e308, [[]], {"x": {}}]
 
 
@@ -229,6 +232,56 @@ def test_a_damaged_file_is_one_line(sound, tmp_path, kind) -> None:
     assert max(map(len, lines)) < 600
 
 
+def record_types(kind: type = records.Record) -> Iterator[type]:
+    for other in kind.__subclasses__():
+        yield other
+        yield from record_types(other)
+
+
+@pytest.mark.parametrize("kind", sorted(record_types(), key=str), ids=lambda kind: kind.__name__)
+def test_what_is_wrong_ten_thousand_times_is_told_once(kind) -> None:
+    """pydantic would keep an error of half a kilobyte for each."""
+    for wrong in (None, "a", -1.5, [[]]):
+        many = [wrong] * 10_000, {str(i): wrong for i in range(10_000)}
+        for value in [*({name: long} for name in kind.model_fields for long in many), many[1]]:
+            assert errors_of(kind, value) <= 3000 + len(kind.model_fields)
+
+
+def errors_of(kind: type, value: Any) -> int:
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        return error.error_count()
+    return 0
+
+
+def numbers(value: Any, way: tuple = ()) -> Iterator[tuple]:
+    """Ways to the numbers in a value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers(inner, (*way, key))
+    elif isinstance(value, int | float):
+        yield way
+
+
+def test_the_numbers_of_a_unit_can_be_added_up(sound) -> None:
+    folder, name, _ = sound["unit"]
+    record = json.loads((folder / name).read_text())
+    record["alignment"] = dict.fromkeys(("attention", "diagonal"), dict.fromkeys(LINKS, 1))
+    record["alignment"]["malformed"] = 0
+    UnitRecord.model_validate(record)
+    ways = [way for way in numbers(record) if way[0] in SUMMED and way[-1] != "peak_bytes"]
+    assert len(ways) > 40
+    for way in ways:
+        new = copy.deepcopy(record)
+        holder = new
+        for key in way[:-1]:
+            holder = holder[key]
+        holder[way[-1]] = type(holder[way[-1]])(2**53)
+        with pytest.raises(ValidationError, match=r"more than a unit has|less than or equal to"):
+            UnitRecord.model_validate(new)
+
+
 def test_a_stored_file_is_no_larger_than_it_may_be(tmp_path) -> None:
     file = Location(tmp_path / "a.json")
     file.write_bytes(b"[" + b" " * 2000 + b"]")
@@ -282,42 +335,3 @@ def test_lines_of_validations_are_damaged_in_one_line(tmp_path) -> None:
         with pytest.raises(UnusableInput, match=r"validations\.tsv: ") as caught:
             validations.read(Location(tmp_path))
         assert "\n" not in str(caught.value)
-
-
-def laughs(levels: int) -> str:
-    """A few lines of YAML whose aliases stand for ten to the power of their number."""
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        laughs(6),
-        f"settings: {{training: {{epochs: {DIGITS}}}}}\ndataset: {{hash: x}}",
-        "[" * 5000,
-        "{a: " * 5000,
-        "a: *" + "x" * 100_000,
-        "a: !" + "x" * 100_000 + " 1",
-        "settings: 5",
-        "settings: {training: {epochs: many}}\ndataset: {hash: x}",
-        "dataset: {hash: 5}\nsettings: {}",
-        "dataset: {}\nsettings: {}",
-        "\udcff",
-        "#" * (2 << 20),
-        "",
-    ],
-    ids=range(13),
-)
-def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
-    from nmt.training.ray.job import _check_output
-    from nmt.training.request import TrainRequest
-
-    file = tmp_path / "config.yaml"
-    file.write_text(text, "utf-8", "surrogateescape")
-    request = TrainRequest(data=Location("/x"), output=Location(tmp_path), settings=None)
-    with pytest.raises(UnusableInput, match=r"config\.yaml: ") as caught:
-        _check_output(request, {"dataset": {"hash": "x"}, "settings": {}})
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 600

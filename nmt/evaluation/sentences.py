@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.records import TableEntry
+from nmt.records.base import LARGEST_MEASURE
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
@@ -216,6 +217,10 @@ def _problem(column: pa.ChunkedArray, name: str, longest: int | None) -> str | N
         nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
     if nulls:
         return f"has {nulls:,} nulls"
+    if column.type == pa.float64():
+        measures = np.abs(column.drop_null().to_numpy())
+        if odd := np.count_nonzero(~(measures <= LARGEST_MEASURE)):
+            return f"holds {odd:,} values that are no numbers, or too large"
     if longest is None or column.type not in (pa.string(), STRINGS):
         return None
     texts = column.type == pa.string()

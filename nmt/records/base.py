@@ -8,9 +8,18 @@ line that says what is wrong with the file.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 
 from nmt.errors import UnusableInput
 
@@ -25,14 +34,43 @@ _ROWS_OF_A_FILE = 10_000_000
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 R = TypeVar("R", bound="Record")
+K = TypeVar("K")
+T = TypeVar("T")
+_MOST_ERRORS = 1000  # pydantic keeps half a kilobyte of each, though the first one is enough
+
+
+def _in_pieces(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """Validate a long list or mapping piece by piece, so that an error ends it soon."""
+    if not isinstance(value, list | dict) or len(value) <= _MOST_ERRORS:
+        return validate(value)
+    if isinstance(value, list):
+        starts = range(0, len(value), _MOST_ERRORS)
+        return [item for i in starts for item in validate(value[i : i + _MOST_ERRORS])]
+    result: dict[Any, Any] = {}
+    items = iter(value.items())
+    while piece := dict(islice(items, _MOST_ERRORS)):
+        result |= validate(piece)
+    return result
+
+
+Many = Annotated[list[T], WrapValidator(_in_pieces)]
+Keyed = Annotated[dict[K, T], WrapValidator(_in_pieces)]
+Named = Keyed[str, T]
 
 
 class Record(BaseModel):
-    """A mapping with these keys, and perhaps others."""
+    """A mapping with these keys, and perhaps some others."""
 
     model_config = ConfigDict(
         strict=True, allow_inf_nan=False, extra="allow", frozen=True, protected_namespaces=()
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_keys(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > _MOST_ERRORS:
+            raise ValueError(f"{len(value):,} keys, more than {_MOST_ERRORS:,}")
+        return value
 
     def to_json(self) -> dict[str, Any]:
         """The mapping as it is stored: the keys that were given, no defaults."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from nmt.records.base import Count, Record
+from nmt.records.base import Count, Many, Named, Record
 
-Measurements = dict[str, int | float]  # by names that end in their units
+Measurements = Named[int | float]  # by names that end in their units
 
 
 class WorkerMeasurements(Record):
@@ -15,14 +15,14 @@ class WorkerMeasurements(Record):
     training: Measurements
     reading: Measurements
     products: Measurements
-    decoding: dict[str, Measurements] = {}
+    decoding: Named[Measurements] = {}
 
 
 class StartUp(Record):
     """Seconds until Ray, and the workers of each kind, had started."""
 
     ray_seconds: float
-    worker_seconds: dict[str, float]
+    worker_seconds: Named[float]
 
 
 class Conditions(Record):
@@ -33,14 +33,14 @@ class Conditions(Record):
     data: str
     train_pairs: Count
     model: str
-    architecture: dict[str, JsonValue]
-    training: dict[str, JsonValue]
+    architecture: Named[JsonValue]
+    training: Named[JsonValue]
     training_from: str
-    search: dict[str, JsonValue]
+    search: Named[JsonValue]
     steps: Count
     sentences: Count
     batch_size: Count
-    versions: dict[str, str]
+    versions: Named[str]
 
 
 class Estimate(Record):
@@ -57,7 +57,7 @@ class PlanEstimates(Record):
     rows: Count
     tokens: float
     device: str
-    estimates: list[Estimate]
+    estimates: Many[Estimate]
 
 
 class BenchmarkReport(Record):
@@ -69,7 +69,7 @@ class BenchmarkReport(Record):
         cluster: of all workers together.
     """
 
-    workers: list[WorkerMeasurements]
+    workers: Many[WorkerMeasurements]
     worker: WorkerMeasurements
     cluster: WorkerMeasurements
     start_up: StartUp

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from nmt.records.base import Count, FileEntry, Record, TableEntry, Versioned
+from nmt.records.base import Count, FileEntry, Keyed, Many, Named, Record, TableEntry, Versioned
 
 LengthPair = Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")]  # source, target tokens
 
@@ -14,8 +14,8 @@ LengthPair = Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")]  # source
 class Preparation(Record):
     """``DATASET/_preparing.json``: the settings and the input files, with their hashes."""
 
-    settings: dict[str, JsonValue]
-    inputs: dict[str, JsonValue] = {}
+    settings: Named[JsonValue]
+    inputs: Named[JsonValue] = {}
 
 
 class NamedTable(TableEntry):
@@ -27,10 +27,10 @@ class NamedTable(TableEntry):
 class SplitFiles(Record):
     """The Parquet files of each split, and of the rejected pairs, in order."""
 
-    train: list[NamedTable]
-    valid: list[NamedTable]
-    test: list[NamedTable]
-    rejected: list[NamedTable]
+    train: Many[NamedTable]
+    valid: Many[NamedTable]
+    test: Many[NamedTable]
+    rejected: Many[NamedTable]
 
 
 class VocabularyFile(FileEntry):
@@ -53,7 +53,7 @@ class NumberedInput(Record):
     """Files of the input, and the id of their first pair."""
 
     role: str
-    names: list[str]
+    names: Many[str]
     rows: Count
     first_id: Count
 
@@ -61,18 +61,18 @@ class NumberedInput(Record):
 class DatasetRecord(Versioned):
     """``DATASET/dataset.json``."""
 
-    languages: dict[str, str]
+    languages: Named[str]
     tokenizer: Tokenizer
-    counts: dict[str, Count]
-    drops: dict[str, Count]
-    cleaning: dict[str, Count] = {}
+    counts: Named[Count]
+    drops: Named[Count]
+    cleaning: Named[Count] = {}
     split_rule: str = ""
     seed: int = 0
     alignment: bool = False
     lexicon: FileEntry
-    inputs: list[NumberedInput] = []
+    inputs: Many[NumberedInput] = []
     files: SplitFiles
-    lengths: dict[LengthPair, Count]
-    versions: dict[str, str] = {}
+    lengths: Keyed[LengthPair, Count]
+    versions: Named[str] = {}
     request: Preparation
     fingerprint: str = ""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from nmt.records.base import Count, FileEntry, Record, Versioned
+from nmt.records.base import Count, FileEntry, Many, Named, Record, Versioned
 
 
 class ModelId(Versioned):
@@ -34,19 +34,19 @@ class ModelInfo(Record):
     """
 
     model_id: str = ""
-    data: dict[str, JsonValue] | None = None
+    data: Named[JsonValue] | None = None
     direction: Direction = Direction(source="", target="")
     dataset_hash: str | None = None
-    validation: dict[str, Any] = {}  # may hold NaN, which is stored as null
+    validation: Named[Any] = {}  # may hold NaN, which is stored as null
 
 
 class ModelRecord(ModelInfo, Versioned):
     """``MODEL/model.json`` of this release."""
 
     model_id: str
-    architecture: dict[str, JsonValue]
+    architecture: Named[JsonValue]
     tokenizer: Literal["spm", "word"]
-    files: dict[str, FileEntry]
+    files: Named[FileEntry]
     parameters: Count
-    versions: dict[str, str] = {}
-    members: list[str] = []
+    versions: Named[str] = {}
+    members: Many[str] = []

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
-from nmt.records.base import Count, FileEntry, Record, TableEntry
+from nmt.records.base import Count, FileEntry, Many, Named, Record, TableEntry
 from nmt.text_limits import MOST_CHARACTERS
+
+# Sums over the units of an output stay within what a report may hold.
+_LARGEST_IN_UNIT = 2**36
+UnitCount = Annotated[int, Field(ge=0, le=_LARGEST_IN_UNIT)]
+UnitMeasure = Annotated[float, Field(ge=-_LARGEST_IN_UNIT, le=_LARGEST_IN_UNIT)]
+UnitSeconds = Annotated[float, Field(ge=0, le=_LARGEST_IN_UNIT)]
 
 
 class Counts(Record):
@@ -18,7 +25,7 @@ class Counts(Record):
     rows: Count
     translated: Count
     rejected: Count
-    rejected_by_reason: dict[str, Count] = {}
+    rejected_by_reason: Named[Count] = {}
     empty: Count
     truncated: Count
     split: Count = 0
@@ -35,29 +42,29 @@ class Counts(Record):
 class Sums(Record):
     """Sums over the translations of a unit; see `nmt.evaluation.rates.sums`."""
 
-    __pydantic_extra__: dict[str, float]
+    __pydantic_extra__: dict[str, UnitMeasure]
 
-    score: float
-    attended: float
-    unattended: float = 0.0
-    attention_entropy: float
-    coverage: float
-    unk: float
-    bytes: float = 0.0
-    source_tokens: float = 0.0
-    multiline: float = 0.0
-    markup: float = 0.0
-    source_words: float
-    target_words: float
-    repetition: float
-    suspicious: float = 0.0
+    score: UnitMeasure
+    attended: UnitMeasure
+    unattended: UnitMeasure = 0.0
+    attention_entropy: UnitMeasure
+    coverage: UnitMeasure
+    unk: UnitMeasure
+    bytes: UnitMeasure = 0.0
+    source_tokens: UnitMeasure = 0.0
+    multiline: UnitMeasure = 0.0
+    markup: UnitMeasure = 0.0
+    source_words: UnitMeasure
+    target_words: UnitMeasure
+    repetition: UnitMeasure
+    suspicious: UnitMeasure = 0.0
 
 
 class Suspect(Record):
     """A suspicious translation; see `nmt.evaluation.quality_checks`."""
 
     row: Count
-    reasons: list[str]
+    reasons: Many[str]
     score: float
 
 
@@ -87,18 +94,18 @@ class AlignmentCounts(Record):
 class DecodingCost(Record):
     """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``."""
 
-    sentences: Count
-    target_tokens: Count
-    seconds: Annotated[float, Field(ge=0)]
-    source_tokens: Count
-    source_places: Count
+    sentences: UnitCount
+    target_tokens: UnitCount
+    seconds: UnitSeconds
+    source_tokens: UnitCount
+    source_places: UnitCount
     peak_bytes: Count
 
 
 class RejectedRows(Record):
     """``OUT/_units/00000.json`` of a finished output, as far as it is read."""
 
-    rejected_rows: list[Count]
+    rejected_rows: Many[Count]
 
 
 class UnitRecord(RejectedRows):
@@ -107,20 +114,32 @@ class UnitRecord(RejectedRows):
     unit: Count
     first: Count
     counts: Counts
-    files: dict[str, TableEntry]
+    files: Named[TableEntry]
     sums: Sums
-    suspicious: list[Suspect] = []
+    suspicious: Many[Suspect] = []
     alignment: AlignmentCounts | None
     decoding: DecodingCost | None = None
-    seconds: float = 0.0
+    seconds: UnitSeconds = 0.0
     peak_bytes: Count = 0
+
+    @field_validator("counts", "alignment")
+    @classmethod
+    def _is_of_a_unit(cls, value: Counts | AlignmentCounts | None) -> Any:
+        if value is not None and (largest := max(_numbers(value.to_json()))) > _LARGEST_IN_UNIT:
+            raise ValueError(f"{largest:,}, more than a unit has")
+        return value
+
+
+def _numbers(counts: Mapping[str, Any]) -> Iterator[int]:
+    for value in counts.values():
+        yield from _numbers(value) if isinstance(value, Mapping) else (value,)
 
 
 class AttemptsRecord(Record):
     """``OUT/_units/00000.attempts``: how often a unit, and spans of its rows, were begun."""
 
     begun: Count = 0
-    spans: dict[str, Count] = {}
+    spans: Named[Count] = {}
 
 
 class SearchRecord(Record):
@@ -141,15 +160,15 @@ class JobSettings(Record):
     heatmaps: Count = 0
     heatmap_words: bool = False
     heatmap_pages: bool = False
-    group_by: list[str] = []
-    folders: list[str] = []
+    group_by: Many[str] = []
+    folders: Many[str] = []
     baseline: str | None = None
-    drift: dict[str, float | None] | None = None
+    drift: Named[float | None] | None = None
     gated: bool = False
     tokenize: str | None = None
     alignments: bool = False
     max_rejected: float
-    gate: dict[str, float | None] = {}
+    gate: Named[float | None] = {}
 
 
 class AnyJob(Record):
@@ -166,8 +185,8 @@ class JobRecord(AnyJob):
 
     format_version: Count = 0
     model_id: str = ""
-    inputs: dict[str, str] = {}
-    references: dict[str, str] = {}
+    inputs: Named[str] = {}
+    references: Named[str] = {}
     dictionary: str | None = None
     settings: JobSettings
 
@@ -185,7 +204,7 @@ class TextForms(Record):
     """See `nmt.evaluation.normalization.described`."""
 
     tokenizer: Literal["spm", "word"]
-    cleaning: dict[str, bool]
+    cleaning: Named[bool]
 
 
 class Manifest(JobRecord):
@@ -196,12 +215,12 @@ class Manifest(JobRecord):
     verdict: str = ""
     created: str = ""
     counts: Counts
-    direction: dict[str, str] = {}
+    direction: Named[str] = {}
     text: TextForms | None = None
-    input_files: list[InputFile]
-    versions: dict[str, str] = {}
-    files: dict[str, TableEntry]
-    others: dict[str, FileEntry] = {}
+    input_files: Many[InputFile]
+    versions: Named[str] = {}
+    files: Named[TableEntry]
+    others: Named[FileEntry] = {}
 
 
 class Lease(Record):

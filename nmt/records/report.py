@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
-from nmt.records.base import Count, Record
+from nmt.records.base import Count, Many, Named, Record
 from nmt.records.output import Counts, InputFile, JobSettings
 
 Scalar = str | int | float | bool | None
@@ -21,9 +21,9 @@ class WordAttention(Record):
         weights: for each target word its weights in per cent.
     """
 
-    source: list[str]
-    target: list[str]
-    weights: list[str]
+    source: Many[str]
+    target: Many[str]
+    weights: Many[str]
 
 
 class RowAttention(WordAttention):
@@ -40,7 +40,7 @@ class Sample(Record):
     translation: str = ""
     reference: str | None = None
     score: float = 0.0
-    flags: list[str] = []
+    flags: Many[str] = []
     coverage: float | None = None
     attention_entropy: float | None = None
     chrf: float | None = None
@@ -50,7 +50,7 @@ class Sample(Record):
 class SuspiciousSample(Sample):
     """A suspicious translation, and why it is one."""
 
-    reasons: list[str] = []
+    reasons: Many[str] = []
 
 
 class ChangedSample(Sample):
@@ -67,7 +67,7 @@ class Score(Record):
 
     metric: str
     score: float
-    confidence: list[float] | None = None
+    confidence: Many[float] | None = None
     signature: str
     text: str
     rows_without_shifts: Count = 0
@@ -97,14 +97,14 @@ class GroupScores(Record):
     chrf: float | None = None
     ter: float | None = None
     baseline: float | None = None
-    rates: dict[str, float]
+    rates: Named[float]
 
 
 class Grouping(Record):
     """The groups of one column."""
 
     column: str
-    values: list[GroupScores]
+    values: Many[GroupScores]
 
 
 class Beside(Record):
@@ -122,8 +122,8 @@ class MetricComparison(Record):
     score: float = 0.0
     baseline: float = 0.0
     difference: float
-    confidence: list[float] | None = None
-    baseline_confidence: list[float] | None = None
+    confidence: Many[float] | None = None
+    baseline_confidence: Many[float] | None = None
     p: float | None
     signature: str = ""
     rows_without_shifts: Count = 0
@@ -138,9 +138,9 @@ class Comparison(Record):
     paired: Count = 0
     changed: float | None = None
     sentences: Count = 0
-    metrics: list[MetricComparison]
-    rates: dict[str, Beside] = {}
-    throughput: dict[str, Beside] = {}
+    metrics: Many[MetricComparison]
+    rates: Named[Beside] = {}
+    throughput: Named[Beside] = {}
     not_comparable: str | None = None
 
 
@@ -149,7 +149,7 @@ class Alarm(Record):
 
     measure: str = ""
     value: float = 0.0
-    limits: dict[str, float] = {}
+    limits: Named[float] = {}
     baseline: float | None = None
     text: str
 
@@ -188,8 +188,8 @@ class ModelDescription(Record):
     name: str = ""
     direction: str = ""
     parameters: Count = 0
-    architecture: dict[str, JsonValue] = {}
-    validation: dict[str, Any] = {}
+    architecture: Named[JsonValue] = {}
+    validation: Named[Any] = {}
 
 
 class ReportSettings(JobSettings):
@@ -203,17 +203,17 @@ class Measured(Record):
     """What a finished translation is measured by: the part of a report that `measure` makes."""
 
     counts: Counts
-    rates: dict[str, float]
+    rates: Named[float]
     throughput: Throughput
-    samples: list[Sample] = []
-    suspicious: list[SuspiciousSample] = []
-    scores: list[Score] = []
+    samples: Many[Sample] = []
+    suspicious: Many[SuspiciousSample] = []
+    scores: Many[Score] = []
     scored_sentences: Count = 0
-    by_length: list[LengthScores] = []
-    groups: list[Grouping] = []
+    by_length: Many[LengthScores] = []
+    groups: Many[Grouping] = []
     comparison: Comparison | None = None
-    differences: list[ChangedSample] = []
-    alarms: list[Alarm]
+    differences: Many[ChangedSample] = []
+    alarms: Many[Alarm]
     alignment: ErrorRates | None = None
 
 
@@ -226,14 +226,14 @@ class Report(Measured):
     exit_status: int = 0
     model: ModelDescription = ModelDescription()
     settings: ReportSettings | None = None
-    inputs: list[InputFile] = []
-    versions: dict[str, str] = {}
+    inputs: Many[InputFile] = []
+    versions: Named[str] = {}
 
 
 class ReportedCounts(Record):
     """The counts of any report; of a failed job those of the units that are done."""
 
-    counts: dict[str, Count | dict[str, Count]] = {}
+    counts: Named[Count | Named[Count]] = {}
 
 
 class FailureReport(ReportedCounts):
@@ -257,7 +257,7 @@ class EvaluationSettings(Record):
 
     candidate: str
     baseline: str | None
-    references: list[str]
+    references: Many[str]
     reference_column: str | None
     gold_alignments: str | None
     alignment_column: str | None
@@ -272,15 +272,15 @@ class EvaluationReport(EvaluationKind):
     created: str
     model: ModelDescription
     counts: Counts
-    rates: dict[str, float]
-    scores: list[Score]
+    rates: Named[float]
+    scores: Many[Score]
     scored_sentences: Count
-    by_length: list[LengthScores] = []
+    by_length: Many[LengthScores] = []
     comparison: Comparison | None = None
-    differences: list[ChangedSample] = []
+    differences: Many[ChangedSample] = []
     alignment: ErrorRates | None = None
-    samples: list[Sample]
-    suspicious: list[SuspiciousSample]
+    samples: Many[Sample]
+    suspicious: Many[SuspiciousSample]
     settings: EvaluationSettings
-    inputs: list[InputFile]
-    versions: dict[str, str]
+    inputs: Many[InputFile]
+    versions: Named[str]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from nmt.records.base import LARGEST_MEASURE, Count, FileEntry, Record
+from nmt.records.base import LARGEST_MEASURE, Count, FileEntry, Many, Named, Record
 
 
 def _plausible(value: float) -> float:
@@ -23,7 +23,7 @@ class Checkpoint(Record):
     """``RUN/checkpoint_…/checkpoint.json``."""
 
     step: Count = 0
-    files: dict[str, FileEntry]
+    files: Named[FileEntry]
 
 
 class TrainedDataset(Record):
@@ -38,7 +38,7 @@ class RunConfig(Record):
 
     dataset: TrainedDataset
     init_from: str | None = None
-    settings: dict[str, dict[str, Any]]
+    settings: Named[Named[Any]]
 
 
 class MetricsLine(Record):
@@ -87,8 +87,8 @@ class NonfiniteBatches(Record):
 
     step: Count
     epoch: Count
-    batches: list[Count]
-    ids: list[int]
+    batches: Many[Count]
+    ids: Many[int]
 
 
 class Tracking(Record):

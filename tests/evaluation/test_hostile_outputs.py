@@ -3,6 +3,7 @@
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -122,3 +123,11 @@ def test_a_page_shows_the_beginning_of_long_texts(saved_models, tmp_path) -> Non
     assert again["samples"] == report["samples"]
     for page in ("out/report/index.html", "r/index.html"):
         assert (tmp_path / page).read_text().count("The dog sleeps.") < 2000
+
+
+@pytest.mark.parametrize("column", ["score", "coverage"])
+@pytest.mark.parametrize("value", [np.inf, np.nan, -1e308])
+def test_a_measure_that_is_no_number_is_damage(aligned, column, value) -> None:
+    exchange(aligned / "out", "translations/part-00000.parquet", column, [value, -1.0, 0.5])
+    with pytest.raises(UnusableInput, match=f"column '{column}' holds 1 values that are no number"):
+        error_rates(aligned)

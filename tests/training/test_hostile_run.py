@@ -30,6 +30,8 @@ LINE = ValidationLine(
     chrf_signature="",
 )
 
+DIGITS = "9" * 5000
+
 
 @pytest.mark.parametrize(
     ("key", "value"),
@@ -102,3 +104,42 @@ def test_settings_of_keys_that_are_no_text_are_compared() -> None:
         "None: None → 3",
         "a: 1 → 2",
     ]
+
+
+def laughs(levels: int) -> str:
+    """A few lines of YAML whose aliases stand for ten to the power of their number."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        laughs(6),
+        f"settings: {{training: {{epochs: {DIGITS}}}}}\ndataset: {{hash: x}}",
+        "[" * 5000,
+        "{a: " * 5000,
+        "a: *" + "x" * 100_000,
+        "a: !" + "x" * 100_000 + " 1",
+        "settings: 5",
+        "settings: {training: {epochs: many}}\ndataset: {hash: x}",
+        "dataset: {hash: 5}\nsettings: {}",
+        "dataset: {}\nsettings: {}",
+        "\udcff",
+        "#" * (2 << 20),
+        "",
+    ],
+    ids=range(13),
+)
+def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
+    from nmt.training.ray.job import _check_output
+    from nmt.training.request import TrainRequest
+
+    file = tmp_path / "config.yaml"
+    file.write_text(text, "utf-8", "surrogateescape")
+    request = TrainRequest(data=Location("/x"), output=Location(tmp_path), settings=None)
+    with pytest.raises(UnusableInput, match=r"config\.yaml: ") as caught:
+        _check_output(request, {"dataset": {"hash": "x"}, "settings": {}})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600

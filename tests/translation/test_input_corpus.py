@@ -241,3 +241,11 @@ def test_units_of_a_gz_are_the_same_in_any_order(tmp_path, monkeypatch) -> None:
     with pytest.raises(UnusableInput, match="another file"):
         read_unit(units[3], "source", None)
     assert read_unit(look(file).units()[3], "source", None).texts == rows[::-1][24576:32768]
+
+
+def test_an_object_that_is_listed_but_not_found_is_no_empty_one(s3) -> None:
+    """pyarrow lists a control character in a key as another one."""
+    for key in ("odd/ok.txt", "odd/a\x0bb.txt"):
+        s3.client().put_object(Bucket="nmt", Key=key, Body=b"A dog.\n")
+    with pytest.raises(UnusableInput, match="listed, but not found"):
+        look("s3://nmt/odd")

@@ -229,6 +229,10 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
 def _look(name: str, location: PinnedFile, single: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one among others."""
     stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
+    if not single and stamp.size is None:
+        raise UnusableInput(
+            f"{location}: listed, but not found; remove or rename it and run the same command again"
+        )
     if not single and not stamp.size:
         return None
     file = _File(location, detect(location, SENTENCES), stamp, folders_of(location, name))
