@@ -63,8 +63,8 @@ def dtype_policy(precision: str) -> str:
     """Keras's name for products in this precision, with weights in float32.
 
     Micikevicius et al. 2018 (arXiv 1710.03740): weights and their updates stay in float32, products
-    are in half precision; dynamic loss scaling keeps the gradients of float16 from vanishing.
-    Logits, softmax and loss are in float32, and so is the model that is validated and saved.
+    are in half precision, the output projection's, too; dynamic loss scaling keeps the gradients
+    of float16 from vanishing. Bias, softmax and loss are in float32, and so is the model that is validated and saved.
     """
     return precision if precision == "float32" else f"mixed_{precision}"
 
