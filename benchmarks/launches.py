@@ -218,6 +218,17 @@ def training_graph(model: ModelSettings, training: TrainingSettings) -> Any:
     return graphs[0]
 
 
+def row(name: str, rest: Counts, loops: list[Counts]) -> str:
+    """The row of a preset in the Markdown table."""
+    middle = len(loops) // 2  # forwards, encoder first; then backwards, encoder last
+    decoder, encoder = loops[middle - 1 : middle + 1], loops[: middle - 1] + loops[middle + 1 :]
+    parts = [" + ".join(str(loop.launches) for loop in part) for part in (decoder, encoder)]
+    crossings = sum(loop.to_host + loop.to_device for loop in loops)
+    copies = f" (and {rest.copies} per position)" if rest.copies else ""
+    cells = [f"`{name}`", parts[0], parts[1] or "cuDNN", f"{rest.launches}{copies}", str(crossings)]
+    return f"| {' | '.join(cells)} |"
+
+
 def table() -> str:
     """The Markdown table of all presets."""
     lines = [
@@ -227,16 +238,7 @@ def table() -> str:
     ]
     for name in PRESETS:
         settings = resolve(preset=name)
-        rest, loops = count(training_graph(settings.model, settings.training))
-        middle = len(loops) // 2  # forwards, encoder first; then backwards, encoder last
-        decoder, encoder = loops[middle - 1 : middle + 1], loops[: middle - 1] + loops[middle + 1 :]
-        cells = [" + ".join(str(loop.launches) for loop in part) for part in (decoder, encoder)]
-        crossings = sum(loop.to_host + loop.to_device for loop in loops)
-        copies = f" (and {rest.copies} per position)" if rest.copies else ""
-        lines.append(
-            f"| `{name}` | {cells[0]} | {cells[1] or 'cuDNN'} | {rest.launches}{copies} | "
-            f"{crossings} |"
-        )
+        lines.append(row(name, *count(training_graph(settings.model, settings.training))))
     return "\n".join(lines)
 
 

@@ -35,12 +35,12 @@ ARCHITECTURES = [
 ]
 
 
-def loops_of(model: dict[str, Any], training: dict[str, Any]) -> list[Any]:
+def counts_of(model: dict[str, Any], training: dict[str, Any]) -> tuple[Any, list[Any]]:
     graph = LAUNCHES["training_graph"](
         ModelSettings.model_validate({"bridge": "dense", **model}),
         TrainingSettings.model_validate(training),
     )
-    return LAUNCHES["count"](graph)[1]
+    return LAUNCHES["count"](graph)
 
 
 def assert_no_crossing(loops: list[Any]) -> None:
@@ -56,17 +56,22 @@ def test_no_loop_crosses_between_host_and_device(values) -> None:
     options = dict(zip(RECURRENCES, values, strict=True))
     layers = options.pop("layers")
     model = {**options, "encoder_layers": layers, "decoder_layers": layers}
-    assert_no_crossing(loops_of(model, {"dropout_state": 0.2}))
+    assert_no_crossing(counts_of(model, {"dropout_state": 0.2})[1])
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_no_loop_of_a_preset_crosses(name) -> None:
+def test_no_loop_of_a_preset_crosses_and_the_docs_say_what_it_launches(name) -> None:
     settings = resolve(preset=name)
-    loops = loops_of(settings.model.model_dump(), settings.training.model_dump())
+    rest, loops = counts_of(settings.model.model_dump(), settings.training.model_dump())
     assert_no_crossing(loops)
+    page = (ROOT / "docs/results/launches.md").read_text("utf-8")
+    assert f"\n{LAUNCHES['row'](name, rest, loops)}\n" in page
     if name == "base":
         # 98 with a copy of every input and without the precomputed gradients of the gates.
         assert sum(loop.launches for loop in loops) <= 98 * 2 / 3
+        scaling = runpy.run_path(str(ROOT / "benchmarks/scaling_model.py"))
+        assumed = scaling["PER_POSITION"], scaling["PER_BATCH"], scaling["WAITS"]
+        assert assumed == (sum(loop.launches for loop in loops), rest.launches, rest.to_host)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_no_loop_of_a_preset_crosses(name) -> None:
 )
 def test_no_option_of_training_makes_a_loop_cross(training) -> None:
     model = {"decoder": "conditional", "layer_norm": True, "input_feeding": True}
-    assert_no_crossing(loops_of(model, training))
+    assert_no_crossing(counts_of(model, training)[1])
 
 
 def test_a_crossing_is_counted() -> None:
@@ -97,8 +102,3 @@ def test_a_crossing_is_counted() -> None:
     ((_, to_host, to_device, _),) = counted(lambda x, n: loop(x, n, maximum_iterations=n))
     assert to_host
     assert to_device
-
-
-def test_the_table_of_the_docs_is_that_of_the_graph() -> None:
-    page = (ROOT / "docs/results/launches.md").read_text("utf-8")
-    assert f"\n{LAUNCHES['table']()}\n" in page
