@@ -14,20 +14,30 @@ from nmt.settings import ModelSettings
 
 REPLICAS = (1, 8, 16, 64, 256)
 TOKENS, WIDTH, VOCABULARY = 4096, 25, 16_000
-RECURRENT_STEPS = 2 * WIDTH  # of encoder and decoder
 READS, PADS = 1_000_000, 333_000  # pairs per second that one core reads and plans; that it pads
 
+# Counted by benchmarks/launches.py for `base`: launches of the decoder per target position, and
+# launches and crossings to the host elsewhere, per batch.
+PER_POSITION, PER_BATCH, WAITS = 49, 518, 18
+CUDNN = 8  # launches per source position: two per direction and pass; assumed
+
 # Bandwidths are the vendors'. The rest is assumed, not measured: a fifth of the peak of bfloat16
-# products, and 60 kernels per recurrent step, forward and backward.
+# products, the time of a launch, and what the host takes to go on after it has waited.
+
+
+def overhead(launch: float, wait: float = 20e-6) -> float:
+    """Seconds of a batch that do not depend on its size."""
+    return ((PER_POSITION + CUDNN) * WIDTH + PER_BATCH) * launch + WAITS * wait
+
 
 A10G = "g5.2xlarge: one A10G, 10 Gbit/s"
 MACHINES = {
-    A10G: Machine(14e12, RECURRENT_STEPS * 360e-6, 1, 1.25e9, 1.25e9, 50e-6, READS, PADS),
+    A10G: Machine(14e12, overhead(6e-6), 1, 1.25e9, 1.25e9, 50e-6, READS, PADS),
     "g5.48xlarge: eight A10G on PCIe, 100 Gbit/s": Machine(
-        14e12, RECURRENT_STEPS * 360e-6, 8, 12e9, 12.5e9, 30e-6, READS, PADS
+        14e12, overhead(6e-6), 8, 12e9, 12.5e9, 30e-6, READS, PADS
     ),
     "p5.48xlarge: eight H100 on NVLink, 3,200 Gbit/s": Machine(
-        198e12, RECURRENT_STEPS * 240e-6, 8, 450e9, 400e9, 10e-6, READS, PADS
+        198e12, overhead(4e-6), 8, 450e9, 400e9, 10e-6, READS, PADS
     ),
 }
 

@@ -24,7 +24,8 @@ class Machine:
 
     Attributes:
         operations: floating-point operations a second that one replica reaches in training.
-        overhead: seconds of each batch that do not depend on its size: launches of kernels.
+        overhead: seconds of each batch that do not depend on its size: launches of kernels, and
+            waits for the device.
         node: replicas of a machine.
         inside: bytes a second, each way, between two replicas of a machine.
         network: bytes a second, each way, between two machines.

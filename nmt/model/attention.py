@@ -50,7 +50,9 @@ class BahdanauAttention(keras.layers.Layer):
             (batch, beams, source). Padding has weight exactly 0, real positions sum to 1.
         """
         v_a = tf.convert_to_tensor(self.v_a)[:, 0]
-        weights, _ = attention_weights(tf.matmul(query, self.W_a), keys, mask, v_a)
+        penalty = padding_penalty(mask)
+        weights, _ = attention_weights(tf.matmul(query, self.W_a), keys, penalty, v_a)
+        weights *= tf.cast(mask, tf.float32)[:, tf.newaxis]  # zeros in a row of padding alone
         context = tf.matmul(tf.cast(weights, states.dtype), states)  # (batch, beams, encoder_dim)
         return tf.reshape(context, [-1, states.shape[-1]]), weights
 
@@ -59,25 +61,31 @@ class BahdanauAttention(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
+def padding_penalty(mask: tf.Tensor) -> tf.Tensor:
+    """0 for real positions, -1e9 for padding: (batch, source) → float32, (batch, 1, source)."""
+    return (tf.cast(mask, tf.float32)[:, tf.newaxis] - 1.0) * 1e9
+
+
 def attention_weights(
-    query: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, v_a: tf.Tensor
+    query: tf.Tensor, keys: tf.Tensor, penalty: tf.Tensor, v_a: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The attention weights for projected queries.
 
     Args:
         query: ``W_a s``, shape (batch · beams, units).
         keys: ``U_a h``, shape (batch, source, units).
-        mask: 1 for real source positions and 0 for padding, shape (batch, source).
+        penalty: of `padding_penalty`, shape (batch, 1, source).
         v_a: shape (units,).
 
     Returns:
         α, float32 whatever the precision, shape (batch, beams, source); a row of padding alone has
-        zeros. And the hidden layer, shape (batch, beams, source, units).
+        no meaning. And the hidden layer, shape (batch, beams, source, units).
     """
-    query = tf.reshape(query, [tf.shape(keys)[0], -1, 1, keys.shape[-1]])
+    units = keys.shape[-1]
+    query = tf.reshape(query, [tf.shape(keys)[0], -1, 1, units])
     hidden = tf.tanh(query + keys[:, tf.newaxis])  # (batch, beams, source, units)
-    # As a matrix product: the broadcast product of a rank-4 tensor and a matrix corrupts memory in
-    # TensorFlow 2.21 with oneDNN.
-    energy = tf.cast(tf.tensordot(hidden, v_a, 1), tf.float32)  # (batch, beams, source)
-    mask = tf.cast(mask, tf.float32)[:, tf.newaxis]  # (batch, 1, source)
-    return tf.nn.softmax(energy + (mask - 1.0) * 1e9) * mask, hidden
+    # As a product of matrices: that of a rank-4 tensor and a matrix corrupts memory in TensorFlow
+    # 2.21 with oneDNN, and tf.tensordot computes shapes on the device.
+    energy = tf.matmul(tf.reshape(hidden, [-1, units]), v_a[:, tf.newaxis])
+    energy = tf.reshape(tf.cast(energy, tf.float32), tf.shape(hidden)[:3])
+    return tf.nn.softmax(energy + penalty), hidden

@@ -29,6 +29,10 @@ class EncoderStates(NamedTuple):
     keys: tf.Tensor
     mask: tf.Tensor
 
+    def without_padding(self, weights: tf.Tensor) -> tf.Tensor:
+        """Attention weights, (batch, …, source), with zeros for padding even where that is all."""
+        return weights * tf.cast(self.mask, tf.float32)[:, tf.newaxis]
+
 
 # From embedded words, decoder states and encoder states: readouts, next states, attention weights.
 Step = Callable[[tf.Tensor, tf.Tensor, EncoderStates], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]

@@ -141,8 +141,8 @@ class Seq2Seq(keras.Model):
             seed: seed of the dropout (two int32), or None outside training.
 
         Returns:
-            Readouts, float32, shape (batch, target, readout_units), and attention weights,
-            float32, shape (batch, target, source), without attention (batch, target, 0).
+            Readouts, shape (batch, target, readout_units), and attention weights, float32, shape
+            (batch, target, source), without attention (batch, target, 0).
         """
         encoder_states, state = self.encode(source, seed)
         embedded = dropout(self.embedding(target_inputs), self.rates.target_embedding, seed, 3)
@@ -150,15 +150,17 @@ class Seq2Seq(keras.Model):
         readouts = self.decoder.read_out(self.readout, states, contexts, embedded)
         if not self.settings.input_feeding:  # there the decoder has done so at every step
             readouts = dropout(readouts, self.rates.readout, seed, 4)
-        return tf.cast(readouts, tf.float32), weights
+        return readouts, weights
 
     def logits(self, readouts: tf.Tensor) -> tf.Tensor:
-        """Scores of all words: float32 (rows, readout_units) → (rows, target_size)."""
-        if self.output_kernel is None:
-            scores = tf.matmul(readouts, self.embedding.embeddings, transpose_b=True)
-        else:
-            scores = tf.matmul(readouts, self.output_kernel)
-        return scores + self.output_bias
+        """Scores of all words: (rows, readout_units) → float32 (rows, target_size).
+
+        The product is in the precision of the readouts.
+        """
+        tied = self.output_kernel is None
+        kernel = self.embedding.embeddings if tied else self.output_kernel
+        scores = tf.matmul(readouts, tf.cast(kernel, readouts.dtype), transpose_b=tied)
+        return tf.cast(scores, tf.float32) + self.output_bias
 
     def begin(
         self,

@@ -63,10 +63,26 @@ def dtype_policy(precision: str) -> str:
     """Keras's name for products in this precision, with weights in float32.
 
     Micikevicius et al. 2018 (arXiv 1710.03740): weights and their updates stay in float32, products
-    are in half precision; dynamic loss scaling keeps the gradients of float16 from vanishing.
-    Logits, softmax and loss are in float32, and so is the model that is validated and saved.
+    are in half precision, the output projection's, too; dynamic loss scaling keeps the gradients
+    of float16 from vanishing. Bias, softmax and loss are in float32, and so is the model that is
+    validated and saved.
     """
     return precision if precision == "float32" else f"mixed_{precision}"
+
+
+class TrainStep:
+    """A compiled step; called, it returns the outcome, for which the host waits.
+
+    Args:
+        launch: the same, but it returns a function that waits for the outcome. So the host can
+            launch the next step before it reads the outcome of this one.
+    """
+
+    def __init__(self, launch: Callable[..., Callable[[], Outcome]]) -> None:
+        self.launch = launch
+
+    def __call__(self, *arguments: Any, **options: Any) -> Outcome:
+        return self.launch(*arguments, **options)()
 
 
 def make_train_step(
@@ -77,7 +93,7 @@ def make_train_step(
     label_smoothing: float = 0.0,
     accumulate: int = 1,
     skip_nan: bool = False,
-) -> Callable[..., Outcome]:
+) -> TrainStep:
     """Compile the step; it is traced once, whatever the shapes of its batches.
 
     The gradients of all replicas are summed, divided by the number of target tokens over all
@@ -95,8 +111,8 @@ def make_train_step(
         skip_nan: skip an update whose loss or gradients are NaN or Inf.
 
     Returns:
-        A function of this worker's parts of the global batches of one update, a seed for the
-        dropout, this worker's control flags and, for float16, the factor on the loss.
+        The step. Its arguments are this worker's parts of the global batches of one update, a
+        seed for the dropout, this worker's control flags and, for float16, the factor on the loss.
     """
     variables = model.trainable_variables
     scaled = model.compute_dtype == "float16"
@@ -149,11 +165,12 @@ def make_train_step(
             seed: Seed,
             flags: ControlFlags = ControlFlags(),
             scale: float = 1.0,
-        ) -> Outcome:
+        ) -> Callable[[], Outcome]:
             (batch,) = batches
-            return Outcome.of(update(*replicas.distribute(batch), *_constants(seed, flags)))
+            sums = update(*replicas.distribute(batch), *_constants(seed, flags))
+            return lambda: Outcome.of(sums)
 
-        return run
+        return TrainStep(run)
 
     accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
 
@@ -178,16 +195,16 @@ def make_train_step(
         seed: Seed,
         flags: ControlFlags = ControlFlags(),
         scale: float = 1.0,
-    ) -> Outcome:
+    ) -> Callable[[], Outcome]:
         first, second = seed[0], seed[1] * accumulate
         factor = tf.constant(scale)
         for number, batch in enumerate(batches):
             place = _constants((first, second + number * replicas.count), flags)
             add(*replicas.distribute(batch), *place, factor)
         sums, skipped = accumulator.update(factor)
-        return Outcome.of(sums, bool(skipped))
+        return lambda: Outcome.of(sums, bool(skipped))
 
-    return run_accumulated
+    return TrainStep(run_accumulated)
 
 
 def _constants(seed: Seed, flags: ControlFlags) -> tuple[tf.Tensor, tf.Tensor]:

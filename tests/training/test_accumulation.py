@@ -146,8 +146,12 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
 def test_the_precision_is_what_products_are_computed_in(precision) -> None:
     model = Work(precision).model
     ids, seed = tf.TensorSpec([2, 3], tf.int32), tf.TensorSpec([2], tf.int32)
-    readouts = tf.function(lambda *inputs: model(*inputs)[0])
-    graph = readouts.get_concrete_function(ids, ids, seed).graph
+
+    def logits(*inputs: tf.Tensor) -> tf.Tensor:
+        readouts, _ = model(*inputs)
+        return model.logits(tf.reshape(readouts, [6, -1]))
+
+    graph = tf.function(logits).get_concrete_function(ids, ids, seed).graph
     assert [output.dtype for output in graph.outputs] == [tf.float32]
     definition = graph.as_graph_def()
     bodies = [definition.node, *(body.node_def for body in definition.library.function)]

@@ -13,7 +13,7 @@ from rounding import GRADIENT, PASS, UPDATES
 from nmt.shards.batches import Batch
 from nmt.training.loss import cross_entropy, objective
 from nmt.training.optimizer import SummedAdam
-from nmt.training.step import ControlFlags, make_train_step
+from nmt.training.step import ControlFlags, Outcome, TrainStep, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -158,6 +158,27 @@ def test_the_step_is_traced_once_whatever_the_shapes(tiny_model, monkeypatch, ac
     for seed, (rows, columns) in enumerate([(0, 0), (3, 0), (0, 5), (4, 2), (1, 1), (9, 9)]):
         step([padded(BATCH, rows, columns)] * accumulate, (1, seed))
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_step_is_launched_before_the_outcome_of_the_last_one_is_read(
+    tiny_model, monkeypatch, accumulate
+) -> None:
+    of, reads = Outcome.of, []
+    monkeypatch.setattr(Outcome, "of", lambda *sums: reads.append(sums) or of(*sums))
+
+    def make() -> TrainStep:
+        model, optimizer = tiny_model(), SummedAdam(0.01)
+        optimizer.build(model.trainable_variables)
+        return make_train_step(model, optimizer, Replicas(), 1.0, accumulate=accumulate)
+
+    calls = [([padded(BATCH, rows, 0)] * accumulate, (1, rows)) for rows in range(3)]
+    step = make()
+    launched = [step.launch(*call) for call in calls]
+    assert not reads
+    late = [read() for read in launched]
+    step = make()
+    assert late == [step(*call) for call in calls]
 
 
 TWO_DEVICES = """

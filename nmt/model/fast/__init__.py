@@ -3,12 +3,14 @@
 TensorFlow's own gradient of a recurrence multiplies with transposed weights and adds to the
 weights' gradient at every step. On a CPU, products with a transposed right side run at a third
 of the speed of the others at these sizes. The gradients here transpose the weights once per batch,
-and gather what belongs to the weights into one product over all steps after the loop.
+and gather what belongs to the weights into one product over all steps after the loop. On a GPU
+they launch half as many kernels (`docs/results/launches.md`).
 
     encoder, decoder     the layers, subclasses of those of `nmt.model`
-    recurrence, gru      the plain attention decoder and a GRU, with their gradients
-    scan                 all other recurrences: their step is written forwards only
-    attention, layer_norm, matmul, loops    what these are made of
+    step                 one step of any decoder, made of operations
+    scan                 the loop over all steps, and the loop of its gradient
+    operations, gru, attention    the operations, with their gradients
+    layer_norm, matmul, loops     what these are made of
 
 `nmt.model.seq2seq` alone imports this package, and chooses between these layers and the plain ones.
 """

@@ -1,41 +1,70 @@
-"""The gradient of the attention weights, for one query per sentence."""
+"""The attention as an operation of a recurrence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from nmt.model.attention import attention_weights
+from nmt.model.attention import attention_weights, padding_penalty
+from nmt.model.decoder import EncoderStates
+from nmt.model.fast.scan import Operation, Tensors
 
 
-def attention_weights_gradient(
-    g_weights: tf.Tensor, weights: tf.Tensor, hidden: tf.Tensor, v_a: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Gradients of `query`, `keys` and `v_a` of `attention_weights`.
+class Attention(Operation):
+    """Contexts and weights for queries; see `nmt.model.attention`.
 
-    `weights` and their gradient have the shape (batch, source), `hidden` (batch, source, units).
+    The hidden layer is not kept between the two passes, but computed again. A row of padding alone
+    has weights here, which its encoder states, zeros, do not let into the context.
+
+    Args:
+        encoder_states: to attend to.
+        v_a: shape (units,).
     """
-    g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
-    g_energy = tf.cast(g_energy, hidden.dtype)
-    g_v = tf.tensordot(g_energy, hidden, [[0, 1], [0, 1]])
-    # The outer product as one of matrices: TensorFlow's broadcast takes twice its time.
-    g_hidden = tf.tensordot(g_energy[..., tf.newaxis], v_a[tf.newaxis], 1)
-    g_keys = tf.raw_ops.TanhGrad(y=hidden, dy=g_hidden)
-    return tf.reduce_sum(g_keys, 1), g_keys, g_v
 
+    def __init__(self, encoder_states: EncoderStates, v_a: tf.Tensor) -> None:
+        self._states, self._keys, mask = encoder_states
+        self.v_a, self._penalty = v_a, padding_penalty(mask)
+        self.units = v_a.shape[0]
+        self.weights = self._states, v_a, self._keys
+        dtype = v_a.dtype
+        self.saved, self.recorded = (dtype, tf.float32), (dtype, dtype)
+        self.sums = (self._keys,)
 
-@tf.custom_gradient
-def differentiable_weights(
-    query: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, v_a: tf.Tensor
-) -> tf.Tensor:
-    """The weights of `attention_weights`, with their gradient."""
-    weights, hidden = attention_weights(query, keys, mask, v_a)
+    def forward(self, query: tf.Tensor) -> tuple[Tensors, Tensors]:
+        """The contexts, shape (batch · beams, width), and weights, (batch, beams, source).
 
-    def gradient(cotangent: Any) -> Any:
-        g_query, g_keys, g_v = attention_weights_gradient(
-            cotangent[:, 0], weights[:, 0], tf.squeeze(hidden, 1), v_a
-        )
-        return g_query, g_keys, None, g_v
+        Args:
+            query: ``W_a s``, shape (batch · beams, units).
+        """
+        weights, _ = attention_weights(query, self._keys, self._penalty, self.v_a)
+        context = tf.matmul(tf.cast(weights, self._states.dtype), self._states)
+        context = tf.reshape(context, [-1, self._states.shape[-1]])
+        return (context, weights), (query, weights)
 
-    return weights, gradient
+    def prepare(self, *saved: tf.Tensor) -> None:
+        """The saved values stay; the encoder states are transposed once."""
+        self._transposed = tf.transpose(self._states, [0, 2, 1])
+
+    def backward(
+        self, saved: Sequence[tf.Tensor], sums: Tensors, g_context: tf.Tensor, g_weights: tf.Tensor
+    ) -> Any:
+        """The gradient of the query; records that of the context and the step's part of v_a's."""
+        query, weights = saved
+        product = tf.matmul(g_context[:, tf.newaxis], self._transposed)  # (batch, 1, source)
+        g_weights += tf.cast(product, tf.float32)
+        g_energy = weights * (g_weights - tf.reduce_sum(weights * g_weights, -1, keepdims=True))
+        g_energy = tf.reshape(tf.cast(g_energy, query.dtype), [-1, 1])
+        hidden = tf.tanh(query[:, tf.newaxis] + self._keys)
+        g_v = tf.matmul(g_energy, tf.reshape(hidden, [-1, self.units]), transpose_a=True)
+        # The outer product as one of matrices: TensorFlow's broadcast takes twice its time.
+        g_hidden = tf.reshape(tf.matmul(g_energy, self.v_a[tf.newaxis]), tf.shape(hidden))
+        g_keys = tf.raw_ops.TanhGrad(y=hidden, dy=g_hidden)
+        return [tf.reduce_sum(g_keys, 1)], (g_context, g_v[0]), (sums[0] + g_keys,)
+
+    def collect(self, saved: Tensors, recorded: Tensors) -> Tensors:
+        """The gradients of encoder states and v_a."""
+        (_, weights), (g_contexts, g_v) = saved, recorded
+        weights = tf.cast(weights[:, :, 0], g_contexts.dtype)
+        return tf.einsum("tbs,tbd->bsd", weights, g_contexts), tf.reduce_sum(g_v, 0)

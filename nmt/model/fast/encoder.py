@@ -8,10 +8,9 @@ import keras
 import tensorflow as tf
 
 from nmt.model import encoder
-from nmt.model.fast.gru import gru, gru_over_sentences
-from nmt.model.fast.layer_norm import layer_norm
-from nmt.model.fast.scan import Linear, scan
-from nmt.model.layers import drop_units
+from nmt.model.fast.gru import GRU
+from nmt.model.fast.operations import Linear, Scale
+from nmt.model.fast.scan import Apply, scan
 
 
 class BidirectionalGRU(encoder.BidirectionalGRU):
@@ -36,29 +35,19 @@ class BidirectionalGRU(encoder.BidirectionalGRU):
         """The states of one direction."""
         if direction == 1:  # the padding comes first, and leaves a zero state
             inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
-        cell = self.cell(direction)
-        bias = tf.convert_to_tensor(cell.bias)
-        kernel = tf.convert_to_tensor(cell.recurrent_kernel)
-        projected = tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1)
+        cell, dtype = self.cell(direction), inputs.dtype
+        kernels = map(tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel))
+        biases, gains = tf.unstack(tf.convert_to_tensor(cell.bias)), [None, None]
         if self.layer_norm:
-            gain = tf.convert_to_tensor(self.gain)[direction]
-            projected = layer_norm(projected, gain[0]) + bias[0]
-            states = _normalised(projected, mask, Linear(kernel, bias[1], gain[1]), noise)
-        else:
-            states = gru_over_sentences(projected + bias[0], mask, kernel, bias[1], noise)
+            gains = tf.unstack(tf.convert_to_tensor(self.gain)[direction])
+        entering, recurrent = map(Linear, kernels, biases, gains)
+        gates, dropped = GRU(dtype, masked=True), None if noise is None else Scale(noise)
+
+        def step(apply: Apply, inputs: Any, state: Any) -> Any:
+            (projected, real), (before,) = inputs, state
+            query = before if dropped is None else apply(dropped, before)
+            return (apply(gates, projected, apply(recurrent, query), before, real),), ()
+
+        first = tf.zeros([tf.shape(inputs)[1], self.units], dtype)
+        (states,) = scan(step, [entering.over(inputs)], [mask > 0], (first,), [recurrent, gates])
         return tf.reverse(states, [0]) if direction == 1 else states
-
-
-def _normalised(
-    projected: tf.Tensor, mask: tf.Tensor, recurrent: Linear, noise: tf.Tensor | None
-) -> tf.Tensor:
-    """The states of a layer-normalised GRU, shape (source, batch, units)."""
-
-    def step(multiply: Any, inputs: Any, state: tf.Tensor, _: Any) -> Any:
-        projected, real = inputs
-        after = gru(projected, multiply(drop_units(state, noise), "state"), state)
-        return state + real * (after - state), ()
-
-    first = tf.zeros([tf.shape(projected)[1], recurrent.kernel.shape[0]], projected.dtype)
-    (states,) = scan(step, [projected], [mask], first, [], {"state": recurrent})
-    return states

@@ -18,7 +18,6 @@ def forwards(steps: tf.Tensor, body: Callable[..., tuple[Any, ...]], *state: Any
         lambda i, *_: i < steps,
         lambda i, *state: (i + 1, *body(i, *state)),
         (0, *state),
-        maximum_iterations=steps,
     )[1:]
 
 
@@ -28,7 +27,6 @@ def backwards(steps: tf.Tensor, body: Callable[..., tuple[Any, ...]], *state: An
         lambda i, *_: i >= 0,
         lambda i, *state: (i - 1, *body(i, *state)),
         (steps - 1, *state),
-        maximum_iterations=steps,
     )[1:]
 
 
@@ -37,15 +35,9 @@ def empty(steps: tf.Tensor, dtypes: Iterable[tf.DType]) -> tuple[tf.TensorArray,
     return tuple(tf.TensorArray(dtype, size=steps, clear_after_read=False) for dtype in dtypes)
 
 
-def unstack(*tensors: tf.Tensor) -> list[tf.TensorArray]:
-    """Arrays of the steps of tensors, to be read any number of times."""
-    arrays = (empty(tf.shape(values)[0], [values.dtype])[0] for values in tensors)
-    return [array.unstack(values) for array, values in zip(arrays, tensors, strict=True)]
-
-
-def read(arrays: Iterable[tf.TensorArray], i: tf.Tensor) -> list[tf.Tensor]:
-    """The values of step `i`."""
-    return [array.read(i) for array in arrays]
+def read(values: Iterable[tf.Tensor | tf.TensorArray], i: tf.Tensor) -> list[tf.Tensor]:
+    """The values of step `i`: of tensors, steps first, views; of arrays what was written."""
+    return [x.read(i) if isinstance(x, tf.TensorArray) else x[i] for x in values]
 
 
 def write(

@@ -2,7 +2,8 @@
 
 Where the rows of a matrix lie a multiple of 1 KiB apart, they fall into the same sets of the CPU's
 caches and push each other out: with 62 rows on the left, 512 × 2,048 runs at less than half of the
-speed of 512 × 2,064 (`docs/results/profile.md`). So such a matrix is padded with columns of zeros.
+speed of 512 × 2,064 (`docs/results/profile.md`). So there such a matrix is padded with columns of
+zeros.
 
 Products that do not depend on the step are precomputed, and the steps slice them.
 """
@@ -24,30 +25,28 @@ class PaddedMatrix:
     """The right side of many products; to be made outside their loop.
 
     Args:
-        values: shape (inputs, columns), or one matrix per sentence, (batch, inputs, columns).
+        values: shape (inputs, columns).
     """
 
     def __init__(self, values: tf.Tensor) -> None:
         self.columns = values.shape[-1]
-        self._values = _pad(values) if len(values.shape) == 2 else values
+        self._values = _pad(values)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        """The product: (…, inputs) → (…, columns)."""
-        product = self.padded(x)
-        return product if product.shape[-1] == self.columns else product[..., : self.columns]
-
-    def padded(self, x: tf.Tensor) -> tf.Tensor:
-        """The product with the columns of the padding, without the copy that cuts them off."""
-        if self._values.shape[-2] == 0:
+        """The product: (rows, inputs) → (rows, columns)."""
+        if self._values.shape[0] == 0:
             # A product over nothing and then a bias: TensorFlow makes one operation of the
             # two, and on some CPUs (AMD's Zen 4) oneDNN then aborts the whole process.
-            return tf.zeros([*tf.unstack(tf.shape(x)[:-1]), self._values.shape[-1]], x.dtype)
-        return tf.matmul(x, self._values)
+            return tf.zeros([tf.shape(x)[0], self.columns], x.dtype)
+        product = tf.matmul(x, self._values)
+        return product if product.shape[-1] == self.columns else product[:, : self.columns]
 
 
 def _pad(matrix: tf.Tensor) -> tf.Tensor:
-    """Add columns where the rows would collide in the cache."""
+    """Add columns where the rows would collide in the cache of a CPU."""
     columns = matrix.shape[-1]
+    if tf.config.list_logical_devices("GPU"):  # there the padding costs a copy of the product
+        return matrix
     if columns > _STRIDE and columns % _STRIDE == 0:
         return tf.pad(matrix, [[0, 0], [0, _PADDING]])
     return matrix

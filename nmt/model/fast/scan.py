@@ -1,209 +1,217 @@
-"""A recurrence over whole sentences whose step is written forwards only.
+"""A recurrence over whole sentences: a loop, and its gradient, which is a loop, too.
 
-The gradient of the loop is a loop, too. It takes the products with weights from the forward loop,
-runs the rest of each step again under a tape, and records the input and the cotangent of each
-product, so that the weights' gradients are gathered into one product over all steps.
+A step is made of operations. While the forward loop runs, each operation saves what its gradient
+needs, and the order of the operations is recorded. The loop of the gradient goes through them
+backwards, and computes nothing of the step again. Whatever does not depend on the step before is
+computed over all steps at once: what the gradients are multiplied with, before that loop, and the
+gradients of weights, after it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from nmt.model.fast import loops
-from nmt.model.fast.layer_norm import Normal, layer_norm, normalise, normalise_gradient
-from nmt.model.fast.matmul import PaddedMatrix, Product
+
+Tensors = tuple[tf.Tensor, ...]
 
 
-class Linear(NamedTuple):
-    """The weights of one product in a step: ``LN(x · kernel) ⊙ gain + bias``."""
-
-    kernel: tf.Tensor  # (inputs, outputs), or one per sentence, (batch, inputs, outputs)
-    bias: tf.Tensor | None = None  # (outputs,)
-    gain: tf.Tensor | None = None  # of layer normalisation, (groups, outputs / groups)
-
-    def pad(self, precomputed: Product | None = None) -> Product:
-        """The product, for a loop that is not `scan`; to be made outside of it.
-
-        Args:
-            precomputed: the product with the kernel if it is precomputed.
-        """
-        multiply = precomputed or PaddedMatrix(self.kernel)
-
-        def product(x: tf.Tensor) -> tf.Tensor:
-            value = multiply(x)
-            if self.gain is not None:
-                value = layer_norm(value, self.gain)
-            return value if self.bias is None else value + self.bias
-
-        return product
-
-    def start(self, product: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What the gradient needs of a product with the kernel."""
-        if self.gain is None:
-            return (product,)
-        return normalise(tf.reshape(product, [-1, *self.gain.shape]))
-
-    def finish(self, saved: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        """The result, from what `start` returned."""
-        product = saved[0]
-        if self.gain is not None:
-            product = tf.reshape(product * self.gain, [-1, self.kernel.shape[-1]])
-        return product if self.bias is None else product + self.bias
-
-
-Multiply = Callable[[tf.Tensor, str], tf.Tensor]
-Step = Callable[
-    [Multiply, Sequence[tf.Tensor], tf.Tensor, Sequence[tf.Tensor]],
-    tuple[tf.Tensor, Sequence[tf.Tensor]],
-]
-
-
-class _Replay:
-    """Takes products from what the forward loop saved; records what their weights' gradients need.
+class Operation:
+    """A part of a step, with its gradient.
 
     Attributes:
-        pairs: of each product, what was multiplied with the kernel, and the product's gradient.
-        sums: gradients of its bias and its gain, as far as it has them.
+        weights: tensors outside of the loop that have a gradient.
+        saved: types of what `forward` saves.
+        recorded: types of what `backward` records.
+        sums: of these weights, the last ones, `backward` adds up the gradients itself.
     """
 
-    def __init__(
-        self,
-        linears: Mapping[str, Linear],
-        transposed: Mapping[str, PaddedMatrix],
-        saved: Mapping[str, Sequence[tf.Tensor]],
-    ) -> None:
-        self._linears, self._transposed, self._saved = linears, transposed, saved
-        self.pairs: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
-        self.sums: dict[str, list[tf.Tensor]] = {}
+    weights: Tensors = ()
+    saved: tuple[tf.DType, ...] = ()
+    recorded: tuple[tf.DType, ...] = ()
+    sums: Tensors = ()
 
-    def __call__(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        linear, saved = self._linears[name], tuple(self._saved[name])
+    def forward(self, *inputs: tf.Tensor) -> tuple[Tensors, Tensors]:
+        """The results of a step, and what is saved."""
+        raise NotImplementedError
 
-        @tf.custom_gradient
-        def product(x: tf.Tensor) -> Any:
-            def gradient(cotangent: Any) -> Any:
-                self.sums[name] = [] if linear.bias is None else [tf.reduce_sum(cotangent, 0)]
-                if linear.gain is not None:
-                    normal = Normal(*saved)
-                    groups = tf.reshape(cotangent, [-1, *linear.gain.shape])
-                    self.sums[name].append(tf.reduce_sum(groups * normal.values, 0))
-                    cotangent = normalise_gradient(groups * linear.gain, normal)
-                    cotangent = tf.reshape(cotangent, [-1, linear.kernel.shape[-1]])
-                self.pairs[name] = x, cotangent
-                return self._transposed[name](cotangent)
+    def prepare(self, *saved: tf.Tensor) -> Tensors | None:
+        """What `backward` takes instead of what was saved; both of all steps, steps first."""
+        return None
 
-            return linear.finish(saved), gradient
+    def backward(
+        self, saved: Sequence[tf.Tensor], sums: Tensors, *gradients: tf.Tensor
+    ) -> tuple[Sequence[tf.Tensor | None], Tensors, Tensors]:
+        """The gradients of a step's inputs, what is recorded, and the sums after it.
 
-        return product(x)
+        Args:
+            saved: in this step.
+            sums: over the steps behind this one.
+            gradients: of the results.
+        """
+        raise NotImplementedError
+
+    def collect(self, saved: Tensors, recorded: Tensors) -> Tensors:
+        """The gradients of `weights` without `sums`, from all steps, steps first."""
+        return ()
+
+
+class _Call(NamedTuple):
+    operation: Operation
+    inputs: Tensors
+    results: Tensors
+
+
+Apply = Callable[..., Any]  # an operation and its inputs: its result, or results
+Step = Callable[[Apply, Sequence[tf.Tensor], Tensors], tuple[Tensors, Tensors]]
+
+
+def apply(operation: Operation, *inputs: tf.Tensor) -> Any:
+    """Run an operation in a loop that is not `scan`."""
+    results, _ = operation.forward(*inputs)
+    return results if len(results) > 1 else results[0]
 
 
 def scan(
     step: Step,
     inputs: Sequence[tf.Tensor],
     auxiliary: Sequence[tf.Tensor],
-    state: tf.Tensor,
-    constants: Sequence[tf.Tensor],
-    linears: Mapping[str, Linear],
+    state: Tensors,
+    operations: Sequence[Operation],
     outputs: Sequence[tf.DType] = (),
 ) -> list[tf.Tensor]:
     """Repeat a step over all positions of a batch.
 
     Args:
-        step: from a function for its products, ``multiply(x, name)``, the inputs and auxiliary
-            inputs of a position, the state before and the constants, it computes the state after
-            and further outputs. It must use every linear exactly once.
-        inputs: at least one, shape (steps, …) each.
+        step: from a function that applies an operation, the inputs and auxiliary inputs of a
+            position and the state before, it computes the state after and further outputs. It
+            makes them with operations alone.
+        inputs: shape (steps, …) each.
         auxiliary: further inputs, which have no gradient.
-        state: the first state, shape (batch, size).
-        constants: whatever has a gradient and is no weight of a product, shape (…). Their
-            gradients are added up in the loop.
-        linears: weights of the products, by name.
+        state: the parts of the first state, shape (batch, size) each.
+        operations: those that save something, or have weights; each is applied once per step.
         outputs: types of the further outputs.
 
     Returns:
-        The states, shape (steps, batch, size), and the further outputs, steps first.
+        The parts of the states, shape (steps, batch, size), and the further outputs, steps first.
     """
-    kernels = [linear.kernel for linear in linears.values()]
-    factors = [x for linear in linears.values() for x in linear[1:] if x is not None]
-    steps, dtype, count = tf.shape(inputs[0])[0], state.dtype, len(inputs)
+    steps, parts, count = tf.shape(inputs[0])[0], len(state), len(inputs)
+    calls: list[_Call] = []  # of a step, with the tensors of the forward loop
+    ends: dict[str, Tensors] = {}
 
     @tf.custom_gradient
     def run(*_: tf.Tensor) -> Any:
-        all_inputs = loops.unstack(*inputs, *auxiliary)
-        matrices = {name: PaddedMatrix(linear.kernel) for name, linear in linears.items()}
+        def forward(i: tf.Tensor, before: Tensors, results: Any, saved: Any) -> Any:
+            values: dict[Operation, Tensors] = {}
+            calls.clear()
 
-        def forward(i: tf.Tensor, before: Any, results: Any, saved: Any) -> Any:
-            products = {}
+            def apply(operation: Operation, *inputs: tf.Tensor) -> Any:
+                results, values[operation] = operation.forward(*inputs)
+                calls.append(_Call(operation, inputs, results))
+                return results if len(results) > 1 else results[0]
 
-            def multiply(x: tf.Tensor, name: str) -> Any:
-                products[name] = linears[name].start(matrices[name](x))
-                return linears[name].finish(products[name])
+            read = loops.read([*inputs, *auxiliary], i)
+            after, further = step(apply, read, before)
+            ends["sources"], ends["results"] = (*before, *read[:count]), (*after, *further)
+            saved = tuple(
+                loops.write(arrays, i, values[operation])
+                for arrays, operation in zip(saved, operations, strict=True)
+            )
+            return after, loops.write(results, i, (*after, *further)), saved
 
-            after, further = step(multiply, loops.read(all_inputs, i), before, constants)
-            saved = {name: loops.write(saved[name], i, products[name]) for name in linears}
-            return after, loops.write(results, i, (after, *further)), saved
-
-        saved = {
-            name: loops.empty(steps, [dtype] * (1 if linear.gain is None else 2))
-            for name, linear in linears.items()
-        }
-        arrays = loops.empty(steps, [dtype, *outputs])
+        arrays = loops.empty(steps, [*(part.dtype for part in state), *outputs])
+        saved = tuple(loops.empty(steps, operation.saved) for operation in operations)
         _, results, saved = loops.forwards(steps, forward, state, arrays, saved)
-        values = loops.stack(results)
 
         def gradients(*cotangents: tf.Tensor) -> Any:
-            before = tf.concat([state[tf.newaxis], values[0][:-1]], 0)
-            before, *incoming = loops.unstack(before, *cotangents)
-            transposed = {
-                name: PaddedMatrix(tf.linalg.matrix_transpose(linear.kernel))
-                for name, linear in linears.items()
+            stacked = {
+                operation: tuple(loops.stack(arrays))
+                for operation, arrays in zip(operations, saved, strict=True)
             }
+            prepared = {}
+            for operation, arrays in zip(operations, saved, strict=True):
+                factors = operation.prepare(*stacked[operation])
+                prepared[operation] = arrays if factors is None else factors
+            # A step adds the cotangent of the state before it, the result of another step.
+            shifted = [
+                tf.concat([tf.zeros_like(cotangent[:1]), cotangent[:-1]], 0)
+                for cotangent in cotangents[:parts]
+            ]
+            incoming = [*shifted, *cotangents[parts:]]
 
-            def backward(i: tf.Tensor, gradient: Any, sums: Any, g_inputs: Any, pairs: Any) -> Any:
-                products = {name: loops.read(saved[name], i) for name in linears}
-                replay = _Replay(linears, transposed, products)
-                values, (cotangent, *others) = loops.read(all_inputs, i), loops.read(incoming, i)
-                # Copies, for a tape does not see what a loop takes from outside.
-                sources = [before.read(i), *values[:count], *map(tf.identity, constants)]
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(sources)
-                    after, further = step(replay, values, sources[0], sources[1 + count :])
-                g_state, *g_sources = tape.gradient(
-                    [after, *further],
-                    sources,
-                    [gradient + cotangent, *others],
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                )
-                terms = [*g_sources[count:], *(x for name in linears for x in replay.sums[name])]
+            def backward(
+                i: tf.Tensor, gradient: Tensors, sums: Any, g_inputs: Any, records: Any
+            ) -> Any:
+                read = loops.read(incoming, i)
+                pending: dict[int, list[tf.Tensor]] = defaultdict(list)
+                for result, value in zip(ends["results"], (*gradient, *read[parts:]), strict=True):
+                    pending[id(result)].append(value)
+                values = {operation: loops.read(x, i) for operation, x in prepared.items()}
+                totals = dict(zip(operations, sums, strict=True))
+                recorded = _go_back(calls, pending, values, totals)
+                for source, value in zip(ends["sources"], read[:parts], strict=False):
+                    pending[id(source)].append(value)
+                g_sources = [_total(pending[id(source)]) for source in ends["sources"]]
                 return (
-                    g_state,
-                    tuple(total + term for total, term in zip(sums, terms, strict=True)),
-                    loops.write(g_inputs, i, g_sources[:count]),
-                    {name: loops.write(pairs[name], i, replay.pairs[name]) for name in linears},
+                    tuple(g_sources[:parts]),
+                    tuple(totals[operation] for operation in operations),
+                    loops.write(g_inputs, i, g_sources[parts:]),
+                    tuple(
+                        loops.write(arrays, i, recorded[operation])
+                        for arrays, operation in zip(records, operations, strict=True)
+                    ),
                 )
 
-            g_state, sums, g_inputs, pairs = loops.backwards(
+            g_state, sums, g_inputs, records = loops.backwards(
                 steps,
                 backward,
-                tf.zeros_like(state),
-                tuple(tf.zeros_like(value) for value in (*constants, *factors)),
-                loops.empty(steps, [value.dtype for value in inputs]),
-                {name: loops.empty(steps, [dtype] * 2) for name in linears},
+                tuple(cotangent[-1] for cotangent in cotangents[:parts]),
+                tuple(tuple(map(tf.zeros_like, operation.sums)) for operation in operations),
+                loops.empty(steps, [values.dtype for values in inputs]),
+                tuple(loops.empty(steps, operation.recorded) for operation in operations),
             )
-            g_constants, g_factors = sums[: len(constants)], sums[len(constants) :]
-            g_kernels = [_kernel_gradient(*loops.stack(pairs[name])) for name in linears]
-            return *loops.stack(g_inputs), g_state, *g_constants, *g_kernels, *g_factors
+            g_weights = [
+                (*operation.collect(stacked[operation], tuple(loops.stack(recorded))), *total)
+                for operation, recorded, total in zip(operations, records, sums, strict=True)
+            ]
+            return *loops.stack(g_inputs), *g_state, *sum(g_weights, ())
 
-        return values, gradients
+        return loops.stack(results), gradients
 
-    return run(*inputs, state, *constants, *kernels, *factors)
+    weights = [weight for operation in operations for weight in operation.weights]
+    return list(run(*inputs, *state, *weights))
 
 
-def _kernel_gradient(x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """A kernel's gradient, from what `_Replay` recorded over all steps."""
-    if len(x.shape) == 4:
-        return tf.einsum("tbki,tbko->bio", x, gradient)
-    return loops.sum_outer_products(x, gradient)
+def _go_back(
+    calls: Sequence[_Call],
+    pending: dict[int, list[tf.Tensor]],
+    saved: Mapping[Operation, Sequence[tf.Tensor]],
+    sums: dict[Operation, Tensors],
+) -> dict[Operation, Tensors]:
+    """Compute the gradients of a step; returns what its operations record.
+
+    Args:
+        calls: of the step, in the order of the forward loop.
+        pending: terms of the gradients by the tensor's identity; those of all inputs are added.
+        saved: of each operation, in this step.
+        sums: of each operation; replaced by those after this step.
+    """
+    recorded = {}
+    for operation, inputs, results in reversed(calls):
+        g_results = [_total(pending[id(result)]) for result in results]
+        terms, recorded[operation], sums[operation] = operation.backward(
+            saved.get(operation, ()), sums.get(operation, ()), *g_results
+        )
+        for x, term in zip(inputs, terms, strict=False):  # a sum gives all the same
+            if term is not None:
+                pending[id(x)].append(term)
+    return recorded
+
+
+def _total(terms: list[tf.Tensor]) -> tf.Tensor:
+    """The sum of gradients."""
+    return terms[0] if len(terms) == 1 else tf.add_n(terms)
