@@ -25,12 +25,12 @@ RECURRENCES = {
     "readout": ("deep", "state"),
     "attention": ("bahdanau", "none"),
 }
-FAST = [  # every value of each option; the others are tests of the system
+FAST = [  # every value of each option; the others are slow
     ("gru", False, True, 2, "state", "bahdanau"),
     ("conditional", True, False, 1, "deep", "none"),
 ]
 ARCHITECTURES = [
-    pytest.param(values, marks=() if values in FAST else pytest.mark.system, id=str(values))
+    pytest.param(values, marks=() if values in FAST else pytest.mark.slow, id=str(values))
     for values in product(*RECURRENCES.values())
 ]
 
