@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from nmt.benchmark.request import BenchmarkRequest
 from nmt.cli import jobs
 from nmt.cli.command import command, either
 from nmt.cli.lines import INTERRUPTED, LinesRequest, translate_lines
+from nmt.cli.streams import open_standard_streams
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
@@ -81,6 +83,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
     configure(job=arguments[0] if arguments else "nmt")
     try:
         status = app(list(arguments), prog_name="nmt", standalone_mode=False)
+        sys.stdout.flush()
     except (UnusableInput, JobFailed) as error:
         log.error("%s", error)
         sys.exit(error.exit_status)
@@ -117,13 +120,12 @@ def main(*subcommand: str) -> None:
     Args:
         subcommand: stands before the arguments (``jobs/train.py`` is ``nmt train``).
     """
+    open_standard_streams()
     try:
         run(application(), [*subcommand, *sys.argv[1:]])
     except SystemExit as ended:
         atexit._run_exitfuncs()  # Ray's shutdown among them
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except OSError:  # nobody reads any more, or a full disk: Python's own end tells of it
-            raise ended from None
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, JobFailed, SystemExit):  # it takes no more
+                stream.flush()
         os._exit(ended.code if isinstance(ended.code, int) else 1)

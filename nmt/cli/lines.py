@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.corpus.text_files import bare
-from nmt.errors import LongTranslation
+from nmt.errors import LongTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024  # bytes; a read returns as soon as there are any
 INTERRUPTED = 130  # the exit status after Ctrl-C
-_BROKEN_PIPE = 141  # the exit status of a process that SIGPIPE ends
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class LinesRequest:
 def translate_lines(request: LinesRequest) -> None:
     """Translate the lines of standard input as they arrive."""
     check_search(request.search)
+    _read(0)  # before the model is loaded
     terminal = sys.stdin.isatty()
     if terminal:
         log.info("loading the model …")
@@ -69,9 +69,6 @@ def translate_lines(request: LinesRequest) -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # nobody reads any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(_BROKEN_PIPE) from None
 
 
 def _arriving(longest: int) -> Iterator[list[bytes]]:
@@ -80,7 +77,7 @@ def _arriving(longest: int) -> Iterator[list[bytes]]:
     Of a line of more than `longest` bytes, only so many are kept that it is still too long.
     """
     begun, number = b"", 0
-    while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+    while chunk := _read(_CHUNK):
         *lines, rest = (begun + chunk).split(b"\n")
         begun = rest[: longest + 1]
         if lines:
@@ -90,13 +87,23 @@ def _arriving(longest: int) -> Iterator[list[bytes]]:
         yield [bare(begun, number)]
 
 
+def _read(most: int) -> bytes:
+    try:
+        return os.read(sys.stdin.fileno(), most)
+    except OSError as error:
+        raise UnusableInput(
+            f"standard input cannot be read ({error.strerror}); give it lines to translate, or "
+            "give --input and --output"
+        ) from None
+
+
 def _typed() -> Iterator[list[bytes]]:
     """The lines that somebody types."""
     import readline  # noqa: F401  input() then has a history, and keys to edit with
 
     while True:
         try:
-            yield [os.fsencode(input("> "))]
+            yield [input("> ").encode("utf-8", "surrogateescape")]
         except EOFError:
             return
 

@@ -8,7 +8,6 @@ written: nothing is taken for plain text because its format is unknown.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import lzma
 import re
 import zipfile
@@ -190,10 +189,7 @@ def _has_controls(data: bytes, most: int = 0) -> bool:
     return len(data) - len(data.translate(None, _CONTROLS)) > most
 
 
-_DAMAGE = (
-    *(EOFError, zlib.error, lzma.LZMAError),
-    *(gzip.BadGzipFile, zipfile.BadZipFile, pa.ArrowInvalid),
-)
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid)
 
 
 @contextlib.contextmanager

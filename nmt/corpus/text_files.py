@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -24,6 +24,8 @@ from nmt.storage.recorded import PinnedFile
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 _CHUNK = 1 << 20
+_PIECE = 1 << 14  # bytes that zlib gets at once; it copies what it leaves of them
+_GZIP = 16 + zlib.MAX_WBITS  # see `zlib.decompressobj`
 _END = 3  # bytes: those of a line end, and one by which a line is too long
 LONGEST = most_bytes(MOST_CHARACTERS)  # bytes of a line
 _MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
@@ -51,8 +53,8 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         raw = stack.enter_context(location.open())
         stream: IO[bytes]
         if kind == "gzip":
-            packed = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=cast(IO[bytes], raw)))
-            stream = cast(IO[bytes], packed)
+            packed = io.BufferedReader(cast(io.RawIOBase, raw), _CHUNK)
+            stream = cast(IO[bytes], _Gunzip(packed))
         elif kind == "zip":
             archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
             stream = stack.enter_context(_open_member(archive, member, location))
@@ -63,8 +65,7 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
         reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK)
         inner = sniff(reader.peek(HEAD)[:HEAD])
         if kind == inner == "gzip":  # some servers pack a .gz once more when it is stored
-            again = stack.enter_context(gzip.GzipFile(mode="rb", fileobj=reader))
-            unpacked = _Unpacked(cast(IO[bytes], again), location, raw.size())
+            unpacked = _Unpacked(cast(IO[bytes], _Gunzip(reader)), location, raw.size())
             reader = io.BufferedReader(cast(io.RawIOBase, unpacked), _CHUNK)
             inner = sniff(reader.peek(HEAD)[:HEAD])
         if inner not in ("text", "empty"):
@@ -92,12 +93,46 @@ def _open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[
     return archive.open(info)
 
 
+class _Gunzip(io.RawIOBase):
+    """What the members of a gzip file hold, one after the other.
+
+    `gzip.GzipFile` takes a step of Python per byte of a header, and per zero between members.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._packed = stream, b""
+        self._member: Any = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        while not data:
+            self._packed = self._packed or self._stream.read(_PIECE)
+            if not self._packed:
+                if self._member:
+                    raise EOFError("the file ends within its compressed data")
+                return 0
+            if not self._member:
+                self._packed = self._packed.lstrip(b"\0")
+                if not self._packed:
+                    continue
+                self._member = zlib.decompressobj(_GZIP)
+            data = self._member.decompress(self._packed, len(buffer))
+            self._packed = self._member.unconsumed_tail or self._member.unused_data
+            if self._member.eof:
+                self._member = None
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class _Unpacked(io.RawIOBase):
     """What comes out of an archive, as long as it is not out of all proportion."""
 
     def __init__(self, stream: IO[bytes], location: Location, packed: int) -> None:
         self._stream, self._location, self._packed = stream, location, packed
-        self._count = 0
+        self._count, self._most = 0, max(_MOST_UNPACKED, _RATIO * packed)
 
     def readable(self) -> bool:
         return True
@@ -105,10 +140,10 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         count = self._stream.readinto(buffer)  # type: ignore[attr-defined]
         self._count += count
-        if self._count > max(_MOST_UNPACKED, _RATIO * self._packed):
+        if self._count > self._most:
             raise UnusableInput(
                 f"{self._location}: {self._packed:,} bytes that unpack to more than "
-                f"{self._count - count:,}, more than {_RATIO} times as many; unpack it and give "
+                f"{self._most:,}, more than {_RATIO} times as many; unpack it and give "
                 "the text itself if it is meant to be so"
             )
         return count

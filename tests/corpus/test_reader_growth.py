@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nmt.corpus.aligned import read_aligned
-from nmt.corpus.formats import sniff
+from nmt.corpus.formats import LINES, sniff
 from nmt.corpus.readers import open_pairs
+from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, parse_gold
 from nmt.inference.unknown_words import read_dictionary
@@ -90,6 +91,28 @@ READERS: dict[str, Callable[[Path, bytes], object]] = {
     "YAML": lambda _, data: parse_yaml(data.decode("latin1")),
     "JSON": lambda _, data: parse_json(data),
 }
+
+
+HEADER = b"\x1f\x8b\x08%c\0\0\0\0\0\xff"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEADER % 0x08 + b"n" * (4 << 20) + b"\0" + gzip.compress(b"A dog.\n")[10:],
+        HEADER % 0x10 + b"c" * (4 << 20) + b"\0" + gzip.compress(b"A dog.\n")[10:],
+        gzip.compress(b"A dog.\n") + bytes(4 << 20),
+        gzip.compress(b"A dog.\n") + gzip.compress(b"") * 100_000,
+        gzip.compress(b"A dog.\n") + bytes(2 << 20) + gzip.compress(b"") * 9 + bytes(2 << 20),
+    ],
+    ids=["name", "comment", "zeros", "members", "all"],
+)
+@pytest.mark.parametrize("packed", [1, 2])
+def test_what_gzip_holds_beside_text_costs_nothing(tmp_path, data, packed) -> None:
+    file = put(tmp_path / "a.gz", data if packed == 1 else gzip.compress(data, 0))
+    start = time.process_time()
+    assert list(each_line(Location(file), LINES)) == [b"A dog."]
+    assert time.process_time() - start < 1, "a step of Python for each byte takes 3 s and more"
 
 
 @pytest.mark.system

@@ -65,7 +65,9 @@ def test_training_leaves_what_the_contract_says(trained: Path) -> None:
     assert (folder / "plots/learning.png").read_bytes().startswith(b"\x89PNG")
     assert len(list((folder / "plots/attention").glob("step-*.png"))) == 6
     assert list((folder / "tensorboard").glob("events*"))
-    assert list(folder.glob("checkpoint_*"))
+    assert all(path.is_dir() for path in folder.glob("checkpoint_*"))
+    assert list(folder.glob("checkpoint_*/checkpoint.json"))
+    assert not (folder / ".validate_storage_marker").exists()  # nor other files of Ray Train's
     model = json.loads((folder / "model/model.json").read_text())
     assert model["direction"] == {"source": "en", "target": "de"}
     best = next(line for line in validations if line["best"] == "yes")

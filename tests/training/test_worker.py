@@ -3,6 +3,7 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import ray.train
+from ray.train.v2._internal.execution.checkpoint.checkpoint_manager import CheckpointManager
 
 from nmt.cluster.resources import Share
 from nmt.errors import LeaseLost
@@ -60,6 +62,31 @@ def test_a_worker_whose_job_lost_the_output_stores_nothing(run, held, reported) 
         assert not (run / "checkpoint_0000006").exists()
     finally:
         hooks.close()
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "broken list"])
+def test_ray_train_opens_no_file_of_a_run(tmp_path: Path, run: Location, kind) -> None:
+    """Whatever others left under the names of its own files."""
+    folder, victim = tmp_path / "run", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("theirs")
+    for name in (".validate_storage_marker", "checkpoint_manager_snapshot.json"):
+        match kind:
+            case "link":
+                (folder / name).symlink_to(victim)
+            case "pipe":
+                os.mkfifo(folder / name)
+            case "broken list":
+                (folder / name).write_text("{")
+    before = {path.name: path.lstat() for path in folder.iterdir()}
+    request = TrainRequest(Location(tmp_path / "data"), run, Settings())
+    config = trainer._trainer(request, Share(1.0), None, "owner").run_config
+    storage = config.storage_context
+    manager = CheckpointManager(config.checkpoint_config, storage)
+    manager._write_state_to_storage()
+    CheckpointManager(config.checkpoint_config, storage)  # as Ray's controller begins anew
+    assert victim.read_text() == "theirs"
+    assert {path.name: path.lstat() for path in folder.iterdir()} == before
 
 
 def test_a_driver_that_lost_the_output_ends(monkeypatch) -> None:

@@ -69,6 +69,29 @@ def test_a_link_of_a_stranger_that_leads_out_is_not_followed(tmp_path, goal) -> 
     assert inspect(str(tmp_path / "in"), "source", None).rows == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
+@pytest.mark.parametrize("pattern", ["", "**", "*/*", "**/b.txt", "*/folder/*"])
+def test_nothing_is_looked_at_behind_a_link_of_a_stranger(tmp_path, monkeypatch, pattern) -> None:
+    private, listdir = tmp_path / "private", os.listdir
+    (private / "folder").mkdir(parents=True)
+    (private / "folder/b.txt").write_text("A dog.")
+    (tmp_path / "in/own").mkdir(parents=True)
+    link = tmp_path / "in/own/a" if pattern.startswith("**") else tmp_path / "in/a"
+    link.symlink_to(private)
+    os.lchown(link, 12345, 12345)
+    folders: list[str] = []
+
+    def listed(path: str) -> list[str]:
+        folders.append(os.path.realpath(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", listed)
+    with pytest.raises(UnusableInput, match=rf"{link}: a link of another user that leads out"):
+        inspect(str(tmp_path / "in" / pattern), "source", None)
+    assert folders
+    assert not [folder for folder in folders if folder.startswith(str(private))]
+
+
 def test_each_real_file_is_taken_once_however_links_lead_to_it(tmp_path) -> None:
     folder = tmp_path / "in"
     (folder / "z").mkdir(parents=True)

@@ -6,6 +6,8 @@ import logging
 import os
 from typing import Any
 
+import pyarrow.fs as pafs
+from fsspec.implementations.memory import MemoryFileSystem
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
@@ -112,7 +114,6 @@ def _trainer(
 ) -> DataParallelTrainer:
     least, most = request.workers
     workers: Any = most if least == most else (least, most)
-    parent = request.output.parent
     # Without the second, starts that find no room (each waits for five minutes, or for half a
     # minute where fewer workers will do) are tried for ever.
     failures: dict[str, Any] = {
@@ -141,8 +142,10 @@ def _trainer(
         ),
         run_config=RunConfig(
             name=request.output.name,
-            storage_path=parent.path,
-            storage_filesystem=None if parent.is_local else parent.filesystem,
+            # Nothing that must outlive the job: a RUN keeps its own checkpoints. Ray Train would
+            # write into it through links, and believe what others wrote there.
+            storage_path="/",
+            storage_filesystem=pafs.PyFileSystem(pafs.FSSpecHandler(MemoryFileSystem())),
             failure_config=FailureConfig(**failures),
             callbacks=callbacks,
         ),

@@ -137,7 +137,7 @@ def _local_files(folder: str, pattern: list[str]) -> list[str]:
     or else the first."""
     base = os.path.realpath(folder)
     chosen: dict[str, str] = {}
-    for path in sorted(set(_local_paths(folder, pattern))):
+    for path in sorted(set(_local_paths(folder, folder, pattern))):
         real = os.path.realpath(path)
         if os.path.join(base, os.path.relpath(path, folder)) == real:
             chosen[real] = path
@@ -146,11 +146,12 @@ def _local_files(folder: str, pattern: list[str]) -> list[str]:
     return list(chosen.values())
 
 
-def _local_paths(folder: str, pattern: list[str]) -> Iterator[str]:
+def _local_paths(top: str, folder: str, pattern: list[str]) -> Iterator[str]:
+    """Paths below a folder that fit; see `_check_links` for `top`."""
     first, *rest = pattern
     if first == "**":
-        for below in _folders(folder):
-            yield from _local_paths(below, rest or ["*"])
+        for below in _folders(top, folder):
+            yield from _local_paths(top, below, rest or ["*"])
         return
     for name in os.listdir(folder):
         if _fits(name, first):
@@ -159,23 +160,33 @@ def _local_paths(folder: str, pattern: list[str]) -> Iterator[str]:
                 if not rest:
                     yield path
             elif rest:
-                yield from _local_paths(path, rest)
+                _check_links(top, path)
+                yield from _local_paths(top, path, rest)
 
 
-def _folders(top: str) -> Iterator[str]:
+def _check_links(top: str, folder: str) -> None:
+    """Refuse to look into a folder if it is a link out of `top` that is not to be `followed`."""
+    if os.path.islink(folder):
+        with Location(folder).explained():
+            followed(top, os.path.relpath(folder, top).split("/"))
+
+
+def _folders(top: str, first: str) -> Iterator[str]:
     """A folder and all visible ones below it, each real one once; links come last, so that a
     folder goes by its own name where that is among them."""
-    folders, links, known = deque([top]), deque[str](), set[str]()
+    folders, links, known = deque([first]), deque[str](), set[str]()
     while folders or links:
         folder = folders.popleft() if folders else links.popleft()
         real = os.path.realpath(folder)
         if real in known:
             continue
         known.add(real)
-        if folder.count("/", len(top)) > DEEPEST:
+        if folder.count("/", len(first)) > DEEPEST:
             raise UnusableInput(
-                f"{top}: more than {DEEPEST} folders inside each other; name those you mean"
+                f"{first}: more than {DEEPEST} folders inside each other; name those you mean"
             )
+        if folder != first:
+            _check_links(top, folder)
         yield folder
         for entry in sorted(os.listdir(folder)):
             path = os.path.join(folder, entry)
