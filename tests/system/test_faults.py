@@ -76,10 +76,12 @@ def machines() -> Iterator[Machines]:
 class Running:
     """A training in a process of its own; killed at the end of a test."""
 
-    def __init__(self, machines: Machines, data: Path, output: Path, workers: str = "2") -> None:
+    def __init__(
+        self, machines: Machines, data: Path, output: Path, workers: str = "2", *options: str
+    ) -> None:
         self.output, self.log = output, output.with_suffix(".log")
         words = ["--data", data, "--output", output, *TRAINING, "--workers", workers]
-        words += ["--address", machines.address]
+        words += ["--address", machines.address, *options]
         self._start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -117,8 +119,8 @@ def start(machines: Machines, data: Path, tmp_path: Path) -> Iterator[Callable[.
     machines.mend()
     started: list[Running] = []
 
-    def begin(workers: str = "2") -> Running:
-        started.append(Running(machines, data, tmp_path / "run", workers))
+    def begin(workers: str = "2", *options: str) -> Running:
+        started.append(Running(machines, data, tmp_path / "run", workers, *options))
         return started[-1]
 
     yield begin
@@ -158,6 +160,11 @@ def newest(output: Path) -> int:
 def state(output: Path) -> dict[str, np.ndarray]:
     """Weights and optimizer in the last checkpoint."""
     return load_file(checkpoints(output)[-1] / "state.safetensors")
+
+
+def progress(output: Path) -> dict[str, int]:
+    """The counts in the last checkpoint."""
+    return json.loads((checkpoints(output)[-1] / "progress.json").read_text())
 
 
 def assert_same(output: Path, expected: Path) -> None:
@@ -273,6 +280,32 @@ def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undistu
     assert "2 replicas: " in said
     assert said.rindex("1 replica; ") > said.index("failure 1")
     assert_same_but_for_rounding(job.output, undisturbed)
+
+
+@pytest.mark.slow
+def test_an_elastic_training_grows_and_shrinks_with_the_cluster(
+    start, machines, undisturbed
+) -> None:
+    """No checkpoint is due; the one that growth begins with is made for it."""
+    job = start("2:8", "--set", "training.epochs=1000", "--set", "training.checkpoint_minutes=0")
+    job.wait_for_words(" 2 replicas: ")
+    machines.nodes.append(machines.add())
+    job.wait_for_words("there is room for 3 workers: training goes on with them")
+    job.wait_for_words(" 3 replicas: ")
+    grown = newest(job.output)
+    assert f"continuing from step {grown}" in job.said()
+    job.wait_for(lambda: max(losses(job.output)) > grown + 20)
+    machines.cluster.remove_node(machines.nodes.pop())
+    job.wait_for_words("failure 1 (--max-failures 5)")
+    job.wait_for(lambda: job.said().count(" 2 replicas: ") == 2)
+    time.sleep(10)
+    job.process.terminate()
+    job.end(128 + signal.SIGTERM)
+    epochs = progress(job.output)["epoch"] + 1
+    start("2:8", "--set", f"training.epochs={epochs}").end()
+    wanted = losses(undisturbed)
+    assert {s: losses(job.output)[s] for s in wanted} == pytest.approx(wanted, rel=1e-3)
+    assert progress(job.output)["tokens"] * 10 == progress(undisturbed)["tokens"] * epochs
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 
 # What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
 WORKER = """
-    import json, os, signal, sys, time
+    import json, os, signal, subprocess, sys, time
     from pathlib import Path
     import nmt.model
     from nmt.training.strategy import Replicas, set_up_devices
@@ -49,6 +49,9 @@ WORKER = """
         def heartbeat(self, step):
             if rank == workers - 1 and step == place["dies_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if rank == workers - 1 and step == place["slow_from"]:
+                cycle = "kill -STOP $0 && sleep 0.18 && kill -CONT $0 && sleep 0.02"
+                subprocess.Popen(["sh", "-c", f"while {cycle}; do :; done", str(os.getpid())])
         def expect_long_phase(self): pass
         def should_stop(self): return False
 
@@ -114,6 +117,8 @@ SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # Rows that cannot be divided by two.
 TRAINING = {"buckets": 2, "batch_tokens": 75, "dropout": 0.0, "learning_rate": 0.01}
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
+DISTURBED: dict[str, Any] = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2}
+DISTURBED |= {"report_every": 1, "checkpoint_minutes": 1e-9}
 
 
 @contextmanager
@@ -150,6 +155,7 @@ def train(
     *,
     devices: int = 1,
     dies_at: int | None = None,
+    slow_from: int | None = None,
     epochs: int = 1,
     restore: Path | None = None,
     init_from: Path | None = None,
@@ -158,19 +164,20 @@ def train(
 ) -> list[dict]:
     """Train with so many workers at once; returns what each of them says in the end.
 
-    With `dies_at` the last worker kills itself after that step, and nobody says anything.
+    With `dies_at` the last worker kills itself after that step, and nobody says anything. From step
+    `slow_from` on it has a tenth of its time. What a worker logs is its ``log``.
     """
     place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
     place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
-    place |= {"devices": devices, "dies_at": dies_at}
+    place |= {"devices": devices, "dies_at": dies_at, "slow_from": slow_from}
     folder.mkdir(exist_ok=True)
     with _workers(WORKER, workers, place) as running:
         told = [process.communicate() for process in running]
         for process in running:
             assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
-    return [json.loads(out.splitlines()[-1]) for out, _ in told if dies_at is None]
+    return [{**json.loads(out.splitlines()[-1]), "log": err} for out, err in told if not dies_at]
 
 
 def weights_of(folder: Path, rank: int = 0) -> list[np.ndarray]:
@@ -227,21 +234,42 @@ def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
         ), err[-3000:]
 
 
-def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(dataset, tmp_path) -> None:
-    more = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2, "report_every": 1}
-    more |= {"checkpoint_minutes": 1e-9}
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    (said, _) = train(dataset, whole, 2, **more)
-    assert train(dataset, cut, 2, dies_at=7, **more) == []
-    kept = max(cut.glob("kept-*"), key=lambda folder: int(folder.name[5:]))
-    assert kept.name in ("kept-6", "kept-7")
-    (again, _) = train(dataset, cut, 2, restore=kept, **more)
-    assert again["step"] == said["step"] > 10
+@pytest.fixture(scope="module")
+def undisturbed(dataset, tmp_path_factory) -> tuple[Path, dict]:
+    """A training by two workers that nothing happened to, and what the first one said."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "two"
+    return folder, train(dataset, folder, 2, **DISTURBED)[0]
+
+
+def assert_undisturbed(folder: Path, undisturbed: Path) -> None:
+    """The same weights on both workers, bit for bit, after the same pairs."""
     for rank in (0, 1):
-        for one, other in zip(weights_of(cut, rank), weights_of(whole, rank), strict=True):
-            np.testing.assert_array_equal(one, other)
+        for one, two in zip(weights_of(folder, rank), weights_of(undisturbed, rank), strict=True):
+            np.testing.assert_array_equal(one, two)
+    for name in ("step", "loss"):
+        assert told_of(folder, name) == told_of(undisturbed, name)
+
+
+def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(
+    dataset, tmp_path, undisturbed
+) -> None:
+    whole, said = undisturbed
+    assert train(dataset, tmp_path, 2, dies_at=7, **DISTURBED) == []
+    kept = max(tmp_path.glob("kept-*"), key=lambda folder: int(folder.name[5:]))
+    assert kept.name in ("kept-6", "kept-7")
+    (again, _) = train(dataset, tmp_path, 2, restore=kept, **DISTURBED)
+    assert again["step"] == said["step"] > 10
+    assert_undisturbed(tmp_path, whole)
     assert again["averages"] == said["averages"]
     assert again["bleu"] == said["bleu"]
+
+
+def test_a_worker_that_is_ten_times_slower_is_named_and_changes_nothing(
+    dataset, tmp_path, undisturbed
+) -> None:
+    said, _ = train(dataset, tmp_path, 2, slow_from=3, **DISTURBED)
+    assert f"worker 1 on {socket.gethostname()} is slower than the others, which" in said["log"]
+    assert_undisturbed(tmp_path, undisturbed[0])
 
 
 def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
