@@ -82,9 +82,7 @@ def trace(preset: str, rank: int) -> dict[str, Any]:
 
     settings = resolve(preset=preset)
     with replicas.strategy.scope():
-        model = Seq2Seq(
-            settings.model, VOCABULARY, VOCABULARY, settings.training.dropout_rates
-        )
+        model = Seq2Seq(settings.model, VOCABULARY, VOCABULARY, settings.training.dropout_rates)
         optimizer = SummedAdam.of(settings.training)
         optimizer.build(model.trainable_variables)
     packs: list[Pack] = []
@@ -123,7 +121,7 @@ def traced(preset: str) -> dict[str, Any]:
 
 
 def shares(preset: str, packs: Sequence[Pack]) -> list[str]:
-    """Compute and, for each network, exchange and its share of an update, without and with overlap."""
+    """Compute; for each network, exchange and its share of an update, without and with overlap."""
     model, machine = resolve(preset=preset).model, MACHINES[A10G]
     flops = Flops.of(model, VOCABULARY)
     token = 3 * (flops.sentence / WIDTH + flops.source + flops.target + flops.pair * WIDTH)
@@ -167,7 +165,9 @@ def main() -> None:
             flush=True,
         )
         rows.append(f"| `{preset}` | " + " | ".join(shares(preset, packs)) + " |")
-    print("\n| preset | compute |" + "".join(f" {name} | share | overlapped |" for name in NETWORKS))
+    print(
+        "\n| preset | compute |" + "".join(f" {name} | share | overlapped |" for name in NETWORKS)
+    )
     print("|---|" + "---:|" * 7)
     print("\n".join(rows))
 

@@ -1,8 +1,9 @@
 """The same training by several numbers of workers and devices, one after another, and its curves.
 
-Each layout, workers × devices, is a training by `nmt train` with a local Ray of its own, at the same
-global batch, in FOLDER/WxD. Prints loss and BLEU of every validation, and how far the training
-loss of the updates is from that of the first layout. A rerun continues, and compares again.
+Each layout, workers × devices, is a training by `nmt train` with a local Ray of its own, at the
+same global batch, in FOLDER/WxD. In "1x1~" the learning rate is larger by one in 10^7, a unit of
+its last place: what rounding alone makes of a training. Prints loss and BLEU of every validation,
+and how far the training loss of the updates is from that of the first layout. A rerun continues.
 
     python benchmarks/loss_curves.py DATASET FOLDER CONFIG [--layouts 1x1,2x1] [group.key=value …]
 """
@@ -17,17 +18,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-LAYOUTS = "1x1,2x1,1x2,4x1"
+LAYOUTS = "1x1,2x1,1x2,4x1,1x1~"
 _SETTINGS = ["training.report_every=1", "training.heatmaps=0"]
 _TENTHS = 10
 
 
 def train(data: str, run: Path, config: str, assignments: Sequence[str]) -> None:
     """Train with the layout that the run's name says."""
-    workers, devices = run.name.split("x")
+    workers, devices = run.name.removesuffix("~").split("x")
     command = [sys.executable, "-m", "nmt", "train", "--data", data, "--output", str(run)]
     command += ["--config", config, "--workers", workers, "--devices-per-worker", devices]
+    if run.name.endswith("~"):
+        rate = yaml.safe_load(Path(config).read_text("utf-8"))["training"]["learning_rate"]
+        assignments = [*assignments, f"training.learning_rate={rate * (1 + 1e-7)!r}"]
     for assignment in [*_SETTINGS, *assignments]:
         command += ["--set", assignment]
     start = time.monotonic()

@@ -10,15 +10,18 @@ import logging
 import socket
 from collections.abc import Sequence
 
+import numpy as np
+
 from nmt.training.strategy import Replicas
 
 log = logging.getLogger(__name__)
 
-_WAITING = 1 / 3  # share of time that the others must wait for a worker before it is named
+_SECONDS = 30.0  # of training, over which the workers are compared
+_WAITING = 1 / 3  # share of this time that the others must wait for a worker before it is named
 
 
 class StragglerCheck:
-    """Compares the workers at every report; one that is slow twice in a row is logged.
+    """Compares the workers, and logs which one is slow as often as it is another one.
 
     Args:
         replicas: all that take part.
@@ -26,11 +29,11 @@ class StragglerCheck:
 
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
-        self._slow, self._logged = -1, -1  # ranks
-        self._traced = False
+        self._seconds, self._exchange = 0.0, np.zeros(replicas.workers)
+        self._traced, self._slow = False, -1
 
     def check(self, step: int, seconds: float) -> None:
-        """Compare; called by every worker at the same steps.
+        """Add what the workers did; called by all of them at the same steps.
 
         Args:
             step: the last one.
@@ -42,17 +45,20 @@ class StragglerCheck:
         if not self._traced:  # at the first step the workers wait for each other's tracing
             self._traced = True
             return
-        content = f"{exchange / max(seconds, 1e-9):.4f} {socket.gethostname()}".encode()
-        workers = [part.decode().split(" ", 1) for part in self._replicas.gather(content)]
-        rank, waiting = slowest([float(share) for share, _ in workers])
+        parts = self._replicas.gather(f"{exchange:9.3f} {socket.gethostname()}".encode())
+        workers = [part.decode().split() for part in parts]
+        self._seconds += seconds
+        self._exchange += [float(exchange) for exchange, _ in workers]
+        if self._seconds < _SECONDS:
+            return
+        rank, waiting = slowest((self._exchange / self._seconds).tolist())
         slow = rank if waiting > _WAITING else -1
-        if slow not in (-1, self._logged) and slow == self._slow:
-            self._logged = slow
+        if slow not in (-1, self._slow):
             log.warning(
                 f"step {step}: worker {rank} on {workers[rank][1]} is slower than the others, "
                 f"which wait for it {waiting:.0%} of the time"
             )
-        self._slow = slow
+        self._seconds, self._exchange, self._slow = 0.0, np.zeros(len(workers)), slow
 
 
 def slowest(exchange: Sequence[float]) -> tuple[int, float]:

@@ -133,7 +133,7 @@ class Replicas:
         return self.strategy.experimental_local_results(outputs)[0]
 
     def all_reduce(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
-        """Sum tensors over all replicas, in packs of 32 MB; called on each of them.
+        """Sum tensors over all replicas, in packs of 16 MB or more; called on each of them.
 
         Between workers it is timed, see `take_exchange_seconds`. The last tensors are sent first:
         backpropagation ends with the first layers, and can overlap with the first packs.

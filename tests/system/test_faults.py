@@ -6,7 +6,6 @@ the same but for rounding. A translation ends with every row.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,11 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from commands import ROOT, TINY, command, run
+from processes import is_alive
 from ray_head import QUIET, environment
-from safetensors.numpy import load_file
+from runs import assert_same, assert_same_but_for_rounding, losses, newest, progress
 
 from nmt.storage.location import Location
 from nmt.translation.verify.output import verify
@@ -146,62 +145,6 @@ def undisturbed(machines: Machines, data: Path, tmp_path_factory: pytest.TempPat
     return output
 
 
-def checkpoints(output: Path) -> list[Path]:
-    """Complete ones, oldest first."""
-    return sorted(file.parent for file in output.glob("checkpoint_*/checkpoint.json"))
-
-
-def newest(output: Path) -> int:
-    """Step of the newest checkpoint; 0 where there is none."""
-    found = checkpoints(output)
-    return int(found[-1].name.removeprefix("checkpoint_").split("-")[0]) if found else 0
-
-
-def state(output: Path) -> dict[str, np.ndarray]:
-    """Weights and optimizer in the last checkpoint."""
-    return load_file(checkpoints(output)[-1] / "state.safetensors")
-
-
-def progress(output: Path) -> dict[str, int]:
-    """The counts in the last checkpoint."""
-    return json.loads((checkpoints(output)[-1] / "progress.json").read_text())
-
-
-def assert_same(output: Path, expected: Path) -> None:
-    """The same weights and optimizer, bit for bit."""
-    found, wanted = state(output), state(expected)
-    assert found.keys() == wanted.keys()
-    assert len(found) > 20
-    for name in found:
-        np.testing.assert_array_equal(found[name], wanted[name], name)
-    assert newest(output) == newest(expected)
-
-
-def losses(output: Path) -> dict[int, float]:
-    lines = map(json.loads, (output / "metrics.jsonl").read_text().splitlines())
-    return {line["step"]: line["loss"] for line in lines if "loss" in line}
-
-
-def assert_same_but_for_rounding(output: Path, expected: Path) -> None:
-    """As after other numbers of workers, whose sums have another order.
-
-    Adam makes whole steps of the smallest gradients, so that after hundreds of updates single
-    weights of rare words differ; all weights together, and the losses on the way, do not.
-    """
-    found, wanted = losses(output), losses(expected)
-    assert found.keys() >= wanted.keys()
-    # The first one after a checkpoint is a mean over fewer updates.
-    off = [step for step in wanted if found[step] != pytest.approx(wanted[step], rel=1e-3)]
-    assert len(off) <= 1, off
-    weights = {n: v for n, v in state(expected).items() if not n.startswith("adam/")}
-    assert len(weights) > 5
-    reached = state(output)
-    for name, value in weights.items():
-        difference = np.linalg.norm(reached[name] - value) / np.linalg.norm(value)
-        assert difference < 0.01, (name, difference)  # 50 updates are 0.03 to 0.11
-    assert newest(output) == newest(expected)
-
-
 def workers(title: str = "ray::RayTrainWorker") -> list[int]:
     """The processes of the workers on this cluster; Linux tells of them in /proc."""
     found, mark = [], f"{_MARK}={os.getpid()}".encode()
@@ -220,15 +163,20 @@ def workers(title: str = "ray::RayTrainWorker") -> list[int]:
 
 
 @pytest.mark.slow
-def test_workers_that_die_or_stall_are_replaced(start, undisturbed) -> None:
-    job = start()
+@pytest.mark.parametrize("stall_seconds", [20, 600])
+def test_workers_that_die_or_stall_are_replaced(start, undisturbed, stall_seconds) -> None:
+    """One that is stopped is gone within two minutes: it cannot go on beside the new ones."""
+    job = start("2", "--set", f"training.stall_seconds={stall_seconds}")
     step = job.wait_for_checkpoint()
     os.kill(workers()[1], signal.SIGKILL)
     job.wait_for_words("failure 1 (--max-failures 5): training goes on from the last checkpoint")
     job.wait_for_words("continuing from step")
     job.wait_for_checkpoint(beyond=step + 20)
-    os.kill(workers()[0], signal.SIGSTOP)
+    stopped, begun = workers()[0], time.monotonic()
+    os.kill(stopped, signal.SIGSTOP)
     job.wait_for_words("failure 2 (--max-failures 5): training goes on from the last checkpoint")
+    job.wait_for(lambda: not is_alive(stopped))
+    assert time.monotonic() - begun < 120
     said = job.end()
     assert "was lost; failure 1" in said
     assert "does not answer; failure 2" in said

@@ -2,14 +2,12 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from processes import Python
+from processes import workers_of
 
 from nmt.shards.dataset import Dataset
 
@@ -37,9 +35,10 @@ WORKER = """
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage.location import Location
-    from nmt.training import validation
+    from nmt.training import stragglers, validation
     from nmt.training.loop import Training
     validation.BATCH_TOKENS = 20  # so that a few sentences are several batches
+    stragglers._SECONDS = 2
 
     class Hooks:
         broadcasts = 0
@@ -112,6 +111,15 @@ UNSEEN = """
         print(error)
 """
 
+PACKS = """
+    import json, sys
+    place = json.loads(sys.argv[1])
+    sys.path.insert(0, place["benchmarks"])
+    import nmt.model
+    from gradient_packs import trace
+    print(json.dumps(trace("small", place["rank"])))
+"""
+
 SIZES = {"embedding_dim": 24, "encoder_units": 16, "decoder_units": 32, "attention_units": 16}
 SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # Rows that cannot be divided by two.
@@ -119,33 +127,6 @@ TRAINING = {"buckets": 2, "batch_tokens": 75, "dropout": 0.0, "learning_rate": 0
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
 DISTURBED: dict[str, Any] = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2}
 DISTURBED |= {"report_every": 1, "checkpoint_minutes": 1e-9}
-
-
-@contextmanager
-def _workers(
-    code: str, count: int, argument: Mapping[str, Any] | None = None
-) -> Iterator[list[Python]]:
-    """The processes of workers, which learn of each other from TF_CONFIG as Ray Train sets it."""
-    addresses = [f"127.0.0.1:{port}" for port in _ports(count)]
-    running: list[Python] = []
-    try:
-        for rank in range(count):
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
-            variables = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
-            variables["CUDA_VISIBLE_DEVICES"] = ""
-            running.append(Python(code, {**(argument or {}), "rank": rank}, **variables))
-        yield running
-    finally:
-        for process in running:
-            process.stop()
-
-
-def _ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def train(
@@ -173,7 +154,7 @@ def train(
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
     place |= {"devices": devices, "dies_at": dies_at, "slow_from": slow_from}
     folder.mkdir(exist_ok=True)
-    with _workers(WORKER, workers, place) as running:
+    with workers_of(WORKER, workers, place) as running:
         told = [process.communicate() for process in running]
         for process in running:
             assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
@@ -225,13 +206,25 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
 
 def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
     """Without the patch TensorFlow takes one CPU of each worker; half the rows would be lost."""
-    with _workers(UNSEEN, 2) as running:
+    with workers_of(UNSEEN, 2) as running:
         told = [process.communicate() for process in running]
     for out, err in told:
         assert (
             "4 replicas: MultiWorkerMirroredStrategy, RING all-reduce: TensorFlow makes 2; set "
             in out
         ), err[-3000:]
+
+
+def test_one_all_reduce_of_a_few_packs_begins_before_backpropagation_ends() -> None:
+    with workers_of(PACKS, 2, {"benchmarks": str(Path(__file__).parents[2] / "benchmarks")}) as two:
+        (out, errors), _ = (process.communicate() for process in two)
+    step = json.loads(out.splitlines()[-1]) if out else pytest.fail(errors[-3000:])
+    sizes, early = zip(*step["packs"], strict=True)
+    # Every gradient once, as float32, embeddings included; loss, tokens and three flags.
+    assert sum(sizes) == 4 * (step["parameters"] + 5)
+    assert 1 < len(sizes) < 5
+    assert early[0]
+    assert not early[-1]
 
 
 @pytest.fixture(scope="module")
