@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from nmt.cluster.connection import MALLOC
+from nmt.training.state import TrainingState
 
 
 class Clock:
@@ -31,27 +32,24 @@ class Clock:
         bleu, spent = metrics.get("bleu", 0.0), time.process_time()
         print(f"step {metrics['step']}: BLEU {bleu:.2f}, {spent:,.0f} CPU-seconds")
 
-    def agree(self, progress: Any) -> Any:
-        """One worker needs no agreement."""
-        return progress
+    def broadcast(self, state: TrainingState) -> TrainingState:
+        """One worker has the only state."""
+        return state
 
-    def wants_stop(self) -> bool:
+    def should_stop(self) -> bool:
         """Never."""
         return False
 
-    def say(self, line: str) -> None:
-        """`report` prints the validations."""
-
-    def show(self, done: int, total: int, detail: str) -> None:
+    def show_progress(self, done: int, total: int, detail: str) -> None:
         """Nobody watches."""
 
-    def measure(self, step: int, values: dict[str, float]) -> None:
+    def log_metrics(self, step: int, values: dict[str, float]) -> None:
         """RUN/metrics.jsonl holds them."""
 
-    def beat(self, step: int) -> None:
+    def heartbeat(self, step: int) -> None:
         """Nobody waits."""
 
-    def rest(self) -> None:
+    def expect_long_phase(self) -> None:
         """Nobody waits."""
 
 

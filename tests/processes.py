@@ -8,6 +8,8 @@ import socket
 import sys
 import tempfile
 import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,33 @@ def answer_of(code: str, argument: Any) -> Any:
     finally:
         process.stop()
     return json.loads(out.splitlines()[-1])
+
+
+@contextmanager
+def workers_of(
+    code: str, count: int, argument: Mapping[str, Any] | None = None
+) -> Iterator[list[Python]]:
+    """The processes of workers, which learn of each other from TF_CONFIG as Ray Train sets it."""
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
+    running: list[Python] = []
+    try:
+        for rank in range(count):
+            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
+            variables = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+            running.append(Python(code, {**(argument or {}), "rank": rank}, **variables))
+        yield running
+    finally:
+        for process in running:
+            process.stop()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 @cache

@@ -69,9 +69,7 @@ class GradientAccumulator:
         sums = [tf.identity(total.read_value()) for total in self._sums]
         for total in self._sums:
             total.assign(tf.zeros(total.shape))
-        if self._replicas.count > 1:
-            sums = tf.distribute.get_replica_context().all_reduce("SUM", sums)
-        *gradients, counts = sums
+        *gradients, counts = self._replicas.all_reduce(sums)
         tokens = tf.maximum(counts[1], 1.0)
         gradients, norm = clipped_mean(gradients, scale * tokens, self._clip_norm)
         return gradients, tf.concat([counts, [norm]], 0)

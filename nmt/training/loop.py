@@ -38,6 +38,7 @@ from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate
 from nmt.training.state import FIRST_LOSS_SCALE, TrainingState
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step
+from nmt.training.stragglers import StragglerCheck
 from nmt.training.strategy import Replicas
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Training:
         self.selection = ModelSelection(
             dataset, settings, output, self.model, self.optimizer, make, replicas
         )
+        self._stragglers = StragglerCheck(replicas)
         self._nonfinite = NonfiniteCheck(
             dataset, self.shapes, training, output / "nonfinite" if self._is_first else None
         )
@@ -197,6 +199,7 @@ class Training:
             seed = (training.seed, state.step * self.replicas.count)
             outcome = self.train_step(group, seed, self._control_flags(), state.loss_scale)
             state.step, state.batch = state.step + 1, state.batch + len(group)
+            state.tokens += round(outcome.tokens)
             cells = self.replicas.workers * sum(batch.target_outputs.size for batch in group)
             metrics.add(outcome, cells)
             if not self._nonfinite.passes(outcome, state):
@@ -244,6 +247,7 @@ class Training:
 
     def _report(self, metrics: RunningMetrics) -> None:
         state, clock = self.state, self.clock
+        self._stragglers.check(state.step, time.monotonic() - metrics.start)
         line = metrics.line(state.step, state.epoch, self._rate, clock.elapsed())
         self._latest |= line.to_json()
         self.run_folder.add_metrics(line)
@@ -251,7 +255,6 @@ class Training:
         if self._is_first:
             with contextlib.suppress(*STORE_ERRORS):  # the next report writes all lines again
                 self.run_folder.write_metrics()
-        state.tokens += round(metrics.tokens)
         steps, minutes = clock.estimate(state.step)
         # The most important first: a narrow terminal cuts off the rest.
         parts = [f"{duration(60 * minutes)} left"]

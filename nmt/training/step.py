@@ -150,9 +150,7 @@ def make_train_step(
         flags: Any,
     ) -> Any:
         gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
-        if replicas.count > 1:
-            context = tf.distribute.get_replica_context()
-            *gradients, sums = context.all_reduce("SUM", [*gradients, sums])
+        *gradients, sums = replicas.all_reduce([*gradients, sums])
         gradients, norm = clipped_mean(gradients, tf.maximum(sums[1], 1.0), clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return tf.concat([sums, [norm]], 0)

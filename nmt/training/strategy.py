@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def set_up_devices(threads: int, devices: int, use_gpu: bool) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-_PACK = 32 * 2**20  # bytes of gradients that are exchanged at once
+_PACK = 16 * 2**20  # bytes of gradients that are exchanged at once
 _EXACT = 2**20  # float32 holds any integer up to it
 
 
@@ -86,6 +87,8 @@ class Replicas:
             self._description += ": MirroredStrategy"
         else:
             self.strategy = tf.distribute.get_strategy()
+        with tf.device("CPU:0"):
+            self._exchange = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         # With a replica too few, its slices of the batches would never be trained.
         replicas = self.strategy.num_replicas_in_sync
         if replicas != self.count:
@@ -129,6 +132,32 @@ class Replicas:
         outputs = self.strategy.run(function, arguments)
         return self.strategy.experimental_local_results(outputs)[0]
 
+    def all_reduce(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        """Sum tensors over all replicas, in packs of 16 MB or more; called on each of them.
+
+        Between workers it is timed, see `take_exchange_seconds`. The last tensors are sent first:
+        backpropagation ends with the first layers, and can overlap with the first packs.
+        """
+        if self.count == 1:
+            return tensors
+        context = tf.distribute.get_replica_context()
+        if self.workers == 1:
+            return context.all_reduce("SUM", tensors)
+        begin = _time_after(tensors)
+        tensors = context.all_reduce("SUM", tensors)
+        if context.replica_id_in_sync_group % self.devices == 0:  # of one device per worker
+            self._exchange.assign_add(_time_after(tensors) - begin)
+        return tensors
+
+    def take_exchange_seconds(self) -> float:
+        """Seconds that this worker has spent in `all_reduce` since the last call.
+
+        They count from its own last gradient, so that the wait for slower workers is among them.
+        """
+        seconds = float(self._exchange.numpy())
+        self._exchange.assign_sub(seconds)
+        return seconds
+
     def gather(self, content: bytes) -> list[bytes]:
         """Exchange bytes with all workers; every one calls it, with its own.
 
@@ -152,13 +181,23 @@ class Replicas:
         """The rows of all workers, as a matrix."""
         rows = np.zeros((self.workers, len(row)), np.float32)
         rows[self.rank] = row
-        zeros = np.zeros_like(rows)
+        return self.run(self._total, tf.constant(rows)).numpy()
+
+    @cached_property
+    def _total(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The sum of a matrix over the workers; traced once per shape."""
 
         @tf.function
-        def total() -> tf.Tensor:
+        def total(rows: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             number = context.replica_id_in_sync_group
-            own = tf.where(number % self.devices == 0, rows, zeros)  # of one device per worker
+            own = tf.where(number % self.devices == 0, rows, tf.zeros_like(rows))
             return context.all_reduce("SUM", [own])[0]
 
-        return self.run(total).numpy()
+        return total
+
+
+def _time_after(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The time at which all these tensors exist, in seconds."""
+    with tf.control_dependencies([tf.group(*tensors)]), tf.device("CPU:0"):
+        return tf.timestamp()

@@ -6,7 +6,6 @@ the same but for rounding. A translation ends with every row.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,11 +15,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from commands import ROOT, TINY, command, run
+from processes import is_alive
 from ray_head import QUIET, environment
-from safetensors.numpy import load_file
+from runs import (
+    assert_same,
+    assert_same_but_for_rounding,
+    assert_same_losses,
+    losses,
+    newest,
+    progress,
+)
 
 from nmt.storage.location import Location
 from nmt.translation.verify.output import verify
@@ -76,10 +82,12 @@ def machines() -> Iterator[Machines]:
 class Running:
     """A training in a process of its own; killed at the end of a test."""
 
-    def __init__(self, machines: Machines, data: Path, output: Path, workers: str = "2") -> None:
+    def __init__(
+        self, machines: Machines, data: Path, output: Path, workers: str = "2", *options: str
+    ) -> None:
         self.output, self.log = output, output.with_suffix(".log")
         words = ["--data", data, "--output", output, *TRAINING, "--workers", workers]
-        words += ["--address", machines.address]
+        words += ["--address", machines.address, *options]
         self._start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -117,8 +125,8 @@ def start(machines: Machines, data: Path, tmp_path: Path) -> Iterator[Callable[.
     machines.mend()
     started: list[Running] = []
 
-    def begin(workers: str = "2") -> Running:
-        started.append(Running(machines, data, tmp_path / "run", workers))
+    def begin(workers: str = "2", *options: str) -> Running:
+        started.append(Running(machines, data, tmp_path / "run", workers, *options))
         return started[-1]
 
     yield begin
@@ -144,57 +152,6 @@ def undisturbed(machines: Machines, data: Path, tmp_path_factory: pytest.TempPat
     return output
 
 
-def checkpoints(output: Path) -> list[Path]:
-    """Complete ones, oldest first."""
-    return sorted(file.parent for file in output.glob("checkpoint_*/checkpoint.json"))
-
-
-def newest(output: Path) -> int:
-    """Step of the newest checkpoint; 0 where there is none."""
-    found = checkpoints(output)
-    return int(found[-1].name.removeprefix("checkpoint_").split("-")[0]) if found else 0
-
-
-def state(output: Path) -> dict[str, np.ndarray]:
-    """Weights and optimizer in the last checkpoint."""
-    return load_file(checkpoints(output)[-1] / "state.safetensors")
-
-
-def assert_same(output: Path, expected: Path) -> None:
-    """The same weights and optimizer, bit for bit."""
-    found, wanted = state(output), state(expected)
-    assert found.keys() == wanted.keys()
-    assert len(found) > 20
-    for name in found:
-        np.testing.assert_array_equal(found[name], wanted[name], name)
-    assert newest(output) == newest(expected)
-
-
-def losses(output: Path) -> dict[int, float]:
-    lines = map(json.loads, (output / "metrics.jsonl").read_text().splitlines())
-    return {line["step"]: line["loss"] for line in lines if "loss" in line}
-
-
-def assert_same_but_for_rounding(output: Path, expected: Path) -> None:
-    """As after other numbers of workers, whose sums have another order.
-
-    Adam makes whole steps of the smallest gradients, so that after hundreds of updates single
-    weights of rare words differ; all weights together, and the losses on the way, do not.
-    """
-    found, wanted = losses(output), losses(expected)
-    assert found.keys() >= wanted.keys()
-    # The first one after a checkpoint is a mean over fewer updates.
-    off = [step for step in wanted if found[step] != pytest.approx(wanted[step], rel=1e-3)]
-    assert len(off) <= 1, off
-    weights = {n: v for n, v in state(expected).items() if not n.startswith("adam/")}
-    assert len(weights) > 5
-    reached = state(output)
-    for name, value in weights.items():
-        difference = np.linalg.norm(reached[name] - value) / np.linalg.norm(value)
-        assert difference < 0.01, (name, difference)  # 50 updates are 0.03 to 0.11
-    assert newest(output) == newest(expected)
-
-
 def workers(title: str = "ray::RayTrainWorker") -> list[int]:
     """The processes of the workers on this cluster; Linux tells of them in /proc."""
     found, mark = [], f"{_MARK}={os.getpid()}".encode()
@@ -213,15 +170,20 @@ def workers(title: str = "ray::RayTrainWorker") -> list[int]:
 
 
 @pytest.mark.slow
-def test_workers_that_die_or_stall_are_replaced(start, undisturbed) -> None:
-    job = start()
+@pytest.mark.parametrize("stall_seconds", [20, 600])
+def test_workers_that_die_or_stall_are_replaced(start, undisturbed, stall_seconds) -> None:
+    """One that is stopped is gone within two minutes: it cannot go on beside the new ones."""
+    job = start("2", "--set", f"training.stall_seconds={stall_seconds}")
     step = job.wait_for_checkpoint()
     os.kill(workers()[1], signal.SIGKILL)
     job.wait_for_words("failure 1 (--max-failures 5): training goes on from the last checkpoint")
     job.wait_for_words("continuing from step")
     job.wait_for_checkpoint(beyond=step + 20)
-    os.kill(workers()[0], signal.SIGSTOP)
+    stopped, begun = workers()[0], time.monotonic()
+    os.kill(stopped, signal.SIGSTOP)
     job.wait_for_words("failure 2 (--max-failures 5): training goes on from the last checkpoint")
+    job.wait_for(lambda: not is_alive(stopped))
+    assert time.monotonic() - begun < 120
     said = job.end()
     assert "was lost; failure 1" in said
     assert "does not answer; failure 2" in said
@@ -273,6 +235,34 @@ def test_an_elastic_training_goes_on_with_fewer_workers(start, machines, undistu
     assert "2 replicas: " in said
     assert said.rindex("1 replica; ") > said.index("failure 1")
     assert_same_but_for_rounding(job.output, undisturbed)
+
+
+@pytest.mark.slow
+def test_an_elastic_training_grows_and_shrinks_with_the_cluster(
+    start, machines, undisturbed
+) -> None:
+    """No checkpoint is due; the one that growth begins with is made for it."""
+    never = ["--set", "training.checkpoint_minutes=0", "--set", "training.validate_every=100000"]
+    job = start("2:8", *never, "--set", "training.epochs=1000")
+    job.wait_for_words(" 2 replicas: ")
+    machines.nodes.append(machines.add())
+    job.wait_for_words("there is room for 3 workers: training goes on with them")
+    reached = max(losses(job.output))
+    job.wait_for_words(" 3 replicas: ")
+    grown = newest(job.output)
+    assert f"continuing from step {grown}" in job.said()
+    assert grown >= reached
+    job.wait_for(lambda: max(losses(job.output)) > grown + 20)
+    machines.cluster.remove_node(machines.nodes.pop())
+    job.wait_for_words("failure 1 (--max-failures 5)")
+    job.wait_for(lambda: job.said().count(" 2 replicas: ") == 2)
+    time.sleep(10)
+    job.process.terminate()
+    job.end(128 + signal.SIGTERM)
+    epochs = progress(job.output)["epoch"] + 1
+    start("2:8", *never, "--set", f"training.epochs={epochs}").end()
+    assert_same_losses(job.output, undisturbed)
+    assert progress(job.output)["tokens"] * 10 == progress(undisturbed)["tokens"] * epochs
 
 
 @pytest.mark.slow

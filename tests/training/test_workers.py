@@ -2,14 +2,12 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from processes import Python
+from processes import workers_of
 
 from nmt.shards.dataset import Dataset
 
@@ -17,7 +15,7 @@ pytestmark = pytest.mark.system
 
 # What Ray Train and the job's hooks do otherwise: ranks, agreement, checkpoints.
 WORKER = """
-    import json, os, signal, sys, time
+    import json, os, signal, subprocess, sys, time
     from pathlib import Path
     import nmt.model
     from nmt.training.strategy import Replicas, set_up_devices
@@ -37,9 +35,10 @@ WORKER = """
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage.location import Location
-    from nmt.training import validation
+    from nmt.training import stragglers, validation
     from nmt.training.loop import Training
     validation.BATCH_TOKENS = 20  # so that a few sentences are several batches
+    stragglers._SECONDS = 2
 
     class Hooks:
         broadcasts = 0
@@ -49,6 +48,9 @@ WORKER = """
         def heartbeat(self, step):
             if rank == workers - 1 and step == place["dies_at"]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if rank == workers - 1 and step == place["slow_from"]:
+                cycle = "kill -STOP $0 && sleep 0.18 && kill -CONT $0 && sleep 0.02"
+                subprocess.Popen(["sh", "-c", f"while {cycle}; do :; done", str(os.getpid())])
         def expect_long_phase(self): pass
         def should_stop(self): return False
 
@@ -109,38 +111,22 @@ UNSEEN = """
         print(error)
 """
 
+PACKS = """
+    import json, sys
+    place = json.loads(sys.argv[1])
+    sys.path.insert(0, place["benchmarks"])
+    import nmt.model
+    from gradient_packs import trace
+    print(json.dumps(trace("small", place["rank"])))
+"""
+
 SIZES = {"embedding_dim": 24, "encoder_units": 16, "decoder_units": 32, "attention_units": 16}
 SIZES |= {"readout_units": 24, "readout_activation": "tanh", "readout": "deep"}
 # Rows that cannot be divided by two.
 TRAINING = {"buckets": 2, "batch_tokens": 75, "dropout": 0.0, "learning_rate": 0.01}
 TRAINING |= {"valid_sentences": 8, "heatmaps": 1, "report_every": 3, "validate_every": 5}
-
-
-@contextmanager
-def _workers(
-    code: str, count: int, argument: Mapping[str, Any] | None = None
-) -> Iterator[list[Python]]:
-    """The processes of workers, which learn of each other from TF_CONFIG as Ray Train sets it."""
-    addresses = [f"127.0.0.1:{port}" for port in _ports(count)]
-    running: list[Python] = []
-    try:
-        for rank in range(count):
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
-            variables = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
-            variables["CUDA_VISIBLE_DEVICES"] = ""
-            running.append(Python(code, {**(argument or {}), "rank": rank}, **variables))
-        yield running
-    finally:
-        for process in running:
-            process.stop()
-
-
-def _ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+DISTURBED: dict[str, Any] = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2}
+DISTURBED |= {"report_every": 1, "checkpoint_minutes": 1e-9}
 
 
 def train(
@@ -150,6 +136,7 @@ def train(
     *,
     devices: int = 1,
     dies_at: int | None = None,
+    slow_from: int | None = None,
     epochs: int = 1,
     restore: Path | None = None,
     init_from: Path | None = None,
@@ -158,19 +145,20 @@ def train(
 ) -> list[dict]:
     """Train with so many workers at once; returns what each of them says in the end.
 
-    With `dies_at` the last worker kills itself after that step, and nobody says anything.
+    With `dies_at` the last worker kills itself after that step, and nobody says anything. From step
+    `slow_from` on it has a tenth of its time. What a worker logs is its ``log``.
     """
     place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
     place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
-    place |= {"devices": devices, "dies_at": dies_at}
+    place |= {"devices": devices, "dies_at": dies_at, "slow_from": slow_from}
     folder.mkdir(exist_ok=True)
-    with _workers(WORKER, workers, place) as running:
+    with workers_of(WORKER, workers, place) as running:
         told = [process.communicate() for process in running]
         for process in running:
             assert (process.returncode == 0) == (dies_at is None), [e[-3000:] for _, e in told]
-    return [json.loads(out.splitlines()[-1]) for out, _ in told if dies_at is None]
+    return [{**json.loads(out.splitlines()[-1]), "log": err} for out, err in told if not dies_at]
 
 
 def weights_of(folder: Path, rank: int = 0) -> list[np.ndarray]:
@@ -218,7 +206,7 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
 
 def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
     """Without the patch TensorFlow takes one CPU of each worker; half the rows would be lost."""
-    with _workers(UNSEEN, 2) as running:
+    with workers_of(UNSEEN, 2) as running:
         told = [process.communicate() for process in running]
     for out, err in told:
         assert (
@@ -227,21 +215,54 @@ def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
         ), err[-3000:]
 
 
-def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(dataset, tmp_path) -> None:
-    more = {"epochs": 2, "dropout": 0.3, "ema_decay": 0.9, "keep_best": 2, "report_every": 1}
-    more |= {"checkpoint_minutes": 1e-9}
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    (said, _) = train(dataset, whole, 2, **more)
-    assert train(dataset, cut, 2, dies_at=7, **more) == []
-    kept = max(cut.glob("kept-*"), key=lambda folder: int(folder.name[5:]))
-    assert kept.name in ("kept-6", "kept-7")
-    (again, _) = train(dataset, cut, 2, restore=kept, **more)
-    assert again["step"] == said["step"] > 10
+def test_one_all_reduce_of_a_few_packs_begins_before_backpropagation_ends() -> None:
+    with workers_of(PACKS, 2, {"benchmarks": str(Path(__file__).parents[2] / "benchmarks")}) as two:
+        (out, errors), _ = (process.communicate() for process in two)
+    step = json.loads(out.splitlines()[-1]) if out else pytest.fail(errors[-3000:])
+    sizes, early = zip(*step["packs"], strict=True)
+    # Every gradient once, as float32, embeddings included; loss, tokens and three flags.
+    assert sum(sizes) == 4 * (step["parameters"] + 5)
+    assert 1 < len(sizes) < 5
+    assert early[0]
+    assert not all(early)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(dataset, tmp_path_factory) -> tuple[Path, dict]:
+    """A training by two workers that nothing happened to, and what the first one said."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "two"
+    return folder, train(dataset, folder, 2, **DISTURBED)[0]
+
+
+def assert_undisturbed(folder: Path, undisturbed: Path) -> None:
+    """The same weights on both workers, bit for bit, after the same pairs."""
     for rank in (0, 1):
-        for one, other in zip(weights_of(cut, rank), weights_of(whole, rank), strict=True):
-            np.testing.assert_array_equal(one, other)
+        for one, two in zip(weights_of(folder, rank), weights_of(undisturbed, rank), strict=True):
+            np.testing.assert_array_equal(one, two)
+    for name in ("step", "loss"):
+        assert told_of(folder, name) == told_of(undisturbed, name)
+
+
+def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(
+    dataset, tmp_path, undisturbed
+) -> None:
+    whole, said = undisturbed
+    assert train(dataset, tmp_path, 2, dies_at=7, **DISTURBED) == []
+    kept = max(tmp_path.glob("kept-*"), key=lambda folder: int(folder.name[5:]))
+    assert kept.name in ("kept-6", "kept-7")
+    (again, _) = train(dataset, tmp_path, 2, restore=kept, **DISTURBED)
+    assert again["step"] == said["step"] > 10
+    assert_undisturbed(tmp_path, whole)
     assert again["averages"] == said["averages"]
     assert again["bleu"] == said["bleu"]
+
+
+def test_a_worker_that_is_ten_times_slower_is_named_and_changes_nothing(
+    dataset, tmp_path, undisturbed
+) -> None:
+    said, _ = train(dataset, tmp_path, 2, slow_from=3, **DISTURBED)
+    assert f"worker 1 on {socket.gethostname()} is slower than the others, which" in said["log"]
+    assert_undisturbed(tmp_path, undisturbed[0])
 
 
 def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""The driver channel: messages from training workers to the driver, and the request to stop back.
+"""The driver channel: messages from training workers to the driver, and requests to stop back.
 
 worker  DriverLogHandler, RayHooks ─→ DriverChannel (actor) ─→ ChannelReader  driver
 """
@@ -18,15 +18,27 @@ class DriverChannel:
 
     def __init__(self) -> None:
         self._messages: list[tuple[str, tuple]] = []
-        self._stop_requested = False
+        self._stop_requested = self._awaits_checkpoint = False
 
     def request_stop(self) -> None:
         """Make the workers end this attempt."""
         self._stop_requested = True
 
     def stop_requested(self) -> bool:
-        """Whether `request_stop` was called."""
-        return self._stop_requested
+        """Whether `request_stop` was called, or a checkpoint is awaited."""
+        return self._stop_requested or self._awaits_checkpoint
+
+    def request_checkpoint(self) -> None:
+        """Make the workers end this attempt with a checkpoint, before others replace them."""
+        self._awaits_checkpoint = True
+
+    def awaits_checkpoint(self) -> bool:
+        """Whether no checkpoint was stored since `request_checkpoint`."""
+        return self._awaits_checkpoint
+
+    def note_checkpoint(self) -> None:
+        """Take note that a checkpoint was stored."""
+        self._awaits_checkpoint = False
 
     def put(self, kind: str, *values: Any) -> None:
         """Add a message: ``log`` with logger, level and text, ``fail`` with a reason,

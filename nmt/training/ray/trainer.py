@@ -21,6 +21,7 @@ from nmt.training.loggers import Loggers
 from nmt.training.ray.backend import TensorFlowConfig
 from nmt.training.ray.channel import ChannelReader, DriverChannel
 from nmt.training.ray.failures import WorkerFailureLogger
+from nmt.training.ray.resizing import CheckpointBeforeResizing
 from nmt.training.ray.signals import Signals, in_thread
 from nmt.training.ray.worker import STOPPED, train_worker
 from nmt.training.request import TrainRequest
@@ -121,7 +122,10 @@ def _trainer(
         "controller_failure_limit": request.max_failures * (1 if least == most else 10),
     }
     worker: Any = train_worker  # Ray's types know no return value
-    callbacks: Any = [WorkerFailureLogger(channel, request.max_failures)]
+    callbacks: Any = [
+        WorkerFailureLogger(channel, request.max_failures),
+        CheckpointBeforeResizing(channel, request.settings.training.stall_seconds),
+    ]
     return DataParallelTrainer(
         worker,
         backend_config=TensorFlowConfig(),

@@ -133,6 +133,7 @@ class RayHooks:
             # After the end of a driver Ray ends its workers, but not at once.
             check_owner(self._output, self._owner)
             self._store.keep(metrics["step"], save)
+            self._channel.note_checkpoint.remote()
         ray.train.report(metrics)
 
     def restore(self, load: Callable[[Path], None]) -> bool:
