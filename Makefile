@@ -52,7 +52,7 @@ bench: setup
 # When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup
 	@mkdir -p build
-	$(BIN)/python -m slipcover --source nmt --json --out build/coverage.json \
+	$(BIN)/python -m slipcover --source nmt --immediate --json --out build/coverage.json \
 		-m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 	$(BIN)/python -m slipcover --merge build/coverage.json --out build/coverage.json \
 		--missing-width 40 --fail-under 90

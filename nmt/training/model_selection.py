@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from pydantic import JsonValue
 from nmt import bundle
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.inference.translator import Translator
+from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.records.model import ModelInfo
 from nmt.records.run import ValidationLine
@@ -136,8 +136,8 @@ class ModelSelection:
         Every worker calls it, and the first one saves.
         """
         # The first worker's validations decide, on all workers alike.
-        content = json.dumps([*self.best.present(run.validations)]).encode()
-        steps: list[int] = json.loads(self._replicas.gather(content)[0])
+        content = json_text([*self.best.present(run.validations)]).encode()
+        steps: list[int] = parse_json(self._replicas.gather(content)[0])
         if len(steps) < 2:
             return
         # Their arithmetic mean: Junczys-Dowmunt et al. 2016.

@@ -5,7 +5,6 @@ All workers share it. The batches do not depend on their number, so neither do t
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -19,6 +18,7 @@ from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.scores import Scorer, signatures
 from nmt.inference.batching import BATCH_TOKENS, batches_by_length
 from nmt.inference.translator import Translator
+from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.segmentation import count_words
@@ -109,8 +109,8 @@ class Validator:
     def validate(self) -> Validation:
         """Score the model as it is now; called by every worker, and equal on all of them."""
         start, replicas = time.monotonic(), self._replicas
-        content = json.dumps(self.part(replicas.rank, replicas.workers)).encode()
-        parts = [Part(*json.loads(part)) for part in replicas.gather(content)]
+        content = json_text(self.part(replicas.rank, replicas.workers)).encode()
+        parts = [Part(*parse_json(part)) for part in replicas.gather(content)]
         return self.score(parts)._replace(seconds=time.monotonic() - start)
 
     def part(self, rank: int, workers: int) -> Part:
@@ -129,7 +129,9 @@ class Validator:
     def score(self, parts: Sequence[Part]) -> Validation:
         """Put the parts of all workers together, in one order, and score them."""
         sums = dict(chain.from_iterable(part.sums for part in parts))
-        loss, tokens, right = np.sum([sums[number] for number in sorted(sums)], axis=0).tolist()
+        # A loss that is no number is exchanged as None.
+        table = np.array([sums[number] for number in sorted(sums)], np.float64)
+        loss, tokens, right = table.sum(0).tolist()
         texts = dict(chain.from_iterable(part.texts for part in parts))
         scorer = Scorer(self._normalization, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
         scorer.add([(texts[row], [text]) for row, text in enumerate(self._references)])
