@@ -105,14 +105,14 @@ def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path, preci
 @pytest.mark.system
 def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, monkeypatch) -> None:
     """Amid an epoch and between two changes of the factor on the loss: it goes on as it would."""
-    monkeypatch.setattr(module, "CLEAN_UPDATES", 4)
+    monkeypatch.setattr(module, "CLEAN_UPDATES", 6)
     settings = {"dropout": 0.3, "epochs": 2, "precision": "float16", "checkpoint_minutes": 1e-9}
     whole = training(dataset, tmp_path / "whole", **settings)
     scripted(whole, [1.0, 2.0])
     end = whole.run()
     resumed = training(dataset, tmp_path / "resumed", **settings)
     scripted(resumed, [2.0])
-    resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{whole.steps_per_epoch + 2}")
+    resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{whole.steps_per_epoch + 1}")
     begun = resumed.state
     assert 0 < begun.batch < whole.steps_per_epoch
     assert begun.clean > 0
