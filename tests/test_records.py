@@ -298,7 +298,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_what_is_written_is_read(value) -> None:
     assert parse_json(json_text(value)) == value

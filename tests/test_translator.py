@@ -297,6 +297,7 @@ def save(folder, model, demo_bundle, **data):
     return folder
 
 
+@pytest.mark.system
 def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_path, texts) -> None:
     sizes = demo_bundle.source_vocabulary.size, demo_bundle.target_vocabulary.size
     a = save(tmp_path / "a", demo_bundle.model, demo_bundle)

@@ -19,6 +19,7 @@ def given(name: str) -> Location:
     return Location(DATA / name)
 
 
+@pytest.mark.slow
 def test_multi30k_with_given_splits(tmp_path: Path) -> None:
     files = {
         split: tuple(given(f"multi30k/{name}.{language}.gz") for language in ("en", "de"))

@@ -26,6 +26,7 @@ from nmt.training.schedule import TrainingClock
 from nmt.training.step import Outcome
 
 
+@pytest.mark.system
 def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
     """With dropout, and interrupted amid an epoch."""
     from nmt.training import step

@@ -132,7 +132,7 @@ def test_a_line_without_end_needs_no_memory(tmp_path, ending, translator) -> Non
             assert record.counts.rejected_by_reason == {"too_many_characters": 1}
             assert record.counts.translated == 2
 
-        peaks.append(peak(night))
+        peaks.append(min(peak(night), peak(night)))  # without what a process makes once
     print(peaks)
     assert peaks[1] < 1.5 * peaks[0]
 
