@@ -160,9 +160,9 @@ def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None
 def _free_ports(count: int) -> int:
     """The first of `count` free ports in a row; each HTTP port P also opens P + 10000."""
     for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            base = listener.getsockname()[1]
         wanted = [base + i + extra for i in range(count) for extra in (0, 10000)]
         if max(wanted) < 65536 and all(_is_free(port) for port in wanted):
             return base
@@ -170,9 +170,9 @@ def _free_ports(count: int) -> int:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket() as listener:
         try:
-            probe.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True

@@ -10,7 +10,7 @@ import pytest
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import compare_and_swap, lease
-from nmt.storage.compare_and_swap import exchange_at
+from nmt.storage.compare_and_swap import versioned_file
 from nmt.storage.lease import check_owner, hold
 from nmt.storage.location import Location
 
@@ -23,8 +23,8 @@ def place(request, tmp_path, monkeypatch) -> Location:
         return Location(f"s3://nmt/lease {tmp_path.name}")
     if request.param == "settled":
         monkeypatch.setattr(compare_and_swap, "_SETTLE_SECONDS", 0.2)
-        monkeypatch.setattr(compare_and_swap, "exchange_at", compare_and_swap._SettledExchange)
-        monkeypatch.setattr(lease, "exchange_at", compare_and_swap._SettledExchange)
+        monkeypatch.setattr(compare_and_swap, "versioned_file", compare_and_swap._SettledFile)
+        monkeypatch.setattr(lease, "versioned_file", compare_and_swap._SettledFile)
     return Location(tmp_path / "out")
 
 
@@ -33,7 +33,7 @@ def test_of_many_one_replaces_a_version(place) -> None:
         barrier = threading.Barrier(6)
 
         def attempt(number: int, barrier: threading.Barrier = barrier) -> bool:
-            own = compare_and_swap.exchange_at(place / "x.json")
+            own = compare_and_swap.versioned_file(place / "x.json")
             _, version = own.read()
             barrier.wait()
             return own.replace(f"{number} {time.time_ns()}".encode(), version)
@@ -43,7 +43,7 @@ def test_of_many_one_replaces_a_version(place) -> None:
 
 
 def test_a_version_that_is_gone_is_not_replaced(place) -> None:
-    one, other = (compare_and_swap.exchange_at(place / "x") for _ in range(2))
+    one, other = (compare_and_swap.versioned_file(place / "x") for _ in range(2))
     assert one.read() == (None, None)
     assert one.replace(b"a", None)
     assert not other.replace(b"b", None)
@@ -126,7 +126,7 @@ def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer
     from botocore.exceptions import ClientError
 
     monkeypatch.setattr(compare_and_swap, "_SETTLE_SECONDS", 0.2)
-    own = exchange_at(Location(f"s3://nmt/no conditions/{answer}"))
+    own = versioned_file(Location(f"s3://nmt/no conditions/{answer}"))
     put = own._client.put_object
 
     def without(**given: object) -> object:
@@ -140,7 +140,7 @@ def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer
         assert own.replace(data, own.read()[1])
         assert own.read()[0] == data
     assert own._settled is not None
-    other = exchange_at(Location(f"s3://nmt/no conditions/{answer}"))
+    other = versioned_file(Location(f"s3://nmt/no conditions/{answer}"))
     version = own.read()[1]
     assert other.replace(b"three", other.read()[1])
     assert not own.replace(b"four", version)
@@ -150,7 +150,7 @@ def test_a_secret_never_shows(monkeypatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "public-part")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-hidden")
     place = Location("s3://bucket/x?region=us-east-1&endpoint_override=127.0.0.1:9&scheme=http")
-    own = exchange_at(place)
+    own = versioned_file(place)
     assert own._client.meta.endpoint_url == "http://127.0.0.1:9"
     assert own._client.meta.region_name == "us-east-1"
     with pytest.raises(JobFailed) as caught:
@@ -182,7 +182,7 @@ def test_a_lease_is_no_large_object(tmp_path) -> None:
 
 def test_a_lock_is_private_and_is_not_waited_for_without_end(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(compare_and_swap, "_LOCK_SECONDS", 0.2, raising=False)
-    own = compare_and_swap.exchange_at(Location(tmp_path / "x.json"))
+    own = compare_and_swap.versioned_file(Location(tmp_path / "x.json"))
     assert own.replace(b"a", None)
     lock = tmp_path / ".x.json.lock.tmp"
     assert lock.stat().st_mode & 0o777 == 0o600

@@ -16,7 +16,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.records.cache import CachedSearch, GenerationKey
 from nmt.settings import DataSettings, SearchSettings
-from nmt.storage.compare_and_swap import exchange_at
+from nmt.storage.compare_and_swap import versioned_file
 from nmt.storage.location import Location
 from nmt.training.best_models import BestModels
 from nmt.training.checkpoint import CheckpointStore
@@ -190,7 +190,7 @@ def test_a_link_that_is_planted_between_look_and_use_leads_nowhere(
             report.symlink_to(tmp_path / "victim")
 
     uses = (place.read_text, lambda: place.write_text("x"), place.delete, remove_folder)
-    lock = exchange_at(place)
+    lock = versioned_file(place)
     for use in (*uses, lambda: place.rename("aside"), lambda: lock.replace(b"x", None)):
         report = tmp_path / "out/report"
         if report.is_symlink():
@@ -218,7 +218,7 @@ def test_a_lock_that_is_something_else_is_left_alone(tmp_path: Path, kind) -> No
         case "pipe":
             os.mkfifo(lock)
     with pytest.raises(UnusableInput, match="remove it"):
-        exchange_at(Location(tmp_path / "_lease.json")).replace(b"x", None)
+        versioned_file(Location(tmp_path / "_lease.json")).replace(b"x", None)
     assert other.stat().st_mode & 0o777 == 0o644
 
 
@@ -271,5 +271,5 @@ def test_a_folder_of_somebody_else_is_no_generation(tmp_path: Path) -> None:
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "._lease.json.lock.tmp").symlink_to(tmp_path / "other")
     with pytest.raises((OSError, UnusableInput)):
-        exchange_at(Location(tmp_path / "_lease.json")).replace(b"x", None)
+        versioned_file(Location(tmp_path / "_lease.json")).replace(b"x", None)
     assert not (tmp_path / "other").exists()

@@ -11,7 +11,7 @@ from logged import messages
 from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
-from nmt.storage.compare_and_swap import exchange_at
+from nmt.storage.compare_and_swap import versioned_file
 from nmt.storage.errors import explain
 from nmt.storage.location import Location
 from nmt.storage.s3 import s3_client
@@ -104,7 +104,7 @@ ENDPOINTS = [
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_an_endpoint_with_a_secret_is_refused(name, scheme, endpoint, monkeypatch) -> None:
     monkeypatch.setenv(name, scheme + endpoint)
-    for attempt in (lambda it: it.info(), exchange_at):
+    for attempt in (lambda it: it.info(), versioned_file):
         with pytest.raises(UnusableInput, match=f"{name}: not a plain address") as caught:
             attempt(Location("s3://bucket/x?region=us-east-1"))
         message = str(caught.value)

@@ -37,8 +37,8 @@ _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "40
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 
 
-class Exchange(Protocol):
-    """One object, by one of the means above."""
+class VersionedFile(Protocol):
+    """A file, or an object of a store, by one of the means above."""
 
     def read(self) -> tuple[bytes | None, Any]:
         """What it holds, None where there is none, and the version of that."""
@@ -50,16 +50,16 @@ class Exchange(Protocol):
         """
 
 
-def exchange_at(location: Location) -> Exchange:
-    """The object of this name."""
+def versioned_file(location: Location) -> VersionedFile:
+    """The file, or object, of this name."""
     if location.is_local:
-        return _LocalExchange(location)
+        return _LocalFile(location)
     if location.filesystem.type_name == "s3":
-        return _S3Exchange(location)
-    return _SettledExchange(location)
+        return _S3File(location)
+    return _SettledFile(location)
 
 
-class _PlainExchange:
+class _PlainFile:
     """An object whose version is what stands in it."""
 
     def __init__(self, location: Location) -> None:
@@ -70,7 +70,7 @@ class _PlainExchange:
         return data, data
 
 
-class _LocalExchange(_PlainExchange):
+class _LocalFile(_PlainFile):
     def replace(self, data: bytes, version: Any) -> bool:
         with self._locked():
             if _read(self._location) != version:
@@ -121,7 +121,7 @@ def _lock(handle: int, path: Path) -> None:
         time.sleep(_LOCK_PAUSE)
 
 
-class _SettledExchange(_PlainExchange):
+class _SettledFile(_PlainFile):
     def replace(self, data: bytes, version: Any) -> bool:
         if _read(self._location) != version:
             return False
@@ -130,13 +130,13 @@ class _SettledExchange(_PlainExchange):
         return _read(self._location) == data
 
 
-class _S3Exchange:
+class _S3File:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._client = s3_client(location)
         bucket, _, key = location.path.partition("/")
         self._name = {"Bucket": bucket, "Key": key}
-        self._settled: _SettledExchange | None = None
+        self._settled: _SettledFile | None = None
         self._proven = False
         self._last: bytes | None = None
 
@@ -166,10 +166,10 @@ class _S3Exchange:
         if stored and not self._proven:
             self._proven = retry(lambda: self._put(data, version)) is False
             if not self._proven:
-                self._settled = _SettledExchange(self._location)
+                self._settled = _SettledFile(self._location)
                 time.sleep(_SETTLE_SECONDS)
         elif stored is None:
-            self._settled = _SettledExchange(self._location)
+            self._settled = _SettledFile(self._location)
             return self._settled.replace(data, self._last)
         # Not found: perhaps it is there all the same, and only the answer was lost.
         return bool(stored and self._proven) or self.read()[0] == data

@@ -24,7 +24,7 @@ from nmt import records
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
 from nmt.json_text import parse_json
 from nmt.records.output import Lease
-from nmt.storage.compare_and_swap import Exchange, exchange_at
+from nmt.storage.compare_and_swap import VersionedFile, versioned_file
 from nmt.storage.encoding import format_json
 from nmt.storage.location import Location
 
@@ -46,8 +46,8 @@ class HeldLease:
         owner: its name in the object, by which others can check it.
     """
 
-    def __init__(self, output: Location, seconds: float, exchange: Exchange) -> None:
-        self._output, self._seconds, self._exchange = output, seconds, exchange
+    def __init__(self, output: Location, seconds: float, file: VersionedFile) -> None:
+        self._output, self._seconds, self._file = output, seconds, file
         self.owner = uuid.uuid4().hex
         self._lost: Lease | None = None
         self._end = threading.Event()
@@ -63,7 +63,7 @@ class HeldLease:
             raise _lost(self._output, self._lost)
 
     def _take(self) -> None:
-        data, version = self._exchange.read()
+        data, version = self._file.read()
         stored = _parse(data)
         if stored is not None and _is_held(stored) and not _is_sound(stored):
             log.warning(
@@ -77,14 +77,14 @@ class HeldLease:
             )
             while _is_held(stored):
                 time.sleep(min(_LOOK, self._seconds / _BEATS))
-                data, version = self._exchange.read()
+                data, version = self._file.read()
                 now = _parse(data)
                 if now != stored:
                     if now is not None and _is_held(now) and _is_sound(now):
                         raise _held(self._output, now)
                     break
-        if not self._exchange.replace(self._contents(), version):
-            winner = _parse(self._exchange.read()[0])
+        if not self._file.replace(self._contents(), version):
+            winner = _parse(self._file.read()[0])
             raise (
                 _held(self._output, winner)
                 if winner
@@ -108,9 +108,9 @@ class HeldLease:
         self.stop()
         if self._lost is None:
             with contextlib.suppress(JobFailed, UnusableInput):
-                data, version = self._exchange.read()
+                data, version = self._file.read()
                 if (stored := _parse(data)) and stored.owner == self.owner:
-                    self._exchange.replace(self._contents(released=True), version)
+                    self._file.replace(self._contents(released=True), version)
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds / _BEATS):
@@ -121,12 +121,12 @@ class HeldLease:
                 return
 
     def _renew(self) -> None:
-        data, version = self._exchange.read()
+        data, version = self._file.read()
         stored = _parse(data)
         if stored is not None and stored.owner != self.owner:
             self._lost = stored
         else:
-            self._exchange.replace(self._contents(), version)
+            self._file.replace(self._contents(), version)
 
     def _contents(self, released: bool = False) -> bytes:
         now = time.time()
@@ -156,7 +156,7 @@ def hold(output: Location, seconds: float = SECONDS) -> Iterator[HeldLease]:
     Raises:
         JobFailed: another job holds it and lives.
     """
-    lease = HeldLease(output, seconds, exchange_at(output / NAME))
+    lease = HeldLease(output, seconds, versioned_file(output / NAME))
     lease.start()
     try:
         yield lease

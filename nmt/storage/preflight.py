@@ -35,9 +35,9 @@ def check_writable(folder: Location) -> str:
         return _check_rights(folder)
     if folder.uri.startswith("s3://"):
         return _ask_s3(folder)
-    probe = folder / f"probe-{uuid.uuid4().hex}"
-    probe.write_bytes(b"")
-    probe.delete()
+    file = folder / f"preflight-{uuid.uuid4().hex}"
+    file.write_bytes(b"")
+    file.delete()
     return "an empty object was written and deleted"
 
 
@@ -68,7 +68,7 @@ def _ask_s3(folder: Location) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket, _, prefix = folder.path.partition("/")
-    key = "/".join(part for part in (prefix, f"probe-{uuid.uuid4().hex}") if part)
+    key = "/".join(part for part in (prefix, f"preflight-{uuid.uuid4().hex}") if part)
     try:
         client = s3_client(folder)
         _check_bucket(client, bucket)

@@ -156,10 +156,10 @@ def read_batches(
     file = file or open_parquet(location, handle, groups)
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file.metadata, wanted)
-    probe = _reader(handle, file.metadata, texts) if texts else file
+    by_dictionary = _reader(handle, file.metadata, texts) if texts else file
     readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
     for group in range(file.num_row_groups) if groups is None else groups:
-        long = _long_columns(location, probe, group, texts)
+        long = _long_columns(location, by_dictionary, group, texts)
         if long not in readers:
             readers[long] = _reader(handle, file.metadata, long)
         for batch in readers[long].iter_batches(BATCH, row_groups=[group], columns=wanted):
@@ -193,18 +193,22 @@ def _text_columns(metadata: pq.FileMetaData, columns: Sequence[str] | None) -> l
 
 
 def _long_columns(
-    location: Location, probe: pq.ParquetFile, group: int, texts: Sequence[str]
+    location: Location, by_dictionary: pq.ParquetFile, group: int, texts: Sequence[str]
 ) -> tuple[str, ...]:
     """The columns of a row group whose dictionaries hold long values.
 
     Args:
         location: names the file in errors.
-        probe: reads columns of texts as dictionaries.
+        by_dictionary: reads columns of texts as dictionaries.
         group: the row group.
         texts: these columns.
     """
     names = sorted({path.partition(".")[0] for path in texts})
-    first = next(probe.iter_batches(1, row_groups=[group], columns=names), None) if names else None
+    first = (
+        next(by_dictionary.iter_batches(1, row_groups=[group], columns=names), None)
+        if names
+        else None
+    )
     if first is None:
         return ()
     long_columns = []

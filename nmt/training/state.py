@@ -32,8 +32,7 @@ class TrainingState:
         clean: updates without an overflow since it was changed.
         tokens: target tokens trained on.
         minutes: minutes of training so far, over all attempts.
-        nonfinite: skipped updates in a row whose loss or gradients were NaN or Inf; ``spoiled`` in
-            the files.
+        nonfinite: skipped updates in a row whose loss or gradients were NaN or Inf.
         best_score: that of the best validation (see `score_of`: the greater the better); None
             before the first.
         best_loss: the loss of that validation; None before the first.
@@ -57,7 +56,7 @@ class TrainingState:
     clean: Count = 0
     tokens: Count = 0
     minutes: _NotNegative = 0.0
-    nonfinite: Annotated[Count, Field(alias="spoiled")] = 0
+    nonfinite: Count = 0
     best_score: float | None = None
     best_loss: float | None = None
     best_step: _Step = -1
@@ -90,7 +89,7 @@ class TrainingState:
 
     def to_json(self) -> dict[str, Any]:
         """The state as it is stored."""
-        return TypeAdapter(type(self)).dump_python(self, by_alias=True)
+        return TypeAdapter(type(self)).dump_python(self)
 
     def rescale(self, overflowed: bool) -> None:
         """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""

@@ -29,7 +29,7 @@ class StragglerCheck:
 
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
-        self._seconds, self._exchange = 0.0, np.zeros(replicas.workers)
+        self._seconds, self._all_reduce = 0.0, np.zeros(replicas.workers)
         self._traced, self._slow = False, -1
 
     def check(self, step: int, seconds: float) -> None:
@@ -41,34 +41,34 @@ class StragglerCheck:
         """
         if self._replicas.workers == 1:
             return
-        exchange = self._replicas.take_exchange_seconds()
+        all_reduce = self._replicas.take_all_reduce_seconds()
         if not self._traced:  # at the first step the workers wait for each other's tracing
             self._traced = True
             return
-        parts = self._replicas.gather(f"{exchange:9.3f} {socket.gethostname()}".encode())
+        parts = self._replicas.gather(f"{all_reduce:9.3f} {socket.gethostname()}".encode())
         workers = [part.decode().split() for part in parts]
         self._seconds += seconds
-        self._exchange += [float(exchange) for exchange, _ in workers]
+        self._all_reduce += [float(spent) for spent, _ in workers]
         if self._seconds < _SECONDS:
             return
-        rank, waiting = slowest((self._exchange / self._seconds).tolist())
+        rank, waiting = slowest((self._all_reduce / self._seconds).tolist())
         slow = rank if waiting > _WAITING else -1
         if slow not in (-1, self._slow):
             log.warning(
                 f"step {step}: worker {rank} on {workers[rank][1]} is slower than the others, "
                 f"which wait for it {waiting:.0%} of the time"
             )
-        self._seconds, self._exchange, self._slow = 0.0, np.zeros(len(workers)), slow
+        self._seconds, self._all_reduce, self._slow = 0.0, np.zeros(len(workers)), slow
 
 
-def slowest(exchange: Sequence[float]) -> tuple[int, float]:
+def slowest(shares: Sequence[float]) -> tuple[int, float]:
     """The slowest worker.
 
     Args:
-        exchange: the share of time that each worker spends in the all-reduce.
+        shares: of time that each worker spends in the all-reduce.
 
     Returns:
         Its rank, and the share of time that the others wait for it, on average.
     """
-    least = min(exchange)
-    return exchange.index(least), (sum(exchange) - least) / (len(exchange) - 1) - least
+    least = min(shares)
+    return shares.index(least), (sum(shares) - least) / (len(shares) - 1) - least

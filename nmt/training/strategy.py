@@ -75,20 +75,20 @@ class Replicas:
         kind = "GPU" if use_gpu else "CPU"
         self._description = counted(self.count, "replica")
         if workers > 1:
-            exchange = "NCCL" if use_gpu else "RING"
+            collective = "NCCL" if use_gpu else "RING"
             options = tf.distribute.experimental.CommunicationOptions(
                 bytes_per_pack=_PACK,
-                implementation=tf.distribute.experimental.CommunicationImplementation[exchange],
+                implementation=tf.distribute.experimental.CommunicationImplementation[collective],
             )
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-            self._description += f": MultiWorkerMirroredStrategy, {exchange} all-reduce"
+            self._description += f": MultiWorkerMirroredStrategy, {collective} all-reduce"
         elif devices > 1:
             self.strategy = tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(devices)])
             self._description += ": MirroredStrategy"
         else:
             self.strategy = tf.distribute.get_strategy()
         with tf.device("CPU:0"):
-            self._exchange = tf.Variable(0.0, trainable=False, dtype=tf.float64)
+            self._all_reduce_seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         # With a replica too few, its slices of the batches would never be trained.
         replicas = self.strategy.num_replicas_in_sync
         if replicas != self.count:
@@ -135,7 +135,7 @@ class Replicas:
     def all_reduce(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         """Sum tensors over all replicas, in packs of 16 MB or more; called on each of them.
 
-        Between workers it is timed, see `take_exchange_seconds`. The last tensors are sent first:
+        Between workers it is timed, see `take_all_reduce_seconds`. The last tensors are sent first:
         backpropagation ends with the first layers, and can overlap with the first packs.
         """
         if self.count == 1:
@@ -146,16 +146,16 @@ class Replicas:
         begin = _time_after(tensors)
         tensors = context.all_reduce("SUM", tensors)
         if context.replica_id_in_sync_group % self.devices == 0:  # of one device per worker
-            self._exchange.assign_add(_time_after(tensors) - begin)
+            self._all_reduce_seconds.assign_add(_time_after(tensors) - begin)
         return tensors
 
-    def take_exchange_seconds(self) -> float:
+    def take_all_reduce_seconds(self) -> float:
         """Seconds that this worker has spent in `all_reduce` since the last call.
 
         They count from its own last gradient, so that the wait for slower workers is among them.
         """
-        seconds = float(self._exchange.numpy())
-        self._exchange.assign_sub(seconds)
+        seconds = float(self._all_reduce_seconds.numpy())
+        self._all_reduce_seconds.assign_sub(seconds)
         return seconds
 
     def gather(self, content: bytes) -> list[bytes]:

@@ -129,7 +129,7 @@ class Validator:
     def score(self, parts: Sequence[Part]) -> Validation:
         """Put the parts of all workers together, in one order, and score them."""
         sums = dict(chain.from_iterable(part.sums for part in parts))
-        # A loss that is no number is exchanged as None.
+        # JSON holds a loss that is no number as null.
         table = np.array([sums[number] for number in sorted(sums)], np.float64)
         loss, tokens, right = table.sum(0).tolist()
         texts = dict(chain.from_iterable(part.texts for part in parts))

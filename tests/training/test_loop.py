@@ -218,8 +218,8 @@ def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
 def test_every_step_is_validated_at_most_once_and_the_last_one_always(
     dataset, tmp_path, every
 ) -> None:
-    probe = training(dataset, tmp_path / "probe").steps_per_epoch
-    every = probe if every == 0 else every  # once an epoch exactly, and out of step with it
+    an_epoch = training(dataset, tmp_path / "other").steps_per_epoch
+    every = an_epoch if every == 0 else every  # once an epoch exactly, and out of step with it
     work = training(dataset, tmp_path, epochs=2, validate_every=every, patience=99)
     instant(work, [float(n) for n in range(99)])
     last = work.run().step

@@ -13,13 +13,13 @@ from nmt.training.stragglers import StragglerCheck, slowest
 
 
 class Workers:
-    """Stands for `Replicas`: every call gives the next row of each worker's seconds of exchange."""
+    """Stands for `Replicas`: each call gives the next row of all workers' seconds."""
 
     def __init__(self, rows: Sequence[Sequence[float]]) -> None:
         self.workers = len(rows[0])
         self._rows = iter(rows)
 
-    def take_exchange_seconds(self) -> float:
+    def take_all_reduce_seconds(self) -> float:
         return 0.0
 
     def gather(self, _: bytes) -> list[bytes]:

@@ -1,9 +1,7 @@
 """What one row of a stranger's corpus costs is bounded by its size, whatever its words are."""
 
-import tracemalloc
 import weakref
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import peak
 from outputs import first_part
 from test_actor import work
 
@@ -38,16 +37,6 @@ from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import build_words, standardise
 
 HAN = "私は東京で働く猫を見た"
-
-
-def peak(function: Callable[[], object]) -> int:
-    """Bytes of Python's memory that a call needs."""
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.fixture(scope="module")

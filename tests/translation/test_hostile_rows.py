@@ -1,12 +1,12 @@
 """One hostile row is a rejection with a reason; the others are translated."""
 
 import gzip
-import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from memory import peak
 from outputs import first_part
 from test_actor import run, work
 
@@ -103,16 +103,6 @@ def test_a_dictionary_says_which_line_is_hostile(tmp_path) -> None:
         ) as caught:
             read_dictionary(Location(file))
         assert len(str(caught.value)) < 300
-
-
-def peak(function) -> int:
-    """Bytes of Python's memory that a call needs beyond what it leaves."""
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("ending", [".txt", ".gz"])
