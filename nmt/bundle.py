@@ -27,6 +27,8 @@ from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.records import file_entry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
+from nmt.runtime import runtime_of
+from nmt.runtime.ensemble import Ensemble
 from nmt.settings import DataSettings, ModelSettings
 from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import LARGEST_JSON, Location
@@ -50,7 +52,7 @@ _CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an e
 class Bundle:
     """A model with its vocabularies and the contents of its model.json."""
 
-    model: Any  # Seq2Seq or Ensemble; typed loosely so that describing it needs no TensorFlow
+    model: Any  # a Seq2Seq or a `Runtime`; typed loosely, so that describing it needs no TensorFlow
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
     info: ModelInfo
@@ -221,9 +223,8 @@ def load_all(locations: Sequence[Location]) -> Bundle:
     info = describe_ensemble(locations, [cast(ModelRecord, bundle.info) for bundle in bundles])
     if len(bundles) == 1:
         return bundles[0]
-    from nmt.model.ensemble import Ensemble
-
-    return replace(bundles[0], model=Ensemble([b.model for b in bundles]), info=info)
+    ensemble = Ensemble([runtime_of(bundle.model) for bundle in bundles])
+    return replace(bundles[0], model=ensemble, info=info)
 
 
 def check_all(locations: Sequence[Location]) -> ModelRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from nmt.inference.rendering import Part, Renderer
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.source_flags import source_flags
 from nmt.inference.translation import EMPTY, Translation, different
+from nmt.runtime import runtime_of
+from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
 from nmt.text_limits import most_translated
 from nmt.vocabulary.base import Segmented
@@ -69,7 +71,8 @@ class Decoder:
             )
         self._bundle, self._search, self._batch_size = bundle, search, batch_size
         self.padding, self.tuning = PaddingCount(), BatchTuning()
-        self._searchers: dict[SearchSettings, object] = {}
+        self._runtime = runtime_of(bundle.model)
+        self._searchers: dict[SearchSettings, Searcher] = {}
         self._lock = Lock()
         self._renderer = Renderer(bundle)
 
@@ -123,8 +126,7 @@ class Decoder:
 
         def search(places: Sequence[int]) -> list[Translation]:
             hypotheses = searcher.search(_padded(queue[place][1] for place in places))
-            best = [value.numpy() for value in hypotheses[:5]]
-            n_best = hypotheses.n_best and [value.numpy() for value in hypotheses.n_best[:5]]
+            best, n_best = hypotheses[:5], hypotheses.n_best and hypotheses.n_best[:5]
             rendered = []
             for i, place in enumerate(places):
                 row, piece = queue[place]
@@ -146,7 +148,7 @@ class Decoder:
                 yield from finished({queue[place][0]: None for place in places})
 
     def _rendered(
-        self, part: Part, i: int, best: list[np.ndarray], n_best: list[np.ndarray] | None
+        self, part: Part, i: int, best: Sequence[np.ndarray], n_best: Sequence[np.ndarray] | None
     ) -> Translation:
         """The translation of the i-th text of a batch, with its alternatives if there are any."""
         translation = self._renderer.render(part, *(value[i] for value in best))
@@ -220,7 +222,7 @@ class Decoder:
             along = searcher.force(
                 _padded(encoded[row] for row in own), _padded(targets[row] for row in own)
             )
-            return along.log_probabilities.numpy(), along.attention.numpy()
+            return along.log_probabilities, along.attention
 
         for batch in self._batches([encoded[row] for row in rows]):
             for places, (likely, weights) in decode_bisecting(
@@ -231,17 +233,15 @@ class Decoder:
                     chosen = likely[i, : len(targets[row].ids) + 1]
                     yield row, Forced(encoded[row], targets[row], chosen, weights[i])
 
-    def searcher(self, settings: SearchSettings) -> Any:
+    def searcher(self, settings: SearchSettings) -> Searcher:
         """The search under these settings, made once."""
-        from nmt.search.searcher import Searcher
-
         with self._lock:
             if settings not in self._searchers:
                 banned = self._bundle.target_vocabulary.never_chosen
                 # Now, and not in the middle of a corpus.
                 self._renderer.dictionary(settings.dictionary)
                 self._searchers[settings] = Searcher(
-                    self._bundle.model, settings, banned, self._bundle.lexicon
+                    self._runtime, settings, banned, self._bundle.lexicon
                 )
             return self._searchers[settings]
 

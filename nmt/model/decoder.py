@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -32,10 +32,6 @@ class EncoderStates(NamedTuple):
     def without_padding(self, weights: tf.Tensor) -> tf.Tensor:
         """Attention weights, (batch, …, source), with zeros for padding even where that is all."""
         return weights * tf.cast(self.mask, tf.float32)[:, tf.newaxis]
-
-
-# From embedded words, decoder states and encoder states: readouts, next states, attention weights.
-Step = Callable[[tf.Tensor, tf.Tensor, EncoderStates], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 class AttentionDecoder(keras.layers.Layer):
@@ -165,21 +161,36 @@ class AttentionDecoder(keras.layers.Layer):
         ones = tf.ones([*tf.unstack(tf.shape(embedded)[:2]), self.readout_size], embedded.dtype)
         return dropout(ones, self.rates.readout, seed, 4)
 
-    def precompute(
-        self, encoder_states: EncoderStates, readout: Readout
-    ) -> tuple[EncoderStates, Step]:
-        """Prepare the steps of a search, once per batch: the encoder states to step with, the step.
+    def precompute(self, encoder_states: EncoderStates, readout: Readout) -> EncoderStates:
+        """The encoder states for the steps of a search, once per batch.
 
         Args:
             encoder_states: of `prepare`.
             readout: of the model.
         """
+        return encoder_states
 
-        def step(embedded: tf.Tensor, state: tf.Tensor, encoder_states: Any) -> Any:
-            state, context, weights = self.step(embedded, state, encoder_states)
-            return self.read_out(readout, state, context, embedded), state, weights
+    def search_step(
+        self,
+        embedded: tf.Tensor,
+        state: tf.Tensor,
+        encoder_states: EncoderStates,
+        readout: Readout,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step of a search.
 
-        return encoder_states, step
+        Args:
+            embedded: see `step`.
+            state: see `step`.
+            encoder_states: of `precompute`.
+            readout: of the model.
+
+        Returns:
+            Readouts, shape (batch · beams, readout_units); the next states; attention weights,
+            shape (batch, beams, source or 0).
+        """
+        state, context, weights = self.step(embedded, state, encoder_states)
+        return self.read_out(readout, state, context, embedded), state, weights
 
     def read_out(
         self, readout: Readout, state: tf.Tensor, context: tf.Tensor, embedded: tf.Tensor

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import keras
 import tensorflow as tf
 
@@ -13,28 +10,9 @@ from nmt.model import fast
 from nmt.model.decoder import AttentionDecoder, EncoderStates
 from nmt.model.encoder import BidirectionalGRU, Encoder
 from nmt.model.layers import ScaledEmbedding, dropout
-from nmt.model.output import Shortlist, output_words
 from nmt.model.readout import Readout
 from nmt.model.stacked import StackedDecoder, is_stacked
 from nmt.settings import DropoutRates, ModelSettings, check_sizes
-
-
-class Decoding(NamedTuple):
-    """A recursive decoding; prepared once per batch.
-
-    Attributes:
-        ids: the words whose logits are computed, shape (words,); see `nmt.model.output`.
-        sentences: a nest of tensors whose first dimension is the batch. A search may gather some of
-            the sentences, and go on with them.
-        step: from the ids of the previous words, shape (batch · beams,), the decoder states, shape
-            (batch · beams, state_size), and `sentences`: the logits of `ids` as the next word,
-            float32, shape (batch · beams, words); the next states; the attention weights, shape
-            (batch, beams, source).
-    """
-
-    ids: tf.Tensor
-    sentences: Any
-    step: Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 class Seq2Seq(keras.Model):
@@ -162,34 +140,39 @@ class Seq2Seq(keras.Model):
         scores = tf.matmul(readouts, tf.cast(kernel, readouts.dtype), transpose_b=tied)
         return tf.cast(scores, tf.float32) + self.output_bias
 
-    def begin(
-        self,
-        source: tf.Tensor,
-        banned: tuple[int, ...] = (),
-        shortlist: Shortlist | None = None,
-        beams: int = 1,
-    ) -> tuple[Decoding, tf.Tensor]:
+    def begin(self, source: tf.Tensor) -> tuple[EncoderStates, tf.Tensor]:
         """Prepare the recursive decoding of source ids, shape (batch, source).
 
-        Args:
-            source: ids that end with EOS, padded with 0.
-            banned: ids that get no probability.
-            shortlist: which words each source word allows; None is all words.
-            beams: hypotheses of each sentence that are decoded together.
-
         Returns:
-            The decoding, and its first state, shape (batch, state_size).
+            What `search_step` needs of the sentences, each tensor with the batch as its first
+            dimension; and the first states, shape (batch, state_size).
         """
         encoder_states, state = self.encode(source)
-        encoder_states, decode = self.decoder.precompute(encoder_states, self.readout)
-        kernel = self.embedding.embeddings if self.output_kernel is None else self.output_kernel
-        kernel, bias = tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.output_bias)
-        axis = 0 if self.output_kernel is None else 1
-        ids, word_bias, logits = output_words(kernel, axis, bias, source, beams, banned, shortlist)
+        return self.decoder.precompute(encoder_states, self.readout), state
 
-        def step(words: tf.Tensor, state: tf.Tensor, sentences: Any) -> Any:
-            encoder_states, word_bias = sentences
-            readout, state, weights = decode(self.embedding(words), state, encoder_states)
-            return logits(readout, word_bias), state, weights
+    def search_step(
+        self, words: tf.Tensor, state: tf.Tensor, sentences: EncoderStates
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step of a recursive decoding.
 
-        return Decoding(ids, (encoder_states, word_bias), step), state
+        Args:
+            words: ids of the previous words, shape (batch · beams,).
+            state: the states before, shape (batch · beams, state_size).
+            sentences: of `begin`.
+
+        Returns:
+            Readouts, shape (batch · beams, readout_units); the next states; attention weights,
+            float32, shape (batch, beams, source or 0).
+        """
+        embedded = self.embedding(words)
+        return self.decoder.search_step(embedded, state, sentences, self.readout)
+
+    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The output projection, shape (readout_units, target_size), and its bias, (target_size,).
+
+        As copies, for many products: one with a transposed right side takes three times as long on
+        a CPU.
+        """
+        if self.output_kernel is None:
+            return tf.transpose(self.embedding.embeddings), tf.convert_to_tensor(self.output_bias)
+        return tf.convert_to_tensor(self.output_kernel), tf.convert_to_tensor(self.output_bias)

@@ -2,77 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
 
-import tensorflow as tf
+import numpy as np
 
-from nmt.model.ensemble import Ensemble
-from nmt.model.output import BLOCK, NEG_INF, Shortlist, log_normaliser
-from nmt.model.seq2seq import Seq2Seq
 from nmt.search.constraints import Constraints
-from nmt.search.hypotheses import Hypotheses
+from nmt.search.hypotheses import AttentionLog, Hypotheses
 from nmt.search.penalties import coverage_penalty, length_penalty
-from nmt.search.shrinking import shrinking_loop
+from nmt.search.runtime import NEG_INF, Candidates, OutputWords, Runtime
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
-class _Pool(NamedTuple):
-    """The best finished hypotheses of each sentence, best first; shape (batch, beam, …).
-
-    Attributes:
-        score: log-probability over length penalty, plus coverage penalty: the order; 2 · NEG_INF
-            in empty places.
-        total: log-probability.
-        length: tokens, EOS included.
-        trail: ids, EOS included, each beside the beam that chose it; padded with 0.
-    """
-
-    score: tf.Tensor
-    total: tf.Tensor
-    length: tf.Tensor
-    trail: tf.Tensor
-
-
-class _Beam(NamedTuple):
-    """A batch under way; shape (batch, beam, …).
-
-    Attributes:
-        words: the last words.
-        state: the decoder's states.
-        live: log-probabilities, best first.
-        trail: all words so far, each beside the beam that chose it, shape (batch, beam,
-            length, 2). So the attention is stored once per step, and not reordered.
-        attention: weights of the beams in their order at each step, shape (batch, length, beam,
-            source).
-        coverage: sum of the attention weights of each source position over the beams' words, shape
-            (batch, beam, source); without coverage penalty (batch, beam, 0).
-        pool: the finished hypotheses.
-        done: whether the sentence has ended, shape (batch,).
-    """
-
-    words: tf.Tensor
-    state: tf.Tensor
-    live: tf.Tensor
-    trail: tf.Tensor
-    attention: tf.Tensor
-    coverage: tf.Tensor
-    pool: _Pool
-    done: tf.Tensor
-
-
 def beam_search(
-    model: Seq2Seq | Ensemble,
-    source: tf.Tensor,
-    limits: tf.Tensor,
+    runtime: Runtime,
+    source: np.ndarray,
+    limits: np.ndarray,
     beam_size: int,
     alpha: float,
-    banned: tuple[int, ...] = (PAD, BOS),
-    shortlist: Shortlist | None = None,
+    words: OutputWords,
     constraints: Constraints = Constraints(),
     beta: float = 0.0,
     n_best: bool = False,
 ) -> Hypotheses:
-    """Decode a batch with `beam_size` live hypotheses; to be called inside a ``tf.function``.
+    """Decode a batch with `beam_size` live hypotheses of each sentence.
 
     Every step considers the best 2 · beam continuations. Those among the first `beam` that end are
     finished; the best that do not end stay live. A sentence is done when it has `beam` finished
@@ -81,178 +33,196 @@ def beam_search(
     that end early fill it before the good one ends.) The best hypothesis has the best
     log-probability over `length_penalty`, plus `coverage_penalty`. As that is never above 0, it
     cannot improve a live hypothesis. With a beam of 1 this is greedy search. The beams of a
-    sentence share its encoder states; only states, words and coverage are reordered.
+    sentence share its encoder states; only states, words and coverage are reordered. Whenever half
+    of the sentences are done, the others go on alone.
 
     Args:
-        model: the trained model, or an ensemble.
+        runtime: the model.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
         beam_size: live hypotheses, at least 1.
         alpha: the length penalty's exponent.
-        banned: ids that get no probability.
-        shortlist: which words each source word allows; None is all words.
+        words: what the translations may use.
         constraints: further words to rule out.
         beta: the coverage penalty's factor; for a model with attention.
         n_best: return all finished hypotheses, too.
     """
-    decoding, first_state = model.begin(source, banned, shortlist, beam_size)
-    batch, beam, units = tf.shape(source)[0], beam_size, first_state.shape[-1]
-    source_width = tf.shape(source)[1] if model.attends else 0
-    tokens = tf.cast((source != PAD) & (source != EOS), tf.float32) if beta else ()
-
-    def step(i: tf.Tensor, current: Any, fixed: Any) -> Any:
-        sentences, limits, min_length, tokens = fixed
-        count = tf.shape(limits)[0]
-        logits, state, weights = decoding.step(
-            tf.reshape(current.words, [-1]), tf.reshape(current.state, [-1, units]), sentences
-        )
-        masked_logits = constraints._replace(min_length=min_length).restrict(
-            logits,
-            decoding.ids,
-            tf.reshape(current.trail[..., 0], [count * beam, -1]),
-            model.target_size,
+    decoding = runtime.begin(source, words)
+    batch, attention = len(source), AttentionLog()
+    pools = [_Pool(beam_size) for _ in range(batch)]
+    beam = _Beam.first(source, limits, beam_size, beta)
+    parents = np.repeat(np.arange(batch, dtype=np.int32), beam_size)
+    while not beam.done.all():
+        if 2 * beam.done.sum() >= len(beam.done):
+            going_on = np.flatnonzero(~beam.done)
+            decoding.keep(going_on)
+            beam, constraints = beam.of(going_on), constraints.of(going_on)
+            parents = parents.reshape(-1, beam_size)[going_on].reshape(-1)
+        length = beam.trail.shape[2] + 1
+        k = 2 * beam_size + constraints.most(length - 1)
+        step = decoding.candidates(beam.words.reshape(-1), parents, k)
+        attention.add(beam.sentences, step.attention)
+        history = beam.trail[..., 0].reshape(len(parents), -1)
+        restricted = constraints.restrict(
+            step.log_probabilities, step.ids, history, runtime.target_size
         )
         scores, origin, choices = _continuations(
-            tf.reshape(masked_logits, [count, beam, -1]),
-            tf.reshape(log_normaliser(logits), [count, beam]),
-            current.live,
-            2 * beam,
+            step._replace(log_probabilities=restricted), beam.live
         )
-        choices = tf.gather(decoding.ids, choices)
-        ends, last = choices == EOS, i + 1 >= limits
-        finished = (ends | last[:, tf.newaxis]) & ~current.done[:, tf.newaxis]
-        trail = tf.gather(current.trail, origin, batch_dims=1)
-        newest = tf.stack([choices, origin], -1)[:, :, tf.newaxis]
-        trail = tf.concat([trail, newest], 2)
-        ranking, coverage = scores / length_penalty(i + 1, alpha), current.coverage
+        ends, last = choices == EOS, length >= beam.limits
+        trail = np.take_along_axis(beam.trail, origin[:, :, np.newaxis, np.newaxis], 1)
+        newest = np.stack([choices, origin], -1)[:, :, np.newaxis]
+        trail = np.concatenate([trail, newest], 2)
+        penalty, coverage = length_penalty(length, alpha), beam.coverage
+        ranking = scores / penalty
         if beta:
-            coverage = tf.gather(coverage + weights, origin, batch_dims=1)
-            ranking += coverage_penalty(coverage, tokens, beta)
-        pool = _finish(current.pool, trail, scores, ranking, finished, i + 1)
-        live, best = tf.math.top_k(scores + tf.where(ends, NEG_INF, 0.0), beam)
-        # The pool is best first; its last place is taken only when `beam` have finished.
-        cannot_improve = live[:, 0] / length_penalty(i + 1, alpha) <= pool.score[:, 0]
-        if beta:
-            coverage = tf.gather(coverage, best, batch_dims=1)
-        state = tf.reshape(state, [count, beam, units])
-        return _Beam(
-            words=tf.gather(choices, best, batch_dims=1),
-            state=tf.gather(state, tf.gather(origin, best, batch_dims=1), batch_dims=1),
+            coverage = coverage + step.attention
+            coverage = np.take_along_axis(coverage, origin[..., np.newaxis], 1)
+            ranking = ranking + coverage_penalty(coverage, beam.tokens, beta)
+        finished = (ends | last[:, np.newaxis]) & ~beam.done[:, np.newaxis]
+        finished[:, beam_size:] = False
+        finished &= scores > NEG_INF / 2
+        for row, place in zip(*np.nonzero(finished), strict=True):
+            pool = pools[beam.sentences[row]]
+            pool.add(ranking[row, place], scores[row, place], trail[row, place])
+        going = scores + np.where(ends, NEG_INF, np.float32(0))
+        best = np.argsort(-going, axis=1, kind="stable")[:, :beam_size]
+        live = np.take_along_axis(going, best, 1)
+        own = [pools[sentence] for sentence in beam.sentences]
+        cannot_improve = live[:, 0] / penalty <= [pool.best for pool in own]
+        full = [pool.count >= beam_size for pool in own]
+        places = np.arange(len(best))[:, np.newaxis]
+        beam = _Beam(
+            sentences=beam.sentences,
+            words=choices[places, best],
             live=live,
-            trail=tf.gather(trail, best, batch_dims=1),
-            attention=tf.concat([current.attention, weights[:, tf.newaxis]], 1),
-            coverage=coverage,
-            pool=pool,
-            done=current.done | last | (cannot_improve & (pool.score[:, -1] > NEG_INF / 2)),
+            trail=trail[places, best],
+            coverage=coverage[places, best] if beta else coverage,
+            tokens=beam.tokens,
+            limits=beam.limits,
+            done=beam.done | last | (cannot_improve & full),
+        )
+        rows = places * beam_size + origin[places, best]
+        parents = rows.reshape(-1).astype(np.int32)
+    return _results(pools, attention, n_best)
+
+
+@dataclass
+class _Beam:
+    """The sentences under way; shape (n, beam, …).
+
+    Attributes:
+        sentences: their numbers in the batch, shape (n,).
+        words: the last words.
+        live: log-probabilities, best first.
+        trail: all words so far, each beside the beam that chose it, shape (n, beam, length, 2). So
+            the attention is stored once per step, and not reordered.
+        coverage: sum of the attention weights of each source position over the beams' words, shape
+            (n, beam, source); without coverage penalty (n, beam, 0).
+        tokens: 1 for source tokens, 0 for EOS and padding, shape (n, source).
+        limits: most tokens, shape (n,).
+        done: whether the sentence has ended, shape (n,).
+    """
+
+    sentences: np.ndarray
+    words: np.ndarray
+    live: np.ndarray
+    trail: np.ndarray
+    coverage: np.ndarray
+    tokens: np.ndarray
+    limits: np.ndarray
+    done: np.ndarray
+
+    @classmethod
+    def first(cls, source: np.ndarray, limits: np.ndarray, beam_size: int, beta: float) -> _Beam:
+        """The beams of a batch, which begin alike, so only the first is alive."""
+        batch, width = len(source), source.shape[1] if beta else 0
+        live = np.full((batch, beam_size), NEG_INF)
+        live[:, 0] = 0
+        return cls(
+            sentences=np.arange(batch),
+            words=np.full((batch, beam_size), BOS, np.int32),
+            live=live,
+            trail=np.zeros((batch, beam_size, 0, 2), np.int32),
+            coverage=np.zeros((batch, beam_size, width), np.float32),
+            tokens=((source != PAD) & (source != EOS)).astype(np.float32),
+            limits=limits,
+            done=limits <= 0,
         )
 
-    start = _Beam(
-        words=tf.fill([batch, beam], BOS),
-        state=tf.repeat(first_state[:, tf.newaxis], beam, axis=1),
-        live=tf.tile([[0.0] + [NEG_INF] * (beam - 1)], [batch, 1]),  # all beams begin alike
-        trail=tf.zeros([batch, beam, 0, 2], tf.int32),
-        attention=tf.zeros([batch, 0, beam, source_width]),
-        coverage=tf.zeros([batch, beam, source_width if beta else 0]),
-        pool=_Pool(
-            score=tf.fill([batch, beam], 2 * NEG_INF),
-            total=tf.zeros([batch, beam]),
-            length=tf.zeros([batch, beam], tf.int32),
-            trail=tf.zeros([batch, beam, 0, 2], tf.int32),
-        ),
-        done=limits <= 0,
-    )
-    flat_shape, trail_shape = tf.TensorShape([None, beam]), tf.TensorShape([None, beam, None, 2])
-    shapes = _Beam(
-        words=flat_shape,
-        state=tf.TensorShape([None, beam, units]),
-        live=flat_shape,
-        trail=trail_shape,
-        attention=tf.TensorShape([None, None, beam, None if model.attends else 0]),
-        coverage=tf.TensorShape([None, beam, None if beta else 0]),
-        pool=_Pool(flat_shape, flat_shape, flat_shape, trail_shape),
-        done=tf.TensorShape([None]),
-    )
-    fixed = decoding.sentences, limits, constraints.min_length, tokens
-    final = shrinking_loop(step, lambda current: ~current.done, start, shapes, fixed)
-    pool, best = final.pool, final.pool.trail[:, 0]
-    return Hypotheses(
-        ids=best[..., 0],
-        log_probability=pool.total[:, 0],
-        length=pool.length[:, 0],
-        attention=tf.gather(final.attention, best[..., 1], batch_dims=2),
-        ranking=pool.score[:, 0],
-        n_best=_all(pool, final.attention) if n_best else None,
-    )
+    def of(self, places: np.ndarray) -> _Beam:
+        """Those of some of the sentences."""
+        return _Beam(**{name: value[places] for name, value in vars(self).items()})
 
 
-def _all(pool: _Pool, attention: tf.Tensor) -> Hypotheses:
-    """The whole pool, each hypothesis with the attention along its trail."""
-    beams = tf.transpose(pool.trail[..., 1], [0, 2, 1])
-    attention = tf.transpose(tf.gather(attention, beams, batch_dims=2), [0, 2, 1, 3])
-    length = tf.where(pool.score > NEG_INF / 2, pool.length, 0)
-    return Hypotheses(pool.trail[..., 0], pool.total, length, attention, pool.score)
+@dataclass
+class _Pool:
+    """The finished hypotheses of a sentence, the best `size` of them.
+
+    Attributes:
+        size: how many are kept, at most.
+        best: the best ranking.
+        count: how many have finished.
+    """
+
+    size: int
+    best: float = 2 * float(NEG_INF)
+    count: int = 0
+    _hypotheses: list[tuple[float, float, np.ndarray]] = field(default_factory=list)
+
+    def add(self, ranking: float, total: float, trail: np.ndarray) -> None:
+        """Add a hypothesis: what it is compared by, its log-probability, and its trail."""
+        self.best, self.count = max(self.best, ranking), self.count + 1
+        self._hypotheses.append((ranking, total, trail))
+        if len(self._hypotheses) > 2 * self.size:
+            self._hypotheses = self.ranked
+
+    @property
+    def ranked(self) -> list[tuple[float, float, np.ndarray]]:
+        """Those that are kept, best first; of equal ones the first that finished."""
+        return sorted(self._hypotheses, key=lambda one: -one[0])[: self.size]
 
 
-def _continuations(
-    logits: tf.Tensor, normaliser: tf.Tensor, live: tf.Tensor, k: int
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The k best continuations over all beams of each sentence.
-
-    They are in the k blocks of words with the best maxima, so only those are searched: on a CPU
-    more than ten times as fast as ``tf.math.top_k`` over whole vocabularies.
+def _continuations(step: Candidates, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The 2 · beam best continuations over all beams of each sentence.
 
     Args:
-        logits: of a multiple of `BLOCK` words, shape (batch, beam, words).
-        normaliser: what makes log-probabilities of them, shape (batch, beam).
+        step: at least 2 · beam candidates of each beam, if there are as many words.
         live: log-probabilities of the beams, shape (batch, beam).
-        k: at most beam · `BLOCK`.
 
     Returns:
-        Log-probabilities with the word, best first; the beams; the columns of the words; shape
-        (batch, k) each.
+        Log-probabilities with the word, best first; the beams; the words; shape (batch, 2 · beam)
+        each.
     """
-    batch, beam = tf.shape(logits)[0], logits.shape[1]
-    count = tf.shape(logits)[2] // BLOCK  # blocks of a beam
-    blocks = tf.reshape(logits, [batch, beam * count, BLOCK])
-    offsets = tf.repeat(live - normaliser, count, axis=1)
-    maxima = tf.reduce_max(blocks, -1) + offsets
-    _, best = tf.math.top_k(maxima, tf.minimum(k, beam * count))
-    scores = tf.gather(blocks, best, batch_dims=1)
-    scores += tf.gather(offsets, best, batch_dims=1)[..., tf.newaxis]
-    scores, places = tf.math.top_k(tf.reshape(scores, [batch, -1]), k)
-    block = tf.gather(best, places // BLOCK, batch_dims=1)
-    return scores, block // count, block % count * BLOCK + places % BLOCK
+    batch, beam = live.shape
+    k = step.ids.shape[1]
+    scores = (step.log_probabilities.reshape(batch, beam, k) + live[..., np.newaxis]).reshape(
+        batch, -1
+    )
+    best = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * beam]
+    choices = np.take_along_axis(step.ids.reshape(batch, -1), best, 1)
+    return np.take_along_axis(scores, best, 1), best // k, choices
 
 
-def _finish(
-    pool: _Pool,
-    trail: tf.Tensor,
-    scores: tf.Tensor,
-    ranking: tf.Tensor,
-    finished: tf.Tensor,
-    length: tf.Tensor,
-) -> _Pool:
-    """Add the hypotheses that end at this step to the pool.
-
-    Args:
-        pool: those finished so far.
-        trail: of all continuations with their newest word, shape (batch, 2 · beam, length, 2).
-        scores: their log-probabilities, best first, shape (batch, 2 · beam).
-        ranking: what they are compared by, of the same shape.
-        finished: which of them end. Only those among the first `beam` are taken.
-        length: tokens of each.
-    """
-    beam = pool.score.shape[1]
-    eligible = finished & (tf.range(tf.shape(scores)[1]) < beam) & (scores > NEG_INF / 2)
-    ranking = tf.where(eligible, ranking, 2 * NEG_INF)
-    best, places = tf.math.top_k(tf.concat([pool.score, ranking], 1), beam)
-
-    def pick(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-        return tf.gather(tf.concat([old, new], 1), places, batch_dims=1)
-
-    return _Pool(
-        score=best,
-        total=pick(pool.total, scores),
-        length=pick(pool.length, tf.fill(tf.shape(scores), length)),
-        trail=pick(tf.pad(pool.trail, [[0, 0], [0, 0], [0, 1], [0, 0]]), trail),
+def _results(pools: list[_Pool], attention: AttentionLog, n_best: bool) -> Hypotheses:
+    """The best hypothesis of each sentence, and if requested all."""
+    kept = max((pool.size for pool in pools), default=0) if n_best else 1
+    shape = len(pools), kept
+    most = max((len(trail) for pool in pools for *_, trail in pool.ranked[:kept]), default=0)
+    ids, beams = np.full((*shape, most), PAD, np.int32), np.full((*shape, most), -1, np.int32)
+    total, length = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+    ranking = np.full(shape, 2 * NEG_INF)
+    for row, pool in enumerate(pools):
+        for place, (rank, score, trail) in enumerate(pool.ranked[:kept]):
+            ranking[row, place], total[row, place], length[row, place] = rank, score, len(trail)
+            ids[row, place, : len(trail)], beams[row, place, : len(trail)] = trail.T
+    every = Hypotheses(ids, total, length, attention.along(beams), ranking)
+    width = max(length[:, 0], default=0)
+    return Hypotheses(
+        ids=ids[:, 0, :width],
+        log_probability=total[:, 0],
+        length=length[:, 0],
+        attention=every.attention[:, 0, :width],
+        ranking=ranking[:, 0],
+        n_best=every if n_best else None,
     )

@@ -4,66 +4,74 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import tensorflow as tf
+import numpy as np
 
-from nmt.model.output import NEG_INF
+from nmt.search.runtime import NEG_INF
 from nmt.vocabulary.special import EOS
 
 
 class Constraints(NamedTuple):
-    """Constraints on a hypothesis. The defaults rule nothing out and add nothing to the graph.
+    """Constraints on a hypothesis; the defaults rule nothing out.
 
     A constraint rules words out. It does not change their probabilities: the score of a hypothesis
     stays that of the model. If no word is left, the translation ends.
 
     Attributes:
-        min_length: fewest tokens of each translation, EOS not counted, int32, shape (batch,), or ()
-            for no such limit.
+        min_length: fewest tokens of each translation, EOS not counted, int32, shape (batch,), or
+            None for no such limit.
         no_repeat_ngram: no n-gram of this size occurs twice in a translation; 0 is off
             (Paulus et al. 2017, arXiv 1705.04304, section 2.5, for any n).
     """
 
-    min_length: tf.Tensor | tuple[()] = ()
+    min_length: np.ndarray | None = None
     no_repeat_ngram: int = 0
 
+    def of(self, sentences: np.ndarray) -> Constraints:
+        """Those of some of the sentences."""
+        if self.min_length is None:
+            return self
+        return self._replace(min_length=self.min_length[sentences])
+
+    def most(self, length: int) -> int:
+        """How many words can be ruled out after this many."""
+        ngrams = max(length - self.no_repeat_ngram + 1, 0) if self.no_repeat_ngram else 0
+        return ngrams + (self.min_length is not None and bool((self.min_length > length).any()))
+
     def restrict(
-        self, logits: tf.Tensor, words: tf.Tensor, history: tf.Tensor, target_size: int
-    ) -> tf.Tensor:
-        """Masked logits to choose the next word by: `NEG_INF` is added where a word is ruled out.
+        self, scores: np.ndarray, ids: np.ndarray, history: np.ndarray, target_size: int
+    ) -> np.ndarray:
+        """The scores with `NEG_INF` added where a word is ruled out.
 
         Args:
-            logits: of the next word, shape (rows, words); rows are batch · beams.
-            words: their ids, shape (words,).
+            scores: of next words, shape (rows, words); rows are batch · beams.
+            ids: of these words, shape (rows, words).
             history: the words of each row so far, shape (rows, length).
             target_size: entries of the target vocabulary.
         """
-        limited, masked_logits = not isinstance(self.min_length, tuple), logits
-        if limited:
-            beams = tf.shape(logits)[0] // tf.size(self.min_length)
-            early = tf.repeat(tf.shape(history)[1] < self.min_length, beams)
-            ends = tf.where(words == EOS, NEG_INF, 0.0)
-            masked_logits += tf.where(early[:, tf.newaxis], ends, 0.0)
+        length = history.shape[1]
+        if not self.most(length):
+            return scores
+        ruled_out = np.zeros(ids.shape, bool)
         if self.no_repeat_ngram:
             repeated = _repeated(history, self.no_repeat_ngram, target_size)
-            masked_logits += tf.gather(repeated, words, axis=1)
-        if limited and self.no_repeat_ngram:
-            none_left = tf.reduce_max(masked_logits, 1, keepdims=True) < NEG_INF / 2
-            masked_logits = tf.where(none_left & (words == EOS), logits, masked_logits)
-        return masked_logits
+            ruled_out = np.take_along_axis(repeated, ids, 1)
+        if self.min_length is not None:
+            early = np.repeat(self.min_length > length, len(ids) // len(self.min_length))
+            ruled_out |= early[:, np.newaxis] & (ids == EOS)
+        restricted = scores + np.where(ruled_out, NEG_INF, np.float32(0))
+        none_left = restricted.max(1, keepdims=True) < NEG_INF / 2
+        return np.where(none_left & (ids == EOS), scores, restricted)
 
 
-def _repeated(history: tf.Tensor, n: int, target_size: int) -> tf.Tensor:
-    """`NEG_INF` for the words with which the last n-gram would be an earlier one.
-
-    Returns:
-        float32, shape (rows, target_size).
-    """
-    rows, length = tf.shape(history)[0], tf.shape(history)[1]
-    count = tf.maximum(length - n + 1, 0)  # earlier n-grams
-    same = tf.fill([rows, count], True)
+def _repeated(history: np.ndarray, n: int, target_size: int) -> np.ndarray:
+    """Whether the last n-gram would be an earlier one with a word, shape (rows, target_size)."""
+    rows, length = history.shape
+    repeated = np.zeros((rows, target_size), bool)
+    count = max(length - n + 1, 0)  # earlier n-grams
+    same = np.ones((rows, count), bool)
     for k in range(n - 1):
         last = length - n + 1 + k
         same &= history[:, k : k + count] == history[:, last : last + 1]
-    ends = history[:, n - 1 : n - 1 + count]
-    places = tf.stack([tf.broadcast_to(tf.range(rows)[:, tf.newaxis], tf.shape(ends)), ends], -1)
-    return tf.scatter_nd(places, tf.where(same, NEG_INF, 0.0), [rows, target_size])
+    row, place = np.nonzero(same)
+    repeated[row, history[row, n - 1 + place]] = True
+    return repeated

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import tensorflow as tf
+import numpy as np
 
-from nmt.model.ensemble import Ensemble
-from nmt.model.output import log_normaliser
-from nmt.model.seq2seq import Seq2Seq
+from nmt.search.runtime import OutputWords, Runtime
 from nmt.vocabulary.special import BOS, PAD
 
 
@@ -22,41 +20,28 @@ class Forced(NamedTuple):
             (batch, target, source); without attention (batch, target, 0).
     """
 
-    log_probabilities: tf.Tensor
-    attention: tf.Tensor
+    log_probabilities: np.ndarray
+    attention: np.ndarray
 
 
-def force(
-    model: Seq2Seq | Ensemble,
-    source: tf.Tensor,
-    target: tf.Tensor,
-    banned: tuple[int, ...] = (PAD, BOS),
-) -> Forced:
-    """Score translations step by step; to be called inside a ``tf.function``.
+def force(runtime: Runtime, source: np.ndarray, target: np.ndarray, words: OutputWords) -> Forced:
+    """Score translations step by step.
 
-    Each token has the probability that a search with the same banned ids would give it.
+    Each token has the probability that a search with the same words would give it.
 
     Args:
-        model: the trained model, or an ensemble.
+        runtime: the model.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         target: ids without BOS, with or without EOS, padded with 0, shape (batch, target).
-        banned: ids that get no probability.
+        words: all words, and which of them are banned.
     """
-    decoding, state = model.begin(source, banned)
-    ids = tf.transpose(target)
-    inputs = tf.pad(ids, [[1, 0], [0, 0]], constant_values=BOS)
-    steps = tf.shape(ids)[0]
-
-    def step(i: tf.Tensor, state: tf.Tensor, scores: tf.Tensor, attention: tf.Tensor) -> Any:
-        logits, state, weights = decoding.step(inputs[i], state, decoding.sentences)
-        score = tf.gather(logits, ids[i], batch_dims=1) - log_normaliser(logits)
-        scores = scores.write(i, tf.where(ids[i] == PAD, 0.0, score))
-        return i + 1, state, scores, attention.write(i, weights[:, 0])
-
-    _, _, scores, attention = tf.while_loop(
-        lambda i, *_: i < steps,
-        step,
-        (0, state, tf.TensorArray(tf.float32, steps), tf.TensorArray(tf.float32, steps)),
-        maximum_iterations=steps,
-    )
-    return Forced(tf.transpose(scores.stack()), tf.transpose(attention.stack(), [1, 0, 2]))
+    decoding = runtime.begin(source, words)
+    rows = np.arange(len(source), dtype=np.int32)
+    inputs = np.pad(target, [(0, 0), (1, 0)], constant_values=BOS)
+    width = source.shape[1] if runtime.attends else 0
+    scores = np.zeros(target.shape, np.float32)
+    attention = np.zeros((*target.shape, width), np.float32)
+    for t in range(target.shape[1]):
+        scores[:, t], weights = decoding.score(inputs[:, t], rows, target[:, t])
+        attention[:, t] = weights[:, 0]
+    return Forced(np.where(target == PAD, np.float32(0), scores), attention)

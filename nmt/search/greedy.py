@@ -2,97 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import numpy as np
 
-import tensorflow as tf
-
-from nmt.model.ensemble import Ensemble
-from nmt.model.output import Shortlist, log_normaliser
-from nmt.model.seq2seq import Seq2Seq
 from nmt.search.constraints import Constraints
-from nmt.search.hypotheses import Hypotheses
+from nmt.search.hypotheses import AttentionLog, Hypotheses
+from nmt.search.runtime import Decoding, OutputWords, Runtime
 from nmt.search.sampling import Sampling
-from nmt.search.shrinking import shrinking_loop
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
-class _Greedy(NamedTuple):
-    """A batch under way: last word, decoder state, whether it goes on, and the hypotheses."""
-
-    word: tf.Tensor
-    state: tf.Tensor
-    alive: tf.Tensor
-    total: tf.Tensor
-    length: tf.Tensor
-    words: tf.Tensor
-    attention: tf.Tensor
-
-
 def greedy_search(
-    model: Seq2Seq | Ensemble,
-    source: tf.Tensor,
-    limits: tf.Tensor,
-    banned: tuple[int, ...] = (PAD, BOS),
-    shortlist: Shortlist | None = None,
+    runtime: Runtime,
+    source: np.ndarray,
+    limits: np.ndarray,
+    words: OutputWords,
     constraints: Constraints = Constraints(),
     sampling: Sampling | None = None,
-    numbers: tf.Tensor | tuple[()] = (),
+    numbers: np.ndarray | None = None,
 ) -> Hypotheses:
-    """Decode a batch; to be called inside a ``tf.function``.
+    """Decode a batch.
 
     A sentence's own limit, not the batch's, bounds it, so that its translation does not depend
-    on its neighbours.
+    on its neighbours. A batch takes as long as its longest translation, so whenever half of the
+    sentences have ended, the others go on alone.
 
     Args:
-        model: the trained model, or an ensemble.
+        runtime: the model.
         source: ids that end with EOS, padded with 0, shape (batch, source).
         limits: most tokens of each translation, EOS included, shape (batch,).
-        banned: ids that get no probability.
-        shortlist: which words each source word allows; None is all words.
+        words: what the translations may use.
         constraints: further words to rule out.
         sampling: draw the words instead. The log-probability is still the model's, at a
             temperature of 1 and over all words.
         numbers: the random numbers to draw with, shape (batch, most steps).
     """
-    decoding, state = model.begin(source, banned, shortlist)
-    batch, source_width = tf.shape(source)[0], tf.shape(source)[1] if model.attends else 0
-
-    def step(i: tf.Tensor, current: Any, fixed: Any) -> Any:
-        sentences, limits, min_length, numbers = fixed
-        logits, state, weights = decoding.step(current.word, current.state, sentences)
-        masked_logits = constraints._replace(min_length=min_length).restrict(
-            logits, decoding.ids, current.words, model.target_size
-        )
+    decoding = runtime.begin(source, words)
+    batch, most = len(source), int(max(limits, default=0))
+    ids = np.full((batch, most), PAD, np.int32)
+    total, length = np.zeros(batch, np.float32), np.zeros(batch, np.int32)
+    attention, alive = AttentionLog(), limits > 0
+    sentences = parents = np.arange(batch, dtype=np.int32)
+    word = np.full(batch, BOS, np.int32)
+    while alive.any():
+        if 2 * alive.sum() <= len(alive):
+            going_on = np.flatnonzero(alive)
+            decoding.keep(going_on)
+            sentences, word, alive = sentences[going_on], word[going_on], alive[going_on]
+            parents, constraints = parents[going_on], constraints.of(going_on)
+        t = length[sentences[alive][0]]  # all that go on are of one length
+        history = ids[sentences, :t]
         if sampling is None:
-            choice = tf.argmax(masked_logits, -1, output_type=tf.int32)
+            word, score, weights = _likeliest(
+                decoding, word, parents, constraints, history, runtime.target_size
+            )
         else:
-            choice = sampling.draw(masked_logits, numbers[:, i])
-        score = tf.gather(logits, choice, batch_dims=1) - log_normaliser(logits)
-        word = tf.where(current.alive, tf.gather(decoding.ids, choice), PAD)
-        return _Greedy(
-            word=word,
-            state=state,
-            alive=current.alive & (word != EOS) & (i + 1 < limits),
-            total=current.total + tf.where(current.alive, score, 0.0),
-            length=current.length + tf.cast(current.alive, tf.int32),
-            words=tf.concat([current.words, word[:, tf.newaxis]], 1),
-            attention=tf.concat([current.attention, weights], 1),
-        )
+            assert numbers is not None
+            scores, weights = decoding.distribution(word, parents)
+            every = np.broadcast_to(decoding.ids, scores.shape)
+            restricted = constraints.restrict(scores, every, history, runtime.target_size)
+            column = sampling.draw(restricted, numbers[sentences, t])
+            word = decoding.ids[column]
+            score = np.take_along_axis(scores, column[:, np.newaxis], 1)[:, 0]
+        attention.add(sentences, weights)
+        now = sentences[alive]
+        ids[now, t] = word[alive]
+        total[now] += score[alive]
+        length[now] += 1
+        alive = alive & (word != EOS) & (t + 1 < limits[sentences])
+        word = np.where(alive, word, PAD).astype(np.int32)
+        parents = np.arange(len(sentences), dtype=np.int32)
+    ids = ids[:, : max(length, default=0)]
+    beams = np.where(np.arange(ids.shape[1]) < length[:, np.newaxis], 0, -1)
+    return Hypotheses(ids, total, length, attention.along(beams), total)
 
-    start = _Greedy(
-        word=tf.fill([batch], BOS),
-        state=state,
-        alive=limits > 0,
-        total=tf.zeros([batch]),
-        length=tf.zeros([batch], tf.int32),
-        words=tf.zeros([batch, 0], tf.int32),
-        attention=tf.zeros([batch, 0, source_width]),
+
+def _likeliest(
+    decoding: Decoding,
+    words: np.ndarray,
+    parents: np.ndarray,
+    constraints: Constraints,
+    history: np.ndarray,
+    target_size: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The most probable word of each row, its log-probability, and the attention."""
+    ids, scores, weights = decoding.candidates(
+        words, parents, 1 + constraints.most(history.shape[1])
     )
-    row = tf.TensorShape([None])
-    shapes = _Greedy(
-        row, tf.TensorShape([None, state.shape[-1]]), row, row, row,
-        tf.TensorShape([None, None]), tf.TensorShape([None, None, None if model.attends else 0]),
-    )  # fmt: skip
-    fixed = decoding.sentences, limits, constraints.min_length, numbers
-    final = shrinking_loop(step, lambda current: current.alive, start, shapes, fixed)
-    return Hypotheses(final.words, final.total, final.length, final.attention, final.total)
+    best = constraints.restrict(scores, ids, history, target_size).argmax(1)[:, np.newaxis]
+    word, score = (np.take_along_axis(values, best, 1)[:, 0] for values in (ids, scores))
+    return word, score, weights

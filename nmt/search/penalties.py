@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-_EPSILON = 1e-9  # keeps the logarithm of no attention at all finite
+_EPSILON = np.float32(1e-9)  # keeps the logarithm of no attention at all finite
 
 
-def length_penalty(length: tf.Tensor, alpha: float) -> tf.Tensor:
+def length_penalty(length: np.ndarray | int, alpha: float) -> np.ndarray:
     """((5 + length) / 6)^α of Wu et al. 2016 (arXiv 1609.08144), section 7.
 
     Args:
         length: number of target tokens, EOS included, any shape.
         alpha: 0 compares plain log-probabilities; larger favours longer hypotheses.
     """
-    return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
+    return np.asarray(((5 + np.asarray(length)) / 6) ** alpha, np.float32)
 
 
-def coverage_penalty(coverage: tf.Tensor, tokens: tf.Tensor, beta: float) -> tf.Tensor:
+def coverage_penalty(coverage: np.ndarray, tokens: np.ndarray, beta: float) -> np.ndarray:
     """β · Σᵢ log(min(Σⱼ p_ij, 1)) of Wu et al. 2016, equation 14; never above 0.
 
     Args:
@@ -29,5 +29,5 @@ def coverage_penalty(coverage: tf.Tensor, tokens: tf.Tensor, beta: float) -> tf.
     Returns:
         Shape (batch, hypotheses), to be added to log-probability over length penalty.
     """
-    logarithms = tf.math.log(tf.clip_by_value(coverage, _EPSILON, 1.0))
-    return beta * tf.reduce_sum(logarithms * tokens[:, tf.newaxis], -1)
+    logarithms = np.log(np.clip(coverage, _EPSILON, 1))
+    return np.float32(beta) * (logarithms * tokens[:, np.newaxis]).sum(-1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from nmt.model.output import NEG_INF
+from nmt.search.runtime import NEG_INF
 from nmt.vocabulary.special import PAD
 
 
@@ -26,29 +25,37 @@ class Sampling(NamedTuple):
     top_k: int = 0
     top_p: float = 1.0
 
-    def draw(self, logits: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    def draw(self, logits: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Draw a column of each row.
 
         Args:
-            logits: shape (rows, words).
+            logits: or log-probabilities, shape (rows, words).
             numbers: one random number in [0, 1) per row, shape (rows,).
 
         Returns:
-            int32, shape (rows,).
+            int64, shape (rows,).
         """
-        logits = logits / self.temperature
+        logits = logits / np.float32(self.temperature)
         if self.top_k:
-            best, _ = tf.math.top_k(logits, tf.minimum(self.top_k, tf.shape(logits)[1]))
-            logits = tf.where(logits < best[:, -1:], NEG_INF, logits)
+            k = min(self.top_k, logits.shape[1])
+            least = np.partition(logits, -k, axis=1)[:, -k, np.newaxis]
+            logits = np.where(logits < least, NEG_INF, logits)
         if self.top_p < 1:
-            ordered = tf.sort(logits, direction="DESCENDING")
-            above = tf.cumsum(tf.nn.softmax(ordered), axis=1, exclusive=True)
-            nucleus = tf.where(above < self.top_p, ordered, ordered[:, :1])
-            logits = tf.where(logits < tf.reduce_min(nucleus, 1, keepdims=True), NEG_INF, logits)
+            ordered = -np.sort(-logits, axis=1)
+            probabilities = _softmax(ordered)
+            above = np.cumsum(probabilities, axis=1) - probabilities
+            nucleus = np.where(above < self.top_p, ordered, ordered[:, :1])
+            logits = np.where(logits < nucleus.min(1, keepdims=True), NEG_INF, logits)
         # In the vocabulary's order, which no rounding changes.
-        mass = tf.cumsum(tf.nn.softmax(logits), axis=1)
-        below = mass <= numbers[:, tf.newaxis] * mass[:, -1:]
-        return tf.math.count_nonzero(below, 1, dtype=tf.int32)
+        mass = np.cumsum(_softmax(logits), axis=1)
+        below = mass <= numbers[:, np.newaxis] * mass[:, -1:]
+        return np.count_nonzero(below, axis=1)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """The probabilities, float32, shape (rows, words)."""
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)
 
 
 def random_numbers(source: np.ndarray, limits: np.ndarray, seed: int) -> np.ndarray:

@@ -35,13 +35,14 @@ def model(tiny_model: Any) -> Any:
 @pytest.fixture(scope="module")
 def ensemble(tiny_model: Any) -> Any:
     """Three models of different architectures."""
-    from nmt.model.ensemble import Ensemble
+    from nmt.runtime import runtime_of
+    from nmt.runtime.ensemble import Ensemble
 
     stacked = {"decoder": "conditional", "decoder_layers": 2, "input_feeding": True}
     return Ensemble(
         [
-            tiny_model(seed=3),
-            tiny_model(seed=4, decoder_units=14, layer_norm=True, **stacked),
-            tiny_model(seed=5, attention="none", embedding_dim=10),
+            runtime_of(tiny_model(seed=3)),
+            runtime_of(tiny_model(seed=4, decoder_units=14, layer_norm=True, **stacked)),
+            runtime_of(tiny_model(seed=5, attention="none", embedding_dim=10)),
         ]
     )

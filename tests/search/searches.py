@@ -8,6 +8,10 @@ import numpy as np
 import tensorflow as tf
 from models import teacher_forced
 
+from nmt.runtime import runtime_of
+from nmt.search.beam import beam_search
+from nmt.search.greedy import greedy_search
+from nmt.search.output_words import all_words
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
 from nmt.vocabulary.special import BOS, EOS, PAD
@@ -44,11 +48,11 @@ def log_probabilities(logits: np.ndarray, banned=(PAD, BOS)) -> np.ndarray:
 
 def plain_greedy(model, source: np.ndarray, limit: int) -> tuple[list[int], float]:
     """Greedy search for one sentence, a step of the model at a time."""
-    decoding, state = model.begin(source[np.newaxis, source != PAD])
+    sentences, state = model.begin(source[np.newaxis, source != PAD])
     word, words, total = BOS, [], 0.0
     while word != EOS and len(words) < limit:
-        logits, state, _ = decoding.step(tf.constant([word]), state, decoding.sentences)
-        scores = log_probabilities(logits[0])
+        readouts, state, _ = model.search_step(tf.constant([word]), state, sentences)
+        scores = log_probabilities(model.logits(readouts)[0])
         word = int(scores.argmax())
         words.append(word)
         total += scores[word]
@@ -67,14 +71,26 @@ def forced(model, source: np.ndarray, targets: list[list[int]]) -> np.ndarray:
 
 
 def words_of(hypotheses) -> list[list[int]]:
-    ids, lengths = hypotheses.ids.numpy(), hypotheses.length.numpy()
+    ids, lengths = hypotheses.ids, hypotheses.length
     assert all((row[n:] == PAD).all() for row, n in zip(ids, lengths, strict=True))
     return [row[:n].tolist() for row, n in zip(ids, lengths, strict=True)]
 
 
 def searcher(model, beam: int = 1, **settings) -> Searcher:
     values = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8, **settings}
-    return Searcher(model, SearchSettings.model_validate(values))
+    return Searcher(runtime_of(model), SearchSettings.model_validate(values))
+
+
+def run_greedy(model, limits, **options):
+    """Greedy search of `SOURCE`."""
+    words = all_words(model.target_size, (PAD, BOS))
+    return greedy_search(runtime_of(model), SOURCE, np.array(limits), words, **options)
+
+
+def run_beam(model, limits, size: int, alpha: float, **options):
+    """Beam search of `SOURCE`."""
+    words = all_words(model.target_size, (PAD, BOS))
+    return beam_search(runtime_of(model), SOURCE, np.array(limits), size, alpha, words, **options)
 
 
 def grams(words: list[int], n: int) -> list[tuple[int, ...]]:

@@ -6,14 +6,11 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from rounding import SCORE
-from searches import SOURCE, biased, grams, searcher, words_of
+from searches import SOURCE, biased, grams, run_beam, run_greedy, searcher, words_of
 
-from nmt.model.output import NEG_INF
-from nmt.search.beam import beam_search
 from nmt.search.constraints import Constraints
-from nmt.search.greedy import greedy_search
+from nmt.search.runtime import NEG_INF
 from nmt.vocabulary.special import EOS, PAD, UNK
 
 
@@ -21,13 +18,11 @@ from nmt.vocabulary.special import EOS, PAD, UNK
     "constraints", [{}, {"no_repeat_ngram": 1}, {"no_repeat_ngram": 2}, {"min_length": 5}]
 )
 def test_a_beam_of_one_is_greedy_under_constraints(model, constraints) -> None:
-    limits = tf.constant([14, 9, 6, 7, 12, 13])
+    limits = [14, 9, 6, 7, 12, 13]
     if "min_length" in constraints:
-        constraints = {"min_length": tf.constant([5, 2, 0, 3, 11, 1])}
-    greedy = greedy_search(model, SOURCE, limits, constraints=Constraints(**constraints))
-    beam = beam_search(
-        model, SOURCE, limits, 1, 1.0, constraints=Constraints(**constraints), beta=0.5
-    )
+        constraints = {"min_length": np.array([5, 2, 0, 3, 11, 1])}
+    greedy = run_greedy(model, limits, constraints=Constraints(**constraints))
+    beam = run_beam(model, limits, 1, 1.0, constraints=Constraints(**constraints), beta=0.5)
     assert words_of(beam) == words_of(greedy)
     np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=SCORE)
 
@@ -76,10 +71,10 @@ def test_words_that_would_repeat_are_those_of_a_plain_search() -> None:
     for n in (1, 2, 3):
         for length in (0, 1, 2, 3, 12):
             history = random.integers(4, 8, (5, length)).astype(np.int32)
-            masked_logits = Constraints((), n).restrict(
-                tf.zeros([5, 8]), tf.range(8), tf.constant(history), 8
-            )
-            for row, words in zip(masked_logits.numpy(), history.tolist(), strict=True):
+            every = np.tile(np.arange(8), (5, 1))
+            scores = np.zeros((5, 8), np.float32)
+            restricted = Constraints(None, n).restrict(scores, every, history, 8)
+            for row, words in zip(restricted, history.tolist(), strict=True):
                 had = set(grams(words, n))
                 for word in range(8):
                     again = [*words, word][-n:] if length >= n - 1 else None

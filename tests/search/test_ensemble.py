@@ -10,8 +10,10 @@ from models import teacher_forced
 from rounding import PASS, SCORE
 from searches import SOURCE, searcher, words_of
 
-from nmt.model.ensemble import Ensemble
-from nmt.model.output import NEG_INF
+from nmt.runtime import runtime_of
+from nmt.runtime.ensemble import Ensemble
+from nmt.search.output_words import all_words
+from nmt.search.runtime import NEG_INF
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
@@ -19,7 +21,7 @@ from nmt.vocabulary.special import BOS, EOS, PAD
 def test_an_ensemble_of_a_model_with_itself_is_the_model(model, beam) -> None:
     alone = searcher(model, beam)
     hypotheses, expected = (
-        searcher(Ensemble([model, model]), beam).search(SOURCE),
+        searcher(Ensemble([runtime_of(model)] * 2), beam).search(SOURCE),
         alone.search(SOURCE),
     )
     assert words_of(hypotheses) == words_of(expected)
@@ -30,17 +32,18 @@ def test_an_ensemble_of_a_model_with_itself_is_the_model(model, beam) -> None:
 def test_an_ensembles_logits_are_the_log_of_the_mean_probability(ensemble) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD]], np.int32)
     inputs = np.array([[BOS, 7, 8], [BOS, 9, EOS]], np.int32)
-    several = [teacher_forced(model, SOURCE[:2], inputs) for model in ensemble.models]
+    models = [runtime.model for runtime in ensemble.runtimes]
+    several = [teacher_forced(model, SOURCE[:2], inputs) for model in models]
     probabilities = []
     for logits, _ in several:
         logits = logits.numpy().astype(np.float64)
         logits[..., [PAD, BOS]] = -np.inf
         probabilities.append(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
     expected = np.log(np.mean(probabilities, 0))
-    decoding, state = ensemble.begin(SOURCE[:2], (PAD, BOS))
+    decoding = ensemble.begin(SOURCE[:2], all_words(ensemble.target_size, (PAD, BOS)))
     for t in range(3):
-        logits, state, weights = decoding.step(inputs[:, t], state, decoding.sentences)
-        real, own = expected[:, t] > NEG_INF, logits.numpy()[:, : ensemble.target_size]
+        logits, weights = decoding.distribution(inputs[:, t], np.arange(2, dtype=np.int32))
+        real, own = expected[:, t] > NEG_INF, logits[:, : ensemble.target_size]
         np.testing.assert_allclose(own[real], expected[:, t][real], atol=SCORE)
         attention_weights = [attention[:, t] for _, attention in several if attention.shape[-1]]
         assert len(attention_weights) == 2

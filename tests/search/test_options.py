@@ -14,12 +14,13 @@ from searches import (
     SOURCE,
     forced,
     grams,
+    run_beam,
     searcher,
     words_of,
 )
 
 from nmt.errors import UnusableInput
-from nmt.search.beam import beam_search
+from nmt.runtime import runtime_of
 from nmt.search.constraints import Constraints
 from nmt.search.penalties import coverage_penalty
 from nmt.search.searcher import Searcher
@@ -68,14 +69,14 @@ def test_a_sentence_does_not_depend_on_its_batch(search) -> None:
         rows = list(rows)
         assert words_of(hypotheses) == [words[row] for row in rows]
         np.testing.assert_allclose(
-            hypotheses.ranking, together.ranking.numpy()[rows], atol=SCORE, rtol=PASS
+            hypotheses.ranking, together.ranking[rows], atol=SCORE, rtol=PASS
         )
         if hypotheses.n_best is not None:
-            lengths = hypotheses.n_best.length.numpy()
-            np.testing.assert_array_equal(lengths, together.n_best.length.numpy()[rows])
+            lengths = hypotheses.n_best.length
+            np.testing.assert_array_equal(lengths, together.n_best.length[rows])
             width = lengths.max()
             np.testing.assert_array_equal(
-                hypotheses.n_best.ids[..., :width], together.n_best.ids.numpy()[rows][..., :width]
+                hypotheses.n_best.ids[..., :width], together.n_best.ids[rows][..., :width]
             )
 
     lengths = (source != PAD).sum(1)
@@ -89,17 +90,17 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
     hypotheses = search.search(SOURCE)
     again = search.force(SOURCE, hypotheses.ids)
     np.testing.assert_allclose(
-        tf.reduce_sum(again.log_probabilities, 1), hypotheses.log_probability, atol=SCORE
+        again.log_probabilities.sum(1), hypotheses.log_probability, atol=SCORE
     )
-    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length.numpy()[:, np.newaxis]
+    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length[:, np.newaxis]
     np.testing.assert_allclose(hypotheses.attention[real], again.attention[real], atol=PASS)
     if hypotheses.n_best is None:
         return
     for place in range(search.settings.beam_size):
-        ids, there = hypotheses.n_best.ids[:, place], hypotheses.n_best.length[:, place].numpy() > 0
+        ids, there = hypotheses.n_best.ids[:, place], hypotheses.n_best.length[:, place] > 0
         again = search.force(SOURCE, ids)
         np.testing.assert_allclose(
-            tf.reduce_sum(again.log_probabilities, 1)[there],
+            again.log_probabilities.sum(1)[there],
             hypotheses.n_best.log_probability[:, place][there],
             atol=SCORE,
         )
@@ -125,7 +126,7 @@ def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
     tf.config.run_functions_eagerly(True)
     eager = search.search(SOURCE)
     assert words_of(compiled) == words_of(eager)
-    real = eager.ids.numpy() != PAD
+    real = eager.ids != PAD
     for value, expected in (
         (compiled.log_probability, eager.log_probability),
         (compiled.ranking, eager.ranking),
@@ -145,12 +146,9 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha, beta, least, 
     for seed in (1, 2):
         model = tiny_model(target=6, seed=seed)
         limits = [4, 3, 4, 3, 3, 4]
-        hypotheses = beam_search(
-            *(model, SOURCE, tf.constant(limits), 130, alpha),
-            constraints=Constraints(tf.fill([6], least) if least else (), n),
-            beta=beta,
-        )
-        plain = words_of(beam_search(model, SOURCE, tf.constant(limits), 130, 0.0))
+        constraints = Constraints(np.full(6, least) if least else None, n)
+        hypotheses = run_beam(model, limits, 130, alpha, constraints=constraints, beta=beta)
+        plain = words_of(run_beam(model, limits, 130, 0.0))
         for row, words in enumerate(words_of(hypotheses)):
             limit, source = limits[row], SOURCE[row][SOURCE[row] != PAD]
             every = [
@@ -176,7 +174,7 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha, beta, least, 
                 scores += beta * np.log(np.minimum(sums, 1.0)).sum(1)
             mine = scores[every.index(words)]
             assert mine == pytest.approx(scores.max(), abs=SCORE)
-            assert hypotheses.ranking[row].numpy() == pytest.approx(mine, abs=SCORE)
+            assert hypotheses.ranking[row] == pytest.approx(mine, abs=SCORE)
             differs += words != plain[row]
     assert differs  # or else the options would not have mattered
 
@@ -189,7 +187,7 @@ def test_the_coverage_penalty_is_wus() -> None:
         [0.3 * np.log(np.minimum(one[mask > 0], 1)).sum() for one in some]
         for some, mask in zip(coverage, tokens, strict=True)
     ]
-    penalty = coverage_penalty(tf.constant(coverage, tf.float32), tokens, 0.3)
+    penalty = coverage_penalty(coverage.astype(np.float32), tokens, 0.3)
     np.testing.assert_allclose(penalty, expected, rtol=STEP)
 
 
@@ -199,12 +197,12 @@ def test_the_n_best_are_sorted_and_distinct_and_begin_with_the_best(model) -> No
     assert words_of(hypotheses) == words_of(plain)
     several = 0
     for row, best in enumerate(words_of(plain)):
-        lengths = hypotheses.n_best.length[row].numpy()
-        ids = hypotheses.n_best.ids[row].numpy()
+        lengths = hypotheses.n_best.length[row]
+        ids = hypotheses.n_best.ids[row]
         listed = [ids[place, :n].tolist() for place, n in enumerate(lengths) if n]
         assert listed[0] == best
         assert len({tuple(one) for one in listed}) == len(listed)
-        ranking = hypotheses.n_best.ranking[row].numpy()[: len(listed)]
+        ranking = hypotheses.n_best.ranking[row][: len(listed)]
         assert all(a >= b for a, b in pairwise(ranking))
         several += len(listed) > 2
     assert several
@@ -212,9 +210,11 @@ def test_the_n_best_are_sorted_and_distinct_and_begin_with_the_best(model) -> No
 
 def test_a_reference_with_a_banned_word_is_scored_with_all_words(model) -> None:
     target = np.array([[7, UNK, EOS], [7, 8, EOS]], np.int32)
-    plain = Searcher(model, SearchSettings(), (PAD, BOS)).force(SOURCE[:2], target)
-    banning = Searcher(model, SearchSettings(), (PAD, BOS, UNK)).force(SOURCE[:2], target)
-    ours, others = banning.log_probabilities.numpy(), plain.log_probabilities.numpy()
+    plain = Searcher(runtime_of(model), SearchSettings(), (PAD, BOS)).force(SOURCE[:2], target)
+    banning = Searcher(runtime_of(model), SearchSettings(), (PAD, BOS, UNK)).force(
+        SOURCE[:2], target
+    )
+    ours, others = banning.log_probabilities, plain.log_probabilities
     np.testing.assert_allclose(ours[0], others[0], atol=PASS)
     assert (ours[1] > others[1]).all()
 
@@ -230,7 +230,7 @@ def test_a_reference_with_a_banned_word_is_scored_with_all_words(model) -> None:
 )
 def test_settings_that_do_not_fit_together(model, settings, message) -> None:
     with pytest.raises(UnusableInput, match=message):
-        Searcher(model, SearchSettings(**settings))
+        Searcher(runtime_of(model), SearchSettings(**settings))
 
 
 def test_coverage_needs_attention(tiny_model) -> None:

@@ -5,23 +5,26 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 # isort: split
 
 import numpy as np
-import tensorflow as tf
 from searches import SOURCE, searcher, words_of
 
+from nmt.runtime import runtime_of
+from nmt.search.output_words import all_words
 from nmt.search.sampling import Sampling, random_numbers
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 
 def test_samples_follow_the_models_distribution(model) -> None:
     source = np.array([[9, 8, 7, EOS]], np.int32)
-    decoding, state = model.begin(source, (PAD, BOS))
-    logits = decoding.step(tf.constant([BOS]), state, decoding.sentences)[0]
+    decoding = runtime_of(model).begin(source, all_words(model.target_size, (PAD, BOS)))
+    first = np.zeros(1, np.int32)
+    logits, _ = decoding.distribution(first + BOS, first)
     count = 20_000
-    rows = tf.repeat(logits, count, axis=0)
-    numbers = tf.constant(np.random.default_rng(1).random(count), tf.float32)
+    rows = np.repeat(logits, count, axis=0)
+    numbers = np.random.default_rng(1).random(count, dtype=np.float32)
     for sampling in (Sampling(1.0), Sampling(0.7), Sampling(2.0, 5), Sampling(1.0, 0, 0.8)):
-        p = tf.nn.softmax(logits[0] / sampling.temperature).numpy().astype(np.float64)
-        drawn = np.bincount(sampling.draw(rows, numbers).numpy(), minlength=len(p)) / count
+        p = np.exp(logits[0].astype(np.float64) / sampling.temperature)
+        p /= p.sum()
+        drawn = np.bincount(sampling.draw(rows, numbers), minlength=len(p)) / count
         order = np.argsort(-p)
         drawable = order[: sampling.top_k or None]
         if sampling.top_p < 1:

@@ -10,11 +10,10 @@ import pytest
 import tensorflow as tf
 from models import teacher_forced
 from rounding import PASS, SCORE, STEP
-from searches import SOURCE, biased, forced, plain_greedy, searcher, words_of
+from searches import SOURCE, biased, forced, plain_greedy, run_beam, run_greedy, searcher, words_of
 
-from nmt.model.output import BLOCK
-from nmt.search.beam import _continuations, beam_search
-from nmt.search.greedy import greedy_search
+from nmt.model.output import BLOCK, likeliest
+from nmt.runtime import runtime_of
 from nmt.search.penalties import length_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
@@ -36,10 +35,10 @@ def test_greedy_is_a_plain_loop(model) -> None:
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_a_beam_of_one_is_greedy(model, alpha) -> None:
-    limits = tf.constant([14, 9, 3, 1, 12, 13])
+    limits = [14, 9, 3, 1, 12, 13]
     greedy, beam = (
-        greedy_search(model, SOURCE, limits),
-        beam_search(model, SOURCE, limits, 1, alpha),
+        run_greedy(model, limits),
+        run_beam(model, limits, 1, alpha),
     )
     assert words_of(beam) == words_of(greedy)
     np.testing.assert_allclose(beam.log_probability, greedy.log_probability, atol=SCORE)
@@ -48,15 +47,15 @@ def test_a_beam_of_one_is_greedy(model, alpha) -> None:
 @pytest.mark.parametrize("size", [2 * BLOCK, 2 * BLOCK + 2])
 def test_beam_search_beats_greedy_for_any_vocabulary_size(tiny_model, size) -> None:
     model = biased(tiny_model(target=size, seed=3), EOS, 1.5)
-    limits = tf.constant([14, 9, 3, 1, 12, 13])
-    greedy, wide = (beam_search(model, SOURCE, limits, beam, 0.0) for beam in (1, 4))
+    limits = [14, 9, 3, 1, 12, 13]
+    greedy, wide = (run_beam(model, limits, beam, 0.0) for beam in (1, 4))
     expected = [plain_greedy(model, *one) for one in zip(SOURCE, limits, strict=True)]
     assert words_of(greedy) == [words for words, _ in expected]
     totals = [
         forced(model, *one)[0] for one in zip(SOURCE, [[w] for w in words_of(wide)], strict=True)
     ]
     np.testing.assert_allclose(wide.log_probability, totals, atol=SCORE)
-    assert wide.log_probability.numpy().sum() > sum(total for _, total in expected)
+    assert wide.log_probability.sum() > sum(total for _, total in expected)
     assert max(max(words) for words in words_of(wide)) > BLOCK
 
 
@@ -64,7 +63,7 @@ def test_beam_search_beats_greedy_for_any_vocabulary_size(tiny_model, size) -> N
 def test_a_sentence_does_not_depend_on_its_batch(model, beam) -> None:
     search = searcher(model, beam)
     together = search.search(SOURCE)
-    words, scores = words_of(together), together.log_probability.numpy()
+    words, scores = words_of(together), together.log_probability
 
     def same(rows, hypotheses) -> None:
         assert words_of(hypotheses) == [words[row] for row in rows]
@@ -91,7 +90,7 @@ def test_the_score_is_that_of_forced_decoding(model, beam, alpha) -> None:
 def test_a_wider_beam_finds_no_worse(model) -> None:
     def penalised(beam: int) -> np.ndarray:
         hypotheses = searcher(model, beam, length_penalty=0.0).search(SOURCE)
-        return hypotheses.log_probability.numpy()
+        return hypotheses.log_probability
 
     assert penalised(4).mean() > penalised(1).mean()
     assert penalised(32).mean() >= penalised(4).mean() - SCORE
@@ -104,8 +103,8 @@ def test_a_beam_of_everything_finds_the_optimum(tiny_model, alpha) -> None:
     for seed in range(1, 4):
         model = tiny_model(target=6, seed=seed)
         limits = [4, 3, 4, 2, 1, 3]
-        hypotheses = beam_search(model, SOURCE, tf.constant(limits), 130, alpha)
-        greedy = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
+        hypotheses = run_beam(model, limits, 130, alpha)
+        greedy = words_of(run_greedy(model, limits))
         for row, words in enumerate(words_of(hypotheses)):
             limit = limits[row]
             every = [
@@ -133,7 +132,7 @@ def test_banned_words_never_occur(tiny_model, beam) -> None:
     biased(model, UNK, 50.0)
     assert any(UNK in words for words in words_of(searcher(model, beam).search(SOURCE)))
     settings = SearchSettings(beam_size=beam)
-    without = Searcher(model, settings, (PAD, BOS, UNK)).search(SOURCE)
+    without = Searcher(runtime_of(model), settings, (PAD, BOS, UNK)).search(SOURCE)
     assert not {PAD, BOS, UNK} & {word for words in words_of(without) for word in words}
 
 
@@ -141,14 +140,14 @@ def test_banned_words_never_occur(tiny_model, beam) -> None:
 def test_every_sentence_has_its_own_limit(tiny_model, beam) -> None:
     model = biased(tiny_model(), EOS, -50.0)  # it would never end
     limits = [1, 5, 2, 11, 3, 4]
-    translations = words_of(beam_search(model, SOURCE, tf.constant(limits), beam, 1.0))
+    translations = words_of(run_beam(model, limits, beam, 1.0))
     assert [len(words) for words in translations] == limits
     if beam == 1:
-        translations = words_of(greedy_search(model, SOURCE, tf.constant(limits)))
+        translations = words_of(run_greedy(model, limits))
         assert [len(words) for words in translations] == limits
     hypotheses = searcher(model, beam, max_length_ratio=2.0, max_length_extra=3).search(SOURCE)
     lengths = (SOURCE != PAD).sum(1) - 1
-    assert hypotheses.length.numpy().tolist() == (2 * lengths + 3 + 1).tolist()  # EOS included
+    assert hypotheses.length.tolist() == (2 * lengths + 3 + 1).tolist()  # EOS included
 
 
 @pytest.mark.parametrize("beam", [1, 4])
@@ -159,25 +158,19 @@ def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
     assert hypotheses.ids.shape[1] <= beam + 1
 
 
-@pytest.mark.parametrize(("beam", "blocks", "k"), [(1, 1, 2), (3, 1, 6), (5, 40, 10), (4, 9, 50)])
-def test_the_best_continuations_are_those_of_top_k(beam, blocks, k) -> None:
-    random = np.random.default_rng(k)
-    logits = random.standard_normal((7, beam, blocks * BLOCK)).astype(np.float32)
-    normaliser, live = random.standard_normal((2, 7, beam)).astype(np.float32)
+@pytest.mark.parametrize(("blocks", "k"), [(1, 2), (1, 64), (40, 10), (9, 50)])
+def test_the_likeliest_words_are_those_of_top_k(blocks, k) -> None:
+    scores = np.random.default_rng(k).standard_normal((7, blocks * BLOCK)).astype(np.float32)
     search = tf.function(
-        lambda x: _continuations(x, normaliser, live, k),
-        input_signature=[tf.TensorSpec([None, beam, None])],
+        likeliest, input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)]
     )
-    scores, beams, columns = search(logits)
-    all_scores = logits + (live - normaliser)[..., np.newaxis]
-    best, places = tf.math.top_k(all_scores.reshape(7, -1), k)
-    np.testing.assert_array_equal(scores, best)
-    np.testing.assert_array_equal(beams * blocks * BLOCK + columns, places)
+    for ours, expected in zip(search(scores, k), tf.math.top_k(scores, k), strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_a_longer_penalty_gives_longer_translations(model) -> None:
     lengths = [
-        searcher(model, 6, length_penalty=alpha).search(SOURCE).length.numpy().sum()
+        searcher(model, 6, length_penalty=alpha).search(SOURCE).length.sum()
         for alpha in (0.0, 1.0, 5.0)
     ]
     assert lengths == sorted(lengths)
@@ -188,7 +181,7 @@ def test_the_length_penalty_is_wus() -> None:
     lengths = np.arange(1, 60)
     for alpha in (0.0, 0.6, 1.0, 2.0):
         expected = (5 + lengths) ** alpha / (5 + 1) ** alpha
-        np.testing.assert_allclose(length_penalty(tf.constant(lengths), alpha), expected, rtol=STEP)
+        np.testing.assert_allclose(length_penalty(lengths, alpha), expected, rtol=STEP)
 
 
 def test_forced_decoding_returns_the_attention_of_each_target_word(model) -> None:
@@ -200,11 +193,13 @@ def test_forced_decoding_returns_the_attention_of_each_target_word(model) -> Non
 
 @pytest.mark.compiled
 def test_searches_are_traced_once(model) -> None:
+    runtime = runtime_of(model)
     for beam in (1, 2):
-        search = searcher(model, beam)
+        search = Searcher(runtime, SearchSettings(beam_size=beam, max_length_extra=4))
         for rows, width in ((1, 7), (6, 7), (2, 9)):
             search.search(np.resize(np.pad(SOURCE, [(0, 0), (0, 2)])[:, :width], (rows, width)))
-        assert search._search.experimental_get_tracing_count() == 1
+    for function in (runtime._encode, *runtime._steps.values()):
+        assert function.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("beam", [1, 3])
@@ -224,7 +219,7 @@ def test_attention_is_that_of_forced_decoding(model, beam) -> None:
         len({len(words) for words in words_of(hypotheses)}) >= 3
     )  # the batch has shrunk on the way
     expected = search.force(SOURCE, hypotheses.ids).attention
-    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length.numpy()[:, np.newaxis]
+    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length[:, np.newaxis]
     np.testing.assert_allclose(hypotheses.attention[real], expected[real], atol=PASS)
 
 
@@ -245,6 +240,6 @@ def test_a_decoder_of_many_parts_is_searched(tiny_model, beam, attention) -> Non
     assert len({len(row) for row in words}) >= 2
     expected = [forced(model, row, [w])[0] for row, w in zip(SOURCE, words, strict=True)]
     np.testing.assert_allclose(hypotheses.log_probability, expected, atol=SCORE)
-    attention = search.force(SOURCE, hypotheses.ids).attention.numpy()
-    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length.numpy()[:, np.newaxis]
+    attention = search.force(SOURCE, hypotheses.ids).attention
+    real = np.arange(hypotheses.ids.shape[1]) < hypotheses.length[:, np.newaxis]
     np.testing.assert_allclose(hypotheses.attention[real], attention[real], atol=PASS)

@@ -10,6 +10,7 @@ from rounding import PASS, SCORE
 from searches import SOURCE, searcher, words_of
 
 from nmt.errors import UnusableInput
+from nmt.runtime import runtime_of
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
 from nmt.vocabulary.lexicon import Lexicon
@@ -21,7 +22,7 @@ def test_a_shortlist_of_all_words_is_none(model, beam) -> None:
     everything = Lexicon(np.zeros((30, 1), np.int32), np.arange(25, dtype=np.int32))
     settings = {"beam_size": beam, "max_length_ratio": 1.0, "max_length_extra": 8}
     short = SearchSettings(**settings, shortlist=1)
-    hypotheses = Searcher(model, short, lexicon=everything).search(SOURCE)
+    hypotheses = Searcher(runtime_of(model), short, lexicon=everything).search(SOURCE)
     plain = searcher(model, beam).search(SOURCE)
     assert words_of(hypotheses) == words_of(plain)
     np.testing.assert_allclose(hypotheses.log_probability, plain.log_probability, atol=SCORE)
@@ -39,7 +40,7 @@ def lexicon() -> Lexicon:
 @pytest.mark.parametrize("beam", [1, 4])
 def test_translations_use_their_shortlist_in_any_batch(model, lexicon, beam) -> None:
     settings = SearchSettings(beam_size=beam, shortlist=2, shortlist_common=2)
-    search = Searcher(model, settings, lexicon=lexicon)
+    search = Searcher(runtime_of(model), settings, lexicon=lexicon)
     together = search.search(SOURCE)
     used: set[int] = set()
     for row, words in enumerate(words_of(together)):
@@ -57,4 +58,4 @@ def test_translations_use_their_shortlist_in_any_batch(model, lexicon, beam) -> 
 
 def test_a_shortlist_needs_a_lexicon(model) -> None:
     with pytest.raises(UnusableInput, match="lexicon"):
-        Searcher(model, SearchSettings(shortlist=5))
+        Searcher(runtime_of(model), SearchSettings(shortlist=5))

@@ -16,7 +16,7 @@ from nmt.model import decoder, stacked
 from nmt.model.decoder import EncoderStates
 from nmt.model.fast.attention import Attention
 from nmt.model.fast.gru import GRU
-from nmt.model.fast.matmul import precompute
+from nmt.model.fast.matmul import multiply_once, slices
 from nmt.model.fast.operations import Linear, Scale
 from nmt.model.fast.scan import apply, scan
 from nmt.model.fast.step import Cell, DecoderStep, Parts, ReadoutLayer
@@ -89,37 +89,53 @@ class _FastDecoder(decoder.AttentionDecoder):
         weights = tf.transpose(weights[:, :, 0], [1, 0, 2])
         return states, tf.transpose(contexts, [1, 0, 2]), encoder_states.without_padding(weights)
 
-    def precompute(
-        self, encoder_states: EncoderStates, readout: Readout
-    ) -> tuple[EncoderStates, decoder.Step]:
-        """Prepare the steps of a search."""
-        prepared = self._step(encoder_states)
-        layer = prepared.readout or ReadoutLayer.of(readout)
-        parts = [cell.parts for cell in prepared.layers if cell is not layer] + [layer.parts]
-        parts = [linears for linears in parts if "context" in linears and self.attention]
-        if parts:
+    def precompute(self, encoder_states: EncoderStates, readout: Readout) -> EncoderStates:
+        """The encoder states for the steps of a search, once per batch."""
+        _, layers = self._search_layers(encoder_states, readout)
+        if parts := self._with_context(layers):
             kernels = [linears["context"].kernel for linears in parts]
-            states, slices = precompute(encoder_states.states, kernels)
+            states = multiply_once(encoder_states.states, kernels)
             encoder_states = encoder_states._replace(states=states)
-            for linears, product in zip(parts, slices, strict=True):
-                linears["context"] = linears["context"].precomputed(product)
+        return encoder_states
 
-        def step(embedded: tf.Tensor, state: tf.Tensor, encoder_states: EncoderStates) -> Any:
-            now = prepared
-            if now.attention is not None:
-                now = now._replace(attention=Attention(encoder_states, now.attention.v_a))
-            layers, further = now.run(apply, now.project(embedded), tuple(self._split(state)))
-            if further:
-                context, weights = further[0], encoder_states.without_padding(further[1])
-            else:
-                context, weights = self.attend(state, encoder_states)
-            state = tf.concat(layers, -1)
-            if self.readout is not None:
-                return layers[-1], state, weights
-            products = [layer.parts["embedding"].over(embedded)] if readout.deep else []
-            return layer.read(apply, self.output(state), context, *products), state, weights
+    def search_step(
+        self,
+        embedded: tf.Tensor,
+        state: tf.Tensor,
+        encoder_states: EncoderStates,
+        readout: Readout,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step of a search."""
+        step, layers = self._search_layers(encoder_states, readout)
+        parts = self._with_context(layers)
+        widths = [linears["context"].kernel.shape[-1] for linears in parts]
+        for linears, product in zip(parts, slices(widths), strict=True):
+            linears["context"] = linears["context"].precomputed(product)
+        states, further = step.run(apply, step.project(embedded), tuple(self._split(state)))
+        if further:
+            context, weights = further[0], encoder_states.without_padding(further[1])
+        else:
+            context, weights = self.attend(state, encoder_states)
+        state = tf.concat(states, -1)
+        if self.readout is not None:
+            return states[-1], state, weights
+        *_, layer = layers
+        products = [layer.parts["embedding"].over(embedded)] if readout.deep else []
+        return layer.read(apply, self.output(state), context, *products), state, weights
 
-        return encoder_states, step
+    def _search_layers(
+        self, encoder_states: EncoderStates, readout: Readout
+    ) -> tuple[DecoderStep, list[Cell | ReadoutLayer]]:
+        """The operations of a step, and its layers with the readout, which comes last."""
+        step = self._step(encoder_states)
+        layers = step.layers
+        return step, layers if step.readout else [*layers, ReadoutLayer.of(readout)]
+
+    def _with_context(self, layers: Sequence[Cell | ReadoutLayer]) -> list[Parts]:
+        """The products of the layers that see the context."""
+        if self.attention is None:
+            return []
+        return [layer.parts for layer in layers if "context" in layer.parts]
 
 
 class AttentionDecoder(_FastDecoder):

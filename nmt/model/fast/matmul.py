@@ -52,21 +52,19 @@ def _pad(matrix: tf.Tensor) -> tf.Tensor:
     return matrix
 
 
-def precompute(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[Product]]:
-    """Products with several matrices side by side.
+def multiply_once(x: tf.Tensor, matrices: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The products with several matrices side by side: (…, inputs) → (…, all columns)."""
+    return tf.tensordot(x, _pad(tf.concat(matrices, 1)), 1)
 
-    Args:
-        x: shape (…, inputs).
-        matrices: at least one, shape (inputs, columns) each.
 
-    Returns:
-        The products, shape (…, all columns), and for each matrix the function that slices its
-        columns, in the place of its `PaddedMatrix`.
+def slices(widths: Sequence[int]) -> list[Product]:
+    """For each matrix of `multiply_once`, by its columns, what slices its product.
+
+    It takes the place of the matrix's `PaddedMatrix`.
     """
 
     def slice_columns(first: int, end: int) -> Product:
         return lambda x: x[..., first:end]
 
-    ends = list(accumulate(matrix.shape[-1] for matrix in matrices))
-    products = tf.tensordot(x, _pad(tf.concat(matrices, 1)), 1)
-    return products, list(map(slice_columns, [0, *ends], ends))
+    ends = list(accumulate(widths))
+    return list(map(slice_columns, [0, *ends], ends))
