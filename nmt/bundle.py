@@ -3,6 +3,7 @@
     model.json          architecture, vocabularies, direction, scores, versions, model id
     model.safetensors   weights: numbers with names, shapes and types
     source.* target.*   the vocabularies
+    onnx.json *.onnx    the model for ONNX Runtime, if it was exported
     lexicon.npz         likely translations of single tokens (arrays only), for search.shortlist
 
 Several models of the same vocabularies can be used together, as an ensemble.
@@ -17,8 +18,10 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from functools import partial
+from typing import Any, Literal, cast
 
+import numpy as np
 from pydantic import JsonValue
 
 from nmt import records, tensors
@@ -27,7 +30,7 @@ from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.records import file_entry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
-from nmt.runtime import runtime_of
+from nmt.runtime import graphs, runtime_of
 from nmt.runtime.ensemble import Ensemble
 from nmt.settings import DataSettings, ModelSettings
 from nmt.storage.encoding import format_json, hash_json
@@ -113,6 +116,7 @@ def save(
     record = ModelRecord.model_validate({**info, "model_id": ""})
     record = record.model_copy(update={"model_id": _hash(record.to_json())})
     (location / "model.json").delete()
+    graphs.remove(location)
     for name, data in files.items():
         (location / name).write_bytes(data)
     (location / "model.json").write_json(record)
@@ -172,11 +176,17 @@ def check(location: Location) -> ModelRecord:
     return info
 
 
-def load(location: Location) -> Bundle:
+def load(location: Location, runtime: Literal["onnx", "tensorflow"] = "tensorflow") -> Bundle:
     """Load a MODEL folder.
 
+    Args:
+        location: the folder.
+        runtime: what computes the steps of a search. With ONNX Runtime nothing of TensorFlow is
+            imported.
+
     Raises:
-        UnusableInput: no model, another version, or contents that do not match the model id.
+        UnusableInput: no model, another version, or contents that do not match the model id; no
+            ONNX graphs of it.
     """
     info = describe(location)
     data = {name: _read_checked(location, info, name) for name in info.files}
@@ -184,6 +194,16 @@ def load(location: Location) -> Bundle:
         load_vocabulary(info.tokenizer, data[_vocabulary_file(info, side)])
         for side in ("source", "target")
     )
+    lexicon = None
+    if _LEXICON in data:
+        lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
+    if runtime == "onnx":
+        from nmt.runtime.onnx import OnnxRuntime
+
+        kernel, bias = _output_weights(location, info, data[_WEIGHTS])
+        attends = info.architecture["attention"] != "none"
+        model = OnnxRuntime(graphs.read(location, info.model_id), kernel, bias, attends)
+        return Bundle(model, source, target, info, lexicon)
     from nmt.model.seq2seq import Seq2Seq
 
     settings = ModelSettings.model_validate(info.architecture)
@@ -195,10 +215,64 @@ def load(location: Location) -> Bundle:
     model = Seq2Seq(settings, source.size, target.size)
     weights = data.get(_WEIGHTS, b"")
     tensors.assign(weights, model.weights, location / _WEIGHTS, "copy the model again")
-    lexicon = None
-    if _LEXICON in data:
-        lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
     return Bundle(model, source, target, info, lexicon)
+
+
+def _output_weights(
+    location: Location, info: ModelRecord, data: bytes
+) -> tuple[np.ndarray, np.ndarray]:
+    """The output projection, shape (readout_units, target_size), and its bias; see `Seq2Seq`."""
+    tied = info.architecture["tie_embeddings"]
+    names = {
+        False: "seq2seq/output_kernel",
+        True: "target_embedding/embeddings",
+        "three-way": "embedding/embeddings",
+    }
+    read = partial(tensors.pick, data, place=location / _WEIGHTS, remedy="copy the model again")
+    kernel, bias = read([names[tied], "seq2seq/output_bias"])
+    return kernel.T if tied else kernel, bias
+
+
+def export(location: Location) -> None:
+    """Give a MODEL folder the ONNX graphs of its model, for decoding on CPUs.
+
+    Raises:
+        UnusableInput: see `load`.
+    """
+    bundle = load(location)
+    from nmt.runtime.export import export as convert
+
+    graphs.write(location, bundle.model_id, convert(bundle.model))
+
+
+def runtime_for(
+    locations: Sequence[Location],
+    model_ids: Sequence[str],
+    wanted: Literal["auto", "onnx", "tensorflow"],
+    gpus: bool,
+) -> Literal["onnx", "tensorflow"]:
+    """The runtime for these models.
+
+    Args:
+        locations: MODEL folders.
+        model_ids: theirs.
+        wanted: the setting search.runtime.
+        gpus: whether there are GPUs to decode with.
+
+    Raises:
+        UnusableInput: ONNX Runtime is wanted, and a model has no graphs.
+    """
+    if wanted == "tensorflow" or (wanted == "auto" and gpus):
+        return "tensorflow"
+    for location, model_id in zip(locations, model_ids, strict=True):
+        if not graphs.exist(location, model_id):
+            if wanted == "auto":
+                return "tensorflow"
+            raise UnusableInput(
+                f"{location}: has no ONNX graphs of this model, which search.runtime=onnx needs; "
+                f"make them with `nmt export --model {location}`"
+            )
+    return "onnx"
 
 
 def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
@@ -213,13 +287,15 @@ def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
     )
 
 
-def load_all(locations: Sequence[Location]) -> Bundle:
-    """Load a MODEL folder, or several as one ensemble.
+def load_all(
+    locations: Sequence[Location], runtime: Literal["onnx", "tensorflow"] = "tensorflow"
+) -> Bundle:
+    """Load a MODEL folder, or several as one ensemble; see `load`.
 
     Raises:
         UnusableInput: see `load` and `describe_ensemble`.
     """
-    bundles = [load(location) for location in locations]
+    bundles = [load(location, runtime) for location in locations]
     info = describe_ensemble(locations, [cast(ModelRecord, bundle.info) for bundle in bundles])
     if len(bundles) == 1:
         return bundles[0]

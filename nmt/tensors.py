@@ -7,7 +7,7 @@ variables of a model, no more and no less, each of its shape and type.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,27 @@ def assign(data: bytes, variables: Iterable[Any], place: Any, remedy: str) -> No
         raise UnusableInput(f"{place}: {error}; {remedy}") from None
     for variable in variables:
         variable.assign(tensors[variable.path])
+
+
+def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.ndarray]:
+    """Some tensors of a file.
+
+    Args:
+        data: see `assign`.
+        names: of the tensors.
+        place: see `assign`.
+        remedy: see `assign`.
+
+    Raises:
+        UnusableInput: no such file, or none with these tensors.
+    """
+    try:
+        tensors = _parse(data)
+        if missing := [name for name in names if name not in tensors]:
+            raise ValueError(f"misses {missing[0]}")
+    except ValueError as error:
+        raise UnusableInput(f"{place}: {error}; {remedy}") from None
+    return [tensors[name] for name in names]
 
 
 def _parse(data: bytes) -> dict[str, np.ndarray]:

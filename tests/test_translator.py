@@ -97,7 +97,7 @@ def test_scores_are_log_probabilities_a_token(translator, texts, demo_bundle) ->
         float(found.log_probability[0]) / int(found.length[0]), abs=SCORE
     )
     assert result.score < 0
-    assert ("truncated" in result.flags) == (3 not in found.ids.numpy()[0])
+    assert ("truncated" in result.flags) == (3 not in found.ids[0])
 
 
 def test_a_sentence_that_is_too_long_is_named(demo_bundle, texts) -> None:

@@ -47,6 +47,7 @@ def application() -> typer.Typer:
         translate,
         command(EvaluateRequest, jobs.evaluate),
         command(jobs.VerifyRequest, jobs.verify),
+        command(jobs.ExportRequest, jobs.export),
         command(BenchmarkRequest, jobs.benchmark),
         command(jobs.DemoRequest, jobs.demo, config=False),
     ):

@@ -127,6 +127,24 @@ def verify(request: VerifyRequest) -> None:
     log.info(f"no violation in {verification.rows:,} rows")
 
 
+@dataclass(frozen=True)
+class ExportRequest:
+    """What ``nmt export`` is asked for."""
+
+    model: Annotated[Location, Option("Folder of a trained model, e.g. RUN/model.", "MODEL")]
+
+
+def export(request: ExportRequest) -> None:
+    """Write a model as ONNX graphs, for decoding on CPUs without TensorFlow.
+
+    The graphs go into MODEL beside the weights. `nmt train` does the same at its end.
+    """
+    from nmt import bundle
+
+    bundle.export(request.model)
+    echo(f"MODEL {request.model}")
+
+
 def benchmark(request: BenchmarkRequest, sources: SettingsSources) -> None:
     """Measure the speed of training, decoding and reading."""
     from nmt.benchmark import job

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from nmt import bundle as bundles
 from nmt.bundle import Bundle
-from nmt.bundle import load_all as load_bundles
 from nmt.configuration import nearest, validated
 from nmt.errors import UnusableInput
 from nmt.inference import plotting
@@ -16,6 +16,7 @@ from nmt.inference.row_filter import CleanedText, RowFilter, cleaning_of
 from nmt.inference.texts import sentences
 from nmt.inference.translation import Score, Translation
 from nmt.reject_reasons import RejectReason
+from nmt.runtime import has_gpu
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.text_limits import in_words
@@ -261,4 +262,8 @@ def load_model(
             together.
     """
     names = [uri] if isinstance(uri, str | os.PathLike) else list(uri)
-    return Translator(load_bundles([Location(name) for name in names]), search, batch_size)
+    locations = [Location(name) for name in names]
+    search = search or SearchSettings()
+    ids = [bundles.describe(location).model_id for location in locations]
+    runtime = bundles.runtime_for(locations, ids, search.runtime, has_gpu())
+    return Translator(bundles.load_all(locations, runtime), search, batch_size)

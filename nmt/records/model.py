@@ -50,3 +50,17 @@ class ModelRecord(ModelInfo, Versioned):
     parameters: Count
     versions: Named[str] = {}
     members: Many[str] = []
+
+
+class GraphsRecord(Versioned):
+    """``MODEL/onnx.json``: the graphs of the model for ONNX Runtime.
+
+    Attributes:
+        model_id: of the model that they were made of.
+        files: the graphs.
+        versions: of what made them.
+    """
+
+    model_id: str
+    files: Named[FileEntry]
+    versions: Named[str] = {}

@@ -65,6 +65,7 @@ class Searcher:
         fewest = np.ceil(ratio - 1e-3).astype(np.int32)  # 0.1 · 30 is a little above 3
         return np.minimum(np.maximum(fewest, settings.min_length), limits - 1)
 
+    @np.errstate(all="ignore")  # NumPy's own rules, whatever the process has set
     def search(self, source: np.ndarray) -> Hypotheses:
         """Translate source ids that end with EOS, shape (batch, source)."""
         source, settings = np.asarray(source, np.int32), self.settings
@@ -86,6 +87,7 @@ class Searcher:
             return all_words(size, self._banned)
         return self._shortlist.words(source, size, self._banned)
 
+    @np.errstate(all="ignore")
     def force(self, source: np.ndarray, target: np.ndarray) -> Forced:
         """Score translations and return the attention along them.
 

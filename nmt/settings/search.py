@@ -128,6 +128,11 @@ class SearchSettings(Group):
         description="Replace an unknown word by the source word of the highest attention "
         "(tokenizer word).",
     )
+    runtime: Literal["auto", "onnx", "tensorflow"] = Field(
+        "auto",
+        description="What computes the steps: ONNX Runtime on CPUs, or TensorFlow. auto is onnx "
+        "where MODEL holds the graphs of `nmt export` and no GPU is used.",
+    )
     dictionary: str | None = Field(
         None,
         description="File of source<TAB>target lines; a translation of that source word in it is "

@@ -53,8 +53,9 @@ def translate(request: TranslateRequest) -> Outcome | None:
             written then.
         JobFailed: the work failed; the same command continues it.
     """
-    started, request = time.monotonic(), request.resolved()
+    started = time.monotonic()
     info = bundle.check_all(request.models)
+    request = request.resolved(info)
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column)
         references = check(request, info, corpus)

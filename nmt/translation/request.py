@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from nmt import bundle
 from nmt.cluster.connection import Address
@@ -141,12 +141,14 @@ class TranslateRequest:
     dry_run: Annotated[bool, Option("Validate, print the plan and exit.")] = False
     address: Address = None
 
-    def resolved(self) -> TranslateRequest:
-        """The same for actors, which work in another folder."""
-        if self.search.dictionary is None:
-            return self
-        name = str(Location(self.search.dictionary))
-        return replace(self, search=self.search.model_copy(update={"dictionary": name}))
+    def resolved(self, info: ModelRecord) -> TranslateRequest:
+        """The same for actors, which work in another folder, and with the runtime that they use."""
+        ids, gpus = info.members or [info.model_id], bool(self.gpus_per_actor)
+        runtime = bundle.runtime_for(self.models, ids, self.search.runtime, gpus)
+        chosen: dict[str, Any] = {"runtime": runtime}
+        if self.search.dictionary is not None:
+            chosen["dictionary"] = str(Location(self.search.dictionary))
+        return replace(self, search=self.search.model_copy(update=chosen))
 
     def costs(self, seconds: float) -> dict[str, float]:
         """How long the job took and, where that is known, what it cost."""

@@ -75,12 +75,12 @@ def train(model: Seq2Seq, seed: tf.Tensor | None) -> list[tf.Tensor]:
 
 def decode(model: Seq2Seq) -> list[tf.Tensor]:
     """Logits, states and attention of three steps with two beams."""
-    decoding, state = model.begin(SOURCE, (0,), beams=2)
+    sentences, state = model.begin(SOURCE)
     state, results = tf.repeat(state, 2, 0), []
     for t in range(3):
         words = tf.concat([TARGET[:, t], TARGET[::-1, t]], 0)
-        logits, state, weights = decoding.step(words, state, decoding.sentences)
-        results += [logits[:, :9], state, weights]
+        readouts, state, weights = model.search_step(words, state, sentences)
+        results += [model.logits(readouts), state, weights]
     return results
 
 

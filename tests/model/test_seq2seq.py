@@ -17,7 +17,6 @@ from nmt.errors import UnusableInput
 from nmt.model import fast
 from nmt.model.encoder import Encoder
 from nmt.model.layers import ScaledEmbedding, dropout, state_noise
-from nmt.model.output import NEG_INF
 from nmt.model.readout import Readout
 from nmt.model.seq2seq import Seq2Seq
 from nmt.presets import PRESETS
@@ -78,8 +77,8 @@ def test_the_decoders_step_is_keras_gru_on_embedding_and_context() -> None:
         for shape in ((3, 5), (3, 8), (3, 4, 7))
     )
     encoder_states = decoder.prepare(outputs, tf.ones([3, 4]))
-    encoder_states, step = decoder.precompute(encoder_states, readout)
-    features, after, weights = step(embedded, state, encoder_states)
+    encoder_states = decoder.precompute(encoder_states, readout)
+    features, after, weights = decoder.search_step(embedded, state, encoder_states, readout)
     context = tf.einsum("bs,bsd->bd", weights[:, 0], outputs)
     expected, _ = cell(tf.concat([embedded, context], -1), [state])
     np.testing.assert_allclose(after, expected, atol=PASS)
@@ -116,14 +115,11 @@ def test_step_by_step_is_teacher_forcing(tiny_model, settings) -> None:
     model = tiny_model(**settings)
     source, target = batch(np.random.default_rng(6))
     logits, weights = teacher_forced(model, source, target)
-    decoding, state = model.begin(source)
+    sentences, state = model.begin(source)
     for t in range(target.shape[1]):
-        step_logits, state, attention = decoding.step(
-            tf.constant(target[:, t]), state, decoding.sentences
-        )
-        words, behind = tf.split(step_logits, [model.target_size, -1], axis=1)
-        np.testing.assert_allclose(words, logits[:, t], atol=PASS)
-        assert (behind.numpy() <= NEG_INF / 2).all()
+        words = tf.constant(target[:, t])
+        readouts, state, attention = model.search_step(words, state, sentences)
+        np.testing.assert_allclose(model.logits(readouts), logits[:, t], atol=PASS)
         np.testing.assert_allclose(attention[:, 0], weights[:, t], atol=PASS)
 
 
@@ -178,13 +174,12 @@ def test_without_attention_everything_else_is_shared(tiny_model) -> None:
 def test_without_attention_only_the_first_state_tells_of_the_source(tiny_model) -> None:
     model = tiny_model(attention="none")
     source, _ = batch(np.random.default_rng(2))
-    decoding, state = model.begin(source)
+    sentences, state = model.begin(source)
     words = tf.constant([5, 6, 7, 8])
-    logits, *_ = decoding.step(words, state, decoding.sentences)
-    encoder_states, word_bias = decoding.sentences
-    others = encoder_states._replace(states=encoder_states.states * 3), word_bias
-    np.testing.assert_array_equal(decoding.step(words, state, others)[0], logits)
-    assert np.abs(decoding.step(words, state[::-1], decoding.sentences)[0] - logits).max() > 1e-3
+    readouts, *_ = model.search_step(words, state, sentences)
+    others = sentences._replace(states=sentences.states * 3)
+    np.testing.assert_array_equal(model.search_step(words, state, others)[0], readouts)
+    assert np.abs(model.search_step(words, state[::-1], sentences)[0] - readouts).max() > 1e-3
 
 
 def test_the_preset_book_has_the_books_sizes() -> None:

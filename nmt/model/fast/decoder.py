@@ -119,7 +119,8 @@ class _FastDecoder(decoder.AttentionDecoder):
         state = tf.concat(states, -1)
         if self.readout is not None:
             return states[-1], state, weights
-        *_, layer = layers
+        layer = layers[-1]
+        assert isinstance(layer, ReadoutLayer)
         products = [layer.parts["embedding"].over(embedded)] if readout.deep else []
         return layer.read(apply, self.output(state), context, *products), state, weights
 

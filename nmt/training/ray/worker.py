@@ -54,6 +54,7 @@ def train_worker(config: dict[str, Any]) -> str:
         set_up_devices(config["threads"], config["devices"], config["use_gpu"])
         replicas = Replicas(context.get_world_size(), rank, config["devices"], config["use_gpu"])
         # Only now: these modules create tensors, which fixes the devices.
+        from nmt import bundle
         from nmt.shards.dataset import Dataset
         from nmt.training.loop import Training
 
@@ -68,6 +69,9 @@ def train_worker(config: dict[str, Any]) -> str:
             + ", ".join(f"{shape.rows}×{shape.width}" for shape in training.shapes)
         )
         state = training.run()
+        if state.finished and replicas.rank == 0:
+            hooks.expect_long_phase()
+            bundle.export(output / "model")
     except Final as error:
         hooks.fail(str(error))
         if isinstance(error, Diverged):  # on every worker at once

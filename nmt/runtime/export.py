@@ -1,0 +1,92 @@
+"""A model as ONNX graphs, converted from the functions that TensorFlow decodes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from nmt.model.decoder import EncoderStates
+from nmt.model.output import BLOCK, likeliest, log_probabilities
+from nmt.model.seq2seq import Seq2Seq
+from nmt.search.runtime import NEG_INF
+
+_OPSET = 17
+
+
+def export(model: Seq2Seq) -> dict[str, bytes]:
+    """The graphs that `nmt.runtime.onnx` runs, in float32, by their names.
+
+    Args:
+        model: built, in float32.
+    """
+    encode = _Function(lambda source: _state_first(*model.begin(source)), _ids("source", 2))
+    states = [_like(value, name) for name, value in encode.outputs.items()]
+
+    def decode(words: tf.Tensor, parents: tf.Tensor, state: tf.Tensor, *sentences: Any) -> Any:
+        readouts, state, attention = model.search_step(
+            words, tf.gather(state, parents), EncoderStates(*sentences)
+        )
+        return {"readouts": readouts, "next_state": state, "attention": attention}
+
+    padding = -model.target_size % BLOCK
+
+    def predict(readouts: tf.Tensor, bias: tf.Tensor, k: tf.Tensor) -> Any:
+        kernel, own_bias = model.output_weights()
+        kernel = tf.pad(kernel, [[0, 0], [0, padding]])
+        own_bias = tf.pad(own_bias, [[0, padding]], constant_values=NEG_INF)
+        return _predictions(log_probabilities(readouts, kernel, own_bias + bias), k)
+
+    def predict_some(readouts: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, k: tf.Tensor) -> Any:
+        return _predictions(log_probabilities(readouts, kernel, bias), k)
+
+    size = model.settings.readout_units
+    readouts = tf.TensorSpec([None, size], tf.float32, "readouts")
+    columns = tf.TensorSpec([size, None], tf.float32, "kernel")
+    bias, k = tf.TensorSpec([None, None], tf.float32, "bias"), _ids("k", 0)
+    functions = {
+        "encode": encode,
+        "decode": _Function(decode, _ids("words", 1), _ids("parents", 1), *states),
+        "predict": _Function(predict, readouts, bias, k),
+        "predict_some": _Function(predict_some, readouts, columns, bias, k),
+    }
+    return {name: function.convert() for name, function in functions.items()}
+
+
+class _Function:
+    """A function of named tensors, whose outputs have names, too.
+
+    Args:
+        function: what it computes.
+        inputs: its types.
+    """
+
+    def __init__(self, function: Callable[..., dict[str, tf.Tensor]], *inputs: tf.TensorSpec):
+        self._inputs: Sequence[tf.TensorSpec] = inputs
+        self._function = tf.function(function, input_signature=inputs)
+        self.outputs = self._function.get_concrete_function().structured_outputs
+
+    def convert(self) -> bytes:
+        """The function as an ONNX graph."""
+        import tf2onnx
+
+        graph, _ = tf2onnx.convert.from_function(self._function, self._inputs, opset=_OPSET)
+        return graph.SerializeToString()
+
+
+def _state_first(sentences: EncoderStates, state: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {"state": state, **sentences._asdict()}
+
+
+def _predictions(log_probabilities: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+    values, columns = likeliest(log_probabilities, k)
+    return {"values": values, "columns": columns, "log_probabilities": log_probabilities}
+
+
+def _ids(name: str, rank: int) -> tf.TensorSpec:
+    return tf.TensorSpec([None] * rank, tf.int32, name)
+
+
+def _like(value: tf.Tensor, name: str) -> tf.TensorSpec:
+    return tf.TensorSpec(value.shape, value.dtype, name)
