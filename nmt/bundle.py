@@ -176,13 +176,16 @@ def check(location: Location) -> ModelRecord:
     return info
 
 
-def load(location: Location, runtime: Literal["onnx", "tensorflow"] = "tensorflow") -> Bundle:
+def load(
+    location: Location, runtime: Literal["onnx", "tensorflow"] = "tensorflow", threads: int = 0
+) -> Bundle:
     """Load a MODEL folder.
 
     Args:
         location: the folder.
         runtime: what computes the steps of a search. With ONNX Runtime nothing of TensorFlow is
             imported.
+        threads: of ONNX Runtime; 0 is all cores. TensorFlow's are set for the whole process.
 
     Raises:
         UnusableInput: no model, another version, or contents that do not match the model id; no
@@ -202,7 +205,7 @@ def load(location: Location, runtime: Literal["onnx", "tensorflow"] = "tensorflo
 
         kernel, bias = _output_weights(location, info, data[_WEIGHTS])
         attends = info.architecture["attention"] != "none"
-        model = OnnxRuntime(graphs.read(location, info.model_id), kernel, bias, attends)
+        model = OnnxRuntime(graphs.read(location, info.model_id), kernel, bias, attends, threads)
         return Bundle(model, source, target, info, lexicon)
     from nmt.model.seq2seq import Seq2Seq
 
@@ -288,14 +291,16 @@ def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
 
 
 def load_all(
-    locations: Sequence[Location], runtime: Literal["onnx", "tensorflow"] = "tensorflow"
+    locations: Sequence[Location],
+    runtime: Literal["onnx", "tensorflow"] = "tensorflow",
+    threads: int = 0,
 ) -> Bundle:
     """Load a MODEL folder, or several as one ensemble; see `load`.
 
     Raises:
         UnusableInput: see `load` and `describe_ensemble`.
     """
-    bundles = [load(location, runtime) for location in locations]
+    bundles = [load(location, runtime, threads) for location in locations]
     info = describe_ensemble(locations, [cast(ModelRecord, bundle.info) for bundle in bundles])
     if len(bundles) == 1:
         return bundles[0]

@@ -248,6 +248,7 @@ def load_model(
     uri: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     search: SearchSettings | None = None,
     batch_size: int | None = None,
+    threads: int = 0,
 ) -> Translator:
     """Load a MODEL folder for use from Python, or several as an ensemble.
 
@@ -256,6 +257,7 @@ def load_model(
             same vocabularies, whose mean probabilities are searched.
         search: default settings of the search.
         batch_size: sentences decoded together; None goes by tokens.
+        threads: of ONNX Runtime; 0 is all cores. TensorFlow's are set for the whole process.
 
     Raises:
         UnusableInput: no model, another version, changed contents, or models that do not go
@@ -266,4 +268,4 @@ def load_model(
     search = search or SearchSettings()
     ids = [bundles.describe(location).model_id for location in locations]
     runtime = bundles.runtime_for(locations, ids, search.runtime, has_gpu())
-    return Translator(bundles.load_all(locations, runtime), search, batch_size)
+    return Translator(bundles.load_all(locations, runtime, threads), search, batch_size)

@@ -64,7 +64,7 @@ class _Function:
 
     def __init__(self, function: Callable[..., dict[str, tf.Tensor]], *inputs: tf.TensorSpec):
         self._inputs: Sequence[tf.TensorSpec] = inputs
-        self._function = tf.function(function, input_signature=inputs)
+        self._function = tf.function(function, input_signature=inputs, autograph=False)
         self.outputs = self._function.get_concrete_function().structured_outputs
 
     def convert(self) -> bytes:

@@ -35,6 +35,8 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
+        # Threads that wait for work would take cores from other actors.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._sessions = {
             name: onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
             for name, graph in graphs.items()
@@ -44,13 +46,21 @@ class OnnxRuntime:
 
     def run(self, name: str, outputs: list[str], **inputs: np.ndarray) -> Any:
         """Compute these outputs of a graph."""
-        session = self._sessions[name]
-        return session.run(outputs, inputs)
+        try:
+            return self._sessions[name].run(outputs, inputs)
+        except Exception as error:  # ONNX Runtime has one class for all failures of a step
+            if "Failed to allocate memory" in str(error):
+                raise MemoryError(f"ONNX Runtime, graph {name}, inputs {_shapes(inputs)}") from None
+            raise
 
     def begin(self, source: np.ndarray, words: OutputWords) -> OnnxDecoding:
         """Encode source ids that end with EOS, padded with 0, int32, shape (batch, source)."""
         state, *sentences = self.run("encode", ["state", *_STATES], source=source)
         return OnnxDecoding(self, state, dict(zip(_STATES, sentences, strict=True)), words)
+
+
+def _shapes(inputs: Mapping[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
 
 
 class OnnxDecoding:

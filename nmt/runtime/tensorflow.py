@@ -27,7 +27,7 @@ class TensorFlowRuntime:
 
     def __init__(self, model: Seq2Seq) -> None:
         self.model, self.target_size, self.attends = model, model.target_size, model.attends
-        self._encode = tf.function(model.begin, input_signature=[_IDS])
+        self._encode = tf.function(model.begin, input_signature=[_IDS], autograph=False)
         self._steps: dict[Callable[..., Any], Any] = {}
 
     def begin(self, source: np.ndarray, words: OutputWords) -> TensorFlowDecoding:
@@ -64,7 +64,8 @@ class TensorFlowRuntime:
                 readouts, state, weights = self.model.search_step(words, state, sentences)
                 return find(log_probabilities(readouts, kernel, bias), wanted), state, weights
 
-            self._steps[find] = tf.function(step, input_signature=_signature(wanted, *inputs))
+            types = _signature(wanted, *inputs)
+            self._steps[find] = tf.function(step, input_signature=types, autograph=False)
         return self._steps[find](wanted, *inputs)
 
 

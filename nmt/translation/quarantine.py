@@ -169,6 +169,5 @@ def _reason(error: Exception) -> RejectReason:
 
 def lacks_memory(error: Exception) -> bool:
     """Whether an exception says that there is not enough memory, of the host or of a GPU."""
-    from tensorflow.errors import ResourceExhaustedError
-
-    return isinstance(error, MemoryError | ResourceExhaustedError)
+    tensorflows = type(error).__name__ == "ResourceExhaustedError"
+    return isinstance(error, MemoryError) or tensorflows

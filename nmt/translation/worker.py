@@ -95,7 +95,8 @@ class ModelActor:
     """An actor that loads the job's model once."""
 
     def __init__(self, work: Work) -> None:
-        device.set_up(work.threads, work.gpus)
+        if work.search.runtime == "tensorflow":
+            device.set_up(work.threads, work.gpus)
         self._work = work
         self._output = output_of(work)
         self._translator = load_translator(work)
@@ -128,7 +129,7 @@ def load_translator(work: Work) -> Translator:
     Raises:
         JobFailed: there is another model or dictionary now than when the job began.
     """
-    translator = load_model(work.models, work.search, work.batch_size)
+    translator = load_model(work.models, work.search, work.batch_size, work.threads)
     if translator.model_id != work.model_id:
         raise JobFailed(
             f"{', '.join(work.models)}: is another model than when the job began; translate with "
