@@ -32,7 +32,7 @@ from nmt.records import file_entry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
 from nmt.runtime import graphs, runtime_of
 from nmt.runtime.ensemble import Ensemble
-from nmt.settings import DataSettings, ModelSettings
+from nmt.settings import DataSettings, ModelSettings, SearchSettings
 from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
@@ -177,7 +177,10 @@ def check(location: Location) -> ModelRecord:
 
 
 def load(
-    location: Location, runtime: Literal["onnx", "tensorflow"] = "tensorflow", threads: int = 0
+    location: Location,
+    runtime: Literal["onnx", "tensorflow"] = "tensorflow",
+    precision: Literal["float32", "int8"] = "float32",
+    threads: int = 0,
 ) -> Bundle:
     """Load a MODEL folder.
 
@@ -185,6 +188,7 @@ def load(
         location: the folder.
         runtime: what computes the steps of a search. With ONNX Runtime nothing of TensorFlow is
             imported.
+        precision: of the products of a step with ONNX Runtime.
         threads: of ONNX Runtime; 0 is all cores. TensorFlow's are set for the whole process.
 
     Raises:
@@ -205,7 +209,8 @@ def load(
 
         kernel, bias = _output_weights(location, info, data[_WEIGHTS])
         attends = info.architecture["attention"] != "none"
-        model = OnnxRuntime(graphs.read(location, info.model_id), kernel, bias, attends, threads)
+        own = graphs.read(location, info.model_id, precision)
+        model = OnnxRuntime(own, kernel, bias, attends, threads)
         return Bundle(model, source, target, info, lexicon)
     from nmt.model.seq2seq import Seq2Seq
 
@@ -249,31 +254,32 @@ def export(location: Location) -> None:
 
 
 def runtime_for(
-    locations: Sequence[Location],
-    model_ids: Sequence[str],
-    wanted: Literal["auto", "onnx", "tensorflow"],
-    gpus: bool,
+    locations: Sequence[Location], model_ids: Sequence[str], search: SearchSettings, gpus: bool
 ) -> Literal["onnx", "tensorflow"]:
     """The runtime for these models.
 
     Args:
         locations: MODEL folders.
         model_ids: theirs.
-        wanted: the setting search.runtime.
+        search: the settings runtime and precision.
         gpus: whether there are GPUs to decode with.
 
     Raises:
         UnusableInput: ONNX Runtime is wanted, and a model has no graphs.
     """
-    if wanted == "tensorflow" or (wanted == "auto" and gpus):
+    if search.runtime == "tensorflow" or (search.runtime == "auto" and gpus):
+        if search.precision != "float32":
+            raise UnusableInput(
+                f"search.precision={search.precision} needs ONNX Runtime; set search.runtime=onnx"
+            )
         return "tensorflow"
     for location, model_id in zip(locations, model_ids, strict=True):
         if not graphs.exist(location, model_id):
-            if wanted == "auto":
+            if search.runtime == "auto" and search.precision == "float32":
                 return "tensorflow"
             raise UnusableInput(
-                f"{location}: has no ONNX graphs of this model, which search.runtime=onnx needs; "
-                f"make them with `nmt export --model {location}`"
+                f"{location}: has no ONNX graphs of this model; make them with "
+                f"`nmt export --model {location}`"
             )
     return "onnx"
 
@@ -293,6 +299,7 @@ def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
 def load_all(
     locations: Sequence[Location],
     runtime: Literal["onnx", "tensorflow"] = "tensorflow",
+    precision: Literal["float32", "int8"] = "float32",
     threads: int = 0,
 ) -> Bundle:
     """Load a MODEL folder, or several as one ensemble; see `load`.
@@ -300,7 +307,7 @@ def load_all(
     Raises:
         UnusableInput: see `load` and `describe_ensemble`.
     """
-    bundles = [load(location, runtime, threads) for location in locations]
+    bundles = [load(location, runtime, precision, threads) for location in locations]
     info = describe_ensemble(locations, [cast(ModelRecord, bundle.info) for bundle in bundles])
     if len(bundles) == 1:
         return bundles[0]

@@ -196,11 +196,12 @@ class Measurement:
         start = time.monotonic()
         from nmt.inference.translator import load_model
 
-        translator = load_model(model, self._workload.settings.search, self._workload.batch_size)
+        work = self._workload
+        translator = load_model(model, work.settings.search, work.batch_size, work.threads)
         texts = self._sentences()
         translator.translate(texts[:1], beam_size=beam)
         first = time.monotonic() - start
-        translator.translate(texts[: self._workload.batch_size], beam_size=beam)
+        translator.translate(texts[: work.batch_size], beam_size=beam)
         start, processor = time.monotonic(), time.process_time()
         results = translator.translate(texts, beam_size=beam)
         seconds, processor = time.monotonic() - start, time.process_time() - processor

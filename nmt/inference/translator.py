@@ -267,5 +267,7 @@ def load_model(
     locations = [Location(name) for name in names]
     search = search or SearchSettings()
     ids = [bundles.describe(location).model_id for location in locations]
-    runtime = bundles.runtime_for(locations, ids, search.runtime, has_gpu())
-    return Translator(bundles.load_all(locations, runtime, threads), search, batch_size)
+    runtime = bundles.runtime_for(locations, ids, search, has_gpu())
+    return Translator(
+        bundles.load_all(locations, runtime, search.precision, threads), search, batch_size
+    )

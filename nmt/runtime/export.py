@@ -10,13 +10,14 @@ import tensorflow as tf
 from nmt.model.decoder import EncoderStates
 from nmt.model.output import BLOCK, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.quantize import quantize
 from nmt.search.runtime import NEG_INF
 
 _OPSET = 17
 
 
 def export(model: Seq2Seq) -> dict[str, bytes]:
-    """The graphs that `nmt.runtime.onnx` runs, in float32, by their names.
+    """The graphs that `nmt.runtime.onnx` runs, by their names; see `nmt.runtime.graphs`.
 
     Args:
         model: built, in float32.
@@ -51,7 +52,13 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
         "predict": _Function(predict, readouts, bias, k),
         "predict_some": _Function(predict_some, readouts, columns, bias, k),
     }
-    return {name: function.convert() for name, function in functions.items()}
+    graphs = {name: function.convert() for name, function in functions.items()}
+    bounded = model.settings.readout_activation == "tanh"
+    # The states of GRUs are bounded, a readout that is fed back only by its activation.
+    bounds = {"state": 1.0} if bounded or not model.settings.input_feeding else {}
+    graphs["decode_int8"] = quantize(graphs["decode"], bounds)
+    graphs["predict_int8"] = quantize(graphs["predict"], {"readouts": 1.0} if bounded else {})
+    return graphs
 
 
 class _Function:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from typing import Literal
 
 from nmt import records
 from nmt.errors import UnusableInput
@@ -16,14 +17,21 @@ from nmt.version import __version__
 
 FORMAT_VERSION = 1
 NAMES = ("encode", "decode", "predict", "predict_some")
+QUANTIZED = ("decode", "predict")  # that are there in int8, too
 _RECORD = "onnx.json"
 _REMEDY = "export the model again with `nmt export`"
 
 
 def write(location: Location, model_id: str, graphs: Mapping[str, bytes]) -> None:
-    """Write the graphs of a model beside it; ``onnx.json`` comes last and makes them valid."""
+    """Write the graphs of a model beside it; ``onnx.json`` comes last and makes them valid.
+
+    Args:
+        location: the MODEL folder.
+        model_id: of the model.
+        graphs: those of `NAMES`, and those of `QUANTIZED` once more with ``_int8``.
+    """
     remove(location)
-    files = {f"{name}.onnx": graphs[name] for name in NAMES}
+    files = {f"{name}.onnx": graph for name, graph in graphs.items()}
     for name, data in files.items():
         (location / name).write_bytes(data)
     versions = {"nmt": __version__, "python": platform.python_version()}
@@ -53,8 +61,10 @@ def exist_for_all(locations: Sequence[Location], model_ids: Sequence[str]) -> bo
     return all(map(exist, locations, model_ids))
 
 
-def read(location: Location, model_id: str) -> dict[str, bytes]:
-    """The graphs of a model, by their names.
+def read(
+    location: Location, model_id: str, precision: Literal["float32", "int8"] = "float32"
+) -> dict[str, bytes]:
+    """The graphs of a model in this precision, by `NAMES`.
 
     Raises:
         UnusableInput: there are none of this model, or a file is missing or changed.
@@ -64,7 +74,8 @@ def read(location: Location, model_id: str) -> dict[str, bytes]:
         raise UnusableInput(f"{location}: has no ONNX graphs of this model; {_REMEDY}")
     graphs = {}
     for name in NAMES:
-        file = location / f"{name}.onnx"
+        kind = "_int8" if precision == "int8" and name in QUANTIZED else ""
+        file = location / f"{name}{kind}.onnx"
         entry = record.files.get(file.name)
         if entry is None or not file.is_file():
             raise UnusableInput(f"{file}: missing; {_REMEDY}")

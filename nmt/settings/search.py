@@ -133,6 +133,11 @@ class SearchSettings(Group):
         description="What computes the steps: ONNX Runtime on CPUs, or TensorFlow. auto is onnx "
         "where MODEL holds the graphs of `nmt export` and no GPU is used.",
     )
+    precision: Literal["float32", "int8"] = Field(
+        "float32",
+        description="Of the products of a step with ONNX Runtime: int8 takes integers of 8 bits "
+        "for products of states and readouts with weights.",
+    )
     dictionary: str | None = Field(
         None,
         description="File of source<TAB>target lines; a translation of that source word in it is "

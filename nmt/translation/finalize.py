@@ -168,7 +168,7 @@ def _model(request: TranslateRequest, info: ModelRecord) -> ModelDescription:
 
 
 def _versions() -> dict[str, str]:
-    libraries = ("tensorflow", "keras", "ray", "pyarrow", "sacrebleu")
+    libraries = ("tensorflow", "keras", "onnxruntime", "ray", "pyarrow", "sacrebleu")
     return {
         "nmt": __version__,
         "python": platform.python_version(),

@@ -144,7 +144,7 @@ class TranslateRequest:
     def resolved(self, info: ModelRecord) -> TranslateRequest:
         """The same for actors, which work in another folder, and with the runtime that they use."""
         ids, gpus = info.members or [info.model_id], bool(self.gpus_per_actor)
-        runtime = bundle.runtime_for(self.models, ids, self.search.runtime, gpus)
+        runtime = bundle.runtime_for(self.models, ids, self.search, gpus)
         chosen: dict[str, Any] = {"runtime": runtime}
         if self.search.dictionary is not None:
             chosen["dictionary"] = str(Location(self.search.dictionary))

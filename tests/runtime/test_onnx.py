@@ -17,6 +17,7 @@ from rounding import PASS, SCORE
 from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.runtime import runtime_of
+from nmt.runtime.graphs import QUANTIZED
 from nmt.runtime.onnx import OnnxRuntime
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
@@ -61,7 +62,7 @@ def every_architecture() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", params=every_architecture())
 def runtimes(request: Any, tiny_model: Any) -> Any:
-    """The same model in TensorFlow and in ONNX Runtime."""
+    """The same model in TensorFlow, in ONNX Runtime, and there in int8."""
     from nmt.runtime.export import export
 
     model = tiny_model(seed=3, **request.param)
@@ -69,7 +70,10 @@ def runtimes(request: Any, tiny_model: Any) -> Any:
     bias[EOS] = 1.5  # some sentences end soon
     model.output_bias.assign(bias)
     kernel, bias = (weights.numpy() for weights in model.output_weights())
-    return runtime_of(model), OnnxRuntime(export(model), kernel, bias, model.attends, 1)
+    graphs = export(model)
+    quantized = graphs | {name: graphs[f"{name}_int8"] for name in QUANTIZED}
+    ours = (OnnxRuntime(kind, kernel, bias, model.attends, 1) for kind in (graphs, quantized))
+    return runtime_of(model), *ours
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -82,7 +86,7 @@ def test_searches_find_what_tensorflow_finds(runtimes, search) -> None:
     candidates = random.integers(4, size, (30, 2)).astype(np.int32)
     candidates[PAD] = PAD
     lexicon = Lexicon(candidates, np.arange(4, size, dtype=np.int32))
-    theirs, ours = (Searcher(x, settings, lexicon=lexicon).search(SOURCE) for x in runtimes)
+    theirs, ours = (Searcher(x, settings, lexicon=lexicon).search(SOURCE) for x in runtimes[:2])
     np.testing.assert_array_equal(ours.ids, theirs.ids)
     np.testing.assert_array_equal(ours.length, theirs.length)
     np.testing.assert_allclose(ours.ranking, theirs.ranking, atol=SCORE)
@@ -91,15 +95,19 @@ def test_searches_find_what_tensorflow_finds(runtimes, search) -> None:
 
 def test_forced_decoding_gives_the_same_numbers(runtimes) -> None:
     target = np.array([[7, 8, EOS], [9, EOS, PAD], [11, 12, 13]], np.int32)
-    theirs, ours = (Searcher(x, SearchSettings()).force(SOURCE, target) for x in runtimes)
+    theirs, ours, rounded = (Searcher(x, SearchSettings()).force(SOURCE, target) for x in runtimes)
     np.testing.assert_allclose(ours.log_probabilities, theirs.log_probabilities, atol=SCORE)
     np.testing.assert_allclose(ours.attention, theirs.attention, atol=PASS)
+    # Integers of 7 and 8 bits: near, and not the same.
+    difference = np.abs(rounded.log_probabilities - ours.log_probabilities).max()
+    assert 0 < difference < 0.5
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("search", ["greedy", "beam"])
-def test_a_sentence_does_not_depend_on_its_batch(runtimes, search) -> None:
+def test_a_sentence_does_not_depend_on_its_batch(runtimes, search, precision) -> None:
     settings = SearchSettings(**{**SEARCHES[search], "coverage_penalty": 0.0})
-    searcher = Searcher(runtimes[1], settings)
+    searcher = Searcher(runtimes[1 + (precision == "int8")], settings)
     together = searcher.search(SOURCE)
     for row in range(len(SOURCE)):
         alone = searcher.search(SOURCE[[row]][:, SOURCE[row] != PAD])
@@ -141,6 +149,8 @@ def test_graphs_of_another_model_or_none_are_refused(exported, saved_models, tmp
     import nmt
 
     wanted = SearchSettings(runtime="onnx")
+    with pytest.raises(UnusableInput, match="int8 needs ONNX Runtime"):
+        nmt.load_model(exported, SearchSettings(runtime="tensorflow", precision="int8"))
     with pytest.raises(UnusableInput, match="nmt export --model"):
         nmt.load_model(saved_models[0], wanted)
     folder = tmp_path / "model"
@@ -155,3 +165,26 @@ def test_graphs_of_another_model_or_none_are_refused(exported, saved_models, tmp
         assert nmt.load_model(saved_models[1]).translate(["A cat."])  # by TensorFlow
     finally:
         (saved_models[1] / "onnx.json").unlink()
+
+
+def test_only_bounded_products_are_quantised(tiny_model) -> None:
+    """A readout by relu has no bound; states have one whatever the architecture."""
+    import onnx
+
+    from nmt.runtime.export import export
+
+    counts = {}
+    for activation in ("tanh", "relu"):
+        settings = {"readout_activation": activation, "input_feeding": True, "decoder_layers": 2}
+        graphs = export(tiny_model(**settings))
+        counts[activation] = [
+            [node.op_type for node in onnx.load_from_string(graphs[name]).graph.node].count(kind)
+            for name, kind in (
+                ("decode_int8", "MatMulIntegerToFloat"),
+                ("predict_int8", "MatMulIntegerToFloat"),
+                ("predict_int8", "MatMul"),
+            )
+        ]
+    assert counts["tanh"][1:] == [1, 0]
+    assert counts["relu"][1:] == [0, 1]
+    assert counts["tanh"][0] >= 4
