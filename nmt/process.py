@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import resource
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]  # the folder that holds this package
 
 _STATUS = Path("/proc/self/status")
+_VECTORS = ("avx512f", "avx2", "avx", "sse4_2")  # widest first
 
 
 def peak_bytes() -> int:
@@ -25,6 +28,15 @@ def peak_bytes() -> int:
         return 1024 * int(own[1])
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
+
+
+@cache
+def vector_instructions() -> str:
+    """The widest vector instructions of this processor, e.g. ``avx2`` or ``avx512f``."""
+    information = Path("/proc/cpuinfo")
+    listed = information.is_file() and re.search(r"^flags\s*:(.*)$", information.read_text(), re.M)
+    flags = listed[1].split() if listed else []
+    return next((name for name in _VECTORS if name in flags), platform.machine())
 
 
 def module_process(module: str, *arguments: str) -> dict[str, Any]:

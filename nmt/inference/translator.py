@@ -268,6 +268,5 @@ def load_model(
     search = search or SearchSettings()
     ids = [bundles.describe(location).model_id for location in locations]
     runtime = bundles.runtime_for(locations, ids, search, has_gpu())
-    return Translator(
-        bundles.load_all(locations, runtime, search.precision, threads), search, batch_size
-    )
+    bundle = bundles.load_all(locations, runtime, search.precision, threads)
+    return Translator(bundle, search.model_copy(update={"runtime": runtime}), batch_size)

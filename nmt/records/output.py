@@ -92,7 +92,13 @@ class AlignmentCounts(Record):
 
 
 class DecodingCost(Record):
-    """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``."""
+    """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``.
+
+    Attributes:
+        runtime: what computed it: onnx or tensorflow.
+        precision: float32 or int8.
+        instructions: the widest vectors of the processor. Sums in float32 depend on them.
+    """
 
     sentences: UnitCount
     target_tokens: UnitCount
@@ -100,6 +106,9 @@ class DecodingCost(Record):
     source_tokens: UnitCount
     source_places: UnitCount
     peak_bytes: Count
+    runtime: str = ""
+    precision: str = ""
+    instructions: str = ""
 
 
 class RejectedRows(Record):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from nmt.inference.batching import Failed, convert
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
-from nmt.process import peak_bytes
+from nmt.process import peak_bytes, vector_instructions
 from nmt.records.output import DecodingCost, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.translation.quarantine import Attempts, decode_surviving
@@ -80,6 +80,9 @@ def decode(
             source_tokens=padding.tokens - before.tokens,
             source_places=padding.places - before.places,
             peak_bytes=peak_bytes(),
+            runtime=translator.search_settings.runtime,
+            precision=translator.search_settings.precision,
+            instructions=vector_instructions(),
         ),
     )
 

@@ -188,3 +188,22 @@ def test_only_bounded_products_are_quantised(tiny_model) -> None:
     assert counts["tanh"][1:] == [1, 0]
     assert counts["relu"][1:] == [0, 1]
     assert counts["tanh"][0] >= 4
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_unit_tells_what_decoded_it(exported, tmp_path, precision) -> None:
+    """Whatever the job was asked for, it takes the graphs where they are."""
+    from outputs import translate
+
+    from nmt.process import vector_instructions
+    from nmt.records import read
+    from nmt.records.output import Manifest, UnitRecord
+
+    (tmp_path / "in.txt").write_text("The dog sleeps.\nA cat sees the old bird.\n")
+    search = SearchSettings(max_length_extra=4, precision=precision)
+    translate(exported, tmp_path / "in.txt", tmp_path / "out", search=search, heatmaps=1)
+    record = read(Location(tmp_path / "out") / "_units" / "00000.json", UnitRecord)
+    made_by = record.decoding.runtime, record.decoding.precision, record.decoding.instructions
+    assert made_by == ("onnx", precision, vector_instructions())
+    manifest = read(Location(tmp_path / "out") / "manifest.json", Manifest)
+    assert manifest.settings.search.precision == precision
