@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import onnx
 import tensorflow as tf
 
 from nmt.model.decoder import EncoderStates
@@ -78,8 +79,31 @@ class _Function:
         """The function as an ONNX graph."""
         import tf2onnx
 
-        graph, _ = tf2onnx.convert.from_function(self._function, self._inputs, opset=_OPSET)
-        return graph.SerializeToString()
+        model, _ = tf2onnx.convert.from_function(self._function, self._inputs, opset=_OPSET)
+        _prune_loops(model.graph)
+        return model.SerializeToString()
+
+
+def _prune_loops(graph: onnx.GraphProto) -> None:
+    """Remove what loops collect for a gradient, which nothing here reads."""
+    read = {name for node in graph.node for name in node.input}
+    read |= {value.name for value in graph.output}
+    for node in graph.node:
+        if node.op_type != "Loop":
+            continue
+        body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
+        carried = len(node.input) - 2  # without the number of steps and the condition
+        for place in reversed(range(carried, len(node.output))):
+            if node.output[place] not in read:
+                del node.output[place], body.output[place + 1]
+        needed = {value.name for value in body.output}
+        kept: list[onnx.NodeProto] = []
+        for step in reversed(list(body.node)):
+            if not needed.isdisjoint(step.output):
+                needed |= set(step.input)
+                kept.insert(0, step)
+        del body.node[:]
+        body.node.extend(kept)
 
 
 def _state_first(sentences: EncoderStates, state: tf.Tensor) -> dict[str, tf.Tensor]:

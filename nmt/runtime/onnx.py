@@ -11,6 +11,7 @@ import onnxruntime
 from nmt.search.runtime import BLOCK, NEG_INF, Candidates, OutputWords
 
 _STATES = ("states", "keys", "mask")  # of the sentences
+_LOGITS = 2**19  # that are computed together: 2 MiB, which a core's cache holds
 
 
 class OnnxRuntime:
@@ -120,9 +121,22 @@ class OnnxDecoding:
             state=self._state,
             **self._sentences,
         )
-        most = np.array(min(k, len(self.ids)), np.int32)
-        found = self._runtime.run(self._graph, outputs, readouts=readouts, k=most, **self._words)
-        return found, attention
+        return self._predictions(outputs, readouts, min(k, len(self.ids))), attention
+
+    def _predictions(self, outputs: list[str], readouts: np.ndarray, k: int) -> list[np.ndarray]:
+        """These outputs for readouts, for as many sentences together as stay in the cache."""
+        sentences = len(self._sentences["mask"])
+        beams = len(readouts) // sentences
+        size = max(1, _LOGITS // (beams * len(self.ids)))
+        parts = []
+        for start in range(0, sentences, size):
+            own = dict(self._words)
+            if len(own["bias"]) != 1:
+                own["bias"] = own["bias"][start : start + size]
+            rows = readouts[start * beams : (start + size) * beams]
+            most = np.array(k, np.int32)
+            parts.append(self._runtime.run(self._graph, outputs, readouts=rows, k=most, **own))
+        return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def keep(self, sentences: np.ndarray) -> None:
         """Go on with some of the sentences only."""

@@ -12,6 +12,8 @@ from nmt.search.penalties import coverage_penalty, length_penalty
 from nmt.search.runtime import NEG_INF, Candidates, OutputWords, Runtime
 from nmt.vocabulary.special import BOS, EOS, PAD
 
+_ENDED = 32  # where one sentence of so many is done, the others go on without it
+
 
 def beam_search(
     runtime: Runtime,
@@ -33,8 +35,8 @@ def beam_search(
     that end early fill it before the good one ends.) The best hypothesis has the best
     log-probability over `length_penalty`, plus `coverage_penalty`. As that is never above 0, it
     cannot improve a live hypothesis. With a beam of 1 this is greedy search. The beams of a
-    sentence share its encoder states; only states, words and coverage are reordered. Whenever half
-    of the sentences are done, the others go on alone.
+    sentence share its encoder states; only states, words and coverage are reordered. Sentences
+    that are done leave the batch.
 
     Args:
         runtime: the model.
@@ -53,7 +55,7 @@ def beam_search(
     beam = _Beam.first(source, limits, beam_size, beta)
     parents = np.repeat(np.arange(batch, dtype=np.int32), beam_size)
     while not beam.done.all():
-        if 2 * beam.done.sum() >= len(beam.done):
+        if _ENDED * beam.done.sum() >= len(beam.done):
             going_on = np.flatnonzero(~beam.done)
             decoding.keep(going_on)
             beam, constraints = beam.of(going_on), constraints.of(going_on)
