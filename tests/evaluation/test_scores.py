@@ -261,7 +261,7 @@ def test_a_system_against_itself_is_no_better() -> None:
 def test_memory_is_that_of_one_row_however_many_are_added(monkeypatch, tokenize) -> None:
     monkeypatch.setattr(scores, "_KEPT", 8000, raising=False)
     random, memory = np.random.default_rng(1), []
-    for rows in (10, 10, 40, 40):
+    for rows in (4, 4, 16, 16):
         texts = [" ".join(map(str, random.integers(0, 10**6, 150))) for _ in range(2 * rows)]
         actual = Scorer(tokenize=tokenize)
         tracemalloc.start()
