@@ -75,7 +75,7 @@ _TEXTS = [*_PIECES, *(a + b for a, b in itertools.product("a 0<&.-", "a 0>;.-"))
 _LONG = [
     *itertools.product(("<", "&", "http://"), "a= ", (" >;@",)),
     *itertools.product(
-        ("<", "</", "<a ", "<a b", "<a b='"), ("a", " ", "=", "a ", "= ", "=' "), (" >/", ">")
+        ("<", "</", "<a ", "<a b", "<a b='"), ("a", " ", "=", "a ", "= ", "=' "), " >/"
     ),
     *itertools.product(("&", "&#", "&lt;a"), "a1 ", (";", "&gt;", "&gt; ")),
 ]
