@@ -98,11 +98,21 @@ def test_entities_that_come_about_one_by_one_take_few_rounds(work) -> None:
     assert 1 < rounds.call_count < 12
 
 
+MIXTURES = st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4).map("".join)
+
+
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4).map("".join))
-def test_work_on_any_mixture_grows_with_its_length(atom) -> None:
+@given(MIXTURES)
+def test_steps_on_any_mixture_grow_with_its_length(atom) -> None:
     short, long = (steps(partial(WORK["row filter"], t))[0] for t in short_and_long(atom, 500))
-    assert long < LINEAR * max(short, 10_000)
+    assert long < LINEAR * max(short, 60_000)
+
+
+@pytest.mark.system
+@settings(max_examples=25, deadline=None)
+@given(MIXTURES)
+def test_seconds_on_any_mixture_grow_with_its_length(atom) -> None:
+    assert growth(WORK["row filter"], *short_and_long(atom, 1500)) < LINEAR
 
 
 def test_limits_are_on_bytes_characters_and_runs_of_marks() -> None:
