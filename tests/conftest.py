@@ -1,6 +1,7 @@
 """Fixtures that tests of several packages share."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from nmt.shards.dataset import Dataset
 
 __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What modules hold once they are imported is never looked through for garbage again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +44,19 @@ def _log_on_standard_error() -> None:
     from nmt import logs
 
     logs.configure(job="test")
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """TensorFlow's functions run without a graph, whose tracing takes most of a short test."""
+    import nmt.model  # noqa: F401  (quiets TensorFlow)
+
+    # isort: split
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from nmt.inference import decoding
 from nmt.inference.translator import load_model
 from nmt.text_limits import most_bytes
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 TEXT = b"\xef\xbb\xbfThe dog sleeps.\r\n\nA man\xe2\x80\xa8reads.\n\xff\xfe\n  \nWe play"
 
 

@@ -77,7 +77,7 @@ def test_the_script_tries_again_only_what_failed(tmp_path, ends, status, calls) 
     )
     stand_in.chmod(0o755)
     (tmp_path / "ends").write_text("".join(f"{end}\n" for end in ends))
-    night = tmp_path / "out/2026-01-02"
+    night = tmp_path / "out/2026-01-03"
     night.mkdir(parents=True)
     (night / "_SUCCESS").touch()
     (night / "manifest.json").write_text('{"exit_status": 3}')

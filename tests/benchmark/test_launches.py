@@ -76,7 +76,11 @@ def test_no_loop_of_a_preset_crosses_and_the_docs_say_what_it_launches(name) -> 
 
 @pytest.mark.parametrize(
     "training",
-    [{"accumulate": 4, "precision": "float16"}, {"precision": "bfloat16"}, {"dropout": 0.0}],
+    [
+        {"accumulate": 4, "precision": "float16"},
+        pytest.param({"precision": "bfloat16"}, marks=pytest.mark.slow),
+        pytest.param({"dropout": 0.0}, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_no_option_of_training_makes_a_loop_cross(training) -> None:

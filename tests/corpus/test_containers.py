@@ -2,15 +2,16 @@
 
 import io
 import struct
-import time
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from effort import LINEAR, steps
 
 from nmt.corpus.readers import open_pairs
 from nmt.corpus.text_files import open_text
@@ -147,17 +148,11 @@ def archive(path: Path, members: int) -> Location:
     return Location(path)
 
 
-def cpu(work) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def test_members_of_an_archive_are_looked_at_once(tmp_path) -> None:
     few, many = (archive(tmp_path / f"{n}.zip", n) for n in (100, 800))
     assert [row.source for row in open_pairs(few).rows()] == [b"a"]
-    growth = cpu(lambda: open_pairs(many)) / max(cpu(lambda: open_pairs(few)), 2e-3)
-    assert growth < 30, "64 is quadratic"
+    taken = [steps(partial(open_pairs, file))[0] for file in (few, many)]
+    assert taken[1] < LINEAR * taken[0]
 
 
 def test_an_archive_has_so_many_members_at_most(tmp_path) -> None:

@@ -59,7 +59,7 @@ def error_rates(folder: Path) -> dict[str, int]:
 def test_a_cell_of_links_costs_what_its_words_allow(aligned, capsys, side, links) -> None:
     part = f"{'alignments' if side == 'alignment' else 'translations'}/part-00000.parquet"
     peaks = []
-    for count in (100_000, 400_000):
+    for count in (40_000, 160_000):
         exchange(aligned / "out", part, side, ["0-0", links * count, "0-0"])
         tracemalloc.start()
         told = error_rates(aligned)
@@ -71,7 +71,7 @@ def test_a_cell_of_links_costs_what_its_words_allow(aligned, capsys, side, links
         assert len(line) < 500
     print(links, peaks)
     # Copies of the cell, and no list of its links.
-    assert peaks[1] - peaks[0] < 300_000 * 5 * len(links)
+    assert peaks[1] - peaks[0] < 120_000 * 5 * len(links)
 
 
 def test_links_of_any_form_may_be_as_many_as_words_allow() -> None:

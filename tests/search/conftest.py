@@ -4,22 +4,15 @@ Tests marked ``compiled`` run the graphs that users run: that they are traced on
 kind of search finds in its graph what it finds eagerly.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
-    import nmt.model  # noqa: F401  (quiets TensorFlow)
-
-    # isort: split
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(request.node.get_closest_marker("compiled") is None)
-    yield
-    tf.config.run_functions_eagerly(False)
+def _eagerly(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("compiled") is None:
+        request.getfixturevalue("eagerly")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,12 @@ def _environment() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings draw no learning curve, which takes longer than their steps."""
+    monkeypatch.setattr("nmt.training.run_folder.learning_curve", lambda *_: b"")
+
+
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> "Dataset":
     """About fifty pairs of the grammar, in words."""

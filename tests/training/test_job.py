@@ -214,7 +214,7 @@ def test_after_a_killed_job_the_next_one_takes_over(demo_dataset, tmp_path, fitt
     """Even where all that it left is its lease."""
     request, now = asked(demo_dataset, tmp_path / "run"), time.time()
     left = lease.Lease(
-        owner="gone", holder="process 1 on elsewhere", heartbeat=now, expires=now + 1.5
+        owner="gone", holder="process 1 on elsewhere", heartbeat=now, expires=now + 0.5
     )
     (request.output / lease.NAME).write_json(left)
     train(request)

@@ -25,6 +25,8 @@ from nmt.storage.location import Location
 from nmt.training.schedule import TrainingClock
 from nmt.training.step import Outcome
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 @pytest.mark.system
 def test_resumed_is_uninterrupted(dataset, tmp_path, monkeypatch) -> None:
@@ -111,16 +113,16 @@ def test_an_ended_training_stays_ended_unless_a_larger_limit_is_asked_for(
         assert again.state.finished == "patience"
     assert validations_of(tmp_path) == before
 
-    limits = {"epochs": 10_000, "max_minutes": 0.01, "validate_every": 20}
+    limits = {"epochs": 10_000, "max_minutes": 0.002, "validate_every": 20}
     work = training(dataset, tmp_path / "b", **limits)
     instant(work, [float(n) for n in range(10_000)])
     assert work.run().finished == "max_minutes"
     kept = tmp_path / "b" / "kept" / f"checkpoint-{work.state.step}"
-    again = training(dataset, tmp_path / "b", **{**limits, "max_minutes": 0.005})
+    again = training(dataset, tmp_path / "b", **{**limits, "max_minutes": 0.001})
     again.restore(kept)
     instant(again, [])
     assert again.run() == work.state
-    assert again.state.max_minutes == 0.01
+    assert again.state.max_minutes == 0.002
 
 
 def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path, monkeypatch) -> None:
@@ -196,7 +198,7 @@ def test_a_crash_before_the_checkpoint_of_a_best_model_is_harmless(dataset, tmp_
 
 
 def test_a_time_limit_ends_training_in_good_order(dataset, tmp_path) -> None:
-    work = training(dataset, tmp_path, epochs=10_000, max_minutes=0.02, validate_every=20)
+    work = training(dataset, tmp_path, epochs=10_000, max_minutes=0.004, validate_every=20)
     instant(work, [float(n) for n in range(10_000)])
     progress = work.run()
     assert progress.finished == "max_minutes"

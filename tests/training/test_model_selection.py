@@ -21,6 +21,8 @@ from nmt.training.best_models import BestModels
 from nmt.training.loop import Training
 from nmt.training.validation import Validation
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def weights_of(folder: Path) -> list[np.ndarray]:
     return bundle.load(Location(folder)).model.get_weights()

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,14 +57,21 @@ def test_a_long_phase_without_an_end_ends_too(begun) -> None:
     assert f"after step {7 if begun else 0} (at most 2 hours, or 12 times" in process.reasons[0]
 
 
-def test_each_long_phase_has_the_whole_time() -> None:
+def test_each_long_phase_has_the_whole_time(monkeypatch) -> None:
+    now, looked = [0.0], threading.Event()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     process = Process()
-    watchdog = process.watchdog(lambda: False, 60, phase=3)
+    watchdog = process.watchdog(lambda: bool(looked.set()), 60, phase=3)
     for _ in range(8):
         watchdog.expect_long_phase()
-        time.sleep(0.5)
-    watchdog.close()
+        now[0] += 2.5
+        for _ in range(2):  # at the second one it has compared the times
+            looked.clear()
+            assert looked.wait(30)
     assert not process.ended.is_set()
+    now[0] += 1
+    assert process.ended.wait(30)
+    watchdog.close()
 
 
 def test_a_long_phase_may_take_hours() -> None:

@@ -18,6 +18,8 @@ from nmt.storage.location import Location
 from nmt.vocabulary.special import UNK
 from nmt.vocabulary.words import build_words
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def bundle(tiny_model) -> Bundle:
