@@ -35,9 +35,8 @@ WORKER = """
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage.location import Location
-    from nmt.training import stragglers, validation
+    from nmt.training import stragglers
     from nmt.training.loop import Training
-    validation.BATCH_TOKENS = 20  # so that a few sentences are several batches
     stragglers._SECONDS = 0.3
     if place["at_once"]:  # read every outcome before the next step is launched
         from nmt.training.pending import PendingStep
