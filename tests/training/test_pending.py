@@ -34,7 +34,7 @@ def record_calls(work: Training) -> list[str]:
     return calls
 
 
-def test_a_step_is_launched_before_the_outcome_of_the_last_one_is_read(dataset, tmp_path) -> None:
+def test_the_loop_launches_a_step_before_it_reads_the_last_outcome(dataset, tmp_path) -> None:
     """Except where a report (of step 4), a validation (5) or the end of the epoch needs it."""
     work = training(dataset, tmp_path, epochs=1, report_every=4, validate_every=5)
     instant(work, [1.0, 2.0, 3.0])
