@@ -188,9 +188,9 @@ class Training:
             before = time.monotonic()
             group = list(islice(epoch, training.accumulate))
             self._metrics.waited += time.monotonic() - before
-            launched = self.state.step + len(pending)
-            self.hooks.heartbeat(launched)
-            flags = pending.follow(self._launch(launched + 1, group) if group else None)
+            step = self.state.step + len(pending)
+            self.hooks.heartbeat(step)
+            flags = pending.follow(self._launch(step + 1, group) if group else None)
             if pending:
                 continue
             # No step is in flight: the state is that of the weights.
