@@ -1,25 +1,28 @@
 """Batches and padding of an epoch, and each worker's part of a validation.
 
-    python benchmarks/batch_plan.py DATASET [--workers 1]
+    python benchmarks/batch_plan.py DATASET [--workers 1] [--model MODEL]
 
 First, for sizes of a batch and of a window: batches planned (`count_batches`), batches made, and
 the share of padding in what all workers make. Then, for numbers of workers: the largest part of the
-validation that a worker has, in sentences, and its source tokens with padding over an equal part.
+validation over an equal part, in sentences and in tokens with padding. With a model, this process
+computes the parts one after another, on one thread, and the last column is the same in seconds of
+CPU.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 
 import numpy as np
 import pyarrow as pa
 
-from nmt.inference.batching import batches_by_length
-from nmt.settings import TrainingSettings
+from nmt.inference.batching import BATCH_TOKENS
+from nmt.settings import SearchSettings, TrainingSettings
 from nmt.shards.batches import Ragged, choose_shapes, count_batches, epoch_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
-from nmt.training.validation import share_batches
+from nmt.training.shares import even_batches, share_batches
 
 
 def plans(dataset: Dataset, workers: int) -> None:
@@ -41,21 +44,57 @@ def plans(dataset: Dataset, workers: int) -> None:
             print(f"| {tokens:,} | {window:,} | {planned} | {made} | {padding:.1%} |")
 
 
-def shares(dataset: Dataset) -> None:
+def shares(dataset: Dataset, model: Location | None) -> None:
     """Print the table of the parts of a validation."""
-    table = pa.concat_tables(dataset.read("valid", ["source_ids"]))
-    count = min(table.num_rows, TrainingSettings().valid_sentences)
-    rows = np.linspace(0, table.num_rows - 1, count).astype(np.int64)
-    lengths = Ragged.of(table["source_ids"]).lengths[rows] + 1
-    batches = list(batches_by_length(lengths.tolist()))
-    costs = [len(batch) * int(lengths[batch].max()) for batch in batches]
-    print(f"\nvalidation of {count:,} sentences in {len(batches)} batches\n")
-    print("| workers | sentences of the largest part | its tokens over an equal part |")
-    for workers in (1, 2, 3, 4, 8):
-        parts = share_batches(costs, workers)
-        sentences = max(sum(len(batches[number]) for number in part) for part in parts)
-        tokens = max(sum(costs[number] for number in part) for part in parts)
-        print(f"| {workers} | {sentences:,} | {tokens * workers / sum(costs):.2f} |")
+    columns = ["source_ids", "target_ids"]
+    table = pa.concat_tables(dataset.read("valid", columns))
+    lengths = [Ragged.of(table[name]).lengths for name in columns]
+    print("\n| sentences | workers | largest part, sentences | tokens | seconds |")
+    for sentences in sorted({min(table.num_rows, most) for most in (500, 1000, 2000)}):
+        rows = np.linspace(0, table.num_rows - 1, sentences).astype(np.int64)
+        widths = np.maximum(*lengths)[rows] + 1
+        batches = even_batches(widths.tolist(), BATCH_TOKENS)
+        sizes = [float(len(batch)) for batch in batches]
+        tokens = [float(len(batch) * widths[batch[-1]]) for batch in batches]
+        seconds = _seconds(dataset, model, sentences, len(batches)) if model else []
+        for workers in (1, 2, 3, 4, 8):
+            costs = [_largest(cost, workers) for cost in (sizes, tokens, seconds) if cost]
+            cells = " | ".join(f"{cost:.2f}" for cost in costs)
+            print(f"| {sentences:,} | {workers} | {cells} |", flush=True)
+
+
+def _largest(costs: list[float], workers: int) -> float:
+    """The sum of the largest part of these batches over that of an equal part."""
+    parts = [share_batches(len(costs), rank, workers) for rank in range(workers)]
+    return max(sum(costs[number] for number in part) for part in parts) * workers / sum(costs)
+
+
+def _seconds(dataset: Dataset, model: Location, sentences: int, batches: int) -> list[float]:
+    """Seconds of CPU of each batch of a validation, on one thread, the least of three times."""
+    import nmt.model  # noqa: F401  (first: it quiets TensorFlow)
+    from nmt.training.strategy import Replicas, set_up_devices
+
+    set_up_devices(1, 1, use_gpu=False)
+    from nmt import bundle
+    from nmt.inference.translator import Translator
+    from nmt.training.validation import Validator
+
+    loaded = bundle.load(model)
+    search = SearchSettings().greedy(dataset.settings["max_length"])
+    translator = Translator(loaded, search, batch_size=sentences)
+    validator = Validator(dataset, loaded.model, translator, sentences, "none", Replicas())
+
+    def timed(number: int) -> float:
+        start = time.process_time()
+        validator.part(number, batches)  # of as many workers as batches, each has one
+        return time.process_time() - start
+
+    times = [[timed(number) for number in range(batches)] for _ in range(4)]
+    least = np.min(times[1:], axis=0)  # the first time traces
+    parts, start = [validator.part(0, 1)], time.process_time()
+    validator.score(parts)
+    print(f"all parts {least.sum():.2f} s, scoring {time.process_time() - start:.2f} s")
+    return least.tolist()
 
 
 def main() -> None:
@@ -63,10 +102,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--model", type=Location)
     options = parser.parse_args()
     dataset = Dataset.open(Location(options.dataset))
     plans(dataset, options.workers)
-    shares(dataset)
+    shares(dataset, options.model)
 
 
 if __name__ == "__main__":

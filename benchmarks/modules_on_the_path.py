@@ -17,7 +17,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import nmt
 import nmt.model  # first: it quiets TensorFlow
@@ -34,6 +34,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training.loop import Training
 from nmt.training.ray.worker import RayHooks
+from nmt.training.step import TrainStep
 from nmt.training.strategy import Replicas
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
@@ -102,12 +103,12 @@ def trace_training(folder: Path) -> ModuleTrace:
     training = Training(Dataset.open(data), settings, output, Replicas(), hooks)
     step, trace = training.train_step, ModuleTrace("RowGroup.read")
 
-    def first_step(*arguments: Any) -> None:
+    def launch_first(*arguments: Any) -> NoReturn:
         step(*arguments)
         trace.stop()
         raise _Updated
 
-    training.train_step = first_step
+    training.train_step = TrainStep(launch_first)
     trace.start()
     try:
         training.run()

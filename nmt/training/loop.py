@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,7 @@ from nmt.training.hooks import Hooks
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
 from nmt.training.optimizer import SummedAdam
+from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate
@@ -179,57 +180,72 @@ class Training:
     def _train_epoch(self, batches: Iterator[Batch | None]) -> None:
         """Train to the end of the epoch, or until training stops or is finished."""
         training = self.settings.training
-        if self._validation_is_due() and self.state.validated != self.state.step:
+        if self._validation_is_due(self.state.step) and self.state.validated != self.state.step:
             self._validate()  # the attempt before stopped before it
-        state = self.state
-        if state.finished:
-            return
-        epoch = iter(partial(next, batches), None)
-        metrics = RunningMetrics()
-        while True:
+        epoch, pending = iter(partial(next, batches), None), PendingStep(self._record)
+        self._metrics = RunningMetrics()
+        while not self._stopped and not self.state.finished:
             before = time.monotonic()
             group = list(islice(epoch, training.accumulate))
-            metrics.waited += time.monotonic() - before
-            self.hooks.heartbeat(state.step)
-            if not group:
-                if metrics.steps:
-                    self._report(metrics)
-                return
-            self._set_learning_rate()
-            seed = (training.seed, state.step * self.replicas.count)
-            outcome = self.train_step(group, seed, self._control_flags(), state.loss_scale)
-            state.step, state.batch = state.step + 1, state.batch + len(group)
-            state.tokens += round(outcome.tokens)
-            cells = self.replicas.workers * sum(batch.target_outputs.size for batch in group)
-            metrics.add(outcome, cells)
-            if not self._nonfinite.passes(outcome, state):
-                if self._is_first:
-                    self.hooks.expect_long_phase()
-                self._nonfinite.handle(state, len(group))
-            finish, stop, save = outcome.flags
-            if finish or stop or state.step % training.report_every == 0:
-                self._report(metrics)
-                metrics = RunningMetrics()
-            if finish:
-                state.finished = "max_minutes"
-                return
-            if stop:
-                self._stopped = True
-                return
+            self._metrics.waited += time.monotonic() - before
+            step = self.state.step + len(pending)
+            self.hooks.heartbeat(step)
+            flags = pending.follow(self._launch(step + 1, group) if group else None)
+            if pending:
+                continue
+            # No step is in flight: the state is that of the weights.
+            due = self.state.step % training.report_every == 0
+            if due or flags.finish or flags.stop or not group:
+                self._report()
             before = time.monotonic()
-            if self._validation_is_due():
-                self._validate()
-            elif save:
-                self._checkpoint()
-            state = self.state
-            metrics.start += time.monotonic() - before
-            if state.finished:
+            if flags.finish:
+                self.state.finished = "max_minutes"
+            elif flags.stop:
+                self._stopped = True
+            elif not group:
                 return
+            elif self._validation_is_due(self.state.step):
+                self._validate()
+            elif flags.checkpoint:
+                self._checkpoint()
+            self._metrics.start += time.monotonic() - before
 
-    def _validation_is_due(self) -> bool:
-        """Whether this step's weights are to be validated within the epoch."""
+    def _launch(self, step: int, group: Sequence[Batch]) -> LaunchedStep:
+        """Launch the update of this number."""
+        training, replicas = self.settings.training, self.replicas
+        rate = learning_rate(training, step, self.clock.steps, self.state.reductions)
+        if rate != self._rate:
+            self.optimizer.learning_rate = self._rate = rate
+        seed, flags = (training.seed, (step - 1) * replicas.count), self._control_flags()
+        is_needed = (
+            training.precision == "float16"  # decides about the next loss scale
+            or step % training.report_every == 0
+            or self._validation_is_due(step)
+            or (replicas.workers == 1 and any(flags))  # nobody else has a say
+        )
+        return LaunchedStep(
+            self.train_step.launch(group, seed, flags, self.state.loss_scale),
+            batches=len(group),
+            cells=replicas.workers * sum(batch.target_outputs.size for batch in group),
+            is_needed=is_needed,
+        )
+
+    def _record(self, step: LaunchedStep) -> ControlFlags:
+        """Wait for the outcome of an update, and count it."""
+        state, outcome = self.state, step.read()
+        state.step, state.batch = state.step + 1, state.batch + step.batches
+        state.tokens += round(outcome.tokens)
+        self._metrics.add(outcome, step.cells)
+        if not self._nonfinite.passes(outcome, state):
+            if self._is_first:
+                self.hooks.expect_long_phase()
+            self._nonfinite.handle(state, step.batches)
+        return outcome.flags
+
+    def _validation_is_due(self, step: int) -> bool:
+        """Whether the weights of this step are to be validated within the epoch."""
         every = self.settings.training.validate_every
-        return every > 0 and self.state.step > 0 and self.state.step % every == 0
+        return every > 0 and step > 0 and step % every == 0
 
     def _control_flags(self) -> ControlFlags:
         every = self.settings.training.checkpoint_minutes * 60
@@ -238,15 +254,11 @@ class Training:
             finish=self.clock.is_up(), stop=self.hooks.should_stop(), checkpoint=bool(due)
         )
 
-    def _set_learning_rate(self) -> None:
-        """Set that of the next update."""
-        step, reductions = self.state.step + 1, self.state.reductions
-        rate = learning_rate(self.settings.training, step, self.clock.steps, reductions)
-        if rate != self._rate:
-            self.optimizer.learning_rate = self._rate = rate
-
-    def _report(self, metrics: RunningMetrics) -> None:
-        state, clock = self.state, self.clock
+    def _report(self) -> None:
+        """Report the means since the last report, if there was a step since."""
+        state, clock, metrics = self.state, self.clock, self._metrics
+        if not metrics.steps:
+            return
         self._stragglers.check(state.step, time.monotonic() - metrics.start)
         line = metrics.line(state.step, state.epoch, self._rate, clock.elapsed())
         self._latest |= line.to_json()
@@ -263,6 +275,7 @@ class Training:
         parts += [f"loss {line.loss:.3f}", f"epoch {state.epoch + 1}"]
         parts += [f"{line.tokens_per_second:,.0f} tokens/s", f"{short(state.tokens)} tokens"]
         self.hooks.show_progress(state.step, steps, "  ".join(parts))
+        self._metrics = RunningMetrics()
 
     def _validate(self) -> None:
         """Validate, keep the best models, and store a checkpoint."""

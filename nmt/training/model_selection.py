@@ -75,10 +75,11 @@ class ModelSelection:
             dataset.target_vocabulary,
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
+        search = settings.search.greedy(dataset.settings["max_length"])
         self.validator = Validator(
             dataset,
             live.model,
-            Translator(live, settings.search.greedy(dataset.settings["max_length"])),
+            Translator(live, search, batch_size=training.valid_sentences),
             training.valid_sentences,
             tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
             replicas,

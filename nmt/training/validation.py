@@ -16,19 +16,18 @@ import tensorflow as tf
 
 from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.scores import Scorer, signatures
-from nmt.inference.batching import BATCH_TOKENS, batches_by_length
+from nmt.inference.batching import BATCH_TOKENS
 from nmt.inference.translator import Translator
 from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.segmentation import count_words
 from nmt.settings import DataSettings
-from nmt.shards.batches import Batch, Ragged, Shape, make_batch
+from nmt.shards.batches import Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
+from nmt.training.shares import even_batches, share_batches
 from nmt.training.strategy import Replicas
-
-_ROWS = 64  # sentences of a batch for the loss
 
 
 class Validation(NamedTuple):
@@ -68,7 +67,7 @@ class Validator:
     Args:
         dataset: its ``valid`` split is used, at most `sentences` of it, evenly spread.
         model: the model in training.
-        translator: around the same model.
+        translator: around the same model; its ``batch_size`` cuts no batch of the validation.
         sentences: most sentences.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         replicas: the workers that share the validation.
@@ -97,10 +96,13 @@ class Validator:
         cleaning = DataSettings.model_validate(dataset.settings)
         self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
-        self._batches = list(_in_order_of_length(table))
-        lengths = Ragged.of(table["source_ids"]).lengths + 1
-        self._groups = list(batches_by_length(lengths.tolist(), batch_tokens=BATCH_TOKENS))
-        self._costs = [len(rows) * int(lengths[rows].max()) for rows in self._groups]
+        source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
+        widths = np.maximum(source.lengths, target.lengths) + 1
+        self._rows = even_batches(widths.tolist(), BATCH_TOKENS)
+        self._batches = [
+            make_batch(source, target, np.array(rows), Shape(len(rows), int(widths[rows[-1]])))
+            for rows in self._rows
+        ]
         self._sums = _compile_sums(model)
 
     def __len__(self) -> int:
@@ -114,17 +116,14 @@ class Validator:
         return self.score(parts)._replace(seconds=time.monotonic() - start)
 
     def part(self, rank: int, workers: int) -> Part:
-        """Compute the sums of one worker's batches, and translate its sentences."""
-        sums = [
-            (number, [float(value) for value in self._sums(*self._batches[number])])
-            for number in range(rank, len(self._batches), workers)
-        ]
-        texts: list[tuple[int, str]] = []
-        for number in share_batches(self._costs, workers)[rank]:
-            rows = self._groups[number]
+        """Compute the sums of one worker's batches, and translate their sentences."""
+        part = Part([], [])
+        for number in share_batches(len(self._rows), rank, workers):
+            sums, rows = self._sums(*self._batches[number]), self._rows[number]
+            part.sums.append((number, [float(value) for value in sums]))
             results = self._translator.translate([self._sources[row] for row in rows])
-            texts += zip(rows, (result.text for result in results), strict=True)
-        return Part(sums, texts)
+            part.texts.extend(zip(rows, (result.text for result in results), strict=True))
+        return part
 
     def score(self, parts: Sequence[Part]) -> Validation:
         """Put the parts of all workers together, in one order, and score them."""
@@ -158,36 +157,6 @@ class Validator:
                     result.tokens,
                     title=self._sources[row],
                 )
-
-
-def share_batches(costs: Sequence[int], workers: int) -> list[list[int]]:
-    """Give each worker batches, so that the largest sum of costs is small.
-
-    The costliest batch first, each to the worker with the least so far (Graham 1969).
-
-    Args:
-        costs: of each batch.
-        workers: number of workers.
-
-    Returns:
-        The numbers of each worker's batches.
-    """
-    shares: list[list[int]] = [[] for _ in range(workers)]
-    sums = [0] * workers
-    for number in sorted(range(len(costs)), key=lambda number: -costs[number]):
-        worker = sums.index(min(sums))
-        shares[worker].append(number)
-        sums[worker] += costs[number]
-    return shares
-
-
-def _in_order_of_length(table: pa.Table) -> Iterator[Batch]:
-    source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
-    widths = np.maximum(source.lengths, target.lengths) + 1
-    order = np.argsort(widths, kind="stable")
-    for start in range(0, len(order), _ROWS):
-        rows = order[start : start + _ROWS]
-        yield make_batch(source, target, rows, Shape(len(rows), int(widths[rows[-1]])))
 
 
 def _compile_sums(model: Seq2Seq) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:

@@ -7,6 +7,7 @@ the same but for rounding. A translation ends with every row.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -188,6 +189,32 @@ def test_workers_that_die_or_stall_are_replaced(start, undisturbed, stall_second
     assert "was lost; failure 1" in said
     assert "does not answer; failure 2" in said
     assert_same(job.output, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("count", "stall_seconds", "failures"), [("2", 600, 1), ("1", 20, 1), ("1", 600, 0)]
+)
+def test_a_worker_stopped_for_two_minutes_is_replaced_or_goes_on(
+    start, undisturbed, count, stall_seconds, failures
+) -> None:
+    """TensorFlow notices one of two; nobody notices a single one before `stall_seconds`."""
+    job = start(count, "--set", f"training.stall_seconds={stall_seconds}")
+    job.wait_for_checkpoint()
+    stopped = workers()[-1]
+    os.kill(stopped, signal.SIGSTOP)
+    step = newest(job.output)
+    time.sleep(120)
+    assert failures or newest(job.output) == step
+    if stopped in workers():
+        os.kill(stopped, signal.SIGCONT)
+    said = job.end()
+    lines = [line for line in said.splitlines() if "failure" in line]
+    assert len(lines) == said.count("continuing from step") == failures, said
+    for line in lines:
+        assert re.search(r"worker [01] does not answer; failure 1 \(--max-failures 5\): tr", line)
+    assert progress(job.output)["tokens"] == progress(undisturbed)["tokens"]
+    (assert_same if count == "2" else assert_same_but_for_rounding)(job.output, undisturbed)
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ from nmt.shards.batches import batch_ids
 from nmt.storage.location import Location
 from nmt.training import nonfinite
 from nmt.training.loop import Training
+from nmt.training.step import TrainStep
 
 pytestmark = pytest.mark.system  # whole trainings, done several times
 
@@ -232,7 +233,7 @@ def test_a_store_that_fails_does_not_hide_nan(dataset, tmp_path, monkeypatch, ca
     work = training(dataset, tmp_path, epochs=1)
     instant(work, [])
     step = work.train_step
-    work.train_step = lambda *arguments: step(*arguments)._replace(loss=np.nan)
+    work.train_step = TrainStep(lambda *arguments: lambda: step(*arguments)._replace(loss=np.nan))
     if part == "nonfinite":
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "nonfinite").write_text("no folder")

@@ -23,7 +23,7 @@ from nmt import bundle
 from nmt.errors import JobFailed
 from nmt.storage.location import Location
 from nmt.training.schedule import TrainingClock
-from nmt.training.step import Outcome
+from nmt.training.step import Outcome, TrainStep
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
@@ -267,6 +267,6 @@ def test_a_short_training_reports_its_loss_too(dataset, tmp_path) -> None:
 def test_the_learning_rate_of_madness_ends_with_advice(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3)
     instant(work, [])
-    work.train_step = lambda *_: Outcome(float("nan"), 1.0)
+    work.train_step = TrainStep(lambda *_: lambda: Outcome(float("nan"), 1.0))
     with pytest.raises(JobFailed, match=r"lower training\.learning_rate"):
         work.run()

@@ -35,10 +35,13 @@ WORKER = """
     from nmt.settings import Settings
     from nmt.shards.dataset import Dataset
     from nmt.storage.location import Location
-    from nmt.training import stragglers, validation
+    from nmt.training import stragglers
     from nmt.training.loop import Training
-    validation.BATCH_TOKENS = 20  # so that a few sentences are several batches
     stragglers._SECONDS = 0.3
+    if place["at_once"]:  # read every outcome before the next step is launched
+        from nmt.training.pending import PendingStep
+        from nmt.training.step import ControlFlags
+        PendingStep.follow = lambda self, step: self._record(step) if step else ControlFlags()
 
     class Hooks:
         broadcasts = 0
@@ -141,6 +144,7 @@ def train(
     restore: Path | None = None,
     init_from: Path | None = None,
     scale: float | None = None,
+    at_once: bool = False,
     **settings: Any,
 ) -> list[dict]:
     """Train with so many workers at once; returns what each of them says in the end.
@@ -153,6 +157,7 @@ def train(
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}
     place |= {"devices": devices, "dies_at": dies_at, "slow_from": slow_from}
+    place |= {"at_once": at_once}
     folder.mkdir(exist_ok=True)
     with workers_of(WORKER, workers, place) as running:
         told = [process.communicate() for process in running]
@@ -202,6 +207,14 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
             np.testing.assert_allclose(told, alone, rtol=2e-3, err_msg=f"{name} {folder.name}")
     assert len(steps) == 1
     assert steps.pop() > 10 // accumulate
+
+
+def test_two_devices_train_the_same_weights_whenever_outcomes_are_read(dataset, tmp_path) -> None:
+    for at_once in (False, True):
+        train(dataset, tmp_path / str(at_once), 1, devices=2, at_once=at_once, dropout=0.3)
+    assert apart(tmp_path / "False", tmp_path / "True") == 0
+    for name in ("step", "loss", "gradient_norm", "learning_rate"):
+        assert told_of(tmp_path / "False", name) == told_of(tmp_path / "True", name)
 
 
 def test_cpus_that_the_strategy_does_not_see_are_refused() -> None:
