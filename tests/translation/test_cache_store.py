@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nmt.cli.jobs import _described
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -226,6 +227,21 @@ def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
     assert unused(generations(location), 30) == []
     found[1].delete()
     assert [g.description.model_id for g in generations(location)] == ["new"]
+
+
+@pytest.mark.parametrize("seconds", [2**34, -(2**34)])
+def test_a_file_may_be_of_any_time(tmp_path, seconds) -> None:
+    """``touch -d 2300-01-01``: more nanoseconds than 64 bits hold."""
+    cache = open_generation(Location(tmp_path), depends_on("m", SearchSettings(), None, raw=False))
+    cache.add(0, "a", rows("x"))
+    for file in tmp_path.rglob("*"):
+        os.utime(file, (seconds, seconds))
+    (generation,) = generations(Location(tmp_path))
+    assert (generation in unused([generation], 30)) == (seconds < 0)
+    assert _described(generation)
+    assert content(cache)
+    generation.delete()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_changes_no_translation_makes_no_new_generation() -> None:
