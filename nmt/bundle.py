@@ -192,7 +192,8 @@ def load(location: Location) -> Bundle:
         )
     model = Seq2Seq(settings, source.size, target.size)
     weights = data.get(_WEIGHTS, b"")
-    tensors.assign(weights, model.weights, location / _WEIGHTS, "copy the model again")
+    file, remedy = location / _WEIGHTS, "copy the model again"
+    tensors.assign(weights, model.weights, file, remedy, finite=True)
     lexicon = None
     if _LEXICON in data:
         lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)

@@ -146,6 +146,18 @@ def test_a_save_that_is_interrupted_leaves_no_valid_model(
         bundle.load(Location(folder))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_refused(demo_bundle, tiny_model, tmp_path, value) -> None:
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    model = tiny_model(*(vocabulary.size for vocabulary in vocabularies))
+    weights = model.weights[-1].numpy()
+    weights.flat[-1] = value
+    model.weights[-1].assign(weights)
+    bundle.save(model, *vocabularies, {}, Location(tmp_path))
+    with pytest.raises(UnusableInput, match=r"model\.safetensors: its .* holds NaN or inf.*; copy"):
+        bundle.load(Location(tmp_path))
+
+
 def test_weights_of_another_model_are_refused(copy) -> None:
     """By one line, where the hashes are right: whoever makes a MODEL also makes those."""
     file = copy / "model.safetensors"

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import ray
+import ray.data
+from ray import exceptions as errors
 
-from nmt.cluster import connection
-from nmt.errors import JobFailed
+from nmt.cluster import connection, parallel_map
+from nmt.errors import JobFailed, UnusableInput
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +119,66 @@ def test_a_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path) -> None:
     assert not environments
     connection.connect(None)  # this user's own is closed to others
     assert ours.stat().st_mode & 0o777 == 0o700
+
+
+class Rows:
+    """A data set of Ray's, done in this process."""
+
+    def __init__(self, rows: list[Any], **_: Any) -> None:
+        self._rows = rows
+
+    def map(self, work: Any, fn_constructor_args: tuple = (), **_: Any) -> "Rows":
+        do = work(*fn_constructor_args) if isinstance(work, type) else work
+        return Rows([do(row) for row in self._rows])
+
+    def iter_rows(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+
+def fail(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize("where", ["task", "actor", "actor that starts"])
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("1 error for Suspect\nscore\n  see https://…"), "ValueError: 1 error for Susp"),
+        (KeyError(), "KeyError; run it again"),
+        (UnusableInput("a file: no number; remove it"), "a file: no number; remove it"),
+    ],
+)
+def test_a_unit_that_fails_says_why(monkeypatch, where, error, line) -> None:
+    """The last lines of what Ray says are a hint that is always the same."""
+    monkeypatch.setattr(ray.data, "from_items", Rows)
+    work: Any = fail
+    if where != "task":
+        make, value = (fail, error) if where == "actor that starts" else (lambda _: fail, None)
+        work = parallel_map.ActorPool(make, (value,), 1, 1, 1)
+    with pytest.raises((JobFailed, UnusableInput)) as caught:
+        list(parallel_map.stream_units(work, [error], title="translating"))
+    assert line in str(caught.value)
+    assert isinstance(caught.value, UnusableInput) == isinstance(error, UnusableInput)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (errors.ActorDiedError(), "The actor died unexpectedly before finishing this task"),
+        (errors.WorkerCrashedError(), "The worker died unexpectedly while executing this task"),
+        (
+            errors.RayTaskError("f", "Traceback\nC: b\n hint", ValueError("a\n b\n hint")),
+            "ValueError: a",
+        ),
+        (
+            errors.ActorDiedError(errors.RayTaskError("f", "Traceback\nValueError: a", None)),
+            "ValueError: a",
+        ),
+    ],
+)
+def test_an_error_of_ray_is_told_by_its_cause(error, line) -> None:
+    told = str(connection.explained(error, "measuring"))
+    assert told == f"measuring: a task failed on the cluster: {line}; run it again"
 
 
 def test_an_address_where_nobody_listens() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.corpus.text_files import bare
-from nmt.errors import LongTranslation, UnusableInput
+from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
@@ -120,9 +120,9 @@ def _translated(
         results[place] = reason
 
     def failed(place: int, error: Exception) -> None:
-        if not isinstance(error, LongTranslation):
+        if not isinstance(error, NoTranslation):
             raise error
-        reject(filtered.kept[place], RejectReason.TOO_MANY_CHARACTERS)
+        reject(filtered.kept[place], error.reason)
 
     for place, reason in filtered.reasons.items():
         reject(place, reason)

@@ -183,19 +183,23 @@ def explained(error: Exception, title: str) -> Exception:
     """What to raise in the place of an error of Ray's.
 
     Args:
-        error: a ``RayError``.
+        error: a ``RayError``, or what a task raises.
         title: of the work that failed.
 
     Returns:
-        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with what
-        Ray says last.
+        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with its
+        cause.
     """
-    from ray.exceptions import RayTaskError
+    from ray.exceptions import RayError, RayTaskError
 
     cause: Any = error
     while isinstance(cause, RayTaskError):  # in one that others waited for
         cause = cause.cause
     if isinstance(cause, UnusableInput | JobFailed):
         return cause
-    last = (without_secrets(str(error)).strip() or type(error).__name__).splitlines()[-1]
-    return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")
+    kind, text = type(cause).__name__, reason(cause)
+    if getattr(cause, "actor_init_failed", False):  # then its text ends with the cause
+        text = without_secrets(str(cause)).strip().splitlines()[-1]
+    elif not isinstance(cause, RayError) and text != kind:
+        text = f"{kind}: {text}"
+    return JobFailed(f"{title}: a task failed on the cluster: {text}; run it again")

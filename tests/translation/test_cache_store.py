@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nmt.cli.jobs import _described
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -238,7 +237,6 @@ def test_a_file_may_be_of_any_time(tmp_path, seconds) -> None:
         os.utime(file, (seconds, seconds))
     (generation,) = generations(Location(tmp_path))
     assert (generation in unused([generation], 30)) == (seconds < 0)
-    assert _described(generation)
     assert content(cache)
     generation.delete()
     assert list(tmp_path.iterdir()) == []
