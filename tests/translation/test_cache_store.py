@@ -276,6 +276,18 @@ def test_a_damaged_file_is_set_aside_whatever_lies_there(tmp_path, name) -> None
     assert not file.exists()
 
 
+def test_a_damaged_file_has_no_other_read_again(tmp_path, monkeypatch) -> None:
+    cache = Cache(Location(tmp_path), 1)
+    for number in range(9):
+        cache.add(0, f"a{number}", rows(f"{number}"))
+        (tmp_path / f"000/z{number}-ab-cd.parquet").write_bytes(b"PAR1 nothing PAR1")
+    opened, real = [], Location.open
+    monkeypatch.setattr(Location, "open", lambda self: opened.append(self.name) or real(self))
+    assert len(cache.keys(0)) == 9
+    assert len(cache.damaged()) == 9
+    assert max(opened.count(name) for name in opened) <= 2  # a damaged one is looked at twice
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
 def test_what_is_no_file_is_named_at_once(tmp_path, kind, monkeypatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits for it to go away"))
