@@ -1,6 +1,8 @@
 """Joining a cluster and starting a local Ray: what they are given, and how they fail."""
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,17 @@ def test_an_address_where_nobody_listens() -> None:
     assert "cannot join the Ray cluster at 127.0.0.1:1 (Connection refused)" in refused(
         "127.0.0.1:1"
     )
+
+
+def test_an_address_where_something_else_listens(monkeypatch) -> None:
+    starting(monkeypatch)
+    over = threading.Event()
+    monkeypatch.setattr(connection, "_ANSWER_SECONDS", 0)
+    monkeypatch.setattr("ray._raylet.GcsClient", lambda address: over.wait())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        line = refused(f"127.0.0.1:{listener.getsockname()[1]}")
+    over.set()
+    assert "(no answer of a Ray cluster within 0 s); check --address" in line
 
 
 def test_the_address_of_a_dashboard_is_no_cluster() -> None:
