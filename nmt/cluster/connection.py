@@ -171,7 +171,7 @@ def _knock(address: str) -> None:
 
 def _wait_for_answer(address: str) -> None:
     """Raise TimeoutError where who listens does not answer as Ray, or what Ray raises."""
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
     answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
