@@ -38,6 +38,7 @@ DIGITS = "9" * 5000
     ("key", "value"),
     [
         *(("epoch", -5), ("batch", -1), ("step", -1), ("step", 10**30), ("tokens", -1)),
+        *(("step", 2**31), ("best_step", 2**31), ("validated", 2**53), ("averaged", 2**53)),
         *(("best_step", -2), ("minutes", -1.0), ("minutes", float("inf")), ("loss_scale", 0.0)),
         *(("clean", -1), ("stale", -1), ("loss_scale", float("nan")), ("epochs", -1)),
     ],
