@@ -203,12 +203,15 @@ def load(location: Location) -> Bundle:
 def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
     """A lower bound of the model's parameters, so that a damaged model.json cannot request more
     memory than its weights need."""
+    units = settings.encoder_units + settings.decoder_units
     return (
         max(source, target) * settings.embedding_dim
+        + 3 * settings.embedding_dim * units
         + 3 * settings.encoder_layers * settings.encoder_units**2
         + 3 * settings.decoder_layers * settings.decoder_units**2
         + settings.readout_units * (target + settings.decoder_units)
-        + (settings.attention != "none") * settings.attention_units * settings.decoder_units
+        + (settings.readout == "deep") * settings.readout_units * settings.embedding_dim
+        + (settings.attention != "none") * settings.attention_units * units
     )
 
 
