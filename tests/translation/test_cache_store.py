@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -17,6 +18,7 @@ from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partiti
 from nmt.translation.cache.store import Cache
 
 SCHEMA = pa.schema({"translation": pa.string()})
+GENERATION = depends_on("m", SearchSettings(), None, raw=False)
 TOKENS = pa.list_(pa.string())
 
 
@@ -231,7 +233,7 @@ def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
 @pytest.mark.parametrize("seconds", [2**34, -(2**34)])
 def test_a_file_may_be_of_any_time(tmp_path, seconds) -> None:
     """``touch -d 2300-01-01``: more nanoseconds than 64 bits hold."""
-    cache = open_generation(Location(tmp_path), depends_on("m", SearchSettings(), None, raw=False))
+    cache = open_generation(Location(tmp_path), GENERATION)
     cache.add(0, "a", rows("x"))
     for file in tmp_path.rglob("*"):
         os.utime(file, (seconds, seconds))
@@ -274,6 +276,31 @@ def test_a_damaged_file_is_set_aside_whatever_lies_there(tmp_path, name) -> None
     (aside,) = cache.damaged()
     assert aside.parent.path == str(file.parent)
     assert not file.exists()
+    (tmp_path / "cache").mkdir()
+    one = open_generation(Location(tmp_path / "cache"), GENERATION)
+    (Path(one.location.path) / "000").mkdir()
+    Path(aside.path).rename(Path(one.location.path) / "000" / aside.name)
+    (generation,) = generations(Location(tmp_path / "cache"))
+    generation.delete()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_generation_that_a_link_keeps_is_still_one(tmp_path, capsys) -> None:
+    one = open_generation(Location(tmp_path), GENERATION)
+    for partition in (0, 1, 2):
+        one.add(partition, "a", rows("x"))
+    file = next(Path(one.location.path).glob("001/*"))
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+    request = PruneCacheRequest(Location(tmp_path), unused=0)
+    with pytest.raises(UnusableInput, match=rf"{file.name}: a link"):
+        prune_cache(request)
+    assert capsys.readouterr().out == ""
+    file.unlink()
+    file.write_bytes(b"")
+    prune_cache(request)
+    assert "removed" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_file_has_no_other_read_again(tmp_path, monkeypatch) -> None:
