@@ -55,6 +55,9 @@ def open_file(root: str, parts: Sequence[str]) -> tuple[pa.NativeFile, os.stat_r
             raise IsADirectoryError(path)
         if not stat.S_ISREG(state.st_mode):
             raise UnusableInput(f"{path}: neither file nor folder; remove it")
+        with contextlib.suppress(OSError):  # not to be read so
+            if not state.st_size and os.pread(handle, 1, 0):
+                raise UnusableInput(f"{path}: has no size, as files of /proc; copy it to a file")
         if os.path.isdir(_OPEN_FILES):
             return pafs.LocalFileSystem().open_input_file(f"{_OPEN_FILES}/{handle}"), state
         return pa.PythonFile(os.fdopen(os.dup(handle), "rb"), "r"), state
