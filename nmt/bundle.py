@@ -222,7 +222,8 @@ def load(
         )
     model = Seq2Seq(settings, source.size, target.size)
     weights = data.get(_WEIGHTS, b"")
-    tensors.assign(weights, model.weights, location / _WEIGHTS, "copy the model again")
+    file, remedy = location / _WEIGHTS, "copy the model again"
+    tensors.assign(weights, model.weights, file, remedy, finite=True)
     return Bundle(model, source, target, info, lexicon)
 
 
@@ -287,12 +288,15 @@ def runtime_for(
 def _least_parameters(settings: ModelSettings, source: int, target: int) -> int:
     """A lower bound of the model's parameters, so that a damaged model.json cannot request more
     memory than its weights need."""
+    units = settings.encoder_units + settings.decoder_units
     return (
         max(source, target) * settings.embedding_dim
+        + 3 * settings.embedding_dim * units
         + 3 * settings.encoder_layers * settings.encoder_units**2
         + 3 * settings.decoder_layers * settings.decoder_units**2
         + settings.readout_units * (target + settings.decoder_units)
-        + (settings.attention != "none") * settings.attention_units * settings.decoder_units
+        + (settings.readout == "deep") * settings.readout_units * settings.embedding_dim
+        + (settings.attention != "none") * settings.attention_units * units
     )
 
 

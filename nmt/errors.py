@@ -1,6 +1,7 @@
 """The ways in which a job ends badly or early, and the exit status of each."""
 
 from nmt.printable import printable, shorten
+from nmt.reject_reasons import RejectReason
 
 
 class _OneLine(Exception):
@@ -24,8 +25,16 @@ class UnusableInput(_OneLine):
     exit_status = 2
 
 
-class LongTranslation(UnusableInput):
-    """What became of a text is longer than a translation may be; see `nmt.text_limits`."""
+class NoTranslation(UnusableInput):
+    """What became of a text is no translation that can be used."""
+
+    reason = RejectReason.FAILED
+
+
+class LongTranslation(NoTranslation):
+    """It is longer than a translation may be; see `nmt.text_limits`."""
+
+    reason = RejectReason.TOO_MANY_CHARACTERS
 
 
 class NoText(UnusableInput, TypeError):

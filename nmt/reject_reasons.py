@@ -55,7 +55,10 @@ class RejectReason(StrEnum):
         *("out_of_memory", (TRANSLATE,)),
         "The row does not fit into memory even when it is decoded alone.",
     )
-    FAILED = "failed", (TRANSLATE,), "Decoding the row alone raises an error; other rows succeed."
+    FAILED = (
+        *("failed", (TRANSLATE,)),
+        "Decoding the row alone raises an error, or its score is no number; other rows succeed.",
+    )
     CRASHED = (
         *("crashed", (TRANSLATE,)),
         "Decoding the row alone kills its process, twice.",

@@ -7,7 +7,7 @@ variables of a model, no more and no less, each of its shape and type.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,9 @@ def serialise(variables: Iterable[Any]) -> bytes:
     return save(tensors)
 
 
-def assign(data: bytes, variables: Iterable[Any], place: Any, remedy: str) -> None:
+def assign(
+    data: bytes, variables: Iterable[Any], place: Any, remedy: str, finite: bool = False
+) -> None:
     """Give variables the values of a file, to the last bit.
 
     Args:
@@ -40,14 +42,17 @@ def assign(data: bytes, variables: Iterable[Any], place: Any, remedy: str) -> No
         variables: Keras's; none of them changes where the file is refused.
         place: of the file, for messages.
         remedy: what to do with a file that does not fit.
+        finite: whether NaN and infinite numbers are refused.
 
     Raises:
-        UnusableInput: no such file, or one of other variables.
+        UnusableInput: no such file, or one of other variables or numbers.
     """
     variables = list(variables)
     try:
         tensors = _parse(data)
         _compare(tensors, variables)
+        if finite:
+            _check_finite(tensors)
     except ValueError as error:
         raise UnusableInput(f"{place}: {error}; {remedy}") from None
     for variable in variables:
@@ -55,7 +60,7 @@ def assign(data: bytes, variables: Iterable[Any], place: Any, remedy: str) -> No
 
 
 def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.ndarray]:
-    """Some tensors of a file.
+    """Some tensors of a file, in which every number is finite.
 
     Args:
         data: see `assign`.
@@ -70,6 +75,7 @@ def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.
         tensors = _parse(data)
         if missing := [name for name in names if name not in tensors]:
             raise ValueError(f"misses {missing[0]}")
+        _check_finite(tensors)
     except ValueError as error:
         raise UnusableInput(f"{place}: {error}; {remedy}") from None
     return [tensors[name] for name in names]
@@ -115,6 +121,12 @@ def _compare(tensors: dict[str, np.ndarray], variables: list[Any]) -> None:
             raise ValueError(
                 f"its {variable.path} is {_kind(*stored)}, and not {_kind(*wanted)} as here"
             )
+
+
+def _check_finite(tensors: Mapping[str, np.ndarray]) -> None:
+    for path, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"its {_short(path)} holds NaN or infinite numbers")
 
 
 def _kind(shape: tuple[int, ...], dtype: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
+from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import ModelSettings
 from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import Location
 
@@ -144,6 +147,43 @@ def test_a_save_that_is_interrupted_leaves_no_valid_model(
         bundle.save(model, *vocabularies, {}, Location(folder))
     with pytest.raises(UnusableInput):
         bundle.load(Location(folder))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_refused(demo_bundle, tiny_model, tmp_path, value) -> None:
+    vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
+    model = tiny_model(*(vocabulary.size for vocabulary in vocabularies))
+    weights = model.weights[-1].numpy()
+    weights.flat[-1] = value
+    model.weights[-1].assign(weights)
+    bundle.save(model, *vocabularies, {}, Location(tmp_path))
+    with pytest.raises(UnusableInput, match=r"model\.safetensors: its .* holds NaN or inf.*; copy"):
+        bundle.load(Location(tmp_path))
+
+
+@pytest.mark.parametrize("layers", ["encoder_layers", "decoder_layers"])
+def test_layers_of_one_unit_are_not_built(copy, layers, monkeypatch) -> None:
+    monkeypatch.setattr(Seq2Seq, "__init__", lambda *_: pytest.fail("is built"))
+    info = json.loads((copy / "model.json").read_text())
+    info["architecture"] |= {layers: 65, "encoder_units": 1, "decoder_units": 2}
+    (copy / "model.json").write_text(json.dumps(info))
+    rehash(copy)
+    with pytest.raises(UnusableInput, match=rf"damaged: '{layers}'"):
+        bundle.load(Location(copy))
+
+
+@pytest.mark.parametrize("attention", ["bahdanau", "none"])
+@pytest.mark.parametrize("readout", ["state", "deep"])
+@pytest.mark.parametrize("large", [(), (0,), (1,), (2,), (3,), (0, 1), (0, 3), (1, 2), (1, 3)])
+def test_a_model_is_built_only_if_its_weights_may_be_enough(attention, readout, large) -> None:
+    """The bound is never too large, and a model of any sizes is at most a few times as large."""
+    names = "embedding_dim", "encoder_units", "attention_units", "readout_units"
+    sizes: dict[str, Any] = {name: 200 if n in large else 2 for n, name in enumerate(names)}
+    settings = ModelSettings(
+        **sizes, decoder_units=2 * sizes["encoder_units"], attention=attention, readout=readout
+    )
+    model, least = Seq2Seq(settings, 5, 5), bundle._least_parameters(settings, 5, 5)
+    assert least <= model.count_params() < 6 * least
 
 
 def test_weights_of_another_model_are_refused(copy) -> None:

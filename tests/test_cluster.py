@@ -1,15 +1,19 @@
 """Joining a cluster and starting a local Ray: what they are given, and how they fail."""
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+import ray.data
+from ray import exceptions as errors
 
-from nmt.cluster import connection
-from nmt.errors import JobFailed
+from nmt.cluster import connection, parallel_map
+from nmt.errors import JobFailed, UnusableInput
 
 
 @pytest.fixture(autouse=True)
@@ -119,10 +123,81 @@ def test_a_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path) -> None:
     assert ours.stat().st_mode & 0o777 == 0o700
 
 
+class Rows:
+    """A data set of Ray's, done in this process."""
+
+    def __init__(self, rows: list[Any], **_: Any) -> None:
+        self._rows = rows
+
+    def map(self, work: Any, fn_constructor_args: tuple = (), **_: Any) -> "Rows":
+        do = work(*fn_constructor_args) if isinstance(work, type) else work
+        return Rows([do(row) for row in self._rows])
+
+    def iter_rows(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+
+def fail(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize("where", ["task", "actor", "actor that starts"])
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("1 error for Suspect\nscore\n  see https://…"), "ValueError: 1 error for Susp"),
+        (KeyError(), "KeyError; run it again"),
+        (UnusableInput("a file: no number; remove it"), "a file: no number; remove it"),
+    ],
+)
+def test_a_unit_that_fails_says_why(monkeypatch, where, error, line) -> None:
+    """The last lines of what Ray says are a hint that is always the same."""
+    monkeypatch.setattr(ray.data, "from_items", Rows)
+    work: Any = fail
+    if where != "task":
+        make, value = (fail, error) if where == "actor that starts" else (lambda _: fail, None)
+        work = parallel_map.ActorPool(make, (value,), 1, 1, 1)
+    with pytest.raises((JobFailed, UnusableInput)) as caught:
+        list(parallel_map.stream_units(work, [error], title="translating"))
+    assert line in str(caught.value)
+    assert isinstance(caught.value, UnusableInput) == isinstance(error, UnusableInput)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (errors.ActorDiedError(), "The actor died unexpectedly before finishing this task"),
+        (errors.WorkerCrashedError(), "The worker died unexpectedly while executing this task"),
+        (
+            errors.RayTaskError("f", "Traceback\nC: b\n hint", ValueError("a\n b\n hint")),
+            "ValueError: a",
+        ),
+        (
+            errors.ActorDiedError(errors.RayTaskError("f", "Traceback\nValueError: a", None)),
+            "ValueError: a",
+        ),
+    ],
+)
+def test_an_error_of_ray_is_told_by_its_cause(error, line) -> None:
+    told = str(connection.explained(error, "measuring"))
+    assert told == f"measuring: a task failed on the cluster: {line}; run it again"
+
+
 def test_an_address_where_nobody_listens() -> None:
     assert "cannot join the Ray cluster at 127.0.0.1:1 (Connection refused)" in refused(
         "127.0.0.1:1"
     )
+
+
+def test_an_address_where_something_else_listens(monkeypatch) -> None:
+    starting(monkeypatch)
+    over = threading.Event()
+    monkeypatch.setattr(connection, "_ANSWER_SECONDS", 0)
+    monkeypatch.setattr("ray._raylet.GcsClient", lambda address: over.wait())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        line = refused(f"127.0.0.1:{listener.getsockname()[1]}")
+    over.set()
+    assert "(no answer of a Ray cluster within 0 s); check --address" in line
 
 
 def test_the_address_of_a_dashboard_is_no_cluster() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nmt.cli import application
+from nmt.cli import application, lines
 from nmt.inference import decoding
 from nmt.inference.translator import load_model
 from nmt.text_limits import most_bytes
@@ -85,6 +85,24 @@ def test_a_line_without_an_end_is_rejected_without_being_held(run) -> None:
     assert out.startswith(b"\n")
     assert out.count(b"\n") == 2
     assert "line 1: rejected (too_many_characters)" in error
+
+
+def test_lines_that_arrive_in_parts_are_copied_once(monkeypatch) -> None:
+    copied = []
+
+    class Read(bytes):
+        def __radd__(self, begun: bytes) -> bytes:
+            copied.append(len(begun))
+            return bytes(begun) + bytes(self)
+
+    text = b"a\n\nbc\r\n" + b"x" * 1000 + b"\n" + b"y" * 9
+    for size in (1, 2, 7, 4000):
+        parts = [Read(text[i : i + size]) for i in range(0, len(text), size)]
+        monkeypatch.setattr(lines, "_read", lambda _, parts=parts: parts and parts.pop(0))
+        assert [line for some in lines._arriving(500) for line in some] == [
+            *(b"a", b"", b"bc", b"x" * 501, b"y" * 9)
+        ]
+    assert sum(copied) < 10 * len(text)
 
 
 def test_a_line_whose_translation_is_too_long_costs_no_other(run, monkeypatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from outputs import asked, translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt.cli.settings_file import read_config
 from nmt.corpus.prepare import prepare
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import UnusableInput
@@ -47,6 +48,12 @@ def test_what_is_no_plain_file_is_not_read(tmp_path: Path, kind) -> None:
             os.mknod(out / "translations/part", 0o600 | 0o020000, os.makedev(1, 3))
     with pytest.raises(UnusableInput, match="remove it"):
         Location(out).named("translations/part")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="only Linux has it")
+def test_a_file_that_hides_its_size_is_not_taken_for_an_empty_one() -> None:
+    with pytest.raises(UnusableInput, match="/proc/self/environ: has no size"):
+        read_config("/proc/self/environ")
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:

@@ -204,10 +204,10 @@ def prune_cache(request: PruneCacheRequest) -> None:
     if not chosen:
         log.info(f"{request.cache}: no generation is unused for {request.unused:g} days")
     for generation in chosen:
-        action = "would be removed" if request.dry_run else "removed"
-        echo("  ".join([*_described(generation), action]))
         if not request.dry_run:
             generation.delete()
+        action = "would be removed" if request.dry_run else "removed"
+        echo("  ".join([*_described(generation), action]))
 
 
 def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:

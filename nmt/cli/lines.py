@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmt.corpus.text_files import bare
-from nmt.errors import LongTranslation, UnusableInput
+from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
@@ -76,15 +76,17 @@ def _arriving(longest: int) -> Iterator[list[bytes]]:
 
     Of a line of more than `longest` bytes, only so many are kept that it is still too long.
     """
-    begun, number = b"", 0
+    begun, number = bytearray(), 0
     while chunk := _read(_CHUNK):
-        *lines, rest = (begun + chunk).split(b"\n")
-        begun = rest[: longest + 1]
-        if lines:
+        first, *others = chunk.split(b"\n")
+        begun += first[: longest + 1 - len(begun)]
+        if others:
+            lines = [bytes(begun), *others[:-1]]
+            begun = bytearray(others[-1][: longest + 1])
             yield [bare(line[: longest + 1], number + i) for i, line in enumerate(lines)]
             number += len(lines)
     if begun:
-        yield [bare(begun, number)]
+        yield [bare(bytes(begun), number)]
 
 
 def _read(most: int) -> bytes:
@@ -120,9 +122,9 @@ def _translated(
         results[place] = reason
 
     def failed(place: int, error: Exception) -> None:
-        if not isinstance(error, LongTranslation):
+        if not isinstance(error, NoTranslation):
             raise error
-        reject(filtered.kept[place], RejectReason.TOO_MANY_CHARACTERS)
+        reject(filtered.kept[place], error.reason)
 
     for place, reason in filtered.reasons.items():
         reject(place, reason)

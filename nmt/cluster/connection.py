@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import socket
+import threading
 import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -21,7 +23,7 @@ from nmt.storage.uri import is_plain_address
 
 log = logging.getLogger(__name__)
 
-_KNOCK_SECONDS = 20
+_KNOCK_SECONDS, _ANSWER_SECONDS = 20, 60
 
 # Ray's own variables; set before it is imported, here and in every worker.
 _RAY_ENVIRONMENT = {
@@ -136,8 +138,8 @@ def _start(ray: Any, address: str | None, own: bool, options: Mapping[str, Any])
             local.start(ray, options)
     else:
         log.info(f"joining the Ray cluster at {address}")
-        _knock(address or "")
         with silenced():
+            _knock(address or "")
             ray.init(address=address, **options)
 
 
@@ -157,13 +159,37 @@ def _not_joined(error: Exception, address: str | None) -> str:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens; Ray itself would try again for half an hour.
+    """Raise OSError where nobody listens, or no Ray; Ray itself would try again for ever.
 
     Addresses of other forms than HOST:PORT (``auto``, ``ray://…``) are left to Ray.
     """
     host, colon, port = address.rpartition(":")
     if colon and "/" not in address and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+        _wait_for_answer(address)
+
+
+def _wait_for_answer(address: str) -> None:
+    """Raise TimeoutError where who listens does not answer as Ray, or what Ray raises."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            GcsClient(address=address)  # which has no limit of its own
+        except Exception as error:
+            answers.put(error)
+        else:
+            answers.put(None)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        error = answers.get(timeout=_ANSWER_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer of a Ray cluster within {_ANSWER_SECONDS} s") from None
+    if error is not None:
+        raise error
 
 
 def quiet_data() -> None:
@@ -183,19 +209,23 @@ def explained(error: Exception, title: str) -> Exception:
     """What to raise in the place of an error of Ray's.
 
     Args:
-        error: a ``RayError``.
+        error: a ``RayError``, or what a task raises.
         title: of the work that failed.
 
     Returns:
-        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with what
-        Ray says last.
+        The UnusableInput or JobFailed that a task or an actor raised; else a JobFailed with its
+        cause.
     """
-    from ray.exceptions import RayTaskError
+    from ray.exceptions import RayError, RayTaskError
 
     cause: Any = error
     while isinstance(cause, RayTaskError):  # in one that others waited for
         cause = cause.cause
     if isinstance(cause, UnusableInput | JobFailed):
         return cause
-    last = (without_secrets(str(error)).strip() or type(error).__name__).splitlines()[-1]
-    return JobFailed(f"{title}: a task failed on the cluster: {last}; run it again")
+    kind, text = type(cause).__name__, reason(cause)
+    if getattr(cause, "actor_init_failed", False):  # then its text ends with the cause
+        text = without_secrets(str(cause)).strip().splitlines()[-1]
+    elif not isinstance(cause, RayError) and text != kind:
+        text = f"{kind}: {text}"
+    return JobFailed(f"{title}: a task failed on the cluster: {text}; run it again")

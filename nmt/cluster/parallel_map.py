@@ -7,8 +7,10 @@ returns a small result. So a unit may be done twice, and both ways give the same
 from __future__ import annotations
 
 import pickle
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from nmt.cluster import connection
@@ -98,13 +100,13 @@ def stream_units(
     if isinstance(work, ActorPool):
         dataset = dataset.map(
             _Actor,
-            fn_constructor_args=(work.make, work.arguments),
+            fn_constructor_args=(work.make, work.arguments, title),
             compute=ActorPoolStrategy(min_size=work.least, max_size=work.most),
             num_cpus=work.cpus,
             **({"num_gpus": work.gpus} if work.gpus else {}),
         )
     else:
-        dataset = dataset.map(lambda row: _answer(work, row))
+        dataset = dataset.map(lambda row: _answer(work, row, title))
     done = 0
     try:
         for row in dataset.iter_rows():
@@ -114,8 +116,7 @@ def stream_units(
             done += 1
             yield row["number"], value
     except RayError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise JobFailed(f"{title}: a unit failed on the cluster: {last}; run it again") from error
+        raise connection.explained(error, title) from error
     if done != len(units):
         raise JobFailed(f"{title}: {len(units) - done} units gave no result; run it again")
 
@@ -123,18 +124,30 @@ def stream_units(
 class _Actor:
     """What an actor of the pool runs."""
 
-    def __init__(self, make: Callable[..., Callable[[Any], Any]], arguments: tuple) -> None:
+    def __init__(
+        self, make: Callable[..., Callable[[Any], Any]], arguments: tuple, title: str
+    ) -> None:
         wait_for_stores()
-        self._function = make(*arguments)
+        self._title = title
+        try:
+            self._function = make(*arguments)
+        except Exception as error:
+            self._function = partial(_raise, error)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return _answer(self._function, row)
+        return _answer(self._function, row, self._title)
 
 
-def _answer(function: Callable[[Any], Any], row: dict[str, Any]) -> dict[str, Any]:
+def _raise(error: Exception, _: Any) -> Any:
+    raise error
+
+
+def _answer(function: Callable[[Any], Any], row: dict[str, Any], title: str) -> dict[str, Any]:
     wait_for_stores()
     try:
         answer = (True, function(pickle.loads(row["unit"])))
-    except (UnusableInput, JobFailed) as error:  # Ray would wrap it beyond recognition
-        answer = (False, error)
+    except Exception as error:  # Ray would wrap it beyond recognition
+        if not isinstance(error, UnusableInput | JobFailed):
+            traceback.print_exc()  # into Ray's logs
+        answer = (False, connection.explained(error, title))
     return {"number": row["number"], "answer": pickle.dumps(answer)}

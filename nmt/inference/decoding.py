@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.bundle import Bundle
-from nmt.errors import LongTranslation, UnusableInput
+from nmt.errors import LongTranslation, NoTranslation, UnusableInput
 from nmt.inference.batching import (
     BatchTuning,
     Failed,
@@ -272,6 +272,7 @@ def _assembled(
 
     Raises:
         LongTranslation: it is longer than whoever reads it takes.
+        NoTranslation: its score is no number.
     """
     own = [parts[place] for place in sorted(parts)]
     size = max(sum(len(part.text) + 1 for part in own), sum(len(part.tokens) for part in own))
@@ -281,6 +282,11 @@ def _assembled(
             "or raise search.max_characters"
         )
     translation = own[0] if len(own) == 1 else join(own) if own else EMPTY
+    if not np.isfinite(translation.score):
+        raise NoTranslation(
+            f"a translation whose score is {translation.score}: the model's weights are unfit; "
+            "train it again"
+        )
     flags, stored = source_flags(source.text), source.stored_words
     if not flags and stored is None:
         return translation

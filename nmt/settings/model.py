@@ -9,6 +9,8 @@ from pydantic import Field
 from nmt.errors import UnusableInput
 from nmt.settings.base import Group
 
+_MOST_LAYERS = 64  # the smallest layer takes time and memory to build
+
 
 class ModelSettings(Group):
     """The architecture. The defaults are the book's sizes."""
@@ -20,11 +22,15 @@ class ModelSettings(Group):
     encoder_units: int = Field(128, ge=1, description="GRU units per direction of the encoder.")
     decoder_units: int = Field(256, ge=1, description="GRU units of the decoder.")
     encoder_layers: int = Field(
-        1, ge=1, description="Layers of the encoder, with residual connections between them."
+        1,
+        ge=1,
+        le=_MOST_LAYERS,
+        description="Layers of the encoder, with residual connections between them.",
     )
     decoder_layers: int = Field(
         1,
         ge=1,
+        le=_MOST_LAYERS,
         description="Layers of the decoder, with residual connections between them. The first has "
         "the attention.",
     )

@@ -14,8 +14,7 @@ from nmt.errors import UnusableInput
 from nmt.records import TableEntry
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
-from nmt.tables.footers import read_footer
-from nmt.tables.parquet import read_whole
+from nmt.tables.parquet import open_parquet, read_whole
 
 
 class Content(NamedTuple):
@@ -78,12 +77,14 @@ class RowGroup(NamedTuple):
         file: a Parquet file.
         number: of the row group in it, from 0.
         rows: how many it has.
+        footer: that of the file, which is parsed once for all of its row groups.
         content: what its rows must be; None for what is not checked.
     """
 
     file: Location
     number: int
     rows: int
+    footer: pq.FileMetaData
     content: Content | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -97,7 +98,7 @@ class RowGroup(NamedTuple):
         """
         with _explained(self.file):
             table = self.file.read(
-                lambda handle: read_whole(self.file, handle, columns, [self.number])
+                lambda handle: read_whole(self.file, handle, columns, [self.number], self.footer)
             )
         _refuse(self.file, self.content.problem(table) if self.content else "")
         return table
@@ -117,7 +118,7 @@ def row_groups(file: Location, entry: TableEntry, content: Content | None = None
 
     def look(handle: pa.NativeFile) -> pq.FileMetaData:
         check_recorded(file, handle, entry, "prepare the data again")
-        return read_footer(file, handle)
+        return open_parquet(file, handle).metadata
 
     with _explained(file):
         metadata = file.read(look)
@@ -129,7 +130,7 @@ def row_groups(file: Location, entry: TableEntry, content: Content | None = None
             "prepare the data again"
         )
     return [
-        RowGroup(file, number, metadata.row_group(number).num_rows, content)
+        RowGroup(file, number, metadata.row_group(number).num_rows, metadata, content)
         for number in range(metadata.num_row_groups)
     ]
 

@@ -21,6 +21,7 @@ from nmt.errors import UnusableInput
 DEEPEST = 100  # folders inside each other
 _SHOWN = 200  # characters of a path in a message
 _LINKS = 40  # that are followed one after the other, as in Linux
+_TIMES = -(2**63), 2**63 - 1  # that pyarrow takes, ns since 1970; a disk keeps later ones, too
 _NAME = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 _FOLDER = _NAME | os.O_DIRECTORY
 _OPEN_FILES = "/proc/self/fd"
@@ -54,6 +55,9 @@ def open_file(root: str, parts: Sequence[str]) -> tuple[pa.NativeFile, os.stat_r
             raise IsADirectoryError(path)
         if not stat.S_ISREG(state.st_mode):
             raise UnusableInput(f"{path}: neither file nor folder; remove it")
+        with contextlib.suppress(OSError):  # not to be read so
+            if not state.st_size and os.pread(handle, 1, 0):
+                raise UnusableInput(f"{path}: has no size, as files of /proc; copy it to a file")
         if os.path.isdir(_OPEN_FILES):
             return pafs.LocalFileSystem().open_input_file(f"{_OPEN_FILES}/{handle}"), state
         return pa.PythonFile(os.fdopen(os.dup(handle), "rb"), "r"), state
@@ -93,7 +97,8 @@ def remove_empty_folder(root: str, parts: Sequence[str]) -> None:
 
 
 def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileInfo]:
-    """The files of a folder and, if `recursive`, of those in it. A link is a file of no size.
+    """The files of a folder and, if `recursive`, of those in it. A link is a file of no size; a
+    time out of the range of pyarrow is the next one in it.
 
     A folder without the right to read it is passed over.
 
@@ -109,7 +114,7 @@ def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileIn
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                 state = os.stat(inner, dir_fd=folder, follow_symlinks=False)
                 if not stat.S_ISDIR(state.st_mode):
-                    size, modified = state.st_size, state.st_mtime_ns
+                    size, modified = state.st_size, sorted((*_TIMES, state.st_mtime_ns))[1]
                     infos.append(
                         pafs.FileInfo(path, pafs.FileType.File, size=size, mtime_ns=modified)
                     )

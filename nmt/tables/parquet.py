@@ -30,9 +30,7 @@ _LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batc
 _MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
 
-def open_parquet(
-    location: Location, handle: pa.NativeFile, groups: Sequence[int] | None = None
-) -> pq.ParquetFile:
+def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     """Open a file whose footer claims no more than a file of its size can hold.
 
     All its times are read: the nanoseconds into which pyarrow makes those of the obsolete type
@@ -41,7 +39,6 @@ def open_parquet(
     Args:
         location: names it in errors.
         handle: the file, open.
-        groups: the row groups whose columns are looked at; None is all.
 
     Raises:
         UnusableInput: it claims more.
@@ -63,7 +60,7 @@ def open_parquet(
     unpacked = sum(group.total_byte_size for group in row_groups)
     repeats = _repeats(file.schema_arrow, metadata.num_columns)
     widths = [metadata.schema.column(number).length for number in range(metadata.num_columns)]
-    for group in row_groups if groups is None else [row_groups[number] for number in groups]:
+    for group in row_groups:
         for number, (repeated, in_lists) in enumerate(repeats):
             count = group.column(number).num_values
             lists = count if in_lists else group.num_rows
@@ -153,7 +150,7 @@ def read_batches(
     Raises:
         UnusableInput: the values of another column have too many bytes.
     """
-    file = file or open_parquet(location, handle, groups)
+    file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file.metadata, wanted)
     by_dictionary = _reader(handle, file.metadata, texts) if texts else file
@@ -171,9 +168,14 @@ def read_whole(
     handle: pa.NativeFile,
     columns: Sequence[str] | None = None,
     groups: Sequence[int] | None = None,
+    metadata: pq.FileMetaData | None = None,
 ) -> pa.Table:
-    """All rows of a file, or of some row groups; see `read_batches`."""
-    file = open_parquet(location, handle, groups)
+    """All rows of a file, or of some row groups; see `read_batches`.
+
+    Args:
+        metadata: of the file, if `open_parquet` has opened it before.
+    """
+    file = _reader(handle, metadata, ()) if metadata else open_parquet(location, handle)
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])

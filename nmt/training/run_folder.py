@@ -17,6 +17,7 @@ from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.training import validations
 
+_MOST_LINES = 1_000_000  # of metrics.jsonl
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
 
 
@@ -111,7 +112,7 @@ def _read_metrics(location: Location) -> list[MetricsLine]:
     file = location / "metrics.jsonl"
     if not file.is_file():
         return []
-    return [_parsed(file, line) for line in file.read_bytes(LARGEST_JSON).splitlines()]
+    return [_parsed(file, line) for line in validations.lines_of(file, LARGEST_JSON, _MOST_LINES)]
 
 
 def _parsed(file: Location, line: bytes) -> MetricsLine:

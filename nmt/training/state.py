@@ -8,14 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from nmt.records.base import LARGEST_COUNT, Count, damaged
+from nmt.records.base import Count, damaged
 from nmt.settings import TrainingSettings
 
 FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
 LEAST_LOSS_SCALE = 2.0**-16  # below it, float16 is given up
 CLEAN_UPDATES = 2000  # without an overflow, before the factor is doubled
 
-_Step = Annotated[int, Field(ge=-1, le=LARGEST_COUNT)]
+LARGEST_STEP = 2**31 - 1  # an int32 of TensorFlow's
+_Made = Annotated[int, Field(ge=0, le=LARGEST_STEP)]
+_Step = Annotated[int, Field(ge=-1, le=LARGEST_STEP)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -49,7 +51,7 @@ class TrainingState:
         max_minutes: its limit ``training.max_minutes``.
     """
 
-    step: Count = 0
+    step: _Made = 0
     epoch: Count = 0
     batch: Count = 0
     loss_scale: _Positive = 1.0

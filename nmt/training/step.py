@@ -206,7 +206,9 @@ def make_train_step(
 
 
 def _constants(seed: Seed, flags: ControlFlags) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.constant(seed), tf.constant([float(flag) for flag in flags])
+    # The number of the update times that of the devices may be more than an int32 holds.
+    place = tf.constant([number % 2**31 for number in seed])
+    return place, tf.constant([float(flag) for flag in flags])
 
 
 def _compile(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pydantic import ValidationError
+import io
+from collections.abc import Iterable, Iterator
 
 from nmt.errors import UnusableInput
 from nmt.records.run import ValidationLine
 from nmt.storage.location import Location
 
 _COLUMNS = tuple(ValidationLine.model_fields)
-_LARGEST = 64 << 20  # bytes of the file
+_LARGEST, _MOST_LINES = 64 << 20, 100_000  # bytes and lines of the file
 
 
 def read(run: Location) -> list[ValidationLine]:
@@ -23,17 +22,32 @@ def read(run: Location) -> list[ValidationLine]:
     file = run / "validations.tsv"
     if not file.is_file():
         return []
+    rows = (line.decode("utf-8").split("\t") for line in lines_of(file, _LARGEST, _MOST_LINES))
     try:
-        text = file.read_bytes(_LARGEST).decode("utf-8")
-    except UnicodeDecodeError:
-        raise UnusableInput(f"{file}: damaged (no UTF-8); restore it from a copy") from None
-    header, *rows = (line.split("\t") for line in text.splitlines() or [""])
-    if tuple(header) != _COLUMNS:
-        raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
-    try:
-        return [ValidationLine.model_validate(dict(zip(header, row, strict=True))) for row in rows]
-    except (ValidationError, ValueError):
+        if tuple(next(rows, ())) != _COLUMNS:
+            raise UnusableInput(f"{file}: is of another release of nmt; give another --output")
+        return [
+            ValidationLine.model_validate(dict(zip(_COLUMNS, row, strict=True))) for row in rows
+        ]
+    except ValueError:  # ValidationError and UnicodeDecodeError, too
         raise UnusableInput(f"{file}: damaged; restore it from a copy") from None
+
+
+def lines_of(file: Location, largest: int, most: int) -> Iterator[bytes]:
+    """The lines of a file without their ends, one at a time.
+
+    Args:
+        file: the file.
+        largest: bytes that it may have.
+        most: lines that it may have.
+
+    Raises:
+        UnusableInput: it has more.
+    """
+    for number, line in enumerate(io.BytesIO(file.read_bytes(largest))):
+        if number >= most:
+            raise UnusableInput(f"{file}: more than {most:,} lines; move it elsewhere")
+        yield line.rstrip(b"\r\n")
 
 
 def write(run: Location, lines: Iterable[ValidationLine]) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from nmt import records
-from nmt.errors import JobFailed, LongTranslation
+from nmt.errors import JobFailed, NoTranslation
 from nmt.inference.batching import Failed
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
@@ -162,8 +162,8 @@ class _Decoding:
 
 
 def _reason(error: Exception) -> RejectReason:
-    if isinstance(error, LongTranslation):
-        return RejectReason.TOO_MANY_CHARACTERS
+    if isinstance(error, NoTranslation):
+        return error.reason
     return _MEMORY if lacks_memory(error) else _FAILED
 
 

@@ -12,8 +12,10 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sentencepiece
+from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
@@ -41,7 +43,8 @@ class SubwordVocabulary(Vocabulary):
         model: the bytes of a ``.spm`` file.
 
     Raises:
-        UnusableInput: the bytes are no SentencePiece model with our special symbols.
+        UnusableInput: the bytes are no SentencePiece model with our special symbols and without
+            normalisation.
     """
 
     kind = "spm"
@@ -50,10 +53,13 @@ class SubwordVocabulary(Vocabulary):
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
+            written = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+            if not _is_plain(written):
+                raise UnusableInput("this SentencePiece model normalises; prepare the data again")
             self._processor.LoadFromSerializedProto(model)
             count = self._processor.get_piece_size()
             self._pieces: list[str] = [self._processor.id_to_piece(n) for n in range(count)]
-        except (RuntimeError, UnicodeDecodeError):
+        except (DecodeError, RuntimeError, UnicodeDecodeError):
             raise UnusableInput("not a SentencePiece model; prepare the data again") from None
         if tuple(self._pieces[:4]) != SPECIALS:
             raise UnusableInput(
@@ -63,7 +69,6 @@ class SubwordVocabulary(Vocabulary):
         self._texts = [text.replace(BLANK, " ") for text in texts]
         self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
         controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
-        written = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
         self._symbols = tuple(written.trainer_spec.user_defined_symbols)
         self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls)))
 
@@ -144,6 +149,18 @@ class SubwordVocabulary(Vocabulary):
     def file_name(cls, side: str) -> str:
         """See `Vocabulary.file_name`."""
         return f"{side}.spm"
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether a SentencePiece model takes a text as it is, but for a blank before it."""
+    spec = model.normalizer_spec
+    return (
+        not (spec.precompiled_charsmap or spec.normalization_rule_tsv)
+        and spec.add_dummy_prefix
+        and spec.escape_whitespaces
+        and not spec.remove_extra_whitespaces
+        and not model.trainer_spec.treat_whitespace_as_suffix
+    )
 
 
 def train_subwords(

@@ -126,3 +126,20 @@ def test_texts_as_long_as_the_settings_allow_are_read(copy: Path) -> None:
 
 def test_an_honest_dataset_is_used(copy: Path) -> None:
     assert use(copy) == Dataset.open(Location(copy)).rows("train")
+
+
+def test_a_footer_is_parsed_once_however_many_row_groups_it_names(copy, monkeypatch) -> None:
+    def split(info: dict) -> None:
+        for entry in info["files"]["train"]:
+            file = Location(copy / entry["name"])
+            entry |= file.write_table(pq.read_table(file.path), 1)
+
+    edit(copy, split)
+    parsed, read_metadata = [], pq.read_metadata
+    monkeypatch.setattr(pq, "read_metadata", lambda f: parsed.append(1) or read_metadata(f))
+    dataset = Dataset.open(Location(copy))
+    shapes = choose_shapes(dataset.widths(), 6, 1000)
+    for epoch in (0, 1):
+        list(epoch_batches(dataset, shapes, 1, epoch, 100))
+    assert len(dataset.row_groups("train")) == dataset.rows("train")
+    assert len(parsed) == len(dataset.files("train"))

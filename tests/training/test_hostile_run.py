@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from logged import Recorder
+from memory import peak
 
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
@@ -37,6 +38,7 @@ DIGITS = "9" * 5000
     ("key", "value"),
     [
         *(("epoch", -5), ("batch", -1), ("step", -1), ("step", 10**30), ("tokens", -1)),
+        *(("step", 2**31), ("best_step", 2**31), ("validated", 2**53), ("averaged", 2**53)),
         *(("best_step", -2), ("minutes", -1.0), ("minutes", float("inf")), ("loss_scale", 0.0)),
         *(("clean", -1), ("stale", -1), ("loss_scale", float("nan")), ("epochs", -1)),
     ],
@@ -96,6 +98,31 @@ def test_what_a_training_may_write_is_read_and_drawn(tmp_path: Path) -> None:
     assert learning_curve(
         [(0, -largest), (2**53, largest)], [line.to_json() for line in lines]
     ).startswith(b"\x89PNG")
+
+
+def refused_with(run: Path, refusal: str) -> int:
+    """Bytes of memory until the refusal."""
+
+    def read() -> None:
+        with pytest.raises(UnusableInput, match=refusal):
+            RunFolder(Location(run))
+
+    return peak(read)
+
+
+def test_empty_lines_of_a_run_take_no_memory(tmp_path: Path, monkeypatch) -> None:
+    """A line that is no line of a table ends the reading; so does one too many."""
+    validations.write(Location(tmp_path), [LINE])
+    head, row = (tmp_path / "validations.tsv").read_bytes().splitlines(keepends=True)
+
+    many = b"\n" * 1_000_000
+    for name, content in (("validations.tsv", head + many), ("metrics.jsonl", many)):
+        (tmp_path / name).write_bytes(content)
+        assert refused_with(tmp_path, rf"{name}: damaged") < 4 * len(content)
+        (tmp_path / name).unlink()
+    monkeypatch.setattr(validations, "_MOST_LINES", 10)
+    (tmp_path / "validations.tsv").write_bytes(head + row * 10)
+    refused_with(tmp_path, r"validations\.tsv: more than 10 lines; move it elsewhere")
 
 
 def test_settings_of_keys_that_are_no_text_are_compared() -> None:

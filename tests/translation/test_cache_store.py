@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -17,6 +18,7 @@ from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partiti
 from nmt.translation.cache.store import Cache
 
 SCHEMA = pa.schema({"translation": pa.string()})
+GENERATION = depends_on("m", SearchSettings(), None, raw=False)
 TOKENS = pa.list_(pa.string())
 
 
@@ -228,6 +230,20 @@ def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
     assert [g.description.model_id for g in generations(location)] == ["new"]
 
 
+@pytest.mark.parametrize("seconds", [2**34, -(2**34)])
+def test_a_file_may_be_of_any_time(tmp_path, seconds) -> None:
+    """``touch -d 2300-01-01``: more nanoseconds than 64 bits hold."""
+    cache = open_generation(Location(tmp_path), GENERATION)
+    cache.add(0, "a", rows("x"))
+    for file in tmp_path.rglob("*"):
+        os.utime(file, (seconds, seconds))
+    (generation,) = generations(Location(tmp_path))
+    assert (generation in unused([generation], 30)) == (seconds < 0)
+    assert content(cache)
+    generation.delete()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_changes_no_translation_makes_no_new_generation() -> None:
     def same(raw: bool = False, **changes) -> bool:
         base = {"beam_size": changes.get("beam_size", 1), "shortlist": changes.get("shortlist", 0)}
@@ -260,6 +276,43 @@ def test_a_damaged_file_is_set_aside_whatever_lies_there(tmp_path, name) -> None
     (aside,) = cache.damaged()
     assert aside.parent.path == str(file.parent)
     assert not file.exists()
+    (tmp_path / "cache").mkdir()
+    one = open_generation(Location(tmp_path / "cache"), GENERATION)
+    (Path(one.location.path) / "000").mkdir()
+    Path(aside.path).rename(Path(one.location.path) / "000" / aside.name)
+    (generation,) = generations(Location(tmp_path / "cache"))
+    generation.delete()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_generation_that_a_link_keeps_is_still_one(tmp_path, capsys) -> None:
+    one = open_generation(Location(tmp_path), GENERATION)
+    for partition in (0, 1, 2):
+        one.add(partition, "a", rows("x"))
+    file = next(Path(one.location.path).glob("001/*"))
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+    request = PruneCacheRequest(Location(tmp_path), unused=0)
+    with pytest.raises(UnusableInput, match=rf"{file.name}: a link"):
+        prune_cache(request)
+    assert capsys.readouterr().out == ""
+    file.unlink()
+    file.write_bytes(b"")
+    prune_cache(request)
+    assert "removed" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_has_no_other_read_again(tmp_path, monkeypatch) -> None:
+    cache = Cache(Location(tmp_path), 1)
+    for number in range(9):
+        cache.add(0, f"a{number}", rows(f"{number}"))
+        (tmp_path / f"000/z{number}-ab-cd.parquet").write_bytes(b"PAR1 nothing PAR1")
+    opened, real = [], Location.open
+    monkeypatch.setattr(Location, "open", lambda self: opened.append(self.name) or real(self))
+    assert len(cache.keys(0)) == 9
+    assert len(cache.damaged()) == 9
+    assert max(opened.count(name) for name in opened) <= 2  # a damaged one is looked at twice
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,26 @@ def forced(folder: Path, translator: Translator, references: list[str]) -> Align
     assert record.counts.translated == len(TEXTS)
     assert not list((folder / "out/_units").glob("*.attempts"))
     return record.alignment
+
+
+def test_a_score_that_is_no_number_is_a_row_that_fails(tmp_path, demo_bundle, tiny_model) -> None:
+    """Weights may be numbers, and what follows from them none."""
+    sizes = demo_bundle.source_vocabulary.size, demo_bundle.target_vocabulary.size
+    model = tiny_model(*sizes)
+    for weight in model.weights:
+        weight.assign(np.full(weight.shape, 3e38, np.float32))
+    translator = Translator(replace(demo_bundle, model=model), SearchSettings())
+    sources = translator.row_filter(["The dog sleeps."] * 3).sources
+    attempts = Attempts(Location(tmp_path / "attempts"))
+
+    def decode(some, failed):
+        return translator.decoder.decode(some, failed=failed)
+
+    assert decode_surviving(sources[:1], decode, attempts) == ([], {0: "failed"})
+    with pytest.raises(JobFailed, match=r"no row can be translated .*score is -?(nan|inf)"):
+        decode_surviving(sources, decode, attempts)
+    with pytest.raises(UnusableInput, match="train it again"):
+        translator.translate(["The dog sleeps."])
 
 
 def test_a_reference_costs_its_own_count_only(tmp_path, demo_bundle) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import random
+from typing import Any
 
 import pytest
+from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words, split_words
@@ -13,12 +15,15 @@ from nmt.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, load
 from nmt.vocabulary.special import lost_bytes, spelled
 from nmt.vocabulary.subwords import SubwordVocabulary, coverage, standardise, train_subwords
 
+ModelProto: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]
+
 CORPUS = [
     "Der alte Hund läuft schnell über die Straße .",
     "Die alten Hunde liefen schneller über diese Straßen – wirklich!",
     "Ein Hund und eine Katze sind „gute Freunde“, sagt man.",
     "Katzen, Hunde; Straßenhunde? Über alles.",
 ] * 5
+NFKC = bytes.fromhex("0004000000000000") + bytes(1020)  # a map of characters, if an empty one
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +153,25 @@ def test_pieces_that_are_no_text_are_refused(vocabulary: Vocabulary) -> None:
     assert piece in data
     with pytest.raises(UnusableInput, match="not a SentencePiece model"):
         load("spm", data.replace(piece, b"\xff\xfe\xfd" + piece[3:]))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        pytest.param("normalizer_spec", "precompiled_charsmap", NFKC, id="charsmap"),
+        ("normalizer_spec", "normalization_rule_tsv", "a\tb"),
+        ("normalizer_spec", "add_dummy_prefix", False),
+        ("normalizer_spec", "remove_extra_whitespaces", True),
+        ("normalizer_spec", "escape_whitespaces", False),
+        ("trainer_spec", "treat_whitespace_as_suffix", True),
+    ],
+)
+def test_a_vocabulary_that_normalises_is_refused(with_bytes, part, key, value) -> None:
+    """Its tokens would write another text than that whose words they are."""
+    model = ModelProto.FromString(with_bytes.serialise())
+    setattr(getattr(model, part), key, value)
+    with pytest.raises(UnusableInput, match="normalises; prepare the data again"):
+        load("spm", model.SerializeToString()).encode("ﷺ  Ⅷ ①")
 
 
 def test_text_that_looks_like_a_special_symbol_is_none() -> None:

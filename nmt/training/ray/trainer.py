@@ -13,6 +13,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
 from nmt.cluster import connection, resources
+from nmt.cluster.local import reason
 from nmt.console import activity
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.report.numbers import counted
@@ -20,7 +21,7 @@ from nmt.storage.lease import HeldLease
 from nmt.training.loggers import Loggers
 from nmt.training.ray.backend import TensorFlowConfig
 from nmt.training.ray.channel import ChannelReader, DriverChannel
-from nmt.training.ray.failures import WorkerFailureLogger
+from nmt.training.ray.failures import WorkerFailureLogger, describe
 from nmt.training.ray.resizing import CheckpointBeforeResizing
 from nmt.training.ray.signals import Signals, in_thread
 from nmt.training.ray.worker import STOPPED, train_worker
@@ -157,14 +158,15 @@ def _trainer(
 
 
 def _explained(error: Exception, ray: Any, share: resources.Share) -> Exception:
-    """The worker's own error, where it is one of ours; else the first line that tells most."""
-    for failure in getattr(error, "worker_failures", {}).values():
+    """The worker's own error, where it is one of ours; else a line that tells the cause."""
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    for failure in failures.values():
         for cause in (failure, getattr(failure, "cause", None)):
             if isinstance(cause, (UnusableInput, JobFailed)):
                 return cause
     if isinstance(error, ControllerError) and type(error.controller_failure).__name__ in _NO_ROOM:
         return JobFailed(resources.no_room(ray, "workers", share))
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    for line in lines:
+    for line in filter(str.strip, str(error).splitlines()):
         log.info(line)
-    return JobFailed(f"training failed: {lines[-1].strip() if lines else type(error).__name__}")
+    cause = getattr(error, "controller_failure", error)
+    return JobFailed(f"training failed: {describe(failures) if failures else reason(cause)}")

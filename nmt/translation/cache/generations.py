@@ -25,7 +25,10 @@ from nmt.translation.cache.store import Cache
 FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
 PARTITIONS = 64
 _DESCRIPTION, _USED = "generation.json", "used"
-_FILES = re.compile(r"generation\.json|used|\d+/[0-9a-z]+-[0-9a-f-]+\.parquet(?:\.damaged)?")
+_ROWS = re.compile(
+    r"\d+/(?:[0-9a-z]+-[0-9a-f-]+\.parquet|[^/]+\.parquet\.damaged|[0-9a-f]{16}\.damaged)"
+)
+_OTHERS = re.compile("generation\\.json|used")
 _DAY = 86400.0
 _HASH = re.compile("[0-9a-f]{32}")
 # What changes nothing in greedy search, and in any search that draws no words at random.
@@ -104,9 +107,13 @@ class Generation:
     used: float
 
     def delete(self) -> None:
-        """Remove it: first what makes it a generation."""
-        (self.location / _DESCRIPTION).delete()
-        self.location.delete_own(_FILES)
+        """Remove it: last what makes it a generation, so that what is left of it is listed.
+
+        Raises:
+            UnusableInput: a link lies there.
+        """
+        self.location.delete_own(_ROWS)
+        self.location.delete_own(_OTHERS)
 
 
 def generations(location: Location) -> list[Generation]:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -68,7 +68,7 @@ class Cache:
         """All keys of a partition; some may come twice."""
 
         def read(files: Sequence[Location]) -> pa.Array:
-            columns = [_read(file, ["key"]).column("key") for file in files]
+            columns = [table.column("key") for _, table in _sound(files, ["key"])]
             chunks = [chunk for column in columns for chunk in column.chunks]
             return pa.chunked_array(chunks, KEY).combine_chunks()
 
@@ -103,8 +103,9 @@ class Cache:
                 raise pa.ArrowInvalid(problem)
 
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
-            tables = [_read(file, columns, check).select(columns) for file in files]
-            own = [np.full(t.num_rows, _run(f) == run) for t, f in zip(tables, files, strict=True)]
+            sound = list(_sound(files, columns, check))
+            tables = [rows.select(columns) for _, rows in sound]
+            own = [np.full(rows.num_rows, _run(file) == run) for file, rows in sound]
             whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
             table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
             return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
@@ -127,10 +128,13 @@ class Cache:
             if len(files) < many:
                 return [], None
             old = [file for file in files if time.time() - _modified(file) > settled]
-            tables = [_read(file) for file in old]
-            if len(old) < many or not all(t.schema.equals(tables[0].schema) for t in tables):
+            if len(old) < many:
                 return [], None
-            return old, pa.concat_tables(tables).combine_chunks()
+            sound = dict(_sound(old))
+            tables = list(sound.values())
+            if len(sound) < many or not all(t.schema.equals(tables[0].schema) for t in tables):
+                return [], None
+            return list(sound), pa.concat_tables(tables).combine_chunks()
 
         old, table = self._with_files(partition, read)
         if table is None:
@@ -152,15 +156,11 @@ class Cache:
         return self._folder(partition).files(".parquet")
 
     def _with_files(self, partition: int, read: Callable[[list[Location]], T]) -> T:
-        """Read a partition; again if another job has just merged its files, or one is damaged."""
-        attempts = 0
-        while attempts < _ATTEMPTS:
+        """Read a partition; again if another job has just merged its files."""
+        for _ in range(_ATTEMPTS):
             try:
                 return read(self._files(partition))
-            except _Damaged as damaged:
-                damaged.set_aside()
             except FileNotFoundError:
-                attempts += 1
                 time.sleep(0.5)
         raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
 
@@ -195,6 +195,21 @@ class _Damaged(Exception):
         except UnusableInput:
             if self._file.is_file():  # else another task has done it
                 raise
+
+
+def _sound(
+    files: Iterable[Location],
+    columns: list[str] | None = None,
+    check: Callable[[pa.Table], None] = lambda rows: None,
+) -> Iterator[tuple[Location, pa.Table]]:
+    """The files that `_read` reads, with their rows; one that is damaged is set aside."""
+    for file in files:
+        try:
+            rows = _read(file, columns, check)
+        except _Damaged as damaged:
+            damaged.set_aside()
+        else:
+            yield file, rows
 
 
 def _read(
