@@ -135,7 +135,9 @@ class ExportRequest:
 
 
 def export(request: ExportRequest) -> None:
-    """Write a model as ONNX graphs, for decoding on CPUs without TensorFlow.
+    """Write a model as ONNX graphs for CPUs.
+
+    With them `nmt translate` decodes on CPUs without TensorFlow, and faster.
 
     The graphs go into MODEL beside the weights. `nmt train` does the same at its end.
     """

@@ -113,7 +113,11 @@ def _typed() -> Iterator[list[bytes]]:
 def _translated(
     translator: Translator, lines: Sequence[bytes], first: int
 ) -> Iterable[Translation | RejectReason]:
-    """A translation per line, or why there is none, which standard error says, too."""
+    """A translation per line, or why there is none.
+
+    Standard error names the lines that are rejected, and those of several sentences, of which a
+    model of single sentences may leave some out.
+    """
     filtered = translator.row_filter(lines)
     results: list[Translation | RejectReason] = [EMPTY] * len(lines)
 
@@ -129,7 +133,10 @@ def _translated(
     for place, reason in filtered.reasons.items():
         reject(place, reason)
     for place, translation in translator.decoder.decode(filtered.sources, failed=failed):
-        results[filtered.kept[place]] = translation
+        row = filtered.kept[place]
+        results[row] = translation
+        if "multiline" in translation.flags:
+            log.warning(f"line {first + row + 1}: several lines or sentences, translated as one")
     return results
 
 

@@ -47,7 +47,11 @@ RATES = {  # name, meaning, format
     "repetition": ("Repetition", "sentences that repeat themselves", percent),
     "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),
     "score": ("Score", "mean log-probability, nats per target token", number),
-    "length_ratio": ("Length ratio", "words of the translations over words of the sources", number),
+    "length_ratio": (
+        "Length ratio",
+        "words (or characters, without blanks) of the translations over those of the sources",
+        number,
+    ),
     "reference_ratio": (
         "Length against references",
         "tokens of the translations over those of the references",

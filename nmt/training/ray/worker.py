@@ -71,6 +71,7 @@ def train_worker(config: dict[str, Any]) -> str:
         state = training.run()
         if state.finished and replicas.rank == 0:
             hooks.expect_long_phase()
+            log.info("writing MODEL as ONNX graphs, for decoding on CPUs")
             bundle.export(output / "model")
     except Final as error:
         hooks.fail(str(error))
