@@ -102,7 +102,7 @@ def scripted(work: Training, scores: list[float | Validation]) -> list[list[np.n
 def instant(work: Training, scores: list[float | Validation]) -> list[list[np.ndarray]]:
     """`scripted`, and steps that train nothing but move the weights, without any compiling."""
 
-    def launch(batches, seed, flags, scale) -> Callable[[], Outcome]:
+    def launch(batches, seed, flags) -> Callable[[], Outcome]:
         work.model.output_bias.assign_add(tf.ones_like(work.model.output_bias))
         tokens = float(sum((batch.target_outputs != 0).sum() for batch in batches))
         return lambda: Outcome(2.5 * tokens, tokens, flags)

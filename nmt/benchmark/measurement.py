@@ -95,7 +95,8 @@ class Measurement:
 
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
-        from nmt.training.step import dtype_policy, make_train_step
+        from nmt.training.pending import LaunchedStep, PendingStep
+        from nmt.training.step import ControlFlags, dtype_policy, make_train_step
         from nmt.training.strategy import Replicas
 
         training = settings.training
@@ -121,10 +122,20 @@ class Measurement:
         for number, shape in enumerate(self._shapes()):
             step([full_batch(shape)], (2, number))
         tokens = operations = 0.0
+
+        def record(launched: LaunchedStep) -> ControlFlags:
+            nonlocal tokens
+            tokens += launched.read().tokens
+            return ControlFlags()
+
+        pending = PendingStep(record)
         start, processor = time.monotonic(), time.process_time()
         for number, update in enumerate(islice(updates, self._workload.steps)):
-            tokens += step(update, (3, number)).tokens
+            read = step.launch(update, (3, number))
+            cells = sum(batch.target_outputs.size for batch in update)
+            pending.follow(LaunchedStep(read, len(update), cells))
             operations += sum(flops.training(batch) for batch in update)
+        pending.follow(None)
         seconds, processor = time.monotonic() - start, time.process_time() - processor
         return {
             "first_step_seconds": first,

@@ -30,6 +30,7 @@ from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
+from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
 from nmt.training.optimizer import SummedAdam
@@ -37,7 +38,7 @@ from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate
-from nmt.training.state import FIRST_LOSS_SCALE, TrainingState
+from nmt.training.state import TrainingState
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.stragglers import StragglerCheck
 from nmt.training.strategy import Replicas
@@ -120,6 +121,8 @@ class Training:
         training, state = self.settings.training, self.state
         if not state.finished:
             state.epochs, state.max_minutes = training.epochs, training.max_minutes
+        if self.train_step.loss_scale is not None:
+            self.train_step.loss_scale.assign(state.loss_scale, state.clean)
         self._stopped = False
         self._checkpointed = time.monotonic()
         self.run_folder = RunFolder(self.output, state.step, state.best_step)
@@ -218,13 +221,12 @@ class Training:
             self.optimizer.learning_rate = self._rate = rate
         seed, flags = (training.seed, (step - 1) * replicas.count), self._control_flags()
         is_needed = (
-            training.precision == "float16"  # decides about the next loss scale
-            or step % training.report_every == 0
+            step % training.report_every == 0
             or self._validation_is_due(step)
             or (replicas.workers == 1 and any(flags))  # nobody else has a say
         )
         return LaunchedStep(
-            self.train_step.launch(group, seed, flags, self.state.loss_scale),
+            self.train_step.launch(group, seed, flags),
             batches=len(group),
             cells=replicas.workers * sum(batch.target_outputs.size for batch in group),
             is_needed=is_needed,
@@ -235,6 +237,7 @@ class Training:
         state, outcome = self.state, step.read()
         state.step, state.batch = state.step + 1, state.batch + step.batches
         state.tokens += round(outcome.tokens)
+        state.loss_scale, state.clean = outcome.loss_scale, outcome.clean
         self._metrics.add(outcome, step.cells)
         if not self._nonfinite.passes(outcome, state):
             if self._is_first:

@@ -15,7 +15,8 @@ from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
-from nmt.training.state import LEAST_LOSS_SCALE, TrainingState
+from nmt.training.loss_scale import LEAST_LOSS_SCALE
+from nmt.training.state import TrainingState
 from nmt.training.step import Outcome
 
 log = logging.getLogger(__name__)
@@ -53,16 +54,14 @@ class NonfiniteCheck:
         self._folder = folder
 
     def passes(self, outcome: Outcome, state: TrainingState) -> bool:
-        """Adjust the loss scale of float16; whether the update was finite. Counts those in a row.
+        """Whether an update was finite; counts the others in a row.
 
         Args:
             outcome: of the update.
             state: after it.
         """
-        precision = self._training.precision
-        if precision == "float16":
-            state.rescale(outcome.skipped)
-        if state.loss_scale < LEAST_LOSS_SCALE or is_nonfinite(outcome, precision):
+        given_up = state.loss_scale < LEAST_LOSS_SCALE
+        if given_up or is_nonfinite(outcome, self._training.precision):
             state.nonfinite += 1
             return False
         state.nonfinite = 0

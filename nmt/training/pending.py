@@ -21,7 +21,7 @@ class LaunchedStep(NamedTuple):
     read: Callable[[], Outcome]
     batches: int
     cells: int
-    is_needed: bool
+    is_needed: bool = False
 
 
 class PendingStep:

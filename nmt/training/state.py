@@ -11,10 +11,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from nmt.records.base import Count, damaged
 from nmt.settings import TrainingSettings
 
-FIRST_LOSS_SCALE = 2.0**12  # of the loss summed over the tokens
-LEAST_LOSS_SCALE = 2.0**-16  # below it, float16 is given up
-CLEAN_UPDATES = 2000  # without an overflow, before the factor is doubled
-
 LARGEST_STEP = 2**31 - 1  # an int32 of TensorFlow's
 _Made = Annotated[int, Field(ge=0, le=LARGEST_STEP)]
 _Step = Annotated[int, Field(ge=-1, le=LARGEST_STEP)]
@@ -92,14 +88,6 @@ class TrainingState:
     def to_json(self) -> dict[str, Any]:
         """The state as it is stored."""
         return TypeAdapter(type(self)).dump_python(self)
-
-    def rescale(self, overflowed: bool) -> None:
-        """Choose the loss's factor for the next update (Micikevicius et al. 2018)."""
-        self.clean = 0 if overflowed else self.clean + 1
-        if overflowed:
-            self.loss_scale /= 2
-        elif self.clean == CLEAN_UPDATES:
-            self.loss_scale, self.clean = self.loss_scale * 2, 0
 
     def add_validation(self, score: float, loss: float, training: TrainingSettings) -> bool:
         """Count a validation for patience and plateau; returns whether it is the best so far.

@@ -11,10 +11,11 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.shards.batches import Batch
 from nmt.training.accumulation import GradientAccumulator
 from nmt.training.loss import objective
+from nmt.training.loss_scale import LossScale
 from nmt.training.optimizer import SummedAdam, clipped_mean
 from nmt.training.strategy import Replicas
 
-_IDS, _SCALAR = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.float32)
+_IDS = tf.TensorSpec([None, None], tf.int32)
 _FLAGS = tf.TensorSpec([3], tf.float32)
 _INPUTS = [_IDS, _IDS, _IDS, tf.TensorSpec([2], tf.int32), _FLAGS]
 
@@ -44,6 +45,8 @@ class Outcome(NamedTuple):
         flags: of all workers.
         norm: of the gradient, before it was clipped.
         skipped: whether the update was skipped, because loss or gradients were NaN or Inf.
+        loss_scale: factor on the loss of the next update; 1 except for float16.
+        clean: updates without an overflow since it was changed.
     """
 
     loss: float
@@ -51,12 +54,15 @@ class Outcome(NamedTuple):
     flags: ControlFlags = ControlFlags()
     norm: float = 0.0
     skipped: bool = False
+    loss_scale: float = 1.0
+    clean: int = 0
 
     @classmethod
-    def of(cls, sums: tf.Tensor, skipped: bool = False) -> Outcome:
-        """Read the sums over the replicas: loss, tokens, control flags; and the norm."""
-        loss, tokens, *flags, norm = (float(value) for value in sums.numpy())
-        return cls(loss, tokens, ControlFlags(*(flag > 0 for flag in flags)), norm, skipped)
+    def of(cls, values: tf.Tensor) -> Outcome:
+        """Read the vector of a step: its sums over the replicas, then the rest in this order."""
+        loss, tokens, *flags, norm, skipped, scale, clean = values.numpy().tolist()
+        flags = ControlFlags(*(flag > 0 for flag in flags))
+        return cls(loss, tokens, flags, norm, skipped > 0, scale, int(clean))
 
 
 def dtype_policy(precision: str) -> str:
@@ -76,10 +82,13 @@ class TrainStep:
     Args:
         launch: the same, but it returns a function that waits for the outcome. So the host can
             launch the next step before it reads the outcome of this one.
+        loss_scale: that of float16, which every step updates.
     """
 
-    def __init__(self, launch: Callable[..., Callable[[], Outcome]]) -> None:
-        self.launch = launch
+    def __init__(
+        self, launch: Callable[..., Callable[[], Outcome]], loss_scale: LossScale | None = None
+    ) -> None:
+        self.launch, self.loss_scale = launch, loss_scale
 
     def __call__(self, *arguments: Any, **options: Any) -> Outcome:
         return self.launch(*arguments, **options)()
@@ -112,10 +121,10 @@ def make_train_step(
 
     Returns:
         The step. Its arguments are this worker's parts of the global batches of one update, a
-        seed for the dropout, this worker's control flags and, for float16, the factor on the loss.
+        seed for the dropout, and this worker's control flags.
     """
     variables = model.trainable_variables
-    scaled = model.compute_dtype == "float16"
+    loss_scale = LossScale(replicas) if model.compute_dtype == "float16" else None
 
     def gradients_of(
         source: tf.Tensor,
@@ -123,7 +132,6 @@ def make_train_step(
         target_outputs: tf.Tensor,
         seed: Any,
         flags: Any,
-        scale: Any = None,
     ) -> Any:
         """Sums over one replica's part of a batch: gradients; loss, tokens and flags."""
         context = tf.distribute.get_replica_context()
@@ -131,8 +139,8 @@ def make_train_step(
         with tf.GradientTape() as tape:
             readouts, _ = model(source, target_inputs, seed + tf.stack([0, number]))
             minimised, loss, tokens = objective(model, readouts, target_outputs, label_smoothing)
-            if scale is not None:
-                minimised *= scale
+            if loss_scale is not None:
+                minimised *= loss_scale.value()
         # Dense, for Adam moves every row anyway (see docs/results/profile.md).
         gradients = [
             tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)  # known, to be packed
@@ -153,24 +161,22 @@ def make_train_step(
         *gradients, sums = replicas.all_reduce([*gradients, sums])
         gradients, norm = clipped_mean(gradients, tf.maximum(sums[1], 1.0), clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return tf.concat([sums, [norm]], 0)
+        return tf.concat([sums, [norm, 0.0, 1.0, 0.0]], 0)
 
-    if accumulate == 1 and not scaled and not skip_nan:
+    if accumulate == 1 and loss_scale is None and not skip_nan:
         update = _compile(replica_update, replicas, _INPUTS)
 
         def run(
-            batches: Sequence[Batch],
-            seed: Seed,
-            flags: ControlFlags = ControlFlags(),
-            scale: float = 1.0,
+            batches: Sequence[Batch], seed: Seed, flags: ControlFlags = ControlFlags()
         ) -> Callable[[], Outcome]:
             (batch,) = batches
-            sums = update(*replicas.distribute(batch), *_constants(seed, flags))
-            return lambda: Outcome.of(sums)
+            values = update(*replicas.distribute(batch), *_constants(seed, flags))
+            return lambda: Outcome.of(values)
 
         return TrainStep(run)
 
-    accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, scaled or skip_nan)
+    skips = skip_nan or loss_scale is not None
+    accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, skips, loss_scale)
 
     def replica_add(
         source: tf.Tensor,
@@ -178,31 +184,24 @@ def make_train_step(
         target_outputs: tf.Tensor,
         seed: Any,
         flags: Any,
-        scale: Any,
     ) -> Any:
-        gradients, sums = gradients_of(
-            source, target_inputs, target_outputs, seed, flags, scale if scaled else None
-        )
+        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
         accumulator.add(gradients, sums)
         return sums
 
-    add = _compile(replica_add, replicas, [*_INPUTS, _SCALAR])
+    add = _compile(replica_add, replicas, _INPUTS)
 
     def run_accumulated(
-        batches: Sequence[Batch],
-        seed: Seed,
-        flags: ControlFlags = ControlFlags(),
-        scale: float = 1.0,
+        batches: Sequence[Batch], seed: Seed, flags: ControlFlags = ControlFlags()
     ) -> Callable[[], Outcome]:
         first, second = seed[0], seed[1] * accumulate
-        factor = tf.constant(scale)
         for number, batch in enumerate(batches):
             place = _constants((first, second + number * replicas.count), flags)
-            add(*replicas.distribute(batch), *place, factor)
-        sums, skipped = accumulator.update(factor)
-        return lambda: Outcome.of(sums, bool(skipped))
+            add(*replicas.distribute(batch), *place)
+        values = accumulator.update()
+        return lambda: Outcome.of(values)
 
-    return TrainStep(run_accumulated)
+    return TrainStep(run_accumulated, loss_scale)
 
 
 def _constants(seed: Seed, flags: ControlFlags) -> tuple[tf.Tensor, tf.Tensor]:

@@ -127,6 +127,16 @@ class Replicas:
             for k in range(len(batch))
         )
 
+    def local_variable(self, value: Any) -> tf.Variable:
+        """A float32 variable with a value of its own on every replica, at first this one.
+
+        It is read on replicas only.
+        """
+        with self.strategy.scope():
+            return tf.Variable(
+                value, trainable=False, synchronization=tf.VariableSynchronization.ON_READ
+            )
+
     def run(self, function: Callable[..., tf.Tensor], *arguments: Any) -> tf.Tensor:
         """Run a function on every replica; returns the output of this worker's first one."""
         outputs = self.strategy.run(function, arguments)

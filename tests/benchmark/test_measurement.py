@@ -23,7 +23,7 @@ from nmt.shards.batches import choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training import step, strategy
-from nmt.training.step import Outcome
+from nmt.training.step import Outcome, TrainStep
 from nmt.vocabulary.special import PAD
 
 STEPS = 4
@@ -57,25 +57,34 @@ def measured_once(monkeypatch) -> None:
 
 
 @pytest.fixture
-def updates(monkeypatch) -> list[list[Any]]:
+def reads() -> list[int]:
+    """For each outcome that is read, the number of updates launched by then."""
+    return []
+
+
+@pytest.fixture
+def updates(monkeypatch, reads) -> list[list[Any]]:
     """The batches of each update of a training that takes no time."""
     seen: list[list[Any]] = []
 
-    def make_train_step(*arguments: Any, **options: Any) -> Callable[..., Outcome]:
+    def make_train_step(*arguments: Any, **options: Any) -> TrainStep:
         seen.append([*arguments[3:], *options.values()])
 
-        def train(batches: Any, seed: Any) -> Outcome:
+        def launch(batches: Any, seed: Any) -> Callable[[], Outcome]:
             seen.append(batches)
-            return Outcome(1.0, sum(float((b.target_outputs != PAD).sum()) for b in batches))
+            tokens = sum(float((b.target_outputs != PAD).sum()) for b in batches)
+            return lambda: reads.append(len(seen) - 1) or Outcome(1.0, tokens)
 
-        return train
+        return TrainStep(launch)
 
     monkeypatch.setattr(step, "make_train_step", make_train_step)
     return seen
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_training_warms_up_with_each_shape_and_accumulates(started, updates, accumulate) -> None:
+def test_training_warms_up_with_each_shape_and_accumulates(
+    started, updates, reads, accumulate
+) -> None:
     actual = started(accumulate=accumulate, label_smoothing=0.1, on_nan="skip", clip_norm=2.0)
     measured = actual.training()
     options, first, *rest = updates
@@ -85,6 +94,8 @@ def test_training_warms_up_with_each_shape_and_accumulates(started, updates, acc
     warm, timed = rest[: len(shapes)], rest[len(shapes) :]
     assert [[batch.source.shape for batch in update] for update in warm] == [[s] for s in shapes]
     assert [len(update) for update in (first, *timed)] == [accumulate] * (1 + STEPS)
+    warmed = 1 + len(shapes)  # each of them is waited for, and then the update before the last one
+    assert reads == [*range(1, warmed + 1), *range(warmed + 2, warmed + STEPS + 1), warmed + STEPS]
     # The training batches, in order, and nothing else.
     used = [batch for update in (first, *timed) for batch in update]
     for batch, expected in zip(used, islice(actual._batches(), len(used)), strict=True):

@@ -18,9 +18,9 @@ from trainings import assert_same, scripted, training
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
-from nmt.training import state as module
+from nmt.training import loss_scale as module
+from nmt.training.loss_scale import FIRST_LOSS_SCALE, LossScale
 from nmt.training.optimizer import SummedAdam
-from nmt.training.state import CLEAN_UPDATES, FIRST_LOSS_SCALE, TrainingState
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.strategy import Replicas
 from nmt.vocabulary.special import BOS, EOS
@@ -59,6 +59,8 @@ class Work:
         self.step = make_train_step(
             self.model, self.optimizer, Replicas(), clip, accumulate=accumulate
         )
+        if precision == "float16":
+            self.step.loss_scale.assign(64.0)
 
     def state(self) -> list[np.ndarray]:
         return [np.asarray(v) for v in (*self.model.variables, *self.optimizer.variables)]
@@ -134,10 +136,7 @@ def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
     half = Work(precision, clip=1e9, **architecture)
     for variable in half.model.trainable_variables:
         assert variable.dtype == "float32"
-    losses = [
-        [float(work.step([batch(8, 7)], (1, 0), ControlFlags(), scale).loss) for _ in range(12)]
-        for work, scale in ((exact, 1.0), (half, 64.0 if precision == "float16" else 1.0))
-    ]
+    losses = [[work.step([batch(8, 7)], (1, 0)).loss for _ in range(12)] for work in (exact, half)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=rounding(3, dtype="bfloat16"))
     assert losses[0][-1] < 0.8 * losses[0][0]
 
@@ -162,27 +161,52 @@ def test_the_precision_is_what_products_are_computed_in(precision) -> None:
 
 def test_an_overflow_changes_nothing_but_the_scale() -> None:
     work = Work("float16")
-    assert not work.step([batch(4, 1)], (1, 0), ControlFlags(), 64.0).skipped
+    assert not work.step([batch(4, 1)], (1, 0)).skipped
     before = work.state()
-    outcome = work.step([batch(4, 1)], (1, 0), ControlFlags(), 2.0**40)
-    assert outcome.skipped
-    assert np.isfinite(float(outcome.loss))
+    work.step.loss_scale.assign(2.0**40, 7)
+    outcome = work.step([batch(4, 1)], (1, 0))
+    assert (outcome.skipped, outcome.loss_scale, outcome.clean) == (True, 2.0**39, 0)
+    assert np.isfinite(outcome.loss)
     assert_same(work.state(), before)
-    assert not work.step(
-        [batch(4, 1)], (1, 0), ControlFlags(), 64.0
-    ).skipped  # nothing is left of it
+    work.step.loss_scale.assign(64.0)
+    assert not work.step([batch(4, 1)], (1, 0)).skipped  # nothing is left of it
     assert all(np.isfinite(values).all() for values in work.state())
 
 
-def test_the_scale_halves_at_an_overflow_and_doubles_after_many_updates_without() -> None:
-    progress = TrainingState(loss_scale=64.0)
-    for _ in range(CLEAN_UPDATES - 1):
-        progress.rescale(False)
-    progress.rescale(True)
-    assert progress.loss_scale == 32
-    for _ in range(CLEAN_UPDATES):
-        progress.rescale(False)
-    assert progress.loss_scale == 64
+def test_the_scale_halves_at_an_overflow_and_doubles_after_many_updates_without(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(module, "CLEAN_UPDATES", 3)
+    loss_scale = LossScale(Replicas())
+    loss_scale.assign(64.0, 1)
+    outcomes = [False, True, False, False, True, True, False, False, False, False]
+    actual = [loss_scale.update(tf.constant(overflowed)).numpy() for overflowed in outcomes]
+    scales, clean = zip(*actual, strict=True)
+    assert scales == (64, 32, 32, 32, 16, 8, 8, 8, 16, 16)
+    assert clean == (2, 0, 1, 2, 0, 0, 1, 2, 0, 1)
+    assert loss_scale.value() == 16
+    loss_scale.assign(2.0**127, 2)
+    assert loss_scale.update(tf.constant(False))[0] == 2.0**127  # twice as much is infinite
+
+
+@SYSTEM
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_scale_of_an_update_follows_from_the_overflows_before(monkeypatch, accumulate) -> None:
+    monkeypatch.setattr(module, "CLEAN_UPDATES", 2)
+    work = Work("float16", accumulate)
+    scale, clean, changes = 2.0**40, 0, set()
+    work.step.loss_scale.assign(scale)
+    launched = [work.step.launch([batch(4, 1)] * accumulate, (1, n)) for n in range(45)]
+    for read in launched:  # after all of them were launched
+        outcome, before = read(), scale
+        clean = 0 if outcome.skipped else clean + 1
+        if outcome.skipped:
+            scale /= 2
+        elif clean == 2:
+            scale, clean = scale * 2, 0
+        assert (outcome.loss_scale, outcome.clean) == (scale, clean)
+        changes.add(scale / before)
+    assert changes == {0.5, 1, 2}
 
 
 TWO_DEVICES = """
@@ -232,12 +256,17 @@ TWO_DEVICES = """
     model, optimizer, step = work(2, "float16", 1)
     batch = case.batch(4, 1)
     batch.target_outputs[::2] = 0
-    found["fine"] = [bool(step([batch], (1, 0), ControlFlags(), 64.0).skipped)]
+    step.loss_scale.assign(64.0)
+    found["fine"] = [step([batch], (1, 0)).skipped]
     before = state(model, optimizer)
-    found["overflowed"] = bool(step([batch], (1, 0), ControlFlags(), 2.0**40).skipped)
+    step.loss_scale.assign(2.0**40)
+    overflowed = [step([batch], (1, 0)) for _ in range(2)]
+    found["overflowed"] = [outcome.skipped for outcome in overflowed]
+    found["scales"] = [outcome.loss_scale for outcome in overflowed]
     found["moved"] = apart(before, state(model, optimizer))
     found["steps"] = int(optimizer.iterations.numpy())
-    found["fine"].append(bool(step([batch], (1, 0), ControlFlags(), 64.0).skipped))
+    step.loss_scale.assign(64.0)
+    found["fine"].append(step([batch], (1, 0)).skipped)
     found["moved_then"] = apart(before, state(model, optimizer))
     print(json.dumps(found))
 """
@@ -251,7 +280,8 @@ def test_two_replicas_accumulate_as_one_and_skip_together() -> None:
     assert actual["apart"] < UPDATES
     assert actual["ends-1"] is actual["ends-2"] is True
     assert actual["fine"] == [False, False]
-    assert actual["overflowed"] is True
+    assert actual["overflowed"] == [True, True]
+    assert actual["scales"] == [2.0**39, 2.0**38]
     assert actual["moved"] == 0
     assert actual["steps"] == 1
     assert actual["moved_then"] > 1e-4

@@ -59,8 +59,10 @@ TRAINING = """
         optimizer = SummedAdam(0.005)
         optimizer.build(model.trainable_variables)
     step = make_train_step(model, optimizer, replicas, 1.0)
-    scale = 64.0 if case["precision"] == "float16" else 1.0
-    told = [step([batches[i % 12]], (1, i), scale=scale) for i in range(60)]
+    scaled = case["precision"] == "float16"
+    if scaled:
+        step.loss_scale.assign(64.0)
+    told = [step([batches[i % 12]], (1, i)) for i in range(60)]
     names = set()
     if gpu and devices == 1:
         graph = tf.function(lambda s, t: model(s, t)).get_concrete_function(
@@ -68,8 +70,10 @@ TRAINING = """
         definition = graph.as_graph_def()
         bodies = [definition.node, *(f.node_def for f in definition.library.function)]
         names = {node.op for nodes in bodies for node in nodes}
-    overflowed = bool(case["precision"] == "float16" and
-                      step([batches[0]], (1, 60), scale=2.0**40).skipped)
+    overflowed = False
+    if scaled:
+        step.loss_scale.assign(2.0**40)
+        overflowed = step([batches[0]], (1, 60)).skipped
     memory = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else 0
     print(json.dumps({
         "losses": [o.loss / o.tokens for o in told],
