@@ -40,16 +40,22 @@ class EnsembleDecoding:
     def __init__(self, decodings: Sequence[Decoding]) -> None:
         self._decodings, self.ids = decodings, decodings[0].ids
 
-    def candidates(self, words: np.ndarray, parents: np.ndarray, k: int) -> Candidates:
-        """Make a step, and return the `k` likeliest next words."""
+    def candidates(
+        self, words: np.ndarray, parents: np.ndarray, live: np.ndarray, k: int
+    ) -> Candidates:
+        """Make a step, and return the `k` best continuations."""
         scores, weights = self.distribution(words, parents)
-        k = min(k, len(self.ids))
+        batch, beams = live.shape
+        scores = scores.reshape(batch, beams, -1) + live[..., np.newaxis]
+        scores = scores.reshape(batch, -1)
+        k = min(k, scores.shape[1])
         columns = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         columns.sort(axis=1)
         values = np.take_along_axis(scores, columns, 1)
         order = np.argsort(-values, axis=1, kind="stable")
         columns, values = (np.take_along_axis(x, order, 1) for x in (columns, values))
-        return Candidates(self.ids[columns], values, weights)
+        beam, column = np.divmod(columns, len(self.ids))
+        return Candidates(self.ids[column], values, beam, weights)
 
     def distribution(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Make a step, and return the log-probabilities of `ids` and the attention."""

@@ -34,24 +34,25 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
 
     padding = -model.target_size % BLOCK
 
-    def predict(readouts: tf.Tensor, bias: tf.Tensor, k: tf.Tensor) -> Any:
+    def predict(readouts: tf.Tensor, bias: tf.Tensor, live: tf.Tensor, k: tf.Tensor) -> Any:
         kernel, own_bias = model.output_weights()
         kernel = tf.pad(kernel, [[0, 0], [0, padding]])
         own_bias = tf.pad(own_bias, [[0, padding]], constant_values=NEG_INF)
-        return _predictions(log_probabilities(readouts, kernel, own_bias + bias), k)
+        return _predictions(log_probabilities(readouts, kernel, own_bias + bias), live, k)
 
-    def predict_some(readouts: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, k: tf.Tensor) -> Any:
-        return _predictions(log_probabilities(readouts, kernel, bias), k)
+    def predict_some(readouts: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *rest: Any) -> Any:
+        return _predictions(log_probabilities(readouts, kernel, bias), *rest)
 
     size = model.settings.readout_units
     readouts = tf.TensorSpec([None, size], tf.float32, "readouts")
     columns = tf.TensorSpec([size, None], tf.float32, "kernel")
-    bias, k = tf.TensorSpec([None, None], tf.float32, "bias"), _ids("k", 0)
+    bias, live = (tf.TensorSpec([None, None], tf.float32, name) for name in ("bias", "live"))
+    rest = bias, live, _ids("k", 0)
     functions = {
         "encode": encode,
         "decode": _Function(decode, _ids("words", 1), _ids("parents", 1), *states),
-        "predict": _Function(predict, readouts, bias, k),
-        "predict_some": _Function(predict_some, readouts, columns, bias, k),
+        "predict": _Function(predict, readouts, *rest),
+        "predict_some": _Function(predict_some, readouts, columns, *rest),
     }
     graphs = {name: function.convert() for name, function in functions.items()}
     bounded = model.settings.readout_activation == "tanh"
@@ -110,9 +111,16 @@ def _state_first(sentences: EncoderStates, state: tf.Tensor) -> dict[str, tf.Ten
     return {"state": state, **sentences._asdict()}
 
 
-def _predictions(log_probabilities: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
-    values, columns = likeliest(log_probabilities, k)
-    return {"values": values, "columns": columns, "log_probabilities": log_probabilities}
+def _predictions(
+    log_probabilities: tf.Tensor, live: tf.Tensor, k: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    values, beams, columns = likeliest(log_probabilities, live, k)
+    return {
+        "values": values,
+        "beams": beams,
+        "columns": columns,
+        "log_probabilities": log_probabilities,
+    }
 
 
 def _ids(name: str, rank: int) -> tf.TensorSpec:

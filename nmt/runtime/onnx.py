@@ -8,9 +8,21 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from nmt.errors import UnusableInput
+from nmt.printable import printable
 from nmt.search.runtime import BLOCK, NEG_INF, Candidates, OutputWords
 
 _STATES = ("states", "keys", "mask")  # of the sentences
+_ROWS = {  # inputs of each graph that have a row for each hypothesis or sentence
+    "encode": ("source",),
+    "decode": ("words", "parents", *_STATES),  # the state has the rows of the step before
+    "predict": ("readouts", "live"),
+    "predict_some": ("readouts", "live"),
+}
+# The attention sums in vectors of 8 or 16 numbers. A row of another width is summed in another
+# order, so that the padding would be seen in the last digits, and in int8 in more of them.
+_WIDTH = 16
+_OTHER_FILE = b"location"  # the key of what ONNX calls external data
 _LOGITS = 2**19  # that are computed together: 2 MiB, which a core's cache holds
 
 
@@ -35,29 +47,61 @@ class OnnxRuntime:
     ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, too
         # Threads that wait for work would take cores from other actors.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._sessions = {
-            name: onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
-            for name, graph in graphs.items()
-        }
+        self._sessions = {name: _session(name, graphs[name], options) for name in _ROWS}
         self.kernel, self.bias = kernel, bias
         self.target_size, self.attends = len(bias), attends
 
-    def run(self, name: str, outputs: list[str], **inputs: np.ndarray) -> Any:
-        """Compute these outputs of a graph."""
+    def run(self, name: str, outputs: list[str], **inputs: np.ndarray) -> list[np.ndarray]:
+        """Compute these outputs of a graph.
+
+        Raises:
+            MemoryError: there is not enough.
+            UnusableInput: the graph is not one of this model.
+        """
+        rows = _ROWS[name]
+        alone = len(inputs[rows[0]]) == 1
+        if alone:
+            # The product of one row is summed in another order than that of several.
+            inputs |= {one: np.repeat(inputs[one], 2, axis=0) for one in rows}
         try:
-            return self._sessions[name].run(outputs, inputs)
+            results = self._sessions[name].run(outputs, inputs)
         except Exception as error:  # ONNX Runtime has one class for all failures of a step
             if "Failed to allocate memory" in str(error):
                 raise MemoryError(f"ONNX Runtime, graph {name}, inputs {_shapes(inputs)}") from None
-            raise
+            raise UnusableInput(_failed(name, error)) from None
+        return [result[:1] for result in results] if alone else results
 
     def begin(self, source: np.ndarray, words: OutputWords) -> OnnxDecoding:
         """Encode source ids that end with EOS, padded with 0, int32, shape (batch, source)."""
         state, *sentences = self.run("encode", ["state", *_STATES], source=source)
-        return OnnxDecoding(self, state, dict(zip(_STATES, sentences, strict=True)), words)
+        width = source.shape[1]
+        padded = [
+            np.pad(value, [(0, 0), (0, -width % _WIDTH), *[(0, 0)] * (value.ndim - 2)])
+            for value in sentences
+        ]
+        return OnnxDecoding(self, state, dict(zip(_STATES, padded, strict=True)), width, words)
+
+
+def _session(name: str, graph: bytes, options: Any) -> Any:
+    """A graph that is ready to run.
+
+    Raises:
+        UnusableInput: it is none, or takes its constants from other files.
+    """
+    if _OTHER_FILE in graph:
+        raise UnusableInput(f"{name}.onnx of MODEL names other files, which no model of ours does")
+    try:
+        return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+    except Exception as error:  # of many classes
+        raise UnusableInput(_failed(name, error)) from None
+
+
+def _failed(name: str, error: Exception) -> str:
+    reason = printable(" ".join(str(error).split())[:200])
+    return f"{name}.onnx of MODEL fails in ONNX Runtime ({reason}); make it again: `nmt export`"
 
 
 def _shapes(inputs: Mapping[str, np.ndarray]) -> str:
@@ -71,6 +115,7 @@ class OnnxDecoding:
         runtime: the model.
         state: the first states, shape (batch, state_size).
         sentences: what the steps need of the sentences.
+        width: of the sources.
         words: what the translations may use.
     """
 
@@ -79,9 +124,11 @@ class OnnxDecoding:
         runtime: OnnxRuntime,
         state: np.ndarray,
         sentences: dict[str, np.ndarray],
+        width: int,
         words: OutputWords,
     ) -> None:
         self._runtime, self._state, self._sentences = runtime, state, sentences
+        self._width = width if runtime.attends else 0
         if words.ids is None:
             padding = -runtime.target_size % BLOCK
             self.ids = np.pad(np.arange(runtime.target_size, dtype=np.int32), (0, padding))
@@ -93,14 +140,20 @@ class OnnxDecoding:
             bias = runtime.bias[words.ids] + words.bias
             self._graph, self._words = "predict_some", {"kernel": kernel, "bias": bias}
 
-    def candidates(self, words: np.ndarray, parents: np.ndarray, k: int) -> Candidates:
-        """Make a step, and return the `k` likeliest next words."""
-        (values, columns), attention = self._step(["values", "columns"], words, parents, k)
-        return Candidates(self.ids[columns], values, attention)
+    def candidates(
+        self, words: np.ndarray, parents: np.ndarray, live: np.ndarray, k: int
+    ) -> Candidates:
+        """Make a step, and return the `k` best continuations."""
+        readouts, attention = self._step(words, parents)
+        outputs = ["values", "beams", "columns"]
+        values, beams, columns = self._predictions(outputs, readouts, live, k)
+        return Candidates(self.ids[columns], values, beams, attention)
 
     def distribution(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Make a step, and return the log-probabilities of `ids` and the attention."""
-        (scores,), attention = self._step(["log_probabilities"], words, parents, 1)
+        readouts, attention = self._step(words, parents)
+        live = np.zeros((len(attention), len(words) // len(attention)), np.float32)
+        (scores,) = self._predictions(["log_probabilities"], readouts, live, 1)
         return scores, attention
 
     def score(
@@ -110,9 +163,8 @@ class OnnxDecoding:
         scores, attention = self.distribution(words, parents)
         return np.take_along_axis(scores, targets[:, np.newaxis], 1)[:, 0], attention
 
-    def _step(
-        self, outputs: list[str], words: np.ndarray, parents: np.ndarray, k: int
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+    def _step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The readouts and the attention of the next step."""
         readouts, self._state, attention = self._runtime.run(
             "decode",
             ["readouts", "next_state", "attention"],
@@ -121,21 +173,23 @@ class OnnxDecoding:
             state=self._state,
             **self._sentences,
         )
-        return self._predictions(outputs, readouts, min(k, len(self.ids))), attention
+        return readouts, attention[..., : self._width]
 
-    def _predictions(self, outputs: list[str], readouts: np.ndarray, k: int) -> list[np.ndarray]:
+    def _predictions(
+        self, outputs: list[str], readouts: np.ndarray, live: np.ndarray, k: int
+    ) -> list[np.ndarray]:
         """These outputs for readouts, for as many sentences together as stay in the cache."""
-        sentences = len(self._sentences["mask"])
-        beams = len(readouts) // sentences
+        sentences, beams = live.shape
         size = max(1, _LOGITS // (beams * len(self.ids)))
+        most = np.array(min(k, beams * len(self.ids)), np.int32)
         parts = []
         for start in range(0, sentences, size):
+            stop = start + size
             own = dict(self._words)
             if len(own["bias"]) != 1:
-                own["bias"] = own["bias"][start : start + size]
-            rows = readouts[start * beams : (start + size) * beams]
-            most = np.array(k, np.int32)
-            parts.append(self._runtime.run(self._graph, outputs, readouts=rows, k=most, **own))
+                own["bias"] = own["bias"][start:stop]
+            own |= {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
+            parts.append(self._runtime.run(self._graph, outputs, k=most, **own))
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def keep(self, sentences: np.ndarray) -> None:

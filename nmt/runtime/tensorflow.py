@@ -94,11 +94,13 @@ class TensorFlowDecoding:
         self._sentences, self._state = sentences, state
         self._kernel, self._bias = kernel, bias
 
-    def candidates(self, words: np.ndarray, parents: np.ndarray, k: int) -> Candidates:
-        """Make a step, and return the `k` likeliest next words."""
-        wanted = tf.constant(min(k, len(self.ids)))
-        (values, columns), weights = self._step(likeliest, wanted, words, parents)
-        return Candidates(self.ids[columns], values, weights)
+    def candidates(
+        self, words: np.ndarray, parents: np.ndarray, live: np.ndarray, k: int
+    ) -> Candidates:
+        """Make a step, and return the `k` best continuations."""
+        wanted = tf.constant(live), tf.constant(min(k, live.shape[1] * len(self.ids)))
+        (values, beams, columns), weights = self._step(_best, wanted, words, parents)
+        return Candidates(self.ids[columns], values, beams, weights)
 
     def distribution(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Make a step, and return the log-probabilities of `ids` and the attention."""
@@ -124,6 +126,10 @@ class TensorFlowDecoding:
         self._sentences = EncoderStates(*(tf.gather(x, sentences) for x in self._sentences))
         if self._bias.shape[0] != 1:
             self._bias = tf.gather(self._bias, sentences)
+
+
+def _best(log_probabilities: tf.Tensor, wanted: Any) -> tuple[tf.Tensor, ...]:
+    return likeliest(log_probabilities, *wanted)
 
 
 def _all(log_probabilities: tf.Tensor, _: Any) -> tf.Tensor:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nmt.search.constraints import Constraints
+from nmt.search.constraints import Constraints, count
 from nmt.search.hypotheses import AttentionLog, Hypotheses
 from nmt.search.penalties import coverage_penalty, length_penalty
-from nmt.search.runtime import NEG_INF, Candidates, OutputWords, Runtime
+from nmt.search.runtime import NEG_INF, OutputWords, Runtime
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 _ENDED = 32  # where one sentence of so many is done, the others go on without it
@@ -58,19 +58,17 @@ def beam_search(
         if _ENDED * beam.done.sum() >= len(beam.done):
             going_on = np.flatnonzero(~beam.done)
             decoding.keep(going_on)
-            beam, constraints = beam.of(going_on), constraints.of(going_on)
+            beam, words = beam.of(going_on), words.of(going_on)
+            constraints = constraints.of(going_on)
             parents = parents.reshape(-1, beam_size)[going_on].reshape(-1)
         length = beam.trail.shape[2] + 1
-        k = 2 * beam_size + constraints.most(length - 1)
-        step = decoding.candidates(beam.words.reshape(-1), parents, k)
-        attention.add(beam.sentences, step.attention)
         history = beam.trail[..., 0].reshape(len(parents), -1)
-        restricted = constraints.restrict(
-            step.log_probabilities, step.ids, history, runtime.target_size
-        )
-        scores, origin, choices = _continuations(
-            step._replace(log_probabilities=restricted), beam.live
-        )
+        ruled_out = constraints.ruled_out(history, words, runtime.target_size)
+        k = 2 * beam_size + count(ruled_out, len(beam.done))
+        step = decoding.candidates(beam.words.reshape(-1), parents, beam.live, k)
+        attention.add(beam.sentences, step.attention)
+        step = step.without(ruled_out, 2 * beam_size)
+        choices, scores, origin = step.ids, step.scores, step.beams
         ends, last = choices == EOS, length >= beam.limits
         trail = np.take_along_axis(beam.trail, origin[:, :, np.newaxis, np.newaxis], 1)
         newest = np.stack([choices, origin], -1)[:, :, np.newaxis]
@@ -183,27 +181,6 @@ class _Pool:
     def ranked(self) -> list[tuple[float, float, np.ndarray]]:
         """Those that are kept, best first; of equal ones the first that finished."""
         return sorted(self._hypotheses, key=lambda one: -one[0])[: self.size]
-
-
-def _continuations(step: Candidates, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The 2 · beam best continuations over all beams of each sentence.
-
-    Args:
-        step: at least 2 · beam candidates of each beam, if there are as many words.
-        live: log-probabilities of the beams, shape (batch, beam).
-
-    Returns:
-        Log-probabilities with the word, best first; the beams; the words; shape (batch, 2 · beam)
-        each.
-    """
-    batch, beam = live.shape
-    k = step.ids.shape[1]
-    scores = (step.log_probabilities.reshape(batch, beam, k) + live[..., np.newaxis]).reshape(
-        batch, -1
-    )
-    best = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * beam]
-    choices = np.take_along_axis(step.ids.reshape(batch, -1), best, 1)
-    return np.take_along_axis(scores, best, 1), best // k, choices
 
 
 def _results(pools: list[_Pool], attention: AttentionLog, n_best: bool) -> Hypotheses:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.search.runtime import NEG_INF
+from nmt.search.runtime import NEG_INF, OutputWords
 from nmt.vocabulary.special import EOS
 
 
@@ -32,46 +32,50 @@ class Constraints(NamedTuple):
             return self
         return self._replace(min_length=self.min_length[sentences])
 
-    def most(self, length: int) -> int:
-        """How many words can be ruled out after this many."""
-        ngrams = max(length - self.no_repeat_ngram + 1, 0) if self.no_repeat_ngram else 0
-        return ngrams + (self.min_length is not None and bool((self.min_length > length).any()))
-
-    def restrict(
-        self, scores: np.ndarray, ids: np.ndarray, history: np.ndarray, target_size: int
-    ) -> np.ndarray:
-        """The scores with `NEG_INF` added where a word is ruled out.
+    def ruled_out(
+        self, history: np.ndarray, words: OutputWords, target_size: int
+    ) -> np.ndarray | None:
+        """The words that must not come next, bool, shape (rows, target_size); None if all may.
 
         Args:
-            scores: of next words, shape (rows, words); rows are batch · beams.
-            ids: of these words, shape (rows, words).
-            history: the words of each row so far, shape (rows, length).
+            history: the words of each row so far, shape (rows, length); rows are batch · beams.
+            words: what the translations may use.
             target_size: entries of the target vocabulary.
         """
-        length = history.shape[1]
-        if not self.most(length):
-            return scores
-        ruled_out = np.zeros(ids.shape, bool)
+        rows, length = history.shape
+        early = None
+        if self.min_length is not None and (self.min_length > length).any():
+            early = np.repeat(self.min_length > length, rows // len(self.min_length))
+        if early is None and (not self.no_repeat_ngram or length < self.no_repeat_ngram):
+            return None
+        ruled_out = np.zeros((rows, target_size), bool)
         if self.no_repeat_ngram:
-            repeated = _repeated(history, self.no_repeat_ngram, target_size)
-            ruled_out = np.take_along_axis(repeated, ids, 1)
-        if self.min_length is not None:
-            early = np.repeat(self.min_length > length, len(ids) // len(self.min_length))
-            ruled_out |= early[:, np.newaxis] & (ids == EOS)
-        restricted = scores + np.where(ruled_out, NEG_INF, np.float32(0))
-        none_left = restricted.max(1, keepdims=True) < NEG_INF / 2
-        return np.where(none_left & (ids == EOS), scores, restricted)
+            _rule_out_repetitions(ruled_out, history, self.no_repeat_ngram)
+        if early is not None:
+            ruled_out[:, EOS] |= early
+            ruled_out[:, EOS] &= _is_left(ruled_out, words)
+        return ruled_out
 
 
-def _repeated(history: np.ndarray, n: int, target_size: int) -> np.ndarray:
-    """Whether the last n-gram would be an earlier one with a word, shape (rows, target_size)."""
+def count(ruled_out: np.ndarray | None, batch: int) -> int:
+    """The most words that are ruled out after all hypotheses of a sentence."""
+    return 0 if ruled_out is None else int(ruled_out.reshape(batch, -1).sum(1).max())
+
+
+def _is_left(ruled_out: np.ndarray, words: OutputWords) -> np.ndarray:
+    """Whether some word may still come next, shape (rows,)."""
+    ids = np.arange(ruled_out.shape[1]) if words.ids is None else words.ids
+    allowed = np.repeat(words.bias > NEG_INF / 2, len(ruled_out) // len(words.bias), axis=0)
+    return (allowed & ~ruled_out[:, ids]).any(1)
+
+
+def _rule_out_repetitions(ruled_out: np.ndarray, history: np.ndarray, n: int) -> None:
+    """Rule out the words with which the last n-gram would be an earlier one."""
     rows, length = history.shape
-    repeated = np.zeros((rows, target_size), bool)
     count = max(length - n + 1, 0)  # earlier n-grams
     same = np.ones((rows, count), bool)
     for k in range(n - 1):
         last = length - n + 1 + k
         same &= history[:, k : k + count] == history[:, last : last + 1]
     row, place = np.nonzero(same)
-    repeated[row, history[row, n - 1 + place]] = True
-    return repeated
+    ruled_out[row, history[row, n - 1 + place]] = True

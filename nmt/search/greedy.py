@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmt.search.constraints import Constraints
+from nmt.search.constraints import Constraints, count
 from nmt.search.hypotheses import AttentionLog, Hypotheses
-from nmt.search.runtime import Decoding, OutputWords, Runtime
+from nmt.search.runtime import NEG_INF, OutputWords, Runtime
 from nmt.search.sampling import Sampling
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -48,19 +48,21 @@ def greedy_search(
             going_on = np.flatnonzero(alive)
             decoding.keep(going_on)
             sentences, word, alive = sentences[going_on], word[going_on], alive[going_on]
-            parents, constraints = parents[going_on], constraints.of(going_on)
+            parents, words = parents[going_on], words.of(going_on)
+            constraints = constraints.of(going_on)
         t = length[sentences[alive][0]]  # all that go on are of one length
-        history = ids[sentences, :t]
+        ruled_out = constraints.ruled_out(ids[sentences, :t], words, runtime.target_size)
         if sampling is None:
-            word, score, weights = _likeliest(
-                decoding, word, parents, constraints, history, runtime.target_size
-            )
+            live, k = np.zeros((len(word), 1), np.float32), 1 + count(ruled_out, len(word))
+            best = decoding.candidates(word, parents, live, k).without(ruled_out, 1)
+            word, score, weights = best.ids[:, 0], best.scores[:, 0], best.attention
         else:
             assert numbers is not None
             scores, weights = decoding.distribution(word, parents)
-            every = np.broadcast_to(decoding.ids, scores.shape)
-            restricted = constraints.restrict(scores, every, history, runtime.target_size)
-            column = sampling.draw(restricted, numbers[sentences, t])
+            masked = scores
+            if ruled_out is not None:
+                masked = scores + np.where(ruled_out[:, decoding.ids], NEG_INF, np.float32(0))
+            column = sampling.draw(masked, numbers[sentences, t])
             word = decoding.ids[column]
             score = np.take_along_axis(scores, column[:, np.newaxis], 1)[:, 0]
         attention.add(sentences, weights)
@@ -74,20 +76,3 @@ def greedy_search(
     ids = ids[:, : max(length, default=0)]
     beams = np.where(np.arange(ids.shape[1]) < length[:, np.newaxis], 0, -1)
     return Hypotheses(ids, total, length, attention.along(beams), total)
-
-
-def _likeliest(
-    decoding: Decoding,
-    words: np.ndarray,
-    parents: np.ndarray,
-    constraints: Constraints,
-    history: np.ndarray,
-    target_size: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The most probable word of each row, its log-probability, and the attention."""
-    ids, scores, weights = decoding.candidates(
-        words, parents, 1 + constraints.most(history.shape[1])
-    )
-    best = constraints.restrict(scores, ids, history, target_size).argmax(1)[:, np.newaxis]
-    word, score = (np.take_along_axis(values, best, 1)[:, 0] for values in (ids, scores))
-    return word, score, weights

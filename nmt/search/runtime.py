@@ -28,19 +28,46 @@ class OutputWords(NamedTuple):
     ids: np.ndarray | None
     bias: np.ndarray
 
+    def of(self, sentences: np.ndarray) -> OutputWords:
+        """Those of some of the sentences."""
+        return self if len(self.bias) == 1 else self._replace(bias=self.bias[sentences])
+
 
 class Candidates(NamedTuple):
-    """The likeliest next words of each row, best first.
+    """The likeliest continuations of each sentence over all its hypotheses, best first.
 
     Attributes:
-        ids: of the words, int32, shape (rows, k).
-        log_probabilities: of the words, in nats, float32, shape (rows, k).
-        attention: weights for their prediction, float32, shape (batch, beams, source or 0).
+        ids: of the next words, int32, shape (batch, k).
+        scores: log-probabilities of the hypotheses with the words, in nats, float32, shape
+            (batch, k).
+        beams: which hypothesis of the sentence is continued, int32, shape (batch, k).
+        attention: weights for the prediction of the words, float32, shape
+            (batch, beams, source or 0).
     """
 
     ids: np.ndarray
-    log_probabilities: np.ndarray
+    scores: np.ndarray
+    beams: np.ndarray
     attention: np.ndarray
+
+    def without(self, ruled_out: np.ndarray | None, k: int) -> Candidates:
+        """The `k` best of those that are not ruled out; fewer than `k` are followed by others.
+
+        Args:
+            ruled_out: words that must not follow each hypothesis, bool, shape
+                (batch · beams, target_size); None is none.
+            k: how many.
+        """
+        scores = self.scores
+        if ruled_out is not None:
+            batch = len(scores)
+            rows = np.arange(batch)[:, np.newaxis] * (len(ruled_out) // batch) + self.beams
+            scores = scores + np.where(ruled_out[rows, self.ids], NEG_INF, np.float32(0))
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        ids, scores, beams = (
+            np.take_along_axis(values, best, 1) for values in (self.ids, scores, self.beams)
+        )
+        return Candidates(ids, scores, beams, self.attention)
 
 
 class Decoding(Protocol):
@@ -48,13 +75,16 @@ class Decoding(Protocol):
 
     ids: np.ndarray  # of the words that may be chosen, shape (words,)
 
-    def candidates(self, words: np.ndarray, parents: np.ndarray, k: int) -> Candidates:
-        """Make a step, and return the `k` likeliest next words, or all if there are fewer.
+    def candidates(
+        self, words: np.ndarray, parents: np.ndarray, live: np.ndarray, k: int
+    ) -> Candidates:
+        """Make a step, and return the `k` best continuations, or all if there are fewer.
 
         Args:
             words: the last word of each row, int32, shape (batch · beams,).
             parents: which row of the step before each row continues, int32, shape
                 (batch · beams,); in the first step the sentence.
+            live: log-probabilities of the hypotheses, float32, shape (batch, beams).
             k: at least 1.
         """
         ...

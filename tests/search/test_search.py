@@ -157,14 +157,17 @@ def test_the_search_stops_when_all_have_ended(tiny_model, beam) -> None:
     assert hypotheses.ids.shape[1] <= beam + 1
 
 
-@pytest.mark.parametrize(("blocks", "k"), [(1, 2), (1, 64), (40, 10), (9, 50)])
-def test_the_likeliest_words_are_those_of_top_k(blocks, k) -> None:
-    scores = np.random.default_rng(k).standard_normal((7, blocks * BLOCK)).astype(np.float32)
-    search = tf.function(
-        likeliest, input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)]
-    )
-    for ours, expected in zip(search(scores, k), tf.math.top_k(scores, k), strict=True):
-        np.testing.assert_array_equal(ours, expected)
+@pytest.mark.parametrize(("beams", "blocks", "k"), [(1, 1, 2), (3, 1, 6), (5, 40, 10), (4, 9, 50)])
+def test_the_likeliest_continuations_are_those_of_top_k(beams, blocks, k) -> None:
+    random = np.random.default_rng(k)
+    scores = random.standard_normal((7 * beams, blocks * BLOCK)).astype(np.float32)
+    live = random.standard_normal((7, beams)).astype(np.float32)
+    types = tf.TensorSpec([None, None]), tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)
+    values, beam, columns = tf.function(likeliest, input_signature=types)(scores, live, k)
+    every = (scores.reshape(7, beams, -1) + live[..., np.newaxis]).reshape(7, -1)
+    best, places = tf.math.top_k(every, k)
+    np.testing.assert_array_equal(values, best)
+    np.testing.assert_array_equal(beam * blocks * BLOCK + columns, places)
 
 
 def test_a_longer_penalty_gives_longer_translations(model) -> None:
