@@ -197,7 +197,14 @@ class Translator:
             if key not in SearchSettings.model_fields:
                 hint = nearest(key, SearchSettings.model_fields)
                 raise UnusableInput(f"the search has no setting '{key}'; {hint}")
-        return validated(SearchSettings, {**self.search_settings.model_dump(), **values}, "{}")
+        loaded = self.search_settings.model_dump()
+        for key in ("runtime", "precision"):
+            if values.get(key, loaded[key]) != loaded[key]:
+                raise UnusableInput(
+                    f"{key} is {loaded[key]} since the model was loaded; load it with "
+                    f"load_model(…, SearchSettings({key}='{values[key]}'))"
+                )
+        return validated(SearchSettings, {**loaded, **values}, "{}")
 
     def _pairs(
         self, texts: Iterable[str], references: Iterable[str]

@@ -57,7 +57,8 @@ class GraphsRecord(Versioned):
 
     Attributes:
         model_id: of the model that they were made of.
-        files: the graphs.
+        files: the graphs by their names. Their files have the first 8 digits of their hash in
+            their names: ``decode-0123abcd.onnx``.
         versions: of what made them.
     """
 

@@ -156,12 +156,18 @@ class SearchRecord(Record):
 
     max_characters: Annotated[int, Field(ge=1)] = MOST_CHARACTERS
     n_best: Count = 1
+    runtime: Literal["auto", "onnx", "tensorflow"] = "auto"
 
 
-class JobSettings(Record):
-    """The settings that decide about the contents of an output."""
+class AnySettings(Record):
+    """The settings of a job of any release."""
 
     search: SearchRecord = SearchRecord()
+
+
+class JobSettings(AnySettings):
+    """The settings that decide about the contents of an output."""
+
     reference_column: str | None = None
     alignment_column: str | None = None
     text_column: str = ""
@@ -184,6 +190,7 @@ class AnyJob(Record):
     """``OUT/_job.json`` of any release."""
 
     generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    settings: AnySettings = AnySettings()
 
 
 class JobRecord(AnyJob):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Literal
 
 from nmt import records
 from nmt.errors import UnusableInput
-from nmt.records import file_entry
+from nmt.records import FileEntry, file_entry
 from nmt.records.model import GraphsRecord
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
@@ -19,30 +20,32 @@ FORMAT_VERSION = 1
 NAMES = ("encode", "decode", "predict", "predict_some")
 QUANTIZED = ("decode", "predict")  # that are there in int8, too
 _RECORD = "onnx.json"
+_FILES = rf"(?:{'|'.join(NAMES)})(?:_int8)?-[0-9a-f]{{8}}\.onnx"
 _REMEDY = "export the model again with `nmt export`"
 
 
 def write(location: Location, model_id: str, graphs: Mapping[str, bytes]) -> None:
-    """Write the graphs of a model beside it; ``onnx.json`` comes last and makes them valid.
+    """Write the graphs of a model beside it.
+
+    A file's name has a part of its hash, and ``onnx.json`` comes after the files that it names, so
+    that whoever loads the model meanwhile gets the graphs of before, or these.
 
     Args:
         location: the MODEL folder.
         model_id: of the model.
         graphs: those of `NAMES`, and those of `QUANTIZED` once more with ``_int8``.
     """
-    remove(location)
-    files = {f"{name}.onnx": graph for name, graph in graphs.items()}
-    for name, data in files.items():
-        (location / name).write_bytes(data)
+    files = {name: file_entry(data) for name, data in graphs.items()}
+    for name, entry in files.items():
+        (location / _file_name(name, entry)).write_bytes(graphs[name])
     versions = {"nmt": __version__, "python": platform.python_version()}
     versions |= {name: metadata.version(name) for name in ("onnx", "tensorflow", "tf2onnx")}
     record = GraphsRecord(
-        format_version=FORMAT_VERSION,
-        model_id=model_id,
-        files={name: file_entry(data) for name, data in files.items()},
-        versions=versions,
+        format_version=FORMAT_VERSION, model_id=model_id, files=files, versions=versions
     )
     (location / _RECORD).write_json(record)
+    current = "|".join(re.escape(_file_name(name, entry)) for name, entry in files.items())
+    location.delete_own(re.compile(rf"(?!{current}){_FILES}"))
 
 
 def remove(location: Location) -> None:
@@ -56,11 +59,6 @@ def exist(location: Location, model_id: str) -> bool:
     return record is not None and record.model_id == model_id
 
 
-def exist_for_all(locations: Sequence[Location], model_ids: Sequence[str]) -> bool:
-    """Whether every one of these MODEL folders has graphs of its model."""
-    return all(map(exist, locations, model_ids))
-
-
 def read(
     location: Location, model_id: str, precision: Literal["float32", "int8"] = "float32"
 ) -> dict[str, bytes]:
@@ -69,18 +67,30 @@ def read(
     Raises:
         UnusableInput: there are none of this model, or a file is missing or changed.
     """
-    record = _record(location)
+    record = None
+    while (newest := _record(location)) != record:
+        record = newest
+        if record is None or record.model_id != model_id:
+            break
+        graphs = {}
+        for name in NAMES:
+            kind = "_int8" if precision == "int8" and name in QUANTIZED else ""
+            entry = record.files.get(name + kind)
+            if entry is None:
+                raise UnusableInput(f"{location / _RECORD}: names no {name + kind}; {_REMEDY}")
+            file = location / _file_name(name + kind, entry)
+            if not file.is_file():
+                break  # perhaps of an export that another one has replaced
+            graphs[name] = read_recorded(file, entry, _REMEDY)
+        else:
+            return graphs
     if record is None or record.model_id != model_id:
         raise UnusableInput(f"{location}: has no ONNX graphs of this model; {_REMEDY}")
-    graphs = {}
-    for name in NAMES:
-        kind = "_int8" if precision == "int8" and name in QUANTIZED else ""
-        file = location / f"{name}{kind}.onnx"
-        entry = record.files.get(file.name)
-        if entry is None or not file.is_file():
-            raise UnusableInput(f"{file}: missing; {_REMEDY}")
-        graphs[name] = read_recorded(file, entry, _REMEDY)
-    return graphs
+    raise UnusableInput(f"{file}: missing; {_REMEDY}")
+
+
+def _file_name(name: str, entry: FileEntry) -> str:
+    return f"{name}-{entry.sha256[:8]}.onnx"
 
 
 def _record(location: Location) -> GraphsRecord | None:

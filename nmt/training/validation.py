@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from nmt.errors import NoTranslation
 from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.scores import Scorer, signatures
 from nmt.inference.batching import BATCH_TOKENS
+from nmt.inference.translation import EMPTY, Translation
 from nmt.inference.translator import Translator
 from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
@@ -121,9 +123,16 @@ class Validator:
         for number in share_batches(len(self._rows), rank, workers):
             sums, rows = self._sums(*self._batches[number]), self._rows[number]
             part.sums.append((number, [float(value) for value in sums]))
-            results = self._translator.translate([self._sources[row] for row in rows])
+            results = self._translated(rows)
             part.texts.extend(zip(rows, (result.text for result in results), strict=True))
         return part
+
+    def _translated(self, rows: Sequence[int]) -> list[Translation]:
+        """Translations of some of the sources; none of a model whose scores are no numbers."""
+        try:
+            return self._translator.translate([self._sources[row] for row in rows])
+        except NoTranslation:
+            return [EMPTY] * len(rows)
 
     def score(self, parts: Sequence[Part]) -> Validation:
         """Put the parts of all workers together, in one order, and score them."""
@@ -148,7 +157,7 @@ class Validator:
         fitting = np.flatnonzero((lengths >= 4) & (lengths <= 20))
         rows = fitting if len(fitting) else np.arange(len(lengths))
         picked = [int(rows[i * len(rows) // count]) for i in range(min(count, len(rows)))]
-        results = self._translator.translate([self._sources[row] for row in picked])
+        results = self._translated(picked)
         for row, result in zip(picked, results, strict=True):
             if result.attention is not None and result.attention.size:
                 yield attention_heatmap(

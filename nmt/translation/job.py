@@ -55,11 +55,11 @@ def translate(request: TranslateRequest) -> Outcome | None:
     """
     started = time.monotonic()
     info = bundle.check_all(request.models)
-    request = request.resolved(info)
+    output = Output(request.output)
+    request = request.resolved(info, output.runtime())
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column)
         references = check(request, info, corpus)
-    output = Output(request.output)
     job = identify(request, info, corpus)
     output.check(job, request.overwrite)
     units = corpus.units()

@@ -68,6 +68,13 @@ class Output:
     ) -> None:
         self.location, self.generation, self.guard = location, generation, guard
 
+    def runtime(self) -> str | None:
+        """What decodes for the job of this folder; None if nothing was begun here."""
+        if not self._marker.is_file():
+            return None
+        runtime = self._job().settings.search.runtime
+        return None if runtime == "auto" else runtime
+
     def finished(self, job: JobRecord) -> Manifest | None:
         """The manifest if this very job is finished, else None. Writes nothing.
 

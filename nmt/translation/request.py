@@ -141,11 +141,18 @@ class TranslateRequest:
     dry_run: Annotated[bool, Option("Validate, print the plan and exit.")] = False
     address: Address = None
 
-    def resolved(self, info: ModelRecord) -> TranslateRequest:
-        """The same for actors, which work in another folder, and with the runtime that they use."""
+    def resolved(self, info: ModelRecord, begun: str | None) -> TranslateRequest:
+        """The same for actors, which work in another folder, and with the runtime that they use.
+
+        Args:
+            info: of the model.
+            begun: the runtime of the job that OUT was begun with, which goes on with it.
+        """
         ids, gpus = info.members or [info.model_id], bool(self.gpus_per_actor)
-        runtime = bundle.runtime_for(self.models, ids, self.search, gpus)
-        chosen: dict[str, Any] = {"runtime": runtime}
+        search = self.search
+        if begun and search.runtime == "auto":
+            search = search.model_copy(update={"runtime": begun})
+        chosen: dict[str, Any] = {"runtime": bundle.runtime_for(self.models, ids, search, gpus)}
         if self.search.dictionary is not None:
             chosen["dictionary"] = str(Location(self.search.dictionary))
         return replace(self, search=self.search.model_copy(update=chosen))

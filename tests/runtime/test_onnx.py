@@ -155,8 +155,9 @@ def test_graphs_of_another_model_or_none_are_refused(exported, saved_models, tmp
         nmt.load_model(saved_models[0], wanted)
     folder = tmp_path / "model"
     shutil.copytree(exported, folder)
-    (folder / "decode.onnx").write_bytes(b"x" * (folder / "decode.onnx").stat().st_size)
-    with pytest.raises(UnusableInput, match=r"decode\.onnx: .*nmt export"):
+    (graph,) = folder.glob("decode-*.onnx")
+    graph.write_bytes(b"x" * graph.stat().st_size)
+    with pytest.raises(UnusableInput, match=r"decode-.*\.onnx: .*nmt export"):
         nmt.load_model(folder)
     shutil.copy(exported / "onnx.json", saved_models[1])
     try:
@@ -207,3 +208,87 @@ def test_a_unit_tells_what_decoded_it(exported, tmp_path, precision) -> None:
     assert made_by == ("onnx", precision, vector_instructions())
     manifest = read(Location(tmp_path / "out") / "manifest.json", Manifest)
     assert manifest.settings.search.precision == precision
+
+
+def test_hostile_graphs_end_in_one_line_and_read_no_other_file(exported, tmp_path) -> None:
+    """The hash of a graph is no proof: who writes it can write its record, too."""
+    import shutil
+
+    from onnx import TensorProto, helper
+
+    import nmt
+    from nmt.records import file_entry, read
+    from nmt.records.model import GraphsRecord
+    from nmt.runtime import graphs
+
+    (tmp_path / "secret.bin").write_bytes(bytes(16))
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2])
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", "secret.bin"), ("offset", "0"), ("length", "16")):
+        tensor.external_data.add(key=key, value=value)
+    result = helper.make_tensor_value_info("o", TensorProto.FLOAT, [2, 2])
+    identity = helper.make_node("Identity", ["w"], ["o"])
+    reading = helper.make_model(helper.make_graph([identity], "g", [], [result], [tensor]))
+    constant = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [0.0] * 4)
+    other = helper.make_model(helper.make_graph([identity], "g", [], [result], [constant]))
+    for data, message in (
+        (b"", "fails in ONNX Runtime"),
+        (b"no graph at all", "fails in ONNX Runtime"),
+        (other.SerializeToString(), "fails in ONNX Runtime"),
+        (reading.SerializeToString(), "names other files"),
+    ):
+        folder = tmp_path / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(exported, folder)
+        location = Location(folder)
+        record = read(location / "onnx.json", GraphsRecord)
+        entry = file_entry(data)
+        (location / f"decode-{entry.sha256[:8]}.onnx").write_bytes(data)
+        changed = {"files": {**record.files, "decode": entry}}
+        (location / "onnx.json").write_json(record.model_copy(update=changed))
+        assert graphs.exist(location, record.model_id)
+        with pytest.raises(UnusableInput, match=message) as raised:
+            nmt.load_model(folder).translate(["A cat."])
+        assert "\n" not in str(raised.value)
+
+
+def test_whoever_loads_a_model_during_an_export_gets_whole_graphs(exported, tmp_path) -> None:
+    import shutil
+
+    from nmt.records import read
+    from nmt.records.model import GraphsRecord
+    from nmt.runtime import graphs
+
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    location = Location(folder)
+    model_id = read(location / "onnx.json", GraphsRecord).model_id
+    first = graphs.read(location, model_id)
+    half_written = folder / ".decode-01234567.onnx.0123456789abcdef.tmp"
+    half_written.write_bytes(b"of an export that was killed")
+    second = {name: data + b"2" for name, data in first.items()}
+    every = second | {f"{name}_int8": second[name] for name in graphs.QUANTIZED}
+    seen, write = [], Location.write_bytes
+
+    def look(file: Location, data: bytes) -> None:
+        write(file, data)
+        seen.append(graphs.read(location, model_id))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Location, "write_bytes", look)
+        graphs.write(location, model_id, every)
+    assert seen[0] == first
+    assert all(one in (first, second) for one in seen)
+    assert graphs.read(location, model_id) == second
+    assert len(list(folder.glob("*.onnx"))) == len(every)
+    assert not half_written.exists()
+
+
+def test_runtime_and_precision_are_those_of_the_loaded_model(exported) -> None:
+    import nmt
+
+    translator = nmt.load_model(exported)
+    assert translator.translate(["A cat."], runtime="onnx", precision="float32")
+    for option in ({"runtime": "tensorflow"}, {"precision": "int8"}):
+        with pytest.raises(UnusableInput, match="since the model was loaded"):
+            translator.translate(["A cat."], **option)

@@ -7,7 +7,6 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from models import teacher_forced
 from rounding import PASS, SCORE, STEP
 from searches import (
@@ -120,10 +119,10 @@ def test_forced_decoding_gives_the_score_and_attention_of_the_search(search) -> 
     ],
     indirect=True,
 )
-def test_the_graph_finds_what_the_same_functions_find_eagerly(search) -> None:
+def test_the_graph_finds_what_the_same_functions_find_eagerly(search, request) -> None:
     compiled = search.search(SOURCE)
     forced_compiled = search.force(SOURCE, compiled.ids)
-    tf.config.run_functions_eagerly(True)
+    request.getfixturevalue("eagerly")
     eager = search.search(SOURCE)
     assert words_of(compiled) == words_of(eager)
     real = eager.ids != PAD

@@ -8,14 +8,17 @@ import pyarrow.parquet as pq
 import pytest
 from logged import messages
 
+from nmt import bundle
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
+from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
+from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
 
 FILE = PinnedFile(Location("in.txt"))
@@ -195,6 +198,20 @@ def test_forgotten_units_are_done_again(tmp_path) -> None:
     out = Output(Location(tmp_path))
     out.forget({1})
     assert [record.unit for record in out.records()] == [0, 2]
+
+
+def test_a_job_goes_on_with_the_runtime_that_it_began_with(tmp_path, saved_models) -> None:
+    """Also when the model has got graphs for another one meanwhile."""
+    out, model = Output(Location(tmp_path / "out")), Location(saved_models[0])
+    assert out.runtime() is None
+    info = bundle.check(model)
+    request = TranslateRequest((model,), "in.txt", out.location, search=SearchSettings())
+    assert request.resolved(info, "tensorflow").search.runtime == "tensorflow"
+    with pytest.raises(UnusableInput, match="nmt export"):  # and they are gone
+        request.resolved(info, "onnx")
+    settings = {**job(1).to_json()["settings"], "search": {"runtime": "tensorflow"}}
+    out.begin(job(1, settings=settings), overwrite=False)
+    assert out.runtime() == "tensorflow"
 
 
 def test_an_output_belongs_to_one_job(tmp_path) -> None:
