@@ -141,7 +141,7 @@ def test_the_two_terminals_of_the_guide_on_one_machine(checkout: Path, tmp_path:
     section = GUIDE.split("\n## A cluster on one machine\n")[1]
     first, second = re.findall(r"^```bash\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[:2]
     scripts = ". .venv/bin/activate && ", ""  # environment() has done that
-    names = "port", "dashboard-port", "ray-client-server-port"
+    names = "port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port"
     ports = " ".join(f"--{name}={free_port()}" for name in names)
     start = "ray start --head --disable-usage-stats --block"
     log, token = tmp_path / "log", tmp_path / ".ray" / "auth_token"
