@@ -158,13 +158,15 @@ def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None
 
 
 def _free_ports(count: int) -> int:
-    """The first of `count` free ports in a row; each HTTP port P also opens P + 10000."""
+    """The first of `count` free ports in a row; each HTTP port P also opens P + 10000.
+
+    They are none that the system gives to connections (32768 and more) or Ray to its workers
+    (10002 to 19999), for such a one can be taken before the server takes it.
+    """
     for _ in range(200):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            base = listener.getsockname()[1]
-        wanted = [base + i + extra for i in range(count) for extra in (0, 10000)]
-        if max(wanted) < 65536 and all(_is_free(port) for port in wanted):
+        base = 20_000 + secrets.randbelow(2_700)
+        wanted = [base + i + extra for i in range(count) for extra in (0, 10_000)]
+        if all(_is_free(port) for port in wanted):
             return base
     raise RuntimeError("no free ports")
 
