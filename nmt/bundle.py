@@ -26,7 +26,7 @@ from pydantic import JsonValue
 
 from nmt import records, tensors
 from nmt.configuration import validated
-from nmt.corpus.cleaning import RULES
+from nmt.ensemble_info import describe_ensemble, vocabulary_file
 from nmt.errors import UnusableInput
 from nmt.records import file_entry
 from nmt.records.model import ModelId, ModelInfo, ModelRecord
@@ -48,7 +48,6 @@ _SIDES = ("source", "target")
 FILES = re.compile(
     r"model\.json|model\.safetensors|(?:source|target)\.(?:spm|vocab\.txt)|lexicon\.npz"
 )
-_CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def load(
     info = describe(location)
     data = {name: _read_checked(location, info, name) for name in info.files}
     source, target = (
-        load_vocabulary(info.tokenizer, data[_vocabulary_file(info, side)])
+        load_vocabulary(info.tokenizer, data[vocabulary_file(info, side)])
         for side in ("source", "target")
     )
     lexicon = None
@@ -232,11 +231,8 @@ def _output_weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The output projection, shape (readout_units, target_size), and its bias; see `Seq2Seq`."""
     tied = info.architecture["tie_embeddings"]
-    names = {
-        False: "seq2seq/output_kernel",
-        True: "target_embedding/embeddings",
-        "three-way": "embedding/embeddings",
-    }
+    names: dict[Any, str] = {False: "seq2seq/output_kernel", True: "target_embedding/embeddings"}
+    names["three-way"] = "embedding/embeddings"
     read = partial(tensors.pick, data, place=location / _WEIGHTS, remedy="copy the model again")
     kernel, bias = read([names[tied], "seq2seq/output_bias"])
     return kernel.T if tied else kernel, bias
@@ -328,60 +324,6 @@ def check_all(locations: Sequence[Location]) -> ModelRecord:
     return describe_ensemble(locations, [check(location) for location in locations])
 
 
-def describe_ensemble(locations: Sequence[Location], infos: Sequence[ModelRecord]) -> ModelRecord:
-    """The model.json of an ensemble, or of one model.
-
-    Vocabularies, cleaning and lexicon are the first model's. The id is a hash of the models' ids.
-
-    Raises:
-        UnusableInput: no model, or models that do not read or write the same tokens.
-    """
-    if not infos:
-        raise UnusableInput("an ensemble needs at least one model; name a RUN/model")
-    first, *others = infos
-    for location, info in zip(locations[1:], others, strict=True):
-        for what, ours, theirs in (
-            ("tokenizer", first.tokenizer, info.tokenizer),
-            *(
-                (f"{side} vocabulary", *(_vocabulary_hash(one, side) for one in (first, info)))
-                for side in ("source", "target")
-            ),
-            *(
-                (f"data.{key}", (first.data or {}).get(key), (info.data or {}).get(key))
-                for key in _CLEANING
-            ),
-        ):
-            if ours != theirs:
-                raise UnusableInput(
-                    f"{location}: has another {what} than {locations[0]}; an ensemble is of "
-                    "models that were trained on one DATASET"
-                )
-    if not others:
-        return first
-    architectures = [info.architecture for info in infos]
-    return first.model_copy(
-        update={
-            "model_id": hash_json([info.model_id for info in infos]),
-            "members": [info.model_id for info in infos],
-            "architecture": {
-                key: _common([architecture.get(key) for architecture in architectures])
-                for key in architectures[0]
-            },
-            "parameters": sum(info.parameters for info in infos),
-            "validation": {},
-        }
-    )
-
-
-def _common(values: list[Any]) -> Any:
-    """The common value, or all values as text."""
-    return values[0] if values.count(values[0]) == len(values) else " | ".join(map(str, values))
-
-
-def _vocabulary_hash(info: ModelRecord, side: str) -> str:
-    return info.files[_vocabulary_file(info, side)].sha256
-
-
 def has_lexicon(info: ModelRecord) -> bool:
     """Whether the model can search with a shortlist."""
     return _LEXICON in info.files
@@ -397,12 +339,8 @@ def source_vocabulary(location: Location, info: ModelRecord) -> Vocabulary:
     Raises:
         UnusableInput: the file is missing or changed.
     """
-    data = _read_checked(location, info, _vocabulary_file(info, "source"))
+    data = _read_checked(location, info, vocabulary_file(info, "source"))
     return load_vocabulary(info.tokenizer, data)
-
-
-def _vocabulary_file(info: ModelRecord, side: str) -> str:
-    return next(name for name in info.files if name.startswith(f"{side}."))
 
 
 def _read_checked(location: Location, info: ModelRecord, name: str) -> bytes:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle, records
+from nmt.ensemble_info import describe_ensemble
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import job as evaluation
 from nmt.evaluation.baseline import read_baseline
@@ -70,7 +71,7 @@ def read_model(folder: Path) -> None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     info = bundle.check(Location(folder))
-    bundle.describe_ensemble([Location(folder)] * 2, [info, info])
+    describe_ensemble([Location(folder)] * 2, [info, info])
 
 
 def read_output(folder: Path) -> None:

@@ -116,10 +116,10 @@ class TensorFlowDecoding:
         self, find: Callable[..., Any], wanted: Any, words: np.ndarray, parents: np.ndarray
     ) -> Any:
         inputs = tf.constant(words), tf.constant(parents), self._state, self._sentences
-        found, self._state, weights = self._runtime.step(
+        result, self._state, weights = self._runtime.step(
             find, wanted, *inputs, self._kernel, self._bias
         )
-        return tf.nest.map_structure(lambda value: value.numpy(), (found, weights))
+        return tf.nest.map_structure(lambda value: value.numpy(), (result, weights))
 
     def keep(self, sentences: np.ndarray) -> None:
         """Go on with some of the sentences only."""
