@@ -25,6 +25,10 @@ class UnusableInput(_OneLine):
     exit_status = 2
 
 
+class ChangedFile(UnusableInput):
+    """A file is not the one that was recorded, or looked at."""
+
+
 class NoTranslation(UnusableInput):
     """What became of a text is no translation that can be used."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ _ROWS = {  # inputs of each graph that have a row for each hypothesis or sentenc
 # order, so that the padding would be seen in the last digits, and in int8 in more of them.
 _WIDTH = 16
 _OTHER_FILE = b"location"  # the key of what ONNX calls external data
+_INDICES = ("beams", "columns")  # outputs that are integers
+_SCORES = ("values", "log_probabilities", "attention")  # those that leave the runtime
+_Shapes = Mapping[str, tuple[int | None, ...]]  # of the outputs that are asked for
 _LOGITS = 2**19  # that are computed together: 2 MiB, which a core's cache holds
 
 
@@ -54,7 +57,7 @@ class OnnxRuntime:
         self.kernel, self.bias = kernel, bias
         self.target_size, self.attends = len(bias), attends
 
-    def run(self, name: str, outputs: list[str], **inputs: np.ndarray) -> list[np.ndarray]:
+    def run(self, name: str, outputs: _Shapes, **inputs: np.ndarray) -> list[np.ndarray]:
         """Compute these outputs of a graph.
 
         Raises:
@@ -67,17 +70,28 @@ class OnnxRuntime:
             # The product of one row is summed in another order than that of several.
             inputs |= {one: np.repeat(inputs[one], 2, axis=0) for one in rows}
         try:
-            results = self._sessions[name].run(outputs, inputs)
+            results = self._sessions[name].run(list(outputs), inputs)
         except Exception as error:  # ONNX Runtime has one class for all failures of a step
             if "Failed to allocate memory" in str(error):
                 raise MemoryError(f"ONNX Runtime, graph {name}, inputs {_shapes(inputs)}") from None
             raise UnusableInput(_failed(name, error)) from None
-        return [result[:1] for result in results] if alone else results
+        results = [result[:1] for result in results] if alone else results
+        for (output, shape), result in zip(outputs.items(), results, strict=True):
+            if not _fits(result, shape, "i" if output in _INDICES else "f"):
+                raise UnusableInput(_failed(name, f"{output} has the shape {np.shape(result)}"))
+            if output in _SCORES and np.isnan(result.sum()):
+                raise UnusableInput(_failed(name, f"{output} holds numbers that are none"))
+        return results
 
     def begin(self, source: np.ndarray, words: OutputWords) -> OnnxDecoding:
         """Encode source ids that end with EOS, padded with 0, int32, shape (batch, source)."""
-        state, *sentences = self.run("encode", ["state", *_STATES], source=source)
-        width = source.shape[1]
+        batch, width = source.shape
+        shapes: _Shapes = {
+            "state": (batch, None),
+            "keys": (batch, width, None),
+            "mask": (batch, width),
+        }
+        state, *sentences = self.run("encode", shapes, source=source)
         padded = [
             np.pad(value, [(0, 0), (0, -width % _WIDTH), *[(0, 0)] * (value.ndim - 2)])
             for value in sentences
@@ -99,9 +113,19 @@ def _session(name: str, graph: bytes, options: Any) -> Any:
         raise UnusableInput(_failed(name, error)) from None
 
 
-def _failed(name: str, error: Exception) -> str:
+def _failed(name: str, error: object) -> str:
     reason = printable(" ".join(str(error).split())[:200])
     return f"{name}.onnx of MODEL fails in ONNX Runtime ({reason}); make it again: `nmt export`"
+
+
+def _fits(array: Any, shape: tuple[int | None, ...], kind: str) -> bool:
+    """Whether an output is such an array of floats or integers; None stands for any length."""
+    return (
+        isinstance(array, np.ndarray)
+        and array.dtype.kind == kind
+        and array.ndim == len(shape)
+        and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    )
 
 
 def _shapes(inputs: Mapping[str, np.ndarray]) -> str:
@@ -145,15 +169,21 @@ class OnnxDecoding:
     ) -> Candidates:
         """Make a step, and return the `k` best continuations."""
         readouts, attention = self._step(words, parents)
-        outputs = ["values", "beams", "columns"]
+        outputs = ("values", "beams", "columns")
         values, beams, columns = self._predictions(outputs, readouts, live, k)
+        for name, indices, stop in (
+            ("beams", beams, live.shape[1]),
+            ("columns", columns, len(self.ids)),
+        ):
+            if indices.min() < 0 or indices.max() >= stop:
+                raise UnusableInput(_failed(self._graph, f"{name} are not below {stop}"))
         return Candidates(self.ids[columns], values, beams, attention)
 
     def distribution(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Make a step, and return the log-probabilities of `ids` and the attention."""
         readouts, attention = self._step(words, parents)
         live = np.zeros((len(attention), len(words) // len(attention)), np.float32)
-        (scores,) = self._predictions(["log_probabilities"], readouts, live, 1)
+        (scores,) = self._predictions(("log_probabilities",), readouts, live, 1)
         return scores, attention
 
     def score(
@@ -165,9 +195,14 @@ class OnnxDecoding:
 
     def _step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The readouts and the attention of the next step."""
+        rows, (sentences, width) = len(words), self._sentences["mask"].shape
         readouts, self._state, attention = self._runtime.run(
             "decode",
-            ["readouts", "next_state", "attention"],
+            {
+                "readouts": (rows, len(self._runtime.kernel)),
+                "next_state": (rows, self._state.shape[1]),
+                "attention": (sentences, rows // sentences, width),
+            },
             words=words,
             parents=parents,
             state=self._state,
@@ -176,7 +211,7 @@ class OnnxDecoding:
         return readouts, attention[..., : self._width]
 
     def _predictions(
-        self, outputs: list[str], readouts: np.ndarray, live: np.ndarray, k: int
+        self, outputs: Sequence[str], readouts: np.ndarray, live: np.ndarray, k: int
     ) -> list[np.ndarray]:
         """These outputs for readouts, for as many sentences together as stay in the cache."""
         sentences, beams = live.shape
@@ -189,7 +224,13 @@ class OnnxDecoding:
             if len(own["bias"]) != 1:
                 own["bias"] = own["bias"][start:stop]
             own |= {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
-            parts.append(self._runtime.run(self._graph, outputs, k=most, **own))
+            shapes = {
+                name: (len(own["readouts"]), len(self.ids))
+                if name == "log_probabilities"
+                else (len(own["live"]), int(most))
+                for name in outputs
+            }
+            parts.append(self._runtime.run(self._graph, shapes, k=most, **own))
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def keep(self, sentences: np.ndarray) -> None:

@@ -54,7 +54,7 @@ def versioned_file(location: Location) -> VersionedFile:
     """The file, or object, of this name."""
     if location.is_local:
         return _LocalFile(location)
-    if location.filesystem.type_name == "s3":
+    if location.is_s3:
         return _S3File(location)
     return _SettledFile(location)
 

@@ -32,12 +32,11 @@ import pyarrow.fs as pafs
 from nmt.errors import UnusableInput
 from nmt.json_text import parse_json
 from nmt.records import Record, TableEntry
-from nmt.storage import below
+from nmt.storage import below, s3
 from nmt.storage.credentials import refuse_secret_endpoint
 from nmt.storage.encoding import format_json, hash_stream, parquet_bytes
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
-from nmt.storage.s3 import delete_objects
 from nmt.storage.store_path import StorePath
 from nmt.storage.uri import scheme_of
 
@@ -59,6 +58,11 @@ class Location(StorePath):
     def path(self) -> str:
         """The path within `filesystem`, without scheme and options."""
         return self._resolve()[1]
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether the store speaks the protocol of S3."""
+        return not self.is_local and self.filesystem.type_name == "s3"
 
     def _resolve(self) -> tuple[pafs.FileSystem, str]:
         if "_resolved" not in self.__dict__:
@@ -121,10 +125,18 @@ class Location(StorePath):
         except UnicodeError:
             raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
         return [
-            (self / info.path[len(base) :].lstrip("/"), info)
+            (self._listed(info.path.removeprefix(f"{base}/")), info)
             for info in infos
             if info.type == pafs.FileType.File
         ]
+
+    def _listed(self, name: str) -> Location:
+        """A file by its name in a listing; a key of S3 may be none that a path can be."""
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            raise UnusableInput(
+                f"{self}: an object in it is named {name[:80]!r}, which is no path; rename it"
+            )
+        return self / name
 
     def open(self) -> pa.NativeFile:
         """A random-access reader of the file's bytes.
@@ -135,6 +147,8 @@ class Location(StorePath):
         """
         if self.is_local:
             return self._ask(lambda: self._below(below.open_file))[0]
+        if self.is_s3:
+            return s3.open_object(self, self._ask(lambda: s3.version_of(self)))
         return self._ask(lambda: self.filesystem.open_input_file(self.path))
 
     def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
@@ -278,8 +292,8 @@ class Location(StorePath):
             for file, _ in self._all_files(recursive=True)
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        if scheme_of(self.uri) == "s3":
-            self._ask(lambda: delete_objects(self, own))
+        if self.is_s3:
+            self._ask(lambda: s3.delete_objects(self, own))
             return
         for file in own:
             file.delete()

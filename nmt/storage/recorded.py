@@ -13,16 +13,14 @@ import os
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 
-from nmt.errors import UnusableInput
+from nmt.errors import ChangedFile, UnusableInput
 from nmt.records import FileEntry
 from nmt.storage import below
 from nmt.storage.encoding import hash_stream
 from nmt.storage.location import Location
-
-
-class ChangedFile(UnusableInput):
-    """A file is not the one that was recorded."""
+from nmt.storage.s3 import ObjectVersion, changed, open_object, version_of
 
 
 def read_recorded(file: Location, entry: FileEntry, remedy: str = "") -> bytes:
@@ -66,20 +64,21 @@ def _compare_hash(file: Location, digest: str, entry: FileEntry, remedy: str) ->
         raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
 
 
-_State = tuple[int, ...]
+_State = tuple[int, ...] | ObjectVersion
 
 
 class PinnedFile(Location):
-    """A file of the local disk that is opened only as the one that was looked at.
+    """A file that is opened only as the one that was looked at.
 
-    Whoever owns its folder may put a link to another file in its place. So each open file is
-    compared with what was seen first: device, inode, size and times. Where these differ, as the
-    first two may on another machine, the SHA-256 decides, if it was asked for before. Objects of a
-    store are no links, and not compared.
+    Whoever owns a folder of the local disk may put a link to another file in its place. So each
+    open file is compared with what was seen first: device, inode, size and times. Where these
+    differ, as the first two may on another machine, the SHA-256 decides, if it was asked for
+    before. An object of S3 is read by its entity tag, and one of another store compared before and
+    after it was read: size and time.
 
     Args:
         location: where it lies.
-        state: of the file; None is to look now.
+        state: of a local file; None is to look now. At an object is looked on its first use.
     """
 
     _known: _State | None = None
@@ -94,6 +93,35 @@ class PinnedFile(Location):
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_known": self._known, "_digest": self._digest}
 
+    @property
+    def bytes(self) -> int:
+        """Its size when it was looked at.
+
+        Raises:
+            UnusableInput: nothing lies there.
+        """
+        state = self.state
+        return state.size if isinstance(state, ObjectVersion) else state[_SIZE]
+
+    @property
+    def state(self) -> _State:
+        """What it is known by; see `bytes`."""
+        if self._known is None:
+            self._known = self._now()
+        return self._known
+
+    def _now(self) -> _State:
+        """What an object, or a local file that was not there before, is known by now."""
+        if self.is_s3:
+            return self._ask(lambda: version_of(self))
+        if self.is_local:
+            with self.explained():
+                return _state_of(os.stat(self.uri))
+        info = self.info()
+        if info.type != pafs.FileType.File:
+            raise UnusableInput(f"{self}: no such file; check the path")
+        return info.mtime_ns or 0, 0, info.size
+
     def sha256(self) -> str:
         """See `Location.sha256`."""
         self._digest = super().sha256()
@@ -105,7 +133,13 @@ class PinnedFile(Location):
         Raises:
             ChangedFile: another file lies there.
         """
-        return self._ask(self._open_known) if self.is_local else super().open()
+        if self.is_local:
+            return self._ask(self._open_known)
+        state = self.state
+        if isinstance(state, ObjectVersion):
+            return open_object(self, state)
+        self.check()
+        return super().open()
 
     def check(self) -> None:
         """Look again whether it is that file still, as it was.
@@ -115,6 +149,13 @@ class PinnedFile(Location):
         """
         if self.is_local:
             self._ask(self._open_known).close()
+        elif self._now() != self.state:
+            raise changed(self)
+
+    def check_read(self) -> None:
+        """`check` after it was read, where reading itself does not tell."""
+        if not isinstance(self._known, ObjectVersion):
+            self.check()
 
     def _open_known(self) -> pa.NativeFile:
         file, state = self._below(below.open_file)
@@ -122,10 +163,7 @@ class PinnedFile(Location):
         if seen[0] != self._known and seen not in _same:
             same_size = self._known is not None and file.size() == self._known[_SIZE]
             if not (self._digest and same_size and hash_stream(file) == self._digest):
-                raise ChangedFile(
-                    f"{self}: changed, or another file since the job first looked at it; put it "
-                    "back as it was and run the same command again"
-                )
+                raise changed(self)
             file.seek(0)
             _same.add(seen)
         return file

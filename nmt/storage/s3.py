@@ -6,18 +6,28 @@ It is told of the endpoint and the region by the same URI and the same variables
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nmt.errors import UnusableInput
+import pyarrow as pa
+
+from nmt.errors import ChangedFile, UnusableInput
 from nmt.storage.errors import explain
+from nmt.storage.retry import is_waiting, retry
 
 if TYPE_CHECKING:
     from nmt.storage.location import Location
 
-_AT_ONCE = 8  # objects that are deleted together; botocore keeps 10 connections
+_AT_ONCE = 16  # requests of one client
+
+_NO_OBJECT = {"NoSuchKey", "404", "NotFound"}
+_OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
+# An answer to HEAD has no words, and what has no credentials asks for nothing.
+_WORDS = {"403": "ACCESS_DENIED", "NoCredentialsError": "ACCESS_DENIED"}
 
 
 def s3_client(location: Location) -> Any:
@@ -27,29 +37,21 @@ def s3_client(location: Location) -> Any:
     Raises:
         UnusableInput: it cannot be made for such an endpoint or region.
     """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
     options = location.options
     endpoint = options.get("endpoint_override")
     if endpoint and "://" not in endpoint:
         endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
-    own = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    config = Config(
-        connect_timeout=5,
-        read_timeout=20,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        s3={"addressing_style": "path" if own else "auto"},
-        # Not every store that speaks S3 knows the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
+    verified = options.get("tls_verify_certificates", "true").lower() not in ("false", "0")
+    settings = _Settings(
+        endpoint,
+        location.filesystem.region,
+        options.get("tls_ca_file_path") or None if verified else False,
+        tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
     )
-    region = location.filesystem.region
+    from botocore.exceptions import BotoCoreError
+
     try:
-        return boto3.session.Session().client(
-            "s3", endpoint_url=endpoint, region_name=region, config=config
-        )
+        return _client(settings)
     except (BotoCoreError, ValueError):  # whose message repeats the endpoint
         raise UnusableInput(
             f"{location.uri}: no client of S3 can be made for this store; check AWS_ENDPOINT_URL "
@@ -57,15 +59,191 @@ def s3_client(location: Location) -> Any:
         ) from None
 
 
+class _Settings(NamedTuple):
+    """What a client is made of; clients are shared where it is the same.
+
+    Attributes:
+        endpoint: its address, None for that of the environment.
+        region: of the bucket.
+        verify: a file of certificates, None for the usual ones, False for no check.
+        environment: the variables of AWS.
+    """
+
+    endpoint: str | None
+    region: str
+    verify: str | bool | None
+    environment: tuple[tuple[str, str], ...]
+
+
+@functools.lru_cache(8)
+def _client(settings: _Settings) -> Any:
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    own = settings.endpoint or any(
+        os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    )
+    session = boto3.session.Session()
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=_AT_ONCE,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        s3={"addressing_style": "path" if own else "auto"},
+        # A public bucket wants no credentials, and pyarrow gives none, either.
+        signature_version=None if session.get_credentials() else UNSIGNED,
+        # Not every store that speaks S3 knows the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return session.client(
+        "s3",
+        endpoint_url=settings.endpoint,
+        region_name=settings.region,
+        verify=settings.verify,
+        config=config,
+    )
+
+
 @contextlib.contextmanager
-def explained(location: Location) -> Iterator[None]:
-    """Turn what boto3 raises into one line; the store answered pyarrow a moment ago."""
+def explained(location: Location, answered: bool = True) -> Iterator[None]:
+    """Turn what boto3 raises into one line.
+
+    Args:
+        location: what was asked for.
+        answered: whether the store has answered before; see `nmt.storage.errors.explain`.
+
+    Raises:
+        ChangedFile: the object is not of the version that was asked for.
+        UnusableInput, StoreAway: see `nmt.storage.errors.explain`.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise explain(location.uri, "s3", error, answered=True) from None
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        if code in _OTHER_VERSION:
+            raise changed(location) from None
+        reason = FileNotFoundError() if code in _NO_OBJECT else OSError(_WORDS.get(code, error))
+        raise explain(location.uri, "s3", reason, answered) from None
+    except (BotoCoreError, ValueError) as error:
+        name = _WORDS.get(type(error).__name__)
+        raise explain(location.uri, "s3", OSError(name) if name else error, answered) from None
+
+
+def changed(location: Location) -> ChangedFile:
+    """That an object is not the one that was looked at."""
+    return ChangedFile(
+        f"{location}: changed, or another file since the job first looked at it; put it back as it "
+        "was and run the same command again"
+    )
+
+
+class ObjectVersion(NamedTuple):
+    """What an object is known by.
+
+    Attributes:
+        etag: its entity tag, which is another one for other contents.
+        size: bytes.
+    """
+
+    etag: str
+    size: int
+
+
+def version_of(location: Location) -> ObjectVersion:
+    """The version of an object as it is now.
+
+    Raises:
+        UnusableInput: there is none, or no right to look.
+        StoreAway: the store failed in another way.
+    """
+    client, name = s3_client(location), _name(location)
+    with explained(location, answered=is_waiting()):
+        answer = client.head_object(**name)
+        return ObjectVersion(answer["ETag"], answer["ContentLength"])
+
+
+def open_object(location: Location, version: ObjectVersion) -> pa.NativeFile:
+    """A random-access reader of one version of an object: of another one it gives not a byte.
+
+    pyarrow's own reader takes the length of an object when it is opened, and for one that has
+    become shorter since then gives what its memory held before.
+
+    Args:
+        location: the object.
+        version: as it was looked at.
+    """
+    return pa.PythonFile(_Object(location, version), "r")
+
+
+class _Object(io.RawIOBase):
+    """See `open_object`."""
+
+    def __init__(self, location: Location, version: ObjectVersion) -> None:
+        self._location, self._version = location, version
+        self._client, self._name = s3_client(location), _name(location)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._version.size}
+        self._position = max(0, start[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes, fewer only at the end.
+
+        Raises:
+            ChangedFile: the object is another one now.
+            UnusableInput: it is gone, or may not be read any more.
+            StoreAway: the store failed in another way.
+        """
+        left = max(0, self._version.size - self._position)
+        size = left if size is None or size < 0 else min(size, left)
+        if not size:
+            return b""
+        data = retry(lambda: self._range(self._position, size))
+        self._position += size
+        return data
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _range(self, start: int, size: int) -> bytes:
+        etag = self._version.etag
+        with explained(self._location):
+            answer = self._client.get_object(
+                **self._name, IfMatch=etag, Range=f"bytes={start}-{start + size - 1}"
+            )
+            with contextlib.closing(answer["Body"]) as body:
+                if answer["ETag"] != etag:  # of a store that knows no such condition
+                    raise changed(self._location)
+                data = body.read(size + 1)
+        if len(data) != size:
+            reason = OSError(f"it gave {len(data):,} bytes where {size:,} were asked for")
+            raise explain(self._location.uri, "s3", reason, answered=True)
+        return data
+
+
+def _name(location: Location) -> dict[str, str]:
+    bucket, _, key = location.path.partition("/")
+    return {"Bucket": bucket, "Key": key}
 
 
 def delete_objects(folder: Location, files: Iterable[Location]) -> None:
@@ -77,9 +255,8 @@ def delete_objects(folder: Location, files: Iterable[Location]) -> None:
     client = s3_client(folder)
 
     def delete(file: Location) -> None:
-        bucket, _, key = file.path.partition("/")
         with explained(file):
-            client.delete_object(Bucket=bucket, Key=key)
+            client.delete_object(**_name(file))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(delete, files):

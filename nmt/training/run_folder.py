@@ -31,10 +31,15 @@ class RunFolder:
         location: the folder.
         step: the step that training continues from; later lines are dropped.
         best: the step of the best validation until then; -1 before the first.
+
+    Raises:
+        UnusableInput: a link, or what is no file, lies where one of these belongs.
     """
 
     def __init__(self, location: Location, step: int = 0, best: int = -1) -> None:
         self.location = location
+        for name in ("plots/attention", "plots/learning.png", "tensorboard"):
+            (location / name).refuse_links()
         self._metrics = [line for line in _read_metrics(location) if line.step <= step]
         self.validations = [  # a dropped line may have had the mark
             line.model_copy(update={"best": line.step == best})

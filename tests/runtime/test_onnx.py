@@ -117,17 +117,6 @@ def test_a_sentence_does_not_depend_on_its_batch(runtimes, search, precision) ->
         np.testing.assert_allclose(together.ranking[row], alone.ranking[0], atol=SCORE)
 
 
-@pytest.fixture(scope="module")
-def exported(saved_models, tmp_path_factory) -> Path:
-    """A MODEL folder with its graphs."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("exported") / "model"
-    shutil.copytree(saved_models[0], folder)
-    bundle.export(Location(folder))
-    return folder
-
-
 def test_a_model_that_was_exported_is_decoded_without_tensorflow(exported, saved_models) -> None:
     import nmt
 
@@ -208,48 +197,6 @@ def test_a_unit_tells_what_decoded_it(exported, tmp_path, precision) -> None:
     assert made_by == ("onnx", precision, vector_instructions())
     manifest = read(Location(tmp_path / "out") / "manifest.json", Manifest)
     assert manifest.settings.search.precision == precision
-
-
-def test_hostile_graphs_end_in_one_line_and_read_no_other_file(exported, tmp_path) -> None:
-    """The hash of a graph is no proof: who writes it can write its record, too."""
-    import shutil
-
-    from onnx import TensorProto, helper
-
-    import nmt
-    from nmt.records import file_entry, read
-    from nmt.records.model import GraphsRecord
-    from nmt.runtime import graphs
-
-    (tmp_path / "secret.bin").write_bytes(bytes(16))
-    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2])
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", "secret.bin"), ("offset", "0"), ("length", "16")):
-        tensor.external_data.add(key=key, value=value)
-    result = helper.make_tensor_value_info("o", TensorProto.FLOAT, [2, 2])
-    identity = helper.make_node("Identity", ["w"], ["o"])
-    reading = helper.make_model(helper.make_graph([identity], "g", [], [result], [tensor]))
-    constant = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [0.0] * 4)
-    other = helper.make_model(helper.make_graph([identity], "g", [], [result], [constant]))
-    for data, message in (
-        (b"", "fails in ONNX Runtime"),
-        (b"no graph at all", "fails in ONNX Runtime"),
-        (other.SerializeToString(), "fails in ONNX Runtime"),
-        (reading.SerializeToString(), "names other files"),
-    ):
-        folder = tmp_path / "model"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(exported, folder)
-        location = Location(folder)
-        record = read(location / "onnx.json", GraphsRecord)
-        entry = file_entry(data)
-        (location / f"decode-{entry.sha256[:8]}.onnx").write_bytes(data)
-        changed = {"files": {**record.files, "decode": entry}}
-        (location / "onnx.json").write_json(record.model_copy(update=changed))
-        assert graphs.exist(location, record.model_id)
-        with pytest.raises(UnusableInput, match=message) as raised:
-            nmt.load_model(folder).translate(["A cat."])
-        assert "\n" not in str(raised.value)
 
 
 def test_whoever_loads_a_model_during_an_export_gets_whole_graphs(exported, tmp_path) -> None:

@@ -170,3 +170,13 @@ def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
         _check_output(request, {"dataset": {"hash": "x"}, "settings": {}})
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("place", ["plots", "plots/attention", "tensorboard"])
+def test_a_link_where_a_training_writes_is_refused_before_it_trains(tmp_path, place) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "run" / place
+    victim.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim)
+    with pytest.raises(UnusableInput, match=f"^{link}: a link, where none may lie; remove it$"):
+        RunFolder(Location(tmp_path / "run"))

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -20,6 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
+from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes, plain_type
 from nmt.tables.schemas import conform, unify
 from nmt.translation.input.files import expand
@@ -87,23 +87,10 @@ class Unit:
         return f"part-{self.number:05d}.parquet"
 
 
-class _Stamp(NamedTuple):
-    """What tells cheaply whether a file is still the same; None for what a store does not say."""
-
-    size: int | None
-    changed: int | None
-
-    @classmethod
-    def of(cls, location: Location) -> _Stamp:
-        info = location.info()
-        return cls(info.size, info.mtime_ns)
-
-
 @dataclass
 class _File:
     location: PinnedFile
     kind: str
-    stamp: _Stamp
     folders: Folders = ()
     rows: int = 0
     sha256: str = ""
@@ -136,7 +123,7 @@ class InputCorpus:
         self.inputs = [
             InputFile(
                 path=file.location.shown,
-                bytes=file.stamp.size or 0,
+                bytes=file.location.bytes,
                 sha256=file.sha256,
                 rows=file.rows,
             )
@@ -182,9 +169,17 @@ class InputCorpus:
         """The files that have changed since they were looked through, or are gone: what was read
         of them need not be what `inputs` says."""
         with ThreadPoolExecutor(_LOOKERS) as pool:
-            stamps = pool.map(lambda file: _Stamp.of(file.location), self._files)
-            pairs = zip(self._files, stamps, strict=True)
-            return [str(file.location) for file, stamp in pairs if stamp != file.stamp]
+            same = pool.map(lambda file: _is_same(file.location), self._files)
+            pairs = zip(self._files, same, strict=True)
+            return [str(file.location) for file, is_same in pairs if not is_same]
+
+
+def _is_same(file: PinnedFile) -> bool:
+    try:
+        file.check()
+    except UnusableInput:  # changed, gone, or no right to read it any more
+        return False
+    return True
 
 
 def inspect(name: str, text_column: str, id_column: str | None = None) -> InputCorpus:
@@ -228,14 +223,10 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
 
 def _look(name: str, location: PinnedFile, single: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one among others."""
-    stamp = _Stamp.of(location)  # first: whoever changes the file from here on is found out
-    if not single and stamp.size is None:
-        raise UnusableInput(
-            f"{location}: listed, but not found; remove or rename it and run the same command again"
-        )
-    if not single and not stamp.size:
+    size = location.bytes  # first: whoever changes the file from here on is found out
+    if not single and not size:
         return None
-    file = _File(location, detect(location, SENTENCES), stamp, folders_of(location, name))
+    file = _File(location, detect(location, SENTENCES), folders_of(location, name))
     file.sha256 = location.sha256()
     if file.kind != "parquet":
         _count_lines(file)
@@ -301,7 +292,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
             run = read_rows(part.file, part.start, part.rows, text_column, longest)
         else:
             run = Run(pa.table({}), list(_read_lines(part, longest)))
-        part.file.check()  # it may have changed while it was read
+        part.file.check_read()
         table = add_folders(run.table, part.folders, part.rows)
         texts += run.texts or as_bytes(table.column(text_column))
         parts.append(conform(table, schema))
@@ -325,5 +316,7 @@ def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
         with open_text(part.file, part.kind) as stream:
             stream.seek(part.offset)
             lines = list(islice(whole_lines(stream, longest), part.rows))
+    if len(lines) != part.rows:
+        raise changed(part.file)
     for number, line in enumerate(lines, part.start):
         yield bare(line, number)

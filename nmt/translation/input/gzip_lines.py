@@ -11,12 +11,12 @@ from itertools import islice
 
 from nmt.corpus.formats import readable
 from nmt.corpus.text_files import open_text, whole_lines
-from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
 
 _last: _Reader | None = None
 
 
-def read_lines(file: Location, start: int, rows: int, longest: int) -> list[bytes]:
+def read_lines(file: PinnedFile, start: int, rows: int, longest: int) -> list[bytes]:
     """Consecutive lines of a .gz file, with their ends.
 
     Args:
@@ -27,7 +27,7 @@ def read_lines(file: Location, start: int, rows: int, longest: int) -> list[byte
     """
     global _last
     reader, _last = _last, None  # one that fails is not used again
-    identity = (*_identity(file), longest)
+    identity = (file, file.state, longest)
     if reader is None or reader.identity != identity or reader.position > start:
         reader = _Reader(file, identity, longest)
     lines = reader.read(start, rows)
@@ -35,14 +35,8 @@ def read_lines(file: Location, start: int, rows: int, longest: int) -> list[byte
     return lines
 
 
-def _identity(file: Location) -> tuple[object, ...]:
-    """What a file is known by: another one may lie there now."""
-    info = file.info()
-    return file, info.size, info.mtime_ns
-
-
 class _Reader:
-    def __init__(self, file: Location, identity: tuple[object, ...], longest: int) -> None:
+    def __init__(self, file: PinnedFile, identity: tuple[object, ...], longest: int) -> None:
         self.identity, self.position = identity, 0
         self._location, self._stack = file, ExitStack()
         stream = self._stack.enter_context(open_text(self._location, "gzip"))

@@ -1,0 +1,141 @@
+"""An object of a store that another one replaces while it is read: of that not a byte is read."""
+
+import gzip
+import io
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from s3 import S3Server
+
+from nmt.corpus.readers import open_pairs
+from nmt.corpus.text_files import each_line
+from nmt.corpus.formats import LINES
+from nmt.errors import ChangedFile, StoreAway, UnusableInput
+from nmt.storage import s3 as objects
+from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
+from nmt.translation.input.corpus import inspect, read_unit
+
+ROWS = [f"The dog {number} sleeps." for number in range(600)]
+
+
+def packed(ending: str, rows: list[str]) -> bytes:
+    if ending == "parquet":
+        file = io.BytesIO()
+        table = pa.table({"source": rows, "target": rows})
+        pq.write_table(table, file, compression="none", use_dictionary=False)
+        return file.getvalue()
+    text = "".join(f"{row}\n" for row in rows).encode()
+    return gzip.compress(text, mtime=0) if ending == "txt.gz" else text
+
+
+def put(s3: S3Server, key: str, data: bytes) -> None:
+    s3.client().put_object(Bucket="nmt", Key=key, Body=data)
+
+
+def refused(action: Callable[[], Any], name: str) -> None:
+    with pytest.raises(ChangedFile, match=rf"^s3://nmt/{re.escape(name)}: changed, or another"):
+        action()
+
+
+@pytest.mark.parametrize("others", ["shorter", "of the same size", "longer"])
+def test_an_open_object_gives_nothing_of_another(s3, others) -> None:
+    """pyarrow's own reader fills what is missing of a shorter one from its memory."""
+    data = packed("txt", ROWS)
+    other = {"shorter": data[:16], "of the same size": data[::-1], "longer": data + data}[others]
+    put(s3, "changed/a.txt", data)
+    with Location("s3://nmt/changed/a.txt").open() as file:
+        assert (file.size(), file.read(9)) == (len(data), data[:9])
+        put(s3, "changed/a.txt", other)
+        for action in (lambda: file.read(9000), file.read, lambda: file.readinto(bytearray(50))):
+            refused(action, "changed/a.txt")
+        put(s3, "changed/a.txt", data)  # as it was
+        assert file.read() == data[9:]
+        assert file.read() == file.read(5) == b""
+    s3.client().delete_object(Bucket="nmt", Key="changed/a.txt")
+    with pytest.raises(UnusableInput, match="no such file"):
+        Location("s3://nmt/changed/a.txt").open()
+
+
+@pytest.mark.parametrize("ending", ["txt", "txt.gz", "parquet"])
+@pytest.mark.parametrize("others", ["fewer", "others"])
+def test_a_unit_is_read_from_the_object_that_was_looked_at(s3, ending, others) -> None:
+    """Size and time tell nothing of it: a store gives times in seconds."""
+    key = f"units/{others}/a.{ending}"
+    other = ROWS[:1] if others == "fewer" else [row.replace("dog", "cat") for row in ROWS]
+    put(s3, key, packed(ending, ROWS))
+    corpus = inspect(f"s3://nmt/units/{others}/a.{ending}", "source")
+    (unit,) = corpus.units()[:1]
+    unit = pickle.loads(pickle.dumps(unit))  # to another process
+    assert len(read_unit(unit, "source", None).texts) == unit.rows
+    assert corpus.changed() == []
+    put(s3, key, packed(ending, other))
+    refused(lambda: read_unit(unit, "source", None), key)
+    assert corpus.changed() == [f"s3://nmt/{key}"]
+    s3.client().delete_object(Bucket="nmt", Key=key)
+    assert corpus.changed() == [f"s3://nmt/{key}"]
+
+
+@pytest.mark.parametrize("ending", ["txt", "txt.gz"])
+def test_lines_and_pairs_are_read_from_the_object_that_was_looked_at(s3, ending) -> None:
+    key = f"lines/a.{ending}"
+    rows = [f"{row}\t{row}" for row in ROWS]
+    put(s3, key, packed(ending, rows))
+    reader = open_pairs(Location(f"s3://nmt/{key}"))
+    assert len(list(reader.rows())) == len(ROWS)
+    lines = each_line(PinnedFile(Location(f"s3://nmt/{key}")), LINES)
+    put(s3, key, packed(ending, rows[::-1]))
+    refused(lambda: list(reader.rows()), key)
+    assert list(lines)[0].decode() == rows[-1]  # looked at when it was asked for a line
+
+
+def test_a_store_that_knows_no_condition_is_compared(s3, monkeypatch) -> None:
+    put(s3, "plain/a.txt", b"one\n" * 9)
+    version = objects.version_of(Location("s3://nmt/plain/a.txt"))
+    client = objects.s3_client(Location("s3://nmt/plain/a.txt"))
+    real = client.get_object
+    monkeypatch.setattr(client, "get_object", lambda IfMatch, **names: real(**names))
+    put(s3, "plain/a.txt", b"two\n" * 9)
+    refused(objects.open_object(Location("s3://nmt/plain/a.txt"), version).read, "plain/a.txt")
+    short = version._replace(etag=real(Bucket="nmt", Key="plain/a.txt")["ETag"], size=99)
+    with pytest.raises(StoreAway, match="it gave 36 bytes where 99 were asked for"):
+        objects.open_object(Location("s3://nmt/plain/a.txt"), short).read()
+
+
+def test_a_public_object_is_read_without_credentials(s3, monkeypatch) -> None:
+    """As pyarrow reads it: the request is not signed, and the store says what it thinks of it."""
+    put(s3, "public/a.txt", b"one\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(UnusableInput, match="access denied; check AWS_ACCESS_KEY_ID"):
+        objects.version_of(Location("s3://nmt/public/a.txt"))
+
+
+def test_a_key_that_is_no_path_is_refused(monkeypatch) -> None:
+    """Such keys may lie in a bucket of S3; read as paths, one object would be read twice."""
+    from pyarrow.fs import FileInfo, FileType
+
+    folder = Location("s3://nmt/in?region=us-east-1")
+
+    class Bucket:
+        type_name = "s3"
+
+        def get_file_info(self, selector: object) -> list[FileInfo]:
+            return [FileInfo(f"nmt/in/{name}", FileType.File, size=3) for name in names]
+
+    folder.__dict__["_resolved"] = (Bucket(), "nmt/in")
+    names = ["a.txt", "b/c.txt"]
+    assert [str(file) for file in folder.files(recursive=True)] == [
+        f"s3://nmt/in/{name}?region=us-east-1" for name in names
+    ]
+    for name in ("/b.txt", "b//c.txt", "b/../c.txt", "./b.txt"):
+        names = ["a.txt", name]
+        with pytest.raises(UnusableInput, match="is no path; rename it") as caught:
+            folder.files(recursive=True)
+        assert repr(name) in str(caught.value)
