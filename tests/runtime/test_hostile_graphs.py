@@ -1,4 +1,4 @@
-"""Graphs that somebody else made: their hash is no proof, for who writes them can write that, too."""
+"""Graphs that somebody else made: their hash is no proof, who writes them can write that, too."""
 
 import shutil
 from pathlib import Path

@@ -7,14 +7,12 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rounding import PASS, SCORE
 
-from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.runtime import runtime_of
 from nmt.runtime.graphs import QUANTIZED

@@ -17,7 +17,6 @@ from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
-from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes, plain_type
