@@ -75,14 +75,28 @@ class AllDamaged(Final):
     """Every checkpoint is damaged."""
 
 
-class Interrupted(Exception):
-    """A signal ended the work in good order; the same command continues it.
+class Stopped(Exception):
+    """The work was ended in good order; the same command continues it.
 
     Args:
         message: one line.
-        signal: its number; the exit status is 128 more, as shells have it.
+        exit_status: says what ended it.
     """
 
-    def __init__(self, message: str, signal: int) -> None:
+    def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
-        self.exit_status = 128 + signal
+        self.exit_status = exit_status
+
+
+class Interrupted(Stopped):
+    """A signal ended it; the exit status is its number and 128, as shells have it."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message, 128 + signal)
+
+
+class DeadlineReached(Stopped):
+    """Its time was up: exit status 4."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 4)

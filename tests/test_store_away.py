@@ -189,6 +189,8 @@ def test_a_store_that_fails_while_it_is_read_is_one_line() -> None:
             raise OSError("AWS Error INTERNAL_FAILURE")
 
     class Store:
+        type_name = "gcs"
+
         def open_input_file(self, _: str) -> Cut:
             return Cut()
 

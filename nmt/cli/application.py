@@ -19,7 +19,7 @@ from nmt.cli.command import command, either
 from nmt.cli.lines import INTERRUPTED, LinesRequest, translate_lines
 from nmt.cli.streams import open_standard_streams
 from nmt.corpus.request import PrepareRequest
-from nmt.errors import Interrupted, JobFailed, UnusableInput
+from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.logs import configure
 from nmt.printable import printable, shorten
@@ -88,7 +88,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
     except (UnusableInput, JobFailed) as error:
         log.error("%s", error)
         sys.exit(error.exit_status)
-    except Interrupted as error:
+    except Stopped as error:
         log.info("%s", error)
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, typer.Abort):

@@ -10,6 +10,7 @@ from nmt.records.base import (
     file_entry,
     read,
     read_list,
+    table_entry,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "file_entry",
     "read",
     "read_list",
+    "table_entry",
 ]

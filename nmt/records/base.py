@@ -101,6 +101,11 @@ def file_entry(content: bytes) -> FileEntry:
     return FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
+def table_entry(rows: int, content: bytes) -> TableEntry:
+    """The entry of a Parquet file of so many rows with this content."""
+    return TableEntry(rows=rows, **file_entry(content).to_json())
+
+
 def read(file: Location, kind: type[R]) -> R:
     """The content of a stored file.
 

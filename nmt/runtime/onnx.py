@@ -88,6 +88,7 @@ class OnnxRuntime:
         batch, width = source.shape
         shapes: _Shapes = {
             "state": (batch, None),
+            "states": (batch, width, None),
             "keys": (batch, width, None),
             "mask": (batch, width),
         }
@@ -196,6 +197,7 @@ class OnnxDecoding:
     def _step(self, words: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The readouts and the attention of the next step."""
         rows, (sentences, width) = len(words), self._sentences["mask"].shape
+        width = width if self._runtime.attends else 0
         readouts, self._state, attention = self._runtime.run(
             "decode",
             {

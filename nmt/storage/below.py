@@ -25,10 +25,38 @@ _TIMES = -(2**63), 2**63 - 1  # that pyarrow takes, ns since 1970; a disk keeps 
 _NAME = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 _FOLDER = _NAME | os.O_DIRECTORY
 _OPEN_FILES = "/proc/self/fd"
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # of file systems without
 
 
 def write(root: str, parts: Sequence[str], data: bytes) -> None:
     """Store a whole file under a name by chance, then give it its own."""
+    with _temporary(root, parts, data) as (folder, temporary, name):
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def create(root: str, parts: Sequence[str], data: bytes) -> bool:
+    """`write` where nothing lies; False, and nothing is changed, where something does."""
+    with _temporary(root, parts, data) as (folder, temporary, name):
+        try:
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            with contextlib.suppress(FileExistsError):
+                # The name is taken first: of two processes one does that.
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                os.close(os.open(name, flags, 0o666, dir_fd=folder))
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                return True
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _temporary(root: str, parts: Sequence[str], data: bytes) -> Iterator[tuple[int, str, str]]:
+    """A file under a name by chance: the open folder, that name, and the one it should have."""
     with _folder_of(root, parts, make=True) as (folder, name):
         # Only where nothing lies: a link that somebody planted is not followed.
         temporary = f".{name}.{secrets.token_hex(8)}.tmp"
@@ -36,7 +64,7 @@ def write(root: str, parts: Sequence[str], data: bytes) -> None:
         try:
             with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
                 file.write(data)
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            yield folder, temporary, name
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
@@ -63,6 +91,13 @@ def open_file(root: str, parts: Sequence[str]) -> tuple[pa.NativeFile, os.stat_r
         return pa.PythonFile(os.fdopen(os.dup(handle), "rb"), "r"), state
     finally:
         os.close(handle)
+
+
+def state_of(root: str, parts: Sequence[str]) -> os.stat_result | None:
+    """What is known of what lies there; None where nothing does."""
+    with contextlib.suppress(FileNotFoundError), _folder_of(root, parts) as (folder, name):
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return None
 
 
 def remove(root: str, parts: Sequence[str]) -> None:

@@ -27,18 +27,21 @@ from typing import Any, Protocol
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
-from nmt.storage.s3 import explained, s3_client
+from nmt.storage.s3 import explained, object_name, put, s3_client
 
 _SETTLE_SECONDS = 3.0
 _LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
 _LOCK_PAUSE = 0.02
 _LARGEST = 1 << 20  # bytes of an object
-_REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
-_UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 
 
 class VersionedFile(Protocol):
     """A file, or an object of a store, by one of the means above."""
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the store itself keeps to the condition."""
+        ...
 
     def read(self) -> tuple[bytes | None, Any]:
         """What it holds, None where there is none, and the version of that."""
@@ -62,6 +65,8 @@ def versioned_file(location: Location) -> VersionedFile:
 class _PlainFile:
     """An object whose version is what stands in it."""
 
+    is_conditional = True
+
     def __init__(self, location: Location) -> None:
         self._location = location
 
@@ -72,34 +77,41 @@ class _PlainFile:
 
 class _LocalFile(_PlainFile):
     def replace(self, data: bytes, version: Any) -> bool:
-        with self._locked():
+        with locked(self._location):
             if _read(self._location) != version:
                 return False
             self._location.write_bytes(data)
             return True
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        path = Path(self._location.path)
-        lock = path.with_name(f".{path.name}.lock.tmp")
-        try:
-            handle = self._location.open_lock()  # never deleted, or two could lock two files
-        except PermissionError:
-            raise UnusableInput(
-                f"{lock}: is another user's; give an --output of your own, or remove the file once "
-                "no job writes here"
-            ) from None
-        except OSError as error:
-            reason = os.strerror(error.errno or 0).lower()
-            raise UnusableInput(f"{lock}: cannot be a lock ({reason}); remove it") from None
-        try:
-            state = os.fstat(handle)
-            if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
-                raise UnusableInput(f"{lock}: is more than a lock; remove it")
-            _lock(handle, lock)
-            yield
-        finally:
-            os.close(handle)
+
+@contextlib.contextmanager
+def locked(file: Location) -> Iterator[None]:
+    """Hold the lock of a local file.
+
+    Raises:
+        UnusableInput: there can be none.
+        JobFailed: another process has held it for too long.
+    """
+    path = Path(file.path)
+    lock = path.with_name(f".{path.name}.lock.tmp")
+    try:
+        handle = file.open_lock()  # never deleted, or two could lock two files
+    except PermissionError:
+        raise UnusableInput(
+            f"{lock}: is another user's; give an --output of your own, or remove the file once "
+            "no job writes here"
+        ) from None
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise UnusableInput(f"{lock}: cannot be a lock ({reason}); remove it") from None
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+            raise UnusableInput(f"{lock}: is more than a lock; remove it")
+        _lock(handle, lock)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(handle: int, path: Path) -> None:
@@ -122,6 +134,8 @@ def _lock(handle: int, path: Path) -> None:
 
 
 class _SettledFile(_PlainFile):
+    is_conditional = False
+
     def replace(self, data: bytes, version: Any) -> bool:
         if _read(self._location) != version:
             return False
@@ -134,11 +148,14 @@ class _S3File:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._client = s3_client(location)
-        bucket, _, key = location.path.partition("/")
-        self._name = {"Bucket": bucket, "Key": key}
+        self._name = object_name(location)
         self._settled: _SettledFile | None = None
         self._proven = False
         self._last: bytes | None = None
+
+    @property
+    def is_conditional(self) -> bool:
+        return self._settled is None
 
     def read(self) -> tuple[bytes | None, Any]:
         if self._settled:
@@ -162,9 +179,9 @@ class _S3File:
     def replace(self, data: bytes, version: Any) -> bool:
         if self._settled:
             return self._settled.replace(data, version)
-        stored = retry(lambda: self._put(data, version))
+        stored = retry(lambda: put(self._location, data, version))
         if stored and not self._proven:
-            self._proven = retry(lambda: self._put(data, version)) is False
+            self._proven = retry(lambda: put(self._location, data, version)) is False
             if not self._proven:
                 self._settled = _SettledFile(self._location)
                 time.sleep(_SETTLE_SECONDS)
@@ -173,22 +190,6 @@ class _S3File:
             return self._settled.replace(data, self._last)
         # Not found: perhaps it is there all the same, and only the answer was lost.
         return bool(stored and self._proven) or self.read()[0] == data
-
-    def _put(self, data: bytes, version: Any) -> bool | None:
-        """Whether the store took it; None if it knows no conditions."""
-        from botocore.exceptions import ClientError
-
-        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
-        with explained(self._location):
-            try:
-                self._client.put_object(**self._name, Body=data, **condition)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _REFUSED:
-                    return False
-                if error.response["Error"]["Code"] in _UNKNOWN:
-                    return None
-                raise
-        return True
 
 
 def _read(location: Location) -> bytes | None:

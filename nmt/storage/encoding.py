@@ -18,10 +18,18 @@ def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
     return digest.hexdigest()
 
 
-def parquet_bytes(table: pa.Table, row_group_size: int | None = None) -> bytes:
-    """A table as a Parquet file; see `Location.write_table`."""
+def parquet_bytes(table: pa.Table, row_group_size: int | None = None, mark: str = "") -> bytes:
+    """A table as a Parquet file; see `Location.write_table`.
+
+    Args:
+        table: its rows.
+        row_group_size: rows of a row group at most; None is pyarrow's default.
+        mark: stands in the file's metadata, as ``nmt.mark``, unless it is empty.
+    """
     import pyarrow.parquet as pq
 
+    if mark:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), "nmt.mark": mark})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
     return buffer.getvalue().to_pybytes()

@@ -1,9 +1,10 @@
 """The right to write to an output: held by one job at a time, with a heartbeat.
 
 A lease is a small object in the output. Its holder renews it every few seconds; who is killed
-renews it no more, and after a stated time the next job takes it over. Taking and renewing replace
-exactly the version that was read (`nmt.storage.compare_and_swap`), so of two jobs one wins. The
-times in it are those of the machines' clocks, which must agree to a fraction of the stated time.
+renews it no more, and the next job takes it over once it has watched it for the stated time, by
+its own clock, and it did not change. Taking and renewing replace exactly the version that was read
+(`nmt.storage.compare_and_swap`), so of two jobs one wins. The times in it are for people: no clock
+is compared with that of another machine.
 
 Gray and Cheriton (1989), Leases: an efficient fault-tolerant mechanism.
 """
@@ -19,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from nmt import records
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
@@ -33,7 +35,6 @@ log = logging.getLogger(__name__)
 NAME = "_lease.json"
 SECONDS = 30  # after which the lease of a job that was killed is taken over
 LONGEST = 3600  # seconds that a lease can last
-_SKEW = 60  # seconds by which machines' clocks may differ, and more than they should
 _LARGEST = 1 << 14  # bytes of the object
 _BEATS = 5  # in that time
 _LOOK = 1.0  # seconds between two looks at another job's lease
@@ -65,24 +66,14 @@ class HeldLease:
     def _take(self) -> None:
         data, version = self._file.read()
         stored = _parse(data)
-        if stored is not None and _is_held(stored) and not _is_sound(stored):
-            log.warning(
-                f"{self._output}: its lease {NAME} says that it is held until "
-                f"{_time(stored.expires)}, longer than a lease can last; it does not count"
-            )
-        elif stored is not None and _is_held(stored):
-            log.info(
-                f"{self._output}: held by {stored.holder}; waiting until {_time(stored.expires)} "
-                "for a sign of life"
-            )
-            while _is_held(stored):
-                time.sleep(min(_LOOK, self._seconds / _BEATS))
-                data, version = self._file.read()
-                now = _parse(data)
-                if now != stored:
-                    if now is not None and _is_held(now) and _is_sound(now):
-                        raise _held(self._output, now)
-                    break
+        if stored is not None and not stored.released:
+            if _is_sound(stored):
+                data, version = self._watch(stored, data, version)
+            else:
+                log.warning(
+                    f"{self._output}: its lease {NAME} says that it is held until "
+                    f"{_time(stored.expires)}, longer than a lease can last; it does not count"
+                )
         if not self._file.replace(self._contents(), version):
             winner = _parse(self._file.read()[0])
             raise (
@@ -92,6 +83,27 @@ class HeldLease:
                     f"{self._output}: the lease {NAME} was removed; run the same command again"
                 )
             )
+
+    def _watch(self, stored: Lease, data: bytes | None, version: Any) -> tuple[bytes | None, Any]:
+        """Wait until a lease has run out, and return what stands there then.
+
+        Raises:
+            JobFailed: its holder has renewed it, or another job has taken it over.
+        """
+        seconds = stored.expires - stored.heartbeat
+        log.info(
+            f"{self._output}: held by {stored.holder}, last seen {_time(stored.heartbeat)}; "
+            f"waiting {seconds:.0f} s for a sign of life"
+        )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(min(_LOOK, self._seconds / _BEATS))
+            now, version = self._file.read()
+            if now != data:
+                if (lease := _parse(now)) and not lease.released and _is_sound(lease):
+                    raise _held(self._output, lease)
+                return now, version
+        return data, version
 
     def start(self) -> None:
         """Take it and keep it; see `hold`."""
@@ -156,8 +168,14 @@ def hold(output: Location, seconds: float = SECONDS) -> Iterator[HeldLease]:
     Raises:
         JobFailed: another job holds it and lives.
     """
-    lease = HeldLease(output, seconds, versioned_file(output / NAME))
+    file = versioned_file(output / NAME)
+    lease = HeldLease(output, seconds, file)
     lease.start()
+    if not file.is_conditional:
+        log.warning(
+            f"{output}: this store has no conditional writes here; a job that is paused for longer "
+            f"than {seconds:g} s and wakes may write over the work of the one that took over"
+        )
     try:
         yield lease
     except StoreAway:  # nor would it answer now
@@ -191,22 +209,15 @@ def _parse(data: bytes | None) -> Lease | None:
         return None
 
 
-def _is_held(lease: Lease) -> bool:
-    """Whether somebody has it now; see also `_is_sound`."""
-    return not lease.released and time.time() < lease.expires
-
-
 def _is_sound(lease: Lease) -> bool:
-    """Whether it lasts no longer than a lease can, from its heartbeat and from now on."""
-    begin = min(lease.heartbeat, time.time())
-    return lease.heartbeat <= lease.expires <= begin + LONGEST + _SKEW
+    """Whether it lasts no longer than a lease can."""
+    return 0 <= lease.expires - lease.heartbeat <= LONGEST
 
 
 def _held(output: Location, lease: Lease) -> JobFailed:
     return JobFailed(
-        f"{output}: another job writes to it: {lease.holder}, last seen {_time(lease.heartbeat)}, "
-        f"holds it until {_time(lease.expires)} at least; wait for its end, or give another "
-        "--output"
+        f"{output}: another job writes to it: {lease.holder}, last seen {_time(lease.heartbeat)}; "
+        "wait for its end, or give another --output"
     )
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
 from nmt.json_text import parse_json
-from nmt.records import Record, TableEntry
+from nmt.records import Record, TableEntry, table_entry
 from nmt.storage import below, s3
 from nmt.storage.credentials import refuse_secret_endpoint
 from nmt.storage.encoding import format_json, hash_stream, parquet_bytes
@@ -44,6 +43,13 @@ T = TypeVar("T")
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
+
+
+def json_bytes(value: Any) -> bytes:
+    """What `Location.write_json` stores."""
+    if isinstance(value, list):
+        value = [entry.to_json() if isinstance(entry, Record) else entry for entry in value]
+    return format_json(value.to_json() if isinstance(value, Record) else value).encode()
 
 
 class Location(StorePath):
@@ -211,15 +217,25 @@ class Location(StorePath):
             stream.write(data)
             stream.close()
 
+    def create(self, data: bytes) -> bool:
+        """`write_bytes` to a local disk, where nothing lies; False where something does."""
+        return self._ask(lambda: self._below(below.create, data))
+
+    def local_state(self) -> tuple[int, ...] | None:
+        """What tells a file of the local disk from all others that ever lay there; None where
+        nothing lies."""
+        state = self._ask(lambda: self._below(below.state_of))
+        if state is None:
+            return None
+        return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
     def write_text(self, text: str) -> None:
         """Store the whole file as UTF-8."""
         self.write_bytes(text.encode("utf-8"))
 
     def write_json(self, value: Any) -> None:
         """Store a record, a list of records, or other JSON, indented and with sorted keys."""
-        if isinstance(value, list):
-            value = [entry.to_json() if isinstance(entry, Record) else entry for entry in value]
-        self.write_text(format_json(value.to_json() if isinstance(value, Record) else value))
+        self.write_bytes(json_bytes(value))
 
     def write_table(self, table: pa.Table, row_group_size: int | None = None) -> TableEntry:
         """Store a table as one Parquet file.
@@ -233,8 +249,7 @@ class Location(StorePath):
         """
         data = parquet_bytes(table, row_group_size)
         self.write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        return TableEntry(rows=table.num_rows, bytes=len(data), sha256=digest)
+        return table_entry(table.num_rows, data)
 
     def upload(self, local: Path) -> None:
         """Copy a local file or the files of a local folder here."""

@@ -26,6 +26,9 @@ _AT_ONCE = 16  # requests of one client
 
 _NO_OBJECT = {"NoSuchKey", "404", "NotFound"}
 _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
+_REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
+_UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
+_NOTHING = {"IfNoneMatch": "*"}
 # An answer to HEAD has no words, and what has no credentials asks for nothing.
 _WORDS = {"403": "ACCESS_DENIED", "NoCredentialsError": "ACCESS_DENIED"}
 
@@ -160,7 +163,7 @@ def version_of(location: Location) -> ObjectVersion:
         UnusableInput: there is none, or no right to look.
         StoreAway: the store failed in another way.
     """
-    client, name = s3_client(location), _name(location)
+    client, name = s3_client(location), object_name(location)
     with explained(location, answered=is_waiting()):
         answer = client.head_object(**name)
         return ObjectVersion(answer["ETag"], answer["ContentLength"])
@@ -184,7 +187,7 @@ class _Object(io.RawIOBase):
 
     def __init__(self, location: Location, version: ObjectVersion) -> None:
         self._location, self._version = location, version
-        self._client, self._name = s3_client(location), _name(location)
+        self._client, self._name = s3_client(location), object_name(location)
         self._position = 0
 
     def readable(self) -> bool:
@@ -241,9 +244,31 @@ class _Object(io.RawIOBase):
         return data
 
 
-def _name(location: Location) -> dict[str, str]:
+def object_name(location: Location) -> dict[str, str]:
+    """An object as boto3's operations name it."""
     bucket, _, key = location.path.partition("/")
     return {"Bucket": bucket, "Key": key}
+
+
+def put(location: Location, data: bytes, version: str | None) -> bool | None:
+    """Store an object in the place of a version of it, or, if that is None, where nothing lies.
+
+    Returns:
+        Whether the store took it; None if it knows no conditions.
+    """
+    from botocore.exceptions import ClientError
+
+    client, condition = s3_client(location), {"IfMatch": version} if version else _NOTHING
+    with explained(location):
+        try:
+            client.put_object(**object_name(location), Body=data, **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _REFUSED:
+                return False
+            if error.response["Error"]["Code"] in _UNKNOWN:
+                return None
+            raise
+    return True
 
 
 def delete_objects(folder: Location, files: Iterable[Location]) -> None:
@@ -256,7 +281,7 @@ def delete_objects(folder: Location, files: Iterable[Location]) -> None:
 
     def delete(file: Location) -> None:
         with explained(file):
-            client.delete_object(**_name(file))
+            client.delete_object(**object_name(file))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(delete, files):

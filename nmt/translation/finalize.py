@@ -87,14 +87,14 @@ def close(
 
     output.guard()
     folder = request.output / "report"
-    (folder / "report.json").write_json(report)
+    output.store_json(folder / "report.json", report)
     images = output.heatmaps()
     drawn = [image for _, image in images]
     if images and request.heatmap_pages:
-        (folder / "heatmaps.pdf").write_bytes(contact_sheet(drawn))
-    (folder / "index.html").write_text(page.render(report.to_json(), images))
+        output.store_bytes(folder / "heatmaps.pdf", contact_sheet(drawn))
+    output.store_bytes(folder / "index.html", page.render(report.to_json(), images).encode())
     if plot := length_plot([entry.to_json() for entry in report.by_length], [report.title]):
-        (folder / "lengths.png").write_bytes(plot)
+        output.store_bytes(folder / "lengths.png", plot)
         drawn.append(plot)
     if line := picture.warning(drawn):
         log.warning(f"{line}")

@@ -8,7 +8,9 @@
     _SUCCESS            written last
 
 A unit's files have fixed names and are stored whole; its record comes after them. So a unit
-without a record is simply translated again, to the same files.
+without a record is simply translated again, to the same files. What is stored is final
+(`nmt.storage.final`): a job that was stopped and wakes after another has taken over replaces
+nothing of it.
 
 A job that overwrites another's output is its next generation and has names of its own
 (``part-g2-00000.parquet``), so that the old manifest's files stay as they are until the new
@@ -22,6 +24,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,11 +33,13 @@ from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
 from nmt.printable import FewLines
-from nmt.records import FileEntry
+from nmt.records import FileEntry, table_entry
 from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import RowAttention
 from nmt.storage import lease
-from nmt.storage.location import Location
+from nmt.storage.encoding import parquet_bytes
+from nmt.storage.final import store_final
+from nmt.storage.location import Location, json_bytes
 from nmt.translation.input.corpus import Unit
 from nmt.translation.unit_records import misfit
 
@@ -50,14 +55,17 @@ _SCRATCH = re.compile(r"(?:missing|lost|decoded|drawing)?[\w-]*\.(?:parquet|json
 _OURS = re.compile(r"(?:part-)?(?:g\d+-)?\d+\.(?:parquet|json|attempts)")
 
 
+def _parquet(table: pa.Table, mark: str) -> bytes:
+    return parquet_bytes(table, mark=mark)
+
+
 class Output:
     """An OUT folder.
 
     Args:
         location: the folder.
         generation: of its files; `begin` sets it.
-        guard: called before a unit is committed, before units are forgotten, and before the
-            output is finished; raises if this job may no longer write here.
+        guard: called before each write; raises if this job may no longer write here.
     """
 
     def __init__(
@@ -104,11 +112,14 @@ class Output:
         begun = self._marker.is_file()
         self.generation = self._job().generation if begun else 0
         if not begun or self._differences(job):
-            # First what says that it is whole; the manifest's files stay until the next one.
-            (self.location / "_SUCCESS").delete()
-            (self.location / "report" / "heatmaps").delete_own(_DRAWN)
+            if begun:
+                self.guard()
+                # First what says that it is whole; the manifest's files stay until the next one.
+                (self.location / "_SUCCESS").delete()
+                (self.location / "report" / "heatmaps").delete_own(_DRAWN)
             self.generation += 1
-            self._marker.write_json(job.model_copy(update=self._named_generation))
+            self.guard()
+            self.store_json(self._marker, job.model_copy(update=self._named_generation))
         return None
 
     @property
@@ -175,14 +186,28 @@ class Output:
         Raises:
             JobFailed: this job may no longer write here.
         """
-        self.guard()
         files = {}
         for name, table in tables.items():
             name = name.replace("/part-", f"/part-{self._prefix}")
-            files[name] = (self.location / name).write_table(table)
+            self.guard()
+            data = self._store(self.location / name, partial(_parquet, table))
+            files[name] = table_entry(table.num_rows, data)
         record = record.model_copy(update={"files": files})
-        self.record_file(unit.number).write_json(record)
+        self.guard()
+        self.store_json(self.record_file(unit.number), record)
         return record
+
+    def _store(self, file: Location, contents: Callable[[str], bytes]) -> bytes:
+        """Store a file; what a job left there that may not write any more is replaced."""
+        return store_final(file, contents, self.guard, self._marker)
+
+    def store_json(self, file: Location, value: Any) -> None:
+        """Store a record, or a list of them, as `Location.write_json` does."""
+        self.store_bytes(file, json_bytes(value))
+
+    def store_bytes(self, file: Location, data: bytes) -> None:
+        """Store a file of this output that is final: see `nmt.storage.final`."""
+        self._store(file, lambda _: data)
 
     @property
     def _prefix(self) -> str:
@@ -215,10 +240,13 @@ class Output:
         """
         self.guard()
         manifest = manifest.model_copy(update=self._named_generation)
-        (self.location / "manifest.json").write_json(manifest)
+        self.store_json(self.location / "manifest.json", manifest)
         if self.generation > 1:
+            self.guard()
             self._sweep(manifest)
-        (self.location / "_SUCCESS").write_bytes(b"")
+        self.guard()
+        if not (self.location / "_SUCCESS").is_file():
+            self.store_bytes(self.location / "_SUCCESS", b"")
 
     def _sweep(self, manifest: Manifest) -> None:
         """Remove the files of other generations."""
@@ -284,7 +312,7 @@ class Output:
         """Store a row's heatmap; what people call the row stands in the file's name, too."""
         called = "" if name == str(row) else _UNSAFE.sub("_", name)[:_LONGEST_NAME].strip("._-")
         file = f"row-{row:09d}{called and '-'}{called}.png"
-        (self.location / "report" / "heatmaps" / file).write_bytes(image)
+        self.store_bytes(self.location / "report" / "heatmaps" / file, image)
 
     def heatmaps(self) -> list[tuple[str, bytes]]:
         """The heatmaps with headings, in the order of the rows."""
@@ -298,7 +326,7 @@ class Output:
 
     def write_attention(self, unit: int, rows: list[RowAttention]) -> None:
         """Store where the words of some rows of a unit looked."""
-        (self.location / "report" / "heatmaps" / f"words-{unit:05d}.json").write_json(rows)
+        self.store_json(self.location / "report" / "heatmaps" / f"words-{unit:05d}.json", rows)
 
     def attention(self) -> dict[int, RowAttention]:
         """Where the words of rows looked, by row number."""

@@ -13,6 +13,7 @@ from nmt.errors import UnusableInput
 from nmt.records import file_entry, read
 from nmt.records.model import GraphsRecord
 from nmt.runtime import graphs
+from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 
 WRONG = {  # an output of a graph, and what is done to it
@@ -41,7 +42,7 @@ def plant(exported: Path, folder: Path, name: str, data: bytes) -> Path:
 
 
 def refused(folder: Path, message: str, beam_size: int = 2) -> None:
-    search = nmt.SearchSettings(beam_size=beam_size, max_length_extra=4)
+    search = SearchSettings(beam_size=beam_size, max_length_extra=4)
     with pytest.raises(UnusableInput, match=message) as raised:
         nmt.load_model(folder, search).translate(["A cat.", "The dog sleeps."])
     assert "\n" not in str(raised.value)

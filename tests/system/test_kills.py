@@ -222,7 +222,7 @@ def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
     assert sorted(job.returncode for job in jobs) == [0, 1], ends
     line = next(end for job, end in zip(jobs, ends, strict=True) if job.returncode)
     assert f"ERROR translate: {output}: another job writes to it: process " in line
-    assert "holds it until" in line
+    assert "wait for its end" in line
     assert_undisturbed(site, output)
     done = run("verify", "--output", output, **site.store.environment)
     assert f"no violation in {ROWS:,} rows" in done.stderr

@@ -7,74 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from logged import messages
+from output_runs import UNITS, counts, job, run
 
 from nmt import bundle
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation import rates
-from nmt.evaluation.measures import Measures
-from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
+from nmt.records.output import Manifest
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
-from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
-
-FILE = PinnedFile(Location("in.txt"))
-UNITS = [Unit(n, (Slice(FILE, "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
-
-
-def job(beam: int, **more) -> JobRecord:
-    settings = {"search": {"beam_size": beam, "n_best": 1}, "id_column": None, "max_rejected": 1.0}
-    content = {"format_version": 1, "model_id": "m", "settings": settings, **more}
-    return JobRecord.model_validate(content)
-
-
-def run(folder: Path, beam: int) -> None:
-    """What a job does to its output, decoding apart; the translations say which job it was."""
-    out = Output(Location(folder))
-    if out.begin(job(beam), overwrite=True):
-        return
-    done = {record.unit for record in out.records()}
-    for unit in UNITS:
-        if unit.number not in done:
-            count = 2
-            columns = {
-                "id": [unit.first, unit.first + 1],
-                "source": ["s"] * count,
-                "translation": [f"by {beam}"] * count,
-                "score": [-1.0] * count,
-                "source_tokens": [["s"]] * count,
-                "target_tokens": [["t"]] * count,
-                "attention_entropy": pa.nulls(count, pa.float64()),
-                "coverage": pa.nulls(count, pa.float64()),
-                "flags": pa.array([[]] * count, pa.list_(pa.string())),
-            }
-            record = UnitRecord(
-                unit=unit.number,
-                first=unit.first,
-                rejected_rows=[],
-                counts=Counts(**counts(count)),
-                sums=Sums(**rates.sums(Measures.of([]))),
-                files={},
-                alignment=None,
-            )
-            out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
-    out.write_heatmap(beam, str(beam), b"image")
-    records = out.records()
-    (folder / "report").mkdir(exist_ok=True)
-    (out.location / "report/index.html").write_text("<html>")
-    (out.location / "report/report.json").write_json({"counts": counts(6)})
-    files = {name: entry for record in records for name, entry in record.files.items()}
-    manifest = {**job(beam).to_json(), "exit_status": 0, "counts": counts(6), "files": files}
-    inputs = [{"path": "in.txt", "rows": 6}]
-    out.finish(Manifest.model_validate({**manifest, "input_files": inputs}))
-
-
-def counts(rows: int) -> dict[str, int]:
-    none = dict.fromkeys(("rejected", "empty", "truncated", "target_tokens"), 0)
-    return {"rows": rows, "translated": rows, **none}
 
 
 def read(folder: Path) -> list[str]:
@@ -100,21 +42,22 @@ class Stop(BaseException):
 @pytest.fixture
 def killed_after(monkeypatch) -> Iterator:
     """A function that kills whoever changes a store for the n-th time."""
-    real_store, real_delete = Location._store, Location.delete
+    real_store, real_create, real_delete = Location._store, Location.create, Location.delete
 
     def arm(changes: float) -> None:
         left = [changes]
 
         def counted(real):
-            def change(self: Location, *data: bytes) -> None:
+            def change(self: Location, *data: bytes) -> object:
                 left[0] -= 1
                 if left[0] < 0:
                     raise Stop
-                real(self, *data)
+                return real(self, *data)
 
             return change
 
         monkeypatch.setattr(Location, "_store", counted(real_store))
+        monkeypatch.setattr(Location, "create", counted(real_create))
         monkeypatch.setattr(Location, "delete", counted(real_delete))
 
     return arm

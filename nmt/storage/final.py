@@ -1,0 +1,79 @@
+"""Files that are final: each is created, and takes the place only of what was looked at before.
+
+A job that was stopped after its last look at the lease goes on with one write, whenever it wakes.
+That write must not replace what the job that took over has stored meanwhile. So a file is created
+on the condition that nothing lies there. What lies there all the same was left by a job that was
+killed or lost its lease: whoever holds the lease now replaces exactly that version of it.
+
+* The local disk: ``link(2)``, which takes no name that is taken; a version is the file's inode,
+  size and times, compared under a lock.
+* S3 and what speaks its protocol: ``If-None-Match: *``, and ``If-Match`` with the entity tag.
+* Other stores, and those of S3 that do not keep to a condition: written without one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from nmt.storage import s3
+from nmt.storage.compare_and_swap import locked
+from nmt.storage.location import Location
+from nmt.storage.retry import retry
+
+
+def store_final(
+    file: Location,
+    contents: Callable[[str], bytes],
+    check: Callable[[], None],
+    lock: Location | None = None,
+) -> bytes:
+    """Store a file whole.
+
+    Args:
+        file: where it goes.
+        contents: makes it. Given a text, it puts that into it where this can be: contents that
+            replace others differ from all that ever lay there, so that a version never comes back.
+        check: raises if this process may not write there any more.
+        lock: the local file under whose lock others are replaced; None is the file itself.
+
+    Returns:
+        What is stored.
+    """
+    put = _put_local if file.is_local else _put_s3 if file.is_s3 else _put_plainly
+    version, data = None, contents("")
+    while not put(file, data, version, lock or file):
+        check()
+        version, data = _version(file), contents(secrets.token_hex(8))
+    return data
+
+
+def _version(file: Location) -> Any:
+    """What lies there now; None is nothing."""
+    if file.is_local:
+        file.refuse_links()
+        return file.local_state()
+    return s3.version_of(file).etag if file.is_file() else None
+
+
+def _put_local(file: Location, data: bytes, version: Any, lock: Location) -> bool:
+    if version is None:
+        return file.create(data)
+    with locked(lock):
+        if file.local_state() != version:
+            return False
+        file.write_bytes(data)
+        return True
+
+
+def _put_s3(file: Location, data: bytes, version: str | None, _: Location) -> bool:
+    stored = retry(lambda: s3.put(file, data, version))
+    if stored is None:  # a store that knows no conditions
+        file.write_bytes(data)
+    return stored is not False
+
+
+def _put_plainly(file: Location, data: bytes, *_: object) -> bool:
+    file.write_bytes(data)
+    return True
