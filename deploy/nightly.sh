@@ -10,7 +10,7 @@
 #   OUTPUT   the same for the outputs
 #   ADDRESS  the dashboard of a Ray cluster to submit the job to; empty runs the job here
 #   OPTIONS  more options of `nmt translate`
-# The exit status is that of the job: 0 done, 1 failed, 2 unusable input, 3 a gate failed.
+# The exit status is that of the job: 0 done, 1 failed, 2 unusable input, 3 a gate failed, 4 its time was over.
 set -euo pipefail
 
 set -a; . "$1"; set +a

@@ -249,6 +249,7 @@ def exit_statuses() -> str:
         *((str(kind.exit_status), _first_line(kind)) for kind in failures),
         (str(errors.UnusableInput.exit_status), "Arguments or input cannot be used."),
         (str(GATE), "`nmt translate` wrote everything, but a gate failed."),
+        ("4", "The time of `nmt translate` is over; the same command continues it."),
         ("128 + signal", "A signal ended the job in good order: SIGINT 130, SIGTERM 143."),
     ]
     return _table(("status", "meaning"), rows)

@@ -96,7 +96,7 @@ class Interrupted(Stopped):
 
 
 class DeadlineReached(Stopped):
-    """Its time was up: exit status 4."""
+    """Its time is over; the same command continues it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 4)

@@ -13,7 +13,8 @@ import ray.data
 from ray import exceptions as errors
 
 from nmt.cluster import connection, parallel_map
-from nmt.errors import JobFailed, UnusableInput
+from nmt.cluster.resources import Share
+from nmt.errors import ChangedFile, JobFailed, StoreAway, UnusableInput
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +142,40 @@ def fail(error: Exception) -> Any:
     raise error
 
 
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (StoreAway("s3://b/x: the store failed"), True),
+        (UnusableInput("s3://b/x: access denied"), True),
+        (ChangedFile("s3://b/x: changed"), False),
+        (JobFailed("ends the night"), False),
+    ],
+)
+@pytest.mark.parametrize("bad", [1, 2, 3, 9])
+def test_the_trouble_of_an_actor_is_not_the_nights(monkeypatch, bad, error, again) -> None:
+    """A unit whose actor found the store away is done by another; where all do, the job ends."""
+    monkeypatch.setattr(ray.data, "from_items", Rows)
+    tries: list[int] = []
+
+    def make(_: None) -> Any:
+        def work(unit: int) -> int:
+            tries.append(unit)
+            if unit < bad and tries.count(unit) < 3:
+                raise error
+            return 10 * unit
+
+        return work
+
+    pool = parallel_map.ActorPool(make, (None,), 1, 2, Share(1))
+    results = parallel_map.stream_units(pool, range(20), title="translating")
+    if again and bad <= 3:
+        assert sorted(results) == [(unit, 10 * unit) for unit in range(20)]
+    else:
+        with pytest.raises(type(error)):
+            list(results)
+        assert len(tries) <= 20
+
+
 @pytest.mark.parametrize("where", ["task", "actor", "actor that starts"])
 @pytest.mark.parametrize(
     ("error", "line"),
@@ -156,7 +191,7 @@ def test_a_unit_that_fails_says_why(monkeypatch, where, error, line) -> None:
     work: Any = fail
     if where != "task":
         make, value = (fail, error) if where == "actor that starts" else (lambda _: fail, None)
-        work = parallel_map.ActorPool(make, (value,), 1, 1, 1)
+        work = parallel_map.ActorPool(make, (value,), 1, 1, Share(1))
     with pytest.raises((JobFailed, UnusableInput)) as caught:
         list(parallel_map.stream_units(work, [error], title="translating"))
     assert line in str(caught.value)

@@ -136,7 +136,7 @@ def _conditions(request: BenchmarkRequest, share: resources.Share, dataset: Data
     settings = request.settings
     return Conditions(
         threads_per_worker=share.threads,
-        gpus_per_worker=share.gpus,
+        gpus_per_worker=int(share.gpus),
         data=str(request.data) if request.data else f"built-in grammar, {_DEMO:,} pairs",
         train_pairs=dataset.rows("train"),
         model=str(request.model) if request.model else "random weights",

@@ -21,7 +21,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.options import Option
 from nmt.process import module_process
-from nmt.report.numbers import size
+from nmt.report.numbers import counted, size
 from nmt.storage.location import Location
 from nmt.training.request import TrainRequest
 from nmt.translation.cache.generations import Generation, generations, unused
@@ -108,6 +108,13 @@ class VerifyRequest:
     """What ``nmt verify`` is asked for."""
 
     output: Annotated[Location, Option("Folder of a translation, finished or not.", "OUT")]
+    repair: Annotated[
+        bool,
+        Option(
+            "If there are violations, forget the units concerned and remove _SUCCESS; then the "
+            "same `nmt translate` command does them again."
+        ),
+    ] = False
 
 
 def verify(request: VerifyRequest) -> None:
@@ -116,13 +123,17 @@ def verify(request: VerifyRequest) -> None:
     OUT may be finished or not. The command lists the violations, one per line, the first 20 of a
     kind. The exit status is 1 if there are any, else 0.
     """
-    from nmt.translation.verify.output import verify
+    from nmt.translation.verify.output import repair, verify
 
     verification = verify(request.output, show=echo)
     for note in verification.notes:
         log.info(note)
     if verification.count:
         log.info(f"{verification.count:,} violations")
+        if request.repair:
+            repair(request.output, verification.damaged)
+            units = counted(len(verification.damaged), "unit")
+            log.info(f"{units} forgotten; run the same nmt translate command again")
         raise typer.Exit(1)
     log.info(f"no violation in {verification.rows:,} rows")
 

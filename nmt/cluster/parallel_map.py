@@ -1,11 +1,12 @@
 """Independent units of work, done in this process or spread over a Ray cluster.
 
 A unit's function is pure: it reads what the unit names, writes files of fixed names, and
-returns a small result. So a unit may be done twice, and both ways give the same files.
+returns a small result. So a unit may be done twice, and both ways give the same rows.
 """
 
 from __future__ import annotations
 
+import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +15,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from nmt.cluster import connection
+from nmt.cluster.resources import Share
 from nmt.console import activity
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import ChangedFile, JobFailed, NotStored, StoreAway, UnusableInput
 from nmt.storage.retry import wait_for_stores
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3  # at a unit, where a store was away or forbade something
+_FEWEST = 3  # failures in a row after which it is not tried again
 
 U = TypeVar("U")
 R = TypeVar("R")
@@ -62,22 +69,22 @@ class ActorPool:
         arguments: what it is called with.
         least: actors to begin with.
         most: actors at most.
-        cpus: cores of each.
-        gpus: GPUs of each; less than 1 where actors share one.
+        share: what each of them gets.
     """
 
     make: Callable[..., Callable[[Any], Any]]
     arguments: tuple[Any, ...]
     least: int
     most: int
-    cpus: int
-    gpus: float = 0.0
+    share: Share
 
 
 def stream_units(
     work: Callable[[U], R] | ActorPool, units: Sequence[U], *, title: str
 ) -> Iterator[tuple[int, R]]:
     """Do units as a Ray Data job; Ray must have been started.
+
+    A unit whose actor found a store away, or forbidden, is done again at the end, by new actors.
 
     Args:
         work: the unit's function, run in Ray tasks; or a pool of actors.
@@ -91,30 +98,59 @@ def stream_units(
         UnusableInput, JobFailed: as the function raised it; JobFailed also where the cluster
             failed.
     """
+    waiting: list[tuple[int, U]] = list(enumerate(units))
+    for last in (*[False] * (_ATTEMPTS - 1), True):
+        again, in_a_row = [], 0
+        patience = 0 if last or not isinstance(work, ActorPool) else max(work.most, _FEWEST)
+        for number, succeeded, value in _answers(work, waiting, title):
+            if succeeded:
+                in_a_row = 0
+                yield number, value
+            elif in_a_row < patience and _may_be_the_actors(value):
+                # Where all fail it is no single actor that is to blame.
+                in_a_row += 1
+                again.append((number, units[number]))
+                if len(again) == 1:
+                    log.warning(f"{title}: {value}; another actor tries again")
+            else:
+                raise value
+        if not again:
+            return
+        waiting = again
+
+
+def _may_be_the_actors(error: Exception) -> bool:
+    """Whether an error may come of the node of an actor: its network, clock or credentials."""
+    return isinstance(error, StoreAway | NotStored | UnusableInput) and not isinstance(
+        error, ChangedFile
+    )
+
+
+def _answers(
+    work: Callable[[U], R] | ActorPool, units: Sequence[tuple[int, U]], title: str
+) -> Iterator[tuple[int, bool, Any]]:
+    """For each unit its number, whether it succeeded, and the result or the error."""
     from ray.data import ActorPoolStrategy, from_items
     from ray.exceptions import RayError
 
     connection.quiet_data()
-    rows = [{"number": number, "unit": pickle.dumps(unit)} for number, unit in enumerate(units)]
+    rows = [{"number": number, "unit": pickle.dumps(unit)} for number, unit in units]
     dataset: Any = from_items(rows, override_num_blocks=len(rows))
     if isinstance(work, ActorPool):
         dataset = dataset.map(
             _Actor,
             fn_constructor_args=(work.make, work.arguments, title),
             compute=ActorPoolStrategy(min_size=work.least, max_size=work.most),
-            num_cpus=work.cpus,
-            **({"num_gpus": work.gpus} if work.gpus else {}),
+            num_cpus=work.share.cpus,
+            **({"num_gpus": work.share.gpus} if work.share.gpus else {}),
         )
     else:
         dataset = dataset.map(lambda row: _answer(work, row, title))
     done = 0
     try:
         for row in dataset.iter_rows():
-            succeeded, value = pickle.loads(row["answer"])
-            if not succeeded:
-                raise value
             done += 1
-            yield row["number"], value
+            yield row["number"], *pickle.loads(row["answer"])
     except RayError as error:
         raise connection.explained(error, title) from error
     if done != len(units):

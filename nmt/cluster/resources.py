@@ -20,24 +20,17 @@ _HANDING_OVER = 10.0  # seconds that nodes have to tell that a group has left th
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
 
 
-def cpus(ray: Any) -> tuple[int, int]:
-    """CPUs of the whole cluster and of its largest node."""
-    total = int(ray.cluster_resources().get("CPU", 1))
-    largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes()), default=1)
-    return max(1, total), max(1, largest)
-
-
 @dataclass(frozen=True)
 class Share:
     """What each of several equal workers asks Ray for.
 
     Attributes:
         cpus: Ray's CPUs; less than 1 where workers share a core.
-        gpus: GPUs.
+        gpus: GPUs; less than 1 where workers share one.
     """
 
     cpus: float
-    gpus: int = 0
+    gpus: float = 0
 
     @property
     def threads(self) -> int:
@@ -95,7 +88,7 @@ def share(
     return Share((math.floor(10_000 * cores / least) - 1) / 10_000, gpus)
 
 
-def threads_per_worker(nodes: Sequence[Mapping[str, Any]], workers: int, gpus: int = 0) -> int:
+def threads_per_worker(nodes: Sequence[Mapping[str, Any]], workers: int, gpus: float = 0) -> int:
     """The most CPUs a worker with which so many workers fit on the live nodes; 0 if none do."""
     largest = max((int(node["Resources"].get("CPU", 0)) for node in _live(nodes)), default=0)
     for cpus in range(largest, 0, -1):

@@ -26,9 +26,12 @@ class _Measure(NamedTuple):
     wrong: str
     share: bool = False
     relative: bool = False
+    whole: bool = False
 
     def write(self, value: float, *others: float) -> str:
         """A value, with enough digits to differ from others."""
+        if self.whole:
+            return f"{value:,.0f}"
         text, *same = (percent(v) if self.share else f"{v:.3f}" for v in (value, *others))
         digits = 3
         while text in same and value not in others and digits < 15:
@@ -42,6 +45,11 @@ class _Measure(NamedTuple):
 
 # In the order of the messages.
 _MEASURES = {
+    "added_files": _Measure(
+        "files added to the input while the job ran, and not translated: {}",
+        "higher",
+        whole=True,
+    ),
     "rejected": _Measure("{} of the rows are rejected", "higher", share=True),
     "suspicious": _Measure("{} of the translations are suspicious", "higher", share=True),
     "truncated": _Measure(

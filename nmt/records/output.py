@@ -118,10 +118,15 @@ class RejectedRows(Record):
 
 
 class UnitRecord(RejectedRows):
-    """``OUT/_units/00000.json``: a committed unit."""
+    """``OUT/_units/00000.json``: a committed unit.
+
+    Attributes:
+        input: a hash of what it was made of: which rows of which files, and their SHA-256.
+    """
 
     unit: Count
     first: Count
+    input: str = ""
     counts: Counts
     files: Named[TableEntry]
     sums: Sums

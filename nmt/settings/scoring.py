@@ -73,6 +73,9 @@ class GateSettings(Group):
     repetition: float | None = Field(
         0.05, ge=0, le=1, description="More than this share of the translations repeat themselves."
     )
+    added_files: int | None = Field(
+        0, ge=0, description="More files than this were added to the input while the job ran."
+    )
     score: float | None = Field(
         -1.0,
         le=0,

@@ -122,6 +122,11 @@ class PinnedFile(Location):
             raise UnusableInput(f"{self}: no such file; check the path")
         return info.mtime_ns or 0, 0, info.size
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256, if it was asked for; else empty."""
+        return self._digest
+
     def sha256(self) -> str:
         """See `Location.sha256`."""
         self._digest = super().sha256()

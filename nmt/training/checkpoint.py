@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nmt import records, tensors
-from nmt.errors import AllDamaged, JobFailed, UnusableInput
+from nmt.errors import AllDamaged, ChangedFile, JobFailed, UnusableInput
 from nmt.json_text import json_text
 from nmt.printable import FewLines, join_names
 from nmt.records import file_entry
 from nmt.records.run import Checkpoint
 from nmt.storage.location import Location
-from nmt.storage.recorded import ChangedFile, read_recorded
+from nmt.storage.recorded import read_recorded
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training.state import TrainingState
 

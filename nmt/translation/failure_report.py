@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.evaluation.rates import added
 from nmt.records.output import JobRecord
 from nmt.records.report import FailureReport
@@ -25,9 +25,10 @@ _SAID = 2000  # characters of an error that a report holds
 
 @contextmanager
 def report_failure(request: TranslateRequest, output: Output, job: JobRecord) -> Iterator[None]:
-    """Work on a job; when it fails write report/report.json as far as possible, and notify.
+    """Work on a job; when it fails or is stopped, write report/report.json as far as possible, and
+    notify.
 
-    The report of a failed job holds ``title``, ``created``, ``verdict``, ``exit_status``, the
+    The report of such a job holds ``title``, ``created``, ``verdict``, ``exit_status``, the
     ``counts`` of the units that are done, if they can be read, and ``settings``. The next attempt
     replaces it.
 
@@ -39,14 +40,15 @@ def report_failure(request: TranslateRequest, output: Output, job: JobRecord) ->
     try:
         yield
     except Exception as error:
-        known = isinstance(error, UnusableInput | JobFailed)
+        known = isinstance(error, UnusableInput | JobFailed | Stopped)
         status = getattr(error, "exit_status", 1) if known else 1
         text = " ".join(str(error).split())[:_SAID] or type(error).__name__
-        reason = without_home(f"failed: {text}")
+        how = "stopped" if isinstance(error, Stopped) else "failed"
+        reason = without_home(f"{how}: {text}")
         file = request.output / "report" / "report.json"
         try:
             output.guard()
-            file.write_json(_report(request, output, job, status, reason))
+            output.store_json(file, _report(request, output, job, status, reason))
         except Exception as second:  # perhaps the very reason of the failure
             log.warning(f"{file}: cannot be written: {' '.join(str(second).split())[:300]}")
         if request.notify is not None:

@@ -7,7 +7,7 @@ import logging
 import platform
 from importlib.metadata import version
 
-from nmt.errors import JobFailed
+from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.normalization import describe
 from nmt.evaluation.sentences import References
 from nmt.inference.row_filter import cleaning_of
@@ -61,7 +61,8 @@ def close(
             f"{request.output}: {corpus.rows:,} rows in, but {counts.translated:,} translated "
             f"and {counts.rejected:,} rejected; give another --output"
         )
-    measured = measure(request, info, references, output, records, seconds)
+    added = _added(corpus)
+    measured = measure(request, info, references, output, records, seconds, len(added))
     status, verdict = judge(request, measured.alarms)
     report = Report.model_validate(
         {
@@ -136,6 +137,19 @@ def refuse_changed(corpus: InputCorpus, output: Output) -> None:
             "of it is discarded; put it back as it was and run the same command again, or "
             "translate it as it is now with --overwrite"
         )
+
+
+def _added(corpus: InputCorpus) -> list[str]:
+    """The files that were added to the input while the job ran, which it does not translate."""
+    try:
+        added = corpus.added()
+    except UnusableInput as error:
+        log.warning(f"{error}; what was added to the input meanwhile is not known")
+        return []
+    if added:
+        others = f" and {len(added) - 1} other files" if len(added) > 1 else ""
+        log.warning(f"{added[0]}{others}: added to the input while the job ran; not translated")
+    return added
 
 
 def _verify(output: Output, manifest: Manifest) -> None:

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 from nmt import bundle, records
-from nmt.cluster import connection, resources
+from nmt.cluster import connection
 from nmt.cluster.parallel_map import ActorPool, stream_units
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, echo
-from nmt.errors import UnusableInput
+from nmt.errors import ChangedFile, JobFailed, UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
@@ -22,14 +22,16 @@ from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.preflight import check_writable
-from nmt.storage.recorded import ChangedFile
 from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.steps import CacheActor
+from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
 from nmt.translation.input.corpus import InputCorpus, Unit, inspect
+from nmt.translation.input.marker import await_marker
+from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
@@ -38,8 +40,6 @@ from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.worker import DecodeActor, Work
 
 log = logging.getLogger(__name__)
-
-_SMALL = 20_000  # rows; more are worth an actor a core
 
 
 def translate(request: TranslateRequest) -> Outcome | None:
@@ -57,6 +57,8 @@ def translate(request: TranslateRequest) -> Outcome | None:
     info = bundle.check_all(request.models)
     output = Output(request.output)
     request = request.resolved(info, output.runtime())
+    if request.input_complete is not None:
+        await_marker(request.input_complete, 0 if request.dry_run else request.input_wait)
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column)
         references = check(request, info, corpus)
@@ -79,10 +81,12 @@ def translate(request: TranslateRequest) -> Outcome | None:
             if outcome is None:
                 with report_failure(request, output, job):
                     try:
-                        _decode(request, info, job, corpus, units, output, lease)
+                        _decode(request, info, job, corpus, units, output, lease, started)
                     except ChangedFile:
                         refuse_changed(corpus, output)
                         raise
+                    except UnusableInput as error:  # the arguments were found usable
+                        raise JobFailed(str(error)) from error
                     with activity("writing the report"):
                         seconds = time.monotonic() - started
                         outcome = close(request, info, corpus, references, output, job, seconds)
@@ -109,8 +113,13 @@ def _decode(
     units: list[Unit],
     output: Output,
     lease: HeldLease,
+    started: float,
 ) -> None:
-    """Translate the units that have no record yet."""
+    """Translate the units that have no record yet.
+
+    Raises:
+        Stopped: a signal came, or the job's time is over.
+    """
     committed = output.committed(units)
     waiting = [unit for unit in units if unit.number not in committed]
     if committed:
@@ -119,17 +128,25 @@ def _decode(
         return
     ray = connection.connect(request.address)
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
-    if request.cache is not None:
-        numbers = frozenset(unit.number for unit in waiting)
-        _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
-        return
-    pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
+    # After Ray, which takes the signals for itself.
+    with ends_in_order(started, request.max_minutes, request.deadline):
+        if request.cache is None:
+            pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
+            _translate(request, pool, waiting, lease)
+        else:
+            numbers = frozenset(unit.number for unit in waiting)
+            _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
+
+
+def _translate(
+    request: TranslateRequest, pool: ActorPool, waiting: list[Unit], lease: HeldLease
+) -> None:
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
-        committed_units: Iterator[tuple[int, UnitRecord]]
-        committed_units = stream_units(pool, waiting, title="translating")
-        for _, record in committed_units:
+        committed: Iterator[tuple[int, UnitRecord]]
+        committed = stream_units(pool, waiting, title="translating")
+        for _, record in committed:
             lease.check()
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
@@ -202,27 +219,15 @@ def _pool(
     items: int,
     ray: Any,
 ) -> ActorPool:
-    """Actors on the cluster: as many as asked; else one, or one a core for many rows."""
-    total, largest = resources.cpus(ray)
-    gpus = request.gpus_per_actor
-    if connection.is_own(request.address) and gpus > ray.cluster_resources().get("GPU", 0):
-        raise UnusableInput(
-            f"--gpus-per-actor {gpus:g}: this machine has no such GPUs for Ray; leave the option "
-            "out, or name a cluster with --address"
+    nodes, gpus = ray.nodes(), request.gpus_per_actor
+    layout = lay_out(nodes, rows, items, request.actors, request.cpus_per_actor, gpus)
+    if connection.is_own(request.address):
+        refuse_impossible(nodes, layout.share)
+    elif layout.useful:
+        log.info(
+            f"the cluster has room for {counted(layout.most, 'actor')} now, and so many it gets; "
+            f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"
         )
-    if request.actors is not None:
-        least, most = request.actors
-    else:
-        least = most = total if rows > _SMALL else 1
-        useful = min(rows // _SMALL, items)
-        if total < useful and not connection.is_own(request.address):
-            log.info(
-                f"the cluster has {counted(total, 'CPU')} now, and so many actors it gets; if it "
-                f"can grow, --actors {total}:{useful} lets the pool grow with it"
-            )
-    least, most = min(least, items), min(most, items)
-    threads = max(1, min(total // most, largest))
-    size = f"{counted(most, 'actor')} with {counted(threads, 'CPU')}{' each' if most > 1 else ''}"
-    log.info(f"{counted(rows, 'row')} on {size}")
-    own_arguments = (replace(work, threads=threads), *arguments)
-    return ActorPool(actor, own_arguments, least, most, threads, gpus)
+    log.info(f"{counted(rows, 'row')} on {layout.describe()}")
+    own_arguments = (replace(work, threads=layout.share.threads), *arguments)
+    return ActorPool(actor, own_arguments, layout.least, layout.most, layout.share)

@@ -77,6 +77,7 @@ def compose_record(
     return UnitRecord(
         unit=unit.number,
         first=unit.first,
+        input=unit.identity,
         rejected_rows=[unit.first + i for i in filtered.reasons],
         counts=Counts(
             rows=len(rows.texts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from nmt import bundle
@@ -25,6 +26,7 @@ from nmt.storage.location import Location
 from nmt.tables.columns import is_text
 from nmt.tables.values import is_scalar
 from nmt.translation import notification
+from nmt.translation.ending import parse_deadline
 from nmt.translation.input.corpus import InputCorpus
 
 FORMAT_VERSION = 1
@@ -50,6 +52,13 @@ class TranslateRequest:
         SearchSettings,
         FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
     ]
+    input_complete: Annotated[
+        Location | None,
+        Option("File that must be there: whoever writes the input writes it last.", "MARKER"),
+    ] = None
+    input_wait: Annotated[
+        float, Option("Minutes to wait for --input-complete.", "MINUTES", least=0)
+    ] = 0.0
     references: Annotated[
         tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
     ] = ()
@@ -73,7 +82,15 @@ class TranslateRequest:
     ] = None
     actors: Annotated[
         tuple[int, int] | None,
-        Option("Decoding actors.", "N|MIN:MAX", default="one; one per core if the input is large"),
+        Option(
+            "Decoding actors.",
+            "N|MIN:MAX",
+            default="one; if the input is large one per core; one per GPU",
+        ),
+    ] = None
+    cpus_per_actor: Annotated[
+        int | None,
+        Option("Cores per actor.", least=1, default="the machines' cores, shared out"),
     ] = None
     gpus_per_actor: Annotated[
         float, Option("GPUs per actor; 0.5 lets two share one, 0 decodes on CPUs.", least=0)
@@ -121,6 +138,14 @@ class TranslateRequest:
         Option(
             "Run at the end, good or bad, with the path of report.json as last argument.", "COMMAND"
         ),
+    ] = None
+    max_minutes: Annotated[
+        float | None,
+        Option("End after so many minutes with what is done: exit status 4.", least=0),
+    ] = None
+    deadline: Annotated[
+        datetime | None,
+        Option("End at this time with what is done: exit status 4.", "TIME", parse=parse_deadline),
     ] = None
     cost_per_hour: Annotated[
         float | None,

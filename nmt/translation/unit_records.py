@@ -23,6 +23,7 @@ def misfit(record: UnitRecord, unit: Unit, prefix: str) -> str | None:
     for key, value, expected in (
         ("unit", record.unit, unit.number),
         ("first", record.first, unit.first),
+        ("input", record.input, unit.identity),
         ("counts.rows", counts.rows, unit.rows),
         ("counts.translated", counts.translated, unit.rows - counts.rejected),
         ("rejected_rows", len(rejected), counts.rejected),

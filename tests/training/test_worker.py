@@ -16,12 +16,12 @@ import ray.train
 from ray.train.v2._internal.execution.checkpoint.checkpoint_manager import CheckpointManager
 
 from nmt.cluster.resources import Share
-from nmt.cluster.waiting import Signals
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
 from nmt.storage import lease, retry
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
+from nmt.training.ray.signals import Signals
 from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
 from nmt.training.request import TrainRequest
 

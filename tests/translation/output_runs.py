@@ -58,6 +58,7 @@ def run(
             record = UnitRecord(
                 unit=unit.number,
                 first=unit.first,
+                input=unit.identity,
                 rejected_rows=[],
                 counts=Counts(**counts(count)),
                 sums=Sums(**rates.sums(Measures.of([]))),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.errors import JobFailed
+from nmt.errors import DeadlineReached, Interrupted, JobFailed
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
 from nmt.records.output import JobRecord, JobSettings
@@ -33,14 +33,16 @@ def fail(folder: Path, error: BaseException) -> TranslateRequest:
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict"),
+    ("error", "status", "verdict"),
     [
-        (JobFailed("a unit failed; run again"), "a unit failed; run again"),
-        (OSError("two\nlines"), "two lines"),
-        (OSError(), "OSError"),
+        (JobFailed("a unit failed; run again"), 1, "failed: a unit failed; run again"),
+        (OSError("two\nlines"), 1, "failed: two lines"),
+        (OSError(), 1, "failed: OSError"),
+        (DeadlineReached("--max-minutes 5 are over"), 4, "stopped: --max-minutes 5 are over"),
+        (Interrupted("by SIGTERM", 15), 143, "stopped: by SIGTERM"),
     ],
 )
-def test_the_reason_is_written_and_told(tmp_path: Path, error, verdict) -> None:
+def test_the_reason_is_written_and_told(tmp_path: Path, error, status, verdict) -> None:
     units = tmp_path / "out/_units"
     units.mkdir(parents=True)
     counts = {"rows": 7, "translated": 6, "rejected": 1}
@@ -51,9 +53,9 @@ def test_the_reason_is_written_and_told(tmp_path: Path, error, verdict) -> None:
     fail(tmp_path, error)
     file = tmp_path / "out/report/report.json"
     report = json.loads(file.read_text())
-    assert (report["verdict"], report["exit_status"]) == (f"failed: {verdict}", 1)
+    assert (report["verdict"], report["exit_status"]) == (verdict, status)
     assert report["counts"] == counts
-    assert (tmp_path / "told").read_text() == f"1 failed: {verdict} {file}"
+    assert (tmp_path / "told").read_text() == f"{status} {verdict} {file}"
     assert not (tmp_path / "out/_SUCCESS").exists()
 
 

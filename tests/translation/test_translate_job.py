@@ -57,7 +57,7 @@ class Night:
         return job.translate(request)
 
     def decode(
-        self, request: Any, info: Any, what: Any, corpus: Any, units: Any, output: Output, _: Any
+        self, request: Any, info: Any, what: Any, corpus: Any, units: Any, output: Output, *_: Any
     ) -> None:
         """Takes the place of the pool of actors."""
         work = replace(job.work_of(request, what, corpus), generation=output.generation)

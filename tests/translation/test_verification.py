@@ -15,7 +15,7 @@ from nmt.records.output import Manifest
 from nmt.storage.location import Location
 from nmt.translation import unique_ids
 from nmt.translation.unique_ids import OutputIds
-from nmt.translation.verify.output import verify, verify_manifest
+from nmt.translation.verify.output import repair, verify, verify_manifest
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -162,6 +162,24 @@ def test_damaged_files_are_violations(tmp_path, damage, message) -> None:
     found = verify(out)
     assert any(message in line for line in found.violations), found.violations
     assert all("\n" not in line for line in found.violations)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_is_damaged_can_be_forgotten(tmp_path, finished) -> None:
+    """Then its job does these units again, and writes its end anew."""
+    out = output(tmp_path, finished)
+    spoil(tmp_path / "translations/part-00001.parquet")
+    found = verify(out)
+    assert found.damaged == {1}
+    repair(out, found.damaged)
+    assert not (tmp_path / "_SUCCESS").exists()
+    assert sorted(path.name for path in (tmp_path / "_units").iterdir()) == [
+        "00000.json",
+        "00002.json",
+    ]
+    (tmp_path / "_job.json").unlink()
+    with pytest.raises(UnusableInput, match=r"no _job\.json to continue from; translate it again"):
+        repair(out, {0})
 
 
 def test_units_of_an_unfinished_output_are_checked(tmp_path) -> None:

@@ -14,7 +14,6 @@ from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
 
 from nmt.cluster import connection, resources
 from nmt.cluster.local import reason
-from nmt.cluster.waiting import Signals, in_thread
 from nmt.console import activity
 from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.report.numbers import counted
@@ -24,6 +23,7 @@ from nmt.training.ray.backend import TensorFlowConfig
 from nmt.training.ray.channel import ChannelReader, DriverChannel
 from nmt.training.ray.failures import WorkerFailureLogger, describe
 from nmt.training.ray.resizing import CheckpointBeforeResizing
+from nmt.training.ray.signals import Signals, in_thread
 from nmt.training.ray.worker import STOPPED, train_worker
 from nmt.training.request import TrainRequest
 

@@ -6,7 +6,7 @@ corpus alone, not from the hardware, so that a job that is run again finds the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +17,7 @@ from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
+from nmt.storage.encoding import hash_json
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes, plain_type
@@ -81,6 +82,13 @@ class Unit:
         return self.slices[0].first
 
     @property
+    def identity(self) -> str:
+        """A hash of what it is made of: which rows of which contents."""
+        return hash_json(
+            [[part.file.shown, part.file.digest, part.start, part.rows] for part in self.slices]
+        )
+
+    @property
     def part(self) -> str:
         """Name of its output files."""
         return f"part-{self.number:05d}.parquet"
@@ -113,6 +121,7 @@ class InputCorpus:
         self, files: list[_File], schema: pa.Schema, text_column: str, id_column: str | None
     ) -> None:
         self._files, self._schema = files, schema
+        self._name, self._listed = "", frozenset[str]()
         self.kind = "parquet" if files[0].kind == "parquet" else "text"
         self.rows = sum(file.rows for file in files)
         self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
@@ -163,6 +172,19 @@ class InputCorpus:
         if waiting:
             units.append(Unit(len(units), tuple(waiting), self._schema))
         return units
+
+    def listed(self, name: str, files: Sequence[PinnedFile]) -> InputCorpus:
+        """This corpus, which knows by what name it was asked for, and what that stood for."""
+        self._name, self._listed = name, frozenset(map(str, files))
+        return self
+
+    def added(self) -> list[str]:
+        """The files that its name stands for now, and did not when it was looked through.
+
+        Raises:
+            UnusableInput: it stands for nothing now, or for what cannot be read.
+        """
+        return sorted(set(map(str, expand(self._name))) - self._listed)
 
     def changed(self) -> list[str]:
         """The files that have changed since they were looked through, or are gone: what was read
@@ -217,7 +239,7 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
         corpus = InputCorpus(files, schema, "", None)
     if not corpus.rows:
         raise UnusableInput(f"{name}: holds no row; give sentences to translate")
-    return corpus
+    return corpus.listed(name, locations)
 
 
 def _look(name: str, location: PinnedFile, single: bool) -> _File | None:

@@ -30,6 +30,7 @@ def measure(
     output: Output,
     records: list[UnitRecord],
     seconds: float,
+    added_files: int = 0,
 ) -> Measured:
     """Counts, rates, throughput and samples; with references scores; by groups; beside the
     baseline; and what of all that is an alarm.
@@ -41,6 +42,7 @@ def measure(
         output: the OUT folder, all units committed.
         records: those of its units, in order.
         seconds: what the job took so far.
+        added_files: that were added to the input meanwhile.
 
     Raises:
         UnusableInput: the baseline cannot be read any more.
@@ -94,6 +96,9 @@ def measure(
         measured = measured.model_copy(update={"comparison": beside, "differences": listed})
         bleu = comparison.bleu_of_both(measured, earlier, beside)
     before = None if earlier is None else earlier.rates
+    if added_files:
+        rates = {**measured.rates, "added_files": float(added_files)}
+        measured = measured.model_copy(update={"rates": rates})
     beyond = alarms(measured.rates, request.limits, before, bleu)
     return measured.model_copy(update={"alarms": beyond})
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt import records
-from nmt.errors import UnusableInput
+from nmt.errors import ChangedFile, UnusableInput
 from nmt.printable import FewLines
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
-from nmt.storage.recorded import ChangedFile, read_recorded
+from nmt.storage.recorded import read_recorded
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS

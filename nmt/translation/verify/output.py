@@ -6,17 +6,19 @@ scores and flags read. One part is in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
+from nmt import records
 from nmt.configuration import changed
-from nmt.errors import UnusableInput
+from nmt.errors import ChangedFile, UnusableInput
 from nmt.printable import join_names
 from nmt.records import FileEntry, TableEntry
-from nmt.records.output import JobRecord, Manifest, UnitRecord
+from nmt.records.output import AnyJob, JobRecord, Manifest, UnitRecord
 from nmt.records.report import ReportedCounts
+from nmt.storage import lease
 from nmt.storage.location import Location
-from nmt.storage.recorded import ChangedFile, check_recorded
+from nmt.storage.recorded import check_recorded
 from nmt.translation.output import Output
 from nmt.translation.verify.files import Check, Verification, check_parts
 
@@ -54,6 +56,27 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
     for name in sorted(check.sizes.keys() - named):
         check.note(f"{name}: is not named, so it does not count", "stray")
     return check.end()
+
+
+def repair(location: Location, damaged: Collection[int]) -> None:
+    """Make an output unfinished, and forget units, so that its job does them again.
+
+    Args:
+        location: the OUT folder, in which there are violations.
+        damaged: numbers of the units.
+
+    Raises:
+        UnusableInput: nothing says which job it was.
+        JobFailed: a job writes to it.
+    """
+    marker = location / "_job.json"
+    if not marker.is_file():
+        raise UnusableInput(f"{location}: no _job.json to continue from; translate it again")
+    generation = records.read(marker, AnyJob).generation
+    with lease.hold(location) as held:
+        (location / "_SUCCESS").delete()
+        guard = partial(lease.check_owner, location, held.owner)
+        Output(location, generation, guard).forget(sorted(damaged))
 
 
 def verify_manifest(location: Location, manifest: Manifest) -> Verification:

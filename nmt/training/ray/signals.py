@@ -1,14 +1,11 @@
-"""Waiting for work in another thread, so that a signal or a deadline can end the job in order."""
+"""Signals that end a job in order, while it waits for work in another thread."""
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _SECONDS = 0.3  # between two checks
 
@@ -56,35 +53,3 @@ def in_thread(function: Callable[[], Any]) -> Iterator[Any]:
         if not results:
             yield None
     yield results[0]
-
-
-def watched(items: Iterable[T], look: Callable[[], None]) -> Iterator[T]:
-    """Items that another thread waits for.
-
-    Args:
-        items: what is waited for.
-        look: called before each of them, and while nothing comes; what it raises ends the waiting.
-            The thread is left to itself then.
-    """
-    arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            for item in items:
-                arrived.put(("item", item))
-            arrived.put(("end", None))
-        except BaseException as error:
-            arrived.put(("error", error))
-
-    threading.Thread(target=work, daemon=True).start()
-    while True:
-        look()
-        try:
-            kind, value = arrived.get(timeout=_SECONDS)
-        except queue.Empty:
-            continue
-        if kind == "error":
-            raise value
-        if kind == "end":
-            return
-        yield value
