@@ -88,7 +88,7 @@ def translate(
         options["cache"] = Location(options["cache"])
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
     info = bundle.check_all(request.models)
-    corpus = inspect(request.input, request.text_column, request.id_column)
+    corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)

@@ -11,6 +11,7 @@ import pytest
 
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import compare_and_swap, lease
+from nmt.storage import s3 as objects
 from nmt.storage.compare_and_swap import versioned_file
 from nmt.storage.lease import check_owner, hold
 from nmt.storage.location import Location
@@ -149,7 +150,8 @@ def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer
 
     monkeypatch.setattr(compare_and_swap, "_SETTLE_SECONDS", 0.2)
     own = versioned_file(Location(f"s3://nmt/no conditions/{answer}"))
-    put = own._client.put_object
+    client = objects.s3_client(Location(f"s3://nmt/no conditions/{answer}"))
+    put = client.put_object
 
     def without(**given: object) -> object:
         conditions = {given.pop(name, None) for name in ("IfNoneMatch", "IfMatch")} - {None}
@@ -157,7 +159,7 @@ def test_a_store_that_keeps_to_no_condition_is_found_out(s3, monkeypatch, answer
             raise ClientError({"Error": {"Code": "NotImplemented"}}, "PutObject")
         return put(**given)
 
-    monkeypatch.setattr(own._client, "put_object", without)
+    monkeypatch.setattr(client, "put_object", without)
     for data in (b"one", b"two"):
         assert own.replace(data, own.read()[1])
         assert own.read()[0] == data

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
-from nmt.storage.s3 import explained, object_name, put, s3_client
+from nmt.storage.s3 import get, put
 
 _SETTLE_SECONDS = 3.0
 _LOCK_SECONDS = 20.0  # for which another process may hold a lock: it does no more than one write
@@ -147,8 +147,6 @@ class _SettledFile(_PlainFile):
 class _S3File:
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._client = s3_client(location)
-        self._name = object_name(location)
         self._settled: _SettledFile | None = None
         self._proven = False
         self._last: bytes | None = None
@@ -160,21 +158,9 @@ class _S3File:
     def read(self) -> tuple[bytes | None, Any]:
         if self._settled:
             return self._settled.read()
-        return retry(self._read)
-
-    def _read(self) -> tuple[bytes | None, Any]:
-        from botocore.exceptions import ClientError
-
-        with explained(self._location):
-            try:
-                answer = self._client.get_object(**self._name)
-                self._last = _bounded(answer["Body"].read(_LARGEST + 1), self._location)
-                return self._last, answer["ETag"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                    self._last = None
-                    return None, None
-                raise
+        data, version = retry(lambda: get(self._location, _LARGEST)) or (None, None)
+        self._last = data
+        return data, version and version.etag
 
     def replace(self, data: bytes, version: Any) -> bool:
         if self._settled:
@@ -193,10 +179,4 @@ class _S3File:
 
 
 def _read(location: Location) -> bytes | None:
-    return location.read_bytes(_LARGEST) if location.is_file() else None
-
-
-def _bounded(data: bytes, location: Location) -> bytes:
-    if len(data) > _LARGEST:
-        raise UnusableInput(f"{location}: more than the {_LARGEST:,} bytes it may have; remove it")
-    return data
+    return location.read_if_any(_LARGEST)

@@ -26,7 +26,10 @@ _S3 = (
         "wrong secret; check AWS_SECRET_ACCESS_KEY",
     ),
 )
-_NO_ANSWER = re.compile("NETWORK_CONNECTION|Could not connect to the endpoint")
+_NO_ANSWER = re.compile(
+    "NETWORK_CONNECTION|Could not connect to the endpoint|timeout on endpoint URL|"
+    "Connection was closed before|Failed to connect to proxy|SSL validation failed"
+)
 _OTHERS = (
     (
         "PERMISSION_DENIED|UNAUTHENTICATED|AuthenticationFailed|AuthorizationFailure",

@@ -54,7 +54,8 @@ def _version(file: Location) -> Any:
     if file.is_local:
         file.refuse_links()
         return file.local_state()
-    return s3.version_of(file).etag if file.is_file() else None
+    version = retry(lambda: s3.version_if_any(file))
+    return version and version.etag
 
 
 def _put_local(file: Location, data: bytes, version: Any, lock: Location) -> bool:

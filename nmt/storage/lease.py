@@ -193,8 +193,7 @@ def check_owner(output: Location, owner: str) -> None:
     Raises:
         LeaseLost: another job has it.
     """
-    file = output / NAME
-    stored = _parse(file.read_bytes(_LARGEST)) if file.is_file() else None
+    stored = _parse((output / NAME).read_if_any(_LARGEST))
     if stored is not None and stored.owner != owner:
         raise _lost(output, stored)
 

@@ -5,44 +5,29 @@ knows. Objects are written whole: the bytes are made in memory first and then st
 go (under a temporary name and moved, on a local disk), because a pyarrow stream that an
 exception closes would publish what it has so far as if it were complete.
 
-What lies below a folder that somebody named stays there: that folder may be a link, but no link
-below it is followed when something is read, written or removed.
-
-Credentials come from the environment alone. A Location is sent to workers as its URI, never
-as a pickled filesystem, which would carry the secret.
-
-A store that is away for a moment ends no job that has begun: see `nmt.storage.retry`.
+See `nmt.storage.readable` for links, credentials, and stores that are away.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import re
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-from nmt.json_text import parse_json
 from nmt.records import Record, TableEntry, table_entry
 from nmt.storage import below, s3
-from nmt.storage.credentials import refuse_secret_endpoint
-from nmt.storage.encoding import format_json, hash_stream, parquet_bytes
-from nmt.storage.errors import explain, is_damage
-from nmt.storage.retry import is_waiting, retry
-from nmt.storage.store_path import StorePath
-from nmt.storage.uri import scheme_of
+from nmt.storage.encoding import format_json, parquet_bytes
+from nmt.storage.readable import LARGEST_JSON, Readable
 
-T = TypeVar("T")
-_TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
+__all__ = ["LARGEST_JSON", "Location", "json_bytes"]
+
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
-LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
 
 def json_bytes(value: Any) -> bytes:
@@ -52,158 +37,8 @@ def json_bytes(value: Any) -> bytes:
     return format_json(value.to_json() if isinstance(value, Record) else value).encode()
 
 
-class Location(StorePath):
+class Location(Readable):
     """A file or folder with what can be done there; see `StorePath` for its name."""
-
-    @property
-    def filesystem(self) -> pafs.FileSystem:
-        """The pyarrow filesystem; made on first use in each process, credentials from there."""
-        return self._resolve()[0]
-
-    @property
-    def path(self) -> str:
-        """The path within `filesystem`, without scheme and options."""
-        return self._resolve()[1]
-
-    @property
-    def is_s3(self) -> bool:
-        """Whether the store speaks the protocol of S3."""
-        return not self.is_local and self.filesystem.type_name == "s3"
-
-    def _resolve(self) -> tuple[pafs.FileSystem, str]:
-        if "_resolved" not in self.__dict__:
-            if self.is_local:
-                self.__dict__["_resolved"] = (pafs.LocalFileSystem(), self.uri)
-            else:
-                if scheme_of(self.uri) == "s3":
-                    refuse_secret_endpoint()
-                try:
-                    self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
-                except OSError as error:  # the region of a bucket is asked for at once
-                    raise self._explanation(error) from None
-                except (pa.ArrowException, ValueError) as error:
-                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
-        return self.__dict__["_resolved"]
-
-    def info(self) -> pafs.FileInfo:
-        """Type, size and time of what lies here (type NotFound where nothing does).
-
-        Raises:
-            UnusableInput: the store cannot be reached or refuses the credentials.
-            StoreAway: the store failed in another way.
-        """
-        return self._ask(lambda: self.filesystem.get_file_info(self.path))
-
-    def exists(self) -> bool:
-        """Whether a file or folder lies here."""
-        return self.info().type != pafs.FileType.NotFound
-
-    def is_file(self) -> bool:
-        """Whether a file lies here."""
-        return self.info().type == pafs.FileType.File
-
-    def files(self, suffix: str = "", recursive: bool = False) -> list[Location]:
-        """The files of this folder whose names end in `suffix`, sorted by path; [] if none.
-
-        What a killed process left half written (see `write_bytes`) is none.
-
-        Raises:
-            UnusableInput: a name there is not UTF-8, or a link leads to this folder.
-        """
-        entries = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
-        return [file for file, info in entries if info.path.endswith(suffix)]
-
-    def listed(self, recursive: bool = False) -> list[tuple[Location, pafs.FileInfo]]:
-        """The files of this folder with sizes and times, links as such; see `files`."""
-        files = self._all_files(recursive)
-        return [entry for entry in files if not _TEMPORARY.search(entry[1].path)]
-
-    def _all_files(self, recursive: bool) -> list[tuple[Location, pafs.FileInfo]]:
-        """The same with what is half written."""
-        self.refuse_links()
-        base = self.path.rstrip("/")
-        selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
-        try:
-            if self.is_local:
-                infos = self._ask(lambda: self._below(below.listed, recursive))
-            else:
-                infos = self._ask(lambda: self.filesystem.get_file_info(selector))
-        except UnicodeError:
-            raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
-        return [
-            (self._listed(info.path.removeprefix(f"{base}/")), info)
-            for info in infos
-            if info.type == pafs.FileType.File
-        ]
-
-    def _listed(self, name: str) -> Location:
-        """A file by its name in a listing; a key of S3 may be none that a path can be."""
-        if any(part in ("", ".", "..") for part in name.split("/")):
-            raise UnusableInput(
-                f"{self}: an object in it is named {name[:80]!r}, which is no path; rename it"
-            )
-        return self / name
-
-    def open(self) -> pa.NativeFile:
-        """A random-access reader of the file's bytes.
-
-        Raises:
-            UnusableInput: no such file, no right to read it, or a link leads there.
-            StoreAway: the store failed in another way.
-        """
-        if self.is_local:
-            return self._ask(lambda: self._below(below.open_file))[0]
-        if self.is_s3:
-            return s3.open_object(self, self._ask(lambda: s3.version_of(self)))
-        return self._ask(lambda: self.filesystem.open_input_file(self.path))
-
-    def read(self, parse: Callable[[pa.NativeFile], T]) -> T:
-        """What `parse` makes of the open file; where the store fails amid that, of another one."""
-
-        def read() -> T:
-            with self.open() as file:
-                return parse(file)
-
-        return self._ask(read)
-
-    def read_bytes(self, most: int | None = None) -> bytes:
-        """The whole file.
-
-        Args:
-            most: bytes that it may have.
-
-        Raises:
-            UnusableInput: it has more.
-        """
-
-        def read(file: pa.NativeFile) -> bytes:
-            if most is not None and (size := file.size()) > most:
-                raise UnusableInput(f"{self}: {size:,} bytes, more than the {most:,} it may have")
-            return file.read()
-
-        return self.read(read)
-
-    def read_text(self) -> str:
-        """The whole file as UTF-8."""
-        return self.read_bytes().decode("utf-8")
-
-    def read_json(self, most: int = LARGEST_JSON) -> Any:
-        """The whole file as JSON; a record is read by `nmt.records.read`.
-
-        Args:
-            most: bytes that it may have.
-
-        Raises:
-            UnusableInput: it has more, or is damaged, see `parse_json`.
-        """
-        try:
-            return parse_json(self.read_bytes(most))
-        except ValueError as error:
-            raise UnusableInput(f"{self}: damaged ({error}); restore it from a copy") from None
-
-    def sha256(self) -> str:
-        """The SHA-256 of the file's bytes, as 64 hexadecimal digits."""
-        return self.read(hash_stream)
 
     def write_bytes(self, data: bytes) -> None:
         """Store the whole file at once: readers see the old one or the new one, never a part."""
@@ -212,6 +47,8 @@ class Location(StorePath):
     def _store(self, data: bytes) -> None:
         if self.is_local:
             self._below(below.write, data)
+        elif self.is_s3:
+            s3.store(self, data)
         else:
             stream = self.filesystem.open_output_stream(self.path)
             stream.write(data)
@@ -270,8 +107,9 @@ class Location(StorePath):
         def delete() -> None:
             try:
                 if self.is_local:
-                    self._below(below.remove)
-                    return
+                    return self._below(below.remove)
+                if self.is_s3:
+                    return s3.delete(self)
                 kind = self.filesystem.get_file_info(self.path).type
                 if kind == pafs.FileType.Directory:
                     raise IsADirectoryError
@@ -308,7 +146,7 @@ class Location(StorePath):
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
         if self.is_s3:
-            self._ask(lambda: s3.delete_objects(self, own))
+            self._ask(lambda: s3.delete_all(own))
             return
         for file in own:
             file.delete()
@@ -321,59 +159,3 @@ class Location(StorePath):
     def open_lock(self) -> int:
         """The lock of this local file, opened; `files` passes it over."""
         return self._below(below.open_lock)
-
-    def _below(self, action: Callable[..., T], *more: Any) -> T:
-        """Do something on a local disk, without following a link below the folder named."""
-        self.refuse_links()
-        inside = self.uri.startswith(self._root.rstrip("/") + "/")
-        parts = self.parts_below(self._sibling(self._root)) if inside else []
-        try:
-            return action(self._root if inside else self.uri, parts, *more)
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                self.refuse_links()  # planted meanwhile
-            raise
-
-    def _ask(self, action: Callable[[], T]) -> T:
-        """Ask the store for something that may be asked for twice; see `explained`."""
-
-        def once() -> T:
-            with self.explained():
-                return action()
-
-        return retry(once)
-
-    def _explanation(self, error: Exception) -> Exception:
-        return explain(self.uri, scheme_of(self.uri), error, answered=is_waiting())
-
-    @contextlib.contextmanager
-    def explained(self) -> Iterator[None]:
-        """Turn a store's refusal into one line that says what to do.
-
-        Raises:
-            UnusableInput: the user can mend it: no such file or bucket, no right to it, ….
-            StoreAway: a remote store failed in another way, which may pass.
-        """
-        try:
-            yield
-        except FileNotFoundError:
-            raise UnusableInput(f"{self}: no such file; check the path") from None
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
-            if is_damage(error):
-                reason = " ".join(str(error).split())[:120]
-                raise UnusableInput(
-                    f"{self}: damaged ({reason}); fetch it again, or restore it from a copy"
-                ) from None
-            if not self.is_local:
-                raise self._explanation(error) from None
-            if isinstance(error, PermissionError):
-                raise UnusableInput(f"{self}: permission denied; check its rights") from None
-            if isinstance(error, NotADirectoryError | FileExistsError):
-                problem = "a part of this path is a file; give another path"
-                raise UnusableInput(f"{self}: {problem}") from None
-            if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-                reason = os.strerror(error.errno).lower()
-                raise UnusableInput(f"{self}: {reason}; check the path") from None
-            if isinstance(error, OSError) and os.path.isdir(self.uri):
-                raise UnusableInput(f"{self}: a folder; name a file") from None
-            raise

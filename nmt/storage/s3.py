@@ -20,7 +20,7 @@ from nmt.storage.errors import explain
 from nmt.storage.retry import is_waiting, retry
 
 if TYPE_CHECKING:
-    from nmt.storage.location import Location
+    from nmt.storage.readable import Readable
 
 _AT_ONCE = 16  # requests of one client
 
@@ -29,11 +29,10 @@ _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 _NOTHING = {"IfNoneMatch": "*"}
-# An answer to HEAD has no words, and what has no credentials asks for nothing.
-_WORDS = {"403": "ACCESS_DENIED", "NoCredentialsError": "ACCESS_DENIED"}
+_WORDS = {"403": "ACCESS_DENIED"}  # an answer to HEAD has none
 
 
-def s3_client(location: Location) -> Any:
+def s3_client(location: Readable) -> Any:
     """A client of the store that pyarrow would reach under the same name; credentials come from
     the environment there and here.
 
@@ -110,7 +109,7 @@ def _client(settings: _Settings) -> Any:
 
 
 @contextlib.contextmanager
-def explained(location: Location, answered: bool = True) -> Iterator[None]:
+def explained(location: Readable, answered: bool = True) -> Iterator[None]:
     """Turn what boto3 raises into one line.
 
     Args:
@@ -129,14 +128,15 @@ def explained(location: Location, answered: bool = True) -> Iterator[None]:
         code = error.response["Error"].get("Code", "")
         if code in _OTHER_VERSION:
             raise changed(location) from None
-        reason = FileNotFoundError() if code in _NO_OBJECT else OSError(_WORDS.get(code, error))
+        reason: Exception = OSError(_WORDS.get(code, error))
+        reason = FileNotFoundError() if code in _NO_OBJECT else reason
         raise explain(location.uri, "s3", reason, answered) from None
     except (BotoCoreError, ValueError) as error:
-        name = _WORDS.get(type(error).__name__)
-        raise explain(location.uri, "s3", OSError(name) if name else error, answered) from None
+        reason = OSError("ACCESS_DENIED") if "Credential" in type(error).__name__ else error
+        raise explain(location.uri, "s3", reason, answered) from None
 
 
-def changed(location: Location) -> ChangedFile:
+def changed(location: Readable) -> ChangedFile:
     """That an object is not the one that was looked at."""
     return ChangedFile(
         f"{location}: changed, or another file since the job first looked at it; put it back as it "
@@ -156,20 +156,40 @@ class ObjectVersion(NamedTuple):
     size: int
 
 
-def version_of(location: Location) -> ObjectVersion:
+def version_of(location: Readable) -> ObjectVersion:
     """The version of an object as it is now.
 
     Raises:
         UnusableInput: there is none, or no right to look.
         StoreAway: the store failed in another way.
     """
+    if (version := version_if_any(location)) is None:
+        raise UnusableInput(f"{location}: no such file; check the path")
+    return version
+
+
+def version_if_any(location: Readable) -> ObjectVersion | None:
+    """The same; None where there is no object."""
     client, name = s3_client(location), object_name(location)
-    with explained(location, answered=is_waiting()):
+    with explained(location, answered=is_waiting()), _none_where_nothing_is():
         answer = client.head_object(**name)
         return ObjectVersion(answer["ETag"], answer["ContentLength"])
+    return None
 
 
-def open_object(location: Location, version: ObjectVersion) -> pa.NativeFile:
+@contextlib.contextmanager
+def _none_where_nothing_is() -> Iterator[None]:
+    """Pass over the answer that there is no such object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in _NO_OBJECT:
+            raise
+
+
+def open_object(location: Readable, version: ObjectVersion) -> pa.NativeFile:
     """A random-access reader of one version of an object: of another one it gives not a byte.
 
     pyarrow's own reader takes the length of an object when it is opened, and for one that has
@@ -185,7 +205,7 @@ def open_object(location: Location, version: ObjectVersion) -> pa.NativeFile:
 class _Object(io.RawIOBase):
     """See `open_object`."""
 
-    def __init__(self, location: Location, version: ObjectVersion) -> None:
+    def __init__(self, location: Readable, version: ObjectVersion) -> None:
         self._location, self._version = location, version
         self._client, self._name = s3_client(location), object_name(location)
         self._position = 0
@@ -244,13 +264,55 @@ class _Object(io.RawIOBase):
         return data
 
 
-def object_name(location: Location) -> dict[str, str]:
+def object_name(location: Readable) -> dict[str, str]:
     """An object as boto3's operations name it."""
     bucket, _, key = location.path.partition("/")
     return {"Bucket": bucket, "Key": key}
 
 
-def put(location: Location, data: bytes, version: str | None) -> bool | None:
+def get(location: Readable, most: int | None = None) -> tuple[bytes, ObjectVersion] | None:
+    """A whole object and its version, in one request; None where there is none.
+
+    Args:
+        location: the object.
+        most: bytes that it may have.
+
+    Raises:
+        UnusableInput: it has more, or may not be read.
+        StoreAway: the store failed in another way.
+    """
+    client, name = s3_client(location), object_name(location)
+    with explained(location, answered=is_waiting()), _none_where_nothing_is():
+        answer = client.get_object(**name)
+        with contextlib.closing(answer["Body"]) as body:
+            if most is not None and (size := answer["ContentLength"]) > most:
+                raise UnusableInput(
+                    f"{location}: {size:,} bytes, more than the {most:,} it may have"
+                )
+            data = body.read()
+            return data, ObjectVersion(answer["ETag"], len(data))
+    return None
+
+
+def store(location: Readable, data: bytes) -> None:
+    """Store an object, whatever lies there."""
+    client = s3_client(location)
+    with explained(location):
+        client.put_object(**object_name(location), Body=data)
+
+
+def delete(location: Readable) -> None:
+    """Delete the object of this very key, if there is one.
+
+    pyarrow would put a marker in the place of a folder's last object, or delete all that is below
+    a folder, whosever it is.
+    """
+    client = s3_client(location)
+    with explained(location):
+        client.delete_object(**object_name(location))
+
+
+def put(location: Readable, data: bytes, version: str | None) -> bool | None:
     """Store an object in the place of a version of it, or, if that is None, where nothing lies.
 
     Returns:
@@ -271,18 +333,8 @@ def put(location: Location, data: bytes, version: str | None) -> bool | None:
     return True
 
 
-def delete_objects(folder: Location, files: Iterable[Location]) -> None:
-    """Delete objects of these very keys.
-
-    pyarrow would put a marker in the place of a folder's last object, or delete all that is below
-    a folder, whosever it is.
-    """
-    client = s3_client(folder)
-
-    def delete(file: Location) -> None:
-        with explained(file):
-            client.delete_object(**object_name(file))
-
+def delete_all(files: Iterable[Readable]) -> None:
+    """Delete objects; see `delete`."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(delete, files):
             pass

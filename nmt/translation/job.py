@@ -21,7 +21,6 @@ from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
-from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.plan import Plan
@@ -35,6 +34,7 @@ from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
+from nmt.translation.preview import plan_of
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, check, identify
 from nmt.translation.worker import DecodeActor, Work
@@ -60,15 +60,14 @@ def translate(request: TranslateRequest) -> Outcome | None:
     if request.input_complete is not None:
         await_marker(request.input_complete, 0 if request.dry_run else request.input_wait)
     with activity("reading the input"):
-        corpus = inspect(request.input, request.text_column, request.id_column)
+        corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
         references = check(request, info, corpus)
     job = identify(request, info, corpus)
     output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        echo(f"model     {request.model_names}: {info.parameters:,} parameters")
-        echo(f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}")
-        echo(f"output    {request.output}: {check_writable(request.output)}")
+        for line in plan_of(request, info, corpus, work_of(request, job, corpus)):
+            echo(line)
         return None
     outcome = _stored(request, output.finished(job))
     if outcome is None:

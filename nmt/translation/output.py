@@ -23,6 +23,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,7 @@ from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
 from nmt.printable import FewLines
-from nmt.records import FileEntry, table_entry
+from nmt.records import FileEntry, file_entry, table_entry
 from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import RowAttention
 from nmt.storage import lease
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 FOLDERS = ("translations", "rejected", "alignments")
 # In the name of a file: none of them means anything to a file system or a shell.
 _UNSAFE = re.compile(r"[^\w.-]+")
+_AT_ONCE = 16  # files that are read together
 _MOST_WORDS = 16 << 20  # bytes of a file of words
 _LONGEST_NAME = 40  # characters of it, at most 160 bytes
 _DRAWN = re.compile(r"row-\d+[^/]*\.png|words-\d+\.json")
@@ -186,14 +188,13 @@ class Output:
         Raises:
             JobFailed: this job may no longer write here.
         """
+        self.guard()
         files = {}
         for name, table in tables.items():
             name = name.replace("/part-", f"/part-{self._prefix}")
-            self.guard()
             data = self._store(self.location / name, partial(_parquet, table))
             files[name] = table_entry(table.num_rows, data)
         record = record.model_copy(update={"files": files})
-        self.guard()
         self.store_json(self.record_file(unit.number), record)
         return record
 
@@ -259,19 +260,18 @@ class Output:
 
     def records(self) -> list[UnitRecord]:
         """The records of all committed units, in the order of the units."""
-        units = [records.read(file, UnitRecord) for file in self.record_files()]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
+            units = list(pool.map(lambda f: records.read(f, UnitRecord), self.record_files()))
         return sorted(units, key=lambda record: record.unit)
 
     def others(self) -> dict[str, FileEntry]:
         """The manifest's entries of what is no table: records of units, and the report's files."""
         report = self.location / "report"
         files = [*self.record_files(), *report.files(recursive=True)]
-        return {
-            "/".join(file.parts_below(self.location)): FileEntry(
-                bytes=file.info().size or 0, sha256=file.sha256()
-            )
-            for file in files
-        }
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            entries = pool.map(lambda file: file_entry(file.read_bytes()), files)
+            names = ("/".join(file.parts_below(self.location)) for file in files)
+            return dict(zip(names, entries, strict=True))
 
     def committed(self, units: Iterable[Unit]) -> set[int]:
         """The numbers of the units that are done; a damaged record is removed, and its unit is not.
@@ -284,14 +284,11 @@ class Output:
         """
         expected = {self.record_file(unit.number): unit for unit in units}
         done, warnings = set(), FewLines(log.warning)
-        for file in self.record_files():
-            problem = None
+        files = self.record_files()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            problems = list(pool.map(lambda file: self._problem(file, expected.get(file)), files))
+        for file, problem in zip(files, problems, strict=True):
             unit = expected.get(file)
-            try:
-                record = records.read(file, UnitRecord)
-                problem = "of no unit" if unit is None else misfit(record, unit, self._prefix)
-            except UnusableInput as error:
-                problem = str(error).removeprefix(f"{file}: ").partition("; ")[0]
             if problem is None and unit is not None:
                 done.add(unit.number)
                 continue
@@ -301,6 +298,14 @@ class Output:
             file.delete()
         warnings.end()
         return done
+
+    def _problem(self, file: Location, unit: Unit | None) -> str | None:
+        """Why a file is not the record of its unit; None if it is."""
+        try:
+            record = records.read(file, UnitRecord)
+        except UnusableInput as error:
+            return str(error).removeprefix(f"{file}: ").partition("; ")[0]
+        return "of no unit" if unit is None else misfit(record, unit, self._prefix)
 
     def record_files(self) -> list[Location]:
         """Where these records are."""

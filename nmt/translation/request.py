@@ -52,6 +52,9 @@ class TranslateRequest:
         SearchSettings,
         FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
     ]
+    allow_empty: Annotated[
+        bool, Option("Make an empty output of an input without rows, and do not refuse it.")
+    ] = False
     input_complete: Annotated[
         Location | None,
         Option("File that must be there: whoever writes the input writes it last.", "MARKER"),

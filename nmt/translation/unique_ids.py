@@ -1,14 +1,15 @@
 """Whether ids are there and unique: of an input before it is translated, and of an output.
 
 Ids are equal where they are written alike, see `nmt.tables.values`. Neither check needs memory that
-grows with the number of ids: an input is read again part by part, and the ids of an output become
-numbers in files on the local disk, so that all that may be equal are in one file.
+grows with the number of ids: they become numbers in files on the local disk, 8 to 12 bytes each, so
+that all that may be equal are in one file.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.printable import join_names
 from nmt.tables.values import json_values, written
-from nmt.translation.cache.keys import bytes_of, keys_of
 
-_AT_ONCE = 1_000_000  # ids compared with each other at a time
+_WAITING = 1 << 20  # keys that wait to be written together
+_LOOKED_UP = 10_000  # keys whose ids are looked at, because they stand there several times
 _KEYS = 1 << 18  # in one file, at most if they are spread evenly
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hashing
 _NAMED = 20  # ids that are looked up because they stand there several times
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
 
@@ -31,8 +33,7 @@ Read = Callable[[], Iterable[pa.Array]]
 def check_ids(read: Read) -> None:
     """Look through a column of ids.
 
-    Ids that ascend are seen to be unique on the way. Others are compared part by part, each part
-    read anew: those whose hashes leave the same remainder.
+    Ids that ascend are seen to be unique on the way. Others are read once more.
 
     Args:
         read: gives the ids from their beginning, some at a time, of a type that
@@ -51,9 +52,8 @@ def check_ids(read: Read) -> None:
         last = ids[-1] if len(ids) else last
     if nulls:
         raise UnusableInput(f"{nulls} rows have no id; fill the id column")
-    parts = 0 if ascending else -(-count // _AT_ONCE)
-    for part in range(parts):
-        _check_part(_share(read(), part, parts))
+    if not ascending and len(keys := _repeated_keys(map(_keys, read()), count)):
+        _refuse_repeated(read(), keys)
 
 
 def _ascend(last: pa.Scalar | None, ids: pa.Array) -> bool:
@@ -78,27 +78,46 @@ def _check_text(ids: pa.Array) -> None:
         ) from None
 
 
-def _share(arrays: Iterable[pa.Array], part: int, parts: int) -> Iterator[pa.Array]:
-    """The written ids of one part."""
+def _repeated_keys(arrays: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Some of the keys that stand there several times, among so many in all."""
+    files = -(-count // _KEYS)
+    with tempfile.TemporaryDirectory(prefix="nmt-ids-") as folder:
+        waiting: list[np.ndarray] = []
+        for keys in chain(arrays, [None]):
+            if keys is not None:
+                waiting.append(keys)
+            if keys is None or sum(map(len, waiting)) >= _WAITING:
+                _append(Path(folder), files, np.concatenate(waiting or [np.empty(0, np.int64)]))
+                waiting = []
+        found = np.empty(0, np.int64)
+        for file in Path(folder).iterdir():
+            keys, counts = np.unique(np.fromfile(file, np.int64), return_counts=True)
+            found = np.concatenate([found, keys[counts > 1]])[:_LOOKED_UP]
+    return found
+
+
+def _append(folder: Path, files: int, keys: np.ndarray) -> None:
+    """Write keys to files, equal ones to the same."""
+    places = (keys.astype(np.uint64) * _SPREAD >> np.uint64(32)) % np.uint64(files)
+    order = np.argsort(places, kind="stable")
+    keys, places = keys[order], places[order]
+    bounds = np.flatnonzero(np.diff(places, prepend=places[:1] + np.uint64(1)))
+    for start, stop in pairwise([*bounds.tolist(), len(keys)]):
+        with open(folder / f"{places[start]}", "ab") as file:
+            keys[start:stop].tofile(file)
+
+
+def _refuse_repeated(arrays: Iterable[pa.Array], keys: np.ndarray) -> None:
+    """Look at the ids of these keys: those of different ids may be equal."""
+    seen: set[object] = set()
     for array in arrays:
-        ids = written(array).combine_chunks()
-        if parts == 1:
-            yield ids
-            continue
-        keys = bytes_of(keys_of(map(str, ids.to_pylist())))
-        yield ids.filter(pa.array(keys[:, :2].copy().view("<u2")[:, 0] % parts == part))
-
-
-def _check_part(arrays: Iterable[pa.Array]) -> None:
-    ids = pa.chunked_array(list(arrays))
-    if pc.count_distinct(ids).as_py() == len(ids):
-        return
-    counts = pc.value_counts(ids.combine_chunks())
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    raise UnusableInput(
-        f"id {twice[0].as_py()!r} is given more than once; ids must be unique: mend them, or name "
-        "another column with --id-column"
-    )
+        for identity in written(array).filter(pa.array(np.isin(_keys(array), keys))).to_pylist():
+            if identity in seen:
+                raise UnusableInput(
+                    f"id {identity!r} is given more than once; ids must be unique: mend them, or "
+                    "name another column with --id-column"
+                )
+            seen.add(identity)
 
 
 class OutputIds:
@@ -190,12 +209,12 @@ class OutputIds:
                 yield f"id {ends} is missing"
 
 
-def _keys(ids: pa.ChunkedArray) -> np.ndarray:
+def _keys(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """A number for each id; equal ids have equal ones, in this process.
 
     Which are equal says `nmt.tables.values`.
     """
     form = written(ids)
-    if form.type == pa.int64():
-        return form.to_numpy()
+    if pa.types.is_integer(form.type):
+        return form.to_numpy().view(np.int64)
     return np.fromiter(map(hash, form.to_pylist()), np.int64, len(form))

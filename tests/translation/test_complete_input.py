@@ -4,6 +4,9 @@ import threading
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from outputs import translate
 
@@ -13,6 +16,7 @@ from nmt.storage.location import Location
 from nmt.translation import finalize
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.marker import await_marker
+from nmt.translation.verify.output import verify
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -53,6 +57,35 @@ def test_a_setting_decides_whether_that_is_an_error(
         status == 3
     )
     assert f"{folder / 'b.txt'}: added to the input while the job ran" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "files", "parquet", "cache"])
+def test_an_input_without_rows_is_an_empty_output(saved_models, tmp_path, kind) -> None:
+    """If that is allowed; the output has a table all the same, with its columns."""
+    folder, options = tmp_path / "in", {}
+    folder.mkdir()
+    match kind:
+        case "file" | "cache":
+            (folder / "a.txt").touch()
+            options = {"cache": tmp_path / "cache"} if kind == "cache" else {}
+        case "files":
+            for name in "ab":
+                (folder / f"{name}.txt").touch()
+        case "parquet":
+            table = pa.table({"source": pa.array([], pa.string()), "page": pa.array([], pa.int8())})
+            pq.write_table(table, folder / "a.parquet")
+    name = folder / "a.txt" if kind in ("file", "cache") else folder
+    with pytest.raises(UnusableInput, match=r"give (sentences to translate|UTF-8 text)"):
+        inspect(str(name), "source")
+    out = tmp_path / "out"
+    outcome = translate(saved_models[0], name, out, allow_empty=True, **options)
+    assert (outcome.exit_status, outcome.report.counts.rows) == (0, 0)
+    table = ds.dataset(out / "translations").to_table()
+    assert len(table) == 0
+    assert {"id", "source", "translation", "score"} <= set(table.column_names)
+    assert ("page" in table.column_names) == (kind == "parquet")
+    checked = verify(Location(out))
+    assert (checked.violations, checked.notes) == ([], [])
 
 
 def test_a_marker_is_waited_for(tmp_path: Path) -> None:

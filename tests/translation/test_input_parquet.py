@@ -1,6 +1,7 @@
 """Parquet to translate, from other writers and in folders that are columns."""
 
 import decimal
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ from input_corpora import look, parquet, read, text
 from nmt.errors import UnusableInput
 from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input import parquet_rows
+from nmt.translation.input.corpus import Unit, inspect, read_unit
 
 
 def test_units_are_a_partition_of_parquet(tmp_path) -> None:
@@ -270,3 +272,30 @@ def test_folders_of_an_object_store_are_columns(store) -> None:
             "d": ["a/c"] * 2 + ["b"] * 2 + [None] * 2,
             "m": ["01"] * 2 + ["02"] * 2 + ["01"] * 2,
         }
+
+
+def test_a_process_reads_a_row_group_once_for_all_its_units(tmp_path, monkeypatch) -> None:
+    """In order, and with gaps, which are other processes' units; backwards it begins anew."""
+    values = range(9000)
+    columns = {"source": [f"t{n}" for n in values], "n": pa.array(values)}
+    parquet(tmp_path / "a.parquet", columns, group=7000)
+    units, begun = look(tmp_path).units(), []
+    real = parquet_rows.read_batches
+    monkeypatch.setattr(parquet_rows, "read_batches", lambda *more: begun.append(1) or real(*more))
+
+    def check(some: list[Unit]) -> int:
+        begun.clear()
+        for unit in some:
+            rows = read_unit(unit, "source", None)
+            span = range(unit.first, unit.first + unit.rows)
+            assert rows.texts == [f"t{n}".encode() for n in span]
+            assert rows.others.column("n").to_pylist() == list(span)
+        return len(begun)
+
+    assert len(units) > 30
+    assert check(units) == 1
+    assert check(units[::3]) == 1  # back to the start
+    assert check([units[-1], units[-1]]) == 2  # on in the next group, and back
+    assert check(units[::-1]) == len(units)
+    shuffled = random.Random(3).sample(units, len(units))
+    assert check(shuffled) < len(units)

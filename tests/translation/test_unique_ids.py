@@ -14,10 +14,13 @@ def pieces(values: list, kind: pa.DataType, size: int):
     return lambda: (array.slice(start, size) for start in range(0, len(array), size))
 
 
-@pytest.mark.parametrize("at_once", [7, 1000])
-@pytest.mark.parametrize("kind", [pa.int64(), pa.string(), pa.float64(), pa.timestamp("us")])
-def test_an_id_given_twice_is_found(kind, at_once, monkeypatch) -> None:
-    monkeypatch.setattr(unique_ids, "_AT_ONCE", at_once)
+@pytest.mark.parametrize("size", [7, 1000])
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.uint64(), pa.string(), pa.float64(), pa.timestamp("us")]
+)
+def test_an_id_given_twice_is_found(kind, size, monkeypatch) -> None:
+    monkeypatch.setattr(unique_ids, "_WAITING", size)
+    monkeypatch.setattr(unique_ids, "_KEYS", size)
     random = np.random.default_rng(2)
     values = random.permutation(200).tolist()
     if kind == pa.string():
@@ -41,6 +44,33 @@ def test_ascending_ids_are_read_once() -> None:
 
     check_ids(ids)
     assert len(read) == 1
+
+
+def test_ids_in_any_order_are_read_twice_however_many_there_are(monkeypatch) -> None:
+    """And once more where one may stand there twice."""
+    monkeypatch.setattr(unique_ids, "_KEYS", 100)
+    read = []
+    values = np.random.default_rng(2).permutation(5000).tolist()
+
+    def ids(more: list[int]):
+        def give():
+            read.append(1)
+            return pieces([*values, *more], pa.int64(), 900)()
+
+        return give
+
+    check_ids(ids([]))
+    assert len(read) == 2
+    with pytest.raises(UnusableInput, match="id 77 is given more than once"):
+        check_ids(ids([77]))
+    assert len(read) == 5
+
+
+def test_equal_keys_of_different_ids_are_no_repetition(monkeypatch) -> None:
+    monkeypatch.setattr(unique_ids, "_keys", lambda ids: np.arange(len(ids), dtype=np.int64) % 3)
+    check_ids(pieces(list("zyxwvutsrq"), pa.string(), 4))
+    with pytest.raises(UnusableInput, match="id 'z' is given more than once"):
+        check_ids(pieces(list("zyxwvutsrqz"), pa.string(), 4))
 
 
 def test_no_ids_at_all_are_unique() -> None:

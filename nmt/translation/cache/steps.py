@@ -39,7 +39,7 @@ from nmt.translation.cache.plan import (
 )
 from nmt.translation.decode_statistics import decode
 from nmt.translation.input.corpus import Rows, Unit
-from nmt.translation.input.parquet import read_rows
+from nmt.translation.input.parquet_rows import read_rows
 from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving

@@ -22,10 +22,11 @@ from nmt.storage.recorded import PinnedFile
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes, plain_type
 from nmt.tables.schemas import conform, unify
-from nmt.translation.input.files import expand
+from nmt.translation.input.files import GIVE_SENTENCES, expand
 from nmt.translation.input.gzip_lines import read_lines
 from nmt.translation.input.hive import Folders, add_folders, folders_of, with_folders
-from nmt.translation.input.parquet import Run, inspect_columns, plain_ids, read_rows
+from nmt.translation.input.parquet import inspect_columns, plain_ids
+from nmt.translation.input.parquet_rows import Run, read_rows
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -79,7 +80,7 @@ class Unit:
     @property
     def first(self) -> int:
         """Number of its first row in the corpus."""
-        return self.slices[0].first
+        return self.slices[0].first if self.slices else 0
 
     @property
     def identity(self) -> str:
@@ -122,7 +123,7 @@ class InputCorpus:
     ) -> None:
         self._files, self._schema = files, schema
         self._name, self._listed = "", frozenset[str]()
-        self.kind = "parquet" if files[0].kind == "parquet" else "text"
+        self.kind = "parquet" if files and files[0].kind == "parquet" else "text"
         self.rows = sum(file.rows for file in files)
         self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
         self.folders = sorted({name for file in files for name, _ in file.folders})
@@ -142,8 +143,11 @@ class InputCorpus:
         """Cut the corpus into about 64 units of at most 8,192 rows, the same every time.
 
         Small files share a unit. A .gz file is cut only where it has more rows than a unit may
-        have, for what a later unit begins with is found by unpacking all that stands before.
+        have, for what a later unit begins with is found by unpacking all that stands before. A
+        corpus without rows has one unit without rows: an output is never without a table.
         """
+        if not self.rows:
+            return [Unit(0, (), self._schema)]
         grains = -(-self.rows // (_UNITS_AIMED_AT * _GRAIN))
         size = min(_LARGEST_UNIT, max(1, grains) * _GRAIN)
         units: list[Unit] = []
@@ -184,7 +188,7 @@ class InputCorpus:
         Raises:
             UnusableInput: it stands for nothing now, or for what cannot be read.
         """
-        return sorted(set(map(str, expand(self._name))) - self._listed)
+        return sorted(set(map(str, expand(self._name, allow_empty=True))) - self._listed)
 
     def changed(self) -> list[str]:
         """The files that have changed since they were looked through, or are gone: what was read
@@ -203,7 +207,9 @@ def _is_same(file: PinnedFile) -> bool:
     return True
 
 
-def inspect(name: str, text_column: str, id_column: str | None = None) -> InputCorpus:
+def inspect(
+    name: str, text_column: str, id_column: str | None = None, allow_empty: bool = False
+) -> InputCorpus:
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
 
     Args:
@@ -212,18 +218,19 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
         id_column: the Parquet column that holds the ids; None is ``id`` where there is such a
             column. Otherwise, and for text, a row's id is its number over the files in sorted
             order, from 0.
+        allow_empty: whether it may be without rows.
 
     Raises:
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
             column, a column of the wrong type, ids given twice, or no row at all.
     """
-    locations = expand(name)
-    single = len(locations) == 1
+    locations = expand(name, allow_empty)
+    needed = len(locations) == 1 and not allow_empty
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
-        inspected = list(pool.map(lambda location: _look(name, location, single), locations))
+        inspected = list(pool.map(lambda location: _look(name, location, needed), locations))
     files = [file for file in inspected if file is not None]
-    if not files:
-        raise UnusableInput(f"{name}: all its files are empty; give sentences to translate")
+    if not files and not allow_empty:
+        raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
     kinds = {"parquet" if file.kind == "parquet" else "text" for file in files}
     if len(kinds) > 1:
         raise UnusableInput(f"{name}: holds text and Parquet files; give one kind at a time")
@@ -237,15 +244,15 @@ def inspect(name: str, text_column: str, id_column: str | None = None) -> InputC
         none = pa.schema([])
         schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
         corpus = InputCorpus(files, schema, "", None)
-    if not corpus.rows:
-        raise UnusableInput(f"{name}: holds no row; give sentences to translate")
+    if not corpus.rows and not allow_empty:
+        raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
     return corpus.listed(name, locations)
 
 
-def _look(name: str, location: PinnedFile, single: bool) -> _File | None:
-    """What can be known of a file by itself; None for an empty one among others."""
+def _look(name: str, location: PinnedFile, needed: bool) -> _File | None:
+    """What can be known of a file by itself; None for an empty one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
-    if not single and not size:
+    if not needed and not size:
         return None
     file = _File(location, detect(location, SENTENCES), folders_of(location, name))
     file.sha256 = location.sha256()
@@ -317,7 +324,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
         table = add_folders(run.table, part.folders, part.rows)
         texts += run.texts or as_bytes(table.column(text_column))
         parts.append(conform(table, schema))
-    table = pa.concat_tables(parts).unify_dictionaries()
+    table = pa.concat_tables(parts or [schema.empty_table()]).unify_dictionaries()
     if id_column is None:
         ids = pa.array(_numbers(unit), pa.int64())
     else:

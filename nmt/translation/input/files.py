@@ -23,17 +23,19 @@ from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import scheme_of, unquote
 
+GIVE_SENTENCES = "give sentences to translate, or --allow-empty"
 _GLOB = re.compile(r"[*?\[]")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _EVERYTHING = ["**", "*"]
 
 
-def expand(name: str) -> list[PinnedFile]:
+def expand(name: str, allow_empty: bool = False) -> list[PinnedFile]:
     """The files of an input in sorted order.
 
     Args:
         name: a path or URI. In a remote URI ``?`` begins the store's options and is no wildcard,
             and a percent-encoded character always means itself.
+        allow_empty: take a folder without files for one.
 
     Raises:
         UnusableInput: nothing there, or something that cannot be read: a link to nothing, a
@@ -48,8 +50,8 @@ def expand(name: str) -> list[PinnedFile]:
     kind = location.info().type
     if kind == pafs.FileType.Directory:
         files = _matching(location, _EVERYTHING)
-        if not files:
-            raise UnusableInput(f"{location}: an empty folder; give sentences to translate")
+        if not files and not allow_empty:
+            raise UnusableInput(f"{location}: an empty folder; {GIVE_SENTENCES}")
         return files
     if kind == pafs.FileType.NotFound and not os.path.islink(location.uri):
         folder, pattern = _local_pattern(location) if location.is_local else _remote_pattern(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -14,9 +13,9 @@ from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
 from nmt.printable import join_names
 from nmt.storage.location import Location
-from nmt.tables.columns import as_bytes, is_text, plain_type
+from nmt.tables.columns import is_text, plain_type
 from nmt.tables.parquet import open_parquet, read_batches
-from nmt.tables.schemas import cast, conform, kept_schema, unify
+from nmt.tables.schemas import cast, kept_schema, unify
 from nmt.tables.values import is_scalar
 from nmt.translation.input.hive import Folders, with_folders
 from nmt.translation.unique_ids import check_ids
@@ -129,63 +128,3 @@ def plain_ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of ids, no longer dictionary-encoded."""
     kind = plain_type(column.type)
     return column if column.type == kind else column.cast(kind)
-
-
-class Run(NamedTuple):
-    """Consecutive rows of a file.
-
-    Attributes:
-        table: its columns, without that of the texts.
-        texts: as they stand there, UTF-8 or not; None for a null. None at all where the file has no
-            such column.
-    """
-
-    table: pa.Table
-    texts: list[bytes | None]
-
-
-def read_rows(
-    location: Location, start: int, rows: int, text_column: str, longest: int | None = None
-) -> Run:
-    """Read some consecutive rows of a file.
-
-    What stands before them in their row group is decoded in small batches and dropped, and what
-    comes after is not decoded at all: a file of one huge row group needs no more memory than
-    others.
-
-    Args:
-        location: the file.
-        start: the first row.
-        rows: how many.
-        text_column: the column of the texts.
-        longest: bytes of a text, see `as_bytes`.
-    """
-    batches: list[pa.RecordBatch] = []
-    texts: list[bytes | None] = []
-    stop = start + rows
-    with readable(location), location.open() as handle:
-        parquet = open_parquet(location, handle)
-        schema = parquet.schema_arrow.remove_metadata()
-        others = [name for name in schema.names if name != text_column]
-        own = len(others) < len(schema)
-        numbers = range(parquet.num_row_groups)
-        sizes = [parquet.metadata.row_group(number).num_rows for number in numbers]
-        ends = list(accumulate(sizes))
-        groups = [n for n in numbers if ends[n] - sizes[n] < stop and start < ends[n]]
-        position = ends[groups[0]] - sizes[groups[0]] if groups else 0
-        for batch in read_batches(location, handle, None, groups, [text_column], parquet):
-            low, high = max(start, position), min(stop, position + batch.num_rows)
-            if low < high:
-                part = batch.slice(low - position, high - low)
-                texts += as_bytes(part.column(text_column), longest) if own else []
-                batches.append(part.select(others))
-            position += batch.num_rows
-            if position >= stop:
-                break
-    if sum(batch.num_rows for batch in batches) != rows:
-        raise UnusableInput(f"{location}: damaged (rows are missing); fetch it again")
-    schema = pa.schema([schema.field(name) for name in others])
-    table = pa.Table.from_batches(
-        [batch.replace_schema_metadata(None) for batch in batches], schema
-    )
-    return Run(conform(table, kept_schema(schema)), texts)

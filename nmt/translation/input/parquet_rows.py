@@ -1,0 +1,143 @@
+"""Rows of a Parquet file, a run at a time.
+
+A run may begin anywhere in a row group, which can only be read from its start. So the file stays
+open where it was left, and a process that asks for one run after another reads it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import accumulate
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from nmt.corpus.formats import readable
+from nmt.errors import UnusableInput
+from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
+from nmt.tables.columns import as_bytes
+from nmt.tables.parquet import open_parquet, read_batches
+from nmt.tables.schemas import conform, kept_schema
+
+_last: _Reader | None = None
+
+
+class Run(NamedTuple):
+    """Consecutive rows of a file.
+
+    Attributes:
+        table: its columns, without that of the texts.
+        texts: as they stand there, UTF-8 or not; None for a null. None at all where the file has no
+            such column.
+    """
+
+    table: pa.Table
+    texts: list[bytes | None]
+
+
+def read_rows(
+    location: Location, start: int, rows: int, text_column: str, longest: int | None = None
+) -> Run:
+    """Read some consecutive rows of a file.
+
+    What stands before them in their row group is decoded in small batches and dropped, and what
+    comes after is not decoded at all: a file of one huge row group needs no more memory than
+    others.
+
+    Args:
+        location: the file; one that is pinned stays open.
+        start: the first row.
+        rows: how many.
+        text_column: the column of the texts.
+        longest: bytes of a text, see `as_bytes`.
+    """
+    global _last
+    reader, _last = _last, None  # one that fails is not used again
+    state = location.state if isinstance(location, PinnedFile) else None
+    identity = (location, state, text_column)
+    if reader is None or reader.identity != identity:
+        if reader is not None:
+            reader.close()
+        reader = _Reader(location, identity)
+    run = reader.read(start, rows, longest)
+    if state is None:
+        reader.close()
+    else:
+        _last = reader
+    return run
+
+
+class _Reader:
+    """An open file.
+
+    Attributes:
+        identity: what it is known by: another one may lie there now.
+    """
+
+    def __init__(self, location: Location, identity: tuple[object, ...]) -> None:
+        self.identity = identity
+        self._location, self._text_column, self._stack = location, str(identity[2]), ExitStack()
+        with readable(location):
+            self._handle = self._stack.enter_context(location.open())
+            self._parquet = open_parquet(location, self._handle)
+            self._schema = self._parquet.schema_arrow.remove_metadata()
+            metadata = self._parquet.metadata
+            sizes = (metadata.row_group(n).num_rows for n in range(metadata.num_row_groups))
+            self._ends = list(accumulate(sizes))
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._position = self._stop = 0  # rows that were read, and the end of their row group
+        self._rest: pa.RecordBatch | None = None  # what was read and not asked for
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._batches = iter(())
+        self._stack.close()
+
+    def read(self, start: int, rows: int, longest: int | None) -> Run:
+        """See `read_rows`."""
+        others = [name for name in self._schema.names if name != self._text_column]
+        own = len(others) < len(self._schema)
+        batches: list[pa.RecordBatch] = []
+        texts: list[bytes | None] = []
+        with readable(self._location):
+            for batch in self._slices(start, start + rows):
+                texts += as_bytes(batch.column(self._text_column), longest) if own else []
+                batches.append(batch.select(others).replace_schema_metadata(None))
+        if sum(batch.num_rows for batch in batches) != rows:
+            raise UnusableInput(f"{self._location}: damaged (rows are missing); fetch it again")
+        schema = pa.schema([self._schema.field(name) for name in others])
+        table = pa.Table.from_batches(batches, schema)
+        return Run(conform(table, kept_schema(schema)), texts)
+
+    def _slices(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+        """The rows from `start` to `stop`, as they come."""
+        if start < self._position or start >= self._stop:
+            self._go_to(start)
+        while self._position < stop and (batch := self._next()) is not None:
+            low, high = max(0, start - self._position), min(batch.num_rows, stop - self._position)
+            if low < high:
+                yield batch.slice(low, high - low)
+            if high < batch.num_rows:
+                self._rest = batch.slice(max(0, high))
+            self._position += min(batch.num_rows, max(0, high))
+
+    def _go_to(self, row: int) -> None:
+        """Begin with the row group of this row."""
+        group = next((n for n, end in enumerate(self._ends) if row < end), len(self._ends))
+        self._position, self._rest = self._ends[group - 1] if group else 0, None
+        groups = range(group, len(self._ends))
+        self._stop = self._ends[group] if group < len(self._ends) else self._position
+        self._batches = read_batches(
+            self._location, self._handle, None, groups, [self._text_column], self._parquet
+        )
+
+    def _next(self) -> pa.RecordBatch | None:
+        batch, self._rest = self._rest, None
+        if batch is None:
+            batch = next(self._batches, None)
+        if batch is not None and self._position + batch.num_rows > self._stop:
+            ends = (end for end in self._ends if end >= self._position + batch.num_rows)
+            self._stop = next(ends, self._position + batch.num_rows)
+        return batch

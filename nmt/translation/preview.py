@@ -1,0 +1,71 @@
+"""What ``--dry-run`` says of a translation: what there is to do, on what, and for how long."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from nmt.cluster import connection
+from nmt.records.model import ModelRecord
+from nmt.report.numbers import counted
+from nmt.report.numbers import seconds as duration
+from nmt.storage.preflight import check_writable
+from nmt.translation.input.corpus import InputCorpus
+from nmt.translation.layout import lay_out
+from nmt.translation.request import TranslateRequest
+from nmt.translation.worker import Work, load_translator
+
+_UNITS, _ROWS = 4, 64  # units that are looked into, and rows of each that are decoded
+
+
+def plan_of(
+    request: TranslateRequest, info: ModelRecord, corpus: InputCorpus, work: Work
+) -> Iterator[str]:
+    """The lines of the plan.
+
+    A sample of the rows is decoded here, on one core, for the number of tokens and the time. The
+    time is that of decoding alone, if the other cores are like this one and nothing is in a cache.
+    """
+    units = corpus.units()
+    yield f"model     {request.model_names}: {info.parameters:,} parameters"
+    yield f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}"
+    layout = lay_out(
+        _nodes(request), corpus.rows, len(units), request.actors, request.cpus_per_actor,
+        request.gpus_per_actor,
+    )  # fmt: skip
+    yield f"actors    {layout.describe()}"
+    rows, tokens, seconds = _sample(corpus, work)
+    if rows:
+        yield f"tokens    about {tokens * corpus.rows // rows:,} of the source"
+    if rows and not request.gpus_per_actor:
+        whole = seconds * corpus.rows / rows / (layout.most * layout.share.threads)
+        cost = request.costs(whole).get("cost")
+        paid = "" if cost is None else f", cost {cost:.2f}"
+        yield f"time      about {duration(whole)} of decoding{paid} ({counted(rows, 'row')} tried)"
+    yield f"output    {request.output}: {check_writable(request.output)}"
+
+
+def _nodes(request: TranslateRequest) -> list[dict[str, Any]]:
+    """The machines, as ``ray.nodes()`` has them; this one, where no cluster is named."""
+    if not connection.is_own(request.address):
+        return connection.connect(request.address).nodes()
+    return [{"Resources": {"CPU": len(os.sched_getaffinity(0))}}]
+
+
+def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
+    """Rows that were tried, their tokens, and the CPU-seconds that it took to decode them."""
+    translator, units = load_translator(work), corpus.units()
+    rows, sources = 0, []
+    for unit in units[:: -(-len(units) // _UNITS)]:
+        texts = work.read(unit).texts[:_ROWS]
+        rows += len(texts)
+        sources += translator.row_filter(texts).sources
+    tokens, seconds = 0, 0.0
+    for _ in range(2):  # the first time is that of a start
+        begin = time.process_time()
+        decoded = list(translator.decoder.decode(sources))
+        seconds = time.process_time() - begin
+        tokens = sum(len(translation.source_tokens) for _, translation in decoded)
+    return rows, tokens, seconds
