@@ -179,6 +179,7 @@ def work_of(
         heatmap_words=request.heatmap_words,
         page=frozenset(page_samples(corpus.rows)),
         gpus=request.gpus_per_actor,
+        unit_timeout=request.unit_timeout,
     )
 
 

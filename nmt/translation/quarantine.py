@@ -6,11 +6,13 @@ A process that is killed says nothing, and Ray hands its unit to the next one, w
 attempts are counted in the output before they begin. A unit that was begun three times is
 done batch by batch, a batch that was begun twice row by row, and a row that was begun twice is
 given up. What else kills processes (a node that is taken away, a driver that is stopped) may spend
-attempts, too; that costs time, and only where it strikes the same row twice a row.
+attempts, too; that costs time, and only where it strikes the same row twice a row. A process that
+hangs is ended by itself after ``--unit-timeout``.
 """
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -31,6 +33,22 @@ _MEMORY, _FAILED = RejectReason.OUT_OF_MEMORY, RejectReason.FAILED
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@contextmanager
+def ending_within(seconds: float | None) -> Iterator[None]:
+    """End this process where the block takes longer, whatever it hangs in; None is no limit.
+
+    Ray replaces the actor, and its unit is done again as after any death.
+    """
+    if seconds is None:
+        yield
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 class Attempts:

@@ -142,6 +142,15 @@ class TranslateRequest:
             "Run at the end, good or bad, with the path of report.json as last argument.", "COMMAND"
         ),
     ] = None
+    unit_timeout: Annotated[
+        float | None,
+        Option(
+            "Seconds after which an actor that does not end its unit is replaced; the unit is done "
+            "again, and at last without the row that it hangs in.",
+            "SECONDS",
+            least=1,
+        ),
+    ] = None
     max_minutes: Annotated[
         float | None,
         Option("End after so many minutes with what is done: exit status 4.", least=0),

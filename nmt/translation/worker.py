@@ -31,7 +31,7 @@ from nmt.translation.input.corpus import Rows, Unit, read_unit
 from nmt.translation.metrics import metrics
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
-from nmt.translation.quarantine import Attempts, decode_surviving
+from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
 from nmt.translation.report import attention
 from nmt.translation.results_table import result_schema
 
@@ -58,6 +58,7 @@ class Work:
         batch_size: sentences decoded together; None goes by tokens.
         threads: cores of the actor.
         gpus: GPUs of the actor; less than 1 is a share of one.
+        unit_timeout: seconds after which a unit's actor is replaced; None waits.
         alignments: whether to write ``alignments/``.
         heatmaps: numbers of the rows whose attention is drawn.
         heatmap_words: draw it between whole words.
@@ -84,6 +85,7 @@ class Work:
     owner: str | None = None
     page: frozenset[int] = frozenset()
     gpus: float = 0.0
+    unit_timeout: float | None = None
 
     def read(self, unit: Unit) -> Rows:
         """The rows of a unit."""
@@ -109,7 +111,8 @@ class DecodeActor(ModelActor):
 
     def __call__(self, unit: Unit) -> UnitRecord:
         """Translate and commit a unit; returns its record."""
-        record = translate_unit(unit, self._work, self._translator, self._output)
+        with ending_within(self._work.unit_timeout):
+            record = translate_unit(unit, self._work, self._translator, self._output)
         self._metrics.count(record.counts)
         self._metrics.observe(record.seconds)
         return record

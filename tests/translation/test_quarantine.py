@@ -322,3 +322,15 @@ def test_no_odd_row_costs_another(tmp_path, demo_bundle) -> None:
     empty = [list(ODD)[n // 2] for n, row in sorted(done.items()) if "empty" in row["flags"]]
     assert empty == ["only controls", "blank", "empty"]
     assert all((row["translation"] == "") == ("empty" in row["flags"]) for row in done.values())
+
+
+@pytest.mark.parametrize(("block", "status"), [("time.sleep(60)", 1), ("pass", 0)])
+def test_a_process_that_hangs_ends_itself(block, status) -> None:
+    program = (
+        "import time\nfrom nmt.translation.quarantine import ending_within\n"
+        f"with ending_within(0.2): {block}\n"
+        "with ending_within(None): time.sleep(0.4)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == status
+    assert ("Timeout (0:00:00.2" in done.stderr) == bool(status)  # and where it hung

@@ -42,7 +42,7 @@ from nmt.translation.input.corpus import Rows, Unit
 from nmt.translation.input.parquet_rows import read_rows
 from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
-from nmt.translation.quarantine import Attempts, decode_surviving
+from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
 from nmt.translation.results_table import flagged, result_schema, stored_schema
 from nmt.translation.verify.part import value_problems
 from nmt.translation.worker import ModelActor, Work, draw, output_of
@@ -104,10 +104,11 @@ class CacheActor(ModelActor):
 
     def __call__(self, item: Any) -> DecodingCost | None:
         """Do one item; returns what it cost to translate sentences for the cache."""
-        if isinstance(item, Drawing):
-            draw_rows(item.units, self._plan, self._translator)
-            return None
-        cost = translate_missing(item, self._plan, self._translator)
+        with ending_within(self._work.unit_timeout):
+            if isinstance(item, Drawing):
+                draw_rows(item.units, self._plan, self._translator)
+                return None
+            cost = translate_missing(item, self._plan, self._translator)
         self._metrics.observe(cost.seconds)
         return cost
 
