@@ -175,9 +175,10 @@ def test_a_secret_never_shows(monkeypatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-hidden")
     place = Location("s3://bucket/x?region=us-east-1&endpoint_override=127.0.0.1:9&scheme=http")
     own = versioned_file(place)
-    assert own._client.meta.endpoint_url == "http://127.0.0.1:9"
-    assert own._client.meta.region_name == "us-east-1"
-    with pytest.raises(JobFailed) as caught:
+    client = objects.s3_client(place)
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+    assert client.meta.region_name == "us-east-1"
+    with pytest.raises(UnusableInput, match="no answer; check AWS_ENDPOINT_URL") as caught:
         own.read()
     assert "very-hidden" not in str(caught.value) + repr(vars(own))
     assert "\n" not in str(caught.value)

@@ -162,19 +162,26 @@ class Readable(StorePath):
             UnusableInput: it has more.
         """
 
+        if not self.is_s3:
+            return self._read_opened(most)
+        if (data := self.read_if_any(most)) is None:
+            raise UnusableInput(f"{self}: no such file; check the path")
+        return data
+
+    def read_if_any(self, most: int | None = None) -> bytes | None:
+        """`read_bytes`; None where no file lies. Of S3 one request, and so of one version."""
+        if self.is_s3:
+            found = self._ask(lambda: s3.get(self, most))
+            return None if found is None else found[0]
+        return self._read_opened(most) if self.is_file() else None
+
+    def _read_opened(self, most: int | None) -> bytes:
         def read(file: pa.NativeFile) -> bytes:
             if most is not None and (size := file.size()) > most:
                 raise UnusableInput(f"{self}: {size:,} bytes, more than the {most:,} it may have")
             return file.read()
 
         return self.read(read)
-
-    def read_if_any(self, most: int | None = None) -> bytes | None:
-        """`read_bytes`, in one request; None where no file lies."""
-        if self.is_s3:
-            found = self._ask(lambda: s3.get(self, most))
-            return None if found is None else found[0]
-        return self.read_bytes(most) if self.is_file() else None
 
     def read_text(self) -> str:
         """The whole file as UTF-8."""
@@ -189,10 +196,8 @@ class Readable(StorePath):
         Raises:
             UnusableInput: it has more, or is damaged, see `parse_json`.
         """
-        if (data := self.read_if_any(most) if self.is_s3 else self.read_bytes(most)) is None:
-            raise UnusableInput(f"{self}: no such file; check the path")
         try:
-            return parse_json(data)
+            return parse_json(self.read_bytes(most))
         except ValueError as error:
             raise UnusableInput(f"{self}: damaged ({error}); restore it from a copy") from None
 

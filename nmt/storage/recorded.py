@@ -7,6 +7,7 @@ are what the job saw when it first looked at it.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import hashlib
 import os
@@ -131,6 +132,10 @@ class PinnedFile(Location):
         """See `Location.sha256`."""
         self._digest = super().sha256()
         return self._digest
+
+    def read_bytes(self, most: int | None = None) -> builtins.bytes:
+        """See `Location.read_bytes`."""
+        return self._read_opened(most)
 
     def open(self) -> pa.NativeFile:
         """See `Location.open`.
