@@ -20,12 +20,13 @@ from nmt.storage.location import Location
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.plan import Drawing, Plan
 from nmt.translation.cache.steps import draw_rows, translate_missing
+from nmt.translation.checks import check
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
-from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.worker import Work, load_translator, translate_unit
 
 SEARCH = SearchSettings(

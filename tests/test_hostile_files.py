@@ -26,9 +26,10 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.training import validations
+from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.request import TranslateRequest, check
+from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
 
 OPTIONS: dict[str, Any] = {"reference_column": "target", "alignments": True, "max_rejected": 1.0}

@@ -109,7 +109,7 @@ class Room:
     id = bytes([1, 2])
 
     def __init__(self, after: float) -> None:
-        self.after, self.asked, self.removed, self.told = after, [], 0, 0
+        self.after, self.asked, self.removed, self.told, self.waited = after, [], 0, 0, 0.0
         self.util = SimpleNamespace(placement_group=self._ask, remove_placement_group=self._remove)
 
     def nodes(self) -> list[dict[str, Any]]:
@@ -117,6 +117,7 @@ class Room:
 
     def _ask(self, bundles: list[dict[str, float]]) -> "Room":
         self.asked.append(bundles)
+        self.waited = 0.0
         return self
 
     def _remove(self, _: "Room") -> None:
@@ -128,7 +129,8 @@ class Room:
         return {"CPU": 2, **({"CPU_group_0_0102": 1} if self.told < 3 else {})}
 
     def wait(self, seconds: float) -> bool:
-        return seconds >= self.after
+        self.waited += seconds
+        return self.waited >= self.after
 
 
 def test_a_cluster_with_room_is_not_waited_for(monkeypatch, capsys) -> None:
@@ -145,7 +147,9 @@ def test_a_cluster_gets_time_to_grow_but_not_for_ever(monkeypatch, capsys) -> No
     monkeypatch.setattr(time, "sleep", lambda _: None)
     ray = Room(after=600)
     wait_for_room(ray, Share(1), 4)
-    assert "waiting up to 15 minutes for room for 4 workers with 1 CPU" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "waiting up to 15 minutes for room for 4 workers with 1 CPU" in said
+    assert said.count("no room yet for 4 workers with 1 CPU each; ") == 9  # a line each minute
     with pytest.raises(JobFailed) as caught:
         wait_for_room(ray, Share(1), 4, seconds=60)
     assert ray.removed == 2

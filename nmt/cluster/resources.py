@@ -17,6 +17,7 @@ from nmt.report.numbers import counted
 log = logging.getLogger(__name__)
 
 _HANDING_OVER = 10.0  # seconds that nodes have to tell that a group has left them
+_MINUTE = 60.0  # seconds between two lines of who waits
 _PATIENCE = 900  # seconds that a cluster has to grow or to become free
 
 
@@ -27,10 +28,12 @@ class Share:
     Attributes:
         cpus: Ray's CPUs; less than 1 where workers share a core.
         gpus: GPUs; less than 1 where workers share one.
+        kind: what the workers are called, ``worker`` or ``actor``.
     """
 
     cpus: float
     gpus: float = 0
+    kind: str = "worker"
 
     @property
     def threads(self) -> int:
@@ -45,6 +48,8 @@ class Share:
     @property
     def options(self) -> str:
         """The options of the command line that ask for less."""
+        if self.kind == "actor":
+            return "--actors, --cpus-per-actor or --gpus-per-actor"
         return "--workers or --devices-per-worker" if self.gpus > 1 else "--workers"
 
     def describe(self) -> str:
@@ -140,11 +145,15 @@ def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> It
     group = ray.util.placement_group([share.resources] * workers)
     try:
         if not group.wait(1):
-            asked = f"{counted(workers, 'worker')} with {share.describe()} each"
+            asked = f"{counted(workers, share.kind)} with {share.describe()} each"
             log.info(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
             with activity("waiting for room"):
-                if not group.wait(seconds):
-                    raise JobFailed(no_room(ray, counted(workers, "worker"), share))
+                left = seconds
+                while not group.wait(step := min(_MINUTE, left)):
+                    left -= step
+                    if left <= 0:
+                        raise JobFailed(no_room(ray, counted(workers, share.kind), share))
+                    log.info(f"no room yet for {asked}; {left / 60:g} more minutes")
         yield group
     finally:
         ray.util.remove_placement_group(group)

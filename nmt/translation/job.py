@@ -12,6 +12,7 @@ from typing import Any
 from nmt import bundle, records
 from nmt.cluster import connection
 from nmt.cluster.parallel_map import ActorPool, stream_units
+from nmt.cluster.resources import wait_for_room
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, echo
 from nmt.errors import ChangedFile, JobFailed, UnusableInput
@@ -25,6 +26,7 @@ from nmt.storage.retry import wait_for_stores
 from nmt.translation.cache.job import make_plan, translate_units
 from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.steps import CacheActor
+from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
@@ -36,7 +38,7 @@ from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.preview import plan_of
 from nmt.translation.progress import Progress
-from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.worker import DecodeActor, Work
 
 log = logging.getLogger(__name__)
@@ -220,10 +222,13 @@ def _pool(
     ray: Any,
 ) -> ActorPool:
     nodes, gpus = ray.nodes(), request.gpus_per_actor
-    layout = lay_out(nodes, rows, items, request.actors, request.cpus_per_actor, gpus)
-    if connection.is_own(request.address):
+    own = connection.is_own(request.address)
+    layout = lay_out(nodes, rows, items, request.actors, request.cpus_per_actor, gpus, own)
+    if own:
         refuse_impossible(nodes, layout.share)
-    elif layout.useful:
+    else:
+        wait_for_room(ray, layout.share, layout.least)
+    if layout.useful and not own:
         log.info(
             f"the cluster has room for {counted(layout.most, 'actor')} now, and so many it gets; "
             f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"

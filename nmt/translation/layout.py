@@ -44,6 +44,7 @@ def lay_out(
     actors: tuple[int, int] | None = None,
     cpus: int | None = None,
     gpus: float = 0.0,
+    own: bool = False,
 ) -> Layout:
     """Divide machines among actors.
 
@@ -59,6 +60,7 @@ def lay_out(
         actors: least and most, if somebody chose them.
         cpus: of an actor, if somebody chose them.
         gpus: of an actor; less than 1 where actors share one.
+        own: whether this is a machine that does not grow, and holds no more than fit.
     """
     places = max(1, count_places(nodes, Share(cpus or 1, gpus)))
     useful = 0
@@ -69,11 +71,12 @@ def lay_out(
     else:
         least = most = places if rows > _SMALL else 1
         useful = min(rows // _SMALL, items)
-    least, most = min(least, items), min(most, items)
+    limit = min(items, places) if own else items
+    least, most = min(least, limit), min(most, limit)
     if cpus is None:
         fitting = (threads_per_worker(nodes, count, gpus) for count in (most, least, 1))
         cpus = next((threads for threads in fitting if threads), 1)
-    return Layout(least, most, Share(cpus, gpus), useful if places < useful else 0)
+    return Layout(least, most, Share(cpus, gpus, "actor"), useful if places < useful else 0)
 
 
 def refuse_impossible(nodes: Sequence[Mapping[str, Any]], share: Share) -> None:

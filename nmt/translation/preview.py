@@ -33,7 +33,7 @@ def plan_of(
     yield f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}"
     layout = lay_out(
         _nodes(request), corpus.rows, len(units), request.actors, request.cpus_per_actor,
-        request.gpus_per_actor,
+        request.gpus_per_actor, connection.is_own(request.address),
     )  # fmt: skip
     yield f"actors    {layout.describe()}"
     rows, tokens, seconds = _sample(corpus, work)

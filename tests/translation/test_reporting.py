@@ -19,8 +19,9 @@ from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.settings import DriftSettings, GateSettings
 from nmt.storage.location import Location
+from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
-from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.request import TranslateRequest, identify
 
 SOURCES = [
     *("The dog sleeps.", "A cat sees the old house.", None, "", "The old dog sees a small cat."),

@@ -8,9 +8,10 @@ from requests_of import counting_proxy
 from nmt import bundle
 from nmt.storage.lease import hold
 from nmt.storage.location import Location
+from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
-from nmt.translation.request import TranslateRequest, check, identify
+from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.worker import output_of, translate_unit
 
 

@@ -1,0 +1,131 @@
+"""Whether a translation can be done: options, columns and model, before anything is written."""
+
+from __future__ import annotations
+
+from nmt import bundle
+from nmt.configuration import nearest
+from nmt.corpus.aligned import read_aligned
+from nmt.errors import UnusableInput
+from nmt.evaluation.baseline import read_baseline
+from nmt.evaluation.sentences import References
+from nmt.evaluation.tokenizers import check_tokenizer
+from nmt.inference.unknown_words import read_dictionary
+from nmt.printable import join_names
+from nmt.records.model import ModelRecord
+from nmt.settings import check_search
+from nmt.storage.location import Location
+from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
+from nmt.translation import notification
+from nmt.translation.input.corpus import InputCorpus
+from nmt.translation.request import TranslateRequest
+
+_OWN_COLUMNS = (
+    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
+    *("attention_entropy", "coverage", "flags", "reason"),
+)
+
+
+def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
+    """Check that options, columns and model go together; returns where the references are."""
+    if request.references and request.reference_column:
+        raise UnusableInput("give --references or --reference-column, not both")
+    if request.alignment_column and not request.reference_column:
+        raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if "direction" not in info.model_fields_set:
+        raise UnusableInput(
+            f"{request.models[0]}: its model.json names no direction; use a model that "
+            "`nmt train` has saved"
+        )
+    check_search(request.search)
+    if request.search.shortlist and not bundle.has_lexicon(info):
+        raise UnusableInput(
+            f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
+            "it); train it again, or leave the setting out"
+        )
+    if info.architecture["attention"] == "none":
+        for option, wanted in (
+            ("--alignments", request.alignments),
+            ("--alignment-column", request.alignment_column),
+            ("search.coverage_penalty", request.search.coverage_penalty),
+        ):
+            if wanted:
+                raise UnusableInput(
+                    f"{request.model_names}: has no attention (model.attention=none), so {option} "
+                    "cannot be had; leave it out"
+                )
+    for option, column in (
+        ("--reference-column", request.reference_column),
+        ("--alignment-column", request.alignment_column),
+    ):
+        if column:
+            _check_text_column(request, corpus, option, column)
+    _check_cache(request)
+    _check_groups(request, corpus)
+    if request.baseline is not None:
+        read_baseline(request.baseline, request.output)
+    if request.notify is not None:
+        notification.check(request.notify)
+    own = {*_OWN_COLUMNS, *(["alternatives"] if request.search.n_best > 1 else [])}
+    if clash := sorted(set(corpus.columns.names) & own):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
+    if request.search.dictionary is not None:
+        read_dictionary(Location(request.search.dictionary))
+    most = request.search.max_characters
+    streams = [read_aligned(name, corpus.rows, most=most) for name in request.references]
+    references = References(streams, request.reference_column, most)
+    if references:
+        check_tokenizer(request.tokenize)
+    return references
+
+
+def _check_cache(request: TranslateRequest) -> None:
+    if request.cache is None:
+        return
+    if request.search.temperature:
+        raise UnusableInput(
+            "--cache keeps the one translation of a sentence, and search.temperature draws "
+            "others at random; leave one of them out"
+        )
+    if request.alignment_column:
+        raise UnusableInput(
+            "--cache holds no attention along references, so --alignment-column cannot be had "
+            "with it; leave one of them out"
+        )
+    inside = f"{request.output.uri.rstrip('/')}/"
+    if f"{request.cache.uri.rstrip('/')}/".startswith(inside):
+        raise UnusableInput(
+            f"{request.cache}: lies in --output, which --overwrite would empty; give the cache "
+            "a folder of its own"
+        )
+
+
+def _check_text_column(
+    request: TranslateRequest, corpus: InputCorpus, option: str, column: str
+) -> None:
+    if column not in corpus.columns.names:
+        there = join_names(corpus.columns.names) or "none, for it is text"
+        raise UnusableInput(
+            f"{request.input}: no column '{column}' for {option} (other columns: {there})"
+        )
+    kind = corpus.columns.field(column).type
+    if not is_text(kind):
+        raise UnusableInput(f"{request.input}: column '{column}' for {option} holds {kind}")
+
+
+def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
+    for column in request.group_by:
+        names = corpus.columns.names
+        if column not in names:
+            hint = nearest(column, names) if names else "the input has no other columns"
+            raise UnusableInput(f"{request.input}: no column '{column}' for --group-by; {hint}")
+        kind = corpus.columns.field(column).type
+        if not is_scalar(kind):
+            raise UnusableInput(
+                f"{request.input}: column '{column}' for --group-by holds {kind}; give one of "
+                "texts, numbers or dates"
+            )
+    if len(set(request.group_by)) < len(request.group_by):
+        raise UnusableInput("--group-by: a column is named twice; name each once")
