@@ -188,8 +188,10 @@ class Cluster:
     ],
 )
 def test_a_pool_that_cannot_grow_is_said_where_it_matters(
-    capsys, cpus: int, rows: int, options: dict[str, Any], hint: str | None
+    capsys, monkeypatch, cpus: int, rows: int, options: dict[str, Any], hint: str | None
 ) -> None:
+    awaited: list[int] = []
+    monkeypatch.setattr(job, "wait_for_room", lambda ray, share, least: awaited.append(least))
     request = TranslateRequest((), "in", Location("out"), search=SEARCH, **options)
     work: Any = Work(*(None,) * len(fields(Work)))
     pool = job._pool(request, work, DecodeActor, (), rows, 25, Cluster(cpus))
@@ -197,3 +199,4 @@ def test_a_pool_that_cannot_grow_is_said_where_it_matters(
     assert (hint or "") in said
     assert ("can grow" in said) == (hint is not None)
     assert (pool.least, pool.most) == options.get("actors", (pool.most, pool.most))
+    assert awaited == ([pool.least] if "address" in options else [])
