@@ -133,22 +133,28 @@ def _decode(
     with ends_in_order(started, request.max_minutes, request.deadline):
         if request.cache is None:
             pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
-            _translate(request, pool, waiting, lease)
+            _translate(request, work, pool, waiting, lease)
         else:
             numbers = frozenset(unit.number for unit in waiting)
             _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
 
 
 def _translate(
-    request: TranslateRequest, pool: ActorPool, waiting: list[Unit], lease: HeldLease
+    request: TranslateRequest,
+    work: Work,
+    pool: ActorPool,
+    waiting: list[Unit],
+    lease: HeldLease,
 ) -> None:
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
         committed: Iterator[tuple[int, UnitRecord]]
         committed = stream_units(pool, waiting, title="translating")
-        for _, record in committed:
+        work.metrics.show_left(len(waiting))
+        for done, (_, record) in enumerate(committed, 1):
             lease.check()
+            work.metrics.show_left(len(waiting) - done)
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
 

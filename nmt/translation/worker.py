@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,13 +22,14 @@ from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
+from nmt.storage.uri import without_home
 from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
 from nmt.text_limits import most_bytes
 from nmt.translation import device
 from nmt.translation.decode_statistics import decode
 from nmt.translation.input.corpus import Rows, Unit, read_unit
-from nmt.translation.metrics import metrics
+from nmt.translation.metrics import Metrics, metrics
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
@@ -87,6 +88,11 @@ class Work:
     gpus: float = 0.0
     unit_timeout: float | None = None
 
+    @property
+    def metrics(self) -> Metrics:
+        """What this process tells Prometheus of the job."""
+        return metrics(self.model_id, without_home(Location(self.output).uri))
+
     def read(self, unit: Unit) -> Rows:
         """The rows of a unit."""
         longest = most_bytes(self.search.max_characters)
@@ -103,7 +109,7 @@ class ModelActor:
         self._output = output_of(work)
         self._translator = load_translator(work)
         self._translator.decoder.tuning.settled = not work.gpus
-        self._metrics = metrics(work.model_id)
+        self._metrics = work.metrics
 
 
 class DecodeActor(ModelActor):
@@ -112,7 +118,9 @@ class DecodeActor(ModelActor):
     def __call__(self, unit: Unit) -> UnitRecord:
         """Translate and commit a unit; returns its record."""
         with ending_within(self._work.unit_timeout):
-            record = translate_unit(unit, self._work, self._translator, self._output)
+            record = translate_unit(
+                unit, self._work, self._translator, self._output, self._metrics.repeat
+            )
         self._metrics.count(record.counts)
         self._metrics.observe(record.seconds)
         return record
@@ -147,7 +155,13 @@ def load_translator(work: Work) -> Translator:
     return translator
 
 
-def translate_unit(unit: Unit, work: Work, translator: Translator, output: Output) -> UnitRecord:
+def translate_unit(
+    unit: Unit,
+    work: Work,
+    translator: Translator,
+    output: Output,
+    repeated: Callable[[], None] = lambda: None,
+) -> UnitRecord:
     """Translate one unit and commit it.
 
     Args:
@@ -155,12 +169,15 @@ def translate_unit(unit: Unit, work: Work, translator: Translator, output: Outpu
         work: what the job wants.
         translator: the loaded model.
         output: where the files go.
+        repeated: called if the unit was begun before.
 
     Returns:
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    if attempts.begun > 1:
+        repeated()
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
         filtered = translator.row_filter(rows.texts)

@@ -74,6 +74,10 @@ class Exporters(threading.Thread):
             value - self._before.get(key, 0) for key, value in self._most.items() if key[0] == name
         )
 
+    def has_label(self, name: str, label: str) -> bool:
+        """Whether some of it had this label."""
+        return any(key[0] == name and label in key[1] for key in self._most)
+
     def _look(self) -> None:
         nodes = json.loads(self._get(self._address))
         for target in {target for node in nodes for target in node["targets"]}:
@@ -121,6 +125,9 @@ def test_two_nights(trained: Path, ray_head: RayHead, s3: S3Server, tmp_path: Pa
     assert exporters.found("ray_nmt_rows_total") == report["counts"]["rows"]
     assert exporters.found("ray_nmt_target_tokens_total") == report["counts"]["target_tokens"]
     assert exporters.found("ray_nmt_unit_seconds_sum") > 0
+    assert exporters.found("ray_nmt_rejected_rows_total") == report["counts"]["rejected"]
+    for name in ("ray_nmt_rows_total", "ray_nmt_units_left"):  # told every few seconds
+        assert exporters.has_label(name, f'output="{first.uri}"')
 
     # The next night, submitted to the cluster and with a cache, every translation is cut short.
     lines[-1] = f'OPTIONS="{options} --cache s3://nmt/nightly/cache"'

@@ -40,7 +40,6 @@ from nmt.translation.cache.plan import (
 from nmt.translation.decode_statistics import decode
 from nmt.translation.input.corpus import Rows, Unit
 from nmt.translation.input.parquet_rows import read_rows
-from nmt.translation.metrics import metrics
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
 from nmt.translation.results_table import flagged, result_schema, stored_schema
@@ -270,7 +269,7 @@ def _write_unit(
     record = compose_record(unit, rows, filtered, results, decoded, reused, repeated)
     record = record.model_copy(update={"peak_bytes": peak_bytes()})
     output_of(work).commit(unit, tables, record)
-    metrics(work.model_id).count(record.counts)
+    work.metrics.count(record.counts)
 
 
 def _read(unit: Unit, work: Work) -> Rows:
