@@ -155,6 +155,7 @@ def test_graphs_of_another_model_or_none_are_refused(exported, saved_models, tmp
         (saved_models[1] / "onnx.json").unlink()
 
 
+@pytest.mark.slow
 def test_only_bounded_products_are_quantised(tiny_model) -> None:
     """A readout by relu has no bound; states have one whatever the architecture."""
     import onnx

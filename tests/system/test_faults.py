@@ -338,6 +338,7 @@ def test_a_translation_takes_more_actors_and_outlives_a_node(
     finally:
         job.kill()
     assert job.returncode == 0, errors
+    assert "100,000 rows on 1 to 2 actors with 1 CPU each" in errors  # the head has no CPUs
     found = verify(output)
     assert found.violations == []
     assert found.rows == ROWS

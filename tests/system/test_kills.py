@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -12,7 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from commands import ROOT, command, hook, run
@@ -86,7 +89,7 @@ def site(tmp_path_factory, ray_head: RayHead, saved_models: list[Path]) -> Itera
         new.undisturbed = rows_of(store.uri("undisturbed"))
         yield new
     finally:
-        store.stop()
+        store.kill()
         patch.undo()
 
 
@@ -213,6 +216,60 @@ def test_twenty_kills(site: Site, capsys: pytest.CaptureFixture) -> None:
             print(line, flush=True)
 
     rounds(site, 20, seed=int(os.environ.get("NMT_KILL_SEED", "2")), say=say)
+
+
+def whole_folder(output: Location) -> list[Any]:
+    """The ids below ``translations/``, as who reads the folder finds them, not the manifest."""
+    place = f"{output.path}/translations"
+    return ds.dataset(place, filesystem=output.filesystem).to_table().column("id").to_pylist()
+
+
+def sleep_and_wake(site: Site, output: Location, chance: random.Random) -> str:
+    """Stop a job with all its processes at a random moment, let another one finish, and wake the
+    first; returns what happened."""
+    local = ["--cache", site.store.uri(f"{output.name}-cache")] * (chance.random() < 0.5)
+    command_line = command("translate", *site.options(str(output), *local, "--actors", "1"))
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    surroundings = environment(**site.store.environment)
+    jobs = [
+        subprocess.Popen(command_line, cwd=ROOT, env=surroundings, start_new_session=True, **pipes)
+    ]
+    moment = wait(site, jobs[0], output, chance)
+    asleep = [jobs[0].pid, *descendants(jobs[0].pid)]
+    try:
+        for pid in asleep:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        jobs.append(
+            subprocess.Popen(
+                command_line, cwd=ROOT, env=surroundings, start_new_session=True, **pipes
+            )
+        )
+        errors = jobs[1].communicate(timeout=_PATIENCE)[1]
+        assert jobs[1].returncode == 0, errors
+        assert sorted(whole_folder(output)) == sorted(set(whole_folder(output)))
+        before = {str(file): file.sha256() for file in output.files(recursive=True)}
+    finally:
+        for pid in asleep:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    jobs[0].communicate(timeout=_PATIENCE)
+    after = {str(file): file.sha256() for file in output.files(recursive=True)}
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    others = [name for name in changed if not re.search(r"_lease|_scratch|\.attempts", name)]
+    assert others == []
+    assert_undisturbed(site, str(output))
+    return f"{len(asleep)} processes stopped {moment}; status {jobs[0].returncode} when they woke"
+
+
+@pytest.mark.slow
+def test_a_job_that_sleeps_and_wakes_changes_nothing(site: Site, capsys) -> None:
+    seed, count = (int(os.environ.get(f"NMT_SLEEP_{x}", n)) for x, n in (("SEED", 4), ("COUNT", 3)))
+    for number in range(count):
+        chance = random.Random(1000 * seed + number)
+        said = sleep_and_wake(site, Location(site.store.uri(f"sleep-{seed}-{number}")), chance)
+        with capsys.disabled():
+            print(f"sleep {number}, seed {seed}: {said}; the same output", flush=True)
 
 
 def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
