@@ -37,13 +37,16 @@ _RATIO = 200  # bytes that may come out of each byte of a larger one; text yield
 
 
 @contextlib.contextmanager
-def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[bytes]]:
+def open_text(
+    location: Location, kind: str, member: str = "", digest: Any = None
+) -> Iterator[IO[bytes]]:
     """The bytes of a text file, unpacked on the way.
 
     Args:
         location: a file.
         kind: what `detect` said: ``text``, ``gzip``, or ``zip`` with the name of a member.
         member: the member of the archive to read.
+        digest: of `hashlib`; it gets the bytes of the file, packed as they are, on their way.
 
     Raises:
         UnusableInput: the archive is damaged, its member is packed otherwise than with deflate
@@ -51,15 +54,16 @@ def open_text(location: Location, kind: str, member: str = "") -> Iterator[IO[by
     """
     with readable(location), contextlib.ExitStack() as stack:
         raw = stack.enter_context(location.open())
+        source = cast(io.RawIOBase, raw if digest is None else _Hashed(raw, digest))
         stream: IO[bytes]
         if kind == "gzip":
-            packed = io.BufferedReader(cast(io.RawIOBase, raw), _CHUNK)
+            packed = io.BufferedReader(source, _CHUNK)
             stream = cast(IO[bytes], _Gunzip(packed))
         elif kind == "zip":
             archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
             stream = stack.enter_context(_open_member(archive, member, location))
         else:
-            stream = cast(IO[bytes], raw)
+            stream = cast(IO[bytes], source)
         if kind != "text":
             stream = cast(IO[bytes], _Unpacked(stream, location, raw.size()))
         reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK)
@@ -91,6 +95,24 @@ def _open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[
             "limits; pack it with deflate (zip -9) or unpack it"
         )
     return archive.open(info)
+
+
+class _Hashed(io.RawIOBase):
+    """A file that is read once from its beginning, and hashed on the way."""
+
+    def __init__(self, stream: Any, digest: Any) -> None:
+        self._stream, self._digest = stream, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)
+        self._digest.update(buffer[:count])
+        return count
 
 
 class _Gunzip(io.RawIOBase):

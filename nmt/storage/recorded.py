@@ -80,10 +80,13 @@ class PinnedFile(Location):
     Args:
         location: where it lies.
         state: of a local file; None is to look now. At an object is looked on its first use.
+
+    Attributes:
+        digest: the SHA-256 of what was looked at, once it is known; else empty.
     """
 
     _known: _State | None = None
-    _digest = ""
+    digest = ""
 
     def __init__(self, location: Location, state: os.stat_result | None = None) -> None:
         self.__dict__.update(location.__getstate__())
@@ -92,7 +95,7 @@ class PinnedFile(Location):
                 self._known = _state_of(state or os.stat(self.uri))
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_known": self._known, "_digest": self._digest}
+        return super().__getstate__() | {"_known": self._known, "digest": self.digest}
 
     @property
     def bytes(self) -> int:
@@ -123,15 +126,10 @@ class PinnedFile(Location):
             raise UnusableInput(f"{self}: no such file; check the path")
         return info.mtime_ns or 0, 0, info.size
 
-    @property
-    def digest(self) -> str:
-        """The SHA-256, if it was asked for; else empty."""
-        return self._digest
-
     def sha256(self) -> str:
         """See `Location.sha256`."""
-        self._digest = super().sha256()
-        return self._digest
+        self.digest = super().sha256()
+        return self.digest
 
     def read_bytes(self, most: int | None = None) -> builtins.bytes:
         """See `Location.read_bytes`."""
@@ -169,10 +167,10 @@ class PinnedFile(Location):
 
     def _open_known(self) -> pa.NativeFile:
         file, state = self._below(below.open_file)
-        seen = _state_of(state), self._digest
+        seen = _state_of(state), self.digest
         if seen[0] != self._known and seen not in _same:
             same_size = self._known is not None and file.size() == self._known[_SIZE]
-            if not (self._digest and same_size and hash_stream(file) == self._digest):
+            if not (self.digest and same_size and hash_stream(file) == self.digest):
                 raise changed(self)
             file.seek(0)
             _same.add(seen)

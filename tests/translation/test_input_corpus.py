@@ -1,6 +1,7 @@
 """The corpus to translate: every row in exactly one unit, with its own number."""
 
 import gzip
+import hashlib
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -153,12 +154,22 @@ def test_references_must_be_line_aligned(tmp_path) -> None:
         read_aligned(str(tmp_path / "none"), 1)
 
 
-def test_inputs_are_described_for_the_manifest(tmp_path) -> None:
-    import hashlib
+PACKED = {
+    "txt": lambda data: data,
+    "no line end.txt": lambda data: data[:-1],
+    "txt.gz": gzip.compress,
+    "twice.txt.gz": lambda data: gzip.compress(gzip.compress(data)),
+    "members.txt.gz": lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]) + bytes(99),
+}
 
-    path = text(tmp_path / "a.txt", lines(3))
+
+@pytest.mark.parametrize("ending", PACKED)
+def test_inputs_are_described_for_the_manifest(tmp_path, ending) -> None:
+    """The hash is that of the file as it lies there, though it is read but once."""
+    path = tmp_path / f"a.{ending}"
+    data = PACKED[ending](b"".join(line + b"\n" for line in lines(3)))
+    path.write_bytes(data)
     entry = look(path).inputs[0].to_json()
-    data = path.read_bytes()
     assert entry == {
         "path": str(path),
         "bytes": len(data),

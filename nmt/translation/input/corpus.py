@@ -6,6 +6,7 @@ corpus alone, not from the hardware, so that a job that is run again finds the s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -255,8 +256,9 @@ def _look(name: str, location: PinnedFile, needed: bool) -> _File | None:
     if not needed and not size:
         return None
     file = _File(location, detect(location, SENTENCES), folders_of(location, name))
-    file.sha256 = location.sha256()
-    if file.kind != "parquet":
+    if file.kind == "parquet":
+        file.sha256 = location.sha256()
+    else:
         _count_lines(file)
     return file
 
@@ -270,8 +272,9 @@ def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None
 
 
 def _count_lines(file: _File) -> None:
-    plain = file.kind == "text"
-    with open_text(file.location, file.kind) as stream:
+    """Count the lines of a file, and hash it, in one reading."""
+    plain, digest = file.kind == "text", hashlib.sha256()
+    with open_text(file.location, file.kind, digest=digest) as stream:
         lines = whole_lines(stream)
         position = 0
         for _ in lines:
@@ -280,6 +283,7 @@ def _count_lines(file: _File) -> None:
             file.rows += 1
             if plain and file.rows % _GRAIN == 0:
                 position = stream.tell()
+    file.sha256 = file.location.digest = digest.hexdigest()
 
 
 @dataclass
