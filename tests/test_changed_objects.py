@@ -19,7 +19,8 @@ from nmt.errors import ChangedFile, StoreAway, UnusableInput
 from nmt.storage import s3 as objects
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input.corpus import inspect
+from nmt.translation.input.unit_rows import read_unit
 
 ROWS = [f"The dog {number} sleeps." for number in range(600)]
 

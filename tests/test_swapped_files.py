@@ -19,8 +19,9 @@ from nmt.errors import UnusableInput
 from nmt.inference.unknown_words import read_dictionary
 from nmt.storage import below
 from nmt.storage.location import Location
-from nmt.translation.input import corpus, files
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input import files, unit_rows
+from nmt.translation.input.corpus import inspect
+from nmt.translation.input.unit_rows import read_unit
 
 ROWS = [f"Public {number}\tpublic {number}" for number in range(9)]
 ENDINGS = ["txt", "txt.gz", "parquet"]
@@ -88,7 +89,7 @@ def test_a_unit_is_read_from_the_file_that_was_looked_at(tmp_path: Path, ending,
 def test_a_unit_is_not_read_from_a_file_that_changes_meanwhile(tmp_path, monkeypatch) -> None:
     path = store(tmp_path / "in/a.txt", "ublic")
     (unit,) = inspect(str(path), "source").units()
-    monkeypatch.setattr(corpus, "bare", lambda line, _: (swap(path, "in its place"), line)[1])
+    monkeypatch.setattr(unit_rows, "bare", lambda line, _: (swap(path, "in its place"), line)[1])
     refused(lambda: read_unit(unit, "source", None), path)
 
 

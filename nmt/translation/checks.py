@@ -18,12 +18,8 @@ from nmt.tables.columns import is_text
 from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.input.corpus import InputCorpus
+from nmt.translation.input.earlier_output import OWN_COLUMNS
 from nmt.translation.request import TranslateRequest
-
-_OWN_COLUMNS = (
-    *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
-    *("attention_entropy", "coverage", "flags", "reason"),
-)
 
 
 def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
@@ -66,7 +62,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
         read_baseline(request.baseline, request.output)
     if request.notify is not None:
         notification.check(request.notify)
-    own = {*_OWN_COLUMNS, *(["alternatives"] if request.search.n_best > 1 else [])}
+    own = {*OWN_COLUMNS} - ({"alternatives"} if request.search.n_best == 1 else set())
     if clash := sorted(set(corpus.columns.names) & own):
         raise UnusableInput(
             f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"

@@ -31,7 +31,9 @@ class TranslateRequest:
             "A RUN/model folder. Repeatable: the models are an ensemble.", "MODEL", name="--model"
         ),
     ]
-    input: Annotated[str, Option("File, folder or glob: text, .gz or Parquet.", "CORPUS")]
+    input: Annotated[
+        str, Option("File, folder or glob: text, .gz or Parquet; or a finished OUT.", "CORPUS")
+    ]
     output: Annotated[Location, Option("Folder to make or to continue.", "OUT")]
     search: Annotated[
         SearchSettings,

@@ -28,7 +28,8 @@ from nmt.tables.values import json_values
 from nmt.text_limits import most_bytes
 from nmt.translation import device
 from nmt.translation.decode_statistics import decode
-from nmt.translation.input.corpus import Rows, Unit, read_unit
+from nmt.translation.input.corpus import Unit
+from nmt.translation.input.unit_rows import Rows, read_unit
 from nmt.translation.metrics import Metrics, metrics
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record

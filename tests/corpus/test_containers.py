@@ -17,7 +17,8 @@ from nmt.corpus.readers import open_pairs
 from nmt.corpus.text_files import open_text
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input.corpus import inspect
+from nmt.translation.input.unit_rows import read_unit
 from nmt.vocabulary.lexicon import Lexicon
 
 

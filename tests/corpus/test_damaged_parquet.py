@@ -13,7 +13,8 @@ from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables import parquet
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input.corpus import inspect
+from nmt.translation.input.unit_rows import read_unit
 
 
 def deep(kind: str, levels: int) -> pa.Table:

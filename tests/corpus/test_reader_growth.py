@@ -20,7 +20,8 @@ from nmt.evaluation.alignment import LinkCounts, parse_gold
 from nmt.inference.unknown_words import read_dictionary
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
-from nmt.translation.input.corpus import inspect, read_unit
+from nmt.translation.input.corpus import inspect
+from nmt.translation.input.unit_rows import read_unit
 from nmt.yaml_text import parse_yaml
 
 ATOMS = [

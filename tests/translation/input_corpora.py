@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nmt.translation.input.corpus import InputCorpus, inspect, read_unit
+from nmt.translation.input.corpus import InputCorpus, inspect
+from nmt.translation.input.unit_rows import read_unit
 
 
 def lines(count: int, first: int = 0) -> list[bytes]:

@@ -88,6 +88,27 @@ def test_an_input_without_rows_is_an_empty_output(saved_models, tmp_path, kind) 
     assert (checked.violations, checked.notes) == ([], [])
 
 
+@pytest.mark.parametrize("column", ["source", "translation"])
+def test_a_finished_output_is_an_input(saved_models, tmp_path, column) -> None:
+    """By its manifest: what is not named there does not count. Columns of the user's stay."""
+    rows = {"source": ["The dog sleeps.", "A cat.", None], "id": [7, 8, 9], "page": ["a", "b", "c"]}
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    options = {"max_rejected": 1.0}
+    translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "first", **options)
+    before = ds.dataset(tmp_path / "first/translations").to_table().to_pydict()
+    (tmp_path / "first/translations/part-00009.parquet").write_bytes(b"stray")
+    name, out = tmp_path / "first", tmp_path / "second"
+    outcome = translate(saved_models[0], name, out, text_column=column, **options)
+    assert outcome.report.counts.rows == 2
+    after = ds.dataset(out / "translations").to_table().to_pydict()
+    assert (after["id"], after["page"]) == ([7, 8], ["a", "b"])
+    assert after["source"] == before[column]
+    assert after.keys() == before.keys()
+    (name / "_SUCCESS").unlink()
+    with pytest.raises(UnusableInput, match="not finished; finish it with the same command"):
+        inspect(str(name), column)
+
+
 def test_a_marker_is_waited_for(tmp_path: Path) -> None:
     marker = Location(tmp_path / "_COMPLETE")
     with pytest.raises(UnusableInput, match=r"not there, so .* or give --input-wait MINUTES"):

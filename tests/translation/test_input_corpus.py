@@ -13,7 +13,7 @@ from input_corpora import lines, look, parquet, read, text
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.translation.input import gzip_lines
-from nmt.translation.input.corpus import read_unit
+from nmt.translation.input.unit_rows import read_unit
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 3000, 40_000])

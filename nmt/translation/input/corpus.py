@@ -7,27 +7,24 @@ corpus alone, not from the hardware, so that a job that is run again finds the s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 
 import pyarrow as pa
 
 from nmt.corpus.formats import SENTENCES, detect
-from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
+from nmt.corpus.text_files import open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
 from nmt.storage.encoding import hash_json
 from nmt.storage.recorded import PinnedFile
-from nmt.storage.s3 import changed
-from nmt.tables.columns import as_bytes, plain_type
-from nmt.tables.schemas import conform, unify
+from nmt.tables.columns import plain_type
+from nmt.tables.schemas import unify
+from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
-from nmt.translation.input.gzip_lines import read_lines
-from nmt.translation.input.hive import Folders, add_folders, folders_of, with_folders
-from nmt.translation.input.parquet import inspect_columns, plain_ids
-from nmt.translation.input.parquet_rows import Run, read_rows
+from nmt.translation.input.hive import Folders, folders_of, with_folders
+from nmt.translation.input.parquet import inspect_columns
 
 _GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _LARGEST_UNIT = 8192
@@ -189,7 +186,8 @@ class InputCorpus:
         Raises:
             UnusableInput: it stands for nothing now, or for what cannot be read.
         """
-        return sorted(set(map(str, expand(self._name, allow_empty=True))) - self._listed)
+        files, _ = _files(self._name, allow_empty=True)
+        return sorted(set(map(str, files)) - self._listed)
 
     def changed(self) -> list[str]:
         """The files that have changed since they were looked through, or are gone: what was read
@@ -214,7 +212,8 @@ def inspect(
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
 
     Args:
-        name: a file, a folder or a glob of text (one sentence a line), .gz or Parquet files.
+        name: a file, a folder or a glob of text (one sentence a line), .gz or Parquet files; or a
+            finished output, whose own columns are left out but for ids and sentences.
         text_column: the Parquet column that holds the sentences.
         id_column: the Parquet column that holds the ids; None is ``id`` where there is such a
             column. Otherwise, and for text, a row's id is its number over the files in sorted
@@ -225,7 +224,7 @@ def inspect(
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
             column, a column of the wrong type, ids given twice, or no row at all.
     """
-    locations = expand(name, allow_empty)
+    locations, is_output = _files(name, allow_empty)
     needed = len(locations) == 1 and not allow_empty
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
         inspected = list(pool.map(lambda location: _look(name, location, needed), locations))
@@ -236,7 +235,7 @@ def inspect(
     if len(kinds) > 1:
         raise UnusableInput(f"{name}: holds text and Parquet files; give one kind at a time")
     if kinds == {"parquet"}:
-        corpus = _inspect_parquet(files, text_column, id_column)
+        corpus = _inspect_parquet(files, text_column, id_column, is_output)
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
         raise UnusableInput(
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
@@ -263,12 +262,22 @@ def _look(name: str, location: PinnedFile, needed: bool) -> _File | None:
     return file
 
 
-def _inspect_parquet(files: list[_File], text_column: str, id_column: str | None) -> InputCorpus:
+def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
+    """The files that a name stands for, and whether they are those of an output of ours."""
+    parts = output_parts(name)
+    return (expand(name, allow_empty), False) if parts is None else (parts, True)
+
+
+def _inspect_parquet(
+    files: list[_File], text_column: str, id_column: str | None, is_output: bool
+) -> InputCorpus:
     pairs = [(file.location, file.folders) for file in files]
     columns = inspect_columns(pairs, text_column, id_column)
     for file, rows in zip(files, columns.rows, strict=True):
         file.rows = rows
-    return InputCorpus(files, columns.schema, text_column, columns.id_column)
+    dropped = {*OWN_COLUMNS} - {text_column, columns.id_column} if is_output else set()
+    schema = pa.schema([field for field in columns.schema if field.name not in dropped])
+    return InputCorpus(files, schema, text_column, columns.id_column)
 
 
 def _count_lines(file: _File) -> None:
@@ -284,71 +293,3 @@ def _count_lines(file: _File) -> None:
             if plain and file.rows % _GRAIN == 0:
                 position = stream.tell()
     file.sha256 = file.location.digest = digest.hexdigest()
-
-
-@dataclass
-class Rows:
-    """The rows of a unit.
-
-    Attributes:
-        ids: one a row, of the corpus' id type.
-        texts: bytes as they stand in the file, UTF-8 or not; None for a null.
-        others: the columns that the output keeps; read text ones with `columns.texts_of`.
-    """
-
-    ids: pa.Array
-    texts: list[bytes | None]
-    others: pa.Table
-
-
-def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int = LONGEST) -> Rows:
-    """Read a unit's rows.
-
-    A .gz file of several units is unpacked by each process that reads some of them, once if it
-    reads them in order: plain text or smaller files are read faster.
-
-    Args:
-        unit: one of `InputCorpus.units`.
-        text_column: the Parquet column that holds the sentences.
-        id_column: `InputCorpus.id_column`.
-        longest: bytes of a text that are read; one that is longer is longer all the same.
-
-    Raises:
-        ChangedFile: a file is not the one that was looked at.
-    """
-    parts = []
-    texts: list[bytes | None] = []
-    schema = pa.schema([field for field in unit.schema if field.name != text_column])
-    for part in unit.slices:
-        if part.kind == "parquet":
-            run = read_rows(part.file, part.start, part.rows, text_column, longest)
-        else:
-            run = Run(pa.table({}), list(_read_lines(part, longest)))
-        part.file.check_read()
-        table = add_folders(run.table, part.folders, part.rows)
-        texts += run.texts or as_bytes(table.column(text_column))
-        parts.append(conform(table, schema))
-    table = pa.concat_tables(parts or [schema.empty_table()]).unify_dictionaries()
-    if id_column is None:
-        ids = pa.array(_numbers(unit), pa.int64())
-    else:
-        ids = plain_ids(table.column(id_column)).combine_chunks()
-    names = [name for name in table.column_names if name != id_column]
-    return Rows(ids, texts, table.select(names))
-
-
-def _numbers(unit: Unit) -> list[int]:
-    return [part.first + i for part in unit.slices for i in range(part.rows)]
-
-
-def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
-    if part.kind == "gzip":
-        lines = read_lines(part.file, part.start, part.rows, longest)
-    else:
-        with open_text(part.file, part.kind) as stream:
-            stream.seek(part.offset)
-            lines = list(islice(whole_lines(stream, longest), part.rows))
-    if len(lines) != part.rows:
-        raise changed(part.file)
-    for number, line in enumerate(lines, part.start):
-        yield bare(line, number)
