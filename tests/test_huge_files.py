@@ -107,7 +107,7 @@ def test_a_huge_heatmap_or_file_of_words_is_left_out(copy: Path, capsys) -> None
     assert f"{first}: has {HUGE:,} bytes, not the" in capsys.readouterr().err
     words = next(folder.glob("*.json"))
     grow(words)
-    assert Output(Location(copy / "out")).attention() == {}
+    assert Output(Location(copy / "out")).drawings.attention() == {}
     assert f"{words}: {HUGE:,} bytes, more than" in capsys.readouterr().err
 
 

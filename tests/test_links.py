@@ -235,7 +235,7 @@ def test_an_output_is_not_read_through_a_link(night: Path, tmp_path: Path, folde
     (night / folder).symlink_to(tmp_path / "other")
     output = Output(Location(night))
     with pytest.raises(UnusableInput, match=f"/out/{folder}: a link"):
-        _ = output.records(), output.heatmaps(), evaluate(asked(night))
+        _ = output.records(), output.drawings.heatmaps(), evaluate(asked(night))
 
 
 def test_the_best_models_are_not_tidied_through_a_link(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def read_report(folder: Path) -> None:
 
 
 def read_attention(folder: Path) -> None:
-    Output(Location(folder)).attention()  # leaves a damaged one out
+    Output(Location(folder)).drawings.attention()  # leaves a damaged one out
     for file in Location(folder / "report/heatmaps").files(".json"):
         records.read_list(file, RowAttention, 1 << 24)
 

@@ -24,7 +24,9 @@ _ROWS = {  # inputs of each graph that have a row for each hypothesis or sentenc
 _WIDTH = 16
 _OTHER_FILE = b"location"  # the key of what ONNX calls external data
 _INDICES = ("beams", "columns")  # outputs that are integers
-_SCORES = ("values", "log_probabilities", "attention")  # those that leave the runtime
+# What leaves the runtime: log-probabilities of hypotheses, with `NEG_INF` for each word that is
+# ruled out, and weights; beyond that by rounding alone.
+_RANGES = {"values": (-1e13, 0.01), "log_probabilities": (-1e13, 0.01), "attention": (-0.01, 1.01)}
 _Shapes = Mapping[str, tuple[int | None, ...]]  # of the outputs that are asked for
 _LOGITS = 2**19  # that are computed together: 2 MiB, which a core's cache holds
 
@@ -79,8 +81,8 @@ class OnnxRuntime:
         for (output, shape), result in zip(outputs.items(), results, strict=True):
             if not _fits(result, shape, "i" if output in _INDICES else "f"):
                 raise UnusableInput(_failed(name, f"{output} has the shape {np.shape(result)}"))
-            if output in _SCORES and np.isnan(result.sum()):
-                raise UnusableInput(_failed(name, f"{output} holds numbers that are none"))
+            if not _is_within(result, _RANGES.get(output)):
+                raise UnusableInput(_failed(name, f"{output} is beyond what it can be"))
         return results
 
     def begin(self, source: np.ndarray, words: OutputWords) -> OnnxDecoding:
@@ -117,6 +119,11 @@ def _session(name: str, graph: bytes, options: Any) -> Any:
 def _failed(name: str, error: object) -> str:
     reason = printable(" ".join(str(error).split())[:200])
     return f"{name}.onnx of MODEL fails in ONNX Runtime ({reason}); make it again: `nmt export`"
+
+
+def _is_within(array: np.ndarray, bounds: tuple[float, float] | None) -> bool:
+    """Whether all numbers are between two; one that is none is not."""
+    return bounds is None or not array.size or bounds[0] <= array.min() <= array.max() <= bounds[1]
 
 
 def _fits(array: Any, shape: tuple[int | None, ...], kind: str) -> bool:

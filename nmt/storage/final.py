@@ -49,6 +49,30 @@ def store_final(
     return data
 
 
+def remove_final(file: Location, check: Callable[[], None], lease: Location) -> None:
+    """Remove a file that is final; nothing happens where nothing lies.
+
+    On a local disk nobody can take the lease between `check` and the removal. On S3 exactly the
+    version is removed that was there before `check`, and on other stores whatever lies there.
+
+    Args:
+        file: the file.
+        check: raises if this process may not write there any more.
+        lease: the file of the lease.
+    """
+    if file.is_local:
+        with locked(lease):
+            check()
+            file.delete()
+        return
+    version = _version(file) if file.is_s3 else None
+    check()
+    if version is not None:
+        retry(lambda: s3.delete(file, version))
+    elif not file.is_s3:
+        file.delete()
+
+
 def _version(file: Location) -> Any:
     """What lies there now; None is nothing."""
     if file.is_local:

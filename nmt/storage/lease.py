@@ -222,8 +222,8 @@ def _held(output: Location, lease: Lease) -> JobFailed:
 
 def _lost(output: Location, lease: Lease) -> LeaseLost:
     return LeaseLost(
-        f"{output}: this job lost its lease (paused for too long?); {lease.holder} has taken over "
-        "and goes on; nothing more was written here"
+        f"{output}: this job lost its lease (paused for too long?); "
+        f"{lease.holder or 'another job'} has taken over; nothing more was written here"
     )
 
 

@@ -6,10 +6,8 @@ It is told of the endpoint and the region by the same URI and the same variables
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,11 +16,12 @@ import pyarrow as pa
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.storage.errors import explain
 from nmt.storage.retry import is_waiting, retry
+from nmt.storage.s3_client import AT_ONCE, s3_client
 
 if TYPE_CHECKING:
     from nmt.storage.readable import Readable
 
-_AT_ONCE = 16  # requests of one client
+_LARGEST = 1 << 50  # bytes of an object; S3 takes 50 TB
 
 _NO_OBJECT = {"NoSuchKey", "404", "NotFound"}
 _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
@@ -30,82 +29,6 @@ _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "40
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 _NOTHING = {"IfNoneMatch": "*"}
 _WORDS = {"403": "ACCESS_DENIED"}  # an answer to HEAD has none
-
-
-def s3_client(location: Readable) -> Any:
-    """A client of the store that pyarrow would reach under the same name; credentials come from
-    the environment there and here.
-
-    Raises:
-        UnusableInput: it cannot be made for such an endpoint or region.
-    """
-    options = location.options
-    endpoint = options.get("endpoint_override")
-    if endpoint and "://" not in endpoint:
-        endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
-    verified = options.get("tls_verify_certificates", "true").lower() not in ("false", "0")
-    settings = _Settings(
-        endpoint,
-        location.filesystem.region,
-        options.get("tls_ca_file_path") or None if verified else False,
-        tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
-    )
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        return _client(settings)
-    except (BotoCoreError, ValueError):  # whose message repeats the endpoint
-        raise UnusableInput(
-            f"{location.uri}: no client of S3 can be made for this store; check AWS_ENDPOINT_URL "
-            "(write http://HOST:PORT or https://HOST:PORT), AWS_REGION and AWS_PROFILE"
-        ) from None
-
-
-class _Settings(NamedTuple):
-    """What a client is made of; clients are shared where it is the same.
-
-    Attributes:
-        endpoint: its address, None for that of the environment.
-        region: of the bucket.
-        verify: a file of certificates, None for the usual ones, False for no check.
-        environment: the variables of AWS.
-    """
-
-    endpoint: str | None
-    region: str
-    verify: str | bool | None
-    environment: tuple[tuple[str, str], ...]
-
-
-@functools.lru_cache(8)
-def _client(settings: _Settings) -> Any:
-    import boto3
-    from botocore import UNSIGNED
-    from botocore.config import Config
-
-    own = settings.endpoint or any(
-        os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    )
-    session = boto3.session.Session()
-    config = Config(
-        connect_timeout=5,
-        read_timeout=20,
-        max_pool_connections=_AT_ONCE,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        s3={"addressing_style": "path" if own else "auto"},
-        # A public bucket wants no credentials, and pyarrow gives none, either.
-        signature_version=None if session.get_credentials() else UNSIGNED,
-        # Not every store that speaks S3 knows the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return session.client(
-        "s3",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
-        verify=settings.verify,
-        config=config,
-    )
 
 
 @contextlib.contextmanager
@@ -172,9 +95,21 @@ def version_if_any(location: Readable) -> ObjectVersion | None:
     """The same; None where there is no object."""
     client, name = s3_client(location), object_name(location)
     with explained(location, answered=is_waiting()), _none_where_nothing_is():
-        answer = client.head_object(**name)
-        return ObjectVersion(answer["ETag"], answer["ContentLength"])
+        return _version(client.head_object(**name), location)
     return None
+
+
+def _version(answer: Mapping[str, Any], location: Readable) -> ObjectVersion:
+    """The version of an object that an answer is about.
+
+    Raises:
+        StoreAway: the answer does not say.
+    """
+    etag, size = answer.get("ETag"), answer.get("ContentLength", -1)
+    if not etag or not 0 <= size <= _LARGEST:
+        reason = OSError("it answers without the entity tag or the length of an object")
+        raise explain(location.uri, "s3", reason, answered=True)
+    return ObjectVersion(etag, size)
 
 
 @contextlib.contextmanager
@@ -249,17 +184,17 @@ class _Object(io.RawIOBase):
         return len(data)
 
     def _range(self, start: int, size: int) -> bytes:
-        etag = self._version.etag
+        etag, span = self._version.etag, f"{start}-{start + size - 1}"
         with explained(self._location):
-            answer = self._client.get_object(
-                **self._name, IfMatch=etag, Range=f"bytes={start}-{start + size - 1}"
-            )
+            answer = self._client.get_object(**self._name, IfMatch=etag, Range=f"bytes={span}")
             with contextlib.closing(answer["Body"]) as body:
-                if answer["ETag"] != etag:  # of a store that knows no such condition
+                if answer.get("ETag") != etag:  # of a store that knows no such condition
                     raise changed(self._location)
                 data = body.read(size + 1)
-        if len(data) != size:
-            reason = OSError(f"it gave {len(data):,} bytes where {size:,} were asked for")
+        got = answer.get("ContentRange", "")
+        misplaced = bool(start or got) and not got.startswith(f"bytes {span}/")
+        if len(data) != size or misplaced:
+            reason = OSError(f"it gave {len(data):,} bytes ({got}) where {size:,} were asked for")
             raise explain(self._location.uri, "s3", reason, answered=True)
         return data
 
@@ -285,12 +220,12 @@ def get(location: Readable, most: int | None = None) -> tuple[bytes, ObjectVersi
     with explained(location, answered=is_waiting()), _none_where_nothing_is():
         answer = client.get_object(**name)
         with contextlib.closing(answer["Body"]) as body:
-            if most is not None and (size := answer["ContentLength"]) > most:
+            version = _version(answer, location)
+            if most is not None and version.size > most:
                 raise UnusableInput(
-                    f"{location}: {size:,} bytes, more than the {most:,} it may have"
+                    f"{location}: {version.size:,} bytes, more than the {most:,} it may have"
                 )
-            data = body.read()
-            return data, ObjectVersion(answer["ETag"], len(data))
+            return body.read(), version
     return None
 
 
@@ -301,15 +236,15 @@ def store(location: Readable, data: bytes) -> None:
         client.put_object(**object_name(location), Body=data)
 
 
-def delete(location: Readable) -> None:
-    """Delete the object of this very key, if there is one.
+def delete(location: Readable, version: str | None = None) -> None:
+    """Delete the object of this very key, if there is one, and of this version if one is named.
 
     pyarrow would put a marker in the place of a folder's last object, or delete all that is below
     a folder, whosever it is.
     """
-    client = s3_client(location)
-    with explained(location):
-        client.delete_object(**object_name(location))
+    client, condition = s3_client(location), {"IfMatch": version} if version else {}
+    with contextlib.suppress(ChangedFile), explained(location), _none_where_nothing_is():
+        client.delete_object(**object_name(location), **condition)
 
 
 def put(location: Readable, data: bytes, version: str | None) -> bool | None:
@@ -335,6 +270,6 @@ def put(location: Readable, data: bytes, version: str | None) -> bool | None:
 
 def delete_all(files: Iterable[Readable]) -> None:
     """Delete objects; see `delete`."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in pool.map(delete, files):
             pass

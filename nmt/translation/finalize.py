@@ -89,7 +89,7 @@ def close(
     output.guard()
     folder = request.output / "report"
     output.store_json(folder / "report.json", report)
-    images = output.heatmaps()
+    images = output.drawings.heatmaps()
     drawn = [image for _, image in images]
     if images and request.heatmap_pages:
         output.store_bytes(folder / "heatmaps.pdf", contact_sheet(drawn))

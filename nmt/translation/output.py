@@ -32,29 +32,27 @@ import pyarrow as pa
 from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
-from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
 from nmt.printable import FewLines
 from nmt.records import FileEntry, file_entry, table_entry
 from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
-from nmt.records.report import RowAttention
 from nmt.storage import lease
 from nmt.storage.encoding import parquet_bytes
-from nmt.storage.final import store_final
+from nmt.storage.final import remove_final, store_final
 from nmt.storage.location import Location, json_bytes
+from nmt.translation import drawings
+from nmt.translation.drawings import Drawings
 from nmt.translation.input.corpus import Unit
 from nmt.translation.unit_records import misfit
 
 log = logging.getLogger(__name__)
 
 FOLDERS = ("translations", "rejected", "alignments")
-# In the name of a file: none of them means anything to a file system or a shell.
-_UNSAFE = re.compile(r"[^\w.-]+")
 _AT_ONCE = 16  # files that are read together
-_MOST_WORDS = 16 << 20  # bytes of a file of words
-_LONGEST_NAME = 40  # characters of it, at most 160 bytes
-_DRAWN = re.compile(r"row-\d+[^/]*\.png|words-\d+\.json")
 _SCRATCH = re.compile(r"(?:missing|lost|decoded|drawing)?[\w-]*\.(?:parquet|json|attempts)")
-_OURS = re.compile(r"(?:part-)?(?:g\d+-)?\d+\.(?:parquet|json|attempts)")
+_OURS = re.compile(
+    r"(?:part-)?(?:g(?P<generation>\d{1,9})-)?"
+    rf"(?:\d+\.(?:parquet|json|attempts)|{drawings.NAMES})"
+)
 
 
 def _parquet(table: pa.Table, mark: str) -> bytes:
@@ -115,10 +113,8 @@ class Output:
         self.generation = self._job().generation if begun else 0
         if not begun or self._differences(job):
             if begun:
-                self.guard()
                 # First what says that it is whole; the manifest's files stay until the next one.
-                (self.location / "_SUCCESS").delete()
-                (self.location / "report" / "heatmaps").delete_own(_DRAWN)
+                self._remove(self.location / "_SUCCESS")
             self.generation += 1
             self.guard()
             self.store_json(self._marker, job.model_copy(update=self._named_generation))
@@ -202,6 +198,10 @@ class Output:
         """Store a file; what a job left there that may not write any more is replaced."""
         return store_final(file, contents, self.guard, self._marker)
 
+    def _remove(self, file: Location) -> None:
+        """Remove a file that is final."""
+        remove_final(file, self.guard, self.location / lease.NAME)
+
     def store_json(self, file: Location, value: Any) -> None:
         """Store a record, or a list of them, as `Location.write_json` does."""
         self.store_bytes(file, json_bytes(value))
@@ -231,7 +231,7 @@ class Output:
         """
         self.guard()
         for number in units:
-            self.record_file(number).delete()
+            self._remove(self.record_file(number))
 
     def finish(self, manifest: Manifest) -> None:
         """Store the manifest, remove what it has replaced, and mark the output as whole.
@@ -244,19 +244,23 @@ class Output:
         self.store_json(self.location / "manifest.json", manifest)
         if self.generation > 1:
             self.guard()
-            self._sweep(manifest)
+            self._sweep()
         self.guard()
         if not (self.location / "_SUCCESS").is_file():
             self.store_bytes(self.location / "_SUCCESS", b"")
 
-    def _sweep(self, manifest: Manifest) -> None:
-        """Remove the files of other generations."""
-        for folder in (*FOLDERS, "_units"):
-            for file in (self.location / folder).files():
-                name = file.name
-                kept = name.startswith(self._prefix) or f"{folder}/{name}" in manifest.files
-                if _OURS.fullmatch(name) and not kept:
-                    file.delete()
+    def _sweep(self) -> None:
+        """Remove the files of older generations, which no job will go on with."""
+        folders = (*FOLDERS, "_units", "report/heatmaps")
+        files = [file for folder in folders for file in (self.location / folder).files()]
+        older = [file for file in files if self._is_older(file.name)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(Location.delete, older):
+                pass
+
+    def _is_older(self, name: str) -> bool:
+        match = _OURS.fullmatch(name)
+        return match is not None and int(match["generation"] or 1) < self.generation
 
     def records(self) -> list[UnitRecord]:
         """The records of all committed units, in the order of the units."""
@@ -267,11 +271,17 @@ class Output:
     def others(self) -> dict[str, FileEntry]:
         """The manifest's entries of what is no table: records of units, and the report's files."""
         report = self.location / "report"
-        files = [*self.record_files(), *report.files(recursive=True)]
+        shown = report.files(recursive=True)
+        files = [*self.record_files(), *(f for f in shown if not self._is_older(f.name))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             entries = pool.map(lambda file: file_entry(file.read_bytes()), files)
             names = ("/".join(file.parts_below(self.location)) for file in files)
             return dict(zip(names, entries, strict=True))
+
+    def reopen(self, units: Iterable[int]) -> None:
+        """Make a finished output an unfinished one that lacks these units."""
+        self._remove(self.location / "_SUCCESS")
+        self.forget(units)
 
     def committed(self, units: Iterable[Unit]) -> set[int]:
         """The numbers of the units that are done; a damaged record is removed, and its unit is not.
@@ -294,8 +304,7 @@ class Output:
                 continue
             line = f"{file}: removed ({problem}); its rows are translated again"
             warnings.add(line, problem or "")
-            self.guard()
-            file.delete()
+            self._remove(file)
         warnings.end()
         return done
 
@@ -313,36 +322,7 @@ class Output:
         files = (self.location / "_units").files(".json")
         return [file for file in files if pattern.fullmatch(file.name)]
 
-    def write_heatmap(self, row: int, name: str, image: bytes) -> None:
-        """Store a row's heatmap; what people call the row stands in the file's name, too."""
-        called = "" if name == str(row) else _UNSAFE.sub("_", name)[:_LONGEST_NAME].strip("._-")
-        file = f"row-{row:09d}{called and '-'}{called}.png"
-        self.store_bytes(self.location / "report" / "heatmaps" / file, image)
-
-    def heatmaps(self) -> list[tuple[str, bytes]]:
-        """The heatmaps with headings, in the order of the rows."""
-        files = self._drawn(".png")
-        return with_headings((f, partial(f.read_bytes, MOST_HEATMAP_BYTES)) for f in files)
-
-    def _drawn(self, suffix: str) -> list[Location]:
-        """Our own files among the heatmaps."""
-        files = (self.location / "report" / "heatmaps").files(suffix)
-        return [file for file in files if _DRAWN.fullmatch(file.name)]
-
-    def write_attention(self, unit: int, rows: list[RowAttention]) -> None:
-        """Store where the words of some rows of a unit looked."""
-        self.store_json(self.location / "report" / "heatmaps" / f"words-{unit:05d}.json", rows)
-
-    def attention(self) -> dict[int, RowAttention]:
-        """Where the words of rows looked, by row number."""
-        rows: list[RowAttention] = []
-        warnings = FewLines(log.warning)
-        for file in self._drawn(".json"):
-            try:
-                rows += records.read_list(file, RowAttention, _MOST_WORDS)
-            except UnusableInput as error:
-                problem = str(error).partition("; ")[0]
-                line = f"{problem}; left out of the report"
-                warnings.add(line, line.removeprefix(str(file)))
-        warnings.end()
-        return {entry.row: entry for entry in rows}
+    @property
+    def drawings(self) -> Drawings:
+        """Its heatmaps, and where the words of its rows looked."""
+        return Drawings(self.location / "report" / "heatmaps", self._prefix, self.store_bytes)

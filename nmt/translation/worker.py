@@ -176,6 +176,7 @@ def translate_unit(
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
+    output.guard()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     if attempts.begun > 1:
         repeated()
@@ -244,7 +245,7 @@ def draw(
         if words
     ]
     if attended:
-        output.write_attention(unit.number, attended)
+        output.drawings.write_attention(unit.number, attended)
     sampled = [
         (i, result)
         for i, result in shown
@@ -253,7 +254,7 @@ def draw(
         and result.attention.size
     ]
     for i, (name, image) in convert(sampled, heatmap, failed):
-        output.write_heatmap(unit.first + i, name, image)
+        output.drawings.write_heatmap(unit.first + i, name, image)
 
 
 def _alignment_counts(

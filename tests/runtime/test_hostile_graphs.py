@@ -24,6 +24,10 @@ WRONG = {  # an output of a graph, and what is done to it
     "attention of one axis": ("decode", "attention", "Reshape", np.array([-1], np.int64)),
     "scores that are no numbers": ("predict", "values", "Add", np.array(np.nan, np.float32)),
     "attention that is no number": ("decode", "attention", "Add", np.array(np.nan, np.float32)),
+    "scores without end": ("predict", "values", "Add", np.array(-np.inf, np.float32)),
+    "scores far below": ("predict", "values", "Add", np.array(-1e20, np.float32)),
+    "attention without end": ("decode", "attention", "Add", np.array(np.inf, np.float32)),
+    "attention below zero": ("decode", "attention", "Mul", np.array(-5, np.float32)),
     "one score of all": ("predict", "values", "ReduceMax", None),
     "fractions for words": ("predict", "columns", "Cast", None),
 }

@@ -66,7 +66,7 @@ def run(
                 alignment=None,
             )
             out.commit(unit, {f"translations/{unit.part}": pa.table(columns)}, record)
-    out.write_heatmap(beam, str(beam), b"image")
+    out.drawings.write_heatmap(beam, str(beam), b"image")
     records = out.records()
     out.store_bytes(out.location / "report/index.html", f"<html>{text}".encode())
     out.store_json(out.location / "report/report.json", {"counts": counts(6)})

@@ -270,7 +270,7 @@ def test_heatmaps_are_named_by_the_ids_whatever_these_are(tmp_path, demo_dataset
     pq.write_table(pa.table({"id": IDS, "source": sources}), tmp_path / "in.parquet")
     everywhere = frozenset(range(len(IDS)))
     _, out = run(tmp_path / "in.parquet", tmp_path / "out", translator, heatmaps=everywhere)
-    pages = out.heatmaps()
+    pages = out.drawings.heatmaps()
     assert [name for name, _ in pages] == [f"#{name}" for name in IDS]
     files = sorted(path.name for path in (tmp_path / "out/report/heatmaps").iterdir())
     assert len(files) == len(IDS)

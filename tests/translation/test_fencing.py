@@ -6,6 +6,7 @@ Once `_SUCCESS` stands, whoever reads the whole folder sees each row once, as th
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from output_runs import run
 
 from nmt.errors import LeaseLost
+from nmt.storage import compare_and_swap, final
 from nmt.storage import s3 as objects
+from nmt.storage.compare_and_swap import locked
 from nmt.storage.location import Location
-from nmt.translation.verify.output import verify
+from nmt.translation.verify.output import repair, verify
 
 
 class Killed(BaseException):
@@ -48,10 +51,10 @@ class Jobs:
         if name == "second" and number == self.kill:
             raise Killed
 
-    def begin(self, name: str, folder: Location) -> threading.Thread:
+    def begin(self, name: str, folder: Location, beam: int = 1) -> threading.Thread:
         def work() -> None:
             try:
-                run(folder, text=f"by the {name}", guard=guard)
+                run(folder, beam, f"by the {name}", guard)
                 self.ends[name] = "done"
             except LeaseLost:
                 self.ends[name] = "lost"
@@ -72,10 +75,23 @@ class Jobs:
 def watched(monkeypatch) -> Iterator[Any]:
     """A list whose only member's `change` is called before each change of a store."""
     jobs: list[Jobs] = []
+    holding = threading.local()
+
+    @contextmanager
+    def lock(file: Location) -> Iterator[None]:
+        """Who is stopped while it holds a lock keeps the others from it: that ends their jobs."""
+        if jobs:
+            jobs[0].change()
+        with locked(file):
+            holding.lock = True
+            try:
+                yield
+            finally:
+                holding.lock = False
 
     def counted(real: Any) -> Any:
         def change(*given: Any) -> Any:
-            if jobs:
+            if jobs and not getattr(holding, "lock", False):
                 jobs[0].change()
             return real(*given)
 
@@ -83,7 +99,10 @@ def watched(monkeypatch) -> Iterator[Any]:
 
     for name in ("_store", "create", "delete"):
         monkeypatch.setattr(Location, name, counted(getattr(Location, name)))
-    monkeypatch.setattr(objects, "put", counted(objects.put))
+    for name in ("put", "delete"):
+        monkeypatch.setattr(objects, name, counted(getattr(objects, name)))
+    for module in (final, compare_and_swap):
+        monkeypatch.setattr(module, "locked", lock)
     return jobs
 
 
@@ -153,6 +172,54 @@ def test_a_job_that_wakes_after_others_were_killed_changes_nothing(
             break
         kills += 1
     assert kills >= 3
+
+
+def test_of_jobs_that_overwrite_the_one_that_wakes_removes_nothing(tmp_path, watched) -> None:
+    """A third generation is finished when the second wakes: it adds at most a unit of its own."""
+    stops = 0
+    while True:
+        folder = Location(tmp_path / f"{stops}")
+        run(folder, 1)
+        jobs = Jobs(stops)
+        watched[:] = [jobs]
+        first = jobs.begin("first", folder, 2)
+        while first.is_alive() and not jobs.stopped.wait(0.001):
+            pass
+        jobs.begin("second", folder, 3).join(60)
+        before = contents(folder)
+        jobs.woken.set()
+        first.join(60)
+        watched.clear()
+        if not jobs.stopped.is_set():
+            break
+        after = contents(folder)
+        added = {name: after.pop(name) for name in after.keys() - before.keys()}
+        assert after == before
+        assert all("g2-" in name for name in added)
+        assert len(added) <= 3  # those of one unit, and what is drawn of it
+        assert verify(folder).violations == []
+        stops += 1
+    assert stops >= 14
+
+
+def test_a_repair_that_wakes_removes_nothing(tmp_path, watched) -> None:
+    for stop in range(1, 3):  # first it takes the lease
+        folder = Location(tmp_path / f"{stop}")
+        run(folder)
+        jobs = Jobs(stop)
+        watched[:] = [jobs]
+        first = threading.Thread(target=repair, args=(folder, {1}), name="first", daemon=True)
+        first.start()
+        assert jobs.stopped.wait(60)
+        lease = folder / "_lease.json"
+        lease.write_json({**lease.read_json(), "owner": "other", "released": True})
+        watched.clear()
+        (folder / "_SUCCESS").delete()
+        run(folder)
+        before = contents(folder)
+        jobs.woken.set()
+        first.join(60)
+        assert contents(folder) == before
 
 
 @pytest.mark.system

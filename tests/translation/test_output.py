@@ -90,7 +90,9 @@ def test_overwriting_can_be_interrupted_anywhere(tmp_path, killed_after) -> None
     assert [name for name in everything(folder) if "part" in name] == [
         f"translations/part-g2-{number:05d}.parquet" for number in range(3)
     ]
-    assert [path.name for path in (folder / "report/heatmaps").iterdir()] == ["row-000000002.png"]
+    assert [path.name for path in (folder / "report/heatmaps").iterdir()] == [
+        "g2-row-000000002.png"
+    ]
 
 
 def test_overwriting_what_was_never_finished(tmp_path, killed_after) -> None:
@@ -202,7 +204,7 @@ def test_many_damaged_files_are_few_warnings(tmp_path, capsys) -> None:
         names = f"_units/{number:05d}.json", f"_scratch/decoded-{number}.json"
         for name in (*names, f"report/heatmaps/words-{number:05d}.json"):
             (out.location / name).write_text("{" if number % 2 else "[]")
-    assert (out.committed(UNITS), out.decoding_costs(), out.attention()) == (set(), [], {})
+    assert (out.committed(UNITS), out.decoding_costs(), out.drawings.attention()) == (set(), [], {})
     lines = messages(capsys.readouterr().err)
     assert len(lines) < 120
     for name in ("_units/00000", "_scratch/decoded-0", "report/heatmaps/words-00001"):

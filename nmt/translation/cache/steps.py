@@ -121,6 +121,7 @@ def translate_missing(item: Missing, plan: Plan, translator: Any) -> DecodingCos
     texts = [text.decode("utf-8") for run in runs for text in run.texts if text is not None]
     sources = [plan.cleaned(text) if plan.raw else plan.as_cleaned(text) for text in texts]
     name = digest_of(whole.column("key").combine_chunks())
+    output_of(plan.work).guard()
     attempts = Attempts(plan.scratch / f"{name}.attempts", f"{item.rows} new sentences")
     with attempts.counted():
         results, _, lost, cost = decode(translator, sources, attempts, cache_schema(plan.work))
@@ -164,6 +165,7 @@ def draw_rows(units: Sequence[Unit], plan: Plan, translator: Any) -> None:
         filtered = translator.row_filter([rows.texts[i] for i in wanted])
         kept += [(unit, wanted[i]) for i in filtered.kept]
         sources += filtered.sources
+    output_of(plan.work).guard()
     attempts = Attempts(plan.scratch / f"drawing-{units[0].number:05d}.attempts", "rows to draw")
     with attempts.counted():
         decoder = translator.decoder

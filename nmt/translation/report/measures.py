@@ -65,7 +65,7 @@ def measure(
                 "driver_peak_bytes": peak_bytes(),
             }
         ),
-        samples=attention.added(shown, looked_at, output.attention()),
+        samples=attention.added(shown, looked_at, output.drawings.attention()),
         suspicious=summary.suspicious(output, records, references),
         alarms=[],
     )

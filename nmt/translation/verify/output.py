@@ -74,9 +74,8 @@ def repair(location: Location, damaged: Collection[int]) -> None:
         raise UnusableInput(f"{location}: no _job.json to continue from; translate it again")
     generation = records.read(marker, AnyJob).generation
     with lease.hold(location) as held:
-        (location / "_SUCCESS").delete()
         guard = partial(lease.check_owner, location, held.owner)
-        Output(location, generation, guard).forget(sorted(damaged))
+        Output(location, generation, guard).reopen(sorted(damaged))
 
 
 def verify_manifest(location: Location, manifest: Manifest) -> Verification:
