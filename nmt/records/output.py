@@ -17,6 +17,9 @@ UnitMeasure = Annotated[float, Field(ge=-_LARGEST_IN_UNIT, le=_LARGEST_IN_UNIT)]
 UnitSeconds = Annotated[float, Field(ge=0, le=_LARGEST_IN_UNIT)]
 
 
+LAST_GENERATION = 1_000_000  # of an output
+
+
 class Counts(Record):
     """Rows and tokens of a unit or of a whole output; other counts may stand beside."""
 
@@ -194,7 +197,7 @@ class JobSettings(AnySettings):
 class AnyJob(Record):
     """``OUT/_job.json`` of any release."""
 
-    generation: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    generation: Annotated[int, Field(ge=1, le=LAST_GENERATION)] = 1
     settings: AnySettings = AnySettings()
 
 

@@ -34,7 +34,14 @@ from nmt.configuration import changed
 from nmt.errors import UnusableInput
 from nmt.printable import FewLines
 from nmt.records import FileEntry, file_entry, table_entry
-from nmt.records.output import AnyJob, DecodingCost, JobRecord, Manifest, UnitRecord
+from nmt.records.output import (
+    LAST_GENERATION,
+    AnyJob,
+    DecodingCost,
+    JobRecord,
+    Manifest,
+    UnitRecord,
+)
 from nmt.storage import lease
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.final import remove_final, store_final
@@ -112,6 +119,11 @@ class Output:
         begun = self._marker.is_file()
         self.generation = self._job().generation if begun else 0
         if not begun or self._differences(job):
+            if self.generation >= LAST_GENERATION:
+                raise UnusableInput(
+                    f"{self._marker}: is of generation {self.generation:,}, after which there is "
+                    "none; give another --output"
+                )
             if begun:
                 # First what says that it is whole; the manifest's files stay until the next one.
                 self._remove(self.location / "_SUCCESS")

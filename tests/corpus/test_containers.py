@@ -17,6 +17,7 @@ from nmt.corpus.readers import open_pairs
 from nmt.corpus.text_files import open_text
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.translation.input import parquet_rows
 from nmt.translation.input.corpus import inspect
 from nmt.translation.input.unit_rows import read_unit
 from nmt.vocabulary.lexicon import Lexicon
@@ -33,6 +34,7 @@ def allocated(work) -> int:
     pa.set_memory_pool(proxy)
     try:
         work()
+        parquet_rows._last = None  # the file that stays open for the next unit
         return tracemalloc.get_traced_memory()[1] + max(proxy.max_memory(), before) - before
     finally:
         tracemalloc.stop()

@@ -1,5 +1,6 @@
 """An input that grows while a job reads it, and the file that says that it is complete."""
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from nmt.translation import finalize
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.marker import await_marker
 from nmt.translation.verify.output import verify
+
+PART = "translations/part-00000.parquet"
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -107,6 +110,26 @@ def test_a_finished_output_is_an_input(saved_models, tmp_path, column) -> None:
     (name / "_SUCCESS").unlink()
     with pytest.raises(UnusableInput, match="not finished; finish it with the same command"):
         inspect(str(name), column)
+
+
+def test_of_an_output_what_was_recorded_is_compared(saved_models, tmp_path) -> None:
+    write(tmp_path / "in", "a.txt")
+    translate(saved_models[0], tmp_path / "in", tmp_path / "out")
+    part, manifest = (tmp_path / "out" / name for name in (PART, "manifest.json"))
+    data, said = part.read_bytes(), manifest.read_text()
+    part.write_bytes(data + b"x")
+    with pytest.raises(UnusableInput, match=r"part-00000.*bytes, not the .* --repair"):
+        inspect(str(tmp_path / "out"), "translation")
+    part.write_bytes(data[:-9] + b"y" + data[-8:])
+    with pytest.raises(UnusableInput, match="is not the file that was written"):
+        inspect(str(tmp_path / "out"), "translation")
+    part.write_bytes(data)
+    manifest.write_text(re.sub(rf'("{PART}": {{[^}}]*"rows": )2', r"\g<1>9", said))
+    with pytest.raises(UnusableInput, match="has 2 rows, not the 9 that its manifest says"):
+        inspect(str(tmp_path / "out"), "translation")
+    manifest.write_text(said.replace(PART, "translations/a.txt"))
+    with pytest.raises(UnusableInput, match="damaged, for it names 'translations/a.txt'"):
+        inspect(str(tmp_path / "out"), "translation")
 
 
 def test_a_marker_is_waited_for(tmp_path: Path) -> None:

@@ -180,6 +180,16 @@ def test_an_output_belongs_to_one_job(tmp_path) -> None:
         out.begin(job(1), overwrite=False)
 
 
+def test_an_output_of_the_last_generation_is_not_overwritten(tmp_path) -> None:
+    """Somebody else wrote so; what a job would write then nobody could read."""
+    run(tmp_path, 1)
+    marker = tmp_path / "_job.json"
+    marker.write_text(marker.read_text().replace("{", '{"generation": 1000000,', 1))
+    with pytest.raises(UnusableInput, match=r"is of generation 1,000,000, after which there is"):
+        run(tmp_path, 2)
+    assert (tmp_path / "_SUCCESS").exists()
+
+
 def test_a_folder_of_others_is_never_touched(tmp_path) -> None:
     (tmp_path / "mine.txt").write_text("dear")
     for overwrite in (False, True):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.records import TableEntry
 from nmt.records.output import Manifest
 from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
+from nmt.storage.recorded import PinnedFile, check_recorded
+from nmt.tables.parquet import open_parquet
 
+_PART = re.compile(r"translations/part-(?:g\d+-)?\d+\.parquet")
 # The columns that a translation makes; an input that is no output may not have any but the first.
 OWN_COLUMNS = (
     *("id", "source", "translation", "score", "source_tokens", "target_tokens"),
@@ -35,4 +41,22 @@ def output_parts(name: str) -> list[PinnedFile] | None:
         )
     manifest = records.read(location / "manifest.json", Manifest)
     names = sorted(name for name in manifest.files if name.startswith("translations/"))
-    return [PinnedFile(location.named(name)) for name in names]
+    return [_part(location, name, manifest.files[name]) for name in names]
+
+
+def _part(location: Location, name: str, entry: TableEntry) -> PinnedFile:
+    """A part, if it is the one that was written."""
+    if not _PART.fullmatch(name):
+        raise UnusableInput(
+            f"{location / 'manifest.json'}: damaged, for it names {name[:80]!r}; translate again"
+        )
+    file = PinnedFile(location.named(name))
+    remedy = "repair the output with nmt verify --repair, or name its translations/ folder"
+    file.read(partial(check_recorded, file, entry=entry, remedy=remedy))
+    with file.open() as handle:
+        rows = open_parquet(file, handle).metadata.num_rows
+    if rows != entry.rows:
+        raise UnusableInput(
+            f"{file}: has {rows:,} rows, not the {entry.rows:,} that its manifest says"
+        )
+    return file
