@@ -128,7 +128,7 @@ def test_of_an_output_what_was_recorded_is_compared(saved_models, tmp_path) -> N
     with pytest.raises(UnusableInput, match="has 2 rows, not the 9 that its manifest says"):
         inspect(str(tmp_path / "out"), "translation")
     manifest.write_text(said.replace(PART, "translations/a.txt"))
-    with pytest.raises(UnusableInput, match="damaged, for it names 'translations/a.txt'"):
+    with pytest.raises(UnusableInput, match=r"damaged, for it names 'translations/a\.txt'"):
         inspect(str(tmp_path / "out"), "translation")
 
 
