@@ -32,12 +32,8 @@ _WORDS = {"403": "ACCESS_DENIED"}  # an answer to HEAD has none
 
 
 @contextlib.contextmanager
-def explained(location: Readable, answered: bool = True) -> Iterator[None]:
-    """Turn what boto3 raises into one line.
-
-    Args:
-        location: what was asked for.
-        answered: whether the store has answered before; see `nmt.storage.errors.explain`.
+def explained(location: Readable) -> Iterator[None]:
+    """Turn what boto3 raises about an object into one line.
 
     Raises:
         ChangedFile: the object is not of the version that was asked for.
@@ -45,6 +41,7 @@ def explained(location: Readable, answered: bool = True) -> Iterator[None]:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    answered = is_waiting()  # then the job has begun, and the address was right
     try:
         yield
     except ClientError as error:
@@ -94,7 +91,7 @@ def version_of(location: Readable) -> ObjectVersion:
 def version_if_any(location: Readable) -> ObjectVersion | None:
     """The same; None where there is no object."""
     client, name = s3_client(location), object_name(location)
-    with explained(location, answered=is_waiting()), _none_where_nothing_is():
+    with explained(location), _none_where_nothing_is():
         return _version(client.head_object(**name), location)
     return None
 
@@ -217,7 +214,7 @@ def get(location: Readable, most: int | None = None) -> tuple[bytes, ObjectVersi
         StoreAway: the store failed in another way.
     """
     client, name = s3_client(location), object_name(location)
-    with explained(location, answered=is_waiting()), _none_where_nothing_is():
+    with explained(location), _none_where_nothing_is():
         answer = client.get_object(**name)
         with contextlib.closing(answer["Body"]) as body:
             version = _version(answer, location)
