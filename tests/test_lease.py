@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -134,6 +135,20 @@ def test_a_lease_is_renewed_while_it_is_held(tmp_path) -> None:
             later = json.loads((tmp_path / lease.NAME).read_text())
     assert later["owner"] == first["owner"]
     assert later["expires"] > first["expires"]
+
+
+def test_a_lease_that_cannot_be_renewed_is_a_warning(tmp_path, capsys) -> None:
+    """Whatever is in the way: here a pipe that somebody has put in the place of the lock."""
+    with hold(Location(tmp_path), 0.3) as held:
+        lock = tmp_path / f".{lease.NAME}.lock.tmp"
+        lock.unlink()
+        os.mkfifo(lock)
+        deadline = time.monotonic() + 30
+        while "cannot be renewed" not in (said := capsys.readouterr().err):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        held.check()
+    assert f"{tmp_path}: its lease cannot be renewed, so another job may take over (" in said
 
 
 def test_what_is_no_lease_is_replaced(tmp_path) -> None:

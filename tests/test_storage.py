@@ -327,7 +327,7 @@ def test_unusable_names(tmp_path) -> None:
 
 
 @pytest.mark.system
-def test_names_and_refusals_of_a_real_object_store(s3) -> None:
+def test_names_and_errors_of_a_real_object_store(s3) -> None:
     folder = Location("s3://nmt/any names")
     for name in NAMES:
         (folder / name).write_text(name)

@@ -106,10 +106,10 @@ def cost(job: Job, machine: Machine, replicas: int) -> Cost:
     compute = job.accumulate * one
     # One ring through all machines: its slowest link is the one between two of them.
     bandwidth = machine.inside if replicas <= machine.node else machine.network
-    exchange = ring_seconds(replicas, _FLOAT * job.parameters, bandwidth, machine.latency)
+    all_reduce = ring_seconds(replicas, _FLOAT * job.parameters, bandwidth, machine.latency)
     tokens = job.accumulate * job.tokens * replicas
     pairs, workers = tokens / job.row, math.ceil(replicas / machine.node)
     reading = pairs / machine.reads + pairs / workers / machine.pads
-    wait = max(0.0, reading - compute - exchange)
-    step = compute + exchange + wait
-    return Cost(compute, exchange, wait, tokens / step, compute / step)
+    wait = max(0.0, reading - compute - all_reduce)
+    step = compute + all_reduce + wait
+    return Cost(compute, all_reduce, wait, tokens / step, compute / step)

@@ -3,8 +3,8 @@
 pyarrow's filesystems cannot do that, so it is done by the means of each kind of store:
 
 * S3 and what speaks its protocol: a conditional PUT (``If-None-Match: *`` for the first,
-  ``If-Match`` with the entity tag afterwards), through boto3, which is told of the endpoint and
-  the region by the same URI and the same variables as pyarrow. Some stores accept the condition
+  ``If-Match`` with the entity tag afterwards), through boto3, with
+  the endpoint and region that pyarrow uses. Some stores accept the condition
   and do not keep to it: the first PUT is therefore repeated, and must then be refused.
 * The local disk: compared and replaced under ``flock``, which the kernel gives back when its
   holder dies, whatever killed it.
@@ -62,26 +62,34 @@ def versioned_file(location: Location) -> VersionedFile:
     return _SettledFile(location)
 
 
-class _PlainFile:
-    """An object whose version is what stands in it."""
-
+class _LocalFile:
     is_conditional = True
 
     def __init__(self, location: Location) -> None:
         self._location = location
 
     def read(self) -> tuple[bytes | None, Any]:
-        data = _read(self._location)
-        return data, data
+        version = self._location.local_state()  # first: what is read may only be newer
+        return _read(self._location), version
 
-
-class _LocalFile(_PlainFile):
     def replace(self, data: bytes, version: Any) -> bool:
-        with locked(self._location):
-            if _read(self._location) != version:
-                return False
-            self._location.write_bytes(data)
-            return True
+        return replace_local(self._location, data, version, self._location)
+
+
+def replace_local(file: Location, data: bytes, version: Any, lock: Location) -> bool:
+    """Store a local file in the place of a version of it; False if that is gone.
+
+    Args:
+        file: where it goes.
+        data: its contents.
+        version: its `Location.local_state`; None is that nothing lies there.
+        lock: the file under whose lock it is compared and replaced.
+    """
+    with locked(lock):
+        if file.local_state() != version:
+            return False
+        file.write_bytes(data)
+        return True
 
 
 @contextlib.contextmanager
@@ -133,8 +141,17 @@ def _lock(handle: int, path: Path) -> None:
         time.sleep(_LOCK_PAUSE)
 
 
-class _SettledFile(_PlainFile):
+class _SettledFile:
+    """An object whose version is what stands in it."""
+
     is_conditional = False
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def read(self) -> tuple[bytes | None, Any]:
+        data = _read(self._location)
+        return data, data
 
     def replace(self, data: bytes, version: Any) -> bool:
         if _read(self._location) != version:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nmt.storage import s3
-from nmt.storage.compare_and_swap import locked
+from nmt.storage.compare_and_swap import locked, replace_local
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
 
@@ -83,13 +83,7 @@ def _version(file: Location) -> Any:
 
 
 def _put_local(file: Location, data: bytes, version: Any, lock: Location) -> bool:
-    if version is None:
-        return file.create(data)
-    with locked(lock):
-        if file.local_state() != version:
-            return False
-        file.write_bytes(data)
-        return True
+    return file.create(data) if version is None else replace_local(file, data, version, lock)
 
 
 def _put_s3(file: Location, data: bytes, version: str | None, _: Location) -> bool:

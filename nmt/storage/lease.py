@@ -125,12 +125,18 @@ class HeldLease:
                     self._file.replace(self._contents(released=True), version)
 
     def _keep(self) -> None:
-        while not self._end.wait(self._seconds / _BEATS):
-            # Whatever the store's error is: it passes, or it ends the job elsewhere.
-            with contextlib.suppress(Exception):
+        renewed = time.monotonic()
+        while not self._end.wait(self._seconds / _BEATS) and self._lost is None:
+            try:
                 self._renew()
-            if self._lost is not None:
-                return
+                renewed = time.monotonic()
+            except Exception as error:  # whatever it is: it passes, or it ends the job elsewhere
+                if time.monotonic() - renewed > self._seconds:
+                    log.warning(
+                        f"{self._output}: its lease cannot be renewed, so another job may take "
+                        f"over ({error})"
+                    )
+                    renewed = time.monotonic()  # once in that time
 
     def _renew(self) -> None:
         data, version = self._file.read()

@@ -33,7 +33,7 @@ def check_writable(folder: Location) -> str:
     """
     if folder.is_local:
         return _check_rights(folder)
-    if folder.uri.startswith("s3://"):
+    if folder.is_s3:
         return _ask_s3(folder)
     file = folder / f"preflight-{uuid.uuid4().hex}"
     file.write_bytes(b"")

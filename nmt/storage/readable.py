@@ -161,7 +161,6 @@ class Readable(StorePath):
         Raises:
             UnusableInput: it has more.
         """
-
         if not self.is_s3:
             return self._read_opened(most)
         if (data := self.read_if_any(most)) is None:
@@ -171,8 +170,8 @@ class Readable(StorePath):
     def read_if_any(self, most: int | None = None) -> bytes | None:
         """`read_bytes`; None where no file lies. Of S3 one request, and so of one version."""
         if self.is_s3:
-            found = self._ask(lambda: s3.get(self, most))
-            return None if found is None else found[0]
+            answer = self._ask(lambda: s3.get(self, most))
+            return None if answer is None else answer[0]
         return self._read_opened(most) if self.is_file() else None
 
     def _read_opened(self, most: int | None) -> bytes:

@@ -1,7 +1,7 @@
 """Files that are known by what was recorded of them: those files, or none.
 
 Of a file of ours these are its size and SHA-256 when it was written. The size is compared before
-anything is read, so a file that was exchanged for a huge one costs no memory. Of a user's file they
+anything is read, so a file in whose place a huge one lies costs no memory. Of a user's file they
 are what the job saw when it first looked at it.
 """
 

@@ -1,6 +1,7 @@
-"""What pyarrow's filesystems cannot do on S3 and on what speaks its protocol, done by boto3.
+"""Objects of S3, and of what speaks its protocol: read, stored and deleted by boto3.
 
-It is told of the endpoint and the region by the same URI and the same variables as pyarrow.
+pyarrow's filesystem lists and moves them. It knows no conditions, asks more than once for a small
+object, and reads past the end of one that has become shorter.
 """
 
 from __future__ import annotations
@@ -123,9 +124,6 @@ def _none_where_nothing_is() -> Iterator[None]:
 
 def open_object(location: Readable, version: ObjectVersion) -> pa.NativeFile:
     """A random-access reader of one version of an object: of another one it gives not a byte.
-
-    pyarrow's own reader takes the length of an object when it is opened, and for one that has
-    become shorter since then gives what its memory held before.
 
     Args:
         location: the object.

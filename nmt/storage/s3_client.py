@@ -1,4 +1,4 @@
-"""Clients of S3 and of what speaks its protocol, told of endpoint and region as pyarrow is."""
+"""Clients of S3 and of what speaks its protocol, with the endpoint and region that pyarrow uses."""
 
 from __future__ import annotations
 

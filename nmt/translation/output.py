@@ -72,7 +72,8 @@ class Output:
     Args:
         location: the folder.
         generation: of its files; `begin` sets it.
-        guard: called before each write; raises if this job may no longer write here.
+        guard: called before a unit is begun and committed, and before each other change; raises if
+            this job may no longer write here.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Output:
         Args:
             job: everything that decides about the contents.
         """
-        if self._differences(job) or not (self.location / "_SUCCESS").is_file():
+        if self._differences(job) or not self._is_whole():
             return None
         return records.read(self.location / "manifest.json", Manifest)
 
@@ -131,6 +132,12 @@ class Output:
             self.guard()
             self.store_json(self._marker, job.model_copy(update=self._named_generation))
         return None
+
+    def _is_whole(self) -> bool:
+        """Whether a job has said so; a link there, which others may have planted, is refused."""
+        file = self.location / "_SUCCESS"
+        file.refuse_links()
+        return file.is_file()
 
     @property
     def scratch(self) -> Location:
@@ -258,7 +265,7 @@ class Output:
             self.guard()
             self._sweep()
         self.guard()
-        if not (self.location / "_SUCCESS").is_file():
+        if not self._is_whole():
             self.store_bytes(self.location / "_SUCCESS", b"")
 
     def _sweep(self) -> None:

@@ -89,11 +89,11 @@ def _repeated_keys(arrays: Iterable[np.ndarray], count: int) -> np.ndarray:
             if keys is None or sum(map(len, waiting)) >= _WAITING:
                 _append(Path(folder), files, np.concatenate(waiting or [np.empty(0, np.int64)]))
                 waiting = []
-        found = np.empty(0, np.int64)
+        repeated = np.empty(0, np.int64)
         for file in Path(folder).iterdir():
             keys, counts = np.unique(np.fromfile(file, np.int64), return_counts=True)
-            found = np.concatenate([found, keys[counts > 1]])[:_LOOKED_UP]
-    return found
+            repeated = np.concatenate([repeated, keys[counts > 1]])[:_LOOKED_UP]
+    return repeated
 
 
 def _append(folder: Path, files: int, keys: np.ndarray) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 from commands import tiny_model
+from kill_site import site
 from ray_head import RayHead
+
+__all__ = ["site", "trained"]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import re
@@ -10,117 +9,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
 from commands import ROOT, command, hook, run
+from kill_site import (
+    OPTIONS,
+    PATIENCE,
+    ROWS,
+    Site,
+    assert_same,
+    assert_undisturbed,
+    rows_of,
+    wait,
+)
 from processes import descendants
-from ray_head import RayHead, environment
-from rounding import SCORE
-from s3 import S3Server
+from ray_head import environment
 
 from nmt.storage.location import Location
 from nmt.translation.verify.output import verify
 
 pytestmark = pytest.mark.system
 
-ROWS = 6000
-OPTIONS = ["--alignments", "--heatmaps", "2", "--lease-seconds", "3", "--max-rejected", "1"]
-OPTIONS += ["--set", "search.max_length_ratio=0.5", "--set", "search.max_length_extra=4"]
-OPTIONS += ["--actors", "2"]
 VICTIMS = ("actor", "worker", "driver", "store")
-_PATIENCE = 600  # seconds for one run of the job
 _RUNS = 6  # of one command until it must be done
-
-
-@dataclass
-class Site:
-    """A store of its own that may be killed, a cluster, and what is translated there.
-
-    Attributes:
-        undisturbed: the rows of an output that nobody disturbed.
-        seconds: what that took.
-    """
-
-    store: S3Server
-    head: RayHead
-    model: Path
-    corpus: Path
-    undisturbed: dict[str, dict] = None  # type: ignore[assignment]
-    seconds: float = 0.0
-
-    def options(self, output: str, *more: str) -> list[str | Path]:
-        return ["--model", self.model, "--input", self.corpus, "--output", output, *OPTIONS, *more]
-
-    def start(self, output: str, *more: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command("translate", *self.options(output, *more), head=self.head),
-            cwd=ROOT,
-            env=environment(**self.store.environment),
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory, ray_head: RayHead, saved_models: list[Path]) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("kills")
-    lines = [f"The dog number {i} sees {i % 97} cats.".encode() for i in range(ROWS)]
-    lines[10], lines[700], lines[701], lines[5000] = b"", b"\xff\xfe", b"x" * 500_000, b"\x00 \x07"
-    (folder / "in.txt").write_bytes(b"\n".join(lines) + b"\n")
-    store = S3Server(folder)
-    store.start()
-    patch = pytest.MonkeyPatch()
-    for name, value in store.environment.items():
-        patch.setenv(name, value)
-    new = Site(store, ray_head, saved_models[0], folder / "in.txt")
-    try:
-        start = time.monotonic()
-        options = new.options(store.uri("undisturbed"))
-        run("translate", *options, head=ray_head, **store.environment)
-        new.seconds = time.monotonic() - start
-        new.undisturbed = rows_of(store.uri("undisturbed"))
-        yield new
-    finally:
-        store.kill()
-        patch.undo()
-
-
-def rows_of(output: str) -> dict[str, dict]:
-    """The rows of all files that the manifest names, by folder and id."""
-    folder = Location(output)
-    rows = {}
-    for name in (folder / "manifest.json").read_json()["files"]:
-        with (folder / name).open() as file:
-            for row in pq.read_table(file).to_pylist():
-                rows[f"{name.partition('/')[0]} {row['id']}"] = row
-    return rows
-
-
-def assert_undisturbed(site: Site, output: str) -> None:
-    """Check an output against the one that nobody disturbed."""
-    verification = verify(Location(output))
-    assert verification.violations == []
-    assert verification.rows == ROWS
-    assert_same(rows_of(output), site.undisturbed)
-
-
-def assert_same(rows: dict[str, dict], expected: dict[str, dict]) -> None:
-    """The same rows and texts, scores to 1e-4."""
-    assert rows.keys() == expected.keys()
-    inexact = ("score", "attention_entropy", "coverage")
-    for name, row in rows.items():
-        for column, value in expected[name].items():
-            if column in inexact and value is not None:
-                value = pytest.approx(value, abs=SCORE)
-            assert row[column] == value, (name, column)
 
 
 def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Random) -> str | None:
@@ -155,20 +68,6 @@ def kill(site: Site, victim: str, job: subprocess.Popen[str], chance: random.Ran
     return f"the {victim} {workers[pid].split('(')[0]}"
 
 
-def wait(site: Site, job: subprocess.Popen[str], output: Location, chance: random.Random) -> str:
-    """Wait for a random moment, in every other round one at which units are being committed."""
-    start = time.monotonic()
-    until = chance.uniform(0.1, 0.8) * site.seconds
-    if chance.random() < 0.5:
-        while job.poll() is None and not (output / "_units").files(".json"):
-            time.sleep(0.2)
-        until = time.monotonic() - start + chance.uniform(0.0, 0.15) * site.seconds
-    while job.poll() is None and time.monotonic() - start < until:
-        time.sleep(0.05)
-    units = len((output / "_units").files(".json"))
-    return f"after {time.monotonic() - start:.1f} s with {units} units"
-
-
 def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> None:
     """Run the same command with a kill at a random moment, again until it is done.
 
@@ -188,7 +87,7 @@ def rounds(site: Site, count: int, seed: int, say: Callable[[str], None]) -> Non
         moment = wait(site, job, Location(output), chance)
         killed = kill(site, victim, job, chance)
         history = [f"{killed} {moment}"]
-        while job.communicate(timeout=_PATIENCE) and job.returncode:
+        while job.communicate(timeout=PATIENCE) and job.returncode:
             history.append(f"status {job.returncode}")
             assert len(history) <= _RUNS, history
             job = site.start(output, *cache)
@@ -218,64 +117,10 @@ def test_twenty_kills(site: Site, capsys: pytest.CaptureFixture) -> None:
     rounds(site, 20, seed=int(os.environ.get("NMT_KILL_SEED", "2")), say=say)
 
 
-def whole_folder(output: Location) -> list[Any]:
-    """The ids below ``translations/``, as who reads the folder finds them, not the manifest."""
-    place = f"{output.path}/translations"
-    return ds.dataset(place, filesystem=output.filesystem).to_table().column("id").to_pylist()
-
-
-def sleep_and_wake(site: Site, output: Location, chance: random.Random) -> str:
-    """Stop a job with all its processes at a random moment, let another one finish, and wake the
-    first; returns what happened."""
-    local = ["--cache", site.store.uri(f"{output.name}-cache")] * (chance.random() < 0.5)
-    command_line = command("translate", *site.options(str(output), *local, "--actors", "1"))
-    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    surroundings = environment(**site.store.environment)
-    jobs = [
-        subprocess.Popen(command_line, cwd=ROOT, env=surroundings, start_new_session=True, **pipes)
-    ]
-    moment = wait(site, jobs[0], output, chance)
-    asleep = [jobs[0].pid, *descendants(jobs[0].pid)]
-    try:
-        for pid in asleep:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        jobs.append(
-            subprocess.Popen(
-                command_line, cwd=ROOT, env=surroundings, start_new_session=True, **pipes
-            )
-        )
-        errors = jobs[1].communicate(timeout=_PATIENCE)[1]
-        assert jobs[1].returncode == 0, errors
-        assert sorted(whole_folder(output)) == sorted(set(whole_folder(output)))
-        before = {str(file): file.sha256() for file in output.files(recursive=True)}
-    finally:
-        for pid in asleep:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-    jobs[0].communicate(timeout=_PATIENCE)
-    after = {str(file): file.sha256() for file in output.files(recursive=True)}
-    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
-    others = [name for name in changed if not re.search(r"_lease|_scratch|\.attempts", name)]
-    assert others == []
-    assert_undisturbed(site, str(output))
-    return f"{len(asleep)} processes stopped {moment}; status {jobs[0].returncode} when they woke"
-
-
-@pytest.mark.slow
-def test_a_job_that_sleeps_and_wakes_changes_nothing(site: Site, capsys) -> None:
-    seed, count = (int(os.environ.get(f"NMT_SLEEP_{x}", n)) for x, n in (("SEED", 4), ("COUNT", 3)))
-    for number in range(count):
-        chance = random.Random(1000 * seed + number)
-        said = sleep_and_wake(site, Location(site.store.uri(f"sleep-{seed}-{number}")), chance)
-        with capsys.disabled():
-            print(f"sleep {number}, seed {seed}: {said}; the same output", flush=True)
-
-
 def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:
     output = site.store.uri("two")
     jobs = [site.start(output) for _ in range(2)]
-    ends = [job.communicate(timeout=_PATIENCE)[1].strip().splitlines()[-1] for job in jobs]
+    ends = [job.communicate(timeout=PATIENCE)[1].strip().splitlines()[-1] for job in jobs]
     assert sorted(job.returncode for job in jobs) == [0, 1], ends
     line = next(end for job, end in zip(jobs, ends, strict=True) if job.returncode)
     assert f"ERROR translate: {output}: another job writes to it: process " in line
@@ -355,7 +200,7 @@ def test_a_job_that_fails_says_so_in_its_report_and_tells_its_hook(
             assert job.poll() is None, job.communicate()[1]
             time.sleep(0.2)
         corpus.write_bytes(corpus.read_bytes().replace(b"number 7 ", b"number 8 "))
-        said = job.communicate(timeout=_PATIENCE)[1]
+        said = job.communicate(timeout=PATIENCE)[1]
     finally:
         job.kill()
     assert job.returncode == 1, said
@@ -380,7 +225,7 @@ def test_a_row_that_kills_its_actor_is_rejected(site: Site, tmp_path: Path) -> N
     program = Path(__file__).with_name("deadly_translate.py")
     words = [sys.executable, program, *map(str, options), "--address", site.head.address]
     job = {"cwd": ROOT, "env": environment(), "capture_output": True, "text": True}
-    done = subprocess.run(words, **job, timeout=_PATIENCE, check=False)
+    done = subprocess.run(words, **job, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     verification = verify(output)
     assert verification.violations == []

@@ -180,6 +180,23 @@ def test_an_output_belongs_to_one_job(tmp_path) -> None:
         out.begin(job(1), overwrite=False)
 
 
+def test_a_link_in_the_place_of_the_mark_is_refused(tmp_path, monkeypatch) -> None:
+    """It may lead to somebody's file: planted before the job, or while it ran."""
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    real = Output.others
+
+    def plant(self: Output) -> dict:
+        (tmp_path / "out/_SUCCESS").symlink_to(theirs)
+        return real(self)
+
+    monkeypatch.setattr(Output, "others", plant)
+    for _ in range(2):
+        with pytest.raises(UnusableInput, match=r"_SUCCESS: a link, where none may lie; remove it"):
+            run(tmp_path / "out", 1)
+    assert theirs.read_bytes() == b"theirs"
+
+
 def test_an_output_of_the_last_generation_is_not_overwritten(tmp_path) -> None:
     """Somebody else wrote so; what a job would write then nobody could read."""
     run(tmp_path, 1)
