@@ -10,7 +10,8 @@
 #   OUTPUT   the same for the outputs
 #   ADDRESS  the dashboard of a Ray cluster to submit the job to; empty runs the job here
 #   OPTIONS  more options of `nmt translate`
-# The exit status is that of the job: 0 done, 1 failed, 2 unusable input, 3 a gate failed, 4 its time was over.
+# The exit status is that of the job: 0 done, 1 failed, 2 unusable input, 3 a gate failed, 4 its time is over,
+# 143 ended by SIGTERM.
 set -euo pipefail
 
 set -a; . "$1"; set +a
@@ -34,7 +35,7 @@ import sys
 from ray.job_submission import JobSubmissionClient
 
 code = JobSubmissionClient().get_job_info(sys.argv[1]).driver_exit_code
-print(code if code in (2, 3) else 1)
+print(code if code in (2, 3, 4, 130, 143) else 1)
 END
 }
 

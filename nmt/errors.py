@@ -1,5 +1,7 @@
 """The ways in which a job ends badly or early, and the exit status of each."""
 
+from typing import Self
+
 from nmt.printable import printable, shorten
 from nmt.reject_reasons import RejectReason
 
@@ -86,6 +88,11 @@ class Stopped(Exception):
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+    def with_remark(self, remark: str) -> Self:
+        """The same with more to say."""
+        self.args = (f"{self}; {remark}",)
+        return self
 
 
 class Interrupted(Stopped):

@@ -64,7 +64,15 @@ def test_the_state_of_a_night_follows_from_its_files(saved_models, tmp_path) -> 
 
 @pytest.mark.parametrize(
     ("ends", "status", "calls"),
-    [(["0"], 0, 1), (["1", "0"], 0, 2), (["1", "1"], 1, 2), (["2"], 2, 1), (["3"], 3, 1)],
+    [
+        (["0"], 0, 1),
+        (["1", "0"], 0, 2),
+        (["1", "1"], 1, 2),
+        (["2"], 2, 1),
+        (["3"], 3, 1),
+        (["4"], 4, 1),
+        (["143"], 143, 1),
+    ],
 )
 def test_the_script_tries_again_only_what_failed(tmp_path, ends, status, calls) -> None:
     """The job is a stand-in here: only what the script makes of its status is looked at."""

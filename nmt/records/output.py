@@ -232,7 +232,11 @@ class TextForms(Record):
 
 
 class Manifest(JobRecord):
-    """``OUT/manifest.json``: the files that count, and how the job ended."""
+    """``OUT/manifest.json``: the files that count, and how the job ended.
+
+    Attributes:
+        added_files: what was added to the input while the job ran, and is not translated.
+    """
 
     model_id: str
     exit_status: int
@@ -242,6 +246,7 @@ class Manifest(JobRecord):
     direction: Named[str] = {}
     text: TextForms | None = None
     input_files: Many[InputFile]
+    added_files: Many[str] = []
     versions: Named[str] = {}
     files: Named[TableEntry]
     others: Named[FileEntry] = {}

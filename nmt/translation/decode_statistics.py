@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,14 +12,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt import records
+from nmt.errors import UnusableInput
 from nmt.inference.batching import Failed, convert
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
+from nmt.printable import FewLines
 from nmt.process import peak_bytes, vector_instructions
 from nmt.records.output import DecodingCost, UnitRecord
 from nmt.reject_reasons import RejectReason
+from nmt.storage.location import Location
 from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.results_table import result_row
+
+log = logging.getLogger(__name__)
 
 _TOGETHER = 64  # rows that become a table together
 
@@ -111,3 +118,22 @@ def throughput(records: Iterable[UnitRecord], costs: Iterable[DecodingCost]) -> 
         "padding": round(1.0 - tokens / places, 6) if places else 0.0,
         **{name: peak for name, peak in peaks.items() if peak},
     }
+
+
+def decoding_costs(scratch: Location) -> list[DecodingCost]:
+    """What was decoded for a cache, record by record; what is damaged is left out.
+
+    Args:
+        scratch: `Output.scratch`.
+    """
+    costs, warnings = [], FewLines(log.warning)
+    for file in scratch.files(".json"):
+        if file.name.startswith("decoded-"):
+            try:
+                costs.append(records.read(file, DecodingCost))
+            except UnusableInput as error:
+                problem = str(error).partition("; ")[0]
+                line = f"{problem}; what it counts is left out of the throughput"
+                warnings.add(line, line.removeprefix(str(file)))
+    warnings.end()
+    return costs

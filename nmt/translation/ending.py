@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import math
 import re
 import signal
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nmt.errors import DeadlineReached, Interrupted, Stopped, UnusableInput
+
+log = logging.getLogger(__name__)
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
@@ -77,6 +80,13 @@ def ends_in_order(
             reasons.append(Interrupted(f"ended by {name}; {_GO_ON}", number))
         raise KeyboardInterrupt
 
+    if ends:
+        end_time = datetime.datetime.now().astimezone() + datetime.timedelta(
+            seconds=min(left, _LONGEST_TIMER)
+        )
+        log.info(
+            f"this job ends at {end_time.isoformat(sep=' ', timespec='seconds')} at the latest"
+        )
     before = {number: signal.signal(number, end) for number in _SIGNALS}
     try:
         if ends:

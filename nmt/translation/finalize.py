@@ -13,7 +13,7 @@ from nmt.evaluation.sentences import References
 from nmt.inference.row_filter import cleaning_of
 from nmt.records.model import ModelRecord
 from nmt.records.output import JobRecord, Manifest
-from nmt.records.report import ModelDescription, Report
+from nmt.records.report import Measured, ModelDescription, Report
 from nmt.report import page
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import InputCorpus
@@ -26,6 +26,8 @@ from nmt.translation.verify.output import verify_manifest
 from nmt.version import __version__
 
 log = logging.getLogger(__name__)
+
+_NAMED = 3  # files that a line names
 
 
 def close(
@@ -63,6 +65,7 @@ def close(
         )
     added = _added(corpus)
     measured = measure(request, info, references, output, records, seconds, len(added))
+    measured = _with_names(measured, added)
     status, verdict = judge(request, measured.alarms)
     report = Report.model_validate(
         {
@@ -109,6 +112,7 @@ def close(
             "direction": info.direction.to_json(),
             "text": describe(info.tokenizer, cleaning_of(info)),
             "input_files": corpus.inputs,
+            "added_files": added,
             "versions": report.versions,
             "files": {name: entry for record in records for name, entry in record.files.items()},
             "others": output.others(),
@@ -137,6 +141,20 @@ def refuse_changed(corpus: InputCorpus, output: Output) -> None:
             "of it is discarded; put it back as it was and run the same command again, or "
             "translate it as it is now with --overwrite"
         )
+
+
+def _with_names(measured: Measured, added: list[str]) -> Measured:
+    """The same, with the names of the first files that were added in the alarm that counts them."""
+    if not added:
+        return measured
+    names = ", ".join(added[:_NAMED]) + (", …" if len(added) > _NAMED else "")
+    alarms = [
+        alarm.model_copy(update={"text": f"{alarm.text} ({names})"})
+        if alarm.measure == "added_files"
+        else alarm
+        for alarm in measured.alarms
+    ]
+    return measured.model_copy(update={"alarms": alarms})
 
 
 def _added(corpus: InputCorpus) -> list[str]:

@@ -15,7 +15,7 @@ from nmt.cluster.parallel_map import ActorPool, stream_units
 from nmt.cluster.resources import wait_for_room
 from nmt.cluster.tasks import Tasks
 from nmt.console import activity, echo
-from nmt.errors import ChangedFile, JobFailed, UnusableInput
+from nmt.errors import ChangedFile, JobFailed, Stopped, UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
@@ -59,19 +59,19 @@ def translate(request: TranslateRequest) -> Outcome | None:
     info = bundle.check_all(request.models)
     output = Output(request.output)
     request = request.resolved(info, output.runtime())
-    if request.input_complete is not None:
-        await_marker(request.input_complete, 0 if request.dry_run else request.input_wait)
+    _await_input(request, started)
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
         references = check(request, info, corpus)
     job = identify(request, info, corpus)
-    output.check(job, request.overwrite)
+    outcome = _stored(request, output.finished(job))
+    if outcome is None:
+        output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
         for line in plan_of(request, info, corpus, work_of(request, job, corpus)):
             echo(line)
         return None
-    outcome = _stored(request, output.finished(job))
     if outcome is None:
         wait_for_stores()
         with hold(request.output, request.lease_seconds) as lease:
@@ -95,6 +95,23 @@ def translate(request: TranslateRequest) -> Outcome | None:
         report = request.output / "report" / "report.json"
         notify(request.notify, report, outcome.exit_status, outcome.reason)
     return outcome
+
+
+def _await_input(request: TranslateRequest, started: float) -> None:
+    """Wait for the marker of the input, within the time of the job; tell the hook if it fails."""
+    if request.input_complete is None:
+        if request.input_wait:
+            raise UnusableInput("--input-wait: waits for --input-complete MARKER; name it")
+        return
+    minutes = 0.0 if request.dry_run else request.input_wait
+    try:
+        with ends_in_order(started, request.max_minutes, request.deadline):
+            await_marker(request.input_complete, minutes)
+    except (UnusableInput, Stopped) as error:
+        if request.notify is not None and minutes:
+            report = request.output / "report" / "report.json"
+            notify(request.notify, report, error.exit_status, f"failed: {error}")
+        raise
 
 
 def _stored(request: TranslateRequest, manifest: Manifest | None) -> Outcome | None:
@@ -130,13 +147,17 @@ def _decode(
     ray = connection.connect(request.address)
     work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
     # After Ray, which takes the signals for itself.
-    with ends_in_order(started, request.max_minutes, request.deadline):
-        if request.cache is None:
-            pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
-            _translate(request, work, pool, waiting, lease)
-        else:
-            numbers = frozenset(unit.number for unit in waiting)
-            _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
+    try:
+        with ends_in_order(started, request.max_minutes, request.deadline):
+            if request.cache is None:
+                pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
+                _translate(request, work, pool, waiting, lease)
+            else:
+                numbers = frozenset(unit.number for unit in waiting)
+                _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
+    except Stopped as error:
+        done = len(output.record_files())
+        raise error.with_remark(f"{done:,} of {counted(len(units), 'unit')} are done") from None
 
 
 def _translate(

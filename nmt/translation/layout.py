@@ -22,19 +22,23 @@ class Layout:
         most: actors at most.
         share: what each of them gets.
         useful: so many more than there is room for now would have work; 0 where that is not so.
+        asked: actors that somebody chose; 0 if nobody did.
     """
 
     least: int
     most: int
     share: Share
     useful: int = 0
+    asked: int = 0
 
     def describe(self) -> str:
         """The actors in words."""
         count = counted(self.most, "actor")
         if self.least < self.most:
             count = f"{self.least} to {count}"
-        return f"{count} with {self.share.describe()}{' each' if self.most > 1 else ''}"
+        text = f"{count} with {self.share.describe()}{' each' if self.most > 1 else ''}"
+        few = f" (not {self.asked}: there is no more room, or no more work)"
+        return text + few * (self.most < self.asked)
 
 
 def lay_out(
@@ -76,7 +80,8 @@ def lay_out(
     if cpus is None:
         fitting = (threads_per_worker(nodes, count, gpus) for count in (most, least, 1))
         cpus = next((threads for threads in fitting if threads), 1)
-    return Layout(least, most, Share(cpus, gpus, "actor"), useful if places < useful else 0)
+    asked = actors[1] if actors else 0
+    return Layout(least, most, Share(cpus, gpus, "actor"), useful if places < useful else 0, asked)
 
 
 def refuse_impossible(nodes: Sequence[Mapping[str, Any]], share: Share) -> None:

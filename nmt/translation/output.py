@@ -37,7 +37,6 @@ from nmt.records import FileEntry, file_entry, table_entry
 from nmt.records.output import (
     LAST_GENERATION,
     AnyJob,
-    DecodingCost,
     JobRecord,
     Manifest,
     UnitRecord,
@@ -97,8 +96,23 @@ class Output:
         Args:
             job: everything that decides about the contents.
         """
-        if self._differences(job) or not self._is_whole():
+        differences = self._differences(job)
+        if differences is None or not self._is_whole():
             return None
+        if differences and not self._differences(self._without_late_files(job)):
+            differences = []
+        return None if differences else self._manifest()
+
+    def _without_late_files(self, job: JobRecord) -> JobRecord:
+        """The job without the inputs that were added while it ran, which its verdict knows of."""
+        try:
+            late = set(self._manifest().added_files)
+        except UnusableInput:  # perhaps why it is done again
+            return job
+        inputs = {name: digest for name, digest in job.inputs.items() if name not in late}
+        return job.model_copy(update={"inputs": inputs})
+
+    def _manifest(self) -> Manifest:
         return records.read(self.location / "manifest.json", Manifest)
 
     def begin(self, job: JobRecord, overwrite: bool) -> Manifest | None:
@@ -114,9 +128,9 @@ class Output:
         Raises:
             UnusableInput: the folder holds something else, or was begun with other settings.
         """
-        self.check(job, overwrite)
         if manifest := self.finished(job):
             return manifest
+        self.check(job, overwrite)
         begun = self._marker.is_file()
         self.generation = self._job().generation if begun else 0
         if not begun or self._differences(job):
@@ -147,20 +161,6 @@ class Output:
     def clear_scratch(self) -> None:
         """Remove what was needed only while the job ran."""
         self.scratch.delete_own(_SCRATCH)
-
-    def decoding_costs(self) -> list[DecodingCost]:
-        """What was decoded for a cache, record by record; see `decode_statistics`."""
-        costs, warnings = [], FewLines(log.warning)
-        for file in self.scratch.files(".json"):
-            if file.name.startswith("decoded-"):
-                try:
-                    costs.append(records.read(file, DecodingCost))
-                except UnusableInput as error:
-                    problem = str(error).partition("; ")[0]
-                    line = f"{problem}; what it counts is left out of the throughput"
-                    warnings.add(line, line.removeprefix(str(file)))
-        warnings.end()
-        return costs
 
     @property
     def _marker(self) -> Location:

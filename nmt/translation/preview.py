@@ -43,8 +43,10 @@ def plan_of(
         whole = seconds * corpus.rows / rows / (layout.most * layout.share.threads)
         cost = request.costs(whole).get("cost")
         paid = "" if cost is None else f", cost {cost:.2f}"
-        yield f"time      about {duration(whole)} of decoding{paid} ({counted(rows, 'row')} tried)"
-    yield f"output    {request.output}: {check_writable(request.output)}"
+        yield f"time      about {duration(whole)} of decoding{paid}, by {counted(rows, 'row')}"
+        yield "          besides, a job starts Ray and the model, and writes its report"
+    begun = "begun before, goes on" if (request.output / "_job.json").is_file() else "new"
+    yield f"output    {request.output}: {begun}; {check_writable(request.output)}"
 
 
 def _nodes(request: TranslateRequest) -> list[dict[str, Any]]:

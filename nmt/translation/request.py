@@ -47,7 +47,7 @@ class TranslateRequest:
         Option("File that must be there: whoever writes the input writes it last.", "MARKER"),
     ] = None
     input_wait: Annotated[
-        float, Option("Minutes to wait for --input-complete.", "MINUTES", least=0)
+        float, Option("Minutes to wait for --input-complete; 0 does not wait.", "MINUTES", least=0)
     ] = 0.0
     references: Annotated[
         tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
@@ -132,19 +132,27 @@ class TranslateRequest:
     unit_timeout: Annotated[
         float | None,
         Option(
-            "Seconds after which an actor that does not end its unit is replaced; the unit is done "
-            "again, and at last without the row that it hangs in.",
+            "Seconds for one unit (256 to 8,192 rows): an actor that takes longer is replaced, its "
+            "unit is done again, and at last without the row that it hangs in.",
             "SECONDS",
             least=1,
         ),
     ] = None
     max_minutes: Annotated[
         float | None,
-        Option("End after so many minutes with what is done: exit status 4.", least=0),
+        Option(
+            "End so many minutes after the start, with the units that are done: exit status 4.",
+            least=0,
+        ),
     ] = None
     deadline: Annotated[
         datetime | None,
-        Option("End at this time with what is done: exit status 4.", "TIME", parse=parse_deadline),
+        Option(
+            "End at HH:MM, the next one by this machine's clock, or at 2030-12-24T06:00, with the "
+            "units that are done: exit status 4.",
+            "TIME",
+            parse=parse_deadline,
+        ),
     ] = None
     cost_per_hour: Annotated[
         float | None,

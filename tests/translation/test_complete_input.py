@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from outputs import translate
 
-from nmt.errors import UnusableInput
-from nmt.settings import GateSettings
+from nmt.errors import DeadlineReached, UnusableInput
+from nmt.settings import GateSettings, SearchSettings
 from nmt.storage.location import Location
-from nmt.translation import finalize
+from nmt.translation import finalize, job
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.marker import await_marker
+from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
 
 PART = "translations/part-00000.parquet"
@@ -56,9 +57,8 @@ def test_a_setting_decides_whether_that_is_an_error(
     )
     outcome = translate(saved_models[0], folder, tmp_path / "out", gate=True, gates=gates)
     assert outcome.exit_status == status
-    assert ("and not translated: 1, more than gate.added_files=0" in outcome.reason) == (
-        status == 3
-    )
+    said = f"and not translated: 1, more than gate.added_files=0 ({folder / 'b.txt'})"
+    assert (said in outcome.reason) == (status == 3)
     assert f"{folder / 'b.txt'}: added to the input while the job ran" in capsys.readouterr().err
 
 
@@ -130,6 +130,30 @@ def test_of_an_output_what_was_recorded_is_compared(saved_models, tmp_path) -> N
     manifest.write_text(said.replace(PART, "translations/a.txt"))
     with pytest.raises(UnusableInput, match=r"damaged, for it names 'translations/a\.txt'"):
         inspect(str(tmp_path / "out"), "translation")
+
+
+def test_who_waits_for_the_input_has_a_limit_and_a_hook(tmp_path, monkeypatch) -> None:
+    """The time of the job counts from its start, and a marker that does not come is a bad night."""
+    calls: list[tuple[int, str]] = []
+    monkeypatch.setattr(job, "notify", lambda _, __, status, reason: calls.append((status, reason)))
+    marker = Location(tmp_path / "_COMPLETE")
+    options = {"output": Location(tmp_path / "out"), "search": SearchSettings(), "notify": "true"}
+
+    def wait(**more: object) -> None:
+        request = TranslateRequest((), "in", **options, **more)
+        job._await_input(request, time.monotonic())
+
+    with pytest.raises(UnusableInput, match="--input-wait: waits for --input-complete MARKER"):
+        wait(input_wait=1.0)
+    wait()
+    with pytest.raises(UnusableInput, match="or give --input-wait MINUTES"):
+        wait(input_complete=marker)
+    assert calls == []
+    with pytest.raises(UnusableInput, match="a larger --input-wait"):
+        wait(input_complete=marker, input_wait=0.001)
+    with pytest.raises(DeadlineReached, match=r"--max-minutes 0\.001 are over"):
+        wait(input_complete=marker, input_wait=60.0, max_minutes=0.001)
+    assert [status for status, _ in calls] == [2, 4]
 
 
 def test_a_marker_is_waited_for(tmp_path: Path) -> None:

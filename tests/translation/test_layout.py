@@ -29,8 +29,16 @@ def nodes(*machines: tuple[int, int]) -> list[dict[str, Any]]:
         ([(4, 0)], {"items": 2}, "2 actors with 2 CPUs each"),
         ([(4, 0)], {"cpus": 2}, "2 actors with 2 CPUs each"),
         ([(4, 0)], {"cpus": 3, "rows": SMALL}, "1 actor with 3 CPUs"),
-        ([(4, 0)], {"actors": (8, 8), "own": True}, "4 actors with 1 CPU each"),
-        ([(4, 0)], {"actors": (2, 9), "cpus": 2, "own": True}, "2 actors with 2 CPUs each"),
+        (
+            [(4, 0)],
+            {"actors": (8, 8), "own": True},
+            "4 actors with 1 CPU each (not 8: there is no more room, or no more work)",
+        ),
+        (
+            [(4, 0)],
+            {"actors": (2, 9), "cpus": 2, "own": True},
+            "2 actors with 2 CPUs each (not 9: there is no more room, or no more work)",
+        ),
         # A head without cores, and two machines.
         ([(0, 0), (16, 0), (16, 0)], {"actors": (1, 8)}, "1 to 8 actors with 4 CPUs each"),
         ([(0, 0), (16, 0), (16, 0)], {}, "32 actors with 1 CPU each"),

@@ -187,7 +187,7 @@ class InputCorpus:
             UnusableInput: it stands for nothing now, or for what cannot be read.
         """
         files, _ = _files(self._name, allow_empty=True)
-        return sorted(set(map(str, files)) - self._listed)
+        return sorted(file.shown for file in files if str(file) not in self._listed)
 
     def changed(self) -> list[str]:
         """The files that have changed since they were looked through, or are gone: what was read
@@ -252,7 +252,9 @@ def inspect(
 def _look(name: str, location: PinnedFile, needed: bool) -> _File | None:
     """What can be known of a file by itself; None for an empty one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
-    if not needed and not size:
+    if not size:
+        if needed:
+            raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
         return None
     file = _File(location, detect(location, SENTENCES), folders_of(location, name))
     if file.kind == "parquet":

@@ -7,6 +7,7 @@ import time
 
 from nmt.console import activity
 from nmt.errors import UnusableInput
+from nmt.report.numbers import counted
 from nmt.storage.location import Location
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ def await_marker(marker: Location, minutes: float) -> None:
     if marker.is_file():
         return
     if minutes:
-        log.info(f"waiting up to {minutes:g} minutes for {marker}")
-    with activity("waiting for the input"):
+        log.info(f"waiting up to {counted(minutes, 'minute')} for {marker}")
+    with activity("looking for the input"):
         while time.monotonic() < deadline:
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(2 * pause, _LONGEST_PAUSE)

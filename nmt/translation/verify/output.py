@@ -51,7 +51,7 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
     if not finished and job is not None:
         if manifest is not None:
             check.note("the manifest is there, but not _SUCCESS: the job ended before its end, "
-                       "or another one is about to take its place")  # fmt: skip
+                       "it is to be repaired, or another one takes its place")  # fmt: skip
         named |= _check_units(check, job, set(named))
     for name in sorted(check.sizes.keys() - named):
         check.note(f"{name}: is not named, so it does not count", "stray")
