@@ -44,9 +44,27 @@ def store_final(
     put = _put_local if file.is_local else _put_s3 if file.is_s3 else _put_plainly
     version, data = None, contents("")
     while not put(file, data, version, lock or file):
-        check()
+        # First the version, then the right to write: what another job stores later is another one.
         version, data = _version(file), contents(secrets.token_hex(8))
+        check()
     return data
+
+
+def replace_final(file: Location, data: bytes, check: Callable[[], None], lock: Location) -> None:
+    """Store a file in the place of what lies there, unless another process does so meanwhile.
+
+    Args:
+        file: where it goes.
+        data: its contents.
+        check: raises if this process may not write there any more.
+        lock: the local file under whose lock others are replaced.
+    """
+    put = _put_local if file.is_local else _put_s3 if file.is_s3 else _put_plainly
+    while True:
+        version = _version(file)
+        check()
+        if put(file, data, version, lock):
+            return
 
 
 def remove_final(file: Location, check: Callable[[], None], lease: Location) -> None:

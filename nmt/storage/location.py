@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from nmt.records import Record, TableEntry, table_entry
 from nmt.storage import below, s3
 from nmt.storage.encoding import format_json, parquet_bytes
 from nmt.storage.readable import LARGEST_JSON, Readable
+from nmt.storage.s3_client import AT_ONCE
 
 __all__ = ["LARGEST_JSON", "Location", "json_bytes"]
 
@@ -145,11 +147,9 @@ class Location(Readable):
             for file, _ in self._all_files(recursive=True)
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        if self.is_s3:
-            self._ask(lambda: s3.delete_all(own))
-            return
-        for file in own:
-            file.delete()
+        with ThreadPoolExecutor(1 if self.is_local else AT_ONCE) as pool:
+            for _ in pool.map(type(self).delete, own):
+                pass
         if self.is_local:
             ways = [file.parts_below(self) for file in own]
             inner = {"/".join(parts[:n]) for parts in ways for n in range(1, len(parts))}

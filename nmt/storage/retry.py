@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from nmt.errors import JobFailed, NotStored, StoreAway, UnusableInput
+from nmt.errors import JobFailed, LeaseLost, NotStored, StoreAway, UnusableInput
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,8 @@ def retry_storing(what: str, action: Callable[[], object]) -> None:
         try:
             action()
             return
+        except LeaseLost:  # it does not come back
+            raise
         except STORE_ERRORS as error:
             reason = _reason(error)
             if pause is None or time.monotonic() - start > _LONG:

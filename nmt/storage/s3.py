@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow as pa
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.storage.errors import explain
 from nmt.storage.retry import is_waiting, retry
-from nmt.storage.s3_client import AT_ONCE, s3_client
+from nmt.storage.s3_client import s3_client
 
 if TYPE_CHECKING:
     from nmt.storage.readable import Readable
@@ -261,10 +260,3 @@ def put(location: Readable, data: bytes, version: str | None) -> bool | None:
                 return None
             raise
     return True
-
-
-def delete_all(files: Iterable[Readable]) -> None:
-    """Delete objects; see `delete`."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _ in pool.map(delete, files):
-            pass

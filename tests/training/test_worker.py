@@ -19,6 +19,7 @@ from nmt.cluster.resources import Share
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
 from nmt.storage import lease, retry
+from nmt.storage.fenced import FencedLocation
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
 from nmt.training.ray.signals import Signals
@@ -51,7 +52,7 @@ def test_a_worker_whose_job_lost_the_output_stores_nothing(run, held, reported) 
         (folder / "state").write_text("weights")
 
     channel = SimpleNamespace(note_checkpoint=SimpleNamespace(remote=lambda: None))
-    hooks = RayHooks(channel, 0, run, Settings(), held.owner)
+    hooks = RayHooks(channel, 0, FencedLocation(run, held.owner), Settings())
     try:
         hooks.report({"step": 5}, save)
         assert (run / "checkpoint_0000005" / "checkpoint.json").is_file()

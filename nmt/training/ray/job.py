@@ -23,6 +23,7 @@ from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_size
 from nmt.shards.batches import choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
+from nmt.storage.fenced import FencedLocation
 from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
@@ -97,6 +98,7 @@ def _fit(
     """Train, as the only job that writes to the output."""
     if not connection.is_own(request.address):
         resources.wait_for_room(ray, share, request.workers[0])
+    request = replace(request, output=FencedLocation(request.output, held.owner))
     text = yaml.safe_dump(config.to_json(), sort_keys=True, allow_unicode=True)
     (request.output / "config.yaml").write_text(text)
     with activity("loading Ray Train"):

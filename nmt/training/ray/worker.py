@@ -15,7 +15,7 @@ from ray.train.collective import broadcast_from_rank_zero
 
 from nmt.errors import Diverged, Final
 from nmt.settings import Settings
-from nmt.storage.lease import check_owner
+from nmt.storage.fenced import FencedLocation
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
 from nmt.training.checkpoint import CheckpointStore
@@ -44,12 +44,13 @@ def train_worker(config: dict[str, Any]) -> str:
 
     wait_for_stores()  # the driver has begun to use them
     context = ray.train.get_context()
-    output = Location(config["output"])
+    # After the end of a driver Ray ends its workers, but not at once.
+    output = FencedLocation(Location(config["output"]), config["owner"])
     settings = Settings.model_validate(config["settings"])
     rank = context.get_world_rank()
     log_to_driver(config["channel"], config["log_level"], rank)
     # Before the strategy: the workers wait for each other there, and the watchdog must see it.
-    hooks = RayHooks(config["channel"], rank, output, settings, config["owner"])
+    hooks = RayHooks(config["channel"], rank, output, settings)
     try:
         set_up_devices(config["threads"], config["devices"], config["use_gpu"])
         replicas = Replicas(context.get_world_size(), rank, config["devices"], config["use_gpu"])
@@ -93,14 +94,10 @@ class RayHooks:
         rank: this worker's number; only the first one is shown.
         output: the RUN folder.
         settings: all settings.
-        owner: who must have the output's lease when a checkpoint is stored.
     """
 
-    def __init__(
-        self, channel: Any, rank: int, output: Location, settings: Settings, owner: str
-    ) -> None:
+    def __init__(self, channel: Any, rank: int, output: Location, settings: Settings) -> None:
         self._channel, self._rank = channel, rank
-        self._output, self._owner = output, owner
         training = settings.training
         self._store = CheckpointStore(output, training.checkpoints)
         stall = training.stall_seconds
@@ -135,8 +132,6 @@ class RayHooks:
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""
         if self._rank == 0:
-            # After the end of a driver Ray ends its workers, but not at once.
-            check_owner(self._output, self._owner)
             self._store.keep(metrics["step"], save)
             self._channel.note_checkpoint.remote()
         ray.train.report(metrics)
