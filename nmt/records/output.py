@@ -235,6 +235,7 @@ class Manifest(JobRecord):
     """``OUT/manifest.json``: the files that count, and how the job ended.
 
     Attributes:
+        input_versions: what tells each file of the input from others of its name, by its path.
         added_files: what was added to the input while the job ran, and is not translated.
     """
 
@@ -246,6 +247,7 @@ class Manifest(JobRecord):
     direction: Named[str] = {}
     text: TextForms | None = None
     input_files: Many[InputFile]
+    input_versions: Named[str] = {}
     added_files: Many[str] = []
     versions: Named[str] = {}
     files: Named[TableEntry]

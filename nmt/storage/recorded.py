@@ -19,7 +19,7 @@ import pyarrow.fs as pafs
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.records import FileEntry
 from nmt.storage import below
-from nmt.storage.encoding import hash_stream
+from nmt.storage.encoding import hash_json, hash_stream
 from nmt.storage.location import Location
 from nmt.storage.s3 import ObjectVersion, changed, open_object, version_of
 
@@ -113,6 +113,11 @@ class PinnedFile(Location):
         if self._known is None:
             self._known = self._now()
         return self._known
+
+    @property
+    def version(self) -> str:
+        """A hash of `state`: another one where the file was changed, or is another."""
+        return hash_json([*self.state])[:32]
 
     def _now(self) -> _State:
         """What an object, or a local file that was not there before, is known by now."""

@@ -112,6 +112,7 @@ def close(
             "direction": info.direction.to_json(),
             "text": describe(info.tokenizer, cleaning_of(info)),
             "input_files": corpus.inputs,
+            "input_versions": corpus.versions,
             "added_files": added,
             "versions": report.versions,
             "files": {name: entry for record in records for name, entry in record.files.items()},

@@ -32,6 +32,7 @@ from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
 from nmt.translation.input.corpus import InputCorpus, Unit, inspect
 from nmt.translation.input.marker import await_marker
+from nmt.translation.input.recorded_input import recorded_input
 from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
@@ -60,6 +61,29 @@ def translate(request: TranslateRequest) -> Outcome | None:
     output = Output(request.output)
     request = request.resolved(info, output.runtime())
     _await_input(request, started)
+    outcome = None if request.dry_run else _recognised(request, info, output)
+    if outcome is None:
+        outcome = _translate_input(request, info, output, started)
+    if request.notify is not None and outcome is not None:
+        report = request.output / "report" / "report.json"
+        notify(request.notify, report, outcome.exit_status, outcome.reason)
+    return outcome
+
+
+def _recognised(request: TranslateRequest, info: ModelRecord, output: Output) -> Outcome | None:
+    """The outcome of this job if it is finished, where that can be told without its input."""
+    if (manifest := output.stored_manifest()) is None:
+        return None
+    recorded = recorded_input(request.input, request.id_column, manifest)
+    if recorded is None:
+        return None
+    return _stored(request, output.finished(identify(request, info, recorded)))
+
+
+def _translate_input(
+    request: TranslateRequest, info: ModelRecord, output: Output, started: float
+) -> Outcome | None:
+    """Read the input, and translate it; None after a dry run."""
     with activity("reading the input"):
         corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
         references = check(request, info, corpus)
@@ -91,9 +115,6 @@ def translate(request: TranslateRequest) -> Outcome | None:
                     with activity("writing the report"):
                         seconds = time.monotonic() - started
                         outcome = close(request, info, corpus, references, output, job, seconds)
-    if request.notify is not None:
-        report = request.output / "report" / "report.json"
-        notify(request.notify, report, outcome.exit_status, outcome.reason)
     return outcome
 
 

@@ -103,12 +103,19 @@ class Output:
             differences = []
         return None if differences else self._manifest()
 
+    def stored_manifest(self) -> Manifest | None:
+        """The manifest, where this output says that it is whole and the manifest can be read."""
+        if not self._is_whole():
+            return None
+        try:
+            return self._manifest()
+        except UnusableInput:  # perhaps why it is done again
+            return None
+
     def _without_late_files(self, job: JobRecord) -> JobRecord:
         """The job without the inputs that were added while it ran, which its verdict knows of."""
-        try:
-            late = set(self._manifest().added_files)
-        except UnusableInput:  # perhaps why it is done again
-            return job
+        manifest = self.stored_manifest()
+        late = set(manifest.added_files) if manifest else set()
         inputs = {name: digest for name, digest in job.inputs.items() if name not in late}
         return job.model_copy(update={"inputs": inputs})
 

@@ -17,6 +17,7 @@ from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.ending import parse_deadline
 from nmt.translation.input.corpus import InputCorpus
+from nmt.translation.input.recorded_input import RecordedInput
 
 FORMAT_VERSION = 1
 
@@ -207,7 +208,9 @@ class TranslateRequest:
         return ", ".join(map(str, self.models))
 
 
-def identify(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> JobRecord:
+def identify(
+    request: TranslateRequest, info: ModelRecord, corpus: InputCorpus | RecordedInput
+) -> JobRecord:
     """Everything that decides about the contents of the output."""
     # Only what differs from the default, so that an output is recognised by releases without it.
     baseline = request.baseline

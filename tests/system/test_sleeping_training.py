@@ -1,4 +1,4 @@
-"""A training that is stopped with all its processes, and wakes when another has finished its RUN."""
+"""A training that sleeps with all its processes, and wakes when another has finished its RUN."""
 
 import contextlib
 import hashlib

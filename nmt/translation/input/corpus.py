@@ -120,7 +120,7 @@ class InputCorpus:
         self, files: list[_File], schema: pa.Schema, text_column: str, id_column: str | None
     ) -> None:
         self._files, self._schema = files, schema
-        self._name, self._listed = "", frozenset[str]()
+        self._name, self._listed = "", dict[str, PinnedFile]()
         self.kind = "parquet" if files and files[0].kind == "parquet" else "text"
         self.rows = sum(file.rows for file in files)
         self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
@@ -136,6 +136,11 @@ class InputCorpus:
             )
             for file in files
         ]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What tells each file from others of its name, for the manifest."""
+        return {file.shown: file.version for file in self._listed.values()}
 
     def units(self) -> list[Unit]:
         """Cut the corpus into about 64 units of at most 8,192 rows, the same every time.
@@ -177,7 +182,7 @@ class InputCorpus:
 
     def listed(self, name: str, files: Sequence[PinnedFile]) -> InputCorpus:
         """This corpus, which knows by what name it was asked for, and what that stood for."""
-        self._name, self._listed = name, frozenset(map(str, files))
+        self._name, self._listed = name, {str(file): file for file in files}
         return self
 
     def added(self) -> list[str]:

@@ -29,11 +29,9 @@ def output_parts(name: str) -> list[PinnedFile] | None:
     Raises:
         UnusableInput: the output is unfinished, or its manifest is damaged.
     """
+    if not is_output(name):
+        return None
     location = Location(name)
-    if location.info().type != pafs.FileType.Directory:
-        return None
-    if not (location / "_job.json").is_file():
-        return None
     if not (location / "_SUCCESS").is_file():
         raise UnusableInput(
             f"{location}: an output of nmt translate that is not finished; finish it with the same "
@@ -42,6 +40,12 @@ def output_parts(name: str) -> list[PinnedFile] | None:
     manifest = records.read(location / "manifest.json", Manifest)
     names = sorted(name for name in manifest.files if name.startswith("translations/"))
     return [_part(location, name, manifest.files[name]) for name in names]
+
+
+def is_output(name: str) -> bool:
+    """Whether a name is that of an output, finished or not."""
+    location = Location(name)
+    return location.info().type == pafs.FileType.Directory and (location / "_job.json").is_file()
 
 
 def _part(location: Location, name: str, entry: TableEntry) -> PinnedFile:
