@@ -23,6 +23,7 @@ from nmt.storage.retry import wait_for_stores
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3  # at a unit, where a store was away or forbade something
+_TOGETHER = 16  # small units in a task
 _FEWEST = 3  # failures in a row after which it is not tried again
 
 U = TypeVar("U")
@@ -58,6 +59,31 @@ def run_units(
             results[number] = answer
             shown.advance()
     return [results[number] for number in range(len(units))]
+
+
+def spread(function: Callable[[U], R], units: Sequence[U], *, title: str) -> Iterator[R]:
+    """Do small units, several in each Ray task; Ray must have been started.
+
+    Args:
+        function: does one unit; it and the units must be picklable.
+        units: what to do.
+        title: of the work, for errors and the display.
+
+    Yields:
+        The results, in any order.
+
+    Raises:
+        UnusableInput, JobFailed: see `stream_units`.
+    """
+    tasks = [units[start : start + _TOGETHER] for start in range(0, len(units), _TOGETHER)]
+    with activity(title, total=len(units)) as shown:
+        for _, results in stream_units(partial(_each, function), tasks, title=title):
+            shown.advance(len(results))
+            yield from results
+
+
+def _each(function: Callable[[U], R], units: Sequence[U]) -> list[R]:
+    return [function(unit) for unit in units]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime
 import logging
 import platform
+from functools import partial
 from importlib.metadata import version
 
+from nmt.cluster import connection
+from nmt.cluster.parallel_map import spread
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.normalization import describe
 from nmt.evaluation.sentences import References
@@ -22,12 +25,14 @@ from nmt.translation.output import Output
 from nmt.translation.report import summary
 from nmt.translation.report.measures import measure
 from nmt.translation.request import TranslateRequest
+from nmt.translation.verify.files import in_threads
 from nmt.translation.verify.output import verify_manifest
 from nmt.version import __version__
 
 log = logging.getLogger(__name__)
 
 _NAMED = 3  # files that a line names
+_MOST_HERE = 64  # units that are verified in this process
 
 
 def close(
@@ -119,7 +124,7 @@ def close(
             "others": output.others(),
         }
     )
-    _verify(output, manifest)
+    _verify(output, manifest, request.address, len(records))
     output.finish(manifest)
     output.clear_scratch()
     return Outcome(status, verdict, report)
@@ -171,14 +176,19 @@ def _added(corpus: InputCorpus) -> list[str]:
     return added
 
 
-def _verify(output: Output, manifest: Manifest) -> None:
-    """Check everything that is stored before the output is said to be whole.
+def _verify(output: Output, manifest: Manifest, address: str | None, units: int) -> None:
+    """Check everything that is stored before the output is said to be whole; where there are many
+    units, in Ray tasks.
 
     Raises:
         JobFailed: there are violations. The units concerned are forgotten, so that the same
             command translates them again.
     """
-    verification = verify_manifest(output.location, manifest)
+    every = in_threads
+    if units > _MOST_HERE:
+        connection.connect(address)
+        every = partial(spread, title="verifying")
+    verification = verify_manifest(output.location, manifest, every)
     if verification.count:
         output.forget(verification.damaged)
         shown = "; ".join(verification.violations[:3])

@@ -7,6 +7,7 @@ that all that may be equal are in one file.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
@@ -140,9 +141,8 @@ class OutputIds:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def add(self, name: str, ids: pa.ChunkedArray) -> None:
-        """Add the ids of a part; none is null."""
-        keys = _keys(ids)
+    def add(self, name: str, keys: np.ndarray) -> None:
+        """Add the ids of a part, as `stored_keys`."""
         entries = np.empty(len(keys), _ENTRY)
         entries["key"], entries["part"] = keys, len(self._names)
         self._names.append(name)
@@ -191,7 +191,7 @@ class OutputIds:
         where: dict[int | str | None, list[str]] = {}
         for part in parts:
             ids = read(self._names[part])
-            for identity in json_values(ids.filter(pa.array(np.isin(_keys(ids), keys)))):
+            for identity in json_values(ids.filter(pa.array(np.isin(stored_keys(ids), keys)))):
                 where.setdefault(identity, []).append(self._names[part])
         for repeated, names in where.items():
             if len(names) > 1:
@@ -209,12 +209,22 @@ class OutputIds:
                 yield f"id {ends} is missing"
 
 
-def _keys(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """A number for each id; equal ids have equal ones, in this process.
+def stored_keys(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """A number for each id, int64; equal ids have equal ones, in every process.
 
     Which are equal says `nmt.tables.values`.
     """
+    return _keys(ids, _digest)
+
+
+def _digest(identity: str) -> int:
+    digest = hashlib.blake2b(identity.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def _keys(ids: pa.Array | pa.ChunkedArray, digest: Callable[[str], int] = hash) -> np.ndarray:
+    """The same, by another function of the written ids; `hash` is fast, and of this process."""
     form = written(ids)
     if pa.types.is_integer(form.type):
         return form.to_numpy().view(np.int64)
-    return np.fromiter(map(hash, form.to_pylist()), np.int64, len(form))
+    return np.fromiter(map(digest, form.to_pylist()), np.int64, len(form))

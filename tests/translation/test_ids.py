@@ -23,7 +23,7 @@ from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
-from nmt.translation.unique_ids import OutputIds, check_ids
+from nmt.translation.unique_ids import OutputIds, check_ids, stored_keys
 from nmt.translation.verify.output import verify
 
 SOURCES = ["The dog sleeps.", "A cat.", None]
@@ -127,9 +127,9 @@ def test_one_rule_of_equality_from_start_to_end(name) -> None:
     assert json_values(ids)[0] == expected
     part = pa.chunked_array([ids])
     with OutputIds(3, numbered=False) as found:
-        found.add("a", part)
+        found.add("a", stored_keys(part))
         assert list(found.violations(lambda _: part)) == []
-        found.add("b", part.slice(0, 1))
+        found.add("b", stored_keys(part.slice(0, 1)))
         (line,) = found.violations(lambda name: part.slice(0, 1) if name == "b" else part)
     assert line == f"id {expected!r} stands there 2 times: a, b"
     here, there = paired(part, pa.chunked_array([ids.slice(1), ids.slice(0, 1)]))

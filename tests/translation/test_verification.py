@@ -14,7 +14,7 @@ from nmt.errors import UnusableInput
 from nmt.records.output import Manifest
 from nmt.storage.location import Location
 from nmt.translation import unique_ids
-from nmt.translation.unique_ids import OutputIds
+from nmt.translation.unique_ids import OutputIds, stored_keys
 from nmt.translation.verify.output import repair, verify, verify_manifest
 
 
@@ -232,7 +232,7 @@ def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
     parts = {f"p{k}": pa.chunked_array([pa.array(values[k::9])]) for k in range(9)}
     with OutputIds(rows, kind == "numbers") as found:
         for name, column in parts.items():
-            found.add(name, column)
+            found.add(name, stored_keys(column))
         lines = list(found.violations(parts.__getitem__))
     shown = [f"k{i}" if kind == "string" else int(i) for i in twice]
     repeated = [line for line in lines if "stands there 2 times" in line]

@@ -14,7 +14,7 @@ from stored_outputs import ROWS, counts, output
 from nmt.cli import application
 from nmt.storage.location import Location
 from nmt.translation import unique_ids
-from nmt.translation.unique_ids import OutputIds
+from nmt.translation.unique_ids import OutputIds, stored_keys
 from nmt.translation.verify import files
 from nmt.translation.verify.output import verify, verify_manifest
 
@@ -204,7 +204,7 @@ def test_ids_that_stand_everywhere_are_few_lines_and_few_reads(monkeypatch) -> N
     ids = pa.chunked_array([pa.array([f"k{i}" for i in range(1000)])])
     with OutputIds(1000 * 30, numbered=False) as identities:
         for number in range(30):
-            identities.add(f"p{number}", ids)
+            identities.add(f"p{number}", stored_keys(ids))
         lines = list(identities.violations(lambda name: (reads.append(name), ids)[1]))
     assert len(lines) < 30
     assert max(map(len, lines)) < 3000

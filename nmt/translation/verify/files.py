@@ -1,31 +1,37 @@
-"""The tables of an output, checked one at a time: hashes, columns, values and ids."""
+"""The violations of an output: of its units' files, and of all of them together."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TypeVar
+from functools import cached_property, partial
+from itertools import chain
+from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nmt import records
-from nmt.errors import ChangedFile, UnusableInput
+from nmt.errors import UnusableInput
 from nmt.printable import FewLines
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
-from nmt.storage.recorded import read_recorded
-from nmt.tables.parquet import read_whole
-from nmt.tables.values import is_scalar, written
 from nmt.translation.output import FOLDERS
 from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify import part
+from nmt.translation.verify.unit_files import FileFindings, UnitFiles, ids_of, look_through
 
+T = TypeVar("T")
+# Does a function for each of many units, and gives the results in any order.
+Spread = Callable[
+    [Callable[[UnitFiles], list[FileFindings]], Iterable[UnitFiles]], Iterable[list[FileFindings]]
+]
 R = TypeVar("R", bound=records.Record)
 _PART = re.compile(r"part-(?:g\d+-)?(\d{1,15})\.parquet")
+_THREADS = 4
 _FEWEST_MISSING = 10_000  # ids that are named as missing, besides as many as there are
 
 
@@ -111,12 +117,25 @@ class Check:
             return None
 
 
+def in_threads(function: Callable[[T], Any], items: Iterable[T]) -> Iterator[Any]:
+    """The results of a function in order, a few at a time, in threads of this process."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting: deque[Future[Any]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def check_parts(
     check: Check,
     files: Mapping[str, TableEntry],
     settings: JobSettings,
     rows: int | None = None,
-    bounds: dict[str, tuple[int, int]] | None = None,
+    bounds: Mapping[str, tuple[int, int]] | None = None,
+    spread: Spread = in_threads,
 ) -> dict[str, int]:
     """Check files, and that each id stands in one of them; returns the rows of each folder.
 
@@ -125,6 +144,7 @@ def check_parts(
         settings: of the job.
         rows: of the whole input, where its ids are their numbers, and all of them should be here.
         bounds: the first id that a file may hold, and the one after the last.
+        spread: does a function for each of many items, and gives the results in any order.
     """
     rows_of = dict.fromkeys(FOLDERS, 0)
     others: pa.Schema | None = None
@@ -136,93 +156,33 @@ def check_parts(
         if not name.startswith("alignments/")
     )
     room = room if rows is None else min(rows, room + _FEWEST_MISSING)
+    look = partial(look_through, check.location, settings)
     with OutputIds(room, rows is not None) as identities:
-        for name in sorted(files):
-            folder = name.partition("/")[0]
-            if folder not in FOLDERS:
-                check.part(name, "no name of a part")
-                continue
-            table = _read_part(check, name, files[name])
-            if table is None:
-                continue
-            rows_of[folder] += table.num_rows
-            for problem in part.problems(folder, table, settings):
-                check.part(name, problem)
-            if folder != "alignments":
-                more = part.input_columns(folder, table)
-                others = others if others is not None else more
-                if differing := part.difference(more, others):
-                    check.part(name, f"other columns than in other parts ({differing})")
-                ids = table.column("id") if "id" in table.column_names else None
-                if ids is not None and is_scalar(ids.type) and not ids.null_count:
-                    identities.add(name, ids)
-                    if outside := _outside(ids, (bounds or {}).get(name)):
-                        check.part(name, outside)
-            elif name.replace("alignments/", "translations/") not in files:
-                check.part(name, "belongs to no translations")
-        if settings.alignments:
-            for name in files:
-                if name.startswith("translations/"):
-                    _check_aligned(check, name, name.replace("translations/", "alignments/"), files)
-        for problem in identities.violations(lambda name: _ids_of(check.location, name)):
+        for seen in chain.from_iterable(spread(look, _units(check, files, bounds or {}))):
+            for problem in seen.problems:
+                check.part(seen.name, problem)
+            rows_of[seen.name.partition("/")[0]] += seen.rows
+            if seen.columns is not None:
+                others = others if others is not None else seen.columns
+                if differing := part.difference(seen.columns, others):
+                    check.part(seen.name, f"other columns than in other parts ({differing})")
+            if seen.keys is not None:
+                identities.add(seen.name, seen.keys)
+        for problem in identities.violations(partial(ids_of, check.location)):
             check.complain(problem)
     check.result.rows += rows_of["translations"] + rows_of["rejected"]
     return rows_of
 
 
-def _outside(ids: pa.ChunkedArray, bounds: tuple[int, int] | None) -> str | None:
-    """Whether ids are outside of those of their unit."""
-    if bounds is None or not len(ids):
-        return None
-    if not pa.types.is_integer(ids.type):
-        return f"ids are {ids.type}, but its unit has {bounds[0]} to {bounds[1] - 1}"
-    low, high = pc.min(ids).as_py(), pc.max(ids).as_py()
-    if bounds[0] <= low and high < bounds[1]:
-        return None
-    return f"ids {low} to {high}, but its unit has {bounds[0]} to {bounds[1] - 1}"
-
-
-def _read_part(check: Check, name: str, entry: TableEntry) -> pa.Table | None:
-    """A file, if it is the one that was written."""
-    try:
-        file = check.location.named(name)
-    except UnusableInput as error:
-        check.part(name, f"cannot be one of its files ({error})")
-        return None
-    try:
-        data = read_recorded(file, entry)
-    except ChangedFile as error:
-        check.part(name, str(error).removeprefix(f"{file}: "))
-        return None
-    except UnusableInput:
-        check.part(name, "is missing")
-        return None
-    try:
-        table = read_whole(file, pa.BufferReader(data))
-    except (pa.ArrowException, OSError, UnicodeDecodeError, UnusableInput) as error:
-        check.part(name, f"no Parquet file ({' '.join(str(error).split())[:120]})")
-        return None
-    if table.num_rows != entry.rows:
-        check.part(name, f"has {table.num_rows:,} rows, not the {entry.rows:,} that were written")
-    return table
-
-
-def _check_aligned(check: Check, name: str, aligned: str, files: Mapping[str, TableEntry]) -> None:
-    """Check that the alignments are those of the translations, row by row."""
-    if aligned not in files:
-        check.part(name, "has no alignments, which the job was asked for")
-        return
-    here, there = _ids_of(check.location, name), _ids_of(check.location, aligned)
-    if here is not None and there is not None and not written(here).equals(written(there)):
-        check.part(aligned, f"its ids are not those of {name}")
-
-
-def _ids_of(location: Location, name: str) -> pa.ChunkedArray | None:
-    """The ids of a part; None where they cannot be read, of which there is a complaint already."""
-    try:
-        file = location.named(name)
-        with file.open() as handle:
-            ids = read_whole(file, handle, ["id"]).column("id")
-    except (UnusableInput, pa.ArrowException, OSError, KeyError, UnicodeDecodeError):
-        return None
-    return ids if is_scalar(ids.type) else None
+def _units(
+    check: Check, files: Mapping[str, TableEntry], bounds: Mapping[str, tuple[int, int]]
+) -> list[UnitFiles]:
+    """The files of each unit; what is no name of a part is a violation."""
+    units: dict[str, dict[str, TableEntry]] = {}
+    for name in sorted(files):
+        folder, _, file = name.partition("/")
+        if folder in FOLDERS:
+            units.setdefault(file, {})[name] = files[name]
+        else:
+            check.part(name, "no name of a part")
+    return [UnitFiles(entries, bounds.get(min(entries))) for entries in units.values()]

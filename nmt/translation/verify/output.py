@@ -1,7 +1,7 @@
 """Check an output again, from what is stored alone: `nmt verify`, and the end of every job.
 
 Nothing is believed that can be looked up: files are hashed, their rows counted, columns, ids,
-scores and flags read. One part is in memory at a time.
+scores and flags read. A few parts are in memory at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
 from nmt.translation.output import Output
-from nmt.translation.verify.files import Check, Verification, check_parts
+from nmt.translation.verify.files import Check, Spread, Verification, check_parts, in_threads
 
 
 def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> Verification:
@@ -78,10 +78,12 @@ def repair(location: Location, damaged: Collection[int]) -> None:
         Output(location, generation, guard).reopen(sorted(damaged))
 
 
-def verify_manifest(location: Location, manifest: Manifest) -> Verification:
-    """Check the files of a manifest that is still to be written."""
+def verify_manifest(
+    location: Location, manifest: Manifest, spread: Spread = in_threads
+) -> Verification:
+    """Check the files of a manifest that is still to be written; see `check_parts`."""
     check = Check(location, lambda _: None)
-    check_manifest(check, manifest)
+    check_manifest(check, manifest, spread)
     return check.end()
 
 
@@ -111,7 +113,7 @@ def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, t
         check.complain("report/report.json: its counts are not those of the manifest")
 
 
-def check_manifest(check: Check, manifest: Manifest) -> None:
+def check_manifest(check: Check, manifest: Manifest, spread: Spread = in_threads) -> None:
     """Check that the files of a manifest are there, and are what it says."""
     counts, settings, limit = manifest.counts, manifest.settings, manifest.settings.max_rejected
     rows = sum(file.rows for file in manifest.input_files)
@@ -129,7 +131,8 @@ def check_manifest(check: Check, manifest: Manifest) -> None:
         )
     _check_others(check, manifest.others)
     numbered = settings.id_column is None
-    rows_of = check_parts(check, manifest.files, settings, rows if numbered else None)
+    every = rows if numbered else None
+    rows_of = check_parts(check, manifest.files, settings, every, spread=spread)
     for folder, name in (("translations", "translated"), ("rejected", "rejected")):
         if rows_of[folder] != getattr(counts, name):
             check.complain(
