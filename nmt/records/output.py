@@ -153,10 +153,23 @@ def _numbers(counts: Mapping[str, Any]) -> Iterator[int]:
 
 
 class AttemptsRecord(Record):
-    """``OUT/_units/00000.attempts``: how often a unit, and spans of its rows, were begun."""
+    """``OUT/_units/00000.attempts``: how often a unit, and spans of its rows, were begun.
+
+    Attributes:
+        running: an attempt is under way, or its process has died.
+        current: the span that is under way; empty for the whole unit.
+        node: Ray's id of the node where that is.
+        memory_kills: processes that the kernel of that node had ended for lack of memory.
+        without_memory: spans whose last attempt ran out of memory.
+    """
 
     begun: Count = 0
     spans: Named[Count] = {}
+    running: bool = False
+    current: str = ""
+    node: str = ""
+    memory_kills: Count = 0
+    without_memory: Many[str] = []
 
 
 class SearchRecord(Record):

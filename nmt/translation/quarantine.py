@@ -3,16 +3,18 @@
 An exception is seen where it happens: `nmt.inference.batching` halves the batch until the row is
 alone that causes it.
 A process that is killed says nothing, and Ray hands its unit to the next one, without end. So
-attempts are counted in the output before they begin. A unit that was begun three times is
-done batch by batch, a batch that was begun twice row by row, and a row that was begun twice is
-given up. What else kills processes (a node that is taken away, a driver that is stopped) may spend
-attempts, too; that costs time, and only where it strikes the same row twice a row. A process that
-hangs is ended by itself after ``--unit-timeout``.
+attempts are counted in the output before they begin. A unit that was begun three times, or that
+ran out of memory, is done batch by batch, a batch that was begun twice row by row, and a row that
+was begun twice is given up. An attempt that was lost with its node does not count; see
+`nmt.translation.deaths`. What else kills processes (a driver that is stopped) may spend attempts;
+that costs time, and only where it strikes the same row twice a row. A process that hangs is ended
+by itself after ``--unit-timeout``.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,6 +25,9 @@ from nmt.inference.batching import Failed
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
+from nmt.translation.deaths import Death, Place, cause_of, here
+
+log = logging.getLogger(__name__)
 
 UNIT_ATTEMPTS = 3  # at a unit in one piece
 _SPAN_ATTEMPTS = 2  # at a batch, and at a row
@@ -66,12 +71,34 @@ class Attempts:
         self._file = file
         record = records.read(file, AttemptsRecord) if file.is_file() else AttemptsRecord()
         self.begun, self._spans = record.begun + 1, dict(record.spans)
+        self._without_memory, self._current = {*record.without_memory}, ""
+        self._place = here()
+        if record.running:
+            self._learn(record, name)
         if self.begun > _MOST_ATTEMPTS:
             raise JobFailed(
                 f"{name}: its process died {_MOST_ATTEMPTS} times; see Ray's logs for the cause, "
                 "leave these rows out, or give the actors more memory, then run it again"
             )
         self._write()
+
+    def _learn(self, record: AttemptsRecord, name: str) -> None:
+        """Take note of why the attempt before has ended."""
+        death = cause_of(Place(record.node, record.memory_kills))
+        log.warning(f"{name}: the process that translated them died ({death}); they are begun anew")
+        if death == Death.NODE_LOST:
+            self.begun -= 1
+            if self._spans.get(record.current):
+                self._spans[record.current] -= 1
+        elif death == Death.OUT_OF_MEMORY:
+            self.begun = max(self.begun, UNIT_ATTEMPTS + 1)
+            self._without_memory.add(record.current)
+        else:
+            self._without_memory.discard(record.current)
+
+    def reason(self, span: str) -> RejectReason:
+        """Why a row is given up."""
+        return _MEMORY if span in self._without_memory else RejectReason.CRASHED
 
     def spent(self, span: str) -> bool:
         """Whether these rows were begun as often as they may be."""
@@ -80,17 +107,19 @@ class Attempts:
     def begin(self, span: str) -> None:
         """Write down that these rows are begun."""
         self._spans[span] = self._spans.get(span, 0) + 1
+        self._current = span
         self._write()
 
     def end(self, span: str) -> None:
         """Write down that they are done: they kill nothing."""
         del self._spans[span]
+        self._current = ""
         self._write()
 
     def forgive(self) -> None:
         """Take this attempt back: it failed, but its process lives."""
         self.begun -= 1
-        self._write()
+        self._write(running=False)
 
     def clear(self) -> None:
         """Forget them: the unit is done."""
@@ -105,8 +134,17 @@ class Attempts:
             self.forgive()
             raise
 
-    def _write(self) -> None:
-        self._file.write_json(AttemptsRecord(begun=self.begun, spans=self._spans))
+    def _write(self, running: bool = True) -> None:
+        self._file.write_json(
+            AttemptsRecord(
+                begun=self.begun,
+                spans=self._spans,
+                running=running,
+                current=self._current,
+                without_memory=sorted(self._without_memory),
+                **self._place._asdict(),
+            )
+        )
 
 
 def decode_surviving(
@@ -146,7 +184,7 @@ def _carefully(decoding: _Decoding, attempts: Attempts, step: str, start: int, s
         decoding.run(start, stop)
         attempts.end(span)
     elif stop - start == 1:
-        decoding.lost[start] = RejectReason.CRASHED
+        decoding.lost[start] = attempts.reason(span)
     else:
         for row in range(start, stop):
             _carefully(decoding, attempts, step, row, row + 1)
