@@ -18,6 +18,7 @@ import regex
 from nmt.reject_reasons import RejectReason
 
 MOST_CHARACTERS = 50_000  # unless a setting says otherwise: twenty pages
+MOST_CHARACTERS_ALLOWED = 10_000_000  # by a setting
 MOST_MARKS = 100  # in a row
 _SHOWN = 1000  # characters of a text of too many that are stored
 _BYTES = 4  # of a character, at most

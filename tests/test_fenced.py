@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nmt.errors import LeaseLost
+from nmt.errors import JobFailed, LeaseLost
 from nmt.records.output import Lease
-from nmt.storage import fenced, lease
+from nmt.storage import compare_and_swap, fenced, lease
+from nmt.storage.compare_and_swap import versioned_file
 from nmt.storage.fenced import FencedLocation
 from nmt.storage.final import store_final
 from nmt.storage.location import Location
@@ -55,17 +56,28 @@ def test_who_has_lost_the_lease_changes_nothing(run, change) -> None:
         assert (run / "metrics.jsonl").read_bytes() == b"of the second"
 
 
-# Nobody can take the lease of a local output while something is removed there: it is locked.
-@pytest.mark.parametrize(
-    ("run", "change"),
-    [
-        pytest.param(store, change, marks=() if store == "local" else pytest.mark.system)
-        for store in ("local", "s3")
-        for change in CHANGES
-        if store == "s3" or change in ("write", "upload")
-    ],
-    indirect=["run"],
-)
+@pytest.mark.parametrize("change", CHANGES)
+def test_nobody_takes_the_lease_of_a_local_output_while_it_is_changed(
+    run, change, monkeypatch
+) -> None:
+    monkeypatch.setattr(compare_and_swap, "_LOCK_SECONDS", 0.0)
+    with lease.hold(run) as held:
+        own, tries = FencedLocation(run, held.owner), []
+        (own / "metrics.jsonl").write_text("before")
+
+        def look(output: Location, owner: str) -> None:
+            file = versioned_file(output / lease.NAME)
+            with pytest.raises(JobFailed, match="another process has held this lock"):
+                file.replace(b"", file.read()[1])
+            tries.append(owner)
+
+        monkeypatch.setattr(fenced, "check_owner", look)
+        CHANGES[change](own)
+        assert tries
+
+
+@pytest.mark.parametrize("run", [ON_S3], indirect=True)
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("before", [None, "before"])
 def test_who_loses_it_after_a_look_changes_nothing(run, before, change, monkeypatch) -> None:
     with lease.hold(run) as held:
@@ -89,7 +101,7 @@ def test_who_loses_it_after_a_look_changes_nothing(run, before, change, monkeypa
             assert (run / "metrics.jsonl").read_bytes() == b"of the second"
 
 
-@pytest.mark.parametrize("run", ["local", ON_S3], indirect=True)
+@pytest.mark.parametrize("run", [ON_S3], indirect=True)
 def test_what_is_final_is_not_replaced_by_who_lost_the_lease_after_a_look(run) -> None:
     """What a job left that was killed lies in the way, and the look comes just before the loss."""
     file = run / "part-00000.parquet"

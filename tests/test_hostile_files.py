@@ -7,69 +7,38 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hostile_output import OPTIONS, asked, edit, recorded, request, sound_output
 from logged import messages
-from outputs import SEARCH, record_other, translate
+from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
-
-OPTIONS: dict[str, Any] = {"reference_column": "target", "alignments": True, "max_rejected": 1.0}
 
 
 @pytest.fixture(scope="module")
 def sound(saved_models, tmp_path_factory) -> Path:
-    """An input with references, and its translation."""
-    place = tmp_path_factory.mktemp("sound")
-    texts = ["The dog sleeps.", None, "A cat.", "The old dog sees."]
-    references = ["Der Hund schläft.", "", "Eine Katze.", "Der alte Hund sieht."]
-    pq.write_table(pa.table({"source": texts, "target": references}), place / "in.parquet")
-    translate(saved_models[0], place / "in.parquet", place / "out", **OPTIONS)
-    return place
+    return sound_output(saved_models[0], tmp_path_factory.mktemp("sound"))
 
 
 @pytest.fixture
 def copy(sound: Path, tmp_path: Path) -> Path:
     shutil.copytree(sound / "out", tmp_path / "out")
     return tmp_path
-
-
-def recorded(file: Path) -> None:
-    """Have the manifest of a finished output name the file as it is now."""
-    out = next(folder for folder in file.parents if (folder / "manifest.json").exists())
-    record_other(out, str(file.relative_to(out)))
-
-
-def edit(file: Path, change: Callable[[Any], Any]) -> None:
-    """Change a value in place, or put the list in its place that `change` makes."""
-    value = json.loads(file.read_text())
-    found = change(value)
-    file.write_text(json.dumps(found if isinstance(found, list) else value))
-    if file.name == "report.json":
-        recorded(file)
-
-
-def asked(folder: Path) -> EvaluateRequest:
-    out, target = Location(folder / "out"), Location(folder / "e")
-    return EvaluateRequest(out, target, reference_column="target")
 
 
 REPORTS: dict[str, Callable[[dict], object]] = {
@@ -94,11 +63,6 @@ def test_a_damaged_report_is_one_line(copy: Path, key: str) -> None:
         evaluate(asked(copy))
     assert str(caught.value).startswith(f"{file}: damaged ({key}")
     assert "\n" not in str(caught.value)
-
-
-def request(sound: Path, model: Path, output: Path, **options: Any) -> TranslateRequest:
-    name = str(sound / "in.parquet")
-    return TranslateRequest((Location(model),), name, Location(output), search=SEARCH, **options)
 
 
 @pytest.mark.parametrize(
@@ -257,44 +221,6 @@ def test_a_part_that_is_no_parquet_is_one_line(copy: Path, recorded: bool) -> No
         )
     with pytest.raises(UnusableInput, match=r"part-00000\.parquet: ") as caught:
         evaluate(asked(copy))
-    assert "\n" not in str(caught.value)
-
-
-COLUMNS: dict[str, Callable[[pa.Table], pa.Table]] = {
-    "no score": lambda t: t.drop_columns(["score"]),
-    "a null": lambda t: t.set_column(2, "translation", pa.nulls(len(t), pa.string())),
-    "numbers": lambda t: t.set_column(2, "translation", pa.array(range(len(t)))),
-    "lists with nulls": lambda t: t.set_column(
-        t.column_names.index("flags"), "flags", pa.array([[None]] * len(t), pa.list_(pa.string()))
-    ),
-    "other ids": lambda t: t.set_column(0, "id", pa.array([10**9] * len(t))),
-    "long": lambda t: t.set_column(2, "translation", pa.array(["a b c " * 200_000] * len(t))),
-    "many tokens": lambda t: t.set_column(
-        t.column_names.index("target_tokens"),
-        "target_tokens",
-        pa.array(
-            [[str(n) for n in range(1_000_001)]] + [["a"]] * (len(t) - 1), pa.list_(pa.string())
-        ),
-    ),
-    "ids of text": lambda t: t.set_column(0, "id", pa.array(["x"] * len(t))),
-}
-
-
-@pytest.mark.parametrize("what", COLUMNS)
-def test_columns_that_no_job_writes_are_one_line(copy: Path, what: str) -> None:
-    """With matching hashes, as whoever can write to the whole folder can make them."""
-    (part,) = (copy / "out/translations").iterdir()
-    table = pq.read_table(part)
-    assert table.column_names[2] == "translation"
-    entry = Location(part).write_table(COLUMNS[what](table)).to_json()
-    edit(
-        copy / "out/manifest.json",
-        lambda m: m["files"].update({f"translations/{part.name}": entry}),
-    )
-    references = copy / "ref.txt"
-    references.write_text("a\nb\nc\nd\n")
-    with pytest.raises(UnusableInput, match="damaged") as caught:
-        evaluate(replace(asked(copy), reference_column=None, references=(str(references),)))
     assert "\n" not in str(caught.value)
 
 

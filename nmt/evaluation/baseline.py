@@ -60,7 +60,8 @@ class Baseline:
         self.output = output
         keys: list[np.ndarray] = []
         for name in output.names:
-            table = output.read("translations", name, ["id", "source"])
+            # All that is read of it at any time: what cannot be used is known from the beginning.
+            table = output.read("translations", name, ["id", "source", "translation"])
             ids, sources = json_values(table.column("id")), table.column("source").to_pylist()
             pairs = zip(ids, sources, strict=True)
             keys.append(np.array([key(*pair) for pair in pairs], np.uint64))

@@ -21,10 +21,11 @@ from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
 from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
-from nmt.tables.values import json_values
+from nmt.tables.values import is_scalar, json_values
 from nmt.text_limits import MOST_CHARACTERS, excess
 
 _ID = "id"
+_TEXTS = {*COLUMNS, "reason", "alignment"}
 _REMEDY = "translate again"
 
 
@@ -163,7 +164,22 @@ def read_table(
             f"{location}: has {table.num_rows:,} rows, not the {entry.rows:,} that were "
             f"written; {_REMEDY}"
         )
+    for name in table.column_names:
+        if problem := _unreadable(name, table.column(name)):
+            raise UnusableInput(f"{location}: damaged (column '{name}' {problem}); {_REMEDY}")
     return table
+
+
+def _unreadable(name: str, column: pa.ChunkedArray) -> str | None:
+    """Why the values of a column that a translation job makes cannot be read."""
+    if name == _ID and not is_scalar(column.type):
+        return f"holds {column.type}, which is no type of an id"
+    if name in _TEXTS and column.type in (pa.string(), STRINGS):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            return "holds bytes that are no UTF-8"
+    return None
 
 
 def read_translations(

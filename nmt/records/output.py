@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from nmt.records.base import Count, FileEntry, Many, Named, Record, TableEntry
-from nmt.text_limits import MOST_CHARACTERS
+from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 
 # Sums over the units of an output stay within what a report may hold.
 _LARGEST_IN_UNIT = 2**36
@@ -175,7 +175,7 @@ class AttemptsRecord(Record):
 class SearchRecord(Record):
     """The settings of the search, as far as somebody reads them again."""
 
-    max_characters: Annotated[int, Field(ge=1)] = MOST_CHARACTERS
+    max_characters: Annotated[int, Field(ge=1, le=MOST_CHARACTERS_ALLOWED)] = MOST_CHARACTERS
     n_best: Count = 1
     runtime: Literal["auto", "onnx", "tensorflow"] = "auto"
 

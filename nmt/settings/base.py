@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 LARGEST_SEED = 2**31 - 1
-MOST_CHARACTERS_ALLOWED = 10_000_000  # of a text
 
 
 class Group(BaseModel):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from nmt.settings.base import LARGEST_SEED, MOST_CHARACTERS_ALLOWED, Group
-from nmt.text_limits import MOST_CHARACTERS
+from nmt.settings.base import LARGEST_SEED, Group
+from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 
 
 class DataSettings(Group):

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from nmt.errors import UnusableInput
-from nmt.settings.base import LARGEST_SEED, MOST_CHARACTERS_ALLOWED, Group
-from nmt.text_limits import MOST_CHARACTERS
+from nmt.settings.base import LARGEST_SEED, Group
+from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 from nmt.vocabulary.lexicon import DEPTH
 
 _LONGEST = 100_000  # tokens of a sentence, of whatever side

@@ -11,7 +11,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -25,33 +26,14 @@ _TIMES = -(2**63), 2**63 - 1  # that pyarrow takes, ns since 1970; a disk keeps 
 _NAME = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 _FOLDER = _NAME | os.O_DIRECTORY
 _OPEN_FILES = "/proc/self/fd"
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # of file systems without
+
+Fence = Callable[[], AbstractContextManager[object]]
 
 
-def write(root: str, parts: Sequence[str], data: bytes) -> None:
-    """Store a whole file under a name by chance, then give it its own."""
-    with _temporary(root, parts, data) as (folder, temporary, name):
+def write(root: str, parts: Sequence[str], data: bytes, fence: Fence = nullcontext) -> None:
+    """Store a whole file under a name by chance, then give it its own, in the context `fence`."""
+    with _temporary(root, parts, data) as (folder, temporary, name), fence():
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def create(root: str, parts: Sequence[str], data: bytes) -> bool:
-    """`write` where nothing lies; False, and nothing is changed, where something does."""
-    with _temporary(root, parts, data) as (folder, temporary, name):
-        try:
-            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            with contextlib.suppress(FileExistsError):
-                # The name is taken first: of two processes one does that.
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                os.close(os.open(name, flags, 0o666, dir_fd=folder))
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-                return True
-            return False
-    return True
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
+
 from nmt.errors import StoreAway, UnusableInput
 from nmt.printable import without_secrets
 from nmt.storage.credentials import credentials_hint
@@ -41,7 +43,7 @@ _OTHERS = (
 _DAMAGE = re.compile(
     r"thrift|parquet|page (?:size|header)|corrupt|decompress|snappy|zstd|brotli|lz4|gzip|zlib|"
     r"dictionary|schema|nesting|level|RLE|bit.?width|unexpected end|magic|encoding|histogram|"
-    r"statistics",
+    r"statistics|flatbuffers|codec|logical type|not (?:yet )?(?:implemented|supported)|unsupported",
     re.I,
 )
 _BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9./-][^/]*|[^/]{1,2}|[^/]{64,})(?:/|$)")
@@ -49,8 +51,8 @@ _BAD_BUCKET = re.compile(r"^s3://([^/]*[^a-z0-9./-][^/]*|[^/]{1,2}|[^/]{64,})(?:
 
 def is_damage(error: Exception) -> bool:
     """Whether an error of pyarrow's is about what stands in a file, and not about its store."""
-    if isinstance(error, UnicodeDecodeError):  # a name in it
-        return True
+    if isinstance(error, UnicodeDecodeError | pa.ArrowNotImplementedError):
+        return True  # a name in it; a kind of file that pyarrow does not read
     return type(error) is OSError and error.errno is None and bool(_DAMAGE.search(str(error)))
 
 

@@ -35,7 +35,8 @@ class FencedLocation(Location):
     def _plain(self) -> Location:
         return self._output._sibling(self.uri)
 
-    def _check(self) -> None:
+    def check_owner(self) -> None:
+        """Go on only if the lease is still held; see `nmt.storage.lease.check_owner`."""
         check_owner(self._output, self._owner)
 
     def write_bytes(self, data: bytes) -> None:
@@ -44,7 +45,7 @@ class FencedLocation(Location):
         Raises:
             LeaseLost: another job has taken over.
         """
-        replace_final(self._plain(), data, self._check, self._output / NAME)
+        replace_final(self._plain(), data, self.check_owner, self._output / NAME)
 
     def delete(self) -> None:
         """See `Location.delete`.
@@ -52,4 +53,4 @@ class FencedLocation(Location):
         Raises:
             LeaseLost: another job has taken over.
         """
-        remove_final(self._plain(), self._check, self._output / NAME)
+        remove_final(self._plain(), self.check_owner, self._output / NAME)

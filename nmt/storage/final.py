@@ -1,116 +1,108 @@
-"""Files that are final: each is created, and takes the place only of what was looked at before.
+"""Files of an output that only the holder of its lease stores, replaces and removes.
 
-A job that was stopped after its last look at the lease goes on with one write, whenever it wakes.
-That write must not replace what the job that took over has stored meanwhile. So a file is created
-on the condition that nothing lies there. What lies there all the same was left by a job that was
-killed or lost its lease: whoever holds the lease now replaces exactly that version of it.
+A job that was stopped after its last look at the lease goes on with one change, whenever it wakes.
+That change must not reach what the job that took over has stored meanwhile.
 
-* The local disk: ``link(2)``, which takes no name that is taken; a version is the file's inode,
-  size and times, compared under a lock.
-* S3 and what speaks its protocol: ``If-None-Match: *``, and ``If-Match`` with the entity tag.
-* Other stores, and those of S3 that do not keep to a condition: written without one.
+* The local disk: the look and the change are made under the lock without which nobody takes the
+  lease (`flock`).
+* S3 and what speaks its protocol: a file is created where nothing lies (``If-None-Match: *``), or
+  takes the place of exactly the version that was there before the look (``If-Match`` with the
+  entity tag).
+* Other stores, and those of S3 that do not keep to a condition: without one.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from nmt.storage import s3
-from nmt.storage.compare_and_swap import locked, replace_local
+from nmt.storage.compare_and_swap import locked
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
 
+Check = Callable[[], None]  # raises if this process may not write there any more
+
 
 def store_final(
-    file: Location,
-    contents: Callable[[str], bytes],
-    check: Callable[[], None],
-    lock: Location | None = None,
+    file: Location, contents: Callable[[str], bytes], check: Check, lease: Location
 ) -> bytes:
-    """Store a file whole.
+    """Store a file whole, where mostly nothing lies.
 
     Args:
         file: where it goes.
         contents: makes it. Given a text, it puts that into it where this can be: contents that
             replace others differ from all that ever lay there, so that a version never comes back.
         check: raises if this process may not write there any more.
-        lock: the local file under whose lock others are replaced; None is the file itself.
+        lease: the file of the lease.
 
     Returns:
         What is stored.
     """
-    put = _put_local if file.is_local else _put_s3 if file.is_s3 else _put_plainly
-    version, data = None, contents("")
-    while not put(file, data, version, lock or file):
-        # First the version, then the right to write: what another job stores later is another one.
-        version, data = _version(file), contents(secrets.token_hex(8))
-        check()
+    data = contents("")
+    if not file.is_s3:
+        _store(file, data, check, lease)
+    elif not _put(file, data, None):
+        while True:
+            version, data = _version(file), contents(secrets.token_hex(8))
+            check()
+            if _put(file, data, version):
+                break
     return data
 
 
-def replace_final(file: Location, data: bytes, check: Callable[[], None], lock: Location) -> None:
-    """Store a file in the place of what lies there, unless another process does so meanwhile.
-
-    Args:
-        file: where it goes.
-        data: its contents.
-        check: raises if this process may not write there any more.
-        lock: the local file under whose lock others are replaced.
-    """
-    put = _put_local if file.is_local else _put_s3 if file.is_s3 else _put_plainly
+def replace_final(file: Location, data: bytes, check: Check, lease: Location) -> None:
+    """Store a file whole, where mostly another one lies; see `store_final`."""
+    if not file.is_s3:
+        return _store(file, data, check, lease)
     while True:
         version = _version(file)
         check()
-        if put(file, data, version, lock):
+        if _put(file, data, version):
             return
 
 
-def remove_final(file: Location, check: Callable[[], None], lease: Location) -> None:
-    """Remove a file that is final; nothing happens where nothing lies.
-
-    On a local disk nobody can take the lease between `check` and the removal. On S3 exactly the
-    version is removed that was there before `check`, and on other stores whatever lies there.
-
-    Args:
-        file: the file.
-        check: raises if this process may not write there any more.
-        lease: the file of the lease.
-    """
-    if file.is_local:
-        with locked(lease):
-            check()
+def remove_final(file: Location, check: Check, lease: Location) -> None:
+    """Remove a file; nothing happens where nothing lies; see `store_final`."""
+    if file.is_s3:
+        version = _version(file)
+        check()
+        if version is not None:
+            retry(lambda: s3.delete(file, version))
+    elif file.is_local:
+        with _fence(check, lease):
             file.delete()
-        return
-    version = _version(file) if file.is_s3 else None
-    check()
-    if version is not None:
-        retry(lambda: s3.delete(file, version))
-    elif not file.is_s3:
+    else:
+        check()
         file.delete()
 
 
-def _version(file: Location) -> Any:
-    """What lies there now; None is nothing."""
+def _store(file: Location, data: bytes, check: Check, lease: Location) -> None:
+    check()  # before a folder is made
     if file.is_local:
-        file.refuse_links()
-        return file.local_state()
+        file.write_within(partial(_fence, check, lease), data)
+    else:
+        file.write_bytes(data)
+
+
+@contextmanager
+def _fence(check: Check, lease: Location) -> Iterator[None]:
+    """In it nobody can take a local lease, and this process has it."""
+    with locked(lease):
+        check()
+        yield
+
+
+def _version(file: Location) -> str | None:
+    """The entity tag of what lies there now; None is nothing."""
     version = retry(lambda: s3.version_if_any(file))
     return version and version.etag
 
 
-def _put_local(file: Location, data: bytes, version: Any, lock: Location) -> bool:
-    return file.create(data) if version is None else replace_local(file, data, version, lock)
-
-
-def _put_s3(file: Location, data: bytes, version: str | None, _: Location) -> bool:
+def _put(file: Location, data: bytes, version: str | None) -> bool:
     stored = retry(lambda: s3.put(file, data, version))
     if stored is None:  # a store that knows no conditions
         file.write_bytes(data)
     return stored is not False
-
-
-def _put_plainly(file: Location, data: bytes, *_: object) -> bool:
-    file.write_bytes(data)
-    return True

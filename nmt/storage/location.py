@@ -56,9 +56,9 @@ class Location(Readable):
             stream.write(data)
             stream.close()
 
-    def create(self, data: bytes) -> bool:
-        """`write_bytes` to a local disk, where nothing lies; False where something does."""
-        return self._ask(lambda: self._below(below.create, data))
+    def write_within(self, fence: below.Fence, data: bytes) -> None:
+        """`write_bytes` to a local disk, where the file gets its name in the context `fence`."""
+        self._ask(lambda: self._below(below.write, data, fence))
 
     def local_state(self) -> tuple[int, ...] | None:
         """What tells a file of the local disk from all others that ever lay there; None where

@@ -240,8 +240,14 @@ class Readable(StorePath):
             yield
         except FileNotFoundError:
             raise UnusableInput(f"{self}: no such file; check the path") from None
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
-            if is_damage(error):
+        except (
+            *(OSError, UnicodeDecodeError),
+            *(pa.ArrowInvalid, pa.ArrowNotImplementedError),
+        ) as error:
+            # The system's own errors have numbers.
+            if is_damage(error) or (
+                self.is_local and type(error) is OSError and error.errno is None
+            ):
                 reason = " ".join(str(error).split())[:120]
                 raise UnusableInput(
                     f"{self}: damaged ({reason}); fetch it again, or restore it from a copy"

@@ -27,6 +27,7 @@ _LITTLE, _RATIO = 256 << 20, 200
 _COLUMNS, _GROUPS, _CHUNKS = 1000, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
 _LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
+_FEW_LONG = 16  # rows decoded at once where values may share bytes (DELTA_BYTE_ARRAY)
 _MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
 
@@ -156,10 +157,13 @@ def read_batches(
     by_dictionary = _reader(handle, file.metadata, texts) if texts else file
     readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
     for group in range(file.num_row_groups) if groups is None else groups:
-        long = _long_columns(location, by_dictionary, group, texts)
+        delta = _delta_columns(file.metadata.row_group(group))
+        kept = [path for path in texts if path not in delta]
+        long = _long_columns(location, by_dictionary, group, kept)
         if long not in readers:
             readers[long] = _reader(handle, file.metadata, long)
-        for batch in readers[long].iter_batches(BATCH, row_groups=[group], columns=wanted):
+        size = _FEW_LONG if "DELTA_BYTE_ARRAY" in delta.values() else BATCH
+        for batch in readers[long].iter_batches(size, row_groups=[group], columns=wanted):
             yield _decoded(location, batch, file.schema_arrow, shared) if long else batch
 
 
@@ -192,6 +196,18 @@ def _text_columns(metadata: pq.FileMetaData, columns: Sequence[str] | None) -> l
         if column.physical_type == "BYTE_ARRAY"
         and (columns is None or column.path.partition(".")[0] in columns)
     ]
+
+
+def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
+    """The paths of the columns in one of Parquet's encodings that cannot be read as dictionaries,
+    and that encoding."""
+    columns = (group.column(number) for number in range(group.num_columns))
+    return {
+        column.path_in_schema: encoding
+        for column in columns
+        for encoding in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
+        if encoding in column.encodings
+    }
 
 
 def _long_columns(

@@ -6,7 +6,7 @@ from nmt import bundle
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
-from nmt.evaluation.baseline import read_baseline
+from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
@@ -59,7 +59,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     _check_cache(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
-        read_baseline(request.baseline, request.output)
+        Baseline(read_baseline(request.baseline, request.output)[0])
     if request.notify is not None:
         notification.check(request.notify)
     own = {*OWN_COLUMNS} - ({"alternatives"} if request.search.n_best == 1 else set())

@@ -218,11 +218,25 @@ class Output:
             files[name] = table_entry(table.num_rows, data)
         record = record.model_copy(update={"files": files})
         self.store_json(self.record_file(unit.number), record)
+        written = [self.record_file(unit.number), *map(self.location.named, files)]
+        self._withdraw_if_replaced(written)
         return record
+
+    def _withdraw_if_replaced(self, files: list[Location]) -> None:
+        """Remove what was just stored, if another job has taken the place of this one: nothing of
+        a generation before is in its manifest. On a local disk nothing was stored then.
+
+        Raises:
+            LeaseLost: it has.
+        """
+        if not self.location.is_local and self._job().generation > self.generation:
+            for file in files:
+                file.delete()
+            self.guard()
 
     def _store(self, file: Location, contents: Callable[[str], bytes]) -> bytes:
         """Store a file; what a job left there that may not write any more is replaced."""
-        return store_final(file, contents, self.guard, self._marker)
+        return store_final(file, contents, self.guard, self.location / lease.NAME)
 
     def _remove(self, file: Location) -> None:
         """Remove a file that is final."""

@@ -208,3 +208,53 @@ def test_very_many_row_groups_are_one_line(tmp_path, monkeypatch, groups, column
     for use in (lambda: inspect(str(file), "source"), lambda: open_pairs(Location(file)).inspect()):
         assert refusal(use).endswith("; write it with larger row groups")
     assert not refusal(lambda: inspect(str(grouped(file, groups - 1, columns)), "source"))
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", "PLAIN"])
+def test_texts_in_any_encoding_are_read(tmp_path: Path, encoding: str) -> None:
+    file, texts = tmp_path / "in.parquet", [f"A dog {number} sleeps." for number in range(100)]
+    table = pa.table({"source": texts, "target": texts})
+    encodings = {"source": encoding, "target": encoding}
+    pq.write_table(table, file, use_dictionary=False, column_encoding=encodings)
+    corpus = inspect(str(file), "source")
+    rows = [read_unit(unit, "source", None, 1000).texts for unit in corpus.units()]
+    assert [text for some in rows for text in some] == [text.encode() for text in texts]
+    assert len(list(open_pairs(Location(file)).rows())) == 100
+
+
+def test_bytes_that_values_share_are_unpacked_a_few_at_a_time(tmp_path: Path, monkeypatch) -> None:
+    sizes, real = [], pq.ParquetFile.iter_batches
+
+    def iter_batches(self, size, **options):
+        sizes.append(size)
+        return real(self, size, **options)
+
+    file, table = tmp_path / "in.parquet", pa.table({"source": ["a" * 50_000] * 3000})
+    encodings = {"source": "DELTA_BYTE_ARRAY"}
+    pq.write_table(table, file, use_dictionary=False, column_encoding=encodings)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
+    (unit, *_) = inspect(str(file), "source").units()
+    read_unit(unit, "source", None, 1000)
+    assert max(sizes) == 16
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_that_were_changed_are_one_line(tmp_path: Path, seed: int) -> None:
+    """Of the footer, and of the pages; some change nothing that anybody reads."""
+    file, random = tmp_path / "in.parquet", np.random.default_rng(seed)
+    rows = [f"A dog {number % 7} sleeps." for number in range(50)]
+    table = pa.table({"source": rows, "target": rows, "x": [[number] for number in range(50)]})
+    pq.write_table(table, file, compression=["none", "zstd", "snappy", "gzip"][seed])
+    whole = file.read_bytes()
+    for _ in range(40):
+        data = bytearray(whole)
+        for place in random.integers(4, len(data) - 8, random.integers(1, 4)):
+            data[place] = random.choice([0, 1, 0x7F, 0x80, 0xFF, random.integers(256)])
+        file.write_bytes(data)
+
+        def read() -> None:
+            for unit in inspect(str(file), "source").units():
+                read_unit(unit, "source", None, 1000)
+
+        for use in (read, lambda: list(open_pairs(Location(file)).rows())):
+            assert "\n" not in refusal(use)

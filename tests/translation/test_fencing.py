@@ -97,7 +97,7 @@ def watched(monkeypatch) -> Iterator[Any]:
 
         return change
 
-    for name in ("_store", "create", "delete"):
+    for name in ("_store", "write_within", "delete"):
         monkeypatch.setattr(Location, name, counted(getattr(Location, name)))
     for name in ("put", "delete"):
         monkeypatch.setattr(objects, name, counted(getattr(objects, name)))
@@ -174,30 +174,50 @@ def test_a_job_that_wakes_after_others_were_killed_changes_nothing(
     assert kills >= 3
 
 
-def test_of_jobs_that_overwrite_the_one_that_wakes_removes_nothing(tmp_path, watched) -> None:
-    """A third generation is finished when the second wakes: it adds at most a unit of its own."""
+def overwritten(watched, folder: Location, stop: int) -> tuple[Jobs, dict[str, bytes]]:
+    """A third generation is finished when the second wakes; with what that one finds."""
+    run(folder, 1)
+    jobs = Jobs(stop)
+    watched[:] = [jobs]
+    first = jobs.begin("first", folder, 2)
+    while first.is_alive() and not jobs.stopped.wait(0.001):
+        pass
+    jobs.begin("second", folder, 3).join(60)
+    before = contents(folder)
+    jobs.woken.set()
+    first.join(60)
+    watched.clear()
+    return jobs, before
+
+
+@pytest.mark.system
+def test_of_jobs_that_overwrite_the_one_that_wakes_leaves_no_row_on_a_store(
+    s3, tmp_path, watched
+) -> None:
+    """Of a unit that it goes on to store nothing stays. It may remove `_SUCCESS`, and leave a
+    heatmap that nothing names."""
+    for stop in range(16):
+        folder = Location(f"s3://nmt/over {tmp_path.name}/{stop}")
+        jobs, before = overwritten(watched, folder, stop)
+        assert jobs.stopped.is_set() == (jobs.ends["first"] == "lost")
+        after, name = contents(folder), str(folder / "_SUCCESS")
+        for file in after.keys() - before.keys():
+            assert "/heatmaps/g2-" in file
+            del after[file]
+        assert after | {name: b""} == before | {name: b""}, (stop, after.keys() ^ before.keys())
+        assert [number for number, _ in texts(folder)] == list(range(6))
+
+
+def test_of_jobs_that_overwrite_the_one_that_wakes_changes_nothing(tmp_path, watched) -> None:
     stops = 0
     while True:
         folder = Location(tmp_path / f"{stops}")
-        run(folder, 1)
-        jobs = Jobs(stops)
-        watched[:] = [jobs]
-        first = jobs.begin("first", folder, 2)
-        while first.is_alive() and not jobs.stopped.wait(0.001):
-            pass
-        jobs.begin("second", folder, 3).join(60)
-        before = contents(folder)
-        jobs.woken.set()
-        first.join(60)
-        watched.clear()
+        jobs, before = overwritten(watched, folder, stops)
         if not jobs.stopped.is_set():
             break
-        after = contents(folder)
-        added = {name: after.pop(name) for name in after.keys() - before.keys()}
-        assert after == before
-        assert all("g2-" in name for name in added)
-        assert len(added) <= 3  # those of one unit, and what is drawn of it
-        assert verify(folder).violations == []
+        assert contents(folder) == before
+        checked = verify(folder)
+        assert (checked.violations, checked.notes) == ([], [])
         stops += 1
     assert stops >= 14
 

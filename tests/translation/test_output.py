@@ -43,7 +43,7 @@ class Stop(BaseException):
 @pytest.fixture
 def killed_after(monkeypatch) -> Iterator:
     """A function that kills whoever changes a store for the n-th time."""
-    real_store, real_create, real_delete = Location._store, Location.create, Location.delete
+    real_store, real_create, real_delete = Location._store, Location.write_within, Location.delete
 
     def arm(changes: float) -> None:
         left = [changes]
@@ -58,7 +58,7 @@ def killed_after(monkeypatch) -> Iterator:
             return change
 
         monkeypatch.setattr(Location, "_store", counted(real_store))
-        monkeypatch.setattr(Location, "create", counted(real_create))
+        monkeypatch.setattr(Location, "write_within", counted(real_create))
         monkeypatch.setattr(Location, "delete", counted(real_delete))
 
     return arm

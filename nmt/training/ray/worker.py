@@ -46,6 +46,7 @@ def train_worker(config: dict[str, Any]) -> str:
     context = ray.train.get_context()
     # After the end of a driver Ray ends its workers, but not at once.
     output = FencedLocation(Location(config["output"]), config["owner"])
+    output.check_owner()
     settings = Settings.model_validate(config["settings"])
     rank = context.get_world_rank()
     log_to_driver(config["channel"], config["log_level"], rank)
