@@ -80,7 +80,7 @@ def read_output(folder: Path) -> None:
     assert output.aligned in (True, False)
     assert output.most_characters > 0
     assert all(len(part.rows) <= 10_000_000 for part in output.parts)
-    assert manifest_normalizations(output.manifest)
+    assert manifest_normalizations(output.manifest, output.location / "manifest.json")
 
 
 def read_record(folder: Path) -> None:

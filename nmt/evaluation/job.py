@@ -167,7 +167,8 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
 
 def _normalizations(output: FinishedOutput, job_report: Report | None) -> list[Normalization]:
     """How an output and its baseline are normalized, as in its own job."""
-    normalizations = manifest_normalizations(output.manifest)
+    file = output.location / "manifest.json"
+    normalizations = manifest_normalizations(output.manifest, file)
     known = {normalization.name for normalization in normalizations}
     if job_report and any(score.text not in known for score in job_report.scores):
         log.info(

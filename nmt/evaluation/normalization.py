@@ -10,6 +10,7 @@ from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES, clean
 from nmt.records.output import Manifest, TextForms
 from nmt.settings import DataSettings
+from nmt.storage.location import Location
 from nmt.vocabulary.special import SPECIALS, UNK
 from nmt.vocabulary.words import standardise
 
@@ -59,12 +60,17 @@ def describe(tokenizer: Literal["spm", "word"], cleaning: DataSettings) -> TextF
     return TextForms(tokenizer=tokenizer, cleaning=rules)
 
 
-def manifest_normalizations(manifest: Manifest) -> list[Normalization]:
-    """The normalizations of a finished output; only `RAW` if the manifest of an earlier release
-    does not name them."""
+def manifest_normalizations(manifest: Manifest, file: Location) -> list[Normalization]:
+    """The normalizations of a finished output; only `RAW` if its manifest does not name them.
+
+    Args:
+        manifest: of the output.
+        file: where it lies, for errors.
+    """
     if (text := manifest.text) is None:
         return [RAW]
-    message = "manifest.json: damaged: 'text.cleaning.{}'"
+    place = str(file).replace("{", "{{").replace("}", "}}")
+    message = f"{place}: damaged: 'text.cleaning.{{}}'"
     return normalizations(text.tokenizer, validated(DataSettings, text.cleaning, message))
 
 

@@ -58,7 +58,7 @@ class FinishedOutput:
 
     def __init__(self, location: Location, option: str) -> None:
         self.location = location
-        if not (location / "_SUCCESS").is_file():
+        if not is_whole(location):
             if (location / "_job.json").is_file():
                 raise UnusableInput(
                     f"{location}: this translation is not finished; run its `nmt translate` "
@@ -218,6 +218,17 @@ class FinishedOutput:
             for name in islice(present, count)
         ]
         return with_headings(files)
+
+
+def is_whole(location: Location) -> bool:
+    """Whether a job has said that its output is whole.
+
+    Raises:
+        UnusableInput: a link lies in the place of ``_SUCCESS``, which others may have planted.
+    """
+    file = location / "_SUCCESS"
+    file.refuse_links()
+    return file.is_file()
 
 
 def with_headings(

@@ -32,6 +32,7 @@ import pyarrow as pa
 from nmt import records
 from nmt.configuration import changed
 from nmt.errors import UnusableInput
+from nmt.evaluation.outputs import is_whole
 from nmt.printable import FewLines
 from nmt.records import FileEntry, file_entry, table_entry
 from nmt.records.output import (
@@ -97,7 +98,7 @@ class Output:
             job: everything that decides about the contents.
         """
         differences = self._differences(job)
-        if differences is None or not self._is_whole():
+        if differences is None or not is_whole(self.location):
             return None
         if differences and not self._differences(self._without_late_files(job)):
             differences = []
@@ -105,7 +106,7 @@ class Output:
 
     def stored_manifest(self) -> Manifest | None:
         """The manifest, where this output says that it is whole and the manifest can be read."""
-        if not self._is_whole():
+        if not is_whole(self.location):
             return None
         try:
             return self._manifest()
@@ -153,12 +154,6 @@ class Output:
             self.guard()
             self.store_json(self._marker, job.model_copy(update=self._named_generation))
         return None
-
-    def _is_whole(self) -> bool:
-        """Whether a job has said so; a link there, which others may have planted, is refused."""
-        file = self.location / "_SUCCESS"
-        file.refuse_links()
-        return file.is_file()
 
     @property
     def scratch(self) -> Location:
@@ -286,7 +281,7 @@ class Output:
             self.guard()
             self._sweep()
         self.guard()
-        if not self._is_whole():
+        if not is_whole(self.location):
             self.store_bytes(self.location / "_SUCCESS", b"")
 
     def _sweep(self) -> None:

@@ -13,7 +13,7 @@ import ray
 import ray.train
 from ray.train.collective import broadcast_from_rank_zero
 
-from nmt.errors import Diverged, Final
+from nmt.errors import Diverged, Final, UnusableInput
 from nmt.settings import Settings
 from nmt.storage.fenced import FencedLocation
 from nmt.storage.location import Location
@@ -75,7 +75,7 @@ def train_worker(config: dict[str, Any]) -> str:
             hooks.expect_long_phase()
             log.info("writing MODEL as ONNX graphs, for decoding on CPUs")
             bundle.export(output / "model")
-    except Final as error:
+    except (Final, UnusableInput) as error:  # another attempt would end in the same way
         hooks.fail(str(error))
         if isinstance(error, Diverged):  # on every worker at once
             return "diverged"

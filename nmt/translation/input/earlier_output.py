@@ -9,6 +9,7 @@ import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.evaluation.outputs import is_whole
 from nmt.records import TableEntry
 from nmt.records.output import Manifest
 from nmt.storage.location import Location
@@ -32,7 +33,7 @@ def output_parts(name: str) -> list[PinnedFile] | None:
     if not is_output(name):
         return None
     location = Location(name)
-    if not (location / "_SUCCESS").is_file():
+    if not is_whole(location):
         raise UnusableInput(
             f"{location}: an output of nmt translate that is not finished; finish it with the same "
             "command, or name its translations/ folder"
