@@ -202,6 +202,7 @@ class JobSettings(AnySettings):
     drift: Named[float | None] | None = None
     gated: bool = False
     tokenize: str | None = None
+    rows_per_file: Count | None = None
     alignments: bool = False
     max_rejected: float
     gate: Named[float | None] = {}

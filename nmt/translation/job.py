@@ -30,9 +30,10 @@ from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
-from nmt.translation.input.corpus import InputCorpus, Unit, inspect
+from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.marker import await_marker
 from nmt.translation.input.recorded_input import recorded_input
+from nmt.translation.input.units import Unit
 from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
@@ -85,7 +86,10 @@ def _translate_input(
 ) -> Outcome | None:
     """Read the input, and translate it; None after a dry run."""
     with activity("reading the input"):
-        corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
+        corpus = inspect(
+            *(request.input, request.text_column, request.id_column),
+            *(request.allow_empty, request.rows_per_file),
+        )
         references = check(request, info, corpus)
     job = identify(request, info, corpus)
     outcome = _stored(request, output.finished(job))

@@ -48,7 +48,7 @@ from nmt.storage.final import remove_final, store_final
 from nmt.storage.location import Location, json_bytes
 from nmt.translation import drawings
 from nmt.translation.drawings import Drawings
-from nmt.translation.input.corpus import Unit
+from nmt.translation.input.units import Unit
 from nmt.translation.unit_records import misfit
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,7 @@ class Output:
     Args:
         location: the folder.
         generation: of its files; `begin` sets it.
-        guard: called before a unit is begun and committed, and before each other change; raises if
-            this job may no longer write here.
+        guard: called before each change; raises if this job may no longer write here.
     """
 
     def __init__(

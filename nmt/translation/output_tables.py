@@ -14,8 +14,8 @@ from nmt.records.output import Counts, Sums, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
-from nmt.translation.input.corpus import Unit
 from nmt.translation.input.unit_rows import Rows
+from nmt.translation.input.units import Unit
 
 
 def compose_files(

@@ -130,11 +130,20 @@ class TranslateRequest:
             "Run at the end, good or bad, with the path of report.json as last argument.", "COMMAND"
         ),
     ] = None
+    rows_per_file: Annotated[
+        int | None,
+        Option(
+            "Rows of a file of the output, and of a unit of work, at most; a multiple of 256.",
+            least=256,
+            most=1_048_576,
+            default="up to 8,192; of over 33 million rows up to 131,072",
+        ),
+    ] = None
     unit_timeout: Annotated[
         float | None,
         Option(
-            "Seconds for one unit (256 to 8,192 rows): an actor that takes longer is replaced, its "
-            "unit is done again, and at last without the row that it hangs in.",
+            "Seconds for one unit (the rows of a file of the output): an actor that takes longer is "
+            "replaced, its unit is done again, and at last without the row that it hangs in.",
             "SECONDS",
             least=1,
         ),
@@ -223,6 +232,7 @@ def identify(
         "drift": request.drift.model_dump() if baseline else None,
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
+        "rows_per_file": request.rows_per_file,
     }
     search = request.search.model_dump()
     dictionary = None if search["dictionary"] is None else Location(search["dictionary"])

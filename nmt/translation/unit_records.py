@@ -7,7 +7,7 @@ more.
 from __future__ import annotations
 
 from nmt.records.output import UnitRecord
-from nmt.translation.input.corpus import Unit
+from nmt.translation.input.units import Unit
 
 
 def misfit(record: UnitRecord, unit: Unit, prefix: str) -> str | None:

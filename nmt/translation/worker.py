@@ -28,8 +28,8 @@ from nmt.tables.values import json_values
 from nmt.text_limits import most_bytes
 from nmt.translation import device
 from nmt.translation.decode_statistics import decode
-from nmt.translation.input.corpus import Unit
 from nmt.translation.input.unit_rows import Rows, read_unit
+from nmt.translation.input.units import Unit
 from nmt.translation.metrics import Metrics, metrics
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
@@ -176,7 +176,6 @@ def translate_unit(
         The unit's record: files written, counts, sums for the report.
     """
     start = time.monotonic()
-    output.guard()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     if attempts.begun > 1:
         repeated()

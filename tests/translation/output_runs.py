@@ -10,7 +10,7 @@ from nmt.evaluation.measures import Measures
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
-from nmt.translation.input.corpus import Slice, Unit
+from nmt.translation.input.units import Slice, Unit
 from nmt.translation.output import Output
 
 FILE = PinnedFile(Location("in.txt"))

@@ -13,8 +13,9 @@ from nmt.errors import UnusableInput
 from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
 from nmt.translation.input import parquet_rows
-from nmt.translation.input.corpus import Unit, inspect
+from nmt.translation.input.corpus import inspect
 from nmt.translation.input.unit_rows import read_unit
+from nmt.translation.input.units import Unit
 
 
 def test_units_are_a_partition_of_parquet(tmp_path) -> None:

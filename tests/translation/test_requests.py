@@ -11,6 +11,7 @@ from nmt.storage.location import Location
 from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
+from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.worker import output_of, translate_unit
 
@@ -28,7 +29,9 @@ def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
         corpus = inspect(request.input, request.text_column)
         check(request, info, corpus)
         with hold(output) as lease:
-            work = work_of(request, identify(request, info, corpus), corpus)
+            job = identify(request, info, corpus)
+            Output(output).begin(job, overwrite=False)
+            work = work_of(request, job, corpus)
             work = replace(work, owner=lease.owner, page=frozenset())
             out, translator = output_of(work), loaded(work)
             for unit in corpus.units():

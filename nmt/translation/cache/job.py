@@ -24,7 +24,7 @@ from nmt.translation.cache.generations import depends_on, open_generation
 from nmt.translation.cache.plan import STRIPES, Drawing, Missing, MissingRows, Plan, stripes
 from nmt.translation.cache.steps import find_missing, hash_group, look_up, write_group
 from nmt.translation.cache.store import Cache
-from nmt.translation.input.corpus import Unit
+from nmt.translation.input.units import Unit
 from nmt.translation.output import Output
 from nmt.translation.progress import Progress
 from nmt.translation.worker import Work

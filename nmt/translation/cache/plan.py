@@ -18,7 +18,7 @@ from nmt.settings import DataSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.keys import KEY
 from nmt.translation.cache.store import Cache
-from nmt.translation.input.corpus import Unit
+from nmt.translation.input.units import Unit
 from nmt.translation.worker import Work, output_of
 
 STRIPES = 8  # a task of one partition is handed so small a part of all sentences

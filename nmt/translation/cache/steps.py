@@ -38,9 +38,9 @@ from nmt.translation.cache.plan import (
     stripes,
 )
 from nmt.translation.decode_statistics import decode
-from nmt.translation.input.corpus import Unit
 from nmt.translation.input.parquet_rows import read_rows
 from nmt.translation.input.unit_rows import Rows
+from nmt.translation.input.units import Unit
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
 from nmt.translation.results_table import flagged, result_schema, stored_schema

@@ -1,15 +1,10 @@
-"""The corpus to translate, cut into units of work.
-
-A unit is a run of rows, perhaps over several files; which rows it holds follows from the
-corpus alone, not from the hardware, so that a job that is run again finds the same units.
-"""
+"""The corpus to translate: its files, looked through once."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -17,90 +12,16 @@ from nmt.corpus.formats import SENTENCES, detect
 from nmt.corpus.text_files import open_text, whole_lines
 from nmt.errors import UnusableInput
 from nmt.records.output import InputFile
-from nmt.storage.encoding import hash_json
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
-from nmt.translation.input.hive import Folders, folders_of, with_folders
+from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
+from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
-_GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
-_LARGEST_UNIT = 8192
-_UNITS_AIMED_AT = 64
 _LOOKERS = 16  # files looked at together
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Consecutive rows of one file.
-
-    Attributes:
-        file: as it was looked at.
-        kind: ``text``, ``gzip`` or ``parquet``.
-        start: first row, counted within the file.
-        rows: number of rows.
-        offset: byte at which the first row begins (plain text), else 0.
-        first: number of the first row in the whole corpus.
-        folders: the partition columns of the file, see `nmt.translation.input.hive`.
-    """
-
-    file: PinnedFile
-    kind: str
-    start: int
-    rows: int
-    offset: int
-    first: int
-    folders: Folders = ()
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What is translated and committed as one piece.
-
-    Attributes:
-        number: from 0.
-        slices: its rows.
-        schema: all columns of the corpus, whatever those of a single file are; of text the
-            partition columns.
-    """
-
-    number: int
-    slices: tuple[Slice, ...]
-    schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return sum(part.rows for part in self.slices)
-
-    @property
-    def first(self) -> int:
-        """Number of its first row in the corpus."""
-        return self.slices[0].first if self.slices else 0
-
-    @property
-    def identity(self) -> str:
-        """A hash of what it is made of: which rows of which contents."""
-        return hash_json(
-            [[part.file.shown, part.file.digest, part.start, part.rows] for part in self.slices]
-        )
-
-    @property
-    def part(self) -> str:
-        """Name of its output files."""
-        return f"part-{self.number:05d}.parquet"
-
-
-@dataclass
-class _File:
-    location: PinnedFile
-    kind: str
-    folders: Folders = ()
-    rows: int = 0
-    sha256: str = ""
-    offsets: list[int] = field(default_factory=list)
 
 
 class InputCorpus:
@@ -117,9 +38,10 @@ class InputCorpus:
     """
 
     def __init__(
-        self, files: list[_File], schema: pa.Schema, text_column: str, id_column: str | None
+        self, files: list[CorpusFile], schema: pa.Schema, text_column: str, id_column: str | None
     ) -> None:
         self._files, self._schema = files, schema
+        self._unit_rows: int | None = None
         self._name, self._listed = "", dict[str, PinnedFile]()
         self.kind = "parquet" if files and files[0].kind == "parquet" else "text"
         self.rows = sum(file.rows for file in files)
@@ -143,46 +65,14 @@ class InputCorpus:
         return {file.shown: file.version for file in self._listed.values()}
 
     def units(self) -> list[Unit]:
-        """Cut the corpus into about 64 units of at most 8,192 rows, the same every time.
+        """The corpus in units, the same every time; see `nmt.translation.input.units`."""
+        return cut(self._files, rows_of_units(self.rows, self._unit_rows), self._schema)
 
-        Small files share a unit. A .gz file is cut only where it has more rows than a unit may
-        have, for what a later unit begins with is found by unpacking all that stands before. A
-        corpus without rows has one unit without rows: an output is never without a table.
-        """
-        if not self.rows:
-            return [Unit(0, (), self._schema)]
-        grains = -(-self.rows // (_UNITS_AIMED_AT * _GRAIN))
-        size = min(_LARGEST_UNIT, max(1, grains) * _GRAIN)
-        units: list[Unit] = []
-        waiting: list[Slice] = []
-        room, first = size, 0
-        for file in self._files:
-            start = 0
-            while start < file.rows:
-                if file.kind == "gzip" and room < (needed := min(file.rows - start, _LARGEST_UNIT)):
-                    if waiting:
-                        units.append(Unit(len(units), tuple(waiting), self._schema))
-                        waiting = []
-                    room = max(size, needed)
-                # A cut inside a text file must fall on a remembered offset.
-                rows = min(room, file.rows - start)
-                if rows < file.rows - start and (start + rows) % _GRAIN:
-                    rows -= (start + rows) % _GRAIN
-                if rows > 0:
-                    offset = file.offsets[start // _GRAIN] if file.offsets else 0
-                    part = Slice(file.location, file.kind, start, rows, offset, first, file.folders)
-                    waiting.append(part)
-                    start, first, room = start + rows, first + rows, room - rows
-                if room == 0 or (start < file.rows and file.kind != "gzip"):
-                    units.append(Unit(len(units), tuple(waiting), self._schema))
-                    waiting, room = [], size
-        if waiting:
-            units.append(Unit(len(units), tuple(waiting), self._schema))
-        return units
-
-    def listed(self, name: str, files: Sequence[PinnedFile]) -> InputCorpus:
-        """This corpus, which knows by what name it was asked for, and what that stood for."""
+    def listed(self, name: str, files: Sequence[PinnedFile], unit_rows: int | None) -> InputCorpus:
+        """This corpus, which knows by what name it was asked for, what that stood for, and how
+        large its units are to be."""
         self._name, self._listed = name, {str(file): file for file in files}
+        self._unit_rows = unit_rows
         return self
 
     def added(self) -> list[str]:
@@ -212,7 +102,11 @@ def _is_same(file: PinnedFile) -> bool:
 
 
 def inspect(
-    name: str, text_column: str, id_column: str | None = None, allow_empty: bool = False
+    name: str,
+    text_column: str,
+    id_column: str | None = None,
+    allow_empty: bool = False,
+    unit_rows: int | None = None,
 ) -> InputCorpus:
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
 
@@ -224,6 +118,7 @@ def inspect(
             column. Otherwise, and for text, a row's id is its number over the files in sorted
             order, from 0.
         allow_empty: whether it may be without rows.
+        unit_rows: rows of a unit at most; None goes by the number of rows.
 
     Raises:
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
@@ -251,17 +146,17 @@ def inspect(
         corpus = InputCorpus(files, schema, "", None)
     if not corpus.rows and not allow_empty:
         raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
-    return corpus.listed(name, locations)
+    return corpus.listed(name, locations, unit_rows)
 
 
-def _look(name: str, location: PinnedFile, needed: bool) -> _File | None:
+def _look(name: str, location: PinnedFile, needed: bool) -> CorpusFile | None:
     """What can be known of a file by itself; None for an empty one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
     if not size:
         if needed:
             raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
         return None
-    file = _File(location, detect(location, SENTENCES), folders_of(location, name))
+    file = CorpusFile(location, detect(location, SENTENCES), folders_of(location, name))
     if file.kind == "parquet":
         file.sha256 = location.sha256()
     else:
@@ -276,27 +171,28 @@ def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
 
 
 def _inspect_parquet(
-    files: list[_File], text_column: str, id_column: str | None, is_output: bool
+    files: list[CorpusFile], text_column: str, id_column: str | None, is_output: bool
 ) -> InputCorpus:
     pairs = [(file.location, file.folders) for file in files]
     columns = inspect_columns(pairs, text_column, id_column)
-    for file, rows in zip(files, columns.rows, strict=True):
-        file.rows = rows
+    for file, rows, unpacked in zip(files, columns.rows, columns.unpacked, strict=True):
+        file.rows, file.unpacked = rows, unpacked
     dropped = {*OWN_COLUMNS} - {text_column, columns.id_column} if is_output else set()
     schema = pa.schema([field for field in columns.schema if field.name not in dropped])
     return InputCorpus(files, schema, text_column, columns.id_column)
 
 
-def _count_lines(file: _File) -> None:
+def _count_lines(file: CorpusFile) -> None:
     """Count the lines of a file, and hash it, in one reading."""
     plain, digest = file.kind == "text", hashlib.sha256()
     with open_text(file.location, file.kind, digest=digest) as stream:
         lines = whole_lines(stream)
         position = 0
-        for _ in lines:
-            if plain and file.rows % _GRAIN == 0:
+        for line in lines:
+            if plain and file.rows % GRAIN == 0:
                 file.offsets.append(position)
             file.rows += 1
-            if plain and file.rows % _GRAIN == 0:
+            file.unpacked += len(line)
+            if plain and file.rows % GRAIN == 0:
                 position = stream.tell()
     file.sha256 = file.location.digest = digest.hexdigest()

@@ -30,11 +30,13 @@ class Columns(NamedTuple):
         schema: of the rows of all files.
         id_column: the name of the column of ids; None without one.
         rows: of each file.
+        unpacked: bytes of each file's rows, as its footer says.
     """
 
     schema: pa.Schema
     id_column: str | None
     rows: list[int]
+    unpacked: list[int]
 
 
 def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str | None) -> Columns:
@@ -50,12 +52,16 @@ def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str
             that are missing or given twice.
     """
     counts: list[int] = []
+    sizes: list[int] = []
 
     def schemas() -> Iterator[tuple[str, pa.Schema]]:
         for location, folders in files:
             with readable(location), location.open() as handle:
                 parquet = open_parquet(location, handle)
-                counts.append(parquet.metadata.num_rows)
+                footer = parquet.metadata
+                counts.append(footer.num_rows)
+                groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+                sizes.append(max(0, sum(group.total_byte_size for group in groups)))
                 schema = parquet.schema_arrow
             _check_names(location, schema)
             yield str(location), with_folders(kept_schema(schema), folders)
@@ -64,7 +70,7 @@ def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str
     id_column = _check_columns(files[0][0], schema, text_column, id_column)
     if id_column is not None:
         check_ids(partial(_ids, files, schema.field(id_column)))
-    return Columns(schema, id_column, counts)
+    return Columns(schema, id_column, counts, sizes)
 
 
 def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:

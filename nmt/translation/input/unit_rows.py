@@ -12,11 +12,11 @@ from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes
 from nmt.tables.schemas import conform
-from nmt.translation.input.corpus import Slice, Unit
 from nmt.translation.input.gzip_lines import read_lines
 from nmt.translation.input.hive import add_folders
 from nmt.translation.input.parquet import plain_ids
 from nmt.translation.input.parquet_rows import Run, read_rows
+from nmt.translation.input.units import Slice, Unit
 
 
 @dataclass
