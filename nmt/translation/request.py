@@ -142,7 +142,7 @@ class TranslateRequest:
     unit_timeout: Annotated[
         float | None,
         Option(
-            "Seconds for one unit (the rows of a file of the output): an actor that takes longer is "
+            "Seconds for one unit (the rows of an output file): an actor that takes longer is "
             "replaced, its unit is done again, and at last without the row that it hangs in.",
             "SECONDS",
             least=1,
