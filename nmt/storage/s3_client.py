@@ -1,7 +1,7 @@
 """Clients of S3 and of what speaks its protocol, with the endpoint and region that pyarrow uses.
 
-Credentials are those that boto3 finds: of the environment, of a profile, or of the role of a machine
-or of a service account. Those of a role it renews.
+Credentials are those that boto3 finds: of the environment, of a profile, or of the role of a
+machine or of a service account. Those of a role it renews.
 """
 
 from __future__ import annotations
