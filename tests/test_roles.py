@@ -146,6 +146,20 @@ def test_they_are_renewed_before_they_expire(cloud, token) -> None:
     assert found.identities[-1] == "second-token"
 
 
+def test_they_come_through_the_proxy_too(cloud, monkeypatch, tmp_path) -> None:
+    """Nobody but the proxy knows these two names."""
+    found, address = cloud
+    (tmp_path / "token").write_text("first-token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/nmt")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.invalid")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://store.invalid")
+    monkeypatch.setenv("HTTP_PROXY", address)
+    look(Location("s3://bucket/x"))
+    assert found.identities == ["first-token"]
+    assert {used[1:] for used in found.used} == {("KEY1", "for-KEY1")}
+
+
 def test_a_role_that_is_refused_is_told(cloud, token, request) -> None:
     found, _ = cloud
     found.refuses = True
