@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from nmt.errors import JobFailed, UnusableInput
+from nmt.storage import s3_filesystem
 from nmt.storage.location import Location
 
 STS = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -158,6 +161,25 @@ def test_they_come_through_the_proxy_too(cloud, monkeypatch, tmp_path) -> None:
     look(Location("s3://bucket/x"))
     assert found.identities == ["first-token"]
     assert {used[1:] for used in found.used} == {("KEY1", "for-KEY1")}
+
+
+@pytest.mark.parametrize("may_look", [True, False])
+def test_the_region_of_a_bucket_at_aws_is_asked_for(cloud, token, monkeypatch, may_look) -> None:
+    """AWS tells it to those who may not look into the bucket, too."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    answer: Any = {"ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": "eu-west-1"}}}
+
+    class Client:
+        meta = SimpleNamespace(endpoint_url="https://s3.us-east-1.amazonaws.com")
+
+        def head_bucket(self, **_: str) -> Any:
+            if not may_look:
+                raise ClientError({"Error": {"Code": "403"}, **answer}, "HeadBucket")
+            return answer
+
+    monkeypatch.setattr(s3_filesystem, "client_in", lambda location, region: Client())
+    assert Location("s3://bucket/x").filesystem.region == "eu-west-1"
+    assert Location("s3://bucket/x?region=eu-west-2").filesystem.region == "eu-west-2"
 
 
 def test_a_role_that_is_refused_is_told(cloud, token, request) -> None:
