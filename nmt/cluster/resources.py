@@ -145,7 +145,8 @@ def room(ray: Any, share: Share, workers: int, seconds: float = _PATIENCE) -> It
     group = ray.util.placement_group([share.resources] * workers)
     try:
         if not group.wait(1):
-            asked = f"{counted(workers, share.kind)} with {share.describe()} each"
+            each = " each" if workers > 1 else ""
+            asked = f"{counted(workers, share.kind)} with {share.describe()}{each}"
             log.info(f"waiting up to {seconds / 60:g} minutes for room for {asked}")
             with activity("waiting for room"):
                 left = seconds

@@ -74,9 +74,10 @@ def refuse_secrets(uri: str) -> None:
     if secret or not plain:
         shown = ("…@" if at else "") + (host if _HOST.fullmatch(host) else "…")
         others = f"options other than {', '.join(known)} with plain values" if known else "options"
+        proxy = any(key.lower().startswith("proxy") for key in keys)
         raise UnusableInput(
             f"{scheme}://{shown}/…: a URI must not hold credentials or {others}; "
-            f"{credentials_hint(scheme)}"
+            f"{credentials_hint(scheme)}" + ", and HTTPS_PROXY for a proxy" * proxy
         )
 
 

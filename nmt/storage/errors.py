@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.request import getproxies_environment
 
 import pyarrow as pa
 
@@ -13,6 +14,11 @@ from nmt.storage.credentials import credentials_hint
 _BUCKET = "not a name for a bucket; S3 allows 3 to 63 lower-case letters, digits, dots and hyphens"
 # What stands in the messages of pyarrow's stores, and what it means.
 _S3 = (
+    (
+        r"(?:AccessDenied|InvalidIdentityToken|NoSuchEntity)\b.* AssumeRole",
+        "the role of AWS_ROLE_ARN is refused to this token; check its name, and its trust in the "
+        "service account",
+    ),
     ("NO_SUCH_BUCKET|NoSuchBucket", "there is no such bucket; create it or check its name"),
     ("INVALID_BUCKET_NAME|InvalidBucketName|[Ii]nvalid bucket name", _BUCKET),
     (
@@ -77,7 +83,8 @@ def explain(
         if re.search(pattern, reason):
             return UnusableInput(f"{uri}: {hint.format(credentials=credentials_hint(scheme))}")
     if _NO_ANSWER.search(reason) and not answered:
-        return UnusableInput(f"{uri}: no answer; check AWS_ENDPOINT_URL and the network")
+        proxies = ", HTTPS_PROXY, HTTP_PROXY, NO_PROXY" if getproxies_environment() else ""
+        return UnusableInput(f"{uri}: no answer; check AWS_ENDPOINT_URL{proxies} and the network")
     if isinstance(error, PermissionError):
         return UnusableInput(f"{uri}: permission denied; {credentials_hint(scheme)}")
     if _BAD_BUCKET.match(uri):  # a store's answer to HEAD has no words

@@ -28,8 +28,9 @@ from nmt.storage.credentials import refuse_secret_endpoint
 from nmt.storage.encoding import hash_stream
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
+from nmt.storage.s3_filesystem import s3_filesystem
 from nmt.storage.store_path import StorePath
-from nmt.storage.uri import scheme_of
+from nmt.storage.uri import scheme_of, unquote
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
@@ -55,19 +56,25 @@ class Readable(StorePath):
         return not self.is_local and self.filesystem.type_name == "s3"
 
     def _resolve(self) -> tuple[pafs.FileSystem, str]:
-        if "_resolved" not in self.__dict__:
+        if "_resolved" in self.__dict__:
+            return self.__dict__["_resolved"]
+        if scheme_of(self.uri) == "s3":
+            refuse_secret_endpoint()
+        try:
             if self.is_local:
-                self.__dict__["_resolved"] = (pafs.LocalFileSystem(), self.uri)
+                resolved, lasts = (pafs.LocalFileSystem(), self.uri), True
+            elif scheme_of(self.uri) == "s3":
+                filesystem, lasts = s3_filesystem(self)
+                resolved = filesystem, unquote(self.uri.partition("://")[2])
             else:
-                if scheme_of(self.uri) == "s3":
-                    refuse_secret_endpoint()
-                try:
-                    self.__dict__["_resolved"] = pafs.FileSystem.from_uri(str(self))
-                except OSError as error:  # the region of a bucket is asked for at once
-                    raise self._explanation(error) from None
-                except (pa.ArrowException, ValueError) as error:
-                    raise UnusableInput(f"{self}: not a usable URI: {error}") from None
-        return self.__dict__["_resolved"]
+                resolved, lasts = pafs.FileSystem.from_uri(str(self)), True
+        except OSError as error:  # the region of a bucket is asked for at once
+            raise self._explanation(error) from None
+        except (pa.ArrowException, ValueError) as error:
+            raise UnusableInput(f"{self}: not a usable URI: {error}") from None
+        if lasts:
+            self.__dict__["_resolved"] = resolved
+        return resolved
 
     def info(self) -> pafs.FileInfo:
         """Type, size and time of what lies here (type NotFound where nothing does).

@@ -39,7 +39,7 @@ def explained(location: Readable) -> Iterator[None]:
         ChangedFile: the object is not of the version that was asked for.
         UnusableInput, StoreAway: see `nmt.storage.errors.explain`.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 
     answered = is_waiting()  # then the job has begun, and the address was right
     try:
@@ -52,7 +52,10 @@ def explained(location: Readable) -> Iterator[None]:
         reason = FileNotFoundError() if code in _NO_OBJECT else reason
         raise explain(location.uri, "s3", reason, answered) from None
     except (BotoCoreError, ValueError) as error:
-        reason = OSError("ACCESS_DENIED") if "Credential" in type(error).__name__ else error
+        # Those of a role may be there again in a moment, others will not.
+        lasting = "Credential" in type(error).__name__
+        lasting = lasting and not isinstance(error, CredentialRetrievalError)
+        reason = OSError("ACCESS_DENIED") if lasting else error
         raise explain(location.uri, "s3", reason, answered) from None
 
 

@@ -1,4 +1,8 @@
-"""Clients of S3 and of what speaks its protocol, with the endpoint and region that pyarrow uses."""
+"""Clients of S3 and of what speaks its protocol, with the endpoint and region that pyarrow uses.
+
+Credentials are those that boto3 finds: of the environment, of a profile, or of the role of a
+machine or of a service account. Those of a role it renews.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nmt.errors import UnusableInput
+from nmt.storage.errors import explain
+from nmt.storage.retry import is_waiting
 
 if TYPE_CHECKING:
     from nmt.storage.readable import Readable
@@ -15,27 +21,31 @@ AT_ONCE = 16  # requests of one client
 
 
 def s3_client(location: Readable) -> Any:
-    """A client of the store that pyarrow would reach under the same name; credentials come from
-    the environment there and here.
+    """A client of the store that pyarrow would reach under the same name.
 
     Raises:
         UnusableInput: it cannot be made for such an endpoint or region.
+        StoreAway: the credentials of a role cannot be had now.
     """
+    return client_in(location, location.filesystem.region)
+
+
+def client_in(location: Readable, region: str | None) -> Any:
+    """The same in a region; None is that of the environment."""
     options = location.options
-    endpoint = options.get("endpoint_override")
-    if endpoint and "://" not in endpoint:
-        endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
     verified = options.get("tls_verify_certificates", "true").lower() not in ("false", "0")
     settings = _Settings(
-        endpoint,
-        location.filesystem.region,
+        endpoint_of(location),
+        region,
         options.get("tls_ca_file_path") or None if verified else False,
-        tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
+        _environment(),
     )
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, CredentialRetrievalError
 
     try:
         return _client(settings)
+    except CredentialRetrievalError as error:
+        raise explain(location.uri, "s3", error, is_waiting()) from None
     except (BotoCoreError, ValueError):  # whose message repeats the endpoint
         raise UnusableInput(
             f"{location.uri}: no client of S3 can be made for this store; check AWS_ENDPOINT_URL "
@@ -43,32 +53,65 @@ def s3_client(location: Readable) -> Any:
         ) from None
 
 
+def endpoint_of(location: Readable) -> str | None:
+    """The address that stands in a URI; None where that of the environment counts."""
+    endpoint = location.options.get("endpoint_override")
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{location.options.get('scheme', 'https')}://{endpoint}"
+    return endpoint
+
+
+def endpoint_of_environment() -> str | None:
+    """The address that the environment names for all of S3."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def session() -> Any:
+    """The session of boto3 for this environment, whose credentials all clients share."""
+    return _session(_environment())
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """The variables that clients depend on."""
+    return tuple(
+        sorted(
+            (name, value)
+            for name, value in os.environ.items()
+            if name.startswith("AWS_") or name.upper().endswith("_PROXY")
+        )
+    )
+
+
 class _Settings(NamedTuple):
     """What a client is made of; clients are shared where it is the same.
 
     Attributes:
         endpoint: its address, None for that of the environment.
-        region: of the bucket.
+        region: of the bucket, None for that of the environment.
         verify: a file of certificates, None for the usual ones, False for no check.
-        environment: the variables of AWS.
+        environment: the variables of AWS and of proxies.
     """
 
     endpoint: str | None
-    region: str
+    region: str | None
     verify: str | bool | None
     environment: tuple[tuple[str, str], ...]
 
 
 @functools.lru_cache(8)
-def _client(settings: _Settings) -> Any:
+def _session(environment: tuple[tuple[str, str], ...]) -> Any:
     import boto3
+
+    return boto3.session.Session()
+
+
+@functools.lru_cache(8)
+def _client(settings: _Settings) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    own = settings.endpoint or any(
-        os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    )
-    session = boto3.session.Session()
+    own = settings.endpoint or endpoint_of_environment()
+    session = _session(settings.environment)
     config = Config(
         connect_timeout=5,
         read_timeout=20,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,7 @@ from nmt.report.numbers import counted
 from nmt.report.numbers import seconds as duration
 from nmt.storage.preflight import check_writable
 from nmt.translation.input.corpus import InputCorpus
-from nmt.translation.layout import lay_out
+from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.request import TranslateRequest
 from nmt.translation.worker import Work, load_translator
 
@@ -27,14 +26,20 @@ def plan_of(
 
     A sample of the rows is decoded here, on one core, for the number of tokens and the time. The
     time is that of decoding alone, if the other cores are like this one and nothing is in a cache.
+
+    Raises:
+        UnusableInput: this machine can hold no actor of that size, or the output cannot be written.
     """
     units = corpus.units()
     yield f"model     {request.model_names}: {info.parameters:,} parameters"
     yield f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}"
+    own, nodes = connection.is_own(request.address), _nodes(request)
     layout = lay_out(
-        _nodes(request), corpus.rows, len(units), request.actors, request.cpus_per_actor,
-        request.gpus_per_actor, connection.is_own(request.address),
+        nodes, corpus.rows, len(units), request.actors, request.cpus_per_actor,
+        request.gpus_per_actor, own,
     )  # fmt: skip
+    if own:
+        refuse_impossible(nodes, layout.share)
     yield f"actors    {layout.describe()}"
     rows, tokens, seconds = _sample(corpus, work)
     if rows:
@@ -53,7 +58,9 @@ def _nodes(request: TranslateRequest) -> list[dict[str, Any]]:
     """The machines, as ``ray.nodes()`` has them; this one, where no cluster is named."""
     if not connection.is_own(request.address):
         return connection.connect(request.address).nodes()
-    return [{"Resources": {"CPU": len(os.sched_getaffinity(0))}}]
+    from ray._private.utils import get_num_cpus  # those that a local Ray will have
+
+    return [{"Resources": {"CPU": get_num_cpus(override_docker_cpu_warning=True)}}]
 
 
 def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
