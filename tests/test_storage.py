@@ -1,5 +1,6 @@
 """Files are stored whole or not at all, and secrets appear nowhere."""
 
+import errno
 import hashlib
 import json
 import os
@@ -58,7 +59,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
 
         def write(self, data: bytes) -> None:
             self.file.write(data[: len(data) // 2])
-            raise OSError("no space left on device")
+            raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="no space"):
