@@ -11,6 +11,7 @@ import tensorflow as tf
 from nmt.model.decoder import EncoderStates
 from nmt.model.output import BLOCK, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.gru import HANDLERS, as_operators
 from nmt.runtime.quantize import quantize
 from nmt.search.runtime import NEG_INF
 
@@ -23,7 +24,8 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     Args:
         model: built, in float32.
     """
-    encode = _Function(lambda source: _state_first(*model.begin(source)), _ids("source", 2))
+    with as_operators(model):
+        encode = _Function(lambda source: _state_first(*model.begin(source)), _ids("source", 2))
     states = [_like(value, name) for name, value in encode.outputs.items()]
 
     def decode(words: tf.Tensor, parents: tf.Tensor, state: tf.Tensor, *sentences: Any) -> Any:
@@ -80,7 +82,9 @@ class _Function:
         """The function as an ONNX graph."""
         import tf2onnx
 
-        model, _ = tf2onnx.convert.from_function(self._function, self._inputs, opset=_OPSET)
+        model, _ = tf2onnx.convert.from_function(
+            self._function, self._inputs, opset=_OPSET, custom_op_handlers=dict(HANDLERS)
+        )
         _prune_loops(model.graph)
         return model.SerializeToString()
 
