@@ -13,7 +13,6 @@ from nmt.model.output import BLOCK, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.gru import HANDLERS, as_operators
 from nmt.runtime.quantize import quantize
-from nmt.search.runtime import NEG_INF
 
 _OPSET = 17
 
@@ -37,10 +36,9 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     padding = -model.target_size % BLOCK
 
     def predict(readouts: tf.Tensor, bias: tf.Tensor, live: tf.Tensor, k: tf.Tensor) -> Any:
-        kernel, own_bias = model.output_weights()
+        kernel, _ = model.output_weights()
         kernel = tf.pad(kernel, [[0, 0], [0, padding]])
-        own_bias = tf.pad(own_bias, [[0, padding]], constant_values=NEG_INF)
-        return _predictions(log_probabilities(readouts, kernel, own_bias + bias), live, k)
+        return _predictions(tf.nn.log_softmax(tf.matmul(readouts, kernel) + bias), live, k)
 
     def predict_some(readouts: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *rest: Any) -> Any:
         return _predictions(log_probabilities(readouts, kernel, bias), *rest)
@@ -48,18 +46,19 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     size = model.settings.readout_units
     readouts = tf.TensorSpec([None, size], tf.float32, "readouts")
     columns = tf.TensorSpec([size, None], tf.float32, "kernel")
-    bias, live = (tf.TensorSpec([None, None], tf.float32, name) for name in ("bias", "live"))
-    rest = bias, live, _ids("k", 0)
+    biases, live = (tf.TensorSpec([None, None], tf.float32, name) for name in ("bias", "live"))
+    bias, k = tf.TensorSpec([None], tf.float32, "bias"), _ids("k", 0)
     functions = {
         "encode": encode,
         "decode": _Function(decode, _ids("words", 1), _ids("parents", 1), *states),
-        "predict": _Function(predict, readouts, *rest),
-        "predict_some": _Function(predict_some, readouts, columns, *rest),
+        "predict": _Function(predict, readouts, bias, live, k),
+        "predict_some": _Function(predict_some, readouts, columns, biases, live, k),
     }
     graphs = {name: function.convert() for name, function in functions.items()}
     bounded = model.settings.readout_activation == "tanh"
     # The states of GRUs are bounded, a readout that is fed back only by its activation.
     bounds = {"state": 1.0} if bounded or not model.settings.input_feeding else {}
+    graphs["encode_int8"] = quantize(graphs["encode"], {})
     graphs["decode_int8"] = quantize(graphs["decode"], bounds)
     graphs["predict_int8"] = quantize(graphs["predict"], {"readouts": 1.0} if bounded else {})
     return graphs

@@ -162,9 +162,9 @@ class OnnxDecoding:
         self._runtime, self._state, self._sentences = runtime, state, sentences
         self._width = width if runtime.attends else 0
         if words.ids is None:
-            padding = -runtime.target_size % BLOCK
-            self.ids = np.pad(np.arange(runtime.target_size, dtype=np.int32), (0, padding))
-            bias = np.pad(words.bias, [(0, 0), (0, padding)], constant_values=NEG_INF)
+            padding = 0, -runtime.target_size % BLOCK
+            self.ids = np.pad(np.arange(runtime.target_size, dtype=np.int32), padding)
+            bias = np.pad(runtime.bias + words.bias[0], padding, constant_values=NEG_INF)
             self._graph, self._words = "predict", {"bias": bias}
         else:
             self.ids = words.ids
@@ -230,7 +230,7 @@ class OnnxDecoding:
         for start in range(0, sentences, size):
             stop = start + size
             own = dict(self._words)
-            if len(own["bias"]) != 1:
+            if own["bias"].ndim > 1:  # of each sentence
                 own["bias"] = own["bias"][start:stop]
             own |= {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
             shapes = {
@@ -245,5 +245,5 @@ class OnnxDecoding:
     def keep(self, sentences: np.ndarray) -> None:
         """Go on with some of the sentences only."""
         self._sentences = {name: value[sentences] for name, value in self._sentences.items()}
-        if len(self._words["bias"]) != 1:
+        if self._words["bias"].ndim > 1:
             self._words["bias"] = self._words["bias"][sentences]

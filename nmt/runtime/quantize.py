@@ -8,6 +8,7 @@ the row. Weights have a scale per column and 7 bits: sums of two products of 8 b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,9 +32,13 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
     model = onnx.load_from_string(graph)
     weights = {one.name: one for one in model.graph.initializer}
     known = _Bounds(model.graph, bounds)
+    biases = _biases(model.graph)
     nodes: list[NodeProto] = []
     inputs: set[str] = set()  # that are quantised already
+    added: list[NodeProto] = []  # with the bias, in the product itself
     for node in model.graph.node:
+        if node in added:
+            continue
         left, right = (node.input[0], node.input[1]) if len(node.input) > 1 else ("", "")
         bound = known.of(left) if right in weights else None
         matrix = bound and node.op_type == "MatMul" and len(weights[right].dims) == 2
@@ -53,10 +58,13 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
             weights[f"{right}_quantized"] = weights[right]
         names = [f"{left}_quantized", f"{right}_quantized", f"{left}_scale", f"{right}_scale"]
         names += ["zero_point", f"{right}_zero"]
+        result = node.output[0]
+        if result in biases:
+            add, bias = biases[result]
+            added.append(add)
+            names, result = [*names, bias], add.output[0]
         nodes.append(
-            helper.make_node(
-                "MatMulIntegerToFloat", names, list(node.output), node.name, domain=_MICROSOFT
-            )
+            helper.make_node("MatMulIntegerToFloat", names, [result], node.name, domain=_MICROSOFT)
         )
     _add(model, "zero_point", np.array(128, np.uint8))
     del model.graph.node[:]
@@ -67,6 +75,21 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
     model.graph.initializer.extend(kept)
     model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
     return model.SerializeToString()
+
+
+def _biases(graph: onnx.GraphProto) -> dict[str, tuple[NodeProto, str]]:
+    """The additions of a vector that are all that is done with a tensor, by its name."""
+    vectors = {one.name for one in graph.initializer if len(one.dims) == 1}
+    vectors |= {one.name for one in graph.input if len(one.type.tensor_type.shape.dim) == 1}
+    readers = Counter(name for node in graph.node for name in node.input)
+    readers.update(value.name for value in graph.output)
+    return {
+        values: (node, bias)
+        for node in graph.node
+        if node.op_type == "Add"
+        for values, bias in (node.input, node.input[::-1])
+        if bias in vectors and readers[values] == 1
+    }
 
 
 def _columns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +123,7 @@ class _Bounds:
         return self._bounds.get(name)
 
     def _bound(self, node: NodeProto) -> float | None:
-        if node.op_type in ("Tanh", "Sigmoid", "Softmax"):
+        if node.op_type in ("Tanh", "Sigmoid", "Softmax", "GRU"):
             return 1.0
         if node.op_type in _SAME:
             values = node.input if node.op_type == "Concat" else node.input[:1]
