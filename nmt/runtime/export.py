@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -81,6 +82,7 @@ class _Function:
         """The function as an ONNX graph."""
         import tf2onnx
 
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # not of shapes that it cannot tell
         model, _ = tf2onnx.convert.from_function(
             self._function, self._inputs, opset=_OPSET, custom_op_handlers=dict(HANDLERS)
         )

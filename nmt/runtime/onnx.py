@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ class OnnxRuntime:
         options.log_severity_level = 4  # errors are raised, too
         # Threads that wait for work would take cores from other actors.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _share_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         self._sessions = {name: _session(name, graphs[name], options) for name in _ROWS}
         self.kernel, self.bias = kernel, bias
         self.target_size, self.attends = len(bias), attends
@@ -100,6 +103,14 @@ class OnnxRuntime:
             for value in sentences
         ]
         return OnnxDecoding(self, state, dict(zip(_STATES, padded, strict=True)), width, words)
+
+
+@cache
+def _share_memory() -> None:
+    """Let all graphs of this process work in the same memory, as one runs after another."""
+    kind, purpose = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, purpose)
+    onnxruntime.create_and_register_allocator(place, None)
 
 
 def _session(name: str, graph: bytes, options: Any) -> Any:
