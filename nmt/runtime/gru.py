@@ -39,7 +39,9 @@ def _operator(
 
     Its states in the padding are zeros, which nothing reads: the attention gives them no weight.
     """
-    weights = [tf.stack(values) for values in zip(*(_weights(layer.cell(i)) for i in (0, 1)), strict=True)]
+    weights = [
+        tf.stack(values) for values in zip(*(_weights(layer.cell(i)) for i in (0, 1)), strict=True)
+    ]
     lengths = tf.cast(tf.reduce_sum(mask, 1), tf.int32)
     arguments = [tf.transpose(inputs, [1, 0, 2]), *weights, lengths]
     types = [tf.float32, tf.float32]
