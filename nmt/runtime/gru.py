@@ -79,4 +79,4 @@ def _convert(context: Any, node: Any, name: str, arguments: Any) -> None:
     node.set_attr("linear_before_reset", 1)  # as Keras's reset_after
 
 
-HANDLERS = {_PLACEHOLDER: (_convert, [])}
+HANDLERS: dict[str, tuple[Any, list[str]]] = {_PLACEHOLDER: (_convert, [])}

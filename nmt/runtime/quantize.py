@@ -1,9 +1,10 @@
 """Products of an ONNX graph in integers of 8 bits.
 
 A product is quantised where its left side is bounded whatever the sentence is, as states and
-readouts are by their tanh. Its scale is then a constant, so a row's result depends on nothing but
-the row. Weights have a scale per column and 7 bits: sums of two products of 8 bits saturate in the
-16 bits of AVX2's instruction. Sums of integers are exact on every processor.
+readouts are by their tanh, and embeddings by the largest one. Its scale is then a constant, so a
+row's result depends on nothing but the row. Weights have a scale per column and 7 bits: sums of two
+products of 8 bits saturate in the 16 bits of AVX2's instruction. Sums of integers are exact on
+every processor.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
     for node in own.node:
         left, right = (node.input[0], node.input[1]) if len(node.input) > 1 else ("", "")
         bound = known.of(left) if node.op_type == "MatMul" and right in weights else None
-        if bound is None or weights[right].ndim != 2:
+        if not bound or weights[right].ndim != 2:
             nodes += [] if done.issuperset(node.output) else [node]
             continue
         if left + _QUANTIZED not in done:
@@ -55,10 +56,11 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
         names = [left + _QUANTIZED, right + _QUANTIZED, f"{left}_scale", f"{right}_scale"]
         names += ["zero_point", f"{right}_zero"]
         result = node.output[0]
-        if result in biases:
-            result, bias = biases[result]
+        total, bias = biases.get(result, ("", ""))
+        if total and (bias not in weights or weights[bias].shape == weights[right].shape[1:]):
             names.append(bias)
-            done.add(result)
+            done.add(total)
+            result = total
         nodes.append(
             helper.make_node("MatMulIntegerToFloat", names, [result], node.name, domain=_MICROSOFT)
         )
@@ -76,15 +78,18 @@ def _quantized(
     assert bound is not None
     scale = np.array(bound / _STEPS, np.float32)
     _add(graph, f"{name}_scale", scale)
-    factor, lookup = np.float32(1), known.made_by(name, "Gather")
+    factor, lookup = np.ones((), np.float32), known.made_by(name, "Gather")
     if (scaled := known.made_by(name, "Mul")) is not None and scaled.input[1] in weights:
         factor, lookup = weights[scaled.input[1]], known.made_by(scaled.input[0], "Gather")
-    if lookup is not None and lookup.input[0] in weights and factor.ndim == 0:
-        table = np.rint(weights[lookup.input[0]] * factor / scale) + _ZERO
-        _add(graph, f"{name}_table", table.astype(np.uint8))
-        return helper.make_node("Gather", [f"{name}_table", lookup.input[1]], [name + _QUANTIZED])
-    names = [name, f"{name}_scale", "zero_point"]
-    return helper.make_node("QuantizeLinear", names, [name + _QUANTIZED])
+    if lookup is None or lookup.input[0] not in weights or factor.ndim:
+        names = [name, f"{name}_scale", "zero_point"]
+        return helper.make_node("QuantizeLinear", names, [name + _QUANTIZED])
+    table = np.rint(weights[lookup.input[0]] * factor / scale) + _ZERO
+    _add(graph, f"{name}_table", table.astype(np.uint8))
+    own = NodeProto()
+    own.CopyFrom(lookup)
+    own.input[0], own.output[0] = f"{name}_table", name + _QUANTIZED
+    return own
 
 
 def _replace(graph: onnx.GraphProto, nodes: Sequence[NodeProto]) -> None:
