@@ -41,7 +41,7 @@ _LONGEST = 100  # tokens of a translation of the peer; ours depends on the sourc
 _PRECISIONS = "float32", "int8"
 _ROUNDS = 3
 _THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_OTHER_PRECISION = {"float32": r".*_int8.*\.onnx", "int8": r"(decode|predict)(-\w+)?\.onnx"}
+_OTHER_PRECISION = {"float32": r".*_int8.*\.onnx", "int8": r"(encode|decode|predict)(-\w+)?\.onnx"}
 
 Translate = Callable[..., list[str]]  # of texts, beam, shortlist and batch
 

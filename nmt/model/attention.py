@@ -63,7 +63,7 @@ class BahdanauAttention(keras.layers.Layer):
 
 def padding_penalty(mask: tf.Tensor) -> tf.Tensor:
     """0 for real positions, -1e9 for padding: (batch, source) → float32, (batch, 1, source)."""
-    return (tf.cast(mask, tf.float32)[:, tf.newaxis] - 1.0) * 1e9
+    return (tf.expand_dims(tf.cast(mask, tf.float32), 1) - 1.0) * 1e9
 
 
 def attention_weights(
@@ -83,7 +83,7 @@ def attention_weights(
     """
     units = keys.shape[-1]
     query = tf.reshape(query, [tf.shape(keys)[0], -1, 1, units])
-    hidden = tf.tanh(query + keys[:, tf.newaxis])  # (batch, beams, source, units)
+    hidden = tf.tanh(query + tf.expand_dims(keys, 1))  # (batch, beams, source, units)
     # As a product of matrices: that of a rank-4 tensor and a matrix corrupts memory in TensorFlow
     # 2.21 with oneDNN, and tf.tensordot computes shapes on the device.
     energy = tf.matmul(tf.reshape(hidden, [-1, units]), v_a[:, tf.newaxis])

@@ -31,7 +31,7 @@ class EncoderStates(NamedTuple):
 
     def without_padding(self, weights: tf.Tensor) -> tf.Tensor:
         """Attention weights, (batch, …, source), with zeros for padding even where that is all."""
-        return weights * tf.cast(self.mask, tf.float32)[:, tf.newaxis]
+        return weights * tf.expand_dims(tf.cast(self.mask, tf.float32), 1)
 
 
 class AttentionDecoder(keras.layers.Layer):

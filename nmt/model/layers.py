@@ -28,7 +28,8 @@ class ScaledEmbedding(keras.layers.Embedding):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """Look up ids of any shape: (…) → (…, dim)."""
-        return super().call(ids) * self.output_dim**0.5
+        # Keras would take care of negative ids, at every step of a search.
+        return tf.gather(tf.convert_to_tensor(self.embeddings), ids) * self.output_dim**0.5
 
 
 def dropout(values: tf.Tensor, rate: float, seed: tf.Tensor | None, place: int) -> tf.Tensor:

@@ -44,10 +44,11 @@ def likeliest(
     batch, beams = tf.unstack(tf.shape(live))
     count = tf.shape(log_probabilities)[1] // BLOCK  # blocks of a beam
     blocks = tf.reshape(log_probabilities, [batch, beams * count, BLOCK])
-    offsets = tf.reshape(tf.tile(live[..., tf.newaxis], [1, 1, count]), [batch, beams * count])
-    _, best = tf.math.top_k(tf.reduce_max(blocks, -1) + offsets, tf.minimum(k, beams * count))
-    scores = tf.gather(blocks, best, batch_dims=1)
-    scores += tf.gather(offsets, best, batch_dims=1)[..., tf.newaxis]
+    greatest = tf.reshape(tf.reduce_max(blocks, -1), [batch, beams, count])
+    greatest = tf.reshape(greatest + tf.expand_dims(live, -1), [batch, -1])
+    _, best = tf.math.top_k(greatest, tf.minimum(k, beams * count))
+    offsets = tf.gather(live, best // count, batch_dims=1)
+    scores = tf.gather(blocks, best, batch_dims=1) + tf.expand_dims(offsets, -1)
     values, places = tf.math.top_k(tf.reshape(scores, [batch, -1]), k)
     block = tf.gather(best, places // BLOCK, batch_dims=1)
     return values, block // count, block % count * BLOCK + places % BLOCK

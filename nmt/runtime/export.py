@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,8 +12,8 @@ import tensorflow as tf
 from nmt.model.decoder import EncoderStates
 from nmt.model.output import BLOCK, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
+from nmt.runtime.gru import HANDLERS, as_operators
 from nmt.runtime.quantize import quantize
-from nmt.search.runtime import NEG_INF
 
 _OPSET = 17
 
@@ -23,7 +24,8 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     Args:
         model: built, in float32.
     """
-    encode = _Function(lambda source: _state_first(*model.begin(source)), _ids("source", 2))
+    with as_operators(model):
+        encode = _Function(lambda source: _state_first(*model.begin(source)), _ids("source", 2))
     states = [_like(value, name) for name, value in encode.outputs.items()]
 
     def decode(words: tf.Tensor, parents: tf.Tensor, state: tf.Tensor, *sentences: Any) -> Any:
@@ -35,10 +37,9 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     padding = -model.target_size % BLOCK
 
     def predict(readouts: tf.Tensor, bias: tf.Tensor, live: tf.Tensor, k: tf.Tensor) -> Any:
-        kernel, own_bias = model.output_weights()
+        kernel, _ = model.output_weights()
         kernel = tf.pad(kernel, [[0, 0], [0, padding]])
-        own_bias = tf.pad(own_bias, [[0, padding]], constant_values=NEG_INF)
-        return _predictions(log_probabilities(readouts, kernel, own_bias + bias), live, k)
+        return _predictions(tf.nn.log_softmax(tf.matmul(readouts, kernel) + bias), live, k)
 
     def predict_some(readouts: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *rest: Any) -> Any:
         return _predictions(log_probabilities(readouts, kernel, bias), *rest)
@@ -46,18 +47,19 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     size = model.settings.readout_units
     readouts = tf.TensorSpec([None, size], tf.float32, "readouts")
     columns = tf.TensorSpec([size, None], tf.float32, "kernel")
-    bias, live = (tf.TensorSpec([None, None], tf.float32, name) for name in ("bias", "live"))
-    rest = bias, live, _ids("k", 0)
+    biases, live = (tf.TensorSpec([None, None], tf.float32, name) for name in ("bias", "live"))
+    bias, k = tf.TensorSpec([None], tf.float32, "bias"), _ids("k", 0)
     functions = {
         "encode": encode,
         "decode": _Function(decode, _ids("words", 1), _ids("parents", 1), *states),
-        "predict": _Function(predict, readouts, *rest),
-        "predict_some": _Function(predict_some, readouts, columns, *rest),
+        "predict": _Function(predict, readouts, bias, live, k),
+        "predict_some": _Function(predict_some, readouts, columns, biases, live, k),
     }
     graphs = {name: function.convert() for name, function in functions.items()}
     bounded = model.settings.readout_activation == "tanh"
     # The states of GRUs are bounded, a readout that is fed back only by its activation.
     bounds = {"state": 1.0} if bounded or not model.settings.input_feeding else {}
+    graphs["encode_int8"] = quantize(graphs["encode"], {})
     graphs["decode_int8"] = quantize(graphs["decode"], bounds)
     graphs["predict_int8"] = quantize(graphs["predict"], {"readouts": 1.0} if bounded else {})
     return graphs
@@ -80,7 +82,10 @@ class _Function:
         """The function as an ONNX graph."""
         import tf2onnx
 
-        model, _ = tf2onnx.convert.from_function(self._function, self._inputs, opset=_OPSET)
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # not of shapes that it cannot tell
+        model, _ = tf2onnx.convert.from_function(
+            self._function, self._inputs, opset=_OPSET, custom_op_handlers=dict(HANDLERS)
+        )
         _prune_loops(model.graph)
         return model.SerializeToString()
 

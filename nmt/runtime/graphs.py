@@ -16,9 +16,9 @@ from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.version import __version__
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NAMES = ("encode", "decode", "predict", "predict_some")
-QUANTIZED = ("decode", "predict")  # that are there in int8, too
+QUANTIZED = ("encode", "decode", "predict")  # that are there in int8, too
 _RECORD = "onnx.json"
 _FILES = rf"(?:{'|'.join(NAMES)})(?:_int8)?-[0-9a-f]{{8}}\.onnx"
 _REMEDY = "export the model again with `nmt export`"

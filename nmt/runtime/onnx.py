@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ class OnnxRuntime:
         options.log_severity_level = 4  # errors are raised, too
         # Threads that wait for work would take cores from other actors.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _share_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         self._sessions = {name: _session(name, graphs[name], options) for name in _ROWS}
         self.kernel, self.bias = kernel, bias
         self.target_size, self.attends = len(bias), attends
@@ -100,6 +103,14 @@ class OnnxRuntime:
             for value in sentences
         ]
         return OnnxDecoding(self, state, dict(zip(_STATES, padded, strict=True)), width, words)
+
+
+@cache
+def _share_memory() -> None:
+    """Let all graphs of this process work in the same memory, as one runs after another."""
+    kind, purpose = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, purpose)
+    onnxruntime.create_and_register_allocator(place, None)
 
 
 def _session(name: str, graph: bytes, options: Any) -> Any:
@@ -162,9 +173,9 @@ class OnnxDecoding:
         self._runtime, self._state, self._sentences = runtime, state, sentences
         self._width = width if runtime.attends else 0
         if words.ids is None:
-            padding = -runtime.target_size % BLOCK
-            self.ids = np.pad(np.arange(runtime.target_size, dtype=np.int32), (0, padding))
-            bias = np.pad(words.bias, [(0, 0), (0, padding)], constant_values=NEG_INF)
+            padding = 0, -runtime.target_size % BLOCK
+            self.ids = np.pad(np.arange(runtime.target_size, dtype=np.int32), padding)
+            bias = np.pad(runtime.bias + words.bias[0], padding, constant_values=NEG_INF)
             self._graph, self._words = "predict", {"bias": bias}
         else:
             self.ids = words.ids
@@ -230,7 +241,7 @@ class OnnxDecoding:
         for start in range(0, sentences, size):
             stop = start + size
             own = dict(self._words)
-            if len(own["bias"]) != 1:
+            if own["bias"].ndim > 1:  # of each sentence
                 own["bias"] = own["bias"][start:stop]
             own |= {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
             shapes = {
@@ -245,5 +256,5 @@ class OnnxDecoding:
     def keep(self, sentences: np.ndarray) -> None:
         """Go on with some of the sentences only."""
         self._sentences = {name: value[sentences] for name, value in self._sentences.items()}
-        if len(self._words["bias"]) != 1:
+        if self._words["bias"].ndim > 1:
             self._words["bias"] = self._words["bias"][sentences]

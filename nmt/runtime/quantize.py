@@ -1,14 +1,16 @@
 """Products of an ONNX graph in integers of 8 bits.
 
 A product is quantised where its left side is bounded whatever the sentence is, as states and
-readouts are by their tanh. Its scale is then a constant, so a row's result depends on nothing but
-the row. Weights have a scale per column and 7 bits: sums of two products of 8 bits saturate in the
-16 bits of AVX2's instruction. Sums of integers are exact on every processor.
+readouts are by their tanh, and embeddings by the largest one. Its scale is then a constant, so a
+row's result depends on nothing but the row. Weights have a scale per column and 7 bits: sums of two
+products of 8 bits saturate in the 16 bits of AVX2's instruction. Sums of integers are exact on
+every processor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -16,6 +18,8 @@ from onnx import NodeProto, helper, numpy_helper
 
 _LEVELS = 63  # of a weight, on each side of 0
 _STEPS = 127  # of a state
+_ZERO = 128  # what stands for 0 of a state
+_QUANTIZED = "_quantized"
 _MICROSOFT = "com.microsoft"
 _SAME = {"Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze"}
 _SAME |= {"Transpose", "Unsqueeze"}
@@ -29,44 +33,93 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
         bounds: the largest absolute values of some of its inputs.
     """
     model = onnx.load_from_string(graph)
-    weights = {one.name: one for one in model.graph.initializer}
-    known = _Bounds(model.graph, bounds)
+    own = model.graph
+    weights = {one.name: numpy_helper.to_array(one) for one in own.initializer}
+    known, biases = _Bounds(own, bounds, weights), _biases(own)
     nodes: list[NodeProto] = []
-    inputs: set[str] = set()  # that are quantised already
-    for node in model.graph.node:
+    done: set[str] = set()  # what is quantised, and what is computed together with a product
+    for node in own.node:
         left, right = (node.input[0], node.input[1]) if len(node.input) > 1 else ("", "")
-        bound = known.of(left) if right in weights else None
-        matrix = bound and node.op_type == "MatMul" and len(weights[right].dims) == 2
-        if not matrix or bound is None:
-            nodes.append(node)
+        bound = known.of(left) if node.op_type == "MatMul" and right in weights else None
+        if not bound or weights[right].ndim != 2:
+            nodes += [] if done.issuperset(node.output) else [node]
             continue
-        if left not in inputs:
-            inputs.add(left)
-            _add(model, f"{left}_scale", np.array(bound / _STEPS, np.float32))
-            names = [left, f"{left}_scale", "zero_point"]
-            nodes.append(helper.make_node("QuantizeLinear", names, [f"{left}_quantized"]))
-        if f"{right}_quantized" not in weights:
-            values, scale = _columns(numpy_helper.to_array(weights[right]))
-            _add(model, f"{right}_quantized", values)
-            _add(model, f"{right}_scale", scale)
-            _add(model, f"{right}_zero", np.zeros(len(scale), np.int8))
-            weights[f"{right}_quantized"] = weights[right]
-        names = [f"{left}_quantized", f"{right}_quantized", f"{left}_scale", f"{right}_scale"]
+        if left + _QUANTIZED not in done:
+            done.add(left + _QUANTIZED)
+            nodes.append(_quantized(own, known, weights, left))
+        if right + _QUANTIZED not in done:
+            done.add(right + _QUANTIZED)
+            values, scale = _columns(weights[right])
+            _add(own, right + _QUANTIZED, values)
+            _add(own, f"{right}_scale", scale)
+            _add(own, f"{right}_zero", np.zeros(len(scale), np.int8))
+        names = [left + _QUANTIZED, right + _QUANTIZED, f"{left}_scale", f"{right}_scale"]
         names += ["zero_point", f"{right}_zero"]
+        result = node.output[0]
+        total, bias = biases.get(result, ("", ""))
+        if total and (bias not in weights or weights[bias].shape == weights[right].shape[1:]):
+            names.append(bias)
+            done.add(total)
+            result = total
         nodes.append(
-            helper.make_node(
-                "MatMulIntegerToFloat", names, list(node.output), node.name, domain=_MICROSOFT
-            )
+            helper.make_node("MatMulIntegerToFloat", names, [result], node.name, domain=_MICROSOFT)
         )
-    _add(model, "zero_point", np.array(128, np.uint8))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    used = {name for node in nodes for name in node.input}
-    kept = [one for one in model.graph.initializer if one.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
+    _add(own, "zero_point", np.array(_ZERO, np.uint8))
+    _replace(own, nodes)
     model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
     return model.SerializeToString()
+
+
+def _quantized(
+    graph: onnx.GraphProto, known: _Bounds, weights: Mapping[str, np.ndarray], name: str
+) -> NodeProto:
+    """What makes bounded values integers; rows of a constant table are so in the table itself."""
+    bound = known.of(name)
+    assert bound is not None
+    scale = np.array(bound / _STEPS, np.float32)
+    _add(graph, f"{name}_scale", scale)
+    factor, lookup = np.ones((), np.float32), known.made_by(name, "Gather")
+    if (scaled := known.made_by(name, "Mul")) is not None and scaled.input[1] in weights:
+        factor, lookup = weights[scaled.input[1]], known.made_by(scaled.input[0], "Gather")
+    if lookup is None or lookup.input[0] not in weights or factor.ndim:
+        names = [name, f"{name}_scale", "zero_point"]
+        return helper.make_node("QuantizeLinear", names, [name + _QUANTIZED])
+    table = np.rint(weights[lookup.input[0]] * factor / scale) + _ZERO
+    _add(graph, f"{name}_table", table.astype(np.uint8))
+    own = NodeProto()
+    own.CopyFrom(lookup)
+    own.input[0], own.output[0] = f"{name}_table", name + _QUANTIZED
+    return own
+
+
+def _replace(graph: onnx.GraphProto, nodes: Sequence[NodeProto]) -> None:
+    """Give a graph these nodes, without those and the constants that nothing reads."""
+    read = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(nodes):
+        if not read.isdisjoint(node.output):
+            read.update(node.input)
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    constants = [one for one in graph.initializer if one.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+
+
+def _biases(graph: onnx.GraphProto) -> dict[str, tuple[str, str]]:
+    """The tensors that are read by the addition of a vector alone, with the sum and the vector."""
+    vectors = {one.name for one in graph.initializer if len(one.dims) == 1}
+    vectors |= {one.name for one in graph.input if len(one.type.tensor_type.shape.dim) == 1}
+    readers = Counter(name for node in graph.node for name in node.input)
+    readers.update(value.name for value in graph.output)
+    return {
+        values: (node.output[0], bias)
+        for node in graph.node
+        if node.op_type == "Add"
+        for values, bias in (node.input, node.input[::-1])
+        if bias in vectors and readers[values] == 1
+    }
 
 
 def _columns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,8 +129,8 @@ def _columns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(matrix / scale).astype(np.int8), scale
 
 
-def _add(model: onnx.ModelProto, name: str, values: np.ndarray) -> None:
-    model.graph.initializer.append(numpy_helper.from_array(values, name))
+def _add(graph: onnx.GraphProto, name: str, values: np.ndarray) -> None:
+    graph.initializer.append(numpy_helper.from_array(values, name))
 
 
 class _Bounds:
@@ -86,10 +139,19 @@ class _Bounds:
     Args:
         graph: whose nodes follow those that they read.
         inputs: bounds of inputs.
+        constants: by their names.
     """
 
-    def __init__(self, graph: onnx.GraphProto, inputs: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        graph: onnx.GraphProto,
+        inputs: Mapping[str, float],
+        constants: Mapping[str, np.ndarray],
+    ) -> None:
         self._bounds: dict[str, float | None] = dict(inputs)
+        for name, values in constants.items():
+            if values.dtype == np.float32:
+                self._bounds[name] = float(np.abs(values).max(initial=0))
         self._nodes = {name: node for node in graph.node for name in node.output}
         for node in graph.node:
             bound = self._bound(node)
@@ -100,12 +162,15 @@ class _Bounds:
         return self._bounds.get(name)
 
     def _bound(self, node: NodeProto) -> float | None:
-        if node.op_type in ("Tanh", "Sigmoid", "Softmax"):
+        if node.op_type in ("Tanh", "Sigmoid", "Softmax", "GRU"):
             return 1.0
         if node.op_type in _SAME:
             values = node.input if node.op_type == "Concat" else node.input[:1]
             bounds = [self.of(name) for name in values]
             return None if None in bounds else max(bound for bound in bounds if bound is not None)
+        if node.op_type == "Mul":
+            a, b = map(self.of, node.input)
+            return None if a is None or b is None else a * b
         if node.op_type in ("Add", "Sum"):
             if (mixed := self._interpolation(node)) is not None:
                 return mixed
@@ -116,10 +181,10 @@ class _Bounds:
     def _interpolation(self, node: NodeProto) -> float | None:
         """The bound of ``a + z · (b - a)`` with a sigmoid z, as a GRU's state is."""
         for a, product in (node.input[:2], node.input[1::-1]):
-            if (multiply := self._made_by(product, "Mul")) is None:
+            if (multiply := self.made_by(product, "Mul")) is None:
                 continue
             for z, difference in (multiply.input[:2], multiply.input[1::-1]):
-                subtract = self._made_by(difference, "Sub")
+                subtract = self.made_by(difference, "Sub")
                 if subtract is None or subtract.input[1] != a or not self._is_sigmoid(z):
                     continue
                 bounds = self.of(a), self.of(subtract.input[0])
@@ -127,7 +192,8 @@ class _Bounds:
                     return max(bounds[0], bounds[1])
         return None
 
-    def _made_by(self, name: str, kind: str) -> NodeProto | None:
+    def made_by(self, name: str, kind: str) -> NodeProto | None:
+        """The node that makes a tensor, if it is of this kind."""
         node = self._nodes.get(name)
         return node if node is not None and node.op_type == kind else None
 

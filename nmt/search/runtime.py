@@ -58,16 +58,17 @@ class Candidates(NamedTuple):
                 (batch · beams, target_size); None is none.
             k: how many.
         """
-        scores = self.scores
-        if ruled_out is not None:
-            batch = len(scores)
-            rows = np.arange(batch)[:, np.newaxis] * (len(ruled_out) // batch) + self.beams
-            scores = scores + np.where(ruled_out[rows, self.ids], NEG_INF, np.float32(0))
+        ids, scores, beams, attention = self
+        if ruled_out is None:
+            return Candidates(ids[:, :k], scores[:, :k], beams[:, :k], attention)
+        batch = len(scores)
+        rows = np.arange(batch)[:, np.newaxis] * (len(ruled_out) // batch) + beams
+        scores = scores + np.where(ruled_out[rows, ids], NEG_INF, np.float32(0))
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         ids, scores, beams = (
-            np.take_along_axis(values, best, 1) for values in (self.ids, scores, self.beams)
+            np.take_along_axis(values, best, 1) for values in (ids, scores, beams)
         )
-        return Candidates(ids, scores, beams, self.attention)
+        return Candidates(ids, scores, beams, attention)
 
 
 class Decoding(Protocol):

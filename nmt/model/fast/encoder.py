@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,6 +13,8 @@ from nmt.model.fast.gru import GRU
 from nmt.model.fast.operations import Linear, Scale
 from nmt.model.fast.scan import Apply, scan
 
+Operator = Callable[[Any, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
 
 class BidirectionalGRU(encoder.BidirectionalGRU):
     """See `nmt.model.encoder.BidirectionalGRU`."""
@@ -19,11 +22,14 @@ class BidirectionalGRU(encoder.BidirectionalGRU):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        self.operator: Operator | None = None  # what `call` is in an exported graph
 
     def call(
         self, inputs: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Read a batch of sentences; on a GPU, by cuDNN."""
+        if self.operator is not None:
+            return self.operator(self, inputs, mask)
         if self.on_gpu and not self.layer_norm and (seed is None or not self.state_dropout):
             outputs, *final = keras.layers.Bidirectional.call(self, inputs, mask=mask > 0)
             return outputs, tf.concat(final, -1)

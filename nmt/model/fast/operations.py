@@ -73,6 +73,8 @@ class Linear(Operation):
             value = self._joined(unit_variance(self._grouped(value)) * self.gain)
         if self.bias is not None:
             value += self.bias
+        if x.shape.rank == 2:
+            return value
         return tf.reshape(value, [*tf.unstack(tf.shape(x)[:-1]), value.shape[-1]])
 
     def precomputed(self, product: Product) -> Linear:
