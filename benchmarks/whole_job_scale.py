@@ -163,9 +163,8 @@ def main() -> None:
         for name in ("inspect", "decode", "close"):
             slope = (other[name] - one[name]) / more
             print(f"{name}: {1e6 * slope:.2f} µs per row, {slope * 1e9 / 3600:.1f} h at 10^9 rows")
-        print(
-            f"driver: {(other['driver_mib'] - one['driver_mib']) / more * 1e6:.2f} MiB per 10^6 rows"
-        )
+        growth = (other["driver_mib"] - one["driver_mib"]) / more
+        print(f"driver: {1e6 * growth:.2f} MiB per 10^6 rows")
 
 
 if __name__ == "__main__":
