@@ -120,7 +120,7 @@ def close(
     )
     _verify(output, manifest)
     output.finish(manifest)
-    output.clear_scratch()
+    output.scratch.clear()
     return Outcome(status, verdict, report)
 
 

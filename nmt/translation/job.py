@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,14 +18,13 @@ from nmt.console import activity, echo
 from nmt.errors import ChangedFile, JobFailed, Stopped, UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.records.model import ModelRecord
-from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
+from nmt.records.output import JobRecord, Manifest, UnitRecord
 from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.retry import wait_for_stores
-from nmt.translation.cache.job import make_plan, translate_units
+from nmt.translation.cache.job import Lookup, copies_words, make_plan
 from nmt.translation.cache.plan import Plan
-from nmt.translation.cache.steps import CacheActor
 from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
@@ -36,10 +35,12 @@ from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
+from nmt.translation.passes import translate_units
 from nmt.translation.preview import plan_of
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, identify
-from nmt.translation.worker import DecodeActor, Work
+from nmt.translation.work import Work
+from nmt.translation.worker import DecodeActor, Deferred, Item
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def translate(request: TranslateRequest) -> Outcome | None:
         output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        for line in plan_of(request, info, corpus, work_of(request, job, corpus)):
+        for line in plan_of(request, info, corpus, work_of(request, info, job, corpus)):
             echo(line)
         return None
     if outcome is None:
@@ -145,16 +146,18 @@ def _decode(
     if not waiting:
         return
     ray = connection.connect(request.address)
-    work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
+    work = work_of(request, info, job, corpus)
+    work = replace(work, generation=output.generation, owner=lease.owner)
     # After Ray, which takes the signals for itself.
     try:
         with ends_in_order(started, request.max_minutes, request.deadline):
-            if request.cache is None:
-                pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
-                _translate(request, work, pool, waiting, lease)
-            else:
-                numbers = frozenset(unit.number for unit in waiting)
-                _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
+            plan = look_up = None
+            if request.cache is not None:
+                plan = make_plan(request.cache, work, info, job)
+            pool = _pool(request, work, plan, corpus.rows, len(waiting), ray)
+            if plan is not None:
+                look_up = Lookup(plan, Tasks(ray), pool.most)
+            _translate(request, work, pool, waiting, lease, look_up)
     except Stopped as error:
         done = len(output.record_files())
         raise error.with_remark(f"{done:,} of {counted(len(units), 'unit')} are done") from None
@@ -166,30 +169,37 @@ def _translate(
     pool: ActorPool,
     waiting: list[Unit],
     lease: HeldLease,
+    look_up: Lookup | None,
 ) -> None:
+    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | Deferred]]:
+        count = len(items)
+        fitting = replace(pool, least=min(pool.least, count), most=min(pool.most, count))
+        outcomes: Iterator[tuple[int, UnitRecord | Deferred]]
+        outcomes = stream_units(fitting, items, title="translating")
+        for outcome in outcomes:
+            lease.check()
+            yield outcome
+
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
-        committed: Iterator[tuple[int, UnitRecord]]
-        committed = stream_units(pool, waiting, title="translating")
         work.metrics.show_left(len(waiting))
-        for done, (_, record) in enumerate(committed, 1):
-            lease.check()
+        for done, record in enumerate(translate_units(waiting, work, stream, look_up), 1):
             work.metrics.show_left(len(waiting) - done)
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
 
 
 def work_of(
-    request: TranslateRequest, job: JobRecord, corpus: InputCorpus, threads: int = 1
+    request: TranslateRequest, info: ModelRecord, job: JobRecord, corpus: InputCorpus
 ) -> Work:
     """What every actor needs to know.
 
     Args:
         request: of the job.
+        info: the content of model.json.
         job: see `identify`.
         corpus: the input.
-        threads: cores of an actor.
     """
     return Work(
         models=tuple(str(model) for model in request.models),
@@ -202,51 +212,19 @@ def work_of(
         reference_column=request.reference_column,
         alignment_column=request.alignment_column,
         batch_size=request.batch_size,
-        threads=threads,
+        threads=1,
         alignments=request.alignments,
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
         page=frozenset(page_samples(corpus.rows)),
         gpus=request.gpus_per_actor,
         unit_timeout=request.unit_timeout,
+        raw_keys=copies_words(info, request.search.replace_unknown),
     )
 
 
-def _translate_with_cache(
-    request: TranslateRequest,
-    work: Work,
-    info: ModelRecord,
-    job: JobRecord,
-    units: list[Unit],
-    waiting: frozenset[int],
-    ray: Any,
-    lease: HeldLease,
-) -> None:
-    """Translate units with the cache; actors start only if something is missing."""
-    assert request.cache is not None
-    plan, row_filter = make_plan(request.cache, work, info, job)
-
-    def decode(
-        plan: Plan, items: Sequence[Any], rows: int
-    ) -> Iterator[tuple[int, DecodingCost | None]]:
-        pool = _pool(request, work, CacheActor, (plan,), rows, len(items), ray)
-        costs: Iterator[tuple[int, DecodingCost | None]]
-        costs = stream_units(pool, items, title="translating")
-        for cost in costs:
-            lease.check()
-            yield cost
-
-    translate_units(plan, row_filter, units, waiting, Tasks(ray), decode, request.cost_per_hour)
-
-
 def _pool(
-    request: TranslateRequest,
-    work: Work,
-    actor: type[DecodeActor] | type[CacheActor],
-    arguments: tuple[Any, ...],
-    rows: int,
-    items: int,
-    ray: Any,
+    request: TranslateRequest, work: Work, plan: Plan | None, rows: int, items: int, ray: Any
 ) -> ActorPool:
     nodes, gpus = ray.nodes(), request.gpus_per_actor
     own = connection.is_own(request.address)
@@ -261,5 +239,5 @@ def _pool(
             f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"
         )
     log.info(f"{counted(rows, 'row')} on {layout.describe()}")
-    own_arguments = (replace(work, threads=layout.share.threads), *arguments)
-    return ActorPool(actor, own_arguments, layout.least, layout.most, layout.share)
+    arguments = (replace(work, threads=layout.share.threads), plan)
+    return ActorPool(DecodeActor, arguments, layout.least, layout.most, layout.share)

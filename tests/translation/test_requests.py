@@ -12,7 +12,8 @@ from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
 from nmt.translation.request import TranslateRequest, identify
-from nmt.translation.worker import output_of, translate_unit
+from nmt.translation.work import output_of
+from nmt.translation.worker import translate_unit
 
 
 def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
@@ -28,7 +29,7 @@ def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
         corpus = inspect(request.input, request.text_column)
         check(request, info, corpus)
         with hold(output) as lease:
-            work = work_of(request, identify(request, info, corpus), corpus)
+            work = work_of(request, info, identify(request, info, corpus), corpus)
             work = replace(work, owner=lease.owner, page=frozenset())
             out, translator = output_of(work), loaded(work)
             for unit in corpus.units():

@@ -12,6 +12,8 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
@@ -22,11 +24,12 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.location import Location
 from nmt.tables.parquet import read_whole
-from nmt.translation.cache.keys import KEY, digest_of, distinct
+from nmt.translation.cache.keys import KEY, digest_of, distinct, partitions_of
 
 _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
+_AT_ONCE = 16  # files that are written together
 _MERGED, _DAMAGED = "merged", ".damaged"
 _LONGEST_NAME = 255  # bytes
 _LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
@@ -59,20 +62,61 @@ class Cache:
         Returns:
             The file.
         """
+        return self._store(self._folder(partition), run, rows)
+
+    def _store(self, folder: Location, run: str, rows: pa.Table) -> Location:
         keys, data = digest_of(rows.column("key").combine_chunks()), parquet_bytes(rows)
-        file = self._folder(partition) / f"{run}-{keys}-{_digest(data)}.parquet"
+        file = folder / f"{run}-{keys}-{_digest(data)}.parquet"
         file.write_bytes(data)
         return file
 
-    def keys(self, partition: int) -> pa.Array:
-        """All keys of a partition; some may come twice."""
+    def add_new(self, run: str, rows: pa.Table) -> None:
+        """Store rows of any partitions as one file, until `settle` finds it.
 
-        def read(files: Sequence[Location]) -> pa.Array:
-            columns = [table.column("key") for _, table in _sound(files, ["key"])]
-            chunks = [chunk for column in columns for chunk in column.chunks]
-            return pa.chunked_array(chunks, KEY).combine_chunks()
+        Args:
+            run: which job made them.
+            rows: ``key``, and columns of results.
+        """
+        self._store(self._new, run, rows)
 
-        return self._with_files(partition, read)
+    def new_files(self, run: str) -> list[Location]:
+        """The files of `add_new` of this job, and those of jobs that must have been killed."""
+        files = self._new.files(".parquet")
+        return [f for f in files if _run(f) == run or time.time() - _modified(f) > _SETTLED]
+
+    def settle(self, files: Sequence[Location], schema: pa.Schema) -> None:
+        """Move rows of new files to their partitions.
+
+        A file goes when its rows lie there, so at any moment every row is in the cache. Who is
+        killed in between, or does it beside another job, leaves rows there twice.
+
+        Args:
+            files: of `new_files`.
+            schema: the columns besides ``key``; a file with others is damaged.
+        """
+        whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
+
+        def check(rows: pa.Table) -> None:
+            if not rows.schema.equals(whole):
+                raise pa.ArrowInvalid("other columns than those of results")
+
+        runs: dict[str, list[tuple[Location, pa.Table]]] = {}
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # another job has done it
+                runs.setdefault(_run(file), []).extend(_sound([file], check=check))
+        for run, sound in runs.items():
+            rows = pa.concat_tables([whole.empty_table(), *(rows for _, rows in sound)])
+            rows = rows.combine_chunks()
+            owners = partitions_of(rows.column("key").combine_chunks(), self.partitions)
+            parts = {p: rows.filter(pa.array(owners == p)) for p in np.unique(owners).tolist()}
+            with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
+                list(pool.map(self.add, parts, repeat(run), parts.values()))
+            for file, _ in sound:
+                file.delete()
+
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(info.size or 0 for _, info in self.location.listed(recursive=True))
 
     def read(
         self,
@@ -97,10 +141,10 @@ class Cache:
 
         def check(rows: pa.Table) -> None:
             for field in schema:
-                if problem := _problem(rows.column(field.name), field):
-                    raise pa.ArrowInvalid(problem)
-            for problem in problems(rows):
-                raise pa.ArrowInvalid(problem)
+                if wrong := problem(rows.column(field.name), field):
+                    raise pa.ArrowInvalid(wrong)
+            for wrong in problems(rows):
+                raise pa.ArrowInvalid(wrong)
 
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
             sound = list(_sound(files, columns, check))
@@ -148,6 +192,10 @@ class Cache:
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
         return self.location.files(_DAMAGED, recursive=True)
+
+    @property
+    def _new(self) -> Location:
+        return self.location / "new"
 
     def _folder(self, partition: int) -> Location:
         return self.location / f"{partition:03d}"
@@ -239,9 +287,6 @@ def _read(
 
     try:
         with file.open() as stream:
-            if columns == ["key"]:
-                with contextlib.suppress(*_UNREADABLE):  # by its contents, or by its store
-                    return parse(stream)
             if stream.size() > _LARGEST:
                 raise _Damaged(file)
         data = file.read_bytes()
@@ -262,7 +307,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
+def problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
     """What is wrong with a column of results, if anything is."""
     if column.type != field.type:
         return f"column '{field.name}' holds {column.type}, not {field.type}"
