@@ -101,8 +101,7 @@ def add(one: DecodingCost | None, other: DecodingCost | None) -> DecodingCost | 
 
 def throughput(records: Iterable[UnitRecord]) -> dict[str, float]:
     """Sentences and tokens a second of one actor's decoding time, the share of padding in the
-    sources, and the most memory that an actor had where it decoded and where it did not: entries
-    of a `Throughput`.
+    sources, and the most memory that an actor had: entries of a `Throughput`.
 
     Args:
         records: of the units.
@@ -112,14 +111,11 @@ def throughput(records: Iterable[UnitRecord]) -> dict[str, float]:
     seconds = max(sum(part.seconds for part in parts), 1e-9)
     places = sum(part.source_places for part in parts)
     tokens = sum(part.source_tokens for part in parts)
-    peaks = {
-        "actor_peak_bytes": max((part.peak_bytes for part in parts), default=0),
-        "task_peak_bytes": max((unit.peak_bytes for unit in units), default=0),
-    }
+    peak = max([0, *(unit.peak_bytes for unit in units), *(part.peak_bytes for part in parts)])
     return {
         "sentences_per_second": round(sum(part.sentences for part in parts) / seconds, 2),
         "target_tokens_per_second": round(sum(part.target_tokens for part in parts) / seconds, 2),
         "decode_seconds": round(float(sum(part.seconds for part in parts)), 2),
         "padding": round(1.0 - tokens / places, 6) if places else 0.0,
-        **{name: peak for name, peak in peaks.items() if peak},
+        **({"actor_peak_bytes": peak} if peak else {}),
     }

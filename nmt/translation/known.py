@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nmt.reject_reasons import RejectReason
 from nmt.translation.cache.keys import KEY, distinct, places
@@ -40,7 +41,7 @@ def choose(
     keys: pa.FixedSizeBinaryArray, known: pa.Table, attended: Sequence[int]
 ) -> tuple[np.ndarray, dict[int, int]]:
     """The rows to decode: one of each sentence of which nothing is known, or whose attention
-    somebody looks at.
+    somebody looks at. What cannot be translated is not tried again.
 
     Args:
         keys: the sentence of each row.
@@ -48,13 +49,16 @@ def choose(
         attended: rows whose attention is looked at.
 
     Returns:
-        The rows, and for each of those in `attended` its place among them.
+        The rows, and for those in `attended` the place of each among them.
     """
     names, first, numbers = distinct(keys)
     wanted = places(names, known.column("key")) < 0
-    wanted[numbers[attended]] = True
+    lost = known.column("key").filter(pc.is_valid(known.column("reason")))
+    can = places(keys.take(pa.array(attended, pa.int64())), lost) < 0
+    shown = np.asarray(attended, np.int64)[can].tolist()
+    wanted[numbers[shown]] = True
     place = np.cumsum(wanted) - 1
-    return first[wanted], {row: int(place[numbers[row]]) for row in attended}
+    return first[wanted], {row: int(place[numbers[row]]) for row in shown}
 
 
 def as_decoded(

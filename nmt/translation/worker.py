@@ -193,9 +193,8 @@ def translate_unit(
             outcome = Deferred(cost, time.monotonic() - start)
         else:
             tables, record = _compose(unit, rows, filtered, results, work, translator, attempts)
-            more = {"decoding": cost, "seconds": time.monotonic() - start}
-            if cost is None:
-                more["peak_bytes"] = peak_bytes()
+            seconds, peak = time.monotonic() - start, peak_bytes()
+            more = {"decoding": cost, "seconds": seconds, "peak_bytes": peak}
             outcome = output.commit(unit, tables, record.model_copy(update=more))
     attempts.clear()
     return outcome

@@ -34,8 +34,12 @@ def content(cache: Cache, run: str = "a") -> dict[str, bool]:
     return found
 
 
+def problems(table: pa.Table) -> list[str]:
+    return ["bad"] if "BAD" in table.column("translation").to_pylist() else []
+
+
 def settle(cache: Cache, run: str = "a") -> None:
-    cache.settle(cache.new_files(run), SCHEMA)
+    cache.settle(cache.new_files(run), SCHEMA, problems)
 
 
 def new(folder: Path) -> list[Path]:
@@ -95,17 +99,23 @@ def test_another_job_may_be_first(tmp_path) -> None:
     cache.add_new("a", rows("x"))
     cache.add_new("a", rows("y"))
     files = cache.new_files("a")
-    cache.settle(files[:1], SCHEMA)
-    cache.settle(files, SCHEMA)
+    cache.settle(files[:1], SCHEMA, problems)
+    cache.settle(files, SCHEMA, problems)
     assert content(cache) == {"X": True, "Y": True}
 
 
-@pytest.mark.parametrize("damage", ["no Parquet", "other columns", "another name"])
+@pytest.mark.parametrize(
+    "damage", ["no Parquet", "other columns", "a null", "what a check finds", "another name"]
+)
 def test_a_damaged_one_costs_its_rows_only(tmp_path, damage) -> None:
     cache = open_generation(Location(tmp_path), GENERATION)
     folder = Path(cache.location.path)
     if damage == "other columns":
         cache.add_new("a", pa.table({"key": keys_of(["x"]), "odd": [1]}))
+    elif damage == "a null":
+        cache.add_new("a", pa.table({"key": keys_of(["x"]), "translation": pa.nulls(1, "str")}))
+    elif damage == "what a check finds":
+        cache.add_new("a", rows("bad"))
     else:
         cache.add_new("a", rows("x"))
         (file,) = new(folder)

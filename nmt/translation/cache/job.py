@@ -23,12 +23,13 @@ from nmt.translation.cache.plan import STRIPES, Plan, UnitState, stripes
 from nmt.translation.cache.steps import hash_group, look_up, write_known
 from nmt.translation.input.corpus import Unit
 from nmt.translation.output import Output
+from nmt.translation.verify.part import value_problems
 from nmt.translation.work import Work, output_of
 
 log = logging.getLogger(__name__)
 
 _GROUP = 65_536  # rows whose sentences travel together
-_WAVE = 500_000  # rows at least
+_WAVE = 1_000_000  # rows at least
 _ROWS_OF_ACTOR = 100_000  # at least, for it starts anew in each pass
 _BYTES_OF_ROW = 200  # in the cache, about
 _SHARE = 4  # a wave has one row for so many in the cache: reading it all costs no more than that
@@ -117,12 +118,11 @@ class Lookup:
 
     def settle(self) -> None:
         """Move what this job has decoded to the partitions of the cache, and killed ones before."""
-        cache, columns = self._plan.cache, self._plan.results
+        cache, tasks, schema = self._plan.cache, self._tasks, self._plan.results
         files = cache.new_files(self._plan.run)
         parts = [files[start : start + _FILES] for start in range(0, len(files), _FILES)]
-        for _ in self._tasks.results(
-            [self._tasks.submit(cache.settle, part, columns) for part in parts], _LOOKING
-        ):
+        moved = [tasks.submit(cache.settle, part, schema, value_problems) for part in parts]
+        for _ in tasks.results(moved, _LOOKING):
             pass
 
     def _tell_of_damaged(self) -> None:

@@ -35,6 +35,7 @@ _LONGEST_NAME = 255  # bytes
 _LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
+Problems = Callable[[pa.Table], Iterable[str]]
 
 
 class Cache:
@@ -84,7 +85,7 @@ class Cache:
         files = self._new.files(".parquet")
         return [f for f in files if _run(f) == run or time.time() - _modified(f) > _SETTLED]
 
-    def settle(self, files: Sequence[Location], schema: pa.Schema) -> None:
+    def settle(self, files: Sequence[Location], schema: pa.Schema, problems: Problems) -> None:
         """Move rows of new files to their partitions.
 
         A file goes when its rows lie there, so at any moment every row is in the cache. Who is
@@ -92,21 +93,16 @@ class Cache:
 
         Args:
             files: of `new_files`.
-            schema: the columns besides ``key``; a file with others is damaged.
+            schema, problems: see `read`.
         """
-        whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
-
-        def check(rows: pa.Table) -> None:
-            if not rows.schema.equals(whole):
-                raise pa.ArrowInvalid("other columns than those of results")
-
+        columns, whole, check = _expected(schema, problems)
         runs: dict[str, list[tuple[Location, pa.Table]]] = {}
         for file in files:
             with contextlib.suppress(FileNotFoundError):  # another job has done it
                 runs.setdefault(_run(file), []).extend(_sound([file], check=check))
         for run, sound in runs.items():
-            rows = pa.concat_tables([whole.empty_table(), *(rows for _, rows in sound)])
-            rows = rows.combine_chunks()
+            tables = [rows.select(columns).cast(whole) for _, rows in sound]
+            rows = pa.concat_tables([whole.empty_table(), *tables]).combine_chunks()
             owners = partitions_of(rows.column("key").combine_chunks(), self.partitions)
             parts = {p: rows.filter(pa.array(owners == p)) for p in np.unique(owners).tolist()}
             with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
@@ -123,7 +119,7 @@ class Cache:
         partition: int,
         schema: pa.Schema,
         run: str,
-        problems: Callable[[pa.Table], Iterable[str]] = lambda _: (),
+        problems: Problems = lambda _: (),
     ) -> tuple[pa.Table, np.ndarray]:
         """All rows of a partition. A file whose rows are no results is damaged.
 
@@ -137,20 +133,12 @@ class Cache:
         Returns:
             The rows, and which of them this job made, bool, shape (rows,).
         """
-        columns = ["key", *schema.names]
-
-        def check(rows: pa.Table) -> None:
-            for field in schema:
-                if wrong := problem(rows.column(field.name), field):
-                    raise pa.ArrowInvalid(wrong)
-            for wrong in problems(rows):
-                raise pa.ArrowInvalid(wrong)
+        columns, whole, check = _expected(schema, problems)
 
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
             sound = list(_sound(files, columns, check))
             tables = [rows.select(columns) for _, rows in sound]
             own = [np.full(rows.num_rows, _run(file) == run) for file, rows in sound]
-            whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
             table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
             return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
 
@@ -211,6 +199,22 @@ class Cache:
             except FileNotFoundError:
                 time.sleep(0.5)
         raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
+
+
+def _expected(
+    schema: pa.Schema, problems: Problems
+) -> tuple[list[str], pa.Schema, Callable[[pa.Table], None]]:
+    """The columns of a file, their types, and what raises pa.ArrowInvalid if its rows are none."""
+
+    def check(rows: pa.Table) -> None:
+        for field in schema:
+            if wrong := problem(rows.column(field.name), field):
+                raise pa.ArrowInvalid(wrong)
+        for wrong in problems(rows):
+            raise pa.ArrowInvalid(wrong)
+
+    whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
+    return whole.names, whole, check
 
 
 def _run(file: Location) -> str:
