@@ -16,7 +16,9 @@ from outputs import Actor, translate
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
 from nmt.inference.decoding import Decoder
+from nmt.inference.rendering import Part
 from nmt.inference.row_filter import CleanedText
+from nmt.inference.translation import Translation
 from nmt.storage.location import Location
 from nmt.translation import worker
 from nmt.translation.cache.store import Cache
@@ -139,6 +141,30 @@ def test_waves_find_what_those_before_have_decoded(
     assert origins(done) == (20, 0, 3 * UNIT - 20)
     night(models[0], corpus, tmp_path, "plain")
     assert_same(tmp_path / "plain", tmp_path / "waves")
+
+
+def test_what_cannot_be_translated_is_tried_once(
+    models, tmp_path, texts, decoded, outcomes, monkeypatch
+) -> None:
+    """Other units learn of it, and rows that are looked at, too."""
+    real = Decoder._rendered
+
+    def failing(self: Decoder, part: Part, *hypotheses: Any) -> Translation:
+        if part.source.text == texts[7]:
+            raise RuntimeError("no such kernel")
+        return real(self, part, *hypotheses)
+
+    monkeypatch.setattr(Decoder, "_rendered", failing)
+    monkeypatch.setattr("nmt.translation.job.page_samples", lambda rows: [2 * UNIT + 1])
+    corpus = write(tmp_path, texts[:10], texts[5:20], texts[7:8])
+    done = night(models[0], corpus, tmp_path, "out")
+    assert outcomes == [(0, False), (1, True), (1, False), (2, False)]
+    assert sorted(decoded) == sorted(texts[:20])
+    lost = corpus.read_text().splitlines().count(texts[7])
+    assert done.report.counts.rejected_by_reason == {"failed": lost}
+    assert origins(done) == (19, 0, 3 * UNIT - 19 - lost)
+    night(models[0], corpus, tmp_path, "plain")
+    assert_same(tmp_path / "plain", tmp_path / "out")
 
 
 @pytest.mark.parametrize("days", [0, 2])
