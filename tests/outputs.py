@@ -14,20 +14,19 @@ from nmt.cluster.tasks import Tasks
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.sentences import read_table
 from nmt.inference.translator import Translator
-from nmt.records.output import UnitRecord
+from nmt.records.output import DecodingCost, UnitRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.job import Lookup, make_plan
 from nmt.translation.checks import check
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import inspect
-from nmt.translation.job import work_of
+from nmt.translation.job import translate_units, work_of
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
-from nmt.translation.passes import translate_units
 from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.work import Work
-from nmt.translation.worker import DecodeActor, Deferred, Item, load_translator
+from nmt.translation.worker import DecodeActor, Item, load_translator
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"
@@ -104,14 +103,14 @@ def translate(
     waiting = [unit for unit in corpus.units() if unit.number not in done]
     plan = None if request.cache is None else make_plan(request.cache, work, info, job)
 
-    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | Deferred]]:
+    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | DecodingCost]]:
         actor = Actor(work, plan)
         for place, item in enumerate(items):
             yield place, actor(item)
             interrupt(item.unit.number)
 
     look_up = None if plan is None else Lookup(plan, tasks or Tasks(None))
-    for _ in translate_units(waiting, work, stream, look_up):
+    for _ in translate_units(waiting, stream, look_up):
         pass
     return close(request, info, corpus, references, out, job, 1.0)
 

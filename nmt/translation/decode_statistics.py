@@ -16,7 +16,8 @@ from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
 from nmt.process import peak_bytes, vector_instructions
 from nmt.records.output import DecodingCost, UnitRecord
-from nmt.reject_reasons import RejectReason
+from nmt.translation.cache.keys import digest_of
+from nmt.translation.known import as_decoded
 from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.results_table import result_row
 
@@ -26,26 +27,27 @@ _SUMMED = ("sentences", "target_tokens", "seconds", "source_tokens", "source_pla
 
 def decode(
     translator: Translator,
+    keys: pa.Array,
     sources: Sequence[CleanedText],
+    known: pa.Table,
     attempts: Attempts,
     schema: pa.Schema,
-    attended: Collection[int] = (),
-    step: str = "",
-    beside: int = 0,
-) -> tuple[pa.Table, dict[int, Translation], dict[int, RejectReason], DecodingCost]:
-    """Translate those texts that can be translated; see `decode_surviving`.
+    attended: Collection[int],
+) -> tuple[pa.Table, dict[int, Translation], DecodingCost]:
+    """Translate those sentences that can be translated; see `decode_surviving`.
 
     Args:
         translator: the loaded model.
-        sources: the texts.
-        attempts: at these texts.
-        schema: of the table; see `result_schema`.
-        attended: positions of texts whose attention is wanted.
-        step, beside: see `decode_surviving`.
+        keys: of the sentences.
+        sources: the sentences.
+        known: what is known of others of the unit; see `nmt.translation.known`.
+        attempts: at the unit.
+        schema: of results; see `result_schema`.
+        attended: positions of sentences whose attention is wanted.
 
     Returns:
-        The results as a table; the translations of those in `attended`, for of others no
-        attention is kept; the positions of the texts that have no row, and why; what it cost.
+        What is known of them now, those aside that were in `known`; the translations of those in
+        `attended`, for of others no attention is kept; what it cost.
     """
     decoder = translator.decoder
     before, start = replace(decoder.padding), time.monotonic()
@@ -67,16 +69,16 @@ def decode(
             batch = pa.RecordBatch.from_pylist(list(together.values()), schema)
             yield from ((place, batch.slice(i, 1)) for i, place in enumerate(together))
 
-    results, lost = decode_surviving(list(enumerate(sources)), rows, attempts, step, beside)
+    step = f"{digest_of(keys)} " if len(known) else ""
+    results, lost = decode_surviving(list(enumerate(sources)), rows, attempts, step, len(known))
     seconds, padding = time.monotonic() - start, decoder.padding
     table = pa.Table.from_batches(results, schema).combine_chunks()
     tokens = pc.sum(pc.list_value_length(table.column("target_tokens"))).as_py() or 0
     decoder.tuning.record_speed(tokens / max(seconds, 1e-9))
     kept = {position: one for position, one in translations.items() if position not in lost}
     return (
-        table,
+        as_decoded(keys, table, lost, known),
         kept,
-        lost,
         DecodingCost(
             sentences=len(table),
             target_tokens=tokens,
@@ -91,10 +93,10 @@ def decode(
     )
 
 
-def add(one: DecodingCost | None, other: DecodingCost | None) -> DecodingCost | None:
+def add(one: DecodingCost | None, other: DecodingCost) -> DecodingCost:
     """The cost of what was decoded in two passes over a unit."""
-    if one is None or other is None:
-        return one or other
+    if one is None:
+        return other
     sums = {name: getattr(one, name) + getattr(other, name) for name in _SUMMED}
     return other.model_copy(update={**sums, "peak_bytes": max(one.peak_bytes, other.peak_bytes)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from nmt.console import activity, echo
 from nmt.errors import ChangedFile, JobFailed, Stopped, UnusableInput
 from nmt.evaluation.samples import page_samples, sample_rows
 from nmt.records.model import ModelRecord
-from nmt.records.output import JobRecord, Manifest, UnitRecord
+from nmt.records.output import DecodingCost, JobRecord, Manifest, UnitRecord
 from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
@@ -35,14 +35,15 @@ from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
-from nmt.translation.passes import translate_units
 from nmt.translation.preview import plan_of
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.work import Work
-from nmt.translation.worker import DecodeActor, Deferred, Item
+from nmt.translation.worker import DecodeActor, Item
 
 log = logging.getLogger(__name__)
+
+Stream = Callable[[list[Item]], Iterable[tuple[int, UnitRecord | DecodingCost]]]
 
 
 def translate(request: TranslateRequest) -> Outcome | None:
@@ -171,10 +172,10 @@ def _translate(
     lease: HeldLease,
     look_up: Lookup | None,
 ) -> None:
-    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | Deferred]]:
+    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | DecodingCost]]:
         count = len(items)
         fitting = replace(pool, least=min(pool.least, count), most=min(pool.most, count))
-        outcomes: Iterator[tuple[int, UnitRecord | Deferred]]
+        outcomes: Iterator[tuple[int, UnitRecord | DecodingCost]]
         outcomes = stream_units(fitting, items, title="translating")
         for outcome in outcomes:
             lease.check()
@@ -184,10 +185,42 @@ def _translate(
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
         work.metrics.show_left(len(waiting))
-        for done, record in enumerate(translate_units(waiting, work, stream, look_up), 1):
+        for done, record in enumerate(translate_units(waiting, stream, look_up), 1):
             work.metrics.show_left(len(waiting) - done)
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
+
+
+def translate_units(
+    units: list[Unit], stream: Stream, look_up: Lookup | None = None
+) -> Iterator[UnitRecord]:
+    """Translate and commit units.
+
+    With a cache the units of a wave are looked up together, and each missing sentence is decoded
+    by the first of them that has it. A unit that awaits others is done in the next pass, which
+    finds what they have decoded. The first unit awaits none, so each pass ends some.
+
+    Args:
+        units: those that are not committed.
+        stream: hands items to `DecodeActor`s; yields their places and what became of them.
+        look_up: in the cache.
+
+    Yields:
+        The records of units, as they are committed.
+    """
+    for wave in [units] if look_up is None else look_up.waves(units):
+        costs: dict[int, DecodingCost | None] = {unit.number: None for unit in wave}
+        while costs:
+            left = [unit for unit in wave if unit.number in costs]
+            items = look_up(left, costs) if look_up else [Item(unit) for unit in left]
+            for place, outcome in stream(items):
+                if isinstance(outcome, DecodingCost):
+                    costs[items[place].unit.number] = outcome
+                else:
+                    del costs[outcome.unit]
+                    yield outcome
+            if look_up is not None:
+                look_up.settle()
 
 
 def work_of(

@@ -12,6 +12,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import read_table
+from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 
 _SCRATCH = re.compile(r"[\w-]+\.(?:parquet|json|attempts)")
@@ -29,24 +32,38 @@ class Scratch:
     def __init__(self, folder: Location, prefix: str, guard: Callable[[], None]) -> None:
         self._folder, self._prefix, self._guard = folder, prefix, guard
 
-    def file(self, kind: str, unit: int) -> Location:
-        """The file of one kind of a unit."""
+    def _file(self, kind: str, unit: int) -> Location:
         return self._folder / f"{kind}-{self._prefix}{unit:05d}.parquet"
 
-    def files(self, kind: str) -> dict[int, Location]:
-        """The files of one kind, by unit."""
-        pattern = re.compile(rf"{kind}-{self._prefix}(\d+)\.parquet")
-        matches = ((pattern.fullmatch(file.name), file) for file in self._folder.files(".parquet"))
-        return {int(match[1]): file for match, file in matches if match}
-
     def write(self, kind: str, unit: int, table: pa.Table) -> None:
-        """Store a file.
+        """Store a file of a unit.
 
         Raises:
             JobFailed: this job may no longer write here.
         """
         self._guard()
-        self.file(kind, unit).write_table(table)
+        self._file(kind, unit).write_table(table)
+
+    def read(self, kind: str, unit: int, schema: pa.Schema) -> pa.Table:
+        """Read a file of a unit.
+
+        Raises:
+            UnusableInput: it is missing or damaged.
+        """
+        file = self._file(kind, unit)
+        table = read_table(file)
+        is_sound = table.schema.equals(schema)
+        if is_sound and "reason" in schema.names:
+            is_sound = {*table.column("reason").unique().to_pylist()} <= {*RejectReason, None}
+        if not is_sound:
+            raise UnusableInput(f"{file}: damaged; run the same command again")
+        return table
+
+    def units(self, kind: str) -> list[int]:
+        """The numbers of the units with a file of this kind."""
+        pattern = re.compile(rf"{kind}-{self._prefix}(\d+)\.parquet")
+        matches = (pattern.fullmatch(file.name) for file in self._folder.files(".parquet"))
+        return [int(match[1]) for match in matches if match]
 
     def clear(self, kind: str = "") -> None:
         """Remove the files of one kind, or all."""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from nmt.errors import JobFailed
 from nmt.inference.batching import convert
-from nmt.inference.row_filter import FilteredRows, RowFilter
+from nmt.inference.row_filter import FilteredRows
 from nmt.inference.translator import Translation, Translator, load_model
 from nmt.process import peak_bytes
 from nmt.records.output import DecodingCost, UnitRecord
@@ -24,13 +24,13 @@ from nmt.storage.location import Location
 from nmt.storage.retry import retry
 from nmt.tables.values import json_values
 from nmt.translation import device
-from nmt.translation.cache.keys import digest_of, places
+from nmt.translation.cache.keys import places
 from nmt.translation.cache.plan import Plan
 from nmt.translation.decode_statistics import add, decode
 from nmt.translation.gold_alignments import count_links
 from nmt.translation.input.corpus import Unit
 from nmt.translation.input.unit_rows import Rows
-from nmt.translation.known import Origin, as_decoded, choose, known_schema
+from nmt.translation.known import Origin, choose, known_schema
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, ending_within
@@ -42,31 +42,18 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Deferred:
-    """A unit that waits for sentences which other units of its wave decode.
-
-    Attributes:
-        cost: of what it has decoded itself, the rows that are looked at among them.
-        seconds: that it took so far.
-    """
-
-    cost: DecodingCost | None
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Item:
     """A unit as an actor is handed it.
 
     Attributes:
         unit: which rows.
         decodes: whether the model is needed.
-        before: what became of it in an earlier pass.
+        before: what it has cost in earlier passes, in which its rows to look at were drawn.
     """
 
     unit: Unit
     decodes: bool = True
-    before: Deferred | None = None
+    before: DecodingCost | None = None
 
 
 class DecodeActor:
@@ -92,8 +79,8 @@ class DecodeActor:
         translator.decoder.tuning.settled = not self._work.gpus
         return translator
 
-    def __call__(self, item: Item) -> UnitRecord | Deferred:
-        """Translate a unit, and commit it if it lacks nothing."""
+    def __call__(self, item: Item) -> UnitRecord | DecodingCost:
+        """Translate a unit, and commit it if it awaits nothing; see `translate_unit`."""
         translator = self._translator if item.decodes else None  # not within the unit's time
         with ending_within(self._work.unit_timeout):
             outcome = translate_unit(
@@ -133,9 +120,9 @@ def translate_unit(
     translator: Translator | None,
     output: Output,
     plan: Plan | None = None,
-    before: Deferred | None = None,
+    before: DecodingCost | None = None,
     repeated: Callable[[], None] = lambda: None,
-) -> UnitRecord | Deferred:
+) -> UnitRecord | DecodingCost:
     """Translate one unit: read it, decode what is not known, give each row its result, commit.
 
     Args:
@@ -144,67 +131,57 @@ def translate_unit(
         translator: the loaded model; None where everything is known.
         output: where the files go.
         plan: of the job's cache; without one nothing is known.
-        before: what became of the unit in an earlier pass.
+        before: what the unit has cost in earlier passes, see `Item`.
         repeated: called if the unit was begun before.
 
     Returns:
-        The unit's record: files written, counts, sums for the report. `Deferred` where other
-        units have yet to decode some of its sentences.
+        The unit's record: files written, counts, sums for the report. Where other units have yet
+        to decode some of its sentences it is not committed, and what it has cost is returned.
     """
     start = time.monotonic()
     output.guard()
     attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
     if attempts.begun > 1:
         repeated()
-    outcome: UnitRecord | Deferred
+    judge = plan or translator
+    assert judge is not None, "without a cache there is a model"
+    outcome: UnitRecord | DecodingCost
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
-        filtered = _row_filter(translator, plan)(rows.texts)
+        filtered = judge.row_filter(rows.texts)
         keys = work.keys(filtered.sources)
         known = known_schema(work.schema()).empty_table() if plan is None else plan.known(unit)
         looked_at = set() if before else work.looked_at(unit)
         attended = [place for place, i in enumerate(filtered.kept) if i in looked_at]
         chosen, shown = choose(keys, known, attended)
-        cost = None
+        cost = before
         if len(chosen):
             if translator is None:
                 raise JobFailed(f"rows {unit.first}–: have changed; run the same command again")
-            chosen_keys = keys.take(pa.array(chosen))
-            table, drawn, lost, cost = decode(
+            fresh, drawn, new_cost = decode(
                 translator,
+                keys.take(pa.array(chosen)),
                 [filtered.sources[place] for place in chosen.tolist()],
+                known,
                 attempts,
                 work.schema(cached=plan is not None),
                 {*shown.values()},
-                step=f"{digest_of(chosen_keys)} " if len(known) else "",
-                beside=len(known),
             )
             seen = {filtered.kept[row]: drawn[at] for row, at in shown.items() if at in drawn}
             draw(unit, rows.ids, seen, work, output)
-            fresh = as_decoded(chosen_keys, table, lost, known)
             if plan is not None:
                 plan.store(unit, known, fresh)
-            known = pa.concat_tables([known, fresh])
-        if before is not None:
-            cost = add(before.cost, cost)
-            start -= before.seconds
+            known, cost = pa.concat_tables([known, fresh]), add(before, new_cost)
         results = known.take(pa.array(places(keys, known.column("key"))))
-        if pc.any(pc.equal(results.column("origin"), Origin.AWAITED)).as_py():
-            outcome = Deferred(cost, time.monotonic() - start)
+        if cost and pc.any(pc.equal(results.column("origin"), Origin.AWAITED)).as_py():
+            outcome = cost
         else:
             tables, record = _compose(unit, rows, filtered, results, work, translator, attempts)
-            seconds, peak = time.monotonic() - start, peak_bytes()
-            more = {"decoding": cost, "seconds": seconds, "peak_bytes": peak}
+            seconds = time.monotonic() - start + (before.seconds if before else 0.0)
+            more = {"decoding": cost, "seconds": seconds, "peak_bytes": peak_bytes()}
             outcome = output.commit(unit, tables, record.model_copy(update=more))
     attempts.clear()
     return outcome
-
-
-def _row_filter(translator: Translator | None, plan: Plan | None) -> RowFilter:
-    if plan is not None:
-        return plan.row_filter
-    assert translator is not None
-    return translator.row_filter
 
 
 def _compose(

@@ -19,10 +19,10 @@ from nmt.inference.decoding import Decoder
 from nmt.inference.rendering import Part
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
+from nmt.records.output import DecodingCost
 from nmt.storage.location import Location
 from nmt.translation import worker
 from nmt.translation.cache.store import Cache
-from nmt.translation.worker import Deferred
 
 pytestmark = pytest.mark.system  # whole jobs, each done several times
 
@@ -52,7 +52,7 @@ def outcomes(monkeypatch) -> list[tuple[int, bool]]:
 
     def translate_unit(unit: Any, *arguments: Any, **options: Any) -> Any:
         outcome = real(unit, *arguments, **options)
-        seen.append((unit.number, isinstance(outcome, Deferred)))
+        seen.append((unit.number, isinstance(outcome, DecodingCost)))
         return outcome
 
     monkeypatch.setattr(worker, "translate_unit", translate_unit)

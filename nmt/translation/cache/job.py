@@ -6,25 +6,24 @@ import logging
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
 from nmt.inference.row_filter import RowFilter, cleaning_of
 from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
-from nmt.records.output import JobRecord
+from nmt.records.output import DecodingCost, JobRecord
 from nmt.report.numbers import counted
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, open_generation
-from nmt.translation.cache.plan import STRIPES, Plan, UnitState, stripes
-from nmt.translation.cache.steps import hash_group, look_up, write_known
+from nmt.translation.cache.plan import Plan
+from nmt.translation.cache.steps import STRIPES, hash_group, look_up, stripe_of, write_known
 from nmt.translation.input.corpus import Unit
 from nmt.translation.output import Output
 from nmt.translation.verify.part import value_problems
-from nmt.translation.work import Work, output_of
+from nmt.translation.work import Work
+from nmt.translation.worker import Item
 
 log = logging.getLogger(__name__)
 
@@ -81,40 +80,52 @@ class Lookup:
                 wave.append(waiting.pop(0))
                 rows -= wave[-1].rows
             yield wave
-            output = output_of(self._plan.work)
-            output.guard()
-            output.scratch.clear("known")
+            self._plan.scratch.clear("known")
 
-    def __call__(self, units: Sequence[Unit]) -> Mapping[int, UnitState]:
+    def __call__(
+        self, units: Sequence[Unit], before: Mapping[int, DecodingCost | None]
+    ) -> list[Item]:
         """Look units up, and note for each of them what is known of its sentences.
 
+        Args:
+            units: of a wave.
+            before: by their numbers what they have cost in earlier passes.
+
         Returns:
-            By the number of each unit how many are missing.
+            Those that have something to do: to decode, or to be committed. The first is one.
         """
         plan, tasks, shared = self._plan, self._tasks, self._shared
-        groups, partitions = list(_groups(units)), range(plan.cache.partitions)
+        groups, partitions = list(_groups(units)), plan.cache.partitions
         lost = tasks.share(plan.lost())
-        counting = frozenset(output_of(plan.work).scratch.files("decoded"))
         hashed = [tasks.submit_parts(STRIPES + 1, hash_group, shared, group) for group in groups]
-        stripe = np.searchsorted(stripes(plan.cache.partitions), partitions, "right") - 1
-        results = [
-            tasks.submit_parts(
-                len(groups), look_up, shared, lost, p, *[parts[stripe[p]] for parts in hashed]
-            )
-            for p in partitions
+        results = []
+        for partition in range(partitions):
+            sentences = [parts[stripe_of(partition, partitions)] for parts in hashed]
+            arguments = (look_up, shared, lost, partition, *sentences)
+            results.append(tasks.submit_parts(len(groups), *arguments))
+        written = [
+            tasks.submit(write_known, shared, group, parts[-1], *known)
+            for group, parts, known in zip(groups, hashed, zip(*results, strict=True), strict=True)
         ]
-        written = []
-        for g, group in enumerate(groups):
-            known = [parts[g] for parts in results]
-            written.append(
-                tasks.submit(write_known, shared, group, counting, hashed[g][-1], *known)
-            )
-        del hashed, results, known  # what no task waits for any more can go
+        del hashed, results, sentences, arguments  # what no task waits for any more can go
         states = [state for some in tasks.results(written, _LOOKING) for state in some]
-        missing = sum(state.owned for state in states)
+        missing = sum(owned for _, owned, _ in states)
         log.info(f"{counted(len(units), 'unit')}: {missing:,} sentences to decode")
         self._tell_of_damaged()
-        return {state.number: state for state in states}
+        busy = {number: owned for number, owned, awaited in states if owned or not awaited}
+        return [
+            Item(unit, self._decodes(unit, busy, before), before[unit.number])
+            for unit in units
+            if unit.number in busy
+        ]
+
+    def _decodes(
+        self, unit: Unit, owned: Mapping[int, int], before: Mapping[int, DecodingCost | None]
+    ) -> bool:
+        """Whether a unit needs the model."""
+        work = self._plan.work
+        draws = before[unit.number] is None and work.looked_at(unit)
+        return bool(owned[unit.number] or draws or work.alignment_column)
 
     def settle(self) -> None:
         """Move what this job has decoded to the partitions of the cache, and killed ones before."""
@@ -126,9 +137,8 @@ class Lookup:
             pass
 
     def _tell_of_damaged(self) -> None:
-        damaged = [file for file in self._plan.cache.damaged() if file not in self._told]
-        self._told.update(damaged)
-        if damaged:
+        if damaged := [file for file in self._plan.cache.damaged() if file not in self._told]:
+            self._told.update(damaged)
             others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
             log.warning(
                 f"{damaged[0]}{others}: damaged and set aside; what it held is translated "

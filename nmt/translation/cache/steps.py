@@ -1,7 +1,6 @@
 """The steps that look a wave of units up in the cache, each of a group of units or one partition.
 
-1. `hash_group` makes the keys of a group's sentences; each goes on but once, under the partition
-   that its key names.
+1. `hash_group` makes the keys of a group's sentences; each goes on but once.
 2. `look_up` finds the results of a partition's sentences for every group. Of a sentence without
    one, it says which unit of the wave comes first: that one decodes it.
 3. `write_known` notes for each unit of a group what is known of its sentences.
@@ -11,8 +10,7 @@ Each step may be done again and then does the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,36 +19,46 @@ import pyarrow.compute as pc
 
 from nmt.storage.retry import retry
 from nmt.translation.cache.keys import distinct, partitions_of, places
-from nmt.translation.cache.plan import Plan, Sentences, UnitState, stripes
+from nmt.translation.cache.plan import Plan
 from nmt.translation.input.corpus import Unit
-from nmt.translation.input.unit_rows import Rows
 from nmt.translation.known import Origin, known_schema
 from nmt.translation.verify.part import value_problems
 
+STRIPES = 8  # a task of one partition is handed so small a part of all sentences
 _KNOWN = -1  # in the place of the unit that decodes a sentence
 
 
+def stripe_of(partition: Any, partitions: int) -> Any:
+    """The stripe in which a partition's sentences travel."""
+    return partition * STRIPES // partitions
+
+
 def hash_group(plan: Plan, units: tuple[Unit, ...]) -> Iterator[Any]:
-    """Yields the group's `Sentences`, `STRIPES` times, and for each of its units the places of its
-    own among them."""
-    of_units = []
-    for unit in units:
-        filtered = plan.row_filter(_rows(plan, unit).texts)
-        of_units.append(plan.work.keys(filtered.sources))
-    sizes = [len(keys) for keys in of_units]
-    keys, first, numbers = distinct(pa.concat_arrays(of_units))
-    first_units = np.repeat([unit.number for unit in units], sizes)[first]
+    """The sentences of a group, by partition.
+
+    Yields:
+        Of each stripe a table of ``key``, the first ``unit`` that has it, and ``partition``; then
+        for each unit the places of its own sentences among them.
+    """
+    own = [_keys(plan, unit) for unit in units]
+    sizes = [len(keys) for keys in own]
+    keys, first, numbers = distinct(pa.concat_arrays(own))
+    owners = np.repeat([unit.number for unit in units], sizes)[first]
     partitions = partitions_of(keys, plan.cache.partitions)
     order = np.argsort(partitions, kind="stable")
-    for begin, end in pairwise(stripes(plan.cache.partitions)):
-        bounds = np.searchsorted(partitions[order], np.arange(begin, end + 1))
-        own = order[bounds[0] : bounds[-1]]
-        yield Sentences(keys.take(pa.array(own)), first_units[own], begin, bounds - bounds[0])
+    table = pa.table({"key": keys, "unit": owners, "partition": partitions}).take(pa.array(order))
+    stripes = stripe_of(partitions[order], plan.cache.partitions)
+    for stripe in range(STRIPES):
+        yield table.filter(pa.array(stripes == stripe))
     place = np.argsort(order)
-    yield [np.unique(place[own]) for own in np.split(numbers, np.cumsum(sizes)[:-1])]
+    yield [np.unique(place[some]) for some in np.split(numbers, np.cumsum(sizes)[:-1])]
 
 
-def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: Sentences) -> Iterator[pa.Table]:
+def _keys(plan: Plan, unit: Unit) -> pa.FixedSizeBinaryArray:
+    return plan.work.keys(plan.row_filter(retry(lambda: plan.work.read(unit)).texts).sources)
+
+
+def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> Iterator[pa.Table]:
     """For each group what is known of its sentences in a partition, in their order, with one more
     column: ``owner``, the unit that decodes it, or -1.
 
@@ -66,51 +74,46 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: Sentences) -> I
     found = found.append_column("origin", pa.array(origins, pa.int8()))
     known = pa.concat_tables([found, lost], promote_options="default")
     known = known.select(known_schema(plan.results).names).combine_chunks()
-    parts = [group.part(partition) for group in groups]
-    keys, first, numbers = distinct(pa.concat_arrays([keys for keys, _ in parts]))
+    parts = [group.filter(pc.equal(group.column("partition"), partition)) for group in groups]
+    sentences = pa.concat_tables(parts).combine_chunks()
+    keys, first, numbers = distinct(sentences.column("key").combine_chunks())
     at = places(keys, known.column("key"))
-    owners = np.where(at < 0, np.concatenate([units for _, units in parts])[first], _KNOWN)
+    owners = np.where(at < 0, sentences.column("unit").to_numpy()[first], _KNOWN)
     start = 0
-    for own_keys, _ in parts:
-        chosen = numbers[start : start + len(own_keys)]
-        start += len(own_keys)
+    for part in parts:
+        chosen = numbers[start : start + len(part)]
+        start += len(part)
         rows = known.take(pa.array(at[chosen], mask=at[chosen] < 0))
-        rows = rows.set_column(0, "key", own_keys)
+        rows = rows.set_column(0, "key", part.column("key"))
         yield rows.append_column("owner", pa.array(owners[chosen], pa.int64()))
 
 
 def write_known(
-    plan: Plan, units: tuple[Unit, ...], counting: Collection[int], own: list[np.ndarray],
-    *results: pa.Table,
-) -> list[UnitState]:  # fmt: skip
+    plan: Plan, units: tuple[Unit, ...], own: list[np.ndarray], *results: pa.Table
+) -> list[tuple[int, int, int]]:
     """Note for each unit of a group what is known of its sentences.
 
     Args:
         plan: of the job.
         units: the group's.
-        counting: numbers of those that have decoded something before.
         own: the places of each unit's sentences among the group's.
         results: what is known of these, partition by partition.
+
+    Returns:
+        The number of each unit, and how many sentences it decodes, and awaits of others.
     """
     table, states = pa.concat_tables(results).combine_chunks(), []
     for unit, chosen in zip(units, own, strict=True):
         known = table.take(pa.array(chosen))
         owners, keys = known.column("owner").to_numpy(), known.column("key").combine_chunks()
         origins = pc.fill_null(known.column("origin"), int(Origin.REPEATED)).to_numpy().copy()
-        if unit.number in counting:
-            decoded = places(keys, plan.decoded(unit.number)) >= 0
-            origins[decoded & (origins == Origin.REPEATED)] = Origin.DECODED
+        decoded = places(keys, plan.decoded(unit)) >= 0
+        origins[decoded & (origins == Origin.REPEATED)] = Origin.DECODED
         origins[owners != _KNOWN] = Origin.AWAITED
-        place = known.column_names.index("origin")
-        known = known.set_column(place, "origin", pa.array(origins, pa.int8()))
-        is_owned = owners == unit.number
-        known = known.drop_columns(["owner"]).filter(pa.array(~is_owned))
-        plan.write_known(unit, known)
-        owned = int(np.count_nonzero(is_owned))
-        missing = int(np.count_nonzero(owners != _KNOWN))
-        states.append(UnitState(unit.number, owned, missing - owned))
+        known = known.drop_columns(["owner"])
+        known = known.set_column(1, "origin", pa.array(origins, pa.int8()))
+        known = known.filter(pa.array(owners != unit.number))
+        plan.scratch.write("known", unit.number, known)
+        awaited = np.count_nonzero(origins == Origin.AWAITED) - (len(owners) - len(known))
+        states.append((unit.number, len(owners) - len(known), int(awaited)))
     return states
-
-
-def _rows(plan: Plan, unit: Unit) -> Rows:
-    return retry(lambda: plan.work.read(unit))

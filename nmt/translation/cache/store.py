@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 _AT_ONCE = 16  # files that are written together
 _MERGED, _DAMAGED = "merged", ".damaged"
 _LONGEST_NAME = 255  # bytes
-_LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
+_LARGEST = 1 << 30  # bytes of a file that is read
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
 Problems = Callable[[pa.Table], Iterable[str]]
@@ -96,19 +96,25 @@ class Cache:
             schema, problems: see `read`.
         """
         columns, whole, check = _expected(schema, problems)
-        runs: dict[str, list[tuple[Location, pa.Table]]] = {}
+        runs: dict[str, dict[Location, pa.Table]] = {}
         for file in files:
             with contextlib.suppress(FileNotFoundError):  # another job has done it
-                runs.setdefault(_run(file), []).extend(_sound([file], check=check))
+                for _, rows in _sound([file], check=check):
+                    rows = rows.select(columns).cast(whole)
+                    runs.setdefault(_run(file), {})[file] = rows
         for run, sound in runs.items():
-            tables = [rows.select(columns).cast(whole) for _, rows in sound]
-            rows = pa.concat_tables([whole.empty_table(), *tables]).combine_chunks()
-            owners = partitions_of(rows.column("key").combine_chunks(), self.partitions)
-            parts = {p: rows.filter(pa.array(owners == p)) for p in np.unique(owners).tolist()}
-            with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
-                list(pool.map(self.add, parts, repeat(run), parts.values()))
-            for file, _ in sound:
-                file.delete()
+            self._rewrite(run, sound)
+
+    def _rewrite(self, run: str, sound: dict[Location, pa.Table]) -> None:
+        """Put the rows of files into one file of each partition; then the old ones go."""
+        rows = pa.concat_tables(sound.values()).combine_chunks()
+        keys, first, _ = distinct(rows.column("key").combine_chunks())
+        rows, partitions = rows.take(pa.array(first)), partitions_of(keys, self.partitions)
+        parts = {p: rows.filter(pa.array(partitions == p)) for p in np.unique(partitions).tolist()}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
+            written = set(pool.map(self.add, parts, repeat(run), parts.values()))
+        for file in sound.keys() - written:
+            file.delete()
 
     def size(self) -> int:
         """Bytes of all its files."""
@@ -156,26 +162,15 @@ class Cache:
                 still run, and counts by their names what it has decoded.
         """
 
-        def read(files: Sequence[Location]) -> tuple[list[Location], pa.Table | None]:
-            if len(files) < many:
-                return [], None
+        def read(files: Sequence[Location]) -> dict[Location, pa.Table]:
             old = [file for file in files if time.time() - _modified(file) > settled]
-            if len(old) < many:
-                return [], None
-            sound = dict(_sound(old))
+            sound = dict(_sound(old)) if len(old) >= many else {}
             tables = list(sound.values())
-            if len(sound) < many or not all(t.schema.equals(tables[0].schema) for t in tables):
-                return [], None
-            return list(sound), pa.concat_tables(tables).combine_chunks()
+            alike = all(table.schema.equals(tables[0].schema) for table in tables)
+            return sound if len(sound) >= many and alike else {}
 
-        old, table = self._with_files(partition, read)
-        if table is None:
-            return
-        _, first, _ = distinct(table.column("key").combine_chunks())
-        merged = self.add(partition, _MERGED, table.take(pa.array(first)))
-        for file in old:
-            if file != merged:
-                file.delete()
+        if sound := self._with_files(partition, read):
+            self._rewrite(_MERGED, sound)
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
@@ -281,14 +276,6 @@ def _read(
         _Damaged: it is not what its name says, or damaged otherwise.
     """
 
-    def parse(handle: pa.NativeFile) -> pa.Table:
-        rows = read_whole(file, handle, columns)
-        keys = rows.column("key")
-        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
-            raise pa.ArrowInvalid("other keys than the name of the file says")
-        check(rows)
-        return rows
-
     try:
         with file.open() as stream:
             if stream.size() > _LARGEST:
@@ -302,7 +289,12 @@ def _read(
     try:
         if not file.name.endswith(f"-{_digest(data)}.parquet"):
             raise pa.ArrowInvalid("other contents than the name of the file says")
-        return parse(pa.BufferReader(data))
+        rows = read_whole(file, pa.BufferReader(data), columns)
+        keys = rows.column("key")
+        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
+            raise pa.ArrowInvalid("other keys than the name of the file says")
+        check(rows)
+        return rows
     except _UNREADABLE:
         raise _Damaged(file) from None
 
