@@ -66,5 +66,7 @@ class Scratch:
         return [int(match[1]) for match in matches if match]
 
     def clear(self, kind: str = "") -> None:
-        """Remove the files of one kind, or all."""
+        """Remove the files of one kind, or all, at the end of the job."""
+        if kind:
+            self._guard()
         self._folder.delete_own(re.compile(rf"{kind}-[\w-]+\.parquet") if kind else _SCRATCH)

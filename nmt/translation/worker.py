@@ -140,7 +140,8 @@ def translate_unit(
     """
     start = time.monotonic()
     output.guard()
-    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    name = f"rows {unit.first}–{unit.first + unit.rows - 1}"
+    attempts = Attempts(output.attempts(unit), name)
     if attempts.begun > 1:
         repeated()
     judge = plan or translator
@@ -157,7 +158,7 @@ def translate_unit(
         cost = before
         if len(chosen):
             if translator is None:
-                raise JobFailed(f"rows {unit.first}–: have changed; run the same command again")
+                raise JobFailed(f"{name}: have changed meanwhile; run the same command again")
             fresh, drawn, new_cost = decode(
                 translator,
                 keys.take(pa.array(chosen)),
@@ -173,7 +174,8 @@ def translate_unit(
                 plan.store(unit, known, fresh)
             known, cost = pa.concat_tables([known, fresh]), add(before, new_cost)
         results = known.take(pa.array(places(keys, known.column("key"))))
-        if cost and pc.any(pc.equal(results.column("origin"), Origin.AWAITED)).as_py():
+        if pc.any(pc.equal(results.column("origin"), Origin.AWAITED)).as_py():
+            assert cost is not None, "who decodes nothing is handed over when nothing is awaited"
             outcome = cost
         else:
             tables, record = _compose(unit, rows, filtered, results, work, translator, attempts)

@@ -110,7 +110,8 @@ class Lookup:
         del hashed, results, sentences, arguments  # what no task waits for any more can go
         states = [state for some in tasks.results(written, _LOOKING) for state in some]
         missing = sum(owned for _, owned, _ in states)
-        log.info(f"{counted(len(units), 'unit')}: {missing:,} sentences to decode")
+        units_looked_up = counted(len(units), "unit")
+        log.info(f"{counted(missing, 'sentence')} of {units_looked_up} to decode")
         self._tell_of_damaged()
         busy = {number: owned for number, owned, awaited in states if owned or not awaited}
         return [
