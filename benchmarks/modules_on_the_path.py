@@ -38,7 +38,8 @@ from nmt.training.step import TrainStep
 from nmt.training.strategy import Replicas
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.worker import Work, load_translator, translate_unit
+from nmt.translation.work import Work
+from nmt.translation.worker import load_translator, translate_unit
 
 _ROOT = Path(nmt.__file__).parent
 

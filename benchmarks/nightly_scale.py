@@ -2,7 +2,7 @@
 
 Translates sentences of the built-in grammar with `nmt translate --cache`, replaces a share of the
 lines by new ones, and translates again. Prints per night its time, rows per second, the memory of
-driver, actors and tasks, and the rows decoded, reused and repeated; then the ratio of the times.
+driver and actors, and the rows decoded, reused and repeated; then the ratio of the times.
 The time of a job of a few rows is start-up, and is subtracted.
 
     python benchmarks/nightly_scale.py FOLDER --rows 1000000 [--model MODEL] [--new 0.02] [option …]

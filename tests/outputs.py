@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,27 +14,24 @@ from nmt.cluster.tasks import Tasks
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.sentences import read_table
 from nmt.inference.translator import Translator
-from nmt.records.output import DecodingCost
+from nmt.records.output import DecodingCost, UnitRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.cache.job import make_plan, translate_units
-from nmt.translation.cache.plan import Drawing, Plan
-from nmt.translation.cache.steps import draw_rows, translate_missing
+from nmt.translation.cache.job import Lookup, make_plan
 from nmt.translation.checks import check
 from nmt.translation.finalize import close
 from nmt.translation.input.corpus import inspect
-from nmt.translation.job import work_of
+from nmt.translation.job import translate_units, work_of
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, identify
-from nmt.translation.worker import Work, load_translator, translate_unit
+from nmt.translation.work import Work
+from nmt.translation.worker import DecodeActor, Item, load_translator
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"
 )
 
-
-Cost = DecodingCost | None
 _translators: dict[Any, Translator] = {}
 
 
@@ -44,6 +41,14 @@ def loaded(work: Work) -> Translator:
     if key not in _translators:
         _translators[key] = load_translator(work)
     return _translators[key]
+
+
+class Actor(DecodeActor):
+    """An actor of this process, whose model may be loaded already."""
+
+    @property
+    def _translator(self) -> Translator:  # type: ignore[override]
+        return loaded(self._work)
 
 
 def rewrite(folder: Path, name: str, value: Any) -> None:
@@ -81,7 +86,7 @@ def translate(
         name: the input.
         output: OUT.
         tasks: does the steps of a job with a cache.
-        interrupt: called after each piece of decoding with its number; may raise.
+        interrupt: called after each unit that was handed over, with its number; may raise.
         options: of the request; other than there, two heatmaps are drawn unless asked otherwise.
     """
     options = {"search": SEARCH, "heatmaps": 2, **options}
@@ -93,28 +98,20 @@ def translate(
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)
-    work = replace(work_of(request, job, corpus), generation=out.generation)
+    work = replace(work_of(request, info, job, corpus), generation=out.generation)
     done = out.committed(corpus.units())
     waiting = [unit for unit in corpus.units() if unit.number not in done]
-    if request.cache is None:
-        translator = loaded(work)
-        for unit in waiting:
-            translate_unit(unit, work, translator, out)
-        return close(request, info, corpus, references, out, job, 1.0)
+    plan = None if request.cache is None else make_plan(request.cache, work, info, job)
 
-    def pool(plan: Plan, items: Sequence[Any], rows: int) -> Iterator[tuple[int, Cost]]:
-        translator = loaded(work)
-        for number, item in enumerate(items):
-            if isinstance(item, Drawing):
-                draw_rows(item.units, plan, translator)
-                yield number, None
-            else:
-                yield number, translate_missing(item, plan, translator)
-            interrupt(number)
+    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | DecodingCost]]:
+        actor = Actor(work, plan)
+        for place, item in enumerate(items):
+            yield place, actor(item)
+            interrupt(item.unit.number)
 
-    plan, row_filter = make_plan(request.cache, work, info, job)
-    numbers = frozenset(unit.number for unit in waiting)
-    translate_units(plan, row_filter, corpus.units(), numbers, tasks or Tasks(None), pool)
+    look_up = None if plan is None else Lookup(plan, tasks or Tasks(None))
+    for _ in translate_units(waiting, stream, look_up):
+        pass
     return close(request, info, corpus, references, out, job, 1.0)
 
 

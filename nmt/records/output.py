@@ -95,7 +95,7 @@ class AlignmentCounts(Record):
 
 
 class DecodingCost(Record):
-    """What decoding cost: in a unit's record, and ``OUT/_scratch/decoded-….json``.
+    """What decoding cost: in a unit's record.
 
     Attributes:
         runtime: what computed it: onnx or tensorflow.

@@ -162,7 +162,6 @@ class Throughput(Record):
     decode_seconds: float = 0.0
     padding: float = 0.0
     actor_peak_bytes: Count = 0
-    task_peak_bytes: Count = 0
     driver_peak_bytes: Count = 0
     total_seconds: float
     cost: float | None = None

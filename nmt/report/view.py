@@ -72,7 +72,6 @@ THROUGHPUT = {
     "padding": ("Padding of the sources", percent),
     "driver_peak_bytes": ("Memory of the driver, at most", size),
     "actor_peak_bytes": ("Memory of an actor, at most", size),
-    "task_peak_bytes": ("Memory of a task, at most", size),
     "total_seconds": ("Time of the last run", seconds),
     "actors": ("Actors", number),
     "cost": ("Cost of the last run", number),

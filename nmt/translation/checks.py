@@ -85,11 +85,6 @@ def _check_cache(request: TranslateRequest) -> None:
             "--cache keeps the one translation of a sentence, and search.temperature draws "
             "others at random; leave one of them out"
         )
-    if request.alignment_column:
-        raise UnusableInput(
-            "--cache holds no attention along references, so --alignment-column cannot be had "
-            "with it; leave one of them out"
-        )
     inside = f"{request.output.uri.rstrip('/')}/"
     if f"{request.cache.uri.rstrip('/')}/".startswith(inside):
         raise UnusableInput(

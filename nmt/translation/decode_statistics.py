@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,43 +11,43 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt import records
-from nmt.errors import UnusableInput
 from nmt.inference.batching import Failed, convert
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translator import Translation, Translator
-from nmt.printable import FewLines
 from nmt.process import peak_bytes, vector_instructions
 from nmt.records.output import DecodingCost, UnitRecord
-from nmt.reject_reasons import RejectReason
-from nmt.storage.location import Location
+from nmt.translation.cache.keys import digest_of
+from nmt.translation.known import as_decoded
 from nmt.translation.quarantine import Attempts, decode_surviving
 from nmt.translation.results_table import result_row
 
-log = logging.getLogger(__name__)
-
 _TOGETHER = 64  # rows that become a table together
+_SUMMED = ("sentences", "target_tokens", "seconds", "source_tokens", "source_places")
 
 
 def decode(
     translator: Translator,
+    keys: pa.Array,
     sources: Sequence[CleanedText],
+    known: pa.Table,
     attempts: Attempts,
     schema: pa.Schema,
-    attended: Collection[int] = (),
-) -> tuple[pa.Table, dict[int, Translation], dict[int, RejectReason], DecodingCost]:
-    """Translate those texts that can be translated; see `decode_surviving`.
+    attended: Collection[int],
+) -> tuple[pa.Table, dict[int, Translation], DecodingCost]:
+    """Translate those sentences that can be translated; see `decode_surviving`.
 
     Args:
         translator: the loaded model.
-        sources: the texts.
-        attempts: at these texts.
-        schema: of the table; see `result_schema`.
-        attended: positions of texts whose attention is wanted.
+        keys: of the sentences.
+        sources: the sentences.
+        known: what is known of others of the unit; see `nmt.translation.known`.
+        attempts: at the unit.
+        schema: of results; see `result_schema`.
+        attended: positions of sentences whose attention is wanted.
 
     Returns:
-        The results as a table; the translations of those in `attended`, for of others no
-        attention is kept; the positions of the texts that have no row, and why; what it cost.
+        What is known of them now, those aside that were in `known`; the translations of those in
+        `attended`, for of others no attention is kept; what it cost.
     """
     decoder = translator.decoder
     before, start = replace(decoder.padding), time.monotonic()
@@ -70,16 +69,16 @@ def decode(
             batch = pa.RecordBatch.from_pylist(list(together.values()), schema)
             yield from ((place, batch.slice(i, 1)) for i, place in enumerate(together))
 
-    results, lost = decode_surviving(list(enumerate(sources)), rows, attempts)
+    step = f"{digest_of(keys)} " if len(known) else ""
+    results, lost = decode_surviving(list(enumerate(sources)), rows, attempts, step, len(known))
     seconds, padding = time.monotonic() - start, decoder.padding
     table = pa.Table.from_batches(results, schema).combine_chunks()
     tokens = pc.sum(pc.list_value_length(table.column("target_tokens"))).as_py() or 0
     decoder.tuning.record_speed(tokens / max(seconds, 1e-9))
     kept = {position: one for position, one in translations.items() if position not in lost}
     return (
-        table,
+        as_decoded(keys, table, lost, known),
         kept,
-        lost,
         DecodingCost(
             sentences=len(table),
             target_tokens=tokens,
@@ -94,46 +93,31 @@ def decode(
     )
 
 
-def throughput(records: Iterable[UnitRecord], costs: Iterable[DecodingCost]) -> dict[str, float]:
+def add(one: DecodingCost | None, other: DecodingCost) -> DecodingCost:
+    """The cost of what was decoded in two passes over a unit."""
+    if one is None:
+        return other
+    sums = {name: getattr(one, name) + getattr(other, name) for name in _SUMMED}
+    return other.model_copy(update={**sums, "peak_bytes": max(one.peak_bytes, other.peak_bytes)})
+
+
+def throughput(records: Iterable[UnitRecord]) -> dict[str, float]:
     """Sentences and tokens a second of one actor's decoding time, the share of padding in the
-    sources, and the most memory that an actor and a task had: entries of a `Throughput`.
+    sources, and the most memory that an actor had: entries of a `Throughput`.
 
     Args:
         records: of the units.
-        costs: of what was decoded apart from units, for a cache; see `decode`.
     """
     units = list(records)
-    parts = [*costs, *(unit.decoding for unit in units if unit.decoding is not None)]
+    parts = [unit.decoding for unit in units if unit.decoding is not None]
     seconds = max(sum(part.seconds for part in parts), 1e-9)
     places = sum(part.source_places for part in parts)
     tokens = sum(part.source_tokens for part in parts)
-    peaks = {
-        "actor_peak_bytes": max((part.peak_bytes for part in parts), default=0),
-        "task_peak_bytes": max((unit.peak_bytes for unit in units), default=0),
-    }
+    peak = max([0, *(unit.peak_bytes for unit in units), *(part.peak_bytes for part in parts)])
     return {
         "sentences_per_second": round(sum(part.sentences for part in parts) / seconds, 2),
         "target_tokens_per_second": round(sum(part.target_tokens for part in parts) / seconds, 2),
         "decode_seconds": round(float(sum(part.seconds for part in parts)), 2),
         "padding": round(1.0 - tokens / places, 6) if places else 0.0,
-        **{name: peak for name, peak in peaks.items() if peak},
+        **({"actor_peak_bytes": peak} if peak else {}),
     }
-
-
-def decoding_costs(scratch: Location) -> list[DecodingCost]:
-    """What was decoded for a cache, record by record; what is damaged is left out.
-
-    Args:
-        scratch: `Output.scratch`.
-    """
-    costs, warnings = [], FewLines(log.warning)
-    for file in scratch.files(".json"):
-        if file.name.startswith("decoded-"):
-            try:
-                costs.append(records.read(file, DecodingCost))
-            except UnusableInput as error:
-                problem = str(error).partition("; ")[0]
-                line = f"{problem}; what it counts is left out of the throughput"
-                warnings.add(line, line.removeprefix(str(file)))
-    warnings.end()
-    return costs

@@ -126,7 +126,7 @@ def close(
     )
     _verify(output, manifest, request.address, len(records))
     output.finish(manifest)
-    output.clear_scratch()
+    output.scratch.clear()
     return Outcome(status, verdict, report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,9 +23,8 @@ from nmt.records.report import Report
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease, check_owner, hold
 from nmt.storage.retry import wait_for_stores
-from nmt.translation.cache.job import make_plan, translate_units
+from nmt.translation.cache.job import Lookup, copies_words, make_plan
 from nmt.translation.cache.plan import Plan
-from nmt.translation.cache.steps import CacheActor
 from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
@@ -41,9 +40,12 @@ from nmt.translation.output import Output
 from nmt.translation.preview import plan_of
 from nmt.translation.progress import Progress
 from nmt.translation.request import TranslateRequest, identify
-from nmt.translation.worker import DecodeActor, Work
+from nmt.translation.work import Work
+from nmt.translation.worker import DecodeActor, Item
 
 log = logging.getLogger(__name__)
+
+Stream = Callable[[list[Item]], Iterable[tuple[int, UnitRecord | DecodingCost]]]
 
 
 def translate(request: TranslateRequest) -> Outcome | None:
@@ -97,7 +99,7 @@ def _translate_input(
         output.check(job, request.overwrite)
     units = corpus.units()
     if request.dry_run:
-        for line in plan_of(request, info, corpus, work_of(request, job, corpus)):
+        for line in plan_of(request, info, corpus, work_of(request, info, job, corpus)):
             echo(line)
         return None
     if outcome is None:
@@ -170,16 +172,18 @@ def _decode(
     if not waiting:
         return
     ray = connection.connect(request.address)
-    work = replace(work_of(request, job, corpus), generation=output.generation, owner=lease.owner)
+    work = work_of(request, info, job, corpus)
+    work = replace(work, generation=output.generation, owner=lease.owner)
     # After Ray, which takes the signals for itself.
     try:
         with ends_in_order(started, request.max_minutes, request.deadline):
-            if request.cache is None:
-                pool = _pool(request, work, DecodeActor, (), corpus.rows, len(waiting), ray)
-                _translate(request, work, pool, waiting, lease)
-            else:
-                numbers = frozenset(unit.number for unit in waiting)
-                _translate_with_cache(request, work, info, job, units, numbers, ray, lease)
+            plan = look_up = None
+            if request.cache is not None:
+                plan = make_plan(request.cache, work, info, job)
+            pool = _pool(request, work, plan, corpus.rows, len(waiting), ray)
+            if plan is not None:
+                look_up = Lookup(plan, Tasks(ray), pool.most)
+            _translate(request, work, pool, waiting, lease, look_up)
     except Stopped as error:
         done = len(output.record_files())
         raise error.with_remark(f"{done:,} of {counted(len(units), 'unit')} are done") from None
@@ -191,30 +195,69 @@ def _translate(
     pool: ActorPool,
     waiting: list[Unit],
     lease: HeldLease,
+    look_up: Lookup | None,
 ) -> None:
+    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | DecodingCost]]:
+        count = len(items)
+        fitting = replace(pool, least=min(pool.least, count), most=min(pool.most, count))
+        outcomes: Iterator[tuple[int, UnitRecord | DecodingCost]]
+        outcomes = stream_units(fitting, items, title="translating")
+        for outcome in outcomes:
+            lease.check()
+            yield outcome
+
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
     with activity("translating", total=rows) as shown:
-        committed: Iterator[tuple[int, UnitRecord]]
-        committed = stream_units(pool, waiting, title="translating")
         work.metrics.show_left(len(waiting))
-        for done, (_, record) in enumerate(committed, 1):
-            lease.check()
+        for done, record in enumerate(translate_units(waiting, stream, look_up), 1):
             work.metrics.show_left(len(waiting) - done)
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
 
 
+def translate_units(
+    units: list[Unit], stream: Stream, look_up: Lookup | None = None
+) -> Iterator[UnitRecord]:
+    """Translate and commit units.
+
+    With a cache the units of a wave are looked up together, and each missing sentence is decoded
+    by the first of them that has it. A unit that awaits others is done in the next pass, which
+    finds what they have decoded. The first unit awaits none, so each pass ends some.
+
+    Args:
+        units: those that are not committed.
+        stream: hands items to `DecodeActor`s; yields their places and what became of them.
+        look_up: in the cache.
+
+    Yields:
+        The records of units, as they are committed.
+    """
+    for wave in [units] if look_up is None else look_up.waves(units):
+        costs: dict[int, DecodingCost | None] = {unit.number: None for unit in wave}
+        while costs:
+            left = [unit for unit in wave if unit.number in costs]
+            items = look_up(left, costs) if look_up else [Item(unit) for unit in left]
+            for place, outcome in stream(items):
+                if isinstance(outcome, DecodingCost):
+                    costs[items[place].unit.number] = outcome
+                else:
+                    del costs[outcome.unit]
+                    yield outcome
+            if look_up is not None:
+                look_up.settle()
+
+
 def work_of(
-    request: TranslateRequest, job: JobRecord, corpus: InputCorpus, threads: int = 1
+    request: TranslateRequest, info: ModelRecord, job: JobRecord, corpus: InputCorpus
 ) -> Work:
     """What every actor needs to know.
 
     Args:
         request: of the job.
+        info: the content of model.json.
         job: see `identify`.
         corpus: the input.
-        threads: cores of an actor.
     """
     return Work(
         models=tuple(str(model) for model in request.models),
@@ -227,51 +270,19 @@ def work_of(
         reference_column=request.reference_column,
         alignment_column=request.alignment_column,
         batch_size=request.batch_size,
-        threads=threads,
+        threads=1,
         alignments=request.alignments,
         heatmaps=frozenset(sample_rows(corpus.rows, request.heatmaps)),
         heatmap_words=request.heatmap_words,
         page=frozenset(page_samples(corpus.rows)),
         gpus=request.gpus_per_actor,
         unit_timeout=request.unit_timeout,
+        raw_keys=copies_words(info, request.search.replace_unknown),
     )
 
 
-def _translate_with_cache(
-    request: TranslateRequest,
-    work: Work,
-    info: ModelRecord,
-    job: JobRecord,
-    units: list[Unit],
-    waiting: frozenset[int],
-    ray: Any,
-    lease: HeldLease,
-) -> None:
-    """Translate units with the cache; actors start only if something is missing."""
-    assert request.cache is not None
-    plan, row_filter = make_plan(request.cache, work, info, job)
-
-    def decode(
-        plan: Plan, items: Sequence[Any], rows: int
-    ) -> Iterator[tuple[int, DecodingCost | None]]:
-        pool = _pool(request, work, CacheActor, (plan,), rows, len(items), ray)
-        costs: Iterator[tuple[int, DecodingCost | None]]
-        costs = stream_units(pool, items, title="translating")
-        for cost in costs:
-            lease.check()
-            yield cost
-
-    translate_units(plan, row_filter, units, waiting, Tasks(ray), decode, request.cost_per_hour)
-
-
 def _pool(
-    request: TranslateRequest,
-    work: Work,
-    actor: type[DecodeActor] | type[CacheActor],
-    arguments: tuple[Any, ...],
-    rows: int,
-    items: int,
-    ray: Any,
+    request: TranslateRequest, work: Work, plan: Plan | None, rows: int, items: int, ray: Any
 ) -> ActorPool:
     nodes, gpus = ray.nodes(), request.gpus_per_actor
     own = connection.is_own(request.address)
@@ -286,5 +297,5 @@ def _pool(
             f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"
         )
     log.info(f"{counted(rows, 'row')} on {layout.describe()}")
-    own_arguments = (replace(work, threads=layout.share.threads), *arguments)
-    return ActorPool(actor, own_arguments, layout.least, layout.most, layout.share)
+    arguments = (replace(work, threads=layout.share.threads), plan)
+    return ActorPool(DecodeActor, arguments, layout.least, layout.most, layout.share)

@@ -49,13 +49,13 @@ from nmt.storage.location import Location, json_bytes
 from nmt.translation import drawings
 from nmt.translation.drawings import Drawings
 from nmt.translation.input.units import Unit
+from nmt.translation.scratch import Scratch
 from nmt.translation.unit_records import misfit
 
 log = logging.getLogger(__name__)
 
 FOLDERS = ("translations", "rejected", "alignments")
 _AT_ONCE = 16  # files that are read together
-_SCRATCH = re.compile(r"(?:missing|lost|decoded|drawing)?[\w-]*\.(?:parquet|json|attempts)")
 _OURS = re.compile(
     r"(?:part-)?(?:g(?P<generation>\d{1,9})-)?"
     rf"(?:\d+\.(?:parquet|json|attempts)|{drawings.NAMES})"
@@ -155,13 +155,9 @@ class Output:
         return None
 
     @property
-    def scratch(self) -> Location:
-        """The folder of what is needed only while the job runs."""
-        return self.location / "_scratch"
-
-    def clear_scratch(self) -> None:
-        """Remove what was needed only while the job ran."""
-        self.scratch.delete_own(_SCRATCH)
+    def scratch(self) -> Scratch:
+        """What is needed only while the job runs."""
+        return Scratch(self.location / "_scratch", self._prefix, self.guard)
 
     @property
     def _marker(self) -> Location:

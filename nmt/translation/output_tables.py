@@ -59,7 +59,6 @@ def compose_record(
     results: pa.Table,
     decoded: int,
     reused: int = 0,
-    repeated: int = 0,
 ) -> UnitRecord:
     """The record of a unit, with counts and sums for the report; its files are yet to be written.
 
@@ -69,8 +68,7 @@ def compose_record(
         filtered: which of them were translated.
         results: what became of each of these; see `nmt.translation.results_table`.
         decoded: how many of these were decoded.
-        reused: how many were in the cache.
-        repeated: how many are repetitions of others.
+        reused: how many an earlier job had decoded; the others are repetitions.
     """
     measured = results_table.measures(results, filtered.texts)
     numbers = unit.first + np.asarray(filtered.kept, np.int64)
@@ -87,7 +85,7 @@ def compose_record(
             rejected_by_reason=dict(Counter(map(str, filtered.reasons.values()))),
             decoded=decoded,
             reused=reused,
-            repeated=repeated,
+            repeated=len(results) - decoded - reused,
             **results_table.counts(results),
         ),
         files={},

@@ -14,7 +14,8 @@ from nmt.storage.preflight import check_writable
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.request import TranslateRequest
-from nmt.translation.worker import Work, load_translator
+from nmt.translation.work import Work
+from nmt.translation.worker import load_translator
 
 _UNITS, _ROWS = 4, 64  # units that are looked into, and rows of each that are decoded
 

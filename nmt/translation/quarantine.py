@@ -152,6 +152,7 @@ def decode_surviving(
     decode: Callable[[Sequence[T], Failed], Iterable[tuple[int, R]]],
     attempts: Attempts,
     step: str = "",
+    beside: int = 0,
 ) -> tuple[list[R], dict[int, RejectReason]]:
     """Decode the items that can be decoded.
 
@@ -160,6 +161,7 @@ def decode_surviving(
         decode: yields positions and results, and calls `Failed` for items that raise alone.
         attempts: at the unit, this one included.
         step: sets its rows apart in `attempts` where a unit is gone through more than once.
+        beside: results that the unit has besides: then a few items that fail are to blame.
 
     Returns:
         The results of all items but some, in order; and for the positions of these why not.
@@ -167,7 +169,7 @@ def decode_surviving(
     Raises:
         UnusableInput, JobFailed: as `decode` raised it; JobFailed also where every item failed.
     """
-    decoding = _Decoding(items, decode)
+    decoding = _Decoding(items, decode, beside)
     if attempts.begun <= UNIT_ATTEMPTS:
         decoding.run(0, len(items))
     else:
@@ -197,8 +199,10 @@ class _Decoding:
         self,
         items: Sequence[Any],
         decode: Callable[[Sequence[Any], Failed], Iterable[tuple[int, Any]]],
+        beside: int,
     ) -> None:
         self._items, self._decode = items, decode
+        self._hopeless = min(_HOPELESS, len(items) + beside)
         self.results: dict[int, Any] = {}
         self.lost: dict[int, RejectReason] = {}
 
@@ -208,7 +212,7 @@ class _Decoding:
         def failed(position: int, error: Exception) -> None:
             self.lost[start + position] = _reason(error)
             blameless = sum(why in (_MEMORY, _FAILED) for why in self.lost.values())
-            if blameless >= min(_HOPELESS, len(self._items)) > 1 and not self.results:
+            if blameless >= self._hopeless > 1 and not self.results:
                 raise JobFailed(
                     f"no row can be translated ({type(error).__name__}: {str(error)[:200]})"
                 ) from error

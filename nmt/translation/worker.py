@@ -4,135 +4,93 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold
-from nmt.inference.batching import Failed, convert
-from nmt.inference.row_filter import CleanedText, FilteredRows
+from nmt.errors import JobFailed
+from nmt.inference.batching import convert
+from nmt.inference.row_filter import FilteredRows
 from nmt.inference.translator import Translation, Translator, load_model
-from nmt.records.output import AlignmentCounts, Links, UnitRecord
+from nmt.process import peak_bytes
+from nmt.records.output import DecodingCost, UnitRecord
 from nmt.records.report import RowAttention
-from nmt.segmentation import count_words
-from nmt.settings import SearchSettings
-from nmt.storage.lease import check_owner
+from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
-from nmt.storage.uri import without_home
-from nmt.tables.columns import texts_of
 from nmt.tables.values import json_values
-from nmt.text_limits import most_bytes
 from nmt.translation import device
-from nmt.translation.decode_statistics import decode
-from nmt.translation.input.unit_rows import Rows, read_unit
+from nmt.translation.cache.keys import places
+from nmt.translation.cache.plan import Plan
+from nmt.translation.decode_statistics import add, decode
+from nmt.translation.gold_alignments import count_links
+from nmt.translation.input.unit_rows import Rows
 from nmt.translation.input.units import Unit
-from nmt.translation.metrics import Metrics, metrics
+from nmt.translation.known import Origin, choose, known_schema
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
-from nmt.translation.quarantine import Attempts, decode_surviving, ending_within
+from nmt.translation.quarantine import Attempts, ending_within
 from nmt.translation.report import attention
-from nmt.translation.results_table import result_schema
+from nmt.translation.results_table import flagged
+from nmt.translation.work import Work, output_of
 
 log = logging.getLogger(__name__)
 
-_Pair = tuple[CleanedText, CleanedText, str]  # source, reference, and the gold links
-_PairCounts = tuple[LinkCounts, LinkCounts]  # of attention and of the diagonal
-
 
 @dataclass(frozen=True)
-class Work:
-    """What every actor of a job needs to know; sent to it once.
+class Item:
+    """A unit as an actor is handed it.
 
     Attributes:
-        models: URIs of the MODELs: one, or an ensemble.
-        model_id: the id under which the job began.
-        output: URI of the OUT folder.
-        search: settings of the search.
-        dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
-        text_column: the Parquet column of the sentences.
-        id_column: the Parquet column of the ids; None numbers the rows.
-        reference_column: the column of the references, for forced decoding; or None.
-        alignment_column: the column of the gold alignments; or None.
-        batch_size: sentences decoded together; None goes by tokens.
-        threads: cores of the actor.
-        gpus: GPUs of the actor; less than 1 is a share of one.
-        unit_timeout: seconds after which a unit's actor is replaced; None waits.
-        alignments: whether to write ``alignments/``.
-        heatmaps: numbers of the rows whose attention is drawn.
-        heatmap_words: draw it between whole words.
-        generation: of the output's files.
-        owner: who must have the output's lease when a unit is committed; None asks nobody.
-        page: numbers of the rows that stand on the page, whose attention the report shows.
+        unit: which rows.
+        decodes: whether the model is needed.
+        before: what it has cost in earlier passes, in which its rows to look at were drawn.
     """
 
-    models: tuple[str, ...]
-    model_id: str
-    output: str
-    search: SearchSettings
-    dictionary_hash: str | None
-    text_column: str
-    id_column: str | None
-    reference_column: str | None
-    alignment_column: str | None
-    batch_size: int | None
-    threads: int
-    alignments: bool
-    heatmaps: frozenset[int]
-    heatmap_words: bool = False
-    generation: int = 1
-    owner: str | None = None
-    page: frozenset[int] = frozenset()
-    gpus: float = 0.0
-    unit_timeout: float | None = None
-
-    @property
-    def metrics(self) -> Metrics:
-        """What this process tells Prometheus of the job."""
-        return metrics(self.model_id, without_home(Location(self.output).uri))
-
-    def read(self, unit: Unit) -> Rows:
-        """The rows of a unit."""
-        longest = most_bytes(self.search.max_characters)
-        return read_unit(unit, self.text_column, self.id_column, longest)
+    unit: Unit
+    decodes: bool = True
+    before: DecodingCost | None = None
 
 
-class ModelActor:
-    """An actor that loads the job's model once."""
+class DecodeActor:
+    """Translates the units it is handed.
 
-    def __init__(self, work: Work) -> None:
+    Args:
+        work: what the job wants.
+        plan: of its cache, if it has one. Then the model is loaded when a unit needs it.
+    """
+
+    def __init__(self, work: Work, plan: Plan | None = None) -> None:
         if work.search.runtime == "tensorflow":
             device.set_up(work.threads, work.gpus)
-        self._work = work
+        self._work, self._plan = work, plan
         self._output = output_of(work)
-        self._translator = load_translator(work)
-        self._translator.decoder.tuning.settled = not work.gpus
         self._metrics = work.metrics
+        if plan is None:
+            self._translator  # noqa: B018
 
+    @cached_property
+    def _translator(self) -> Translator:
+        translator = load_translator(self._work)
+        translator.decoder.tuning.settled = not self._work.gpus
+        return translator
 
-class DecodeActor(ModelActor):
-    """Translates the units it is handed."""
-
-    def __call__(self, unit: Unit) -> UnitRecord:
-        """Translate and commit a unit; returns its record."""
+    def __call__(self, item: Item) -> UnitRecord | DecodingCost:
+        """Translate a unit, and commit it if it awaits nothing; see `translate_unit`."""
+        translator = self._translator if item.decodes else None  # not within the unit's time
         with ending_within(self._work.unit_timeout):
-            record = translate_unit(
-                unit, self._work, self._translator, self._output, self._metrics.repeat
+            outcome = translate_unit(
+                *(item.unit, self._work, translator, self._output, self._plan, item.before),
+                repeated=self._metrics.repeat,
             )
-        self._metrics.count(record.counts)
-        self._metrics.observe(record.seconds)
-        return record
-
-
-def output_of(work: Work) -> Output:
-    """Where an actor writes, as long as its job has the lease."""
-    location = Location(work.output)
-    if work.owner is None:
-        return Output(location, work.generation)
-    return Output(location, work.generation, partial(check_owner, location, work.owner))
+        if isinstance(outcome, UnitRecord):
+            self._metrics.count(outcome.counts)
+            self._metrics.observe(outcome.seconds)
+        return outcome
 
 
 def load_translator(work: Work) -> Translator:
@@ -159,52 +117,96 @@ def load_translator(work: Work) -> Translator:
 def translate_unit(
     unit: Unit,
     work: Work,
-    translator: Translator,
+    translator: Translator | None,
     output: Output,
+    plan: Plan | None = None,
+    before: DecodingCost | None = None,
     repeated: Callable[[], None] = lambda: None,
-) -> UnitRecord:
-    """Translate one unit and commit it.
+) -> UnitRecord | DecodingCost:
+    """Translate one unit: read it, decode what is not known, give each row its result, commit.
 
     Args:
         unit: which rows.
         work: what the job wants.
-        translator: the loaded model.
+        translator: the loaded model; None where everything is known.
         output: where the files go.
+        plan: of the job's cache; without one nothing is known.
+        before: what the unit has cost in earlier passes, see `Item`.
         repeated: called if the unit was begun before.
 
     Returns:
-        The unit's record: files written, counts, sums for the report.
+        The unit's record: files written, counts, sums for the report. Where other units have yet
+        to decode some of its sentences it is not committed, and what it has cost is returned.
     """
     start = time.monotonic()
-    attempts = Attempts(output.attempts(unit), f"rows {unit.first}–{unit.first + unit.rows - 1}")
+    name = f"rows {unit.first}–{unit.first + unit.rows - 1}"
+    attempts = Attempts(output.attempts(unit), name)
     if attempts.begun > 1:
         repeated()
+    judge = plan or translator
+    assert judge is not None, "without a cache there is a model"
+    outcome: UnitRecord | DecodingCost
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
-        filtered = translator.row_filter(rows.texts)
-        looked_at = work.heatmaps | work.page
-        attended = {place for place, i in enumerate(filtered.kept) if unit.first + i in looked_at}
-        schema = result_schema(work.search.n_best, work.alignments)
-        table, drawn, lost, cost = decode(translator, filtered.sources, attempts, schema, attended)
-        draw(
-            unit,
-            rows.ids,
-            {filtered.kept[place]: one for place, one in drawn.items()},
-            work,
-            output,
-        )
-        filtered = filtered.without(lost)
-        tables = compose_files(unit, rows, filtered, table)
-        record = compose_record(unit, rows, filtered, table, decoded=len(table))
-        flags = table.column("flags").to_pylist()
-        links = _alignment_counts(rows, filtered, flags, work, translator, attempts)
-        seconds = time.monotonic() - start
-        record = record.model_copy(
-            update={"alignment": links, "decoding": cost, "seconds": seconds}
-        )
-        record = output.commit(unit, tables, record)
+        filtered = judge.row_filter(rows.texts)
+        keys = work.keys(filtered.sources)
+        known = known_schema(work.schema()).empty_table() if plan is None else plan.known(unit)
+        looked_at = set() if before else work.looked_at(unit)
+        attended = [place for place, i in enumerate(filtered.kept) if i in looked_at]
+        chosen, shown = choose(keys, known, attended)
+        cost = before
+        if len(chosen):
+            if translator is None:
+                raise JobFailed(f"{name}: have changed meanwhile; run the same command again")
+            fresh, drawn, new_cost = decode(
+                translator,
+                keys.take(pa.array(chosen)),
+                [filtered.sources[place] for place in chosen.tolist()],
+                known,
+                attempts,
+                work.schema(cached=plan is not None),
+                {*shown.values()},
+            )
+            seen = {filtered.kept[row]: drawn[at] for row, at in shown.items() if at in drawn}
+            draw(unit, rows.ids, seen, work, output)
+            if plan is not None:
+                plan.store(unit, known, fresh)
+            known, cost = pa.concat_tables([known, fresh]), add(before, new_cost)
+        results = known.take(pa.array(places(keys, known.column("key"))))
+        if pc.any(pc.equal(results.column("origin"), Origin.AWAITED)).as_py():
+            assert cost is not None, "who decodes nothing is handed over when nothing is awaited"
+            outcome = cost
+        else:
+            tables, record = _compose(unit, rows, filtered, results, work, translator, attempts)
+            seconds = time.monotonic() - start + (before.seconds if before else 0.0)
+            more = {"decoding": cost, "seconds": seconds, "peak_bytes": peak_bytes()}
+            outcome = output.commit(unit, tables, record.model_copy(update=more))
     attempts.clear()
-    return record
+    return outcome
+
+
+def _compose(
+    unit: Unit,
+    rows: Rows,
+    filtered: FilteredRows,
+    results: pa.Table,
+    work: Work,
+    translator: Translator | None,
+    attempts: Attempts,
+) -> tuple[dict[str, pa.Table], UnitRecord]:
+    """The files and the record of a unit, from what is known of each row to translate."""
+    reasons = results.column("reason")
+    why = {place: RejectReason(r) for place, r in enumerate(reasons.to_pylist()) if r is not None}
+    filtered, results = filtered.without(why), results.filter(pc.is_null(reasons))
+    origins = results.column("origin").to_numpy()
+    decoded = len(results.column("key").filter(pa.array(origins == Origin.DECODED)).unique())
+    reused = int(np.count_nonzero(origins == Origin.REUSED))
+    results = flagged(results.select(work.schema().names), filtered.texts)
+    tables = compose_files(unit, rows, filtered, results)
+    record = compose_record(unit, rows, filtered, results, decoded, reused)
+    flags = results.column("flags").to_pylist()
+    links = count_links(rows, filtered, flags, work, translator, attempts)
+    return tables, record.model_copy(update={"alignment": links})
 
 
 def draw(
@@ -254,57 +256,3 @@ def draw(
     ]
     for i, (name, image) in convert(sampled, heatmap, failed):
         output.drawings.write_heatmap(unit.first + i, name, image)
-
-
-def _alignment_counts(
-    rows: Rows,
-    filtered: FilteredRows,
-    flags: list[list[str]],
-    work: Work,
-    translator: Translator,
-    attempts: Attempts,
-) -> AlignmentCounts | None:
-    """Links of attention and of the plain diagonal along the references, against gold; of
-    sentences that were translated whole. A reference that is too long, or that its process does
-    not survive, costs its own count only."""
-    if work.alignment_column is None or work.reference_column is None:
-        return None
-    gold = texts_of(rows.others.column(work.alignment_column))
-    references = texts_of(rows.others.column(work.reference_column))
-    pairs, left_out = [], 0
-    for i, source, own_flags in zip(filtered.kept, filtered.sources, flags, strict=True):
-        pharaoh = (gold[i] or "").strip()
-        if "split" in own_flags or not pharaoh or not references[i]:
-            continue
-        reference, reason = translator.reference_filter.judge(references[i])
-        if reason:
-            left_out += 1
-        else:
-            pairs.append((source, reference, pharaoh))
-
-    def force(some: Sequence[_Pair], failed: Failed) -> Iterator[tuple[int, _PairCounts | None]]:
-        sources, references = [one[0] for one in some], [one[1] for one in some]
-        forced = translator.decoder.decode_along(sources, references, failed)
-        return convert(forced, lambda place, result: _pair_counts(some[place], result), failed)
-
-    counted, lost = decode_surviving(pairs, force, attempts, "references ")
-    own, plain = LinkCounts(), LinkCounts()
-    for counts in filter(None, counted):
-        own, plain = own.plus(counts[0]), plain.plus(counts[1])
-    return AlignmentCounts(
-        attention=Links(**own._asdict()),
-        diagonal=Links(**plain._asdict()),
-        malformed=counted.count(None),
-        left_out=left_out + len(lost),
-    )
-
-
-def _pair_counts(pair: _Pair, result: Translation) -> _PairCounts | None:
-    """Links of attention and of the diagonal; None where the gold alignment is malformed."""
-    source, reference, pharaoh = pair
-    words = count_words(source.text), count_words(reference.text)
-    try:
-        gold = parse_gold(pharaoh, words)
-    except UnusableInput:  # one bad cell is no reason to lose the translation
-        return None
-    return LinkCounts.of(result.alignment, gold), LinkCounts.of(diagonal(*words), gold)

@@ -10,8 +10,8 @@ from nmt.translation import job
 
 
 class DeadlyActor(job.DecodeActor):
-    def __init__(self, work):
-        super().__init__(work)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         decode = self._translator.decoder.decode
 
         def deadly(sources, *arguments, **options):

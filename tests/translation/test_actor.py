@@ -21,7 +21,8 @@ from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
-from nmt.translation.worker import Work, load_translator, translate_unit
+from nmt.translation.work import Work
+from nmt.translation.worker import load_translator, translate_unit
 
 SEARCH = SearchSettings(
     max_length_ratio=0.5, max_length_extra=4, max_source_length=60, too_long="reject"

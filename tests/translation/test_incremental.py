@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cached_jobs import assert_same, origins, rows_of, save, write_corpus
+from cached_jobs import assert_same, origins, rows_of, save
 from outputs import SEARCH, translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt.cluster.tasks import Tasks
 from nmt.errors import UnusableInput
 from nmt.inference.decoding import Decoder
 from nmt.inference.rendering import Part
@@ -39,7 +37,8 @@ pytestmark = pytest.mark.system  # whole jobs, each done several times
 )
 def test_the_output_is_that_of_a_job_without_a_cache(models, corpus, tmp_path, options) -> None:
     plain = translate(models[0], corpus, tmp_path / "plain", **options)
-    assert origins(plain) == (plain.report.counts.translated, 0, 0)
+    in_units, reused, repeated = origins(plain)  # each unit decodes its own
+    assert (reused, repeated > 50) == (0, True)
     cache = tmp_path / "cache"
     first = translate(models[0], corpus, tmp_path / "first", cache=cache, **options)
     assert_same(tmp_path / "plain", tmp_path / "first")
@@ -50,10 +49,9 @@ def test_the_output_is_that_of_a_job_without_a_cache(models, corpus, tmp_path, o
     decoded, reused, repeated = origins(first)
     assert reused == 0
     assert repeated > 100
+    assert in_units > decoded
     assert decoded == len(cleaned - {"\x07"})  # which is cleaned to the empty line
     assert origins(second) == (0, decoded + repeated, 0)
-    seconds = [v.report.throughput.decode_seconds for v in (first, second)]
-    assert seconds[0] > seconds[1] == 0
     assert not (tmp_path / "first/_scratch").exists()
 
 
@@ -99,55 +97,6 @@ def test_another_model_or_setting_makes_another_generation(models, corpus, tmp_p
         found = translate(model, corpus, tmp_path / f"o{number}", cache=cache, search=search)
         assert origins(found)[0] == (origins(first)[0] if new else 0)
         assert len(generations(Location(cache))) == before + new
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-class Mortal(Tasks):
-    """Tasks of which a chosen one ends the job."""
-
-    def __init__(self, life: int) -> None:
-        super().__init__(None)
-        self.life = life
-
-    def _live(self) -> None:
-        self.life -= 1
-        if self.life == 0:
-            raise Killed
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        self._live()
-        return super().submit(function, *arguments)
-
-    def submit_parts(self, parts: int, function: Callable[..., Any], *arguments: Any) -> Any:
-        self._live()
-        return super().submit_parts(parts, function, *arguments)
-
-
-def test_a_job_goes_on_wherever_it_was_killed(models, demo_dataset, tmp_path, monkeypatch) -> None:
-    """Steps: 3 groups hashed, 64 partitions looked into, decoding, 64 looked up, 3 written."""
-    monkeypatch.setattr("nmt.translation.cache.job._GROUP", 256)
-    monkeypatch.setattr("nmt.translation.cache.job._SMALLEST", 40)
-    options: dict[str, Any] = {"alignments": True, "heatmaps": 3}
-    corpus = write_corpus(demo_dataset, tmp_path / "in.txt", 150, 700)
-    expected = translate(models[0], corpus, tmp_path / "plain", cache=tmp_path / "other", **options)
-    for life in (1, 3, 5, 60, "decoding 0", "decoding 2", 70, 130, 132, 133, 134):
-        cache, output = tmp_path / f"cache {life}", tmp_path / f"out {life}"
-
-        def interrupt(number: int, life: int | str = life) -> None:
-            if life == f"decoding {number}":
-                raise Killed
-
-        tasks = Mortal(life) if isinstance(life, int) else None
-        with pytest.raises(Killed):
-            translate(*(models[0], corpus, output, tasks, interrupt), cache=cache, **options)
-        records = len(list((output / "_units").glob("*"))) if (output / "_units").exists() else 0
-        assert records == (max(0, life - 132) if isinstance(life, int) else 0)
-        again = translate(models[0], corpus, output, cache=cache, **options)
-        assert_same(tmp_path / "plain", output)
-        assert origins(again) == origins(expected)
 
 
 def test_a_job_without_a_cache_goes_on_with_one(models, corpus, tmp_path) -> None:

@@ -14,7 +14,6 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.records.output import Manifest
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.decode_statistics import decoding_costs
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
@@ -248,13 +247,11 @@ def test_checking_writes_nothing(tmp_path) -> None:
 def test_many_damaged_files_are_few_warnings(tmp_path, capsys) -> None:
     out = Output(Location(tmp_path))
     for number in range(300):
-        names = f"_units/{number:05d}.json", f"_scratch/decoded-{number}.json"
-        for name in (*names, f"report/heatmaps/words-{number:05d}.json"):
+        for name in (f"_units/{number:05d}.json", f"report/heatmaps/words-{number:05d}.json"):
             (out.location / name).write_text("{" if number % 2 else "[]")
     assert (out.committed(UNITS), out.drawings.attention()) == (set(), {})
-    assert decoding_costs(out.scratch) == []
     lines = messages(capsys.readouterr().err)
     assert len(lines) < 120
-    for name in ("_units/00000", "_scratch/decoded-0", "report/heatmaps/words-00001"):
+    for name in ("_units/00000", "report/heatmaps/words-00001"):
         assert f" more like '{tmp_path}/{name}.json: " in "\n".join(lines)
     assert out.record_files() == []

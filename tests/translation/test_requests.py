@@ -13,7 +13,8 @@ from nmt.translation.input.corpus import inspect
 from nmt.translation.job import work_of
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest, identify
-from nmt.translation.worker import output_of, translate_unit
+from nmt.translation.work import output_of
+from nmt.translation.worker import translate_unit
 
 
 def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
@@ -31,7 +32,7 @@ def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
         with hold(output) as lease:
             job = identify(request, info, corpus)
             Output(output).begin(job, overwrite=False)
-            work = work_of(request, job, corpus)
+            work = work_of(request, info, job, corpus)
             work = replace(work, owner=lease.owner, page=frozenset())
             out, translator = output_of(work), loaded(work)
             for unit in corpus.units():

@@ -18,7 +18,8 @@ from nmt.translation import job
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.request import TranslateRequest
-from nmt.translation.worker import DecodeActor, Work, translate_unit
+from nmt.translation.work import Work
+from nmt.translation.worker import translate_unit
 
 Meanwhile = Callable[[int], None]
 ROWS = 600  # of two files, each of two units
@@ -60,7 +61,7 @@ class Night:
         self, request: Any, info: Any, what: Any, corpus: Any, units: Any, output: Output, *_: Any
     ) -> None:
         """Takes the place of the pool of actors."""
-        work = replace(job.work_of(request, what, corpus), generation=output.generation)
+        work = replace(job.work_of(request, info, what, corpus), generation=output.generation)
         for unit in units:
             if unit.number not in {record.unit for record in output.records()}:
                 translate_unit(unit, work, loaded(work), output)
@@ -194,7 +195,7 @@ def test_a_pool_that_cannot_grow_is_said_where_it_matters(
     monkeypatch.setattr(job, "wait_for_room", lambda ray, share, least: awaited.append(least))
     request = TranslateRequest((), "in", Location("out"), search=SEARCH, **options)
     work: Any = Work(*(None,) * len(fields(Work)))
-    pool = job._pool(request, work, DecodeActor, (), rows, 25, Cluster(cpus))
+    pool = job._pool(request, work, None, rows, 25, Cluster(cpus))
     said = capsys.readouterr().err
     assert (hint or "") in said
     assert ("can grow" in said) == (hint is not None)

@@ -26,7 +26,7 @@ FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention
 PARTITIONS = 64
 _DESCRIPTION, _USED = "generation.json", "used"
 _ROWS = re.compile(
-    r"\d+/(?:[0-9a-z]+-[0-9a-f-]+\.parquet|[^/]+\.parquet\.damaged|[0-9a-f]{16}\.damaged)"
+    r"(?:\d+|new)/(?:[0-9a-z]+-[0-9a-f-]+\.parquet|[^/]+\.parquet\.damaged|[0-9a-f]{16}\.damaged)"
 )
 _OTHERS = re.compile("generation\\.json|used")
 _DAY = 86400.0

@@ -1,45 +1,42 @@
-"""A translation with a cache: what it holds is not decoded again, and nothing twice."""
+"""What a cache holds for the units of a job, wave by wave."""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nmt import records
 from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
-from nmt.console import activity
 from nmt.inference.row_filter import RowFilter, cleaning_of
 from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord
-from nmt.settings import SearchSettings
+from nmt.report.numbers import counted
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, open_generation
-from nmt.translation.cache.plan import STRIPES, Drawing, Missing, MissingRows, Plan, stripes
-from nmt.translation.cache.steps import find_missing, hash_group, look_up, write_group
-from nmt.translation.cache.store import Cache
+from nmt.translation.cache.plan import Plan
+from nmt.translation.cache.steps import STRIPES, hash_group, look_up, stripe_of, write_known
 from nmt.translation.input.units import Unit
 from nmt.translation.output import Output
-from nmt.translation.progress import Progress
-from nmt.translation.worker import Work
+from nmt.translation.verify.part import value_problems
+from nmt.translation.work import Work
+from nmt.translation.worker import Item
 
 log = logging.getLogger(__name__)
 
 _GROUP = 65_536  # rows whose sentences travel together
-_LARGEST, _SMALLEST = 4096, 1024  # sentences translated in one go
-_PIECES = 16  # so many goes at least, if there are enough sentences
-Pool = Callable[[Plan, Sequence[Any], int], Iterable[tuple[int, DecodingCost | None]]]
+_WAVE = 1_000_000  # rows at least
+_ROWS_OF_ACTOR = 100_000  # at least, for it starts anew in each pass
+_BYTES_OF_ROW = 200  # in the cache, about
+_SHARE = 4  # a wave has one row for so many in the cache: reading it all costs no more than that
+_FILES = 64  # new ones that are settled together
+_LOOKING = "looking into the cache"
 
 
-def make_plan(
-    location: Location, work: Work, info: ModelRecord, job: JobRecord
-) -> tuple[Plan, RowFilter]:
+def make_plan(location: Location, work: Work, info: ModelRecord, job: JobRecord) -> Plan:
     """Find or make the generation of the cache, and what the steps need to know.
 
     Args:
@@ -48,101 +45,112 @@ def make_plan(
         info: the content of model.json.
         job: what identifies the job.
     """
-    source = source_vocabulary(Location(work.models[0]), info)
-    raw = copies_words(info, work.search)
-    generation = open_generation(
-        location, depends_on(work.model_id, work.search, work.dictionary_hash, raw)
-    )
-    run, cleaning = _run_name(Output(Location(work.output)), job), cleaning_of(info)
-    plan = Plan(work, generation, run, raw, cleaning)
-    return plan, RowFilter.of(source, cleaning, work.search)
+    vocabulary = source_vocabulary(Location(work.models[0]), info)
+    key = depends_on(work.model_id, work.search, work.dictionary_hash, work.raw_keys)
+    generation = open_generation(location, key)
+    run = _run_name(Output(Location(work.output)), job)
+    return Plan(work, generation, run, RowFilter.of(vocabulary, cleaning_of(info), work.search))
 
 
-def copies_words(info: ModelRecord, search: SearchSettings) -> bool:
-    """Whether words of the raw source may stand in a translation for unknown ones."""
-    attends = info.architecture["attention"] != "none"
-    return info.tokenizer == "word" and attends and search.replace_unknown
-
-
-def translate_units(
-    plan: Plan, row_filter: RowFilter, units: list[Unit], waiting: frozenset[int], tasks: Tasks,
-    pool: Pool, cost_per_hour: float | None = None,
-) -> None:  # fmt: skip
-    """Translate and commit units.
+class Lookup:
+    """Looks the units of a job up in its cache, and puts their new results in order there.
 
     Args:
         plan: of the job.
-        row_filter: says which rows are translated.
-        units: all of the job, so that it is counted rightly what is decoded and what comes again.
-        waiting: numbers of those that are not committed yet.
         tasks: does the steps.
-        pool: does `Missing` and `Drawing` with `CacheActor`s; also given the rows to decode.
-        cost_per_hour: of the cluster, for the display.
+        actors: that decode.
     """
-    groups = list(_groups(units))
-    shared, partitions = tasks.share(plan), range(plan.cache.partitions)
-    with activity("looking into the cache", total=len(partitions)) as shown:
-        shared_filter = tasks.share(row_filter)
-        hashed = [
-            tasks.submit_parts(STRIPES + 1, hash_group, shared, shared_filter, group)
-            for group in groups
-        ]
-        owner = np.searchsorted(stripes(plan.cache.partitions), partitions, "right") - 1
-        sentences = [[parts[stripe] for parts in hashed] for stripe in owner.tolist()]
-        rows = [parts[-1] for parts in hashed]
-        counts = {}
-        for number, count in tasks.results(
-            [
-                tasks.submit(_numbered, p, find_missing, shared, p, *sentences[p])
-                for p in partitions
-            ],
-            "looking into the cache",
-        ):
-            counts[number] = count
-            shown.advance()
-    _tell_of_damaged(plan.cache)
-    total = sum(counts.values())
-    log.info(f"{total:,} sentences are not in the cache")
-    shown_units = [
-        tuple(unit for unit in group if unit.number in waiting and _looked_at(unit, plan))
-        for group in groups
-    ]
-    drawings = [Drawing(some) for some in shown_units if some]
-    items = [*_cut(counts, max(_SMALLEST, min(_LARGEST, total // _PIECES))), *drawings]
-    if items:
-        progress = Progress(total, cost_per_hour)
-        with activity("translating", total=total) as shown:
-            for _, cost in pool(plan, items, total):
-                if cost is not None:
-                    text = progress.add(cost.sentences, cost.target_tokens)
-                    shown.advance(cost.sentences, text)
-    with activity("writing", total=sum(u.rows for u in units if u.number in waiting)) as shown:
-        results = [
-            tasks.submit_parts(len(groups), look_up, shared, p, *sentences[p]) for p in partitions
-        ]
+
+    def __init__(self, plan: Plan, tasks: Tasks, actors: int = 1) -> None:
+        self._plan, self._tasks, self._actors = plan, tasks, actors
+        self._shared = tasks.share(plan)
+        self._told: set[Location] = set()
+
+    def waves(self, units: Iterable[Unit]) -> Iterator[list[Unit]]:
+        """Consecutive units that are looked up together.
+
+        The whole cache is read for each wave, so that a wave grows with it.
+        """
+        self.settle()
+        waiting = list(units)
+        while waiting:
+            wave, cached = [], self._plan.cache.size() // _BYTES_OF_ROW
+            rows = max(_WAVE, _ROWS_OF_ACTOR * self._actors, cached // _SHARE)
+            while waiting and rows > 0:
+                wave.append(waiting.pop(0))
+                rows -= wave[-1].rows
+            yield wave
+            self._plan.scratch.clear("known")
+
+    def __call__(
+        self, units: Sequence[Unit], before: Mapping[int, DecodingCost | None]
+    ) -> list[Item]:
+        """Look units up, and note for each of them what is known of its sentences.
+
+        Args:
+            units: of a wave.
+            before: by their numbers what they have cost in earlier passes.
+
+        Returns:
+            Those that have something to do: to decode, or to be committed. The first is one.
+        """
+        plan, tasks, shared = self._plan, self._tasks, self._shared
+        groups, partitions = list(_groups(units)), plan.cache.partitions
+        lost = tasks.share(plan.lost())
+        hashed = [tasks.submit_parts(STRIPES + 1, hash_group, shared, group) for group in groups]
+        results = []
+        for partition in range(partitions):
+            sentences = [parts[stripe_of(partition, partitions)] for parts in hashed]
+            arguments = (look_up, shared, lost, partition, *sentences)
+            results.append(tasks.submit_parts(len(groups), *arguments))
         written = [
-            tasks.submit(
-                write_group, shared, group, waiting, rows[g], *[part[g] for part in results]
-            )
-            for g, group in enumerate(groups)
-            if any(unit.number in waiting for unit in group)
+            tasks.submit(write_known, shared, group, parts[-1], *known)
+            for group, parts, known in zip(groups, hashed, zip(*results, strict=True), strict=True)
         ]
-        del hashed, sentences, rows, results  # what no task waits for any more can go
-        for count in tasks.results(written, "writing"):
-            shown.advance(count)
+        del hashed, results, sentences, arguments  # what no task waits for any more can go
+        states = [state for some in tasks.results(written, _LOOKING) for state in some]
+        missing = sum(owned for _, owned, _ in states)
+        units_looked_up = counted(len(units), "unit")
+        log.info(f"{counted(missing, 'sentence')} of {units_looked_up} to decode")
+        self._tell_of_damaged()
+        busy = {number: owned for number, owned, awaited in states if owned or not awaited}
+        return [
+            Item(unit, self._decodes(unit, busy, before), before[unit.number])
+            for unit in units
+            if unit.number in busy
+        ]
+
+    def _decodes(
+        self, unit: Unit, owned: Mapping[int, int], before: Mapping[int, DecodingCost | None]
+    ) -> bool:
+        """Whether a unit needs the model."""
+        work = self._plan.work
+        draws = before[unit.number] is None and work.looked_at(unit)
+        return bool(owned[unit.number] or draws or work.alignment_column)
+
+    def settle(self) -> None:
+        """Move what this job has decoded to the partitions of the cache, and killed ones before."""
+        cache, tasks, schema = self._plan.cache, self._tasks, self._plan.results
+        files = cache.new_files(self._plan.run)
+        parts = [files[start : start + _FILES] for start in range(0, len(files), _FILES)]
+        moved = [tasks.submit(cache.settle, part, schema, value_problems) for part in parts]
+        for _ in tasks.results(moved, _LOOKING):
+            pass
+
+    def _tell_of_damaged(self) -> None:
+        if damaged := [file for file in self._plan.cache.damaged() if file not in self._told]:
+            self._told.update(damaged)
+            others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
+            log.warning(
+                f"{damaged[0]}{others}: damaged and set aside; what it held is translated "
+                "again; delete it, or the whole generation with nmt cache prune"
+            )
 
 
-def _tell_of_damaged(cache: Cache) -> None:
-    if damaged := cache.damaged():
-        others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
-        log.warning(
-            f"{damaged[0]}{others}: damaged and set aside; what it held is translated "
-            "again; delete it, or the whole generation with nmt cache prune"
-        )
-
-
-def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
-    return number, function(*arguments)
+def copies_words(info: ModelRecord, replace_unknown: bool) -> bool:
+    """Whether words of the raw source may stand in a translation for unknown ones."""
+    attends = info.architecture["attention"] != "none"
+    return info.tokenizer == "word" and attends and replace_unknown
 
 
 def _groups(units: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:
@@ -157,34 +165,12 @@ def _groups(units: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:
         yield tuple(group)
 
 
-def _cut(counts: dict[int, int], size: int) -> Iterator[Missing]:
-    """Missing sentences by partition, `size` at a time."""
-    parts: list[MissingRows] = []
-    room = size
-    for partition in sorted(counts):
-        start, count = 0, counts[partition]
-        while start < count:
-            rows = min(room, count - start)
-            parts.append(MissingRows(partition, start, rows))
-            start, room = start + rows, room - rows
-            if not room:
-                yield Missing(tuple(parts))
-                parts, room = [], size
-    if parts:
-        yield Missing(tuple(parts))
-
-
-def _looked_at(unit: Unit, plan: Plan) -> bool:
-    rows = (*plan.work.heatmaps, *plan.work.page)
-    return any(unit.first <= row < unit.first + unit.rows for row in rows)
-
-
 def _run_name(output: Output, job: JobRecord) -> str:
     """The name of this job in the cache: drawn when it begins, found again when it goes on."""
     file, identity = output.location / "_memory.json", hash_json(job.to_json())
     if file.is_file() and (known := records.read(file, CacheRun)).job == identity:
         return known.run
-    output.clear_scratch()  # of a job whose output this one overwrites
+    output.scratch.clear()  # of a job whose output this one overwrites
     name = uuid.uuid4().hex[:16]
     file.write_json(CacheRun(run=name, job=identity))
     return name

@@ -12,6 +12,8 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
@@ -22,16 +24,18 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.location import Location
 from nmt.tables.parquet import read_whole
-from nmt.translation.cache.keys import KEY, digest_of, distinct
+from nmt.translation.cache.keys import KEY, digest_of, distinct, partitions_of
 
 _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
+_AT_ONCE = 16  # files that are written together
 _MERGED, _DAMAGED = "merged", ".damaged"
 _LONGEST_NAME = 255  # bytes
-_LARGEST = 1 << 30  # bytes of a file that is looked at twice before it is damaged
+_LARGEST = 1 << 30  # bytes of a file that is read
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
+Problems = Callable[[pa.Table], Iterable[str]]
 
 
 class Cache:
@@ -59,27 +63,69 @@ class Cache:
         Returns:
             The file.
         """
+        return self._store(self._folder(partition), run, rows)
+
+    def _store(self, folder: Location, run: str, rows: pa.Table) -> Location:
         keys, data = digest_of(rows.column("key").combine_chunks()), parquet_bytes(rows)
-        file = self._folder(partition) / f"{run}-{keys}-{_digest(data)}.parquet"
+        file = folder / f"{run}-{keys}-{_digest(data)}.parquet"
         file.write_bytes(data)
         return file
 
-    def keys(self, partition: int) -> pa.Array:
-        """All keys of a partition; some may come twice."""
+    def add_new(self, run: str, rows: pa.Table) -> None:
+        """Store rows of any partitions as one file, until `settle` finds it.
 
-        def read(files: Sequence[Location]) -> pa.Array:
-            columns = [table.column("key") for _, table in _sound(files, ["key"])]
-            chunks = [chunk for column in columns for chunk in column.chunks]
-            return pa.chunked_array(chunks, KEY).combine_chunks()
+        Args:
+            run: which job made them.
+            rows: ``key``, and columns of results.
+        """
+        self._store(self._new, run, rows)
 
-        return self._with_files(partition, read)
+    def new_files(self, run: str) -> list[Location]:
+        """The files of `add_new` of this job, and those of jobs that must have been killed."""
+        files = self._new.files(".parquet")
+        return [f for f in files if _run(f) == run or time.time() - _modified(f) > _SETTLED]
+
+    def settle(self, files: Sequence[Location], schema: pa.Schema, problems: Problems) -> None:
+        """Move rows of new files to their partitions.
+
+        A file goes when its rows lie there, so at any moment every row is in the cache. Who is
+        killed in between, or does it beside another job, leaves rows there twice.
+
+        Args:
+            files: of `new_files`.
+            schema, problems: see `read`.
+        """
+        columns, whole, check = _expected(schema, problems)
+        runs: dict[str, dict[Location, pa.Table]] = {}
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # another job has done it
+                for _, rows in _sound([file], check=check):
+                    rows = rows.select(columns).cast(whole)
+                    runs.setdefault(_run(file), {})[file] = rows
+        for run, sound in runs.items():
+            self._rewrite(run, sound)
+
+    def _rewrite(self, run: str, sound: dict[Location, pa.Table]) -> None:
+        """Put the rows of files into one file of each partition; then the old ones go."""
+        rows = pa.concat_tables(sound.values()).combine_chunks()
+        keys, first, _ = distinct(rows.column("key").combine_chunks())
+        rows, partitions = rows.take(pa.array(first)), partitions_of(keys, self.partitions)
+        parts = {p: rows.filter(pa.array(partitions == p)) for p in np.unique(partitions).tolist()}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
+            written = set(pool.map(self.add, parts, repeat(run), parts.values()))
+        for file in sound.keys() - written:
+            file.delete()
+
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(info.size or 0 for _, info in self.location.listed(recursive=True))
 
     def read(
         self,
         partition: int,
         schema: pa.Schema,
         run: str,
-        problems: Callable[[pa.Table], Iterable[str]] = lambda _: (),
+        problems: Problems = lambda _: (),
     ) -> tuple[pa.Table, np.ndarray]:
         """All rows of a partition. A file whose rows are no results is damaged.
 
@@ -93,20 +139,12 @@ class Cache:
         Returns:
             The rows, and which of them this job made, bool, shape (rows,).
         """
-        columns = ["key", *schema.names]
-
-        def check(rows: pa.Table) -> None:
-            for field in schema:
-                if problem := _problem(rows.column(field.name), field):
-                    raise pa.ArrowInvalid(problem)
-            for problem in problems(rows):
-                raise pa.ArrowInvalid(problem)
+        columns, whole, check = _expected(schema, problems)
 
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
             sound = list(_sound(files, columns, check))
             tables = [rows.select(columns) for _, rows in sound]
             own = [np.full(rows.num_rows, _run(file) == run) for file, rows in sound]
-            whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
             table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
             return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
 
@@ -124,30 +162,23 @@ class Cache:
                 still run, and counts by their names what it has decoded.
         """
 
-        def read(files: Sequence[Location]) -> tuple[list[Location], pa.Table | None]:
-            if len(files) < many:
-                return [], None
+        def read(files: Sequence[Location]) -> dict[Location, pa.Table]:
             old = [file for file in files if time.time() - _modified(file) > settled]
-            if len(old) < many:
-                return [], None
-            sound = dict(_sound(old))
+            sound = dict(_sound(old)) if len(old) >= many else {}
             tables = list(sound.values())
-            if len(sound) < many or not all(t.schema.equals(tables[0].schema) for t in tables):
-                return [], None
-            return list(sound), pa.concat_tables(tables).combine_chunks()
+            alike = all(table.schema.equals(tables[0].schema) for table in tables)
+            return sound if len(sound) >= many and alike else {}
 
-        old, table = self._with_files(partition, read)
-        if table is None:
-            return
-        _, first, _ = distinct(table.column("key").combine_chunks())
-        merged = self.add(partition, _MERGED, table.take(pa.array(first)))
-        for file in old:
-            if file != merged:
-                file.delete()
+        if sound := self._with_files(partition, read):
+            self._rewrite(_MERGED, sound)
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
         return self.location.files(_DAMAGED, recursive=True)
+
+    @property
+    def _new(self) -> Location:
+        return self.location / "new"
 
     def _folder(self, partition: int) -> Location:
         return self.location / f"{partition:03d}"
@@ -163,6 +194,22 @@ class Cache:
             except FileNotFoundError:
                 time.sleep(0.5)
         raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
+
+
+def _expected(
+    schema: pa.Schema, problems: Problems
+) -> tuple[list[str], pa.Schema, Callable[[pa.Table], None]]:
+    """The columns of a file, their types, and what raises pa.ArrowInvalid if its rows are none."""
+
+    def check(rows: pa.Table) -> None:
+        for field in schema:
+            if wrong := problem(rows.column(field.name), field):
+                raise pa.ArrowInvalid(wrong)
+        for wrong in problems(rows):
+            raise pa.ArrowInvalid(wrong)
+
+    whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
+    return whole.names, whole, check
 
 
 def _run(file: Location) -> str:
@@ -229,19 +276,8 @@ def _read(
         _Damaged: it is not what its name says, or damaged otherwise.
     """
 
-    def parse(handle: pa.NativeFile) -> pa.Table:
-        rows = read_whole(file, handle, columns)
-        keys = rows.column("key")
-        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
-            raise pa.ArrowInvalid("other keys than the name of the file says")
-        check(rows)
-        return rows
-
     try:
         with file.open() as stream:
-            if columns == ["key"]:
-                with contextlib.suppress(*_UNREADABLE):  # by its contents, or by its store
-                    return parse(stream)
             if stream.size() > _LARGEST:
                 raise _Damaged(file)
         data = file.read_bytes()
@@ -253,7 +289,12 @@ def _read(
     try:
         if not file.name.endswith(f"-{_digest(data)}.parquet"):
             raise pa.ArrowInvalid("other contents than the name of the file says")
-        return parse(pa.BufferReader(data))
+        rows = read_whole(file, pa.BufferReader(data), columns)
+        keys = rows.column("key")
+        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
+            raise pa.ArrowInvalid("other keys than the name of the file says")
+        check(rows)
+        return rows
     except _UNREADABLE:
         raise _Damaged(file) from None
 
@@ -262,7 +303,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
+def problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
     """What is wrong with a column of results, if anything is."""
     if column.type != field.type:
         return f"column '{field.name}' holds {column.type}, not {field.type}"

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
-from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes
 from nmt.tables.parquet import open_parquet, read_batches
@@ -38,7 +37,7 @@ class Run(NamedTuple):
 
 
 def read_rows(
-    location: Location, start: int, rows: int, text_column: str, longest: int | None = None
+    location: PinnedFile, start: int, rows: int, text_column: str, longest: int | None = None
 ) -> Run:
     """Read some consecutive rows of a file.
 
@@ -47,7 +46,7 @@ def read_rows(
     others.
 
     Args:
-        location: the file; one that is pinned stays open.
+        location: the file; it stays open.
         start: the first row.
         rows: how many.
         text_column: the column of the texts.
@@ -55,17 +54,13 @@ def read_rows(
     """
     global _last
     reader, _last = _last, None  # one that fails is not used again
-    state = location.state if isinstance(location, PinnedFile) else None
-    identity = (location, state, text_column)
+    identity = (location, location.state, text_column)
     if reader is None or reader.identity != identity:
         if reader is not None:
             reader.close()
         reader = _Reader(location, identity)
     run = reader.read(start, rows, longest)
-    if state is None:
-        reader.close()
-    else:
-        _last = reader
+    _last = reader
     return run
 
 
@@ -76,7 +71,7 @@ class _Reader:
         identity: what it is known by: another one may lie there now.
     """
 
-    def __init__(self, location: Location, identity: tuple[object, ...]) -> None:
+    def __init__(self, location: PinnedFile, identity: tuple[object, ...]) -> None:
         self.identity = identity
         self._location, self._text_column, self._stack = location, str(identity[2]), ExitStack()
         with readable(location):

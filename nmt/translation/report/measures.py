@@ -16,7 +16,7 @@ from nmt.process import peak_bytes
 from nmt.records.model import ModelRecord
 from nmt.records.output import UnitRecord
 from nmt.records.report import Measured, Throughput
-from nmt.translation.decode_statistics import decoding_costs, throughput
+from nmt.translation.decode_statistics import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
 from nmt.translation.report.scoring import Scoring
@@ -60,7 +60,7 @@ def measure(
         rates=summary.rates(counts, records),
         throughput=Throughput.model_validate(
             {
-                **throughput(records, decoding_costs(output.scratch)),
+                **throughput(records),
                 **request.costs(seconds),
                 "driver_peak_bytes": peak_bytes(),
             }

@@ -1,0 +1,103 @@
+"""What every actor and task of a translation job needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from nmt.inference.row_filter import CleanedText
+from nmt.settings import SearchSettings
+from nmt.storage.lease import check_owner
+from nmt.storage.location import Location
+from nmt.storage.uri import without_home
+from nmt.text_limits import most_bytes
+from nmt.translation.cache.keys import keys_of
+from nmt.translation.input.unit_rows import Rows, read_unit
+from nmt.translation.input.units import Unit
+from nmt.translation.metrics import Metrics, metrics
+from nmt.translation.output import Output
+from nmt.translation.results_table import result_schema
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every actor of a job needs to know; sent to it once.
+
+    Attributes:
+        models: URIs of the MODELs: one, or an ensemble.
+        model_id: the id under which the job began.
+        output: URI of the OUT folder.
+        search: settings of the search.
+        dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
+        text_column: the Parquet column of the sentences.
+        id_column: the Parquet column of the ids; None numbers the rows.
+        reference_column: the column of the references, for forced decoding; or None.
+        alignment_column: the column of the gold alignments; or None.
+        batch_size: sentences decoded together; None goes by tokens.
+        threads: cores of the actor.
+        gpus: GPUs of the actor; less than 1 is a share of one.
+        unit_timeout: seconds after which a unit's actor is replaced; None waits.
+        alignments: whether to write ``alignments/``.
+        heatmaps: numbers of the rows whose attention is drawn.
+        heatmap_words: draw it between whole words.
+        generation: of the output's files.
+        owner: who must have the output's lease when a unit is committed; None asks nobody.
+        page: numbers of the rows that stand on the page, whose attention the report shows.
+        raw_keys: whether words of the raw source may stand in a translation, so that sources which
+            are cleaned to the same are different sentences.
+    """
+
+    models: tuple[str, ...]
+    model_id: str
+    output: str
+    search: SearchSettings
+    dictionary_hash: str | None
+    text_column: str
+    id_column: str | None
+    reference_column: str | None
+    alignment_column: str | None
+    batch_size: int | None
+    threads: int
+    alignments: bool
+    heatmaps: frozenset[int]
+    heatmap_words: bool = False
+    generation: int = 1
+    owner: str | None = None
+    page: frozenset[int] = frozenset()
+    gpus: float = 0.0
+    unit_timeout: float | None = None
+    raw_keys: bool = True
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this process tells Prometheus of the job."""
+        return metrics(self.model_id, without_home(Location(self.output).uri))
+
+    def read(self, unit: Unit) -> Rows:
+        """The rows of a unit."""
+        longest = most_bytes(self.search.max_characters)
+        return read_unit(unit, self.text_column, self.id_column, longest)
+
+    def keys(self, sources: Iterable[CleanedText]) -> pa.FixedSizeBinaryArray:
+        """The key of each source; those with the same have the same translation."""
+        return keys_of(source.text if self.raw_keys else source.cleaned for source in sources)
+
+    def looked_at(self, unit: Unit) -> set[int]:
+        """The positions of a unit's rows whose attention the report shows."""
+        rows = range(unit.first, unit.first + unit.rows)
+        return {row - unit.first for row in self.heatmaps | self.page if row in rows}
+
+    def schema(self, cached: bool = False) -> pa.Schema:
+        """The columns of its results; those in a cache are all that any job may want."""
+        return result_schema(self.search.n_best, self.alignments or cached)
+
+
+def output_of(work: Work) -> Output:
+    """Where an actor writes, as long as its job has the lease."""
+    location = Location(work.output)
+    if work.owner is None:
+        return Output(location, work.generation)
+    return Output(location, work.generation, partial(check_owner, location, work.owner))
