@@ -21,7 +21,6 @@ goes on there.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -46,8 +45,8 @@ from nmt.storage import lease
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.final import remove_final, store_final
 from nmt.storage.location import Location, json_bytes
-from nmt.translation import drawings
 from nmt.translation.drawings import Drawings
+from nmt.translation.file_names import FileNames
 from nmt.translation.input.units import Unit
 from nmt.translation.scratch import Scratch
 from nmt.translation.unit_records import misfit
@@ -56,10 +55,6 @@ log = logging.getLogger(__name__)
 
 FOLDERS = ("translations", "rejected", "alignments")
 _AT_ONCE = 16  # files that are read together
-_OURS = re.compile(
-    r"(?:part-)?(?:g(?P<generation>\d{1,9})-)?"
-    rf"(?:\d+\.(?:parquet|json|attempts)|{drawings.NAMES})"
-)
 
 
 def _parquet(table: pa.Table, mark: str) -> bytes:
@@ -157,7 +152,7 @@ class Output:
     @property
     def scratch(self) -> Scratch:
         """What is needed only while the job runs."""
-        return Scratch(self.location / "_scratch", self._prefix, self.guard)
+        return Scratch(self.location / "_scratch", self._names.prefix, self.guard)
 
     @property
     def _marker(self) -> Location:
@@ -203,7 +198,7 @@ class Output:
         self.guard()
         files = {}
         for name, table in tables.items():
-            name = name.replace("/part-", f"/part-{self._prefix}")
+            name = self._names.part(name)
             data = self._store(self.location / name, partial(_parquet, table))
             files[name] = table_entry(table.num_rows, data)
         record = record.model_copy(update={"files": files})
@@ -241,13 +236,12 @@ class Output:
         self._store(file, lambda _: data)
 
     @property
-    def _prefix(self) -> str:
-        """What stands before the number of a unit in the names of its files."""
-        return f"g{self.generation}-" if self.generation > 1 else ""
+    def _names(self) -> FileNames:
+        return FileNames(self.generation)
 
     def record_file(self, number: int, suffix: str = ".json") -> Location:
         """Where the record of a unit is, or what else is kept of it."""
-        return self.location / "_units" / f"{self._prefix}{number:05d}{suffix}"
+        return self.location / "_units" / self._names.of_unit(number, suffix)
 
     def attempts(self, unit: Unit) -> Location:
         """Where the attempts at a unit are counted."""
@@ -283,14 +277,10 @@ class Output:
         """Remove the files of older generations, which no job will go on with."""
         folders = (*FOLDERS, "_units", "report/heatmaps")
         files = [file for folder in folders for file in (self.location / folder).files()]
-        older = [file for file in files if self._is_older(file.name)]
+        older = [file for file in files if self._names.is_older(file.name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(Location.delete, older):
                 pass
-
-    def _is_older(self, name: str) -> bool:
-        match = _OURS.fullmatch(name)
-        return match is not None and int(match["generation"] or 1) < self.generation
 
     def records(self) -> list[UnitRecord]:
         """The records of all committed units, in the order of the units."""
@@ -302,7 +292,7 @@ class Output:
         """The manifest's entries of what is no table: records of units, and the report's files."""
         report = self.location / "report"
         shown = report.files(recursive=True)
-        files = [*self.record_files(), *(f for f in shown if not self._is_older(f.name))]
+        files = [*self.record_files(), *(f for f in shown if not self._names.is_older(f.name))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             entries = pool.map(lambda file: file_entry(file.read_bytes()), files)
             names = ("/".join(file.parts_below(self.location)) for file in files)
@@ -344,15 +334,14 @@ class Output:
             record = records.read(file, UnitRecord)
         except UnusableInput as error:
             return str(error).removeprefix(f"{file}: ").partition("; ")[0]
-        return "of no unit" if unit is None else misfit(record, unit, self._prefix)
+        return "of no unit" if unit is None else misfit(record, unit, self._names.prefix)
 
     def record_files(self) -> list[Location]:
         """Where these records are."""
-        pattern = re.compile(rf"{self._prefix}\d+\.json")
         files = (self.location / "_units").files(".json")
-        return [file for file in files if pattern.fullmatch(file.name)]
+        return [file for file in files if self._names.is_record(file.name)]
 
     @property
     def drawings(self) -> Drawings:
         """Its heatmaps, and where the words of its rows looked."""
-        return Drawings(self.location / "report" / "heatmaps", self._prefix, self.store_bytes)
+        return Drawings(self.location / "report" / "heatmaps", self._names.prefix, self.store_bytes)

@@ -1,0 +1,46 @@
+"""The names of the files of one generation of an output."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nmt.translation import drawings
+
+_OURS = re.compile(
+    r"(?:part-)?(?:g(?P<generation>\d{1,9})-)?"
+    rf"(?:\d+\.(?:parquet|json|attempts)|{drawings.NAMES})"
+)
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """How a generation of an output names its files.
+
+    Attributes:
+        generation: from 1; each has names of its own.
+    """
+
+    generation: int
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the number of a unit."""
+        return f"g{self.generation}-" if self.generation > 1 else ""
+
+    def part(self, name: str) -> str:
+        """The name of a unit's file, given that of the first generation."""
+        return name.replace("/part-", f"/part-{self.prefix}")
+
+    def of_unit(self, number: int, suffix: str) -> str:
+        """The name of what is kept of a unit in ``_units/``."""
+        return f"{self.prefix}{number:05d}{suffix}"
+
+    def is_record(self, name: str) -> bool:
+        """Whether a file in ``_units/`` is the record of a unit."""
+        return re.fullmatch(rf"{self.prefix}\d+\.json", name) is not None
+
+    def is_older(self, name: str) -> bool:
+        """Whether a file is one of ours, of a generation before."""
+        match = _OURS.fullmatch(name)
+        return match is not None and int(match["generation"] or 1) < self.generation
