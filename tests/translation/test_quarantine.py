@@ -52,7 +52,9 @@ attempts.clear()
 """
 
 
-def surviving(texts: list[str], translate, attempts: Attempts) -> tuple[list, dict]:
+def surviving(
+    texts: list[str], translate, attempts: Attempts, beside: int = 0
+) -> tuple[list, dict]:
     """`decode_surviving` with a function that translates batches, as a decoder does it."""
 
     def decode(some, failed):
@@ -62,7 +64,7 @@ def surviving(texts: list[str], translate, attempts: Attempts) -> tuple[list, di
         ):
             yield from zip(rows, done, strict=True)
 
-    return decode_surviving(texts, decode, attempts)
+    return decode_surviving(texts, decode, attempts, beside=beside)
 
 
 def lives(file: Path, texts: list[str]) -> tuple[int, list[str], dict[str, str]]:
@@ -160,6 +162,11 @@ def test_where_every_row_fails_the_job_does(tmp_path) -> None:
 
     with pytest.raises(JobFailed, match=r"no row can be translated \(ValueError: no such GPU\)"):
         surviving(["a"] * 500, translate, Attempts(Location(tmp_path / "a")))
+    attempts = Attempts(Location(tmp_path / "b"))
+    assert surviving(["a"] * 3, translate, attempts, beside=9) == (
+        [],
+        dict.fromkeys(range(3), "failed"),
+    )
 
 
 class Cramped:
