@@ -136,6 +136,6 @@ def test_a_huge_file_of_a_memory_is_set_aside(tmp_path: Path) -> None:
     cache = Cache(Location(tmp_path), 1)
     file = cache.add(0, "a", pa.table({"key": keys_of(["x"])}))
     grow(Path(file.path))
-    assert cache.keys(0).to_pylist() == []
+    assert cache.read(0, pa.schema([("translation", pa.string())]), "run")[0].num_rows == 0
     assert [aside.name for aside in cache.damaged()] == [f"{file.name}.damaged"]
     assert Path(cache.damaged()[0].path).stat().st_size == HUGE

@@ -87,7 +87,7 @@ def read_record(folder: Path) -> None:
     units = Output(Location(folder)).records()
     summary.rates(summary.total_counts(units), units)
     summary.alignment(units)
-    throughput(units, [])
+    throughput(units)
     worst(suspect for record in units for suspect in record.suspicious)
     verify(Location(folder))
 

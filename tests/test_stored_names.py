@@ -233,8 +233,9 @@ def test_a_cache_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
     cache = open_generation(Location(tmp_path), GENERATION)
     keys = keys_of(["one", "two"])
     file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
-    assert cache.keys(3).to_pylist() == keys.to_pylist()
+    schema = pa.schema([("translation", pa.string())])
+    assert cache.read(3, schema, "run")[0].num_rows == 2
     name = file.name.replace(digest_of(keys), digest_of(keys_of(["three"])))
     os.rename(file.uri, Path(file.uri).with_name(name))
-    assert cache.keys(3).to_pylist() == []
+    assert cache.read(3, schema, "run")[0].num_rows == 0
     assert len(cache.damaged()) == 1

@@ -107,8 +107,8 @@ def write_known(
         known = table.take(pa.array(chosen))
         owners, keys = known.column("owner").to_numpy(), known.column("key").combine_chunks()
         origins = pc.fill_null(known.column("origin"), int(Origin.REPEATED)).to_numpy().copy()
-        decoded = places(keys, plan.decoded(unit)) >= 0
-        origins[decoded & (origins == Origin.REPEATED)] = Origin.DECODED
+        if (of_job := origins == Origin.REPEATED).any():
+            origins[of_job & (places(keys, plan.decoded(unit)) >= 0)] = Origin.DECODED
         origins[owners != _KNOWN] = Origin.AWAITED
         known = known.drop_columns(["owner"])
         known = known.set_column(1, "origin", pa.array(origins, pa.int8()))
