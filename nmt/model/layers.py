@@ -29,7 +29,8 @@ class ScaledEmbedding(keras.layers.Embedding):
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """Look up ids of any shape: (…) → (…, dim)."""
         # Keras would take care of negative ids, at every step of a search.
-        return tf.gather(tf.convert_to_tensor(self.embeddings), ids) * self.output_dim**0.5
+        rows = tf.gather(tf.convert_to_tensor(self.embeddings), ids)
+        return tf.cast(rows, self.compute_dtype) * self.output_dim**0.5
 
 
 def dropout(values: tf.Tensor, rate: float, seed: tf.Tensor | None, place: int) -> tf.Tensor:

@@ -147,10 +147,13 @@ class Location(Readable):
             for file, _ in self._all_files(recursive=True)
             if names.fullmatch(_HALF_WRITTEN.sub(r"\1\2", "/".join(file.parts_below(self))))
         ]
-        with ThreadPoolExecutor(1 if self.is_local else AT_ONCE) as pool:
-            for _ in pool.map(type(self).delete, own):
-                pass
-        if self.is_local:
+        if not self.is_local:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for _ in pool.map(type(self).delete, own):
+                    pass
+        else:  # one after the other: where one cannot be removed, nothing after it is
+            for file in own:
+                file.delete()
             ways = [file.parts_below(self) for file in own]
             inner = {"/".join(parts[:n]) for parts in ways for n in range(1, len(parts))}
             for folder in (*(self / name for name in sorted(inner, key=len, reverse=True)), self):

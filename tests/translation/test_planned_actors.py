@@ -23,7 +23,7 @@ def plan(saved_models, tmp_path, monkeypatch, **options) -> list[str]:
     request = TranslateRequest(models, str(tmp_path / "in.txt"), out, search=SEARCH, **options)
     info, corpus = bundle.check_all(models), inspect(request.input, "source")
     check(request, info, corpus)
-    work = work_of(request, identify(request, info, corpus), corpus)
+    work = work_of(request, info, identify(request, info, corpus), corpus)
     return list(preview.plan_of(request, info, corpus, work))
 
 
