@@ -25,6 +25,7 @@ import psutil
 from nmt.inference.batching import Failed
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
+from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation import job
 from nmt.translation.request import TranslateRequest
@@ -125,6 +126,7 @@ def measure(folder: Path, model: str, rows: int, cache: bool) -> dict[str, float
         (Location(model),),
         str(folder / "in"),
         Location(folder / "out"),
+        SearchSettings(),
         cache=Location(folder / "cache") if cache else None,
         heatmaps=0,
     )
