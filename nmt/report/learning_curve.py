@@ -16,6 +16,7 @@ DPI = 150
 _INK, _MUTED, _GRID = "#1b2430", "#586474", "#e3e8ee"
 _TRAIN, _VALID, _BLEU, _CHRF = "#8fb3da", "#0b5cad", "#c2570c", "#8a6d00"
 _SMOOTH_FROM = 60  # points; fewer are drawn as they are
+_MOST_POINTS = 5400  # four for each pixel
 _MARK_UP_TO = 60  # points; more are drawn as a line without marks
 
 
@@ -140,9 +141,11 @@ def _finite(value: Any) -> bool:
 
 
 def _points(pairs: Sequence[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and values of the finite points, both float64 of shape (points,)."""
-    kept = [(step, value) for step, value in pairs if _finite(step) and _finite(value)]
+    """Steps and values of the finite points, ascending and not more than can be told apart, both
+    float64 of shape (points,)."""
+    kept = sorted((step, value) for step, value in pairs if _finite(step) and _finite(value))
     table = np.array(kept, dtype=np.float64).reshape(len(kept), 2)
+    table = table[:: max(1, -(-len(table) // _MOST_POINTS))]
     return table[:, 0], table[:, 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import tempfile
 import time
@@ -16,6 +17,8 @@ from nmt.records.run import MetricsLine, ValidationLine
 from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.training import validations
+
+log = logging.getLogger(__name__)
 
 _MOST_LINES = 1_000_000  # of metrics.jsonl
 _PAUSE = 30.0  # seconds at least between two writes of metrics.jsonl amid training
@@ -97,8 +100,12 @@ class RunFolder:
         """Store validations.tsv and the learning curve as they are now."""
         validations.write(self.location, self.validations)
         losses = [(line.step, line.loss) for line in self._metrics if line.loss is not None]
-        plot = learning_curve(losses, [line.to_json() for line in self.validations])
-        (self.location / "plots" / "learning.png").write_bytes(plot)
+        try:
+            plot = learning_curve(losses, [line.to_json() for line in self.validations])
+        except Exception as error:  # no picture is worth a training
+            log.warning(f"plots/learning.png cannot be drawn ({type(error).__name__}: {error})")
+        else:
+            (self.location / "plots" / "learning.png").write_bytes(plot)
 
 
 def training_scalars(line: MetricsLine) -> dict[str, float]:

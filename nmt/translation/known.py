@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.reject_reasons import RejectReason
+from nmt.segmentation import count_words
 from nmt.translation.cache.keys import KEY, distinct, places
 
 
@@ -59,6 +60,33 @@ def choose(
     wanted[numbers[shown]] = True
     place = np.cumsum(wanted) - 1
     return first[wanted], {row: int(place[numbers[row]]) for row in shown}
+
+
+def aligned(known: pa.Table, keys: pa.FixedSizeBinaryArray, sources: Sequence[str]) -> pa.Table:
+    """What is known, without results whose alignment names words that are not there: a cache can
+    be changed by others.
+
+    Args:
+        known: has a column of alignments.
+        keys: the sentence of each row.
+        sources: the cleaned source of each row.
+    """
+    columns = [known.column(name).to_pylist() for name in ("alignment", "translation")]
+    rows = places(known.column("key").combine_chunks(), keys).tolist()
+    fits = [
+        links is None
+        or row < 0
+        or _fits(links, count_words(sources[row]), count_words(translation))
+        for links, translation, row in zip(*columns, rows, strict=True)
+    ]
+    return known.filter(pa.array(fits, pa.bool_()))
+
+
+def _fits(links: str, source_words: int, target_words: int) -> bool:
+    pairs = (link.split("-") for link in links.split())
+    return all(
+        int(source) < source_words and int(target) < target_words for source, target in pairs
+    )
 
 
 def as_decoded(

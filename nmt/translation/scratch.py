@@ -54,7 +54,8 @@ class Scratch:
         table = read_table(file)
         is_sound = table.schema.equals(schema)
         if is_sound and "reason" in schema.names:
-            is_sound = {*table.column("reason").unique().to_pylist()} <= {*RejectReason, None}
+            reasons = {*RejectReason, None} if kind == "known" else {*RejectReason}
+            is_sound = {*table.column("reason").unique().to_pylist()} <= reasons
         if not is_sound:
             raise UnusableInput(f"{file}: damaged; run the same command again")
         return table

@@ -30,7 +30,7 @@ from nmt.translation.decode_statistics import add, decode
 from nmt.translation.gold_alignments import count_links
 from nmt.translation.input.unit_rows import Rows
 from nmt.translation.input.units import Unit
-from nmt.translation.known import Origin, choose, known_schema
+from nmt.translation.known import Origin, aligned, choose, known_schema
 from nmt.translation.output import Output
 from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, ending_within
@@ -151,6 +151,8 @@ def translate_unit(
         filtered = judge.row_filter(rows.texts)
         keys = work.keys(filtered.sources)
         known = known_schema(work.schema()).empty_table() if plan is None else plan.known(unit)
+        if plan is not None and work.alignments:
+            known = aligned(known, keys, [source.cleaned for source in filtered.sources])
         looked_at = set() if before else work.looked_at(unit)
         attended = [place for place, i in enumerate(filtered.kept) if i in looked_at]
         chosen, shown = choose(keys, known, attended)

@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from nmt.records.run import MetricsLine
 from nmt.storage.location import Location
+from nmt.training import run_folder
 from nmt.training.run_folder import RunFolder
 
 
@@ -33,3 +34,14 @@ def test_events_name_neither_host_nor_process(tmp_path: Path) -> None:
 def test_a_run_without_reports_stores_events_too(tmp_path: Path) -> None:
     RunFolder(Location(tmp_path)).write_events()
     assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+
+
+def test_a_curve_that_cannot_be_drawn_ends_no_training(tmp_path: Path, monkeypatch, capsys) -> None:
+    def draw(*_: object) -> bytes:
+        raise OverflowError("Exceeded cell block limit in Agg")
+
+    monkeypatch.setattr(run_folder, "learning_curve", draw)
+    folder = RunFolder(Location(tmp_path))
+    folder.write_validations()
+    assert (tmp_path / "validations.tsv").is_file()
+    assert "plots/learning.png cannot be drawn" in capsys.readouterr().err

@@ -21,7 +21,6 @@ from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.steps import STRIPES, hash_group, look_up, stripe_of, write_known
 from nmt.translation.input.units import Unit
 from nmt.translation.output import Output
-from nmt.translation.verify.part import value_problems
 from nmt.translation.work import Work
 from nmt.translation.worker import Item
 
@@ -126,14 +125,17 @@ class Lookup:
         """Whether a unit needs the model."""
         work = self._plan.work
         draws = before[unit.number] is None and work.looked_at(unit)
-        return bool(owned[unit.number] or draws or work.alignment_column)
+        # With alignments it is seen only then whether what the cache has fits the sources.
+        links = work.alignments or work.alignment_column
+        return bool(owned[unit.number] or draws or links)
 
     def settle(self) -> None:
         """Move what this job has decoded to the partitions of the cache, and killed ones before."""
         cache, tasks, schema = self._plan.cache, self._tasks, self._plan.results
+        problems = self._plan.problems
         files = cache.new_files(self._plan.run)
         parts = [files[start : start + _FILES] for start in range(0, len(files), _FILES)]
-        moved = [tasks.submit(cache.settle, part, schema, value_problems) for part in parts]
+        moved = [tasks.submit(cache.settle, part, schema, problems) for part in parts]
         for _ in tasks.results(moved, _LOOKING):
             pass
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.inference.row_filter import RowFilter
+from nmt.text_limits import most_translated
 from nmt.translation.cache.keys import KEY
-from nmt.translation.cache.store import Cache
+from nmt.translation.cache.store import Cache, problem
 from nmt.translation.input.units import Unit
 from nmt.translation.known import Origin, known_schema
 from nmt.translation.results_table import stored_schema
 from nmt.translation.scratch import Scratch
+from nmt.translation.verify.part import value_problems
 from nmt.translation.work import Work, output_of
 
 _LOST = pa.schema({"key": KEY, "reason": pa.string()})
@@ -44,13 +48,32 @@ class Plan:
         return stored_schema(self.work.search.n_best, alignments=True)
 
     @property
+    def problems(self) -> Callable[[pa.Table], Iterator[str]]:
+        """What is wrong with the values of results."""
+        search = self.work.search
+        longest = most_translated(search.max_characters)
+        return partial(value_problems, longest=longest, n_best=search.n_best)
+
+    @property
     def scratch(self) -> Scratch:
         """What the job keeps in OUT until it ends."""
         return output_of(self.work).scratch
 
     def known(self, unit: Unit) -> pa.Table:
-        """What is known of a unit's sentences; see `nmt.translation.known`."""
-        return self.scratch.read("known", unit.number, known_schema(self.results))
+        """What is known of a unit's sentences; see `nmt.translation.known`.
+
+        Raises:
+            UnusableInput: the file in which that is noted is damaged.
+        """
+        table = self.scratch.read("known", unit.number, known_schema(self.results))
+        awaited = pc.equal(table.column("origin"), Origin.AWAITED)
+        done = table.filter(pc.and_not(pc.is_null(table.column("reason")), awaited))
+        if any(problem(done.column(field.name), field) for field in self.results):
+            raise UnusableInput(
+                f"{self.work.output}: what is known of unit {unit.number} is damaged; run the same "
+                "command again"
+            )
+        return table
 
     def store(self, unit: Unit, known: pa.Table, fresh: pa.Table) -> None:
         """Put what a unit has decoded into the cache, and what it could not into OUT.

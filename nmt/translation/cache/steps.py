@@ -22,7 +22,6 @@ from nmt.translation.cache.keys import distinct, partitions_of, places
 from nmt.translation.cache.plan import Plan
 from nmt.translation.input.units import Unit
 from nmt.translation.known import Origin, known_schema
-from nmt.translation.verify.part import value_problems
 
 STRIPES = 8  # a task of one partition is handed so small a part of all sentences
 _KNOWN = -1  # in the place of the unit that decodes a sentence
@@ -69,7 +68,7 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> It
         groups: the sentences.
     """
     plan.cache.merge(partition)
-    found, own = plan.cache.read(partition, plan.results, plan.run, value_problems)
+    found, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
     origins = np.where(own, Origin.REPEATED, Origin.REUSED)
     found = found.append_column("origin", pa.array(origins, pa.int8()))
     known = pa.concat_tables([found, lost], promote_options="default")

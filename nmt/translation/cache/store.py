@@ -291,7 +291,9 @@ def _read(
             raise pa.ArrowInvalid("other contents than the name of the file says")
         rows = read_whole(file, pa.BufferReader(data), columns)
         keys = rows.column("key")
-        if keys.type != KEY or f"-{digest_of(keys.combine_chunks())}-" not in file.name:
+        if keys.type != KEY or keys.null_count:
+            raise pa.ArrowInvalid("keys that are none")
+        if f"-{digest_of(keys.combine_chunks())}-" not in file.name:
             raise pa.ArrowInvalid("other keys than the name of the file says")
         check(rows)
         return rows

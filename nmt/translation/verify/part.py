@@ -12,6 +12,7 @@ from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
 from nmt.inference.source_flags import SOURCE_FLAGS
 from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar
+from nmt.text_limits import most_translated
 
 # The columns of each folder. An id has the type of the ids of the input.
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
@@ -22,9 +23,10 @@ _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
 _ALTERNATIVES = "alternatives"  # a column of translations with search.n_best
 FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", *SOURCE_FLAGS})
 _NULLABLE = {("rejected", "source"), *(("translations", name) for name in NULLABLE)}
-_BOUNDS = {"score": (-np.inf, 0.0), "attention_entropy": (0.0, np.inf), "coverage": (0.0, 1.0)}
+# Far beyond what a model makes, and small enough that those of a unit can be added up.
+_BOUNDS = {"score": (-(2.0**18), 0.0), "attention_entropy": (0.0, 64.0), "coverage": (0.0, 1.0)}
 _SLACK = 1e-6  # what rounding may do to a bound
-_PHARAOH = r"^(\d+-\d+( \d+-\d+)*)?$"
+_PHARAOH = r"^(\d{1,7}-\d{1,7}( \d{1,7}-\d{1,7})*)?$"
 
 
 def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[str]:
@@ -47,7 +49,10 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
         if values.null_count and (folder, column) not in _NULLABLE:
             yield f"column '{column}' has {values.null_count} nulls"
     own = {*_COLUMNS[folder]} & {*table.column_names}
-    yield from value_problems(table.select(sorted(own)))
+    search = settings.search
+    own |= {_ALTERNATIVES} & {*table.column_names}
+    values = table.select(sorted(own))
+    yield from value_problems(values, most_translated(search.max_characters), search.n_best)
     if folder == "translations":
         if (settings.search.n_best > 1) != (_ALTERNATIVES in table.column_names):
             yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
@@ -55,13 +60,18 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
         yield "holds no row"
 
 
-def value_problems(table: pa.Table) -> Iterator[str]:
+def value_problems(table: pa.Table, longest: int, n_best: int) -> Iterator[str]:
     """What is wrong with the values that a translation job has made, one line each.
 
     Args:
         table: has some of the columns of ``translations/`` and ``alignments/``.
+        longest: characters of a translation at most, and tokens.
+        n_best: alternatives of a translation at most.
     """
     yield from _numbers(table)
+    yield from _sizes(table, longest)
+    if _ALTERNATIVES in table.column_names:
+        yield from _alternatives(table.column(_ALTERNATIVES).combine_chunks(), n_best, longest)
     if _is(table, "flags", STRINGS):
         yield from _flags(table)
     if _is(table, "alignment", pa.string()):
@@ -82,6 +92,43 @@ def _numbers(table: pa.Table) -> Iterator[str]:
         outside = (values < low - _SLACK) | (values > high + _SLACK)
         if count := int(np.count_nonzero(outside & finite)):
             yield f"column '{column}' has {count} values outside of {low:g} to {high:g}"
+
+
+def _sizes(table: pa.Table, longest: int) -> Iterator[str]:
+    """Texts and lists that are too long, and counts of their parts that cannot be."""
+    sizes = {}
+    for column, kind in (("translation", pa.string()), ("target_tokens", STRINGS)):
+        if _is(table, column, kind):
+            values = table.column(column)
+            measure = pc.utf8_length if kind == pa.string() else pc.list_value_length
+            sizes[column] = pc.fill_null(measure(values), 0).to_numpy()
+            if count := int(np.count_nonzero(sizes[column] > longest)):
+                yield f"column '{column}' has {count} values of more than {longest:,} parts"
+    for column, whole in (("target_words", "translation"), ("unknown", "target_tokens")):
+        if _is(table, column, pa.int32()) and whole in sizes:
+            counts = pc.fill_null(table.column(column), -1).to_numpy()
+            if count := int(np.count_nonzero((counts < 0) | (counts > sizes[whole]))):
+                yield f"column '{column}' has {count} values that cannot be"
+
+
+def _alternatives(lists: pa.Array, n_best: int, longest: int) -> Iterator[str]:
+    values = lists.flatten()
+    if not pa.types.is_struct(values.type):
+        return  # of another type, which is a problem of its own
+    if (pc.max(pc.list_value_length(lists)).as_py() or 0) > n_best:
+        yield f"column '{_ALTERNATIVES}' has more than {n_best} in a row"
+    nulls = values.null_count + sum(
+        values.field(number).null_count for number in range(values.type.num_fields)
+    )
+    if nulls:
+        yield f"column '{_ALTERNATIVES}' has {nulls} nulls"
+        return
+    for field in values.type:
+        inner = values.field(field.name)
+        if field.type == pa.float64() and not np.isfinite(inner.to_numpy()).all():
+            yield f"column '{_ALTERNATIVES}' has values that are no numbers"
+        if field.type == pa.string() and (pc.max(pc.utf8_length(inner)).as_py() or 0) > longest:
+            yield f"column '{_ALTERNATIVES}' has values of more than {longest:,} characters"
 
 
 def _flags(table: pa.Table) -> Iterator[str]:
