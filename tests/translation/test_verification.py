@@ -70,7 +70,7 @@ A0, A1, R2 = (
 )
 VALUES = [
     (T0, column("score", float("nan")), "'score' has 1 values that are no numbers"),
-    (T0, column("score", 0.5), "outside of -inf to 0"),
+    (T0, column("score", 0.5), "outside of -262144 to 0"),
     (T0, column("score", None), "'score' has 1 nulls"),
     (T0, column("coverage", 1.5), "outside of 0 to 1"),
     (T0, column("attention_entropy", float("inf")), "no numbers"),

@@ -112,9 +112,10 @@ def _sizes(table: pa.Table, longest: int) -> Iterator[str]:
 
 
 def _alternatives(lists: pa.Array, n_best: int, longest: int) -> Iterator[str]:
+    if not (pa.types.is_list(lists.type) and pa.types.is_struct(lists.type.value_type)):
+        yield f"column '{_ALTERNATIVES}' holds {lists.type}"
+        return
     values = lists.flatten()
-    if not pa.types.is_struct(values.type):
-        return  # of another type, which is a problem of its own
     if (pc.max(pc.list_value_length(lists)).as_py() or 0) > n_best:
         yield f"column '{_ALTERNATIVES}' has more than {n_best} in a row"
     nulls = values.null_count + sum(
