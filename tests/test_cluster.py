@@ -12,6 +12,7 @@ import ray
 import ray.data
 from ray import exceptions as errors
 
+from nmt import console
 from nmt.cluster import connection, parallel_map
 from nmt.cluster.resources import Share
 from nmt.errors import ChangedFile, JobFailed, StoreAway, UnusableInput
@@ -135,7 +136,7 @@ class Rows:
         return Rows([do(row) for row in self._rows])
 
     def iter_rows(self) -> Iterator[Any]:
-        return iter(self._rows)
+        yield from self._rows
 
 
 def fail(error: Exception) -> Any:
@@ -266,3 +267,39 @@ def test_what_the_environment_says_stays(monkeypatch) -> None:
     assert {**given, "RAY_AUTH_TOKEN": local["RAY_AUTH_TOKEN"]}.items() <= local.items()
     assert local["RAY_AUTH_TOKEN"] != "of another Ray"
     assert given.items() <= os.environ.items()
+
+
+@pytest.mark.parametrize("reader", ["stream", "spread", "run"])
+def test_who_reads_no_further_ends_the_data_set(monkeypatch, reader) -> None:
+    """Whatever keeps the generators: Ray Data's thread would start another Ray."""
+    ended, kept = [], []
+
+    class Watched(Rows):
+        def map(self, work: Any, fn_constructor_args: tuple = (), **_: Any) -> "Watched":
+            return Watched(super().map(work, fn_constructor_args)._rows)
+
+        def iter_rows(self) -> Iterator[Any]:
+            try:
+                yield from self._rows
+            finally:
+                ended.append(True)
+
+    monkeypatch.setattr(ray.data, "from_items", Watched)
+    units = list(range(100))
+    match reader:
+        case "stream":
+            kept.append(parallel_map.stream_units(str, units, title="x"))
+        case "spread":
+            kept.append(parallel_map.spread(str, units, title="x"))
+        case "run":
+            monkeypatch.setattr(console.Activity, "advance", fail_at_once)
+            with pytest.raises(JobFailed):
+                parallel_map.run_units(str, units, distributed=True, title="x")
+    for generator in kept:
+        next(generator)
+        generator.close()
+    assert ended
+
+
+def fail_at_once(*_: Any) -> None:
+    raise JobFailed("no longer")

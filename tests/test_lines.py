@@ -141,3 +141,21 @@ def test_a_line_is_answered_before_the_next_one_comes(saved_models) -> None:
     process.stdin.write(b"We play.\n")
     process.stdin.close()
     assert process.wait(timeout=120) == 141
+
+
+def test_a_line_for_which_memory_lacks_is_rejected(run, monkeypatch) -> None:
+    """And no other."""
+    real = decoding.Decoder.decode
+
+    def decode(self, sources, failed):
+        for place, result in real(self, sources, failed=failed):
+            if "man" in sources[place].text:
+                failed(place, MemoryError("ONNX Runtime, graph decode"))
+            else:
+                yield place, result
+
+    monkeypatch.setattr(decoding.Decoder, "decode", decode)
+    status, out, error = run(b"We play.\nA man reads.\nThe dog sleeps.\n")
+    assert status == 0
+    assert [bool(line) for line in out.decode().splitlines()] == [True, False, True]
+    assert "line 2: rejected (out_of_memory); its translation is left empty" in error

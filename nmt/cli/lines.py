@@ -14,6 +14,7 @@ import typer
 from nmt.corpus.text_files import bare
 from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
+from nmt.inference.batching import lacks_memory
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
 from nmt.options import FromSettings, Option
@@ -126,9 +127,12 @@ def _translated(
         results[place] = reason
 
     def failed(place: int, error: Exception) -> None:
-        if not isinstance(error, NoTranslation):
+        if lacks_memory(error):
+            reject(filtered.kept[place], RejectReason.OUT_OF_MEMORY)
+        elif isinstance(error, NoTranslation):
+            reject(filtered.kept[place], error.reason)
+        else:
             raise error
-        reject(filtered.kept[place], error.reason)
 
     for place, reason in filtered.reasons.items():
         reject(place, reason)

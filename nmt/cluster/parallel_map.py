@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -55,13 +56,16 @@ def run_units(
             if distributed and units
             else ((number, function(unit)) for number, unit in enumerate(units))
         )
-        for number, answer in answers:
-            results[number] = answer
-            shown.advance()
+        with closing(answers):
+            for number, answer in answers:
+                results[number] = answer
+                shown.advance()
     return [results[number] for number in range(len(units))]
 
 
-def spread(function: Callable[[U], R], units: Sequence[U], *, title: str) -> Iterator[R]:
+def spread(
+    function: Callable[[U], R], units: Sequence[U], *, title: str
+) -> Generator[R, None, None]:
     """Do small units, several in each Ray task; Ray must have been started.
 
     Args:
@@ -76,8 +80,11 @@ def spread(function: Callable[[U], R], units: Sequence[U], *, title: str) -> Ite
         UnusableInput, JobFailed: see `stream_units`.
     """
     tasks = [units[start : start + _TOGETHER] for start in range(0, len(units), _TOGETHER)]
-    with activity(title, total=len(units)) as shown:
-        for _, results in stream_units(partial(_each, function), tasks, title=title):
+    with (
+        activity(title, total=len(units)) as shown,
+        closing(stream_units(partial(_each, function), tasks, title=title)) as answers,
+    ):
+        for _, results in answers:
             shown.advance(len(results))
             yield from results
 
@@ -107,7 +114,7 @@ class ActorPool:
 
 def stream_units(
     work: Callable[[U], R] | ActorPool, units: Sequence[U], *, title: str
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     """Do units as a Ray Data job; Ray must have been started.
 
     A unit whose actor found a store away, or forbidden, is done again at the end, by new actors.
@@ -128,18 +135,19 @@ def stream_units(
     for last in (*[False] * (_ATTEMPTS - 1), True):
         again, in_a_row = [], 0
         patience = 0 if last or not isinstance(work, ActorPool) else max(work.most, _FEWEST)
-        for number, succeeded, value in _answers(work, waiting, title):
-            if succeeded:
-                in_a_row = 0
-                yield number, value
-            elif in_a_row < patience and _may_be_the_actors(value):
-                # Where all fail it is no single actor that is to blame.
-                in_a_row += 1
-                again.append((number, units[number]))
-                if len(again) == 1:
-                    log.warning(f"{title}: {value}; another actor tries again")
-            else:
-                raise value
+        with closing(_answers(work, waiting, title)) as answers:
+            for number, succeeded, value in answers:
+                if succeeded:
+                    in_a_row = 0
+                    yield number, value
+                elif in_a_row < patience and _may_be_the_actors(value):
+                    # Where all fail it is no single actor that is to blame.
+                    in_a_row += 1
+                    again.append((number, units[number]))
+                    if len(again) == 1:
+                        log.warning(f"{title}: {value}; another actor tries again")
+                else:
+                    raise value
         if not again:
             return
         waiting = again
@@ -154,7 +162,7 @@ def _may_be_the_actors(error: Exception) -> bool:
 
 def _answers(
     work: Callable[[U], R] | ActorPool, units: Sequence[tuple[int, U]], title: str
-) -> Iterator[tuple[int, bool, Any]]:
+) -> Generator[tuple[int, bool, Any], None, None]:
     """For each unit its number, whether it succeeded, and the result or the error."""
     from ray.data import ActorPoolStrategy, from_items
     from ray.exceptions import RayError
@@ -174,9 +182,11 @@ def _answers(
         dataset = dataset.map(lambda row: _answer(work, row, title))
     done = 0
     try:
-        for row in dataset.iter_rows():
-            done += 1
-            yield row["number"], *pickle.loads(row["answer"])
+        # Ray Data works on in a thread until it is closed, and would start a Ray of its own.
+        with closing(iter(dataset.iter_rows())) as answers:
+            for row in answers:
+                done += 1
+                yield row["number"], *pickle.loads(row["answer"])
     except RayError as error:
         raise connection.explained(error, title) from error
     if done != len(units):

@@ -157,3 +157,9 @@ def convert(
 def raise_error(_: int, error: Exception) -> None:
     """The `failed` of callers that want every row decoded."""
     raise error
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an exception says that there is not enough memory, of the host or of a GPU."""
+    tensorflows = type(error).__name__ == "ResourceExhaustedError"
+    return isinstance(error, MemoryError) or tensorflows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -45,7 +46,8 @@ from nmt.translation.worker import DecodeActor, Item
 
 log = logging.getLogger(__name__)
 
-Stream = Callable[[list[Item]], Iterable[tuple[int, UnitRecord | DecodingCost]]]
+Outcomes = Generator[tuple[int, UnitRecord | DecodingCost], None, None]
+Stream = Callable[[list[Item]], Outcomes]
 
 
 def translate(request: TranslateRequest) -> Outcome | None:
@@ -197,20 +199,23 @@ def _translate(
     lease: HeldLease,
     look_up: Lookup | None,
 ) -> None:
-    def stream(items: list[Item]) -> Iterator[tuple[int, UnitRecord | DecodingCost]]:
+    def stream(items: list[Item]) -> Outcomes:
         count = len(items)
         fitting = replace(pool, least=min(pool.least, count), most=min(pool.most, count))
-        outcomes: Iterator[tuple[int, UnitRecord | DecodingCost]]
-        outcomes = stream_units(fitting, items, title="translating")
-        for outcome in outcomes:
-            lease.check()
-            yield outcome
+        outcomes: Outcomes = stream_units(fitting, items, title="translating")
+        with closing(outcomes):
+            for outcome in outcomes:
+                lease.check()
+                yield outcome
 
     rows = sum(unit.rows for unit in waiting)
     progress = Progress(rows, request.cost_per_hour)
-    with activity("translating", total=rows) as shown:
+    with (
+        activity("translating", total=rows) as shown,
+        closing(translate_units(waiting, stream, look_up)) as committed,
+    ):
         work.metrics.show_left(len(waiting))
-        for done, record in enumerate(translate_units(waiting, stream, look_up), 1):
+        for done, record in enumerate(committed, 1):
             work.metrics.show_left(len(waiting) - done)
             counts = record.counts
             shown.advance(counts.rows, progress.add(counts.rows, counts.target_tokens))
@@ -218,7 +223,7 @@ def _translate(
 
 def translate_units(
     units: list[Unit], stream: Stream, look_up: Lookup | None = None
-) -> Iterator[UnitRecord]:
+) -> Generator[UnitRecord, None, None]:
     """Translate and commit units.
 
     With a cache the units of a wave are looked up together, and each missing sentence is decoded
@@ -238,12 +243,13 @@ def translate_units(
         while costs:
             left = [unit for unit in wave if unit.number in costs]
             items = look_up(left, costs) if look_up else [Item(unit) for unit in left]
-            for place, outcome in stream(items):
-                if isinstance(outcome, DecodingCost):
-                    costs[items[place].unit.number] = outcome
-                else:
-                    del costs[outcome.unit]
-                    yield outcome
+            with closing(stream(items)) as outcomes:
+                for place, outcome in outcomes:
+                    if isinstance(outcome, DecodingCost):
+                        costs[items[place].unit.number] = outcome
+                    else:
+                        del costs[outcome.unit]
+                        yield outcome
             if look_up is not None:
                 look_up.settle()
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from nmt import records
 from nmt.errors import JobFailed, NoTranslation
-from nmt.inference.batching import Failed
+from nmt.inference.batching import Failed, lacks_memory
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
@@ -225,9 +225,3 @@ def _reason(error: Exception) -> RejectReason:
     if isinstance(error, NoTranslation):
         return error.reason
     return _MEMORY if lacks_memory(error) else _FAILED
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Whether an exception says that there is not enough memory, of the host or of a GPU."""
-    tensorflows = type(error).__name__ == "ResourceExhaustedError"
-    return isinstance(error, MemoryError) or tensorflows
