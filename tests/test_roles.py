@@ -17,6 +17,8 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.storage import s3_filesystem
 from nmt.storage.location import Location
 
+pytestmark = pytest.mark.system  # waits for servers that refuse
+
 STS = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{key}</AccessKeyId>
 <SecretAccessKey>of-{key}</SecretAccessKey><SessionToken>for-{key}</SessionToken>

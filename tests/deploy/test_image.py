@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from schemas import JOBS, ROOT, job_of, read
 
+pytestmark = pytest.mark.system  # starts what is installed
+
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text("utf-8").split()
 

@@ -32,9 +32,8 @@ from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
 from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.verify.output import verify
-from nmt.translation.worker import DecodeActor
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]  # waits for machines that join
 
 _PATIENCE = 300.0  # seconds; a generous limit for a loaded machine
 _LARGE, _SMALL = 20_100, 300  # rows
@@ -131,7 +130,7 @@ class Job:
         check(request, info, corpus)
         record = identify(request, info, corpus)
         self._request, self._ray, self._rows = request, ray, corpus.rows
-        self._work = job.work_of(request, record, corpus)
+        self._work = job.work_of(request, info, record, corpus)
         self.units = len(corpus.units())
         lines = list(preview.plan_of(request, info, corpus, self._work))
         (self.planned,) = [line.split(None, 1)[1] for line in lines if line.startswith("actors ")]
@@ -139,9 +138,7 @@ class Job:
     def start(self) -> tuple[str, ActorPool]:
         """What the job logs of its actors once there is room, and their pool."""
         recorder = Recorder()
-        pool = job._pool(
-            self._request, self._work, DecodeActor, (), self._rows, self.units, self._ray
-        )
+        pool = job._pool(self._request, self._work, None, self._rows, self.units, self._ray)
         (line,) = [line for line in recorder.messages if " rows on " in line]
         return line.partition(" rows on ")[2], pool
 

@@ -18,6 +18,8 @@ from nmt.translation import device, job
 from nmt.translation.outcome import Outcome
 from nmt.translation.request import TranslateRequest
 
+pytestmark = pytest.mark.system  # whole jobs, each done twice
+
 OPTIONS = {"search": SEARCH.model_copy(update={"runtime": "tensorflow"}), "heatmaps": 2}
 
 
