@@ -1,4 +1,4 @@
-"""pyarrow's filesystem of a bucket, where it needs what boto3 has found: a proxy, or a role.
+"""pyarrow's filesystem of a bucket, where it needs the proxy or the role that boto3 uses.
 
 pyarrow itself looks at no variable of a proxy, and asks for the credentials of a service account
 at the public address of AWS alone. So it gets the proxy that boto3 uses, and the credentials that
@@ -34,12 +34,12 @@ def s3_filesystem(location: Readable) -> tuple[pafs.FileSystem, bool]:
         StoreAway: the credentials of a role, or the region of the bucket, cannot be had now.
     """
     with explained(location):
-        found = session().get_credentials()
-        renewed = found is not None and hasattr(found, "refresh_needed")
+        credentials = session().get_credentials()
+        renewed = credentials is not None and hasattr(credentials, "refresh_needed")
         proxy = _proxy_of(location)
         if not renewed and proxy is None:
             return pafs.FileSystem.from_uri(str(location))[0], True
-        keys = found.get_frozen_credentials()[:3] if found else (None, None, None)
+        keys = credentials.get_frozen_credentials()[:3] if credentials else (None, None, None)
         region = location.options.get("region") or _region_of(location)
     if location.options.get("tls_verify_certificates", "true").lower() in ("false", "0"):
         raise UnusableInput(

@@ -63,7 +63,7 @@ class Lookup:
     def __init__(self, plan: Plan, tasks: Tasks, actors: int = 1) -> None:
         self._plan, self._tasks, self._actors = plan, tasks, actors
         self._shared = tasks.share(plan)
-        self._told: set[Location] = set()
+        self._warned: set[Location] = set()
 
     def waves(self, units: Iterable[Unit]) -> Iterator[list[Unit]]:
         """Consecutive units that are looked up together.
@@ -140,8 +140,8 @@ class Lookup:
             pass
 
     def _tell_of_damaged(self) -> None:
-        if damaged := [file for file in self._plan.cache.damaged() if file not in self._told]:
-            self._told.update(damaged)
+        if damaged := [file for file in self._plan.cache.damaged() if file not in self._warned]:
+            self._warned.update(damaged)
             others = f" and {len(damaged) - 1} other files" if len(damaged) > 1 else ""
             log.warning(
                 f"{damaged[0]}{others}: damaged and set aside; what it held is translated "

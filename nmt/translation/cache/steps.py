@@ -68,10 +68,10 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> It
         groups: the sentences.
     """
     plan.cache.merge(partition)
-    found, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
+    results, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
     origins = np.where(own, Origin.REPEATED, Origin.REUSED)
-    found = found.append_column("origin", pa.array(origins, pa.int8()))
-    known = pa.concat_tables([found, lost], promote_options="default")
+    results = results.append_column("origin", pa.array(origins, pa.int8()))
+    known = pa.concat_tables([results, lost], promote_options="default")
     known = known.select(known_schema(plan.results).names).combine_chunks()
     parts = [group.filter(pc.equal(group.column("partition"), partition)) for group in groups]
     sentences = pa.concat_tables(parts).combine_chunks()
