@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from nmt import bundle, records
+from nmt import model_folder, records
 from nmt.benchmark.plan import Plan
 from nmt.cluster.connection import Address
 from nmt.configuration import resolve
@@ -96,7 +96,7 @@ def measured_settings(
     if model is None:
         settings = resolve(preset=preset, config=config, assignments=assignments)
         return settings, f"preset {preset}" if preset else "the defaults"
-    info = bundle.check(model)
+    info = model_folder.check(model)
     training, origin = ({}, f"preset {preset}") if preset else _trained_with(model, info)
     base = {"training": training}
     settings = resolve(base=base, preset=preset, config=config, assignments=assignments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 
-from nmt import bundle
+from nmt import model_folder
 from nmt.records.run import ValidationLine
 from nmt.settings import Metric
 from nmt.storage.location import Location
@@ -73,7 +73,7 @@ class BestModels:
             files = self.location.files(recursive=True)
             for name in {file.parts_below(self.location)[0] for file in files} - best:
                 if _STEP_FOLDER.fullmatch(name):
-                    (self.location / name).delete_own(bundle.FILES)
+                    (self.location / name).delete_own(model_folder.FILES)
 
     def present(self, validations: list[ValidationLine]) -> dict[int, Location]:
         """Folders of the best models by step, best first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nmt import bundle
+from nmt import model_folder
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
@@ -34,7 +34,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             "`nmt train` has saved"
         )
     check_search(request.search)
-    if request.search.shortlist and not bundle.has_lexicon(info):
+    if request.search.shortlist and not model_folder.has_lexicon(info):
         raise UnusableInput(
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"

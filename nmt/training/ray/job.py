@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from nmt import bundle, records
+from nmt import model_folder, records
 from nmt.cluster import connection, resources
 from nmt.configuration import changed, validated
 from nmt.console import activity, echo
@@ -141,7 +141,7 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
 
 def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
     """Refuse a MODEL to begin with that has another architecture or other vocabularies."""
-    info = bundle.check(location)
+    info = model_folder.check(location)
     # A setting that is newer than the model has its default.
     architecture = ModelSettings.model_validate(info.architecture).model_dump()
     if differences := changed(architecture, settings.model_dump()):
