@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
+from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
@@ -43,13 +44,10 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
     if settings.tokenizer == "word":
         from nmt.vocabulary.words import build_words
 
-        total: Counter[str] = Counter()
-        for unit in units:
-            table = read_table(plan.staging / unit.name("words", side))
-            words, counts = table["word"].to_pylist(), table["count"].to_pylist()
-            total.update(dict(zip(words, counts, strict=True)))
         vocabulary = build_words(
-            total, vocab_size=settings.vocab_size, min_frequency=settings.min_frequency
+            _word_counts(plan, units, side),
+            vocab_size=settings.vocab_size,
+            min_frequency=settings.min_frequency,
         )
         if vocabulary.size == len(SPECIALS):
             raise UnusableInput(
@@ -69,6 +67,50 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
         )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def take_vocabulary(
+    plan: Plan,
+    units: tuple[Unit, ...],
+    train_rows: int,
+    given: VocabularySource,
+    count: int,
+    side: str,
+) -> None:
+    """Store a vocabulary that was given, with entries that are learnt from train added to it.
+
+    Args:
+        plan: the preparation.
+        units: of the training pairs.
+        train_rows: their number.
+        given: the vocabularies.
+        count: entries to add, at most.
+        side: ``source``, ``target``, or ``joint``.
+    """
+    from nmt.vocabulary.extension import extend_subwords, extend_words
+    from nmt.vocabulary.subwords import SubwordVocabulary
+    from nmt.vocabulary.words import WordVocabulary
+
+    sides = ("source", "target") if side == "joint" else (side,)
+    vocabulary = given.vocabularies[sides[0]]
+    if count and isinstance(vocabulary, SubwordVocabulary):
+        sentences = _Sentences(plan, units, sides, train_rows)
+        vocabulary = extend_subwords(vocabulary, sentences, count)
+    elif count and isinstance(vocabulary, WordVocabulary):
+        words = _word_counts(plan, units, side)
+        vocabulary = extend_words(vocabulary, words, count, plan.settings.min_frequency)
+    for name in sides:
+        (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]:
+    """How often each word of a side occurs in train (tokenizer word)."""
+    total: Counter[str] = Counter()
+    for unit in units:
+        table = read_table(plan.staging / unit.name("words", side))
+        words, counts = table["word"].to_pylist(), table["count"].to_pylist()
+        total.update(dict(zip(words, counts, strict=True)))
+    return total
 
 
 def encode_unit(plan: Plan, unit: Unit) -> Encoded:

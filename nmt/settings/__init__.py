@@ -10,7 +10,7 @@ from nmt.settings.data import DataSettings
 from nmt.settings.model import ModelSettings, check_sizes
 from nmt.settings.scoring import DriftSettings, GateSettings, ScoringSettings, Tokenizer
 from nmt.settings.search import SearchSettings, check_search
-from nmt.settings.training import FREE_TRAINING_KEYS, DropoutRates, Metric, TrainingSettings
+from nmt.settings.training import FREE_TRAINING_KEYS, DropoutRates, Metric, Part, TrainingSettings
 
 __all__ = [
     "FREE_TRAINING_KEYS",
@@ -21,6 +21,7 @@ __all__ = [
     "GateSettings",
     "Metric",
     "ModelSettings",
+    "Part",
     "ScoringSettings",
     "SearchSettings",
     "Settings",

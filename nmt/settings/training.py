@@ -9,6 +9,7 @@ from pydantic import Field
 from nmt.settings.base import LARGEST_SEED, Group
 
 Metric = Literal["bleu", "chrf", "loss"]
+Part = Literal["embeddings", "encoder", "attention", "decoder", "readout", "output"]
 
 
 class DropoutRates(NamedTuple):
@@ -79,6 +80,17 @@ class TrainingSettings(Group):
         ge=0,
         description="Each update shrinks all weights except biases by learning rate times this "
         "(Loshchilov and Hutter 2019).",
+    )
+    l2_sp: float = Field(
+        0.0,
+        ge=0,
+        description="Each update moves every weight towards where it began by learning rate times "
+        "this times its distance: less is forgotten of --init-from (L2-SP, Li et al. 2018).",
+    )
+    freeze: tuple[Part, ...] = Field(
+        (),
+        description="Parts of the model of --init-from that stay as they are: embeddings, encoder "
+        "(with the bridge), attention, decoder (with its attention), readout, output.",
     )
     ema_decay: float = Field(
         0.0,

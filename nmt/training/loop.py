@@ -30,10 +30,11 @@ from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
+from nmt.training.initial_weights import take_over
 from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
@@ -76,10 +77,9 @@ class Training:
         with replicas.strategy.scope():
             self.model = make(training.dropout_rates, dtype=dtype_policy(training.precision))
             if init_from is not None:
-                # The job has checked that architecture and vocabularies are the same.
-                self.model.set_weights(bundle.load(init_from).model.get_weights())
+                take_over(self.model, bundle.load(init_from), (source, target))
             self.optimizer = SummedAdam.of(training)
-            self.optimizer.build(self.model.trainable_variables)
+            self.optimizer.build(trained_variables(self.model, training.freeze))
         self.train_step = make_train_step(
             self.model,
             self.optimizer,
@@ -88,6 +88,7 @@ class Training:
             training.label_smoothing,
             training.accumulate,
             skip_nan=training.on_nan == "skip",
+            frozen=training.freeze,
         )
         widths = dataset.widths()
         if not widths:

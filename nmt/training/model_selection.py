@@ -22,7 +22,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
 from nmt.training.best_models import BestModels, score_of
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.run_folder import RunFolder
 from nmt.training.state import TrainingState, better
 from nmt.training.strategy import Replicas
@@ -95,9 +95,10 @@ class ModelSelection:
         model = self.evaluation_model
         if model is not self._trained:
             model.set_weights(self._trained.get_weights())
-            averages = [average.numpy() for average in self._optimizer.averages]
-            for variable, average in zip(model.trainable_variables, averages, strict=False):
-                variable.assign(average)
+            variables = {variable.path: variable for variable in model.trainable_variables}
+            trained = trained_variables(self._trained, self._training.freeze)
+            for variable, average in zip(trained, self._optimizer.averages, strict=False):
+                variables[variable.path].assign(average.numpy())
 
     def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """Validate the present model, and save it if it is the best or among the best.

@@ -68,8 +68,8 @@ def state_bytes(parameters: int, training: TrainingSettings) -> int:
     accumulates = (
         training.accumulate > 1 or training.precision == "float16" or training.on_nan == "skip"
     )
-    # Weights, gradients, Adam's two moments; the average; the sums.
-    copies = 4 + bool(training.ema_decay) + accumulates
+    # Weights, gradients, Adam's two moments; the average; the first weights; the sums.
+    copies = 4 + bool(training.ema_decay) + bool(training.l2_sp) + accumulates
     return copies * parameters * _FLOAT
 
 

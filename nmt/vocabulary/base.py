@@ -39,6 +39,16 @@ class Vocabulary(ABC):
 
     @property
     @abstractmethod
+    def entries(self) -> tuple[str, ...]:
+        """All entries by their ids."""
+
+    @abstractmethod
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """The ids that stand for each of these entries, as another vocabulary may have them: the
+        entry itself where it is one here, else what it is spelled with."""
+
+    @property
+    @abstractmethod
     def never_chosen(self) -> tuple[int, ...]:
         """Ids that no search puts into a translation, ascending."""
 

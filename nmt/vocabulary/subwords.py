@@ -78,6 +78,29 @@ class SubwordVocabulary(Vocabulary):
         return len(self._pieces)
 
     @property
+    def entries(self) -> tuple[str, ...]:
+        """See `Vocabulary.entries`."""
+        return tuple(self._pieces)
+
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """See `Vocabulary.parts`."""
+        model = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
+        model.normalizer_spec.add_dummy_prefix = False
+        processor = sentencepiece.SentencePieceProcessor()
+        processor.LoadFromSerializedProto(model.SerializeToString())
+        ids = {piece: number for number, piece in enumerate(self._pieces)}
+        return [
+            [ids[entry]] if entry in ids else processor.encode(entry.replace(BLANK, " "))
+            for entry in entries
+        ]
+
+    @property
+    def unmergeable(self) -> frozenset[int]:
+        """Ids that are no part of a longer piece: special symbols, bytes and `symbols`."""
+        symbols = [self._processor.piece_to_id(symbol) for symbol in self._symbols]
+        return frozenset([*range(len(SPECIALS)), *self._bytes, *symbols])
+
+    @property
     def never_chosen(self) -> tuple[int, ...]:
         """See `Vocabulary.never_chosen`: unk, for subwords can spell any word of the training set,
         and the bytes that are control characters, such as a line break."""

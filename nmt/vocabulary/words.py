@@ -68,6 +68,15 @@ class WordVocabulary(Vocabulary):
         return len(self._entries)
 
     @property
+    def entries(self) -> tuple[str, ...]:
+        """See `Vocabulary.entries`."""
+        return tuple(self._entries)
+
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """See `Vocabulary.parts`; a word that is none here is [UNK]."""
+        return [[self._ids.get(entry, UNK)] for entry in entries]
+
+    @property
     def never_chosen(self) -> tuple[int, ...]:
         """See `Vocabulary.never_chosen`."""
         return PAD, BOS

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from corpora import make
+from corpora import make, write_lines
 from logged import messages
 from models import TINY
 
@@ -78,9 +78,11 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     assert "attention: bahdanau → none" in line
     # As many subwords, but not the same ones.
     settings = {"vocab_size": 300, "valid_fraction": 0.05, "test_fraction": 0.05, "seed": 5}
-    other = make(tmp_path / "other", settings, demo=300)
+    pairs = write_lines(tmp_path / "pairs.tsv", [b"zzqq xxyy %d\tqqyy zzxx" % n for n in range(99)])
+    other = make(tmp_path / "other", settings, pairs=pairs)
     line = refused(asked(other, output, init_from=model))
-    assert f"its source vocabulary is not that of {other.location}" in line
+    assert "vocabulary only" in line
+    assert f"are in that of {other.location}; prepare the data with --vocabulary-from" in line
     damaged = Location(tmp_path / "damaged")
     line = refused(asked(demo_dataset, output, init_from=damaged))
     assert str(damaged) in line

@@ -13,6 +13,7 @@ from nmt import model_folder, records
 from nmt.cluster import connection, resources
 from nmt.configuration import changed, validated
 from nmt.console import activity, echo
+from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.evaluation.scores import signatures
 from nmt.evaluation.signatures import differences
@@ -31,6 +32,7 @@ from nmt.training import validations
 from nmt.training.request import TrainRequest
 from nmt.training.schedule import check_schedule
 from nmt.training.state import TrainingState
+from nmt.vocabulary.special import SPECIALS, is_byte
 from nmt.yaml_text import read_yaml
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ def train(request: TrainRequest) -> None:
             failed more often than allowed.
     """
     dataset = Dataset.open(request.data)
+    request = _with_model(request, dataset)
     _check(request, dataset)
     config = _config(request, dataset)
     _check_output(request, config)
@@ -126,6 +129,9 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
     training, widths = request.settings.training, dataset.widths()
     shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
     check_schedule(training, -(-count_batches(widths, shapes) // training.accumulate))
+    if request.init_from is None and (training.freeze or training.l2_sp):
+        name = "freeze" if training.freeze else "l2_sp"
+        raise UnusableInput(f"training.{name} is for a model to begin with; give --init-from")
     tokenizer = dataset.info.tokenizer
     if (
         request.settings.model.tie_embeddings == "three-way"
@@ -135,27 +141,53 @@ def _check(request: TrainRequest, dataset: Dataset) -> None:
             f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
             f"{request.data} has two; prepare it with --joint-vocabulary"
         )
-    if request.init_from is not None:
-        _check_model(request.init_from, request.settings.model, dataset)
 
 
-def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
-    """Refuse a MODEL to begin with that has another architecture or other vocabularies."""
+def _with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
+    """The request with the architecture of the MODEL that it begins with.
+
+    Raises:
+        UnusableInput: another architecture was set, or the dataset's texts become other tokens.
+    """
+    location = request.init_from
+    if location is None:
+        return request
     info = model_folder.check(location)
     # A setting that is newer than the model has its default.
-    architecture = ModelSettings.model_validate(info.architecture).model_dump()
-    if differences := changed(architecture, settings.model_dump()):
+    architecture = ModelSettings.model_validate(info.architecture)
+    ours, theirs = request.settings.model.model_dump(exclude_unset=True), architecture.model_dump()
+    if differences := changed({key: theirs[key] for key in ours}, ours):
         raise UnusableInput(
-            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
-            "model settings"
+            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); leave "
+            "these settings out"
         )
-    for side in ("source", "target"):
-        theirs = [file for name, file in info.files.items() if name.startswith(f"{side}.")]
-        if [file.sha256 for file in theirs] != [getattr(dataset.info.tokenizer, side).sha256]:
+    remedy = f"prepare the data with --vocabulary-from {location}"
+    cleaning = {key: (info.data or {}).get(key) for key in (*RULES, "lowercase")}
+    for key, value in {"tokenizer": info.tokenizer, **cleaning}.items():
+        if value not in (None, dataset.settings[key]):
             raise UnusableInput(
-                f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
-                "use the dataset it was trained on"
+                f"--init-from {location}: its corpus had another data.{key} than "
+                f"{dataset.location}; {remedy}"
             )
+    for side in ("source", "target"):
+        vocabulary = model_folder.read_vocabulary(location, info, side)
+        own = getattr(dataset, f"{side}_vocabulary")
+        learnt, own_learnt = (
+            {entry for entry in one.entries if entry not in SPECIALS and not is_byte(entry)}
+            for one in (vocabulary, own)
+        )
+        kept = len(learnt & own_learnt)
+        if 2 * kept < len(learnt):
+            raise UnusableInput(
+                f"--init-from {location}: of the {len(learnt):,} entries of its {side} vocabulary "
+                f"only {kept:,} are in that of {dataset.location}; {remedy}"
+            )
+        if own.sha256 != vocabulary.sha256:
+            log.info(
+                f"{side} vocabulary: {kept:,} of the model's {len(learnt):,} entries stay, and "
+                f"{len(own_learnt) - kept:,} begin from those that spell them"
+            )
+    return replace(request, settings=request.settings.model_copy(update={"model": architecture}))
 
 
 def _share(ray: Any, request: TrainRequest) -> resources.Share:
