@@ -115,7 +115,7 @@ def _trained_with(model: Location, info: ModelRecord) -> tuple[dict[str, Any], s
             content = records.check(read_yaml(file), RunConfig, file)
         except UnusableInput:
             continue  # another program's
-        if content.dataset.hash == info.dataset_hash:
+        if content.datasets and content.datasets[0].hash == info.dataset_hash:
             return content.settings.get("training", {}), str(file)
     return {}, "the defaults (no config.yaml of its RUN lies beside the model)"
 

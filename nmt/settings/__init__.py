@@ -10,7 +10,14 @@ from nmt.settings.data import DataSettings
 from nmt.settings.model import ModelSettings, check_sizes
 from nmt.settings.scoring import DriftSettings, GateSettings, ScoringSettings, Tokenizer
 from nmt.settings.search import SearchSettings, check_search
-from nmt.settings.training import FREE_TRAINING_KEYS, DropoutRates, Metric, Part, TrainingSettings
+from nmt.settings.training import (
+    FREE_TRAINING_KEYS,
+    DropoutRates,
+    Metric,
+    Part,
+    Stage,
+    TrainingSettings,
+)
 
 __all__ = [
     "FREE_TRAINING_KEYS",
@@ -25,6 +32,7 @@ __all__ = [
     "ScoringSettings",
     "SearchSettings",
     "Settings",
+    "Stage",
     "Tokenizer",
     "TrainingSettings",
     "check_search",

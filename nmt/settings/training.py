@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nmt.settings.base import LARGEST_SEED, Group
 
 Metric = Literal["bleu", "chrf", "loss"]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
 Part = Literal["embeddings", "encoder", "attention", "decoder", "readout", "output"]
 
 
@@ -20,6 +21,20 @@ class DropoutRates(NamedTuple):
     encoder: float = 0.0
     readout: float = 0.0
     state: float = 0.0
+
+
+class Stage(Group):
+    """A part of a training, with its shares of the datasets."""
+
+    epochs: int | None = Field(None, ge=1, description="Epochs; null is all that follow.")
+    weights: tuple[Weight, ...] = Field(min_length=1, description="One weight for each --data.")
+
+    @field_validator("weights")
+    @classmethod
+    def _one_is_positive(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        if not any(weights):
+            raise ValueError("all weights are 0")
+        return weights
 
 
 class TrainingSettings(Group):
@@ -80,6 +95,18 @@ class TrainingSettings(Group):
         ge=0,
         description="Each update shrinks all weights except biases by learning rate times this "
         "(Loshchilov and Hutter 2019).",
+    )
+    stages: tuple[Stage, ...] = Field(
+        (),
+        description="With several --data: the share of each in the training pairs, stage after "
+        "stage, as [{epochs: 5, weights: [1, 0]}, {weights: [1, 3]}]. A dataset of weight 0 is "
+        "only validated on. [] draws from each as many pairs as it has.",
+    )
+    keep: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="How much of training.metric a model may lose on a dataset, by the name of its "
+        "folder, as {tatoeba: 1}, against the model of --init-from. MODEL is the best that does "
+        "not lose more.",
     )
     l2_sp: float = Field(
         0.0,

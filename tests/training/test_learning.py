@@ -88,7 +88,7 @@ def test_the_run_folder_is_complete(overfitted) -> None:
     assert info.validation["step"] == int(best["step"])
     assert f"{info.validation['bleu']:.4f}" == best["bleu"]
     assert info.direction.to_json() == {"source": "en", "target": "de"}
-    assert info.dataset_hash == work.dataset.hash
+    assert info.dataset_hash == work.datasets[0].hash
 
 
 def test_the_events_hold_loss_and_bleu(overfitted) -> None:

@@ -36,7 +36,7 @@ def interrupted(whole: Training, folder: Path, step: int, **settings: Any) -> Tr
     """The training that continues from a checkpoint of another one, whose output it takes over."""
     source = Path(whole.output.path).parent
     shutil.copytree(source / "run", folder / "run")
-    work = training(whole.dataset, folder, **settings)
+    work = training(whole.datasets[0], folder, **settings)
     work.restore(source / "kept" / f"checkpoint-{step}")
     return work
 

@@ -76,7 +76,7 @@ WORKER = """
     data = Dataset.open(Location(place["data"]))
     settings = Settings.model_validate(place["settings"])
     init_from = Location(place["init_from"]) if place["init_from"] else None
-    work = Training(data, settings, Location(folder / "run"), replicas, Hooks(), init_from)
+    work = Training([data], settings, Location(folder / "run"), replicas, Hooks(), init_from)
     begun = [float(abs(w).sum()) for w in work.model.get_weights()]
     if place["restore"]:
         work.restore(Path(place["restore"]))
