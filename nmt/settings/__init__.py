@@ -22,6 +22,7 @@ from nmt.settings.training import (
 __all__ = [
     "FREE_TRAINING_KEYS",
     "LARGEST_SEED",
+    "Change",
     "DataSettings",
     "DriftSettings",
     "DropoutRates",

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from nmt.settings.base import LARGEST_SEED, Group
 
 Metric = Literal["bleu", "chrf", "loss"]
+Change = Literal["upper", "title", "lower", "typos", "no_stop", "joined"]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
 Part = Literal["embeddings", "encoder", "attention", "decoder", "readout", "output"]
 
@@ -107,6 +108,20 @@ class TrainingSettings(Group):
         description="How much of training.metric a model may lose on a dataset, by the name of its "
         "folder, as {tatoeba: 1}, against the model of --init-from. MODEL is the best that does "
         "not lose more.",
+    )
+    augment: dict[Change, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="The share of the pairs that each epoch changes in one way, as {upper: 0.05, "
+        "typos: 0.1}. upper: both sides in capitals; title: each word with a capital; lower: the "
+        "source in lower case; typos: letters of the source swapped, doubled, left out; no_stop: "
+        "both sides without their full stop; joined: with another pair behind it.",
+    )
+    subword_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Probability with which a merge of subwords is left out when the pairs of an "
+        "epoch are cut anew (BPE-dropout, Provilkov et al. 2020; 0.1 is customary).",
     )
     l2_sp: float = Field(
         0.0,
@@ -212,6 +227,13 @@ class TrainingSettings(Group):
         description="At the end, validate the mean of these models; it becomes MODEL if it is "
         "better (training.metric).",
     )
+
+    @field_validator("augment")
+    @classmethod
+    def _shares_are_at_most_all(cls, shares: dict[Change, float]) -> dict[Change, float]:
+        if sum(shares.values()) > 1:
+            raise ValueError("the shares are more than 1 together")
+        return shares
 
     @property
     def averages_best(self) -> bool:

@@ -218,11 +218,16 @@ def _epoch_plan(
     mixture = data if isinstance(data, Mixture) else Mixture([data])
     pieces, random = mixture.pieces(split, epoch, seed, window)
     windows = _windows(pieces, window)
+    augmentation = mixture.augmentation if split == "train" else None
+    more_columns = [*more_columns, *(augmentation.COLUMNS if augmentation else ())]
     ahead = max([READERS, *map(len, windows)])
     tables = read_in_order(chain.from_iterable(windows), [*_COLUMNS, *more_columns], ahead)
     rest: list[pa.Table] = []  # pairs that did not fill a batch
     for number, members in enumerate(windows, 1):
-        table = pa.concat_tables([*rest, *islice(tables, len(members))]).combine_chunks()
+        new = pa.concat_tables(islice(tables, len(members)))
+        if augmentation is not None:
+            new = augmentation(new, [seed, epoch, number], shapes[-1].width - 1)
+        table = pa.concat_tables([*rest, new]).combine_chunks()
         lengths = (Ragged.of(table[name]).lengths for name in _COLUMNS)
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:

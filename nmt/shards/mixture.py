@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from nmt.shards.augmentation import Augmentation
 from nmt.shards.row_groups import RowGroup
 from nmt.shards.schema import ROW_GROUP_ROWS
 
@@ -74,10 +75,16 @@ class Mixture:
         corpora: datasets with the same vocabularies.
         stages: shares of the corpora, one stage after the other; the last one goes on. Without
             them every corpus has as much weight as pairs: an epoch is one pass through each.
+        augmentation: changes the training pairs of each window; None leaves them as they are.
     """
 
-    def __init__(self, corpora: Sequence[TrainingShards], stages: Sequence[Shares] = ()) -> None:
-        self.corpora, self._stages = corpora, stages
+    def __init__(
+        self,
+        corpora: Sequence[TrainingShards],
+        stages: Sequence[Shares] = (),
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.corpora, self._stages, self.augmentation = corpora, stages, augmentation
 
     def pieces(
         self, split: str, epoch: int, seed: int, window: int

@@ -37,6 +37,11 @@ def check(request: TrainRequest, datasets: Sequence[Dataset]) -> None:
     training = request.settings.training
     check_schedule(training, plan_steps(mixture_of(datasets, training), training)[1])
     tokenizer = datasets[0].info.tokenizer
+    if training.subword_dropout and tokenizer.kind == "word":
+        raise UnusableInput(
+            "training.subword_dropout: whole words have no subwords; prepare the data with "
+            "--tokenizer spm, or leave it out"
+        )
     if (
         request.settings.model.tie_embeddings == "three-way"
         and tokenizer.source.sha256 != tokenizer.target.sha256

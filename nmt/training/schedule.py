@@ -9,15 +9,20 @@ from collections.abc import Sequence
 
 from nmt.errors import UnusableInput
 from nmt.settings import TrainingSettings
+from nmt.shards.augmentation import Augmentation
 from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.shards.mixture import Mixture, Shares
 
 
 def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixture:
-    """The datasets, mixed as ``training.stages`` says."""
+    """The datasets, mixed and augmented as the settings say."""
     stages = [Shares(stage.epochs, stage.weights) for stage in training.stages]
-    return Mixture(datasets, stages)
+    augmentation = None
+    if training.augment or training.subword_dropout:
+        vocabularies = datasets[0].source_vocabulary, datasets[0].target_vocabulary
+        augmentation = Augmentation(training.augment, training.subword_dropout, vocabularies)
+    return Mixture(datasets, stages, augmentation)
 
 
 def plan_steps(mixture: Mixture, training: TrainingSettings) -> tuple[list[Shape], int]:

@@ -65,6 +65,16 @@ class Vocabulary(ABC):
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Only the ids, for many cleaned texts at once."""
 
+    def sample_ids(self, texts: Sequence[str], dropout: float, seed: int) -> list[list[int]]:
+        """Ids of many cleaned texts that are cut at random.
+
+        Args:
+            texts: cleaned texts.
+            dropout: probability with which a merge of subwords is left out; whole words have none.
+            seed: the same seed cuts the same texts in the same way.
+        """
+        return self.encode_ids(texts)
+
     def fits(self, text: str, limit: int) -> bool:
         """Whether a cleaned text has at most so many tokens."""
         return self.surely_fits(text, limit) or len(self.encode_ids([text])[0]) <= limit
