@@ -12,6 +12,7 @@ from nmt.settings.scoring import DriftSettings, GateSettings, ScoringSettings, T
 from nmt.settings.search import SearchSettings, check_search
 from nmt.settings.training import (
     FREE_TRAINING_KEYS,
+    Change,
     DropoutRates,
     Metric,
     Part,
