@@ -9,6 +9,7 @@ import numpy as np
 from nmt.bundle import Bundle
 from nmt.model.seq2seq import Seq2Seq
 from nmt.vocabulary import UNK, Vocabulary
+from nmt.vocabulary.lexicon import Lexicon
 
 # The weights that have a row, or a column, per entry of a vocabulary: of which side, along which
 # axis. One embedding for both sides has the same vocabulary on both.
@@ -38,6 +39,13 @@ def take_over(model: Seq2Seq, trained: Bundle, vocabularies: tuple[Vocabulary, V
         values = theirs.numpy()
         side, axis = _PER_ENTRY.get(ours.path, ("", 0))
         ours.assign(_means(values, parts[side], axis) if side else values)
+
+
+def known_lexicon(trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) -> Lexicon | None:
+    """The lexicon of a trained model, if its entries are the first ones of these vocabularies."""
+    old = trained.source_vocabulary.entries, trained.target_vocabulary.entries
+    same = all(new.entries[: len(one)] == one for one, new in zip(old, vocabularies, strict=True))
+    return trained.lexicon if same else None
 
 
 def _spelled(old: Vocabulary, new: Vocabulary) -> list[list[int]]:

@@ -30,7 +30,7 @@ from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
-from nmt.training.initial_weights import take_over
+from nmt.training.initial_weights import known_lexicon, take_over
 from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
@@ -74,11 +74,13 @@ class Training:
         source, target = datasets[0].source_vocabulary, datasets[0].target_vocabulary
         keras.utils.set_random_seed(training.seed)
         make = partial(Seq2Seq, settings.model, source.size, target.size)
-        self._begins = init_from is not None
+        self._begins, known = init_from is not None, None
         with replicas.strategy.scope():
             self.model = make(training.dropout_rates, dtype=dtype_policy(training.precision))
             if init_from is not None:
-                take_over(self.model, bundle.load(init_from), (source, target))
+                trained = bundle.load(init_from)
+                take_over(self.model, trained, (source, target))
+                known = known_lexicon(trained, (source, target))
             self.optimizer = SummedAdam.of(training)
             self.optimizer.build(trained_variables(self.model, training.freeze))
         self.train_step = make_train_step(
@@ -101,7 +103,7 @@ class Training:
         if training.precision == "float16":
             self.state.loss_scale = FIRST_LOSS_SCALE
         self.selection = ModelSelection(
-            datasets, settings, output, self.model, self.optimizer, make, replicas
+            datasets, settings, output, self.model, self.optimizer, make, replicas, known
         )
         self._stragglers = StragglerCheck(replicas)
         self._nonfinite = NonfiniteCheck(

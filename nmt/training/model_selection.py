@@ -47,6 +47,7 @@ class ModelSelection:
         optimizer: holds the moving averages, if there are any.
         make: makes another model of the same architecture.
         replicas: this worker's place among all.
+        known: lexicon of the model that training begins with.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class ModelSelection:
         optimizer: SummedAdam,
         make: Callable[[], Seq2Seq],
         replicas: Replicas,
+        known: Lexicon | None = None,
     ) -> None:
         self._replicas, dataset = replicas, datasets[0]
         self._dataset, self._training, self._output = dataset, settings.training, output
+        self._datasets, self._known = datasets, known
         self._description: dict[str, JsonValue] = {
             "data": dataset.settings,
             "direction": {**dataset.info.languages},
@@ -91,7 +94,8 @@ class ModelSelection:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return self._dataset.lexicon()
+        known = [] if self._known is None else [self._known]
+        return Lexicon.merged([*(dataset.lexicon() for dataset in self._datasets), *known])
 
     def refresh(self) -> None:
         """Give the evaluation model the present weights, or their averages."""
