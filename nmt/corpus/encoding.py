@@ -19,6 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
 from nmt.reject_reasons import RejectReason
+from nmt.settings import DataSettings
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -48,8 +49,9 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
             _word_counts(plan, units, side),
             vocab_size=settings.vocab_size,
             min_frequency=settings.min_frequency,
+            tags=_tags(settings),
         )
-        if vocabulary.size == len(SPECIALS):
+        if vocabulary.size == len(SPECIALS) + len(vocabulary.tags):
             raise UnusableInput(
                 f"no {side} word occurs in train as often as --min-frequency "
                 f"{settings.min_frequency}; lower it, give more pairs, or take "
@@ -64,6 +66,7 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
             byte_fallback=settings.byte_fallback,
             character_coverage=settings.character_coverage,
             symbols=settings.symbols,
+            tags=_tags(settings),
         )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
@@ -87,7 +90,7 @@ def take_vocabulary(
         count: entries to add, at most.
         side: ``source``, ``target``, or ``joint``.
     """
-    from nmt.vocabulary.extension import extend_subwords, extend_words
+    from nmt.vocabulary.extension import extend_subwords, extend_words, with_tags
     from nmt.vocabulary.subwords import SubwordVocabulary
     from nmt.vocabulary.words import WordVocabulary
 
@@ -99,8 +102,14 @@ def take_vocabulary(
     elif count and isinstance(vocabulary, WordVocabulary):
         words = _word_counts(plan, units, side)
         vocabulary = extend_words(vocabulary, words, count, plan.settings.min_frequency)
+    if "source" in sides:
+        vocabulary = with_tags(vocabulary, _tags(plan.settings))
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def _tags(settings: DataSettings) -> tuple[str, ...]:
+    return () if settings.tag is None else (settings.tag,)
 
 
 def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]:
@@ -121,6 +130,8 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     for side in ("source", "target"):
         vocabulary = _load(plan, side)
         ids = vocabulary.encode_ids(table[side].to_pylist())
+        if side == "source" and settings.tag is not None:
+            ids = [[vocabulary.tags[settings.tag], *own] if own else own for own in ids]
         table = table.append_column(f"{side}_ids", _lists(ids))
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)

@@ -29,7 +29,7 @@ _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
 _OPTIONS = (
     *("valid_fraction", "test_fraction", "tokenizer", "vocab_size", "joint_vocabulary"),
     *("min_frequency", "lowercase", "max_length", "sample", "seed"),
-    *("source_language", "target_language"),
+    *("source_language", "target_language", "tag"),
 )
 
 

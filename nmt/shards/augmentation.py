@@ -65,10 +65,11 @@ class Augmentation:
             for side in range(2)
         ]
         columns = {f"{side}_ids": table[f"{side}_ids"].to_pylist() for side in _SIDES}
-        for row, *both in zip(rows, *ids, strict=True):
-            if all(0 < len(tokens) <= longest for tokens in both):
-                for column, tokens in zip(columns.values(), both, strict=True):
-                    column[row] = tokens
+        before, tags = columns["source_ids"], set(self._vocabularies[0].tags.values())
+        for row, source, target in zip(rows, *ids, strict=True):
+            tag = before[row][:1] if before[row][:1] and before[row][0] in tags else []
+            if source and target and max(len(tag) + len(source), len(target)) <= longest:
+                before[row], columns["target_ids"][row] = [*tag, *source], target
         for name, values in columns.items():
             place = table.schema.get_field_index(name)
             column = pa.array(values, table.schema.field(name).type)

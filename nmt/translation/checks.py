@@ -9,6 +9,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
+from nmt.inference.row_filter import tag_id
 from nmt.inference.unknown_words import read_dictionary
 from nmt.printable import join_names
 from nmt.records.model import ModelRecord
@@ -39,6 +40,9 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
+    if request.search.tag is not None:
+        location = request.models[0]
+        tag_id(model_folder.read_vocabulary(location, info, "source"), request.search.tag)
     if info.architecture["attention"] == "none":
         for option, wanted in (
             ("--alignments", request.alignments),

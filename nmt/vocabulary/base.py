@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -56,6 +56,12 @@ class Vocabulary(ABC):
     def symbols(self) -> tuple[str, ...]:
         """Texts that are one token wherever they stand, and never a part of one."""
         return ()
+
+    @property
+    @abstractmethod
+    def tags(self) -> Mapping[str, int]:
+        """The tags by name, with their ids: kinds of text, of which one may stand first in a
+        source. No text is cut into them, and no search chooses them."""
 
     @abstractmethod
     def encode(self, text: str) -> Segmented:

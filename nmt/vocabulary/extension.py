@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 import regex
 from sentencepiece import sentencepiece_model_pb2
 
-from nmt.vocabulary.special import BLANK
+from nmt.vocabulary.base import Vocabulary
+from nmt.vocabulary.special import BLANK, tag_entry
 from nmt.vocabulary.subwords import SubwordVocabulary, standardise
 from nmt.vocabulary.words import WordVocabulary
 
@@ -61,6 +62,16 @@ def extend_subwords(
     return _with_pieces(extended, merges)
 
 
+def with_tags(vocabulary: Vocabulary, tags: Iterable[str]) -> Vocabulary:
+    """The vocabulary with these tags, the new ones last; see `Vocabulary.tags`."""
+    new = [tag_entry(name) for name in tags if name not in vocabulary.tags]
+    if not new:
+        return vocabulary
+    if isinstance(vocabulary, SubwordVocabulary):
+        return _with_pieces(vocabulary, new, are_tags=True)
+    return WordVocabulary(("\n".join([*vocabulary.entries, *new]) + "\n").encode("utf-8"))
+
+
 def extend_words(
     vocabulary: WordVocabulary, counts: Mapping[str, int], count: int, min_frequency: int
 ) -> WordVocabulary:
@@ -82,7 +93,9 @@ def extend_words(
     return WordVocabulary(("\n".join([*vocabulary.entries, *new]) + "\n").encode("utf-8"))
 
 
-def _with_pieces(vocabulary: SubwordVocabulary, pieces: list[str]) -> SubwordVocabulary:
+def _with_pieces(
+    vocabulary: SubwordVocabulary, pieces: list[str], are_tags: bool = False
+) -> SubwordVocabulary:
     """The vocabulary with further pieces, which rank behind all others, in this order."""
     if not pieces:
         return vocabulary
@@ -91,7 +104,9 @@ def _with_pieces(vocabulary: SubwordVocabulary, pieces: list[str]) -> SubwordVoc
     )
     lowest = min(piece.score for piece in model.pieces)
     for number, piece in enumerate(pieces, 1):
-        model.pieces.add(piece=piece, score=lowest - number)
+        kind = model.SentencePiece.CONTROL if are_tags else model.SentencePiece.NORMAL
+        model.pieces.add(piece=piece, score=lowest - number, type=kind)
+    model.trainer_spec.control_symbols.extend(pieces if are_tags else ())
     model.trainer_spec.vocab_size = len(model.pieces)
     return SubwordVocabulary(model.SerializeToString(deterministic=True))
 

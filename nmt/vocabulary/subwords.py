@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sentencepiece
@@ -21,7 +21,17 @@ from sentencepiece import sentencepiece_model_pb2
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
 from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK, token_bytes
+from nmt.vocabulary.special import (
+    BLANK,
+    BOS,
+    EOS,
+    PAD,
+    SPECIALS,
+    UNK,
+    tag_entry,
+    tag_name,
+    token_bytes,
+)
 
 _UNKNOWN = " ⁇ "
 _MANY = 1000  # different characters: more have Chinese, Japanese and Korean alone
@@ -65,12 +75,18 @@ class SubwordVocabulary(Vocabulary):
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"
             )
+        names = {n: tag_name(piece) for n, piece in enumerate(self._pieces)}
+        self._tags = {
+            name: n for n, name in names.items() if name and self._processor.is_control(n)
+        }
         texts = ["", _UNKNOWN, "", "", *self._pieces[4:]]
+        for number in self._tags.values():
+            texts[number] = ""
         self._texts = [text.replace(BLANK, " ") for text in texts]
         self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
         controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
         self._symbols = tuple(written.trainer_spec.user_defined_symbols)
-        self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls)))
+        self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls, *self._tags.values())))
 
     @property
     def size(self) -> int:
@@ -96,15 +112,20 @@ class SubwordVocabulary(Vocabulary):
 
     @property
     def unmergeable(self) -> frozenset[int]:
-        """Ids that are no part of a longer piece: special symbols, bytes and `symbols`."""
+        """Ids that are no part of a longer piece: special symbols, bytes, tags and `symbols`."""
         symbols = [self._processor.piece_to_id(symbol) for symbol in self._symbols]
-        return frozenset([*range(len(SPECIALS)), *self._bytes, *symbols])
+        return frozenset([*range(len(SPECIALS)), *self._bytes, *self._tags.values(), *symbols])
 
     @property
     def never_chosen(self) -> tuple[int, ...]:
         """See `Vocabulary.never_chosen`: unk, for subwords can spell any word of the training set,
         and the bytes that are control characters, such as a line break."""
         return self._never_chosen
+
+    @property
+    def tags(self) -> Mapping[str, int]:
+        """See `Vocabulary.tags`: SentencePiece's control symbols."""
+        return self._tags
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -153,7 +174,7 @@ class SubwordVocabulary(Vocabulary):
         written = self._written(ids)
         words = _words_of(written, "".join(written))
         return [
-            range(0) if number in (PAD, BOS, EOS) else own
+            range(0) if number in (PAD, BOS, EOS) or number in self._tags.values() else own
             for number, own in zip(ids, words, strict=True)
         ]
 
@@ -206,6 +227,7 @@ def train_subwords(
     byte_fallback: bool = True,
     character_coverage: float | None = None,
     symbols: Sequence[str] = (),
+    tags: Sequence[str] = (),
 ) -> SubwordVocabulary:
     """Learn a BPE vocabulary; the same sentences give the same bytes.
 
@@ -217,6 +239,7 @@ def train_subwords(
         character_coverage: share of the characters, by frequency, that get an entry; None lets the
             sentences decide, see `coverage`.
         symbols: texts that are one token each, wherever they stand.
+        tags: names of kinds of text; see `Vocabulary.tags`.
 
     Raises:
         UnusableInput: no sentence at all, or more characters than entries.
@@ -236,6 +259,7 @@ def train_subwords(
             byte_fallback=byte_fallback,
             character_coverage=character_coverage,
             user_defined_symbols=list(symbols),
+            control_symbols=[tag_entry(name) for name in tags],
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             pad_id=PAD,
