@@ -154,6 +154,11 @@ class Mixture:
                 widths[width] = widths.get(width, 0) + math.ceil(pairs * drawn / count)
         return widths
 
+    def pairs(self, epoch: int) -> list[int]:
+        """How many pairs of each corpus an epoch has, rounded."""
+        rows = [sum(corpus.widths().values()) for corpus in self.corpora]
+        return [round(count) for count in _epoch_rows(rows, self.weights(epoch))]
+
     def epochs(self, count: int) -> Iterator[tuple[int, dict[int, int]]]:
         """So many epochs by stages: how many each stage has, and the `widths` of each of them."""
         epoch = 0

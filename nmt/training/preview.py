@@ -47,6 +47,7 @@ def preview(
     replicas = workers[0] * devices
     shapes, steps = plan_steps(mixture_of(datasets, training), training)
     yield "batches   " + ", ".join(f"{shape.rows}×{shape.width}" for shape in shapes)
+    yield from _shares(datasets, training)
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
     yield (
         f"steps     {-(-steps // training.epochs):,} per epoch, {steps:,} in "
@@ -59,6 +60,21 @@ def preview(
         f"TensorFlow: {_gigabytes(state)} for weights, gradients and optimizer, "
         f"{_gigabytes(batch)} for the largest batch, and working space"
     )
+
+
+def _shares(datasets: Sequence[Dataset], training: TrainingSettings) -> Iterator[str]:
+    """What an epoch of each stage draws of several datasets."""
+    if len(datasets) == 1:
+        return
+    mixture, epoch = mixture_of(datasets, training), 0
+    for count, _ in mixture.epochs(training.epochs):
+        pairs = mixture.pairs(epoch)
+        shares = (
+            f"{dataset.name} {own:,} pairs ({own / sum(pairs):.1%})"
+            for dataset, own in zip(datasets, pairs, strict=True)
+        )
+        yield f"epochs    {epoch + 1} to {epoch + count}: {', '.join(shares)}"
+        epoch += count
 
 
 def state_bytes(parameters: int, training: TrainingSettings) -> int:

@@ -20,6 +20,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training import checks, validations
 from nmt.training.loop import Training
+from nmt.training.preview import preview
 from nmt.training.ray import job
 from nmt.training.request import TrainRequest
 from nmt.training.state import TrainingState
@@ -124,6 +125,18 @@ def test_resumed_is_uninterrupted(dataset, other, model, tmp_path) -> None:
         resumed.restore(tmp_path / "whole" / "kept" / f"checkpoint-{step}")
         assert resumed.run().step == last
         assert_same(resumed.model.get_weights(), whole.model.get_weights())
+
+
+def test_a_dry_run_says_what_an_epoch_draws(dataset, other) -> None:
+    training = {"epochs": 5, "stages": [{"epochs": 2, "weights": [1, 0]}, {"weights": [1, 3]}]}
+    settings = Settings.model_validate({"model": SIZES, "training": training})
+    first, both = dataset.rows("train"), dataset.rows("train") + other.rows("train")
+    lines = [line for line in preview([dataset, other], settings, (1, 1), 1) if "epochs  " in line]
+    assert lines == [
+        f"epochs    1 to 2: data {first:,} pairs (100.0%), other 0 pairs (0.0%)",
+        f"epochs    3 to 5: data {round(both / 4):,} pairs ({round(both / 4) / both:.1%}), "
+        f"other {round(3 * both / 4):,} pairs ({round(3 * both / 4) / both:.1%})",
+    ]
 
 
 def request_of(datasets: list[Dataset], training: dict[str, Any], **more: Any) -> TrainRequest:
