@@ -179,7 +179,7 @@ def _share(ray: Any, request: TrainRequest) -> resources.Share:
 
 def _config(request: TrainRequest, dataset: Dataset) -> RunConfig:
     """The content of config.yaml."""
-    settings = request.settings.model_dump(exclude={"drift", "gate"})
+    settings = request.settings.model_dump(exclude={"drift", "gate", "filter"})
     return RunConfig(
         dataset=TrainedDataset(location=str(request.data), hash=dataset.hash),
         init_from=str(request.init_from) if request.init_from else None,
