@@ -174,11 +174,9 @@ class Aligner:
         """The score that so many random pairings do not reach; never above 0, which is chance.
 
         Args:
-            share: of the random pairings, 0 to 1; 0 rejects nothing.
+            share: of the random pairings, 0 to 1.
         """
-        if not share or not len(self.random):
-            return -np.inf
-        return min(0.0, float(np.quantile(self.random, share)))
+        return min(0.0, float(np.quantile(self.random, share))) if len(self.random) else 0.0
 
     def serialise(self) -> bytes:
         """The aligner as a file: arrays alone."""
