@@ -47,8 +47,8 @@ class RejectReason(StrEnum):
     IDENTICAL = "identical", (PREPARE,), "Both sides are equal (with `data.reject_identical`)."
     LEAK = (
         *("leak", (PREPARE,)),
-        "The source also occurs in the given validation or test files, or its letters in any source "
-        "of valid/ or test/ (with `filter.near_leak`).",
+        "The source also occurs in the given validation or test files, or its letters do in a "
+        "source of valid/ or test/ (with `filter.near_leak`).",
     )
     BAD_LENGTH = (
         *("bad_length", (PREPARE,)),

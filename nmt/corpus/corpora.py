@@ -1,15 +1,15 @@
 """Several corpora of one preparation: the file of `--corpora`, and their files, opened.
 
-    tatoeba:
-      pairs: deu-eng.zip
-      filters: basic
-    crawled:
-      source: [crawl.1.en.gz, crawl.2.en.gz]
-      target: [crawl.1.de.gz, crawl.2.de.gz]
-      weight: 0.5
-      domain: web
-      filters: web
-      thresholds: {length_ratio: 2.5}
+tatoeba:
+  pairs: deu-eng.zip
+  filters: basic
+crawled:
+  source: [crawl.1.en.gz, crawl.2.en.gz]
+  target: [crawl.1.de.gz, crawl.2.de.gz]
+  weight: 0.5
+  domain: web
+  filters: web
+  thresholds: {length_ratio: 2.5}
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ def _corpus(
         )
     where = f"{file}: corpus '{name}'"
     _check_keys(where, value, set(CorpusSettings.model_fields))
-    _check_keys(f"{where}: thresholds", value.get("thresholds", {}), set(FilterSettings.model_fields))
+    _check_keys(
+        f"{where}: thresholds", value.get("thresholds", {}), set(FilterSettings.model_fields)
+    )
     settings = validated(CorpusSettings, value, f"{where}: '{{}}'")
     if not settings.pairs and not settings.source:
         raise UnusableInput(f"{where} has no files; give pairs, or source and target")
@@ -157,12 +159,15 @@ def _corpus(
             "give one target for each source"
         )
     chosen = settings.filters or preset
+    pairs, sources, targets = (
+        tuple(Location(path) for path in files)
+        for files in (settings.pairs, settings.source, settings.target)
+    )
     return Corpus(
         name,
-        *(
-            tuple(Location(path) for path in files)
-            for files in (settings.pairs, settings.source, settings.target)
-        ),
+        pairs,
+        sources,
+        targets,
         filters=chosen,
         thresholds=thresholds_of(chosen, common, settings.thresholds),
         weight=settings.weight,

@@ -309,7 +309,7 @@ def _joined(parts: Sequence[np.ndarray]) -> pa.Array:
 
 def _write_arrays(file: Location, **arrays: np.ndarray) -> None:
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     file.write_bytes(buffer.getvalue())
 
 

@@ -1,9 +1,9 @@
 """From files of sentence pairs to a DATASET, in stages that stream over units of pairs.
 
 read (in order, here) → clean, reject and split → filter → learn vocabularies from train → encode →
-learn a lexicon from train. All but the first run in this process or as Ray Data jobs, those that clean and
-encode unit by unit. dataset.json is written last. An interrupted preparation is not resumed: the
-same command clears what it left and begins anew.
+learn a lexicon from train. All but the first run in this process or as Ray Data jobs, those that
+clean, filter and encode unit by unit. dataset.json is written last. An interrupted preparation is
+not resumed: the same command clears what it left and begins anew.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
 from nmt.console import activity
 from nmt.corpus.corpora import Corpus
-from nmt.corpus.corpus_records import with_corpora
+from nmt.corpus.corpus_records import Counted, with_corpora
 from nmt.corpus.encoding import Encoded, encode_unit, learn_lexicon, learn_vocabulary
-from nmt.corpus.readers import Inspection, PairReader
-from nmt.corpus.filtering import Filtering, filter_pairs
+from nmt.corpus.filtering import Filtered, Filtering, filter_pairs
 from nmt.corpus.filters import Languages
+from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.record import language, listed, number_inputs, record, total
 from nmt.corpus.request import (
     PrepareRequest,
@@ -135,9 +135,11 @@ def _make(
     cleaned += run(functools.partial(clean_unit, plan, held_out), list(training), "clean and split")
     languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
     filtering = filter_pairs(plan, languages, units, run) if plan.filtered else Filtering()
-    counts = total(item.counts for item in filtering.results or cleaned)
+    counted: Sequence[Cleaned | Filtered] = filtering.results or cleaned
+    counts = total(item.counts for item in counted)
     train_rows = counts.get("train", 0)
-    _require_training(counts, total(item.drops for item in [*cleaned, *filtering.results]))
+    drops = [*(item.drops for item in cleaned), *(item.drops for item in filtering.results)]
+    _require_training(counts, total(drops))
     sides = ["joint"] if settings.joint_vocabulary else ["source", "target"]
     learn = functools.partial(learn_vocabulary, plan, training, train_rows)
     run(learn, sides, "learn the vocabulary" if len(sides) == 1 else "learn the vocabularies")
@@ -147,7 +149,7 @@ def _make(
     count_pairs = functools.partial(learn_lexicon, plan, lengths)
     (lexicon,) = run(count_pairs, [trained], "learn the lexicon")
     dataset = record(plan, request, preparation, inputs, languages, cleaned, encoded, lexicon)
-    results = [
+    results: list[tuple[Unit, Counted]] = [
         *zip(held_out + training, cleaned, strict=True),
         *zip(filtering.units, filtering.results, strict=True),
         *zip(units, encoded, strict=True),

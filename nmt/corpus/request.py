@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import JsonValue
@@ -172,7 +173,7 @@ def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
     """
     longest = most_bytes(request.settings.max_characters)
     opened = [corpus.open(longest) for corpus in corpora]
-    inputs: dict[str, list[PairReader]] = {"train": sum(opened, []), "valid": [], "test": []}
+    inputs: dict[str, list[PairReader]] = {"train": [*chain(*opened)], "valid": [], "test": []}
     for split in ("valid", "test"):
         if files := request.split_files(split):
             inputs[split].append(LineAligned(*files, longest))

@@ -95,7 +95,9 @@ def _share(counts: Mapping[str, int], name: str) -> float:
 
 def _corpus_row(name: str, corpus: CorpusRecord) -> dict[str, Any]:
     notes = [f"filters {corpus.filters}", f"weight {corpus.weight:g}"]
-    notes += [f"{key} {value}" for key, value in (("tag", corpus.tag), ("domain", corpus.domain)) if value]
+    notes += [
+        f"{key} {value}" for key, value in (("tag", corpus.tag), ("domain", corpus.domain)) if value
+    ]
     counts = [corpus.counts.get(key, 0) for key in ("input", *_SPLITS)]
     return {
         "name": name,

@@ -88,15 +88,19 @@ def render_template(name: str, *values: Mapping[str, Any], **more: Any) -> str:
     """
     style = _asset("report.css")
     script = _asset("report.js")
-    return _environment().get_template(name).render(
-        *values,
-        **more,
-        style=style,
-        script=script,
-        policy=(
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-            f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-        ),
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            *values,
+            **more,
+            style=style,
+            script=script,
+            policy=(
+                f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+                f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+            ),
+        )
     )
 
 

@@ -21,7 +21,9 @@ class FilterSettings(Group):
     characters: int | None = Field(
         None, ge=0, description="Most characters of a side; beyond it, bad_length."
     )
-    words: int | None = Field(None, ge=0, description="Most words of a side; beyond it, bad_length.")
+    words: int | None = Field(
+        None, ge=0, description="Most words of a side; beyond it, bad_length."
+    )
     length_ratio: float | None = Field(
         None,
         ge=0,

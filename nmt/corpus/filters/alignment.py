@@ -198,13 +198,19 @@ class Aligner:
     def parse(cls, data: bytes) -> Aligner:
         """Read what `serialise` wrote."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            tables = [
+            forward, backward = (
                 TranslationTable(*(arrays[f"{way}_{name}"] for name in TranslationTable._fields))
                 for way in ("forward", "backward")
-            ]
-            words = [_split(arrays[side]) for side in ("source", "target")]
-            lengths = LengthModel(*arrays["lengths"].tolist())
-            return cls(*words, *tables, lengths, int(arrays["step"]), arrays["random"])
+            )
+            return cls(
+                _split(arrays["source"]),
+                _split(arrays["target"]),
+                forward,
+                backward,
+                LengthModel(*arrays["lengths"].tolist()),
+                int(arrays["step"]),
+                arrays["random"],
+            )
 
 
 def _joined(words: Words) -> np.ndarray:

@@ -110,8 +110,8 @@ class Filter(ABC):
         if not threshold:
             return np.zeros(len(scores), bool)
         # A comparison with NaN is false: what has no score is kept.
-        threshold = np.float32(threshold)
-        return scores > threshold if self.bound == "most" else scores < threshold
+        limit = np.float32(threshold)
+        return scores > limit if self.bound == "most" else scores < limit
 
 
 def histogram(scores: np.ndarray, edges: Sequence[float]) -> np.ndarray:

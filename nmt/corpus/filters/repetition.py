@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from nmt.corpus.filters.base import COUNTS, Filter, PairBatch, Texts, larger
@@ -43,5 +45,5 @@ class RepeatedWords(Filter):
             one = words[place]
             pairs = len(one) - 1
             if pairs > 0:
-                scores[place] = 1 - len(set(zip(one, one[1:], strict=False))) / pairs
+                scores[place] = 1 - len(set(pairwise(one))) / pairs
         return scores

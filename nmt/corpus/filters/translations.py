@@ -1,7 +1,7 @@
 """IBM model 1 (Brown et al. 1993), learnt from the corpus that it judges.
 
-A pair is judged by what the other pairs say of its words: what it contributed to the model itself is
-taken out again. Otherwise the model would have learnt a wrong pair by heart, too.
+A pair is judged by what the other pairs say of its words: what it contributed to the model itself
+is taken out again. Otherwise the model would have learnt a wrong pair by heart, too.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class TranslationTable(NamedTuple):
         places = places.astype(np.int32)
         source = entries // sizes[1]
         probability = np.ones(len(entries), np.float32)
-        counts, source_counts = np.zeros(len(entries)), np.zeros(sizes[0] + 1)
+        counts: np.ndarray = np.zeros(len(entries))
+        source_counts: np.ndarray = np.zeros(sizes[0] + 1)
         for _ in range(_ROUNDS if len(entries) else 0):
             shares = probability[places]
             shares /= np.repeat(cells.sums(shares), cells.widths)
