@@ -161,6 +161,7 @@ def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecor
     step = max(1, -(-cells // CELLS))
     sources: list[str] = []
     targets: list[str] = []
+    owners: list[int] = []
     for unit in units:
         table = read_table(plan.staging / unit.name("clean"))
         scored = read_table(plan.staging / unit.name("scores"))
@@ -169,14 +170,17 @@ def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecor
         some = table.filter(pa.array(chosen))
         sources += some["source"].to_pylist()
         targets += some["target"].to_pylist()
-    aligner = Aligner.learn(sources, targets, step)
+        owners += [unit.corpus] * some.num_rows
+    aligner = Aligner.learn(sources, targets, step, np.array(owners, np.int64))
     (plan.staging / "aligner-00000").write_bytes(aligner.serialise())
     random = aligner.random if len(aligner.random) else np.zeros(1)
     return AlignerRecord(
         pairs=len(sources),
         step=step,
-        ratio=aligner.lengths.ratio,
-        spread=aligner.lengths.spread,
+        ratios={
+            corpus.name: aligner.length_model(place).ratio
+            for place, corpus in enumerate(plan.corpora)
+        },
         random={f"{n}": float(np.quantile(random, n / 100)) for n in _QUANTILES},
     )
 
@@ -193,7 +197,7 @@ def judge_unit(plan: Plan, unit: Unit) -> None:
         aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes())
         ids = table["id"].to_numpy()
         for one in learnt:
-            scores = one.score(aligner, sources, targets, ids)
+            scores = one.score(aligner, unit.corpus, sources, targets, ids)
             rejected = one.rejects(aligner, scores, float(thresholds[one.name]))
             reasons[rejected & _undecided(reasons)] = str(one.reason)
             scored = scored.append_column(one.name, pa.array(scores, from_pandas=True))

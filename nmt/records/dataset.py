@@ -86,14 +86,13 @@ class CorpusRecord(Record):
 class AlignerRecord(Record):
     """What the filters learnt from the corpus.
 
-    ``ratio`` is the characters of a target for each of its source, ``spread`` the standard
-    deviation of lengths; ``random`` has quantiles of the score of random pairings, in per cent.
+    ``ratios`` has the characters of a target for each of its source, by corpus; ``random`` the
+    quantiles of the score of random pairings, by per cent.
     """
 
     pairs: Count
     step: Count
-    ratio: float
-    spread: float
+    ratios: Named[float] = {}
     random: Named[float] = {}
 
 

@@ -152,7 +152,10 @@ def _aligner_rows(dataset: DatasetRecord) -> list[tuple[str, str]]:
         return []
     return [
         ("Pairs that word translations and lengths were learnt from", number(aligner.pairs)),
-        ("Characters of a target for each of its source", number(aligner.ratio, 3)),
+        *(
+            (f"Characters of a target for each of its source: {name}", number(ratio, 3))
+            for name, ratio in aligner.ratios.items()
+        ),
         *(
             (f"{place} % of random pairings have a smaller gain than", number(value, 3))
             for place, value in aligner.random.items()

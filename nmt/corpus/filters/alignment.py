@@ -102,7 +102,7 @@ class Aligner:
         target: words of the target side.
         forward: target words by source word.
         backward: source words by target word.
-        lengths: of both sides.
+        lengths: of both sides, in each corpus.
         step: the pairs whose id is divisible by it were learnt from.
         random: scores of random pairings of the corpus, ascending, float32.
     """
@@ -111,32 +111,48 @@ class Aligner:
     target: Words
     forward: TranslationTable
     backward: TranslationTable
-    lengths: LengthModel
+    lengths: tuple[LengthModel, ...]
     step: int
     random: np.ndarray
 
     @classmethod
-    def learn(cls, sources: Sequence[str], targets: Sequence[str], step: int) -> Aligner:
-        """Learn it from the pairs of a corpus.
+    def learn(
+        cls,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        step: int,
+        owners: np.ndarray | None = None,
+    ) -> Aligner:
+        """Learn it from the pairs of some corpora.
 
         Args:
             sources: the sources whose id is divisible by `step`, in order.
             targets: their targets.
             step: see `step`.
+            owners: the number of the corpus of each pair; None if there is only one.
         """
+        owners = np.zeros(len(sources), np.int64) if owners is None else owners
         words = [stems(text) for text in sources], [stems(text) for text in targets]
         source, target = (Words.learn(side) for side in words)
         ids = [source.ids(one) for one in words[0]], [target.ids(one) for one in words[1]]
         del words
         forward = TranslationTable.learn(*ids, (len(source), len(target)))
         backward = TranslationTable.learn(ids[1], ids[0], (len(target), len(source)))
-        lengths = LengthModel.learn(*(np.array([*map(len, side)]) for side in (sources, targets)))
+        sizes = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
+        lengths = tuple(
+            LengthModel.learn(*(side[owners == corpus] for side in sizes))
+            for corpus in range(int(owners.max(initial=0)) + 1)
+        )
         aligner = cls(source, target, forward, backward, lengths, step, np.zeros(0, np.float32))
         # Each of an even sample with the target of the one after it.
         chosen = range(0, len(sources), max(1, len(sources) // _REPAIRED))
         lefts, rights = ([side[place] for place in chosen] for side in ids)
         random = aligner._score(lefts, rights[1:] + rights[:1], np.ones(len(lefts), bool))
         return cls(source, target, forward, backward, lengths, step, np.sort(random))
+
+    def length_model(self, corpus: int) -> LengthModel:
+        """That of a corpus; that of the first one, if nothing was learnt from it."""
+        return self.lengths[corpus if corpus < len(self.lengths) else 0]
 
     def score(self, sources: Sequence[str], targets: Sequence[str], ids: np.ndarray) -> np.ndarray:
         """How much likelier each side makes the other than chance does, in nats a word.
@@ -181,14 +197,13 @@ class Aligner:
     def serialise(self) -> bytes:
         """The aligner as a file: arrays alone."""
         buffer = io.BytesIO()
-        lengths = self.lengths
         np.savez(
             buffer,
             **{f"forward_{name}": array for name, array in self.forward._asdict().items()},
             **{f"backward_{name}": array for name, array in self.backward._asdict().items()},
             source=_joined(self.source),
             target=_joined(self.target),
-            lengths=np.array([lengths.ratio, lengths.centre, lengths.spread]),
+            lengths=np.array([(one.ratio, one.centre, one.spread) for one in self.lengths]),
             step=np.array(self.step),
             random=self.random,
         )
@@ -207,7 +222,7 @@ class Aligner:
                 _split(arrays["target"]),
                 forward,
                 backward,
-                LengthModel(*arrays["lengths"].tolist()),
+                tuple(LengthModel(*values) for values in arrays["lengths"].tolist()),
                 int(arrays["step"]),
                 arrays["random"],
             )

@@ -13,7 +13,7 @@ from nmt.reject_reasons import RejectReason
 
 
 class LearntFilter(ABC):
-    """A score for each pair that depends on the other pairs of the corpus.
+    """A score for each pair that depends on the other pairs of the corpora.
 
     Attributes:
         name, reason, bound, title, edges: as those of `nmt.corpus.filters.base.Filter`.
@@ -27,9 +27,22 @@ class LearntFilter(ABC):
 
     @abstractmethod
     def score(
-        self, aligner: Aligner, sources: Sequence[str], targets: Sequence[str], ids: np.ndarray
+        self,
+        aligner: Aligner,
+        corpus: int,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        ids: np.ndarray,
     ) -> np.ndarray:
-        """The score of each pair, float32, shape (pairs,)."""
+        """The score of each pair, float32, shape (pairs,).
+
+        Args:
+            aligner: what was learnt.
+            corpus: number of the corpus of the pairs.
+            sources: cleaned texts.
+            targets: their translations.
+            ids: of the pairs.
+        """
 
     @abstractmethod
     def limit(self, aligner: Aligner, threshold: float) -> float:
@@ -51,11 +64,16 @@ class LengthDeviation(LearntFilter):
     edges = tuple(n / 4 for n in range(25))
 
     def score(
-        self, aligner: Aligner, sources: Sequence[str], targets: Sequence[str], ids: np.ndarray
+        self,
+        aligner: Aligner,
+        corpus: int,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        ids: np.ndarray,
     ) -> np.ndarray:
         """See `LearntFilter.score`."""
         lengths = (np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets))
-        return np.abs(aligner.lengths.deviation(*lengths))
+        return np.abs(aligner.length_model(corpus).deviation(*lengths))
 
     def limit(self, aligner: Aligner, threshold: float) -> float:
         """See `LearntFilter.limit`."""
@@ -73,7 +91,12 @@ class Alignment(LearntFilter):
     edges = tuple(n / 2 - 4 for n in range(25))
 
     def score(
-        self, aligner: Aligner, sources: Sequence[str], targets: Sequence[str], ids: np.ndarray
+        self,
+        aligner: Aligner,
+        corpus: int,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        ids: np.ndarray,
     ) -> np.ndarray:
         """See `LearntFilter.score`."""
         return aligner.score(sources, targets, ids)
