@@ -58,7 +58,7 @@ class FilterSettings(Group):
         ge=0,
         le=1,
         description="Similarity of both sides, as the Dice coefficient of their lower-cased words, "
-        "from which a pair of three words or more is rejected as copied.",
+        "from which a pair of two words or more is rejected as copied.",
     )
     repeated_characters: int | None = Field(
         None, ge=0, description="Most equal characters in a row; beyond it, repetition."
@@ -147,7 +147,7 @@ FILTER_PRESETS: dict[str, dict[str, float | bool]] = {
         "repeated_characters": 10,
         "repetition": 0.5,
         "language": 0.05,
-        "alignment": 0.95,
+        "alignment": 0.99,
         "near_duplicates": True,
     },
 }

@@ -147,7 +147,7 @@ class Aligner:
         # Each of an even sample with the target of the one after it.
         chosen = range(0, len(sources), max(1, len(sources) // _REPAIRED))
         lefts, rights = ([side[place] for place in chosen] for side in ids)
-        random = aligner._score(lefts, rights[1:] + rights[:1], np.ones(len(lefts), bool))
+        random = aligner._score(lefts, rights[1:] + rights[:1], np.zeros(len(lefts), bool))
         return cls(source, target, forward, backward, lengths, step, np.sort(random))
 
     def length_model(self, corpus: int) -> LengthModel:

@@ -12,7 +12,7 @@ from nmt.corpus.filters.base import Filter, PairBatch, Texts
 from nmt.corpus.filters.characters import DIGIT
 from nmt.reject_reasons import RejectReason
 
-_FEWEST = 3  # words, from which equal sides are a copy: names and greetings are the same anywhere
+_FEWEST = 2  # words, from which equal sides are a copy: one may be a name or a loan anywhere
 _NUMBER = re.compile(r"\d+")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"']*[\w/]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.A)
 _MOST_CHARACTERS = 10_000  # of a side in which addresses are looked for
@@ -21,7 +21,7 @@ _MOST_CHARACTERS = 10_000  # of a side in which addresses are looked for
 class Similarity(Filter):
     """Dice coefficient of the sets of lower-cased words of both sides.
 
-    Pairs whose shorter side has fewer than three words have no score.
+    Pairs whose shorter side has fewer than two words have no score.
     """
 
     name, reason, bound = "similarity", RejectReason.COPIED, "most"

@@ -10,12 +10,14 @@ import langcodes
 import numpy as np
 
 from nmt.corpus.filters.base import Filter, PairBatch, Texts, smaller
+from nmt.corpus.filters.characters import LETTER
 from nmt.reject_reasons import RejectReason
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 _MOST_CHARACTERS = 1000  # of a side that are looked at
+_FEWEST = 10  # letters of a side: "Hallo." is a word of ten languages
 _NO_LANGUAGE = re.compile(r"</?[A-Za-z][^<>]*>|(?:https?://|www\.)\S+")  # tags, addresses
 # Languages so near that the identifier takes one for the other in whole sentences.
 _NEAR = (
@@ -30,7 +32,8 @@ class ExpectedLanguage(Filter):
     """Probability of the side's language by its characters (py3langid, after Lui & Baldwin 2012).
 
     The identifier's probabilities are flatter for shorter texts, so that a short one is rejected
-    only if nothing speaks for its language. A language that it does not know has no score.
+    only if nothing speaks for its language. A side of fewer than ten letters has no score, nor has
+    one in a language that the identifier does not know.
     """
 
     name, reason, bound = "language", RejectReason.WRONG_LANGUAGE, "least"
@@ -46,8 +49,9 @@ class ExpectedLanguage(Filter):
         scores = np.full(len(side.texts), np.nan, np.float32)
         if names:
             rank = _identifier().rank
-            for place, text in enumerate(side.texts):
-                ranked = rank(_NO_LANGUAGE.sub(" ", text[:_MOST_CHARACTERS]).strip())
+            for place in np.flatnonzero(side.characters.count(LETTER) >= _FEWEST).tolist():
+                text = side.texts[place][:_MOST_CHARACTERS]
+                ranked = rank(_NO_LANGUAGE.sub(" ", text).strip())
                 scores[place] = sum(share for name, share in ranked if name in names)
         return scores
 
