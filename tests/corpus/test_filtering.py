@@ -43,7 +43,7 @@ def dirty_lines() -> list[str]:
     repeated, near = lines[7], lines[8]
     for place, line in enumerate(DIRT):
         lines.insert(100 * place + 30, line)
-    return [*lines, repeated, near.replace(".", "!").upper()]
+    return [*lines, repeated, near + " !"]
 
 
 def prepare(folder: Path, lines: list[str], settings: dict[str, Any], **request: Any) -> Dataset:
@@ -65,7 +65,7 @@ def test_every_pair_is_in_one_place_once_with_its_reason(filtered: Dataset) -> N
     for line, reason in DIRT.items():
         assert reasons[lines.index(line)] == reason
     assert reasons[len(lines) - 2] == "duplicate"
-    assert reasons[len(lines) - 1] in ("near_duplicate", "wrong_language")
+    assert reasons[len(lines) - 1] == "near_duplicate"
     assert len(reasons) < 0.1 * len(lines)
     assert filtered.info.drops == Counter(reasons.values())
     (corpus,) = filtered.info.corpora.values()
@@ -136,7 +136,7 @@ def test_words_are_counted_in_what_is_kept(tmp_path: Path) -> None:
     lines = [*grammar_lines(), "zzyzx zzyzx zzyzx quux.\tzzyzx zzyzx zzyzx quux."]
     settings = {"tokenizer": "word", "min_frequency": 1, "vocab_size": 5000}
     dataset = prepare(tmp_path, lines, settings | {"valid_fraction": 0, "test_fraction": 0})
-    assert dataset.info.drops == {"copied": 1}
+    assert dataset.info.drops["copied"] == 1
     assert b"zzyzx" not in (dataset.location / "source.vocab.txt").read_bytes()
 
 
