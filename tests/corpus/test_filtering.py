@@ -15,7 +15,7 @@ from nmt.settings import FilterSettings
 from nmt.shards import Dataset
 from nmt.tables.parquet import open_parquet
 
-PAIRS = 600
+PAIRS = 250
 SPLITS = ("train", "valid", "test")
 SETTINGS: dict[str, Any] = {
     "filters": "web",
@@ -42,7 +42,7 @@ def dirty_lines() -> list[str]:
     lines = grammar_lines()
     repeated, near = lines[7], lines[8]
     for place, line in enumerate(DIRT):
-        lines.insert(100 * place + 30, line)
+        lines.insert(60 * place + 30, line)
     return [*lines, repeated, near + " !"]
 
 
