@@ -194,7 +194,9 @@ def describe(
         if (entries := [entry for reader in readers for entry in reader.identify()])
     }
     demo = {"demo": request.demo} if request.demo else {}
-    described = Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo})
+    # The preset of the filters is that of each corpus, below.
+    kept = settings.model_dump(mode="json", exclude={"filters"})
+    described = Preparation(settings=kept, inputs={**files, **demo})
     if request.corpora is None and not any(corpus.thresholds for corpus in corpora):
         return described
     return described.model_copy(
