@@ -17,6 +17,7 @@ fingerprints after the other.
 from __future__ import annotations
 
 import io
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,10 +32,13 @@ from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
 from nmt.corpus.filters.judgement import LEARNT, LearntFilter
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
 from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
+from nmt.languages import UNDETERMINED
 from nmt.records.dataset import AlignerRecord, NamedTable
 from nmt.reject_reasons import RejectReason
 from nmt.shards.schema import write_part
 from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 8192  # pairs
 _RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
@@ -90,6 +94,7 @@ def filter_pairs(
         run: does a function for each of some units, under a title.
     """
     units = list(units)
+    _warn_of_unknown(plan, languages)
     scored: list[Scored] = run(partial(score_unit, plan, languages), units, "score by rules")
     training = [unit for unit in units if unit.role == "train"]
     cells = sum(one.cells for one in scored)
@@ -297,6 +302,19 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
             if name in scores.column_names
         },
     )
+
+
+def _warn_of_unknown(plan: Plan, languages: Languages) -> None:
+    needed = any(
+        corpus.thresholds.get(name) for corpus in plan.corpora for name in ("language", "script")
+    )
+    unknown = [side for side, code in languages._asdict().items() if code == UNDETERMINED]
+    if needed and unknown:
+        options = " and ".join(f"--{side}-language" for side in unknown)
+        log.warning(
+            f"filter.language and filter.script cannot judge the {' and the '.join(unknown)}, whose "
+            f"language is not known; give {options}"
+        )
 
 
 def _undecided(reasons: np.ndarray) -> np.ndarray:

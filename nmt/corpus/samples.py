@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import logging
 from collections.abc import Iterator
 
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ from nmt.records.dataset import DatasetRecord
 from nmt.reject_reasons import RejectReason
 from nmt.report.corpus_page import RejectedSample, render_corpora
 from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
 
 PAGE = "report/index.html"
 _SAMPLES = 10  # of a reason in a corpus
@@ -30,6 +33,7 @@ def write_page(output: Location, dataset: DatasetRecord) -> None:
         {str(reason): reason.description.replace("`", "") for reason in RejectReason},
     )
     (output / PAGE).write_text(page)
+    log.info(f"{output / PAGE} shows what became of the pairs")
 
 
 def sample_rejected(
