@@ -312,8 +312,8 @@ def _warn_of_unknown(plan: Plan, languages: Languages) -> None:
     if needed and unknown:
         options = " and ".join(f"--{side}-language" for side in unknown)
         log.warning(
-            f"filter.language and filter.script cannot judge the {' and the '.join(unknown)}, whose "
-            f"language is not known; give {options}"
+            f"filter.language and filter.script cannot judge the {' and '.join(unknown)} side, "
+            f"whose language is not known; give {options}"
         )
 
 
