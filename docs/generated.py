@@ -21,11 +21,12 @@ from pydantic import BaseModel
 
 from nmt import errors, records
 from nmt.cli.application import application
+from nmt.corpus.filtering import SCORES
 from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
 from nmt.settings import Settings
-from nmt.shards.schema import REJECTED, pairs_schema
+from nmt.shards.schema import CORPUS, REJECTED, pairs_schema
 from nmt.translation.outcome import _GATE as GATE
 
 
@@ -207,8 +208,9 @@ def columns() -> str:
     """The columns of the Parquet files."""
     rejected = [("id", "that of the input"), ("reason", "string"), ("source", "string, or null")]
     tables = {
-        "DATASET/train, valid, test": _arrow(pairs_schema(alignment=True)),
-        "DATASET/rejected": _arrow(REJECTED),
+        "DATASET/train, valid, test": _arrow(pairs_schema(alignment=True, corpus=True)),
+        "DATASET/rejected": [*_arrow(REJECTED), *_arrow(pa.schema([CORPUS]))],
+        "DATASET/scores": [("id", "int64"), *((name, "float, or null") for name in SCORES)],
         "OUT/translations": [
             ("id", "that of the input"),
             *((name, f"{kind}{', or null' if name in NULLABLE else ''}")

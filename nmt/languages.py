@@ -77,6 +77,13 @@ def script_of(language: str) -> str:
     return ""
 
 
+def scripts_of(language: str) -> tuple[str, ...]:
+    """Unicode's scripts (ISO 15924) that a language is written in: of ``ja`` three. Empty where
+    nothing is known; see `script_of`."""
+    name = script_of(language)
+    return _MIXED.get(name, (name,)) if name else ()
+
+
 def count_scripts(texts: Iterable[str]) -> Counter[str]:
     """How many letters of each of Unicode's scripts there are; digits and the like are left out."""
     characters: Counter[str] = Counter()

@@ -1,6 +1,7 @@
 """Why a row is in ``rejected/`` instead of being used.
 
-`prepare` judges pairs in `nmt.corpus.pair_filter`. `translate` judges rows in
+`prepare` judges pairs in `nmt.corpus.pair_filter`, and those that can be used in
+`nmt.corpus.filters`. `translate` judges rows in
 `nmt.inference.row_filter` before it decodes them; rows that fail while they are decoded are set
 aside by `nmt.translation.quarantine`.
 """
@@ -44,7 +45,69 @@ class RejectReason(StrEnum):
     EMPTY_SOURCE = "empty_source", (PREPARE,), "Cleaning or tokenization leaves no source text."
     EMPTY_TARGET = "empty_target", (PREPARE,), "Cleaning or tokenization leaves no target text."
     IDENTICAL = "identical", (PREPARE,), "Both sides are equal (with `data.reject_identical`)."
-    LEAK = "leak", (PREPARE,), "The source also occurs in the given validation or test files."
+    LEAK = (
+        *("leak", (PREPARE,)),
+        "The source also occurs in the given validation or test files, or its letters do in a "
+        "source of valid/ or test/ (with `filter.near_leak`).",
+    )
+    BAD_LENGTH = (
+        *("bad_length", (PREPARE,)),
+        "A side has more characters or words than `filter.characters` or `filter.words`.",
+    )
+    LENGTH_RATIO = (
+        *("length_ratio", (PREPARE,)),
+        "One side is so much longer than the other that it cannot be its translation "
+        "(`filter.length_ratio`).",
+    )
+    LENGTH_DEVIATION = (
+        *("length_deviation", (PREPARE,)),
+        "The lengths of both sides differ in an unusual way for this corpus "
+        "(`filter.length_deviation`): one may be cut off.",
+    )
+    LONG_WORD = "long_word", (PREPARE,), "A word is longer than `filter.longest_word`."
+    FEW_LETTERS = (
+        *("few_letters", (PREPARE,)),
+        "Too few characters of a side are letters (`filter.letters`).",
+    )
+    WRONG_SCRIPT = (
+        *("wrong_script", (PREPARE,)),
+        "Too few letters of a side are of the script of its language (`filter.script`).",
+    )
+    COPIED = (
+        *("copied", (PREPARE,)),
+        "Both sides have the same words, or nearly so (`filter.similarity`).",
+    )
+    REPETITION = (
+        *("repetition", (PREPARE,)),
+        "A side repeats a character or pairs of words (`filter.repeated_characters`, "
+        "`filter.repetition`).",
+    )
+    NUMBERS_DIFFER = (
+        *("numbers_differ", (PREPARE,)),
+        "The numbers of both sides differ (`filter.numbers`).",
+    )
+    URLS_DIFFER = (
+        *("urls_differ", (PREPARE,)),
+        "The URLs or addresses of both sides differ (`filter.urls`).",
+    )
+    WRONG_LANGUAGE = (
+        *("wrong_language", (PREPARE,)),
+        "A side is hardly in its language (`filter.language`).",
+    )
+    MISALIGNED = (
+        *("misaligned", (PREPARE,)),
+        "The words of one side do not explain those of the other any better than in random pairs "
+        "of the corpus (`filter.alignment`).",
+    )
+    DUPLICATE = (
+        *("duplicate", (PREPARE,)),
+        "The same pair occurred before, in any corpus (`filter.duplicates`).",
+    )
+    NEAR_DUPLICATE = (
+        *("near_duplicate", (PREPARE,)),
+        "A pair of the same letters, lower-cased, occurred before, in any corpus "
+        "(`filter.near_duplicates`).",
+    )
     TOO_LONG = (
         *("too_long", (PREPARE, TRANSLATE)),
         "A side has more tokens than `data.max_length` (`prepare`), or the source more than "

@@ -54,6 +54,11 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [word for span in spans for word in _cut(text, *span)]
 
 
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script that is written without blanks."""
+    return character >= _FIRST and _UNSPACED.match(character) is not None
+
+
 def split_words(text: str) -> list[str]:
     """The words of a text, in order."""
     return [text[start:end] for start, end in word_spans(text)]

@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 
 
 def prepare(request: PrepareRequest) -> None:
-    """Prepare a parallel corpus: clean, split, learn vocabularies.
+    """Prepare a parallel corpus: clean, filter, split, learn vocabularies.
 
-    Give exactly one of --pairs, --source with --target, --demo. Set further settings, such as
-    single rules of cleaning, with --set data.KEY=VALUE. Run the same command again after an
+    Give exactly one of --pairs, --source with --target, --corpora, --demo. Set further settings,
+    such as single rules of cleaning and thresholds of filters, with --set data.KEY=VALUE and
+    --set filter.KEY=VALUE. Run the same command again after an
     interruption: it begins anew, and leaves a finished DATASET alone.
     """
     from nmt.corpus.prepare import prepare

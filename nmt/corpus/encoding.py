@@ -13,15 +13,14 @@ import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
-from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
+from nmt.corpus.stages import Plan, Unit, read_table, rejected_rows
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
-from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.shards.dataset import LEXICON_NAME
-from nmt.shards.schema import REJECTED, pairs_schema, write_part
+from nmt.shards.schema import CORPUS, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
 from nmt.vocabulary.lexicon import CELLS, Lexicon
 
@@ -125,7 +124,7 @@ def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]
 def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     """Cut the kept pairs of a unit into tokens and write its final files."""
     settings = plan.settings
-    table = read_table(plan.staging / unit.name("clean"))
+    table = read_table(plan.staging / unit.name(plan.kept))
     lengths = []
     for side in ("source", "target"):
         vocabulary = _load(plan, side)
@@ -136,13 +135,20 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)
     kept = np.array([reason is None for reason in reasons], bool)
-    rejected = read_table(plan.staging / unit.name("rejected"))
-    late = _late(plan, unit, table, reasons)
+    late = rejected_rows(plan, unit, table, reasons)
+    earlier = ("rejected", "filtered") if plan.filtered else ("rejected",)
+    staged = [read_table(plan.staging / unit.name(name)) for name in earlier]
+    rejected = pa.concat_tables([*staged, late]).sort_by("id")
+    owner = pa.scalar(plan.corpora[unit.corpus].name if unit.role == "train" else None, pa.string())
+    corpus = pa.repeat(owner, max(table.num_rows, rejected.num_rows))
     files = {}
-    if rejected.num_rows + late.num_rows:
-        rejected = pa.concat_tables([rejected, late]).sort_by("id")
+    if rejected.num_rows:
+        if plan.named:
+            rejected = rejected.append_column(CORPUS, corpus[: rejected.num_rows])
         files["rejected"] = write_part(plan.output, _part("rejected", unit.number), rejected)
-    schema = pairs_schema(plan.demo)
+    if plan.named:
+        table = table.append_column(CORPUS, corpus[: table.num_rows])
+    schema = pairs_schema(plan.demo, plan.named)
     splits = np.asarray(table["split"].to_pylist(), dtype=object)
     for split in SPLITS:
         chosen = (splits == split) & kept
@@ -192,19 +198,6 @@ def _part(folder: str, number: int) -> str:
     return f"{folder}/part-{number:05d}.parquet"
 
 
-def _late(
-    plan: Plan, unit: Unit, table: pa.Table, reasons: Sequence[RejectReason | None]
-) -> pa.Table:
-    """The pairs of a unit that are rejected by their numbers of tokens."""
-    late = [i for i, reason in enumerate(reasons) if reason]
-    rows = []
-    if late:
-        lines = {row.id: row.line for row in unit_rows(plan, unit)}
-        for i, row in zip(late, table.take(late).to_pylist(), strict=True):
-            rows.append((row["id"], lines[row["id"]], reasons[i], row["source"], row["target"]))
-    return Columns(REJECTED, rows).table()
-
-
 @dataclass(frozen=True)
 class _Sentences:
     """Sentences of train to learn subwords from; they can be gone through again.
@@ -227,7 +220,7 @@ class _Sentences:
 
     def _pairs(self) -> Iterator[list[str]]:
         for unit in self.units:
-            table = read_table(self.plan.staging / unit.name("clean"))
+            table = read_table(self.plan.staging / unit.name(self.plan.kept))
             for split, *texts in zip(
                 *(table[name].to_pylist() for name in ("split", *self.sides)), strict=True
             ):

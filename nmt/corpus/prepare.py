@@ -1,17 +1,19 @@
 """From files of sentence pairs to a DATASET, in stages that stream over units of pairs.
 
-read (in order, here) → clean, reject and split → learn vocabularies from train → encode → learn a
-lexicon from train. All but the first run in this process or as Ray Data jobs, those that clean and
-encode unit by unit. dataset.json is written last. An interrupted preparation is not resumed: the
-same command clears what it left and begins anew.
+read (in order, here) → clean, reject and split → filter → learn vocabularies from train → encode →
+learn a lexicon from train. All but the first run in this process or as Ray Data jobs, those that
+clean, filter and encode unit by unit. dataset.json is written last. An interrupted preparation is
+not resumed: the same command clears what it left and begins anew.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +24,8 @@ from nmt.cluster.connection import connect
 from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
 from nmt.console import activity
+from nmt.corpus.corpora import Corpus
+from nmt.corpus.corpus_records import Counted, with_corpora
 from nmt.corpus.encoding import (
     Encoded,
     encode_unit,
@@ -29,14 +33,23 @@ from nmt.corpus.encoding import (
     learn_vocabulary,
     take_vocabulary,
 )
+from nmt.corpus.filtering import Filtered, Filtering, filter_pairs
+from nmt.corpus.filters import Languages
 from nmt.corpus.readers import Inspection, PairReader
-from nmt.corpus.record import listed, number_inputs, record, total
-from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_settings
+from nmt.corpus.record import language, listed, number_inputs, record, total
+from nmt.corpus.request import (
+    PrepareRequest,
+    corpora_of,
+    describe,
+    open_inputs,
+    resolve_settings,
+)
+from nmt.corpus.samples import write_page
 from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
-from nmt.records.dataset import DatasetRecord, Preparation
+from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation
 from nmt.shards.dataset import INFO_NAME, LEXICON_NAME, MARKER_NAME, Dataset, read_info
 from nmt.storage.location import Location
 from nmt.vocabulary import vocabulary_class
@@ -49,6 +62,7 @@ _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
 
 # The names of files that a preparation writes.
 _STAGED, _PART = re.compile(r"[a-z]+(?:-[a-z]+)?-\d+"), re.compile(r"part-\d+\.parquet")
+_PAGE = re.compile(r"index\.html")
 _NOTHING = re.compile("(?!)")
 
 
@@ -66,10 +80,11 @@ def prepare(request: PrepareRequest) -> Dataset:
     Raises:
         UnusableInput: arguments or inputs that cannot be used; nothing is left behind.
     """
+    corpora = corpora_of(request)
     given = VocabularySource.open(request.vocabulary_from) if request.vocabulary_from else None
-    settings = resolve_settings(request, given)
-    inputs = open_inputs(request)
-    preparation = describe(request, settings, inputs, given)
+    settings = resolve_settings(request, corpora, given)
+    inputs, owners = open_inputs(request, corpora)
+    preparation = describe(request, settings, corpora, inputs, given)
     if _already_done(request.output, preparation):
         log.info(f"{request.output}: already prepared with these settings, nothing to do")
         return Dataset.open(request.output)
@@ -77,11 +92,21 @@ def prepare(request: PrepareRequest) -> Dataset:
     distributed = _distributed(request, inspected)
     if distributed:
         connect(request.address)
-    plan = Plan(request.output, settings, demo=request.demo is not None)
+    plan = Plan(
+        request.output,
+        settings,
+        demo=request.demo is not None,
+        corpora=tuple(corpus.plan for corpus in corpora),
+        named=request.corpora is not None,
+    )
     new = not request.output.exists()
     _claim(plan, preparation)
     try:
-        dataset = _make(plan, request, preparation, given, inputs, inspected, distributed)
+        read = functools.partial(_stage, plan, inputs, owners, inspected)
+        units = _demo_units(plan, request.demo) if request.demo else read()
+        numbered = number_inputs(inputs, inspected)
+        dataset = _make(plan, request, preparation, given, corpora, numbered, units, distributed)
+        write_page(request.output, dataset)
     except UnusableInput:
         _clear(request.output)
         if new:
@@ -98,14 +123,13 @@ def _make(
     request: PrepareRequest,
     preparation: Preparation,
     given: VocabularySource | None,
-    inputs: dict[str, list[PairReader]],
-    inspected: dict[str, list[Inspection]],
+    corpora: Sequence[Corpus],
+    inputs: list[NumberedInput],
+    units: list[Unit],
     distributed: bool,
 ) -> DatasetRecord:
     """Run the stages; returns the content of dataset.json."""
     settings = plan.settings
-    files = number_inputs(inputs, inspected)
-    units = _demo_units(plan, request.demo) if request.demo else _stage(plan, inputs, inspected)
 
     def run(function: Callable[..., Any], todo: list[Any], title: str) -> list[Any]:
         return run_units(function, todo, distributed=distributed, title=title)
@@ -118,9 +142,13 @@ def _make(
             functools.partial(clean_unit, plan, ()), list(held_out), "clean given splits"
         )
     cleaned += run(functools.partial(clean_unit, plan, held_out), list(training), "clean and split")
-    counts = total(item.counts for item in cleaned)
+    languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
+    filtering = filter_pairs(plan, languages, units, run) if plan.filtered else Filtering()
+    counted: Sequence[Cleaned | Filtered] = filtering.results or cleaned
+    counts = total(item.counts for item in counted)
     train_rows = counts.get("train", 0)
-    _require_training(counts, total(item.drops for item in cleaned))
+    drops = [*(item.drops for item in cleaned), *(item.drops for item in filtering.results)]
+    _require_training(counts, total(drops))
     sides = ["joint"] if settings.joint_vocabulary else ["source", "target"]
     title = "vocabulary" if len(sides) == 1 else "vocabularies"
     if given is None:
@@ -138,7 +166,13 @@ def _make(
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
     count_pairs = functools.partial(learn_lexicon, plan, lengths)
     (lexicon,) = run(count_pairs, [trained], "learn the lexicon")
-    dataset = record(plan, request, preparation, files, cleaned, encoded, lexicon)
+    dataset = record(plan, request, preparation, inputs, languages, cleaned, encoded, lexicon)
+    results: list[tuple[Unit, Counted]] = [
+        *zip(held_out + training, cleaned, strict=True),
+        *zip(filtering.units, filtering.results, strict=True),
+        *zip(units, encoded, strict=True),
+    ]
+    dataset = with_corpora(dataset, corpora, results, filtering)
     _require_training(dataset.counts, dataset.drops)
     if not dataset.counts["valid"]:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
@@ -155,7 +189,10 @@ def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
 
 
 def _stage(
-    plan: Plan, inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
+    plan: Plan,
+    inputs: dict[str, list[PairReader]],
+    owners: list[int],
+    inspected: dict[str, list[Inspection]],
 ) -> list[Unit]:
     """Read the inputs in order and lay them down as units; draws the sample on the way."""
     settings = plan.settings
@@ -169,9 +206,11 @@ def _stage(
             if sample and sample > rows:
                 log.info(f"--sample {sample:,}: the corpus has only {rows:,} pairs; all are taken")
             chosen = draw(rows, sample, settings.seed)
-            batches = _batches(inputs[role], chosen, number, settings.shard_rows)
-            for part, batch in enumerate(batches):
-                unit = Unit(len(units), part, role, 0, len(batch))
+            corpora = owners if role == "train" else [0] * len(inputs[role])
+            owned = zip(corpora, inputs[role], strict=True)
+            batches = _batches(owned, chosen, number, settings.shard_rows)
+            for part, (corpus, batch) in enumerate(batches):
+                unit = Unit(len(units), part, role, 0, len(batch), corpus)
                 columns = [
                     pa.array(column, type=field.type)
                     for column, field in zip(zip(*batch, strict=True), RAW, strict=True)
@@ -185,21 +224,30 @@ def _stage(
 
 
 def _batches(
-    readers: list[PairReader], chosen: Iterator[bool], first: int, size: int
-) -> Iterator[list[tuple[Any, ...]]]:
-    batch: list[tuple[Any, ...]] = []
-    number, room = first, _BATCH_BYTES
-    for reader in readers:
-        for row in reader.rows():
+    readers: Iterable[tuple[int, PairReader]], chosen: Iterator[bool], first: int, size: int
+) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """The pairs in order, in batches of one corpus each, with its place among the corpora.
+
+    Args:
+        readers: each with the place of its corpus.
+        chosen: for each pair whether it is wanted.
+        first: id of the first pair.
+        size: pairs of a batch, at most.
+    """
+    number = first
+    for corpus, group in itertools.groupby(readers, key=itemgetter(0)):
+        batch: list[tuple[Any, ...]] = []
+        room = _BATCH_BYTES
+        for row in itertools.chain.from_iterable(reader.rows() for _, reader in group):
             if next(chosen):
                 batch.append((number, *row))
                 room -= len(row.source or b"") + len(row.target or b"")
                 if len(batch) == size or room < 0:
-                    yield batch
+                    yield corpus, batch
                     batch, room = [], _BATCH_BYTES
             number += 1
-    if batch:
-        yield batch
+        if batch:
+            yield corpus, batch
 
 
 def _demo_units(plan: Plan, count: int) -> list[Unit]:
@@ -253,8 +301,9 @@ def _claim(plan: Plan, preparation: Preparation) -> None:
 def _clear(output: Location) -> None:
     """Remove what a preparation writes; the marker last, for till then the folder is ours."""
     (output / STAGING).delete_own(_STAGED)
-    for name in (*SPLITS, "rejected"):
+    for name in (*SPLITS, "rejected", "scores"):
         (output / name).delete_own(_PART)
+    (output / "report").delete_own(_PAGE)
     for kind in ("spm", "word"):
         for side in ("source", "target"):
             (output / vocabulary_class(kind).file_name(side)).delete()

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from nmt.corpus.cleaning import RULES
 from nmt.corpus.encoding import Encoded
+from nmt.corpus.filters import Languages
 from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
@@ -56,6 +57,7 @@ def record(
     request: PrepareRequest,
     preparation: Preparation,
     inputs: list[NumberedInput],
+    languages: Languages,
     cleaned: list[Cleaned],
     encoded: list[Encoded],
     lexicon: FileEntry,
@@ -77,7 +79,7 @@ def record(
         _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(
         format_version=FORMAT_VERSION,
-        languages={side: _language(settings, side, cleaned) for side in ("source", "target")},
+        languages=languages._asdict(),
         tokenizer=tokenizer,
         counts={
             "input": request.demo or sum(file.rows for file in inputs),
@@ -144,7 +146,7 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
 
 
-def _language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
+def language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
     """The language that was named, or that the script of the text decides on."""
     scripts = total(item.scripts[side] for item in cleaned)
     named = getattr(settings, f"{side}_language")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import JsonValue
 
 from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
-from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.corpus.corpora import Corpus, read_corpora, thresholds_of
+from nmt.corpus.readers import LineAligned, PairReader
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.options import FromSettings, Option
 from nmt.records.dataset import Preparation
-from nmt.settings import DataSettings
+from nmt.settings import DataSettings, FilterSettings
 from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
@@ -29,7 +32,7 @@ _ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
 _OPTIONS = (
     *("valid_fraction", "test_fraction", "tokenizer", "vocab_size", "joint_vocabulary"),
     *("min_frequency", "lowercase", "max_length", "sample", "seed"),
-    *("source_language", "target_language", "tag"),
+    *("source_language", "target_language", "filters", "tag"),
 )
 
 
@@ -45,6 +48,9 @@ class PrepareRequest:
     settings: Annotated[
         DataSettings, FromSettings("data", tuple(f"data.{name}" for name in _OPTIONS))
     ] = field(default_factory=DataSettings)
+    thresholds: Annotated[FilterSettings, FromSettings("filter")] = field(
+        default_factory=FilterSettings
+    )
     pairs: Annotated[
         Location | None,
         Option(
@@ -63,6 +69,13 @@ class PrepareRequest:
         tuple[Location, ...],
         Option("Its translation, line by line. Repeatable.", "FILE", name="--target"),
     ] = ()
+    corpora: Annotated[
+        Location | None,
+        Option(
+            "Several corpora, each with a name, files, filters and a weight, from a YAML file.",
+            "FILE.yaml",
+        ),
+    ] = None
     demo: Annotated[
         int | None, Option("So many pairs of the built-in English–German grammar.", "N")
     ] = None
@@ -99,7 +112,21 @@ class PrepareRequest:
         return None if source is None else (source, target)
 
 
-def resolve_settings(request: PrepareRequest, given: VocabularySource | None) -> DataSettings:
+class Inputs(NamedTuple):
+    """What is read.
+
+    Attributes:
+        readers: of the files of each split.
+        owners: for each reader of ``train`` the place of its corpus.
+    """
+
+    readers: dict[str, list[PairReader]]
+    owners: list[int]
+
+
+def resolve_settings(
+    request: PrepareRequest, corpora: Sequence[Corpus], given: VocabularySource | None
+) -> DataSettings:
     """Check the arguments, and fill in the settings that follow from them.
 
     Args:
@@ -109,7 +136,6 @@ def resolve_settings(request: PrepareRequest, given: VocabularySource | None) ->
     Raises:
         UnusableInput: arguments that contradict each other.
     """
-    _check_inputs(request)
     settings = request.settings if given is None else given.merged(request.settings)
     held_out = {split: request.split_files(split) for split in ("valid", "test")}
     filled: dict[str, Any] = {}
@@ -123,7 +149,7 @@ def resolve_settings(request: PrepareRequest, given: VocabularySource | None) ->
         if files or (any(held_out.values()) and not explicit):
             filled[name] = 0.0
     for side in ("source", "target"):
-        filled[f"{side}_language"] = _language(request, settings, side)
+        filled[f"{side}_language"] = _language(request, settings, corpora, side)
     settings = settings.model_copy(update=filled)
     if settings.valid_fraction + settings.test_fraction >= 1:
         raise UnusableInput("--valid-fraction and --test-fraction leave nothing for training")
@@ -135,27 +161,47 @@ def resolve_settings(request: PrepareRequest, given: VocabularySource | None) ->
     return settings
 
 
-def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
+def corpora_of(request: PrepareRequest) -> list[Corpus]:
+    """The corpora to prepare: those of `--corpora`, or the only one, which has no name.
+
+    Raises:
+        UnusableInput: options that exclude each other, or a file of corpora that is wrong.
+    """
+    _check_inputs(request)
+    preset = request.settings.filters
+    if request.corpora is not None:
+        return read_corpora(request.corpora, preset, request.thresholds)
+    return [
+        Corpus(
+            pairs=() if request.pairs is None else (request.pairs,),
+            sources=request.sources,
+            targets=request.targets,
+            filters=preset,
+            thresholds=thresholds_of(preset, request.thresholds),
+        )
+    ]
+
+
+def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
     """Readers for the files of ``train``, ``valid`` and ``test``; none for the grammar.
 
     Raises:
         UnusableInput: a file is missing or of another format.
     """
     longest = most_bytes(request.settings.max_characters)
-    inputs: dict[str, list[PairReader]] = {"train": [], "valid": [], "test": []}
-    if request.pairs is not None:
-        inputs["train"].append(open_pairs(request.pairs, longest))
-    for source, target in zip(request.sources, request.targets, strict=True):
-        inputs["train"].append(LineAligned(source, target, longest))
+    opened = [corpus.open(longest) for corpus in corpora]
+    inputs: dict[str, list[PairReader]] = {"train": [*chain(*opened)], "valid": [], "test": []}
     for split in ("valid", "test"):
         if files := request.split_files(split):
             inputs[split].append(LineAligned(*files, longest))
-    return inputs
+    owners = [place for place, readers in enumerate(opened) for _ in readers]
+    return Inputs(inputs, owners)
 
 
 def describe(
     request: PrepareRequest,
     settings: DataSettings,
+    corpora: Sequence[Corpus],
     inputs: dict[str, list[PairReader]],
     given: VocabularySource | None,
 ) -> Preparation:
@@ -168,7 +214,14 @@ def describe(
     others: dict[str, JsonValue] = {"demo": request.demo} if request.demo else {}
     if given is not None:
         others["vocabulary"] = {**given.describe(), "extension": request.extend_vocabulary}
-    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **others})
+    # The preset of the filters is that of each corpus, below.
+    kept = settings.model_dump(mode="json", exclude={"filters"})
+    described = Preparation(settings=kept, inputs={**files, **others})
+    if request.corpora is None and not any(corpus.thresholds for corpus in corpora):
+        return described
+    return described.model_copy(
+        update={"corpora": {corpus.name: corpus.describe() for corpus in corpora}}
+    )
 
 
 def _check_symbols(settings: DataSettings) -> None:
@@ -199,8 +252,11 @@ def _check_symbols(settings: DataSettings) -> None:
 
 def _check_inputs(request: PrepareRequest) -> None:
     aligned = bool(request.sources or request.targets)
-    if (request.pairs is not None) + aligned + (request.demo is not None) != 1:
-        raise UnusableInput("give exactly one of --pairs, --source with --target, --demo")
+    others = (request.pairs, request.corpora, request.demo)
+    if aligned + sum(one is not None for one in others) != 1:
+        raise UnusableInput(
+            "give exactly one of --pairs, --source with --target, --corpora, --demo"
+        )
     if len(request.sources) != len(request.targets):
         raise UnusableInput(
             f"{len(request.sources)} --source but {len(request.targets)} --target files; "
@@ -214,7 +270,9 @@ def _check_inputs(request: PrepareRequest) -> None:
         raise UnusableInput(f"--demo {request.demo}: give a number of pairs, at least 1")
 
 
-def _language(request: PrepareRequest, settings: DataSettings, side: str) -> str | None:
+def _language(
+    request: PrepareRequest, settings: DataSettings, corpora: Sequence[Corpus], side: str
+) -> str | None:
     """The code of a side's language, as it was given or as all files' names end in it
     (``train.de.gz``); None leaves it to the script of the text."""
     if (name := getattr(settings, f"{side}_language")) is not None:
@@ -224,7 +282,7 @@ def _language(request: PrepareRequest, settings: DataSettings, side: str) -> str
             raise UnusableInput(f"--{side}-language: {error}") from None
     if request.demo:
         return {"source": "en", "target": "de"}[side]
-    codes = {_ending(file.name) for file in getattr(request, f"{side}s")}
+    codes = {_ending(file.name) for corpus in corpora for file in getattr(corpus, f"{side}s")}
     return codes.pop() if len(codes) == 1 else None
 
 

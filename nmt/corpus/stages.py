@@ -10,26 +10,31 @@ A unit is some 100,000 pairs. Staged files lie under OUTPUT/_staging until the e
     rejected-…  what was not, with a reason
     keys-…      fingerprints of the sources of given valid/test files
     words-…     how often each word occurs in train (tokenizer word)
+
+`nmt.corpus.filtering` adds others where pairs are filtered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import PairFilter
 from nmt.corpus.splitting import split_keys, split_of
 from nmt.languages import count_scripts
+from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
 from nmt.storage.location import Location
 
 STAGING = "_staging"
+UNNAMED = "all"  # the only corpus, where none was named
 
 RAW = pa.schema(
     [
@@ -53,12 +58,45 @@ WORDS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
 
 @dataclass(frozen=True)
+class PlannedCorpus:
+    """What the stages must know of a corpus.
+
+    Attributes:
+        name: as the column ``corpus`` has it.
+        thresholds: of its filters, as `nmt.settings.FilterSettings` explains them.
+    """
+
+    name: str = UNNAMED
+    thresholds: Mapping[str, float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What all units of a preparation have in common."""
+    """What all units of a preparation have in common.
+
+    Attributes:
+        output: the DATASET.
+        settings: how the corpora are cleaned, split and segmented.
+        demo: whether the pairs come from the built-in grammar.
+        corpora: those that units belong to, in order.
+        named: whether the columns of the dataset say from which corpus a pair is.
+    """
 
     output: Location
     settings: DataSettings
     demo: bool = False
+    corpora: tuple[PlannedCorpus, ...] = (PlannedCorpus(),)
+    named: bool = False
+
+    @property
+    def filtered(self) -> bool:
+        """Whether any corpus has filters."""
+        return any(corpus.thresholds for corpus in self.corpora)
+
+    @property
+    def kept(self) -> str:
+        """The staged files of the pairs that are kept."""
+        return "kept" if self.filtered else "clean"
 
     @property
     def staging(self) -> Location:
@@ -76,6 +114,7 @@ class Unit:
         role: ``train``, or the split that its file was given for.
         start: id of the first pair (built-in grammar only).
         count: number of pairs.
+        corpus: its place among the corpora of the plan.
     """
 
     number: int
@@ -83,6 +122,7 @@ class Unit:
     role: str
     start: int
     count: int
+    corpus: int = 0
 
     def name(self, kind: str, side: str = "") -> str:
         """The name of one of its staged files."""
@@ -140,14 +180,12 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         unit: the pairs.
     """
     settings = plan.settings
-    words = settings.tokenizer == "word"
     forbidden: frozenset[bytes] = frozenset()
     for held_out in leaks:
         forbidden |= split_keys((plan.staging / held_out.name("keys")).read_bytes())
     judge = PairFilter(settings, forbidden)
     kept, rejected = Columns(_CLEAN), Columns(REJECTED)
     rules: Counter[str] = Counter()
-    frequencies: dict[str, Counter[str]] = {"source": Counter(), "target": Counter()}
     keys = []
     for row in unit_rows(plan, unit):
         source, target, key, reason = judge(row.source, row.target)
@@ -161,20 +199,17 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         split = unit.role
         if split == "train":
             split = split_of(key, settings.valid_fraction, settings.test_fraction)
-        if words and split == "train":
-            frequencies["source"].update(source.standard.split())
-            frequencies["target"].update(target.standard.split())
         alignment = row.alignment
         if alignment is not None and (source.rules or target.rules):
             alignment = None  # it may have lost the words that it counts
         kept.rows.append((row.id, source.cleaned, target.cleaned, split, alignment))
-    (plan.staging / unit.name("clean")).write_table(kept.table())
+    table = kept.table()
+    (plan.staging / unit.name("clean")).write_table(table)
     (plan.staging / unit.name("rejected")).write_table(rejected.table())
     if unit.role != "train":
         (plan.staging / unit.name("keys")).write_bytes(b"".join(sorted(set(keys))))
-    for side, counter in frequencies.items() if words else ():
-        table = Columns(WORDS, sorted(counter.items())).table()
-        (plan.staging / unit.name("words", side)).write_table(table)
+    if not plan.filtered:
+        count_words(plan, unit, table)
     counts = Counter(row[3] for row in kept.rows)
     drops = Counter(row[2] for row in rejected.rows)
     scripts = {
@@ -182,6 +217,42 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
         for place, side in ((1, "source"), (2, "target"))
     }
     return Cleaned(dict(counts), dict(drops), dict(rules), scripts)
+
+
+def count_words(plan: Plan, unit: Unit, table: pa.Table) -> None:
+    """Write how often each word occurs in the training pairs of a unit (tokenizer word)."""
+    if plan.settings.tokenizer != "word":
+        return
+    from nmt.vocabulary.words import standardise
+
+    train = table.filter(pc.equal(table["split"], "train"))
+    for side in ("source", "target"):
+        counts: Counter[str] = Counter()
+        for text in train[side].to_pylist():
+            counts.update(standardise(text).split())
+        words = Columns(WORDS, sorted(counts.items())).table()
+        (plan.staging / unit.name("words", side)).write_table(words)
+
+
+def rejected_rows(
+    plan: Plan, unit: Unit, table: pa.Table, reasons: Sequence[RejectReason | str | None]
+) -> pa.Table:
+    """The pairs of a unit that a stage after cleaning rejects, as they are stored.
+
+    Args:
+        plan: the preparation.
+        unit: the pairs.
+        table: with ``id``, ``source`` and ``target`` of pairs that were cleaned.
+        reasons: why each of them is rejected; None for those that are not.
+    """
+    late = [i for i, reason in enumerate(reasons) if reason]
+    rows = []
+    if late:
+        lines = {row.id: row.line for row in unit_rows(plan, unit)}
+        columns = table.select(["id", "source", "target"]).take(late).to_pylist()
+        for i, row in zip(late, columns, strict=True):
+            rows.append((row["id"], lines[row["id"]], reasons[i], row["source"], row["target"]))
+    return Columns(REJECTED, rows).table()
 
 
 def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:

@@ -16,6 +16,7 @@ class Preparation(Record):
 
     settings: Named[JsonValue]
     inputs: Named[JsonValue] = {}
+    corpora: Named[JsonValue] = {}
 
 
 class NamedTable(TableEntry):
@@ -31,6 +32,7 @@ class SplitFiles(Record):
     valid: Many[NamedTable]
     test: Many[NamedTable]
     rejected: Many[NamedTable]
+    scores: Many[NamedTable] = []
 
 
 class VocabularyFile(FileEntry):
@@ -58,6 +60,42 @@ class NumberedInput(Record):
     first_id: Count
 
 
+class ScoreDistribution(Record):
+    """The scores of one filter: how many lie between each two edges. The first and the last bin
+    take what is beyond them, too."""
+
+    bound: Literal["most", "least"]
+    threshold: float
+    edges: Many[float]
+    counts: Many[Count]
+
+
+class CorpusRecord(Record):
+    """One corpus: how it was filtered, and what became of its pairs."""
+
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    tag: str | None = None
+    domain: str | None = None
+    filters: str = "none"
+    thresholds: Named[bool | float | int] = {}
+    counts: Named[Count]
+    drops: Named[Count] = {}
+    scores: Named[ScoreDistribution] = {}
+
+
+class AlignerRecord(Record):
+    """What the filters learnt from the corpus.
+
+    ``ratios`` has the characters of a target for each of its source, by corpus; ``random`` the
+    quantiles of the score of random pairings, by per cent.
+    """
+
+    pairs: Count
+    step: Count
+    ratios: Named[float] = {}
+    random: Named[float] = {}
+
+
 class DatasetRecord(Versioned):
     """``DATASET/dataset.json``."""
 
@@ -71,6 +109,8 @@ class DatasetRecord(Versioned):
     alignment: bool = False
     lexicon: FileEntry
     inputs: Many[NumberedInput] = []
+    corpora: Named[CorpusRecord] = {}
+    aligner: AlignerRecord | None = None
     files: SplitFiles
     lengths: Keyed[LengthPair, Count]
     versions: Named[str] = {}

@@ -71,19 +71,36 @@ def render(report: Mapping[str, Any], heatmaps: Sequence[tuple[str, bytes]]) -> 
     Raises:
         ValueError: If the report lacks ``title`` or ``counts``, or a heatmap is no PNG.
     """
-    environment = _environment()
+    shown = view.build(report)
+    return render_template(
+        "report.html.j2",
+        {**shown, "attention": _json(_clean(shown["attention"]))},
+        heatmaps=[_picture(name, png) for name, png in heatmaps],
+    )
+
+
+def render_template(name: str, *values: Mapping[str, Any], **more: Any) -> str:
+    """Fill a template with values, every text of which is escaped, and add style and script.
+
+    Args:
+        name: of the template.
+        values: what it shows; with `more`.
+    """
     style = _asset("report.css")
     script = _asset("report.js")
-    shown = view.build(report)
-    return environment.get_template("report.html.j2").render(
-        **{**shown, "attention": _json(_clean(shown["attention"]))},
-        heatmaps=[_picture(name, png) for name, png in heatmaps],
-        style=style,
-        script=script,
-        policy=(
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-            f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-        ),
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            *values,
+            **more,
+            style=style,
+            script=script,
+            policy=(
+                f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+                f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+            ),
+        )
     )
 
 

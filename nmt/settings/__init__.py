@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.settings.data import DataSettings
+from nmt.settings.filters import FILTER_PRESETS, FilterPreset, FilterSettings
 from nmt.settings.model import ModelSettings, check_sizes
 from nmt.settings.scoring import DriftSettings, GateSettings, ScoringSettings, Tokenizer
 from nmt.settings.search import SearchSettings, check_search
@@ -21,12 +22,15 @@ from nmt.settings.training import (
 )
 
 __all__ = [
+    "FILTER_PRESETS",
     "FREE_TRAINING_KEYS",
     "LARGEST_SEED",
     "Change",
     "DataSettings",
     "DriftSettings",
     "DropoutRates",
+    "FilterPreset",
+    "FilterSettings",
     "GateSettings",
     "Metric",
     "ModelSettings",
@@ -46,6 +50,7 @@ class Settings(Group):
     """All groups of settings."""
 
     data: DataSettings = DataSettings()
+    filter: FilterSettings = FilterSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from nmt.settings.base import LARGEST_SEED, Group
+from nmt.settings.filters import FilterPreset
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 from nmt.vocabulary.special import TAG
 
@@ -65,6 +66,12 @@ class DataSettings(Group):
     collapse_blanks: bool = Field(True, description="Drop blanks at both ends and repeated blanks.")
     reject_identical: bool = Field(
         False, description="Reject a pair as identical if its sides are equal."
+    )
+    filters: FilterPreset = Field(
+        "none",
+        description="Filters of dirt: none, basic (rules that hardly any good pair breaks), or web "
+        "(also the language, and how well both sides explain each other). The group filter has "
+        "their thresholds.",
     )
     valid_fraction: float = Field(
         0.02, ge=0, lt=1, description="Share of the source sentences drawn for valid/."

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.shards.mixture import CORPUS, Mixture, Piece, TrainingShards
+from nmt.shards.mixture import CORPUS_NUMBER, Mixture, Piece, TrainingShards
 from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
 from nmt.vocabulary.special import BOS, EOS, PAD
 
@@ -197,7 +197,7 @@ def batch_ids(
 
     Training does not need them; they are read only to name a batch.
     """
-    columns = ["id", CORPUS]
+    columns = ["id", CORPUS_NUMBER]
     for table, plan in _epoch_plan(data, shapes, seed, epoch, window, skip, split, columns):
         ids, corpora = (table[name].to_numpy() for name in columns)
         for rows, _ in plan:

@@ -31,7 +31,7 @@ class TrainingShards(Protocol):
         """Training pairs by the tokens of their longer side, EOS included."""
 
 
-CORPUS = "corpus_number"  # the column of `Piece.read` that says of which corpus a row is
+CORPUS_NUMBER = "corpus_number"  # the column of `Piece.read` that says of which corpus a row is
 
 
 class Piece(NamedTuple):
@@ -48,11 +48,11 @@ class Piece(NamedTuple):
         return self.stop - self.start
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """The rows, with these columns, of which `CORPUS` may be one; see `RowGroup.read`."""
-        stored = [name for name in columns if name != CORPUS]
+        """The rows, with these columns, maybe `CORPUS_NUMBER`, too; see `RowGroup.read`."""
+        stored = [name for name in columns if name != CORPUS_NUMBER]
         table = self.group.read(stored).slice(self.start, self.rows)
         if len(stored) < len(columns):
-            table = table.append_column(CORPUS, pa.repeat(self.corpus, self.rows))
+            table = table.append_column(CORPUS_NUMBER, pa.repeat(self.corpus, self.rows))
         return table
 
 

@@ -28,14 +28,20 @@ REJECTED = pa.schema(
 )
 
 
-def pairs_schema(alignment: bool) -> pa.Schema:
+# Of the splits and of rejected/, where corpora were named: the one that a pair is from; null for
+# pairs of given valid and test files.
+CORPUS = pa.field("corpus", pa.string())
+
+
+def pairs_schema(alignment: bool, corpus: bool = False) -> pa.Schema:
     """The columns of ``train/``, ``valid/`` and ``test/``.
 
     Args:
         alignment: whether gold word alignments are known.
+        corpus: whether there are several corpora, each with a name.
     """
     extra = [pa.field("alignment", pa.string())] if alignment else []
-    return pa.schema(_PAIR_FIELDS + extra)
+    return pa.schema(_PAIR_FIELDS + extra + [CORPUS] * corpus)
 
 
 def write_part(folder: Location, name: str, table: pa.Table) -> NamedTable:

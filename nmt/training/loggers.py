@@ -163,7 +163,7 @@ def _log_removal(error: Exception) -> None:
 
 
 def _parameters(request: TrainRequest) -> dict[str, object]:
-    groups = request.settings.model_dump()
+    groups = request.settings.model_dump(exclude={"filter"})
     named = {f"{group}.{key}": groups[group][key] for group in groups for key in groups[group]}
     return {
         "dataset": ", ".join(map(str, request.data)),

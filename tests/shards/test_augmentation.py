@@ -16,7 +16,7 @@ from nmt.settings.training import Change, TrainingSettings
 from nmt.shards.augmentation import KINDS, Augmentation
 from nmt.shards.batches import Batch, choose_shapes, epoch_batches
 from nmt.training.schedule import mixture_of
-from nmt.vocabulary.special import EOS, PAD
+from nmt.vocabulary.special import EOS, PAD, SPECIALS
 from nmt.vocabulary.words import WordVocabulary
 
 
@@ -24,7 +24,7 @@ class Letters(WordVocabulary):
     """A vocabulary of characters, which loses nothing."""
 
     def __init__(self) -> None:
-        pass
+        super().__init__(("\n".join(SPECIALS) + "\n").encode())
 
     def encode_ids(self, texts: Any) -> list[list[int]]:
         return [[ord(character) for character in text] for text in texts]

@@ -150,7 +150,7 @@ def _share(ray: Any, request: TrainRequest) -> resources.Share:
 
 def _config(request: TrainRequest, datasets: Sequence[Dataset]) -> RunConfig:
     """The content of config.yaml."""
-    settings = request.settings.model_dump(exclude={"drift", "gate"})
+    settings = request.settings.model_dump(exclude={"drift", "gate", "filter"})
     return RunConfig(
         datasets=[
             TrainedDataset(location=str(dataset.location), hash=dataset.hash)

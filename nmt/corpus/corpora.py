@@ -1,0 +1,184 @@
+"""Several corpora of one preparation: the file of `--corpora`, and their files, opened.
+
+tatoeba:
+  pairs: deu-eng.zip
+  filters: basic
+crawled:
+  source: [crawl.1.en.gz, crawl.2.en.gz]
+  target: [crawl.1.de.gz, crawl.2.de.gz]
+  weight: 0.5
+  domain: web
+  filters: web
+  thresholds: {length_ratio: 2.5}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import Field, JsonValue, field_validator
+
+from nmt.configuration import nearest, validated
+from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.corpus.stages import UNNAMED, PlannedCorpus
+from nmt.errors import UnusableInput
+from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
+from nmt.settings.base import Group
+from nmt.storage.location import Location
+from nmt.yaml_text import read_yaml
+
+_MOST = 1000  # corpora
+_LONGEST_NAME = 100  # characters
+
+
+class CorpusSettings(Group):
+    """A corpus in the file of `--corpora`."""
+
+    pairs: tuple[str, ...] = Field((), description="Files that hold both sides, as for --pairs.")
+    source: tuple[str, ...] = Field((), description="Source texts, as for --source.")
+    target: tuple[str, ...] = Field((), description="Their translations, line by line.")
+    weight: float = Field(
+        1.0, gt=0, description="Its share in training, relative to others. It is only recorded."
+    )
+    tag: str | None = Field(None, max_length=100, description="A word for it. Only recorded.")
+    domain: str | None = Field(None, max_length=100, description="What it is about. Only recorded.")
+    filters: FilterPreset | None = Field(
+        None, description="Its preset of filters; null is that of data.filters."
+    )
+    thresholds: FilterSettings = Field(
+        FilterSettings(), description="Its thresholds, as in the group filter, over whose they go."
+    )
+
+    @field_validator("pairs", "source", "target", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus to prepare.
+
+    Attributes:
+        name: as the column ``corpus`` has it.
+        pairs: files that hold both sides.
+        sources, targets: line-aligned texts.
+        filters: the preset of its filters.
+        thresholds: what follows from it, and from thresholds that were set.
+        weight, tag, domain: recorded for the training.
+    """
+
+    name: str = UNNAMED
+    pairs: tuple[Location, ...] = ()
+    sources: tuple[Location, ...] = ()
+    targets: tuple[Location, ...] = ()
+    filters: FilterPreset = "none"
+    thresholds: dict[str, float | bool] = field(default_factory=dict)
+    weight: float = 1.0
+    tag: str | None = None
+    domain: str | None = None
+
+    @property
+    def plan(self) -> PlannedCorpus:
+        """What the stages must know of it."""
+        return PlannedCorpus(self.name, self.thresholds)
+
+    def open(self, longest: int) -> list[PairReader]:
+        """Readers for its files.
+
+        Args:
+            longest: bytes of a side that are read.
+
+        Raises:
+            UnusableInput: a file is missing or of another format.
+        """
+        readers = [open_pairs(location, longest) for location in self.pairs]
+        for source, target in zip(self.sources, self.targets, strict=True):
+            readers.append(LineAligned(source, target, longest))
+        return readers
+
+    def describe(self) -> JsonValue:
+        """What of it decides on the dataset, beside the files."""
+        thresholds: dict[str, JsonValue] = dict(self.thresholds)
+        return {
+            **{"filters": self.filters, "thresholds": thresholds, "weight": self.weight},
+            **{"tag": self.tag, "domain": self.domain, "files": len(self.pairs + self.sources)},
+        }
+
+
+def thresholds_of(preset: str, *settings: FilterSettings) -> dict[str, float | bool]:
+    """The thresholds of a preset, with those that were set; of several the last one holds."""
+    thresholds = dict(FILTER_PRESETS[preset])
+    for group in settings:
+        thresholds |= group.model_dump(exclude_none=True)
+    return thresholds
+
+
+def read_corpora(file: Location, preset: FilterPreset, common: FilterSettings) -> list[Corpus]:
+    """The corpora that a YAML file names.
+
+    Args:
+        file: the file; relative names in it count from the current folder, as on a command line.
+        preset: of those that name none.
+        common: thresholds of all of them.
+
+    Raises:
+        UnusableInput: an unknown key, a wrong value, or a corpus without files.
+    """
+    content = read_yaml(file)
+    if not isinstance(content, dict) or not content:
+        raise UnusableInput(
+            f"{file}: expected a mapping from names of corpora to their files, as "
+            "'news: {pairs: news.tsv}'"
+        )
+    if len(content) > _MOST:
+        raise UnusableInput(f"{file}: {len(content):,} corpora, more than {_MOST:,}")
+    return [_corpus(file, name, value, preset, common) for name, value in content.items()]
+
+
+def _corpus(
+    file: Location, name: Any, value: Any, preset: FilterPreset, common: FilterSettings
+) -> Corpus:
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise UnusableInput(
+            f"{file}: {str(name)[:_LONGEST_NAME]!r} cannot name a corpus; write a text of at most "
+            f"{_LONGEST_NAME} characters that can be printed"
+        )
+    where = f"{file}: corpus '{name}'"
+    _check_keys(where, value, set(CorpusSettings.model_fields))
+    _check_keys(
+        f"{where}: thresholds", value.get("thresholds", {}), set(FilterSettings.model_fields)
+    )
+    settings = validated(CorpusSettings, value, f"{where}: '{{}}'")
+    if not settings.pairs and not settings.source:
+        raise UnusableInput(f"{where} has no files; give pairs, or source and target")
+    if len(settings.source) != len(settings.target):
+        raise UnusableInput(
+            f"{where} has {len(settings.source)} source but {len(settings.target)} target files; "
+            "give one target for each source"
+        )
+    chosen = settings.filters or preset
+    pairs, sources, targets = (
+        tuple(Location(path) for path in files)
+        for files in (settings.pairs, settings.source, settings.target)
+    )
+    return Corpus(
+        name,
+        pairs,
+        sources,
+        targets,
+        filters=chosen,
+        thresholds=thresholds_of(chosen, common, settings.thresholds),
+        weight=settings.weight,
+        tag=settings.tag,
+        domain=settings.domain,
+    )
+
+
+def _check_keys(where: str, value: Any, known: set[str]) -> None:
+    if not isinstance(value, dict):
+        raise UnusableInput(f"{where}: expected keys and values, as 'pairs: news.tsv'")
+    for key in value:
+        if key not in known:
+            raise UnusableInput(f"{where}: key '{key}' is unknown; {nearest(str(key), known)}")

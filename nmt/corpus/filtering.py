@@ -1,0 +1,340 @@
+"""The stages of a preparation that filter pairs, between cleaning and the vocabularies.
+
+Each is a pure function from a unit to staged files of fixed names, as in `nmt.corpus.stages`:
+
+    scores-…    what the rules say of each pair, and which one rejects it
+    held-…      fingerprints of the letters of sources in valid and test
+    aligner-…   word translations and lengths, learnt from the pairs that the rules leave
+    judged-…    the same with what the aligner says; fingerprints of the pairs
+    repeated-…  pairs that occurred before, by ranges of fingerprints
+    kept-…      what remains; filtered-… what does not
+
+Given valid and test files are never filtered. None of it needs memory that grows with the corpus:
+the aligner learns from an even sample, and repeated pairs are looked for in one range of
+fingerprints after the other.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nmt.corpus.filters import RULES, Filter, Languages, PairBatch, histogram
+from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
+from nmt.corpus.filters.judgement import LEARNT, LearntFilter
+from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
+from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
+from nmt.languages import UNDETERMINED
+from nmt.records.dataset import AlignerRecord, NamedTable
+from nmt.reject_reasons import RejectReason
+from nmt.shards.schema import write_part
+from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 8192  # pairs
+_RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
+_QUANTILES = (5, 25, 50, 75, 90, 95, 98, 99)
+_EXACT, _NEAR = 1, 2  # how a pair repeats another
+SCORES: dict[str, Filter | LearntFilter] = {rule.name: rule for rule in RULES} | LEARNT
+
+
+class Scored(NamedTuple):
+    """What `score_unit` counted: pairs that the rules leave, and source words × target words."""
+
+    pairs: int
+    cells: int
+
+
+class Filtered(NamedTuple):
+    """What `finish_unit` wrote and counted; histograms by the name of the score."""
+
+    counts: dict[str, int]
+    drops: dict[str, int]
+    scores: NamedTable | None
+    histograms: dict[str, np.ndarray]
+
+
+class Filtering(NamedTuple):
+    """What all stages counted; nothing where no corpus has filters.
+
+    Attributes:
+        units: the units that `results` are of, in their order.
+        results: of each unit.
+        aligner: what was learnt, if anything was.
+        limits: the scores that the thresholds of each corpus stand for, by the name of the filter.
+    """
+
+    units: Sequence[Unit] = ()
+    results: Sequence[Filtered] = ()
+    aligner: AlignerRecord | None = None
+    limits: Sequence[Mapping[str, float]] = ()
+
+
+def filter_pairs(
+    plan: Plan,
+    languages: Languages,
+    units: Sequence[Unit],
+    run: Callable[[Callable[..., Any], list[Any], str], list[Any]],
+) -> Filtering:
+    """Run the stages over all units that were cleaned.
+
+    Args:
+        plan: the preparation.
+        languages: of both sides.
+        units: all of them.
+        run: does a function for each of some units, under a title.
+    """
+    units = list(units)
+    _warn_of_unknown(plan, languages)
+    scored: list[Scored] = run(partial(score_unit, plan, languages), units, "score by rules")
+    training = [unit for unit in units if unit.role == "train"]
+    cells = sum(one.cells for one in scored)
+    aligner = None
+    if any(corpus.thresholds.get(name) for corpus in plan.corpora for name in LEARNT):
+        (aligner,) = run(partial(learn_aligner, plan, training), [cells], "learn to align")
+    run(partial(judge_unit, plan), units, "score by alignment")
+    parts = ranges(sum(one.pairs for one in scored))
+    run(partial(find_repeated, plan, units, len(parts)), list(parts), "find repeated pairs")
+    results = run(partial(finish_unit, plan, units, len(parts)), units, "filter")
+    limits: list[dict[str, float]] = []
+    for corpus in plan.corpora:
+        limits.append({rule.name: float(corpus.thresholds.get(rule.name, 0)) for rule in RULES})
+        for one in LEARNT.values() if aligner else ():
+            if threshold := float(corpus.thresholds.get(one.name, 0)):
+                file = plan.staging / "aligner-00000"
+                limits[-1][one.name] = one.limit(Aligner.parse(file.read_bytes()), threshold)
+    return Filtering(units, results, aligner, limits)
+
+
+def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
+    """Let the rules judge the pairs of a unit.
+
+    Args:
+        plan: the preparation.
+        languages: of both sides.
+        unit: the pairs, cleaned.
+    """
+    table = read_table(plan.staging / unit.name("clean"))
+    thresholds = _thresholds(plan, unit)
+    rules = [rule for rule in RULES if rule.name in thresholds]
+    reasons = np.full(table.num_rows, None, object)
+    columns: dict[str, list[np.ndarray]] = {rule.name: [] for rule in rules}
+    cells = 0
+    for first in range(0, table.num_rows, _AT_ONCE):
+        some = table.slice(first, _AT_ONCE)
+        batch = PairBatch(some["source"].to_pylist(), some["target"].to_pylist(), languages)
+        own = reasons[first : first + len(batch)]
+        for rule in rules:
+            scores = rule.score(batch)
+            columns[rule.name].append(scores)
+            rejected = rule.rejects(scores, float(thresholds[rule.name]))
+            own[rejected & _undecided(own)] = str(rule.reason)
+        if any(thresholds.get(name) for name in LEARNT):
+            # The aligner counts punctuation, too: about two more of it in a sentence.
+            words = [np.minimum(side.word_counts + 2, MOST_WORDS) for side in batch.sides]
+            cells += int((words[0] * words[1])[_undecided(own)].sum())
+    scored = pa.table(
+        {
+            "id": table["id"],
+            **{name: _joined(parts) for name, parts in columns.items()},
+            "reason": pa.array(reasons.tolist(), pa.string()),
+        }
+    )
+    (plan.staging / unit.name("scores")).write_table(scored)
+    held = table.filter(pc.not_equal(table["split"], "train"))["source"].to_pylist()
+    _write_arrays(plan.staging / unit.name("held"), keys=fingerprints(map(letters_of, held)))
+    return Scored(scored["reason"].null_count, cells)
+
+
+def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecord:
+    """Learn word translations and lengths from the pairs that the rules leave, and store them.
+
+    Args:
+        plan: the preparation.
+        units: those of all corpora.
+        cells: source words × target words in them; beyond `CELLS` an even sample is taken.
+    """
+    step = max(1, -(-cells // CELLS))
+    sources: list[str] = []
+    targets: list[str] = []
+    owners: list[int] = []
+    for unit in units:
+        table = read_table(plan.staging / unit.name("clean"))
+        scored = read_table(plan.staging / unit.name("scores"))
+        chosen = table["id"].to_numpy() % step == 0
+        chosen &= pc.is_null(scored["reason"]).to_numpy(zero_copy_only=False)
+        some = table.filter(pa.array(chosen))
+        sources += some["source"].to_pylist()
+        targets += some["target"].to_pylist()
+        owners += [unit.corpus] * some.num_rows
+    aligner = Aligner.learn(sources, targets, step, np.array(owners, np.int64))
+    (plan.staging / "aligner-00000").write_bytes(aligner.serialise())
+    random = aligner.random if len(aligner.random) else np.zeros(1)
+    return AlignerRecord(
+        pairs=len(sources),
+        step=step,
+        ratios={
+            corpus.name: aligner.length_model(place).ratio
+            for place, corpus in enumerate(plan.corpora)
+        },
+        random={f"{n}": float(np.quantile(random, n / 100)) for n in _QUANTILES},
+    )
+
+
+def judge_unit(plan: Plan, unit: Unit) -> None:
+    """Let the aligner judge the pairs of a unit that the rules leave; take their fingerprints."""
+    table = read_table(plan.staging / unit.name("clean"))
+    scored = read_table(plan.staging / unit.name("scores"))
+    thresholds = _thresholds(plan, unit)
+    reasons = np.array(scored["reason"].to_pylist(), object)
+    sources, targets = table["source"].to_pylist(), table["target"].to_pylist()
+    learnt = [one for one in LEARNT.values() if thresholds.get(one.name)]
+    if learnt:
+        aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes())
+        ids = table["id"].to_numpy()
+        for one in learnt:
+            scores = one.score(aligner, unit.corpus, sources, targets, ids)
+            rejected = one.rejects(aligner, scores, float(thresholds[one.name]))
+            reasons[rejected & _undecided(reasons)] = str(one.reason)
+            scored = scored.append_column(one.name, pa.array(scores, from_pandas=True))
+    place = scored.column_names.index("reason")
+    scored = scored.set_column(place, "reason", pa.array(reasons.tolist(), pa.string()))
+    (plan.staging / unit.name("judged")).write_table(scored)
+    rows = np.flatnonzero(_undecided(reasons)).astype(np.int32)
+    sources, targets = [sources[row] for row in rows], [targets[row] for row in rows]
+    empty = np.zeros(0, np.uint64)
+    exact = pair_fingerprints(sources, targets) if thresholds.get("duplicates") else empty
+    near = empty
+    if thresholds.get("near_duplicates"):
+        near = pair_fingerprints([*map(letters_of, sources)], [*map(letters_of, targets)])
+    _write_arrays(plan.staging / unit.name("pairs"), rows=rows, exact=exact, near=near)
+
+
+def ranges(pairs: int) -> range:
+    """Into how many ranges the fingerprints of so many pairs are divided."""
+    return range(max(1, -(-pairs // _RANGE)))
+
+
+def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) -> None:
+    """Find the pairs that occurred before, of one range of fingerprints.
+
+    Args:
+        plan: the preparation.
+        units: those of all corpora, in order.
+        count: into how many ranges the fingerprints are divided.
+        number: of the range.
+    """
+    repeated: list[tuple[np.ndarray, ...]] = []
+    for kind, name in ((_EXACT, "exact"), (_NEAR, "near")):
+        keys, owners, places = [], [], []
+        for unit in units:
+            arrays = _read_arrays(plan.staging / unit.name("pairs"))
+            chosen = np.flatnonzero(arrays[name] % np.uint64(count) == number)
+            keys.append(arrays[name][chosen])
+            places.append(arrays["rows"][chosen])
+            owners.append(np.full(len(chosen), unit.number, np.int32))
+        joined = np.concatenate([np.zeros(0, np.uint64), *keys])
+        again = np.ones(len(joined), bool)
+        again[np.unique(joined, return_index=True)[1]] = False
+        unit_numbers, rows = (
+            np.concatenate([np.zeros(0, np.int32), *parts])[again] for parts in (owners, places)
+        )
+        repeated.append((unit_numbers, rows, np.full(len(rows), kind, np.uint8)))
+    names = ("units", "rows", "kinds")
+    joined_parts = (np.concatenate(parts) for parts in zip(*repeated, strict=True))
+    file = plan.staging / f"repeated-{number:05d}"
+    _write_arrays(file, **dict(zip(names, joined_parts, strict=True)))
+
+
+def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Filtered:
+    """Bring together what was said of the pairs of a unit, and write what is kept.
+
+    Args:
+        plan: the preparation.
+        units: those of all roles, whose sources in valid and test must not leak.
+        count: into how many ranges fingerprints were divided.
+        unit: the pairs.
+    """
+    table = read_table(plan.staging / unit.name("clean"))
+    judged = read_table(plan.staging / unit.name("judged"))
+    reasons = np.array(judged["reason"].to_pylist(), object)
+    repeated = np.zeros(len(reasons), np.uint8)
+    for number in range(count):
+        arrays = _read_arrays(plan.staging / f"repeated-{number:05d}")
+        for kind in (_NEAR, _EXACT):
+            chosen = (arrays["units"] == unit.number) & (arrays["kinds"] == kind)
+            repeated[arrays["rows"][chosen]] = kind
+    reasons[repeated == _EXACT] = str(RejectReason.DUPLICATE)
+    reasons[repeated == _NEAR] = str(RejectReason.NEAR_DUPLICATE)
+    if _thresholds(plan, unit).get("near_leak"):
+        files = [_read_arrays(plan.staging / one.name("held"))["keys"] for one in units]
+        held = np.unique(np.concatenate(files))
+        train = np.array(table["split"].to_pylist(), object) == "train"
+        rows = np.flatnonzero(train & _undecided(reasons))
+        sources = table["source"].take(pa.array(rows)).to_pylist()
+        leaks = np.isin(fingerprints(map(letters_of, sources)), held)
+        reasons[rows[leaks]] = str(RejectReason.LEAK)
+    kept = table.filter(pa.array(_undecided(reasons)))
+    (plan.staging / unit.name("kept")).write_table(kept)
+    filtered = rejected_rows(plan, unit, table, reasons.tolist())
+    (plan.staging / unit.name("filtered")).write_table(filtered)
+    count_words(plan, unit, kept)
+    scores = judged.drop_columns(["reason"])
+    entry = None
+    if scores.num_rows and scores.num_columns > 1:
+        entry = write_part(plan.output, f"scores/part-{unit.number:05d}.parquet", scores)
+    return Filtered(
+        dict(Counter(kept["split"].to_pylist())),
+        dict(Counter(filtered["reason"].to_pylist())),
+        entry,
+        {
+            name: histogram(scores[name].to_numpy(), one.edges)
+            for name, one in SCORES.items()
+            if name in scores.column_names
+        },
+    )
+
+
+def _warn_of_unknown(plan: Plan, languages: Languages) -> None:
+    needed = any(
+        corpus.thresholds.get(name) for corpus in plan.corpora for name in ("language", "script")
+    )
+    unknown = [side for side, code in languages._asdict().items() if code == UNDETERMINED]
+    if needed and unknown:
+        options = " and ".join(f"--{side}-language" for side in unknown)
+        log.warning(
+            f"filter.language and filter.script cannot judge the {' and '.join(unknown)} side, "
+            f"whose language is not known; give {options}"
+        )
+
+
+def _undecided(reasons: np.ndarray) -> np.ndarray:
+    return pc.is_null(pa.array(reasons, pa.string())).to_numpy(zero_copy_only=False)
+
+
+def _thresholds(plan: Plan, unit: Unit) -> Mapping[str, float | bool]:
+    return plan.corpora[unit.corpus].thresholds if unit.role == "train" else {}
+
+
+def _joined(parts: Sequence[np.ndarray]) -> pa.Array:
+    return pa.array(np.concatenate([np.zeros(0, np.float32), *parts]), from_pandas=True)
+
+
+def _write_arrays(file: Location, **arrays: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    file.write_bytes(buffer.getvalue())
+
+
+def _read_arrays(file: Location) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,0 +1,71 @@
+"""The filter that asks in which language a side is."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import langcodes
+import numpy as np
+
+from nmt.corpus.filters.base import Filter, PairBatch, Texts, smaller
+from nmt.corpus.filters.characters import LETTER
+from nmt.reject_reasons import RejectReason
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+_MOST_CHARACTERS = 1000  # of a side that are looked at
+_FEWEST = 10  # letters of a side: "Hallo." is a word of ten languages
+_NO_LANGUAGE = re.compile(r"</?[A-Za-z][^<>]*>|(?:https?://|www\.)\S+")  # tags, addresses
+# Languages so near that the identifier takes one for the other in whole sentences.
+_NEAR = (
+    frozenset({"no", "nb", "nn", "da"}),
+    frozenset({"hr", "sr", "bs", "sh"}),
+    frozenset({"id", "ms"}),
+    frozenset({"zh", "yue", "wuu"}),
+)
+
+
+class ExpectedLanguage(Filter):
+    """Probability of the side's language by its characters (py3langid, after Lui & Baldwin 2012).
+
+    The identifier's probabilities are flatter for shorter texts, so that a short one is rejected
+    only if nothing speaks for its language. A side of fewer than ten letters has no score, nor has
+    one in a language that the identifier does not know.
+    """
+
+    name, reason, bound = "language", RejectReason.WRONG_LANGUAGE, "least"
+    title = "Probability of the expected language (the side that has less)"
+
+    def score(self, batch: PairBatch) -> np.ndarray:
+        """See `Filter.score`."""
+        return smaller(self._side(side) for side in batch.sides)
+
+    @staticmethod
+    def _side(side: Texts) -> np.ndarray:
+        names = expected_labels(side.language)
+        scores = np.full(len(side.texts), np.nan, np.float32)
+        if names:
+            rank = _identifier().rank
+            for place in np.flatnonzero(side.characters.count(LETTER) >= _FEWEST).tolist():
+                text = side.texts[place][:_MOST_CHARACTERS]
+                ranked = rank(_NO_LANGUAGE.sub(" ", text).strip())
+                scores[place] = sum(share for name, share in ranked if name in names)
+        return scores
+
+
+def expected_labels(language: str) -> frozenset[str]:
+    """The labels of the identifier that count as a language; none if it does not know it."""
+    base = langcodes.Language.get(language).language or ""
+    known = frozenset(_identifier().labels)
+    near = next((group for group in _NEAR if base in group), frozenset({base}))
+    return near & known
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,68 @@
+"""The page of a DATASET, with samples of the rejected pairs of each reason."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import logging
+from collections.abc import Iterator
+
+import pyarrow.parquet as pq
+
+from nmt.corpus.filtering import SCORES
+from nmt.corpus.stages import UNNAMED
+from nmt.records.dataset import DatasetRecord
+from nmt.reject_reasons import RejectReason
+from nmt.report.corpus_page import RejectedSample, render_corpora
+from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
+
+PAGE = "report/index.html"
+_SAMPLES = 10  # of a reason in a corpus
+_SHOWN = 500  # characters of a text
+_COLUMNS = ["id", "line", "reason", "source", "target"]
+
+
+def write_page(output: Location, dataset: DatasetRecord) -> None:
+    """Write ``report/index.html`` of a dataset whose other files are complete."""
+    page = render_corpora(
+        dataset,
+        sample_rejected(output, dataset),
+        {name: score.title for name, score in SCORES.items()},
+        {str(reason): reason.description.replace("`", "") for reason in RejectReason},
+    )
+    (output / PAGE).write_text(page)
+    log.info(f"{output / PAGE} shows what became of the pairs")
+
+
+def sample_rejected(
+    output: Location, dataset: DatasetRecord
+) -> dict[tuple[str, str], list[RejectedSample]]:
+    """At most ten rejected pairs by corpus and reason, chosen at random by their ids."""
+    chosen: dict[tuple[str, str], list[tuple[int, int, RejectedSample]]] = {}
+    for corpus, number, reason, sample in _rejected(output, dataset):
+        heap = chosen.setdefault((corpus, reason), [])
+        digest = hashlib.blake2b(str(number).encode(), digest_size=8).digest()
+        heapq.heappush(heap, (-int.from_bytes(digest), number, sample))
+        if len(heap) > _SAMPLES:
+            heapq.heappop(heap)
+    return {
+        key: [sample for *_, sample in sorted(heap, key=lambda item: item[1])]
+        for key, heap in chosen.items()
+    }
+
+
+def _rejected(
+    output: Location, dataset: DatasetRecord
+) -> Iterator[tuple[str, int, str, RejectedSample]]:
+    """Corpus, id, reason and texts of every rejected pair, in order."""
+    for entry in dataset.files.rejected:
+        with (output / entry.name).open() as file:
+            parquet = pq.ParquetFile(file)
+            named = "corpus" in parquet.schema_arrow.names
+            for batch in parquet.iter_batches(4096, columns=[*_COLUMNS, *["corpus"] * named]):
+                for row in batch.to_pylist():
+                    texts = ((row[side] or "")[:_SHOWN] for side in ("source", "target"))
+                    corpus = row["corpus"] or "" if named else UNNAMED
+                    yield corpus, row["id"], row["reason"], RejectedSample(row["line"], *texts)
