@@ -12,6 +12,7 @@ from input_corpora import lines, look, parquet, read, text
 
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
+from nmt.storage.location import Location
 from nmt.translation.input import gzip_lines
 from nmt.translation.input.unit_rows import read_unit
 
