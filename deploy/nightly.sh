@@ -18,16 +18,6 @@ set -a; . "$1"; set +a
 date=${2:-$(date -u +%F)}
 cd "$(dirname "$0")/.."
 
-# Whether a night is finished.
-finished() {
-    python - "$1" <<'END'
-import sys
-from nmt.storage.location import Location
-
-sys.exit(not (Location(sys.argv[1]) / "_SUCCESS").is_file())
-END
-}
-
 # The exit status of a submitted job itself; `ray job submit` ends with 0 or 1.
 submitted() {
     python - "$1" <<'END' || echo 1
@@ -42,24 +32,22 @@ END
 # RAY_ADDRESS, which jobs may need, would win over an option, but not over this variable.
 if [ -n "${ADDRESS:-}" ]; then export RAY_API_SERVER_ADDRESS=$ADDRESS; fi
 
-# A night that has begun keeps its baseline. Otherwise the baseline is the last finished night.
-baseline=$(python - "$OUTPUT/$date" <<'END'
+# The night to compare with, as a date: what is stored in an output is nothing but a choice of one.
+baseline=$(python - "$OUTPUT" "$date" <<'END'
 import sys
-from nmt.storage.location import Location
+from nmt.errors import JobFailed, UnusableInput
+from nmt.translation.nights import baseline_of
 
-begun = Location(sys.argv[1]) / "_job.json"
-print(begun.read_json()["settings"].get("baseline", "none") if begun.is_file() else "")
+try:
+    print(baseline_of(*sys.argv[1:]))
+except (JobFailed, UnusableInput) as error:
+    print(f"nightly.sh: {error}", file=sys.stderr)
+    sys.exit(error.exit_status)
 END
 )
-for days in 1 2 3 4 5 6 7; do
-    if [ -z "$baseline" ]; then
-        night=$OUTPUT/$(date -u -d "$date - $days days" +%F)
-        if finished "$night"; then baseline=$night; fi
-    fi
-done
 
 command=(python jobs/translate.py --model "$MODEL" --input "$INPUT/$date" --output "$OUTPUT/$date" --gate)
-if [ "${baseline:-none}" != none ]; then command+=(--baseline "$baseline"); fi
+if [ -n "$baseline" ]; then command+=(--baseline "$OUTPUT/$baseline"); fi
 # shellcheck disable=SC2206  # OPTIONS holds several words
 command+=(${OPTIONS:-})
 

@@ -73,7 +73,7 @@ class NotStored(Final):
     """A store failed on every retry."""
 
 
-class AllDamaged(Final):
+class AllDamaged(UnusableInput):
     """Every checkpoint is damaged."""
 
 

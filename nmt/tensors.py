@@ -59,6 +59,18 @@ def assign(
         variable.assign(tensors[variable.path])
 
 
+def check(data: bytes, place: Any, remedy: str) -> None:
+    """Refuse what is no file of tensors; see `assign`.
+
+    Raises:
+        UnusableInput: it is none, or a damaged one.
+    """
+    try:
+        _parse(data)
+    except ValueError as error:
+        raise UnusableInput(f"{place}: {error}; {remedy}") from None
+
+
 def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.ndarray]:
     """Some tensors of a file, in which every number is finite.
 

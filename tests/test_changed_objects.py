@@ -5,6 +5,7 @@ import io
 import pickle
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -162,17 +163,15 @@ def test_a_public_object_is_read_without_credentials(s3, monkeypatch) -> None:
 
 def test_a_key_that_is_no_path_is_refused(monkeypatch) -> None:
     """Such keys may lie in a bucket of S3; read as paths, one object would be read twice."""
-    from pyarrow.fs import FileInfo, FileType
-
     folder = Location("s3://nmt/in?region=us-east-1")
+    folder.__dict__["_resolved"] = (SimpleNamespace(type_name="s3"), "nmt/in")
 
-    class Bucket:
-        type_name = "s3"
+    def page(**query: str) -> dict[str, Any]:
+        assert query == {"Bucket": "nmt", "Prefix": "in/"}
+        return {"Contents": [{"Key": f"in/{name}", "Size": 3} for name in names]}
 
-        def get_file_info(self, selector: object) -> list[FileInfo]:
-            return [FileInfo(f"nmt/in/{name}", FileType.File, size=3) for name in names]
-
-    folder.__dict__["_resolved"] = (Bucket(), "nmt/in")
+    client = SimpleNamespace(list_objects_v2=page)
+    monkeypatch.setattr("nmt.storage.s3_listing.s3_client", lambda _: client)
     names = ["a.txt", "b/c.txt"]
     assert [str(file) for file in folder.files(recursive=True)] == [
         f"s3://nmt/in/{name}?region=us-east-1" for name in names

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from checkpoints import keep
 from logged import Recorder
 from outputs import translate
 
@@ -19,7 +20,6 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.checkpoint import CheckpointStore
 from nmt.training.run_folder import _read_metrics
 from nmt.translation.cache.keys import keys_of
 from nmt.translation.cache.store import Cache
@@ -111,12 +111,10 @@ def test_a_huge_heatmap_or_file_of_words_is_left_out(copy: Path, capsys) -> None
     assert f"{words}: {HUGE:,} bytes, more than" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["state", "checkpoint.json"])
+@pytest.mark.parametrize("name", ["state.safetensors", "checkpoint.json"])
 def test_a_huge_checkpoint_is_passed_over(tmp_path: Path, name: str) -> None:
     log = Recorder()
-    store = CheckpointStore(Location(tmp_path / "run"), 2)
-    for step in (5, 6):
-        store.keep(step, lambda folder: (folder / "state").write_text("x") and None)
+    store = keep(tmp_path / "run", 5, 6)
     grow(tmp_path / "run/checkpoint_0000006" / name)
     (tmp_path / "fetched").mkdir()
     assert store.fetch_newest(tmp_path / "fetched") == "checkpoint_0000005"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
@@ -60,45 +59,3 @@ def test_the_state_of_a_night_follows_from_its_files(saved_models, tmp_path) -> 
     assert bash(reasons, OUT=str(out)).stdout.split() == ["1", "broken_utf8"]
     (out / "_SUCCESS").unlink()
     assert "begun: 1 units, 2 rows are done" in bash(state, OUT=str(out)).stdout
-
-
-@pytest.mark.parametrize(
-    ("ends", "status", "calls"),
-    [
-        (["0"], 0, 1),
-        (["1", "0"], 0, 2),
-        (["1", "1"], 1, 2),
-        (["2"], 2, 1),
-        (["3"], 3, 1),
-        (["4"], 4, 1),
-        (["143"], 143, 1),
-    ],
-)
-def test_the_script_tries_again_only_what_failed(tmp_path, ends, status, calls) -> None:
-    """The job is a stand-in here: only what the script makes of its status is looked at."""
-    (tmp_path / "bin").mkdir()
-    stand_in = tmp_path / "bin/python"
-    stand_in.write_text(
-        f'#!/bin/sh\nif [ "$1" = - ]; then exec {sys.executable} "$@"; fi\n'
-        f'echo "$@" >> {tmp_path}/calls\nread -r first < {tmp_path}/ends\n'
-        f"sed -i 1d {tmp_path}/ends\nexit $first\n"
-    )
-    stand_in.chmod(0o755)
-    (tmp_path / "ends").write_text("".join(f"{end}\n" for end in ends))
-    night = tmp_path / "out/2026-01-03"
-    night.mkdir(parents=True)
-    (night / "_SUCCESS").touch()
-    (night / "manifest.json").write_text('{"exit_status": 3}')
-    settings = tmp_path / "env"
-    settings.write_text(
-        f"MODEL=/m\nINPUT=/in\nOUTPUT={tmp_path}/out\nOPTIONS='--beam-size 5'\n"
-        f"PATH={tmp_path}/bin:$PATH\n"
-    )
-    done = bash(f"deploy/nightly.sh {settings} 2026-01-05")
-    assert done.returncode == status, done.stderr
-    calls_made = (tmp_path / "calls").read_text().splitlines()
-    assert len(calls_made) == calls
-    assert set(calls_made) == {
-        "jobs/translate.py --model /m --input /in/2026-01-05 "
-        f"--output {tmp_path}/out/2026-01-05 --gate --baseline {night} --beam-size 5"
-    }

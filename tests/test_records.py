@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoints import keep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outputs import translate
@@ -154,9 +155,7 @@ def sound(demo_dataset, saved_models, tmp_path_factory) -> dict[str, tuple[Path,
     (run / "fetched").mkdir()
     Location(run / "status.json").write_text(json_text(TrainingState(step=5).to_json()))
     Location(run / "metrics.jsonl").write_text('{"step": 5, "epoch": 0, "loss": 1.5}\n')
-    CheckpointStore(Location(run), 2).keep(
-        5, lambda folder: (folder / "state").write_text("x") and None
-    )
+    keep(run, 5)
     cache = place / "cache"
     cache.mkdir()
     open_generation(Location(cache), WHAT)

@@ -274,8 +274,7 @@ def _already_done(output: Location, preparation: Preparation) -> bool:
     elif marker.is_file():
         before = records.read(marker, Preparation)
     else:
-        selector = pafs.FileSelector(output.path)
-        if output.filesystem.get_file_info(selector):
+        if output.files(recursive=True):
             raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
         return False
     differences = changed(before.to_json(), preparation.to_json())

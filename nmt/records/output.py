@@ -184,6 +184,7 @@ class AnySettings(Record):
     """The settings of a job of any release."""
 
     search: SearchRecord = SearchRecord()
+    baseline: str | None = None
 
 
 class JobSettings(AnySettings):
@@ -198,7 +199,6 @@ class JobSettings(AnySettings):
     heatmap_pages: bool = False
     group_by: Many[str] = []
     folders: Many[str] = []
-    baseline: str | None = None
     drift: Named[float | None] | None = None
     gated: bool = False
     tokenize: str | None = None

@@ -29,6 +29,7 @@ from nmt.storage.encoding import hash_stream
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
 from nmt.storage.s3_filesystem import s3_filesystem
+from nmt.storage.s3_listing import list_objects
 from nmt.storage.store_path import StorePath
 from nmt.storage.uri import scheme_of, unquote
 
@@ -119,6 +120,8 @@ class Readable(StorePath):
         try:
             if self.is_local:
                 infos = self._ask(lambda: self._below(below.listed, recursive))
+            elif self.is_s3:
+                infos = self._ask(lambda: list_objects(self, recursive))
             else:
                 infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         except UnicodeError:

@@ -107,9 +107,13 @@ def _version(answer: Mapping[str, Any], location: Readable) -> ObjectVersion:
     """
     etag, size = answer.get("ETag"), answer.get("ContentLength", -1)
     if not etag or not 0 <= size <= _LARGEST:
-        reason = OSError("it answers without the entity tag or the length of an object")
-        raise explain(location.uri, "s3", reason, answered=True)
+        raise _unexpected(location, "it answers without the entity tag or the length of an object")
     return ObjectVersion(etag, size)
+
+
+def _unexpected(location: Readable, problem: str) -> Exception:
+    """What to raise where a store answers as none should."""
+    return explain(location.uri, "s3", OSError(problem), answered=True)
 
 
 @contextlib.contextmanager
@@ -191,8 +195,8 @@ class _Object(io.RawIOBase):
         got = answer.get("ContentRange", "")
         misplaced = bool(start or got) and not got.startswith(f"bytes {span}/")
         if len(data) != size or misplaced:
-            reason = OSError(f"it gave {len(data):,} bytes ({got}) where {size:,} were asked for")
-            raise explain(self._location.uri, "s3", reason, answered=True)
+            problem = f"it gave {len(data):,} bytes ({got}) where {size:,} were asked for"
+            raise _unexpected(self._location, problem)
         return data
 
 
@@ -222,7 +226,11 @@ def get(location: Readable, most: int | None = None) -> tuple[bytes, ObjectVersi
                 raise UnusableInput(
                     f"{location}: {version.size:,} bytes, more than the {most:,} it may have"
                 )
-            return body.read(), version
+            data = body.read(version.size + 1)
+            if len(data) != version.size:
+                more = "more than" if len(data) > version.size else f"{len(data):,} of"
+                raise _unexpected(location, f"it gave {more} {version.size:,} bytes")
+            return data, version
     return None
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nmt.storage.readable import Readable
 
 AT_ONCE = 16  # requests of one client
+_LARGEST_ANSWER = 16 << 20  # bytes; a page with 1,000 names of a kilobyte has four million
 
 
 def s3_client(location: Readable) -> Any:
@@ -124,10 +125,53 @@ def _client(settings: _Settings) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return session.client(
+    client = session.client(
         "s3",
         endpoint_url=settings.endpoint,
         region_name=settings.region,
         verify=settings.verify,
         config=config,
     )
+    client._endpoint.http_session = _BoundedAnswers(client._endpoint.http_session)
+    return client
+
+
+class _BoundedAnswers:
+    """Bounds what is read of answers that boto3 takes whole: errors, and pages of a listing.
+
+    The content of an object is read by whoever asked for it. See botocore's `URLLib3Session`.
+
+    Args:
+        session: sends the requests.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def send(self, request: Any) -> Any:
+        """Send a request; returns its answer.
+
+        Raises:
+            HTTPClientError: the answer is too large, or breaks off.
+        """
+        from botocore.exceptions import HTTPClientError, ReadTimeoutError
+        from urllib3 import exceptions
+
+        is_object, request.stream_output = request.stream_output, True
+        answer = self._session.send(request)
+        if is_object and answer.status_code < 300:
+            return answer
+        try:
+            content = answer.raw.read(_LARGEST_ANSWER + 1)
+        except exceptions.ReadTimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
+        except exceptions.HTTPError as error:
+            raise HTTPClientError(error=error) from None
+        if len(content) > _LARGEST_ANSWER:
+            answer.raw.close()
+            raise HTTPClientError(error=f"an answer of more than {_LARGEST_ANSWER:,} bytes")
+        answer._content = content
+        return answer

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nmt import records, tensors
-from nmt.errors import AllDamaged, ChangedFile, JobFailed, UnusableInput
-from nmt.json_text import json_text
+from nmt.errors import AllDamaged, JobFailed, UnusableInput
+from nmt.json_text import json_text, parse_json
 from nmt.printable import FewLines, join_names
 from nmt.records import file_entry
 from nmt.records.run import Checkpoint
@@ -41,6 +41,7 @@ MANIFEST = "checkpoint.json"
 _STATE, _POSITION = "state.safetensors", "progress.json"
 _NAME = re.compile(r"checkpoint_(\d+)(?:-(\d+))?")
 _FILE = re.compile(r"checkpoint\.json|progress\.json|state\.safetensors")
+_LARGEST_POSITION = 1 << 16  # bytes of progress.json; it has one
 
 
 def save(folder: Path, model: Seq2Seq, optimizer: SummedAdam, state: TrainingState) -> None:
@@ -140,22 +141,27 @@ class CheckpointStore:
         """Download a checkpoint into a local folder, and check it.
 
         Raises:
-            JobFailed: a file is missing, was changed, or lies elsewhere.
+            JobFailed: it has other files than a checkpoint, one of them is missing, was changed,
+                or does not hold what it must.
         """
         place = self._run / name
+        manifest = place / MANIFEST
         try:
-            written = records.read(place.named(MANIFEST), Checkpoint).files.items()
-            entries = {file: (place.named(file), entry) for file, entry in written}
+            entries = records.read(manifest, Checkpoint).files
         except UnusableInput as error:
             raise _Damaged(str(error)) from None
-        for file, (stored, entry) in entries.items():
+        if entries.keys() != _CHECKS.keys():
+            raise _Damaged(f"{manifest}: damaged (names other files than {join_names([*_CHECKS])})")
+        if (size := entries[_POSITION].bytes) > _LARGEST_POSITION:
+            raise _Damaged(f"{manifest}: damaged ({_POSITION} of {size:,} bytes)")
+        for file, check in _CHECKS.items():
+            stored = place / file
             if not stored.is_file():
                 raise _Damaged(f"{stored}: missing")
-            if "/" in file:
-                raise _Damaged(f"{stored}: a checkpoint has no folders")
             try:
-                data = read_recorded(stored, entry)
-            except ChangedFile as error:
+                data = read_recorded(stored, entries[file])
+                check(data, stored)
+            except UnusableInput as error:
                 raise _Damaged(f"a checkpoint is damaged: {error}") from None
             (folder / file).write_bytes(data)
 
@@ -183,6 +189,22 @@ class CheckpointStore:
 
 class _Damaged(JobFailed):
     pass
+
+
+def _check_state(data: bytes, file: Location) -> None:
+    """Refuse what is no file of tensors; whether it is of this model is seen in `restore`."""
+    tensors.check(data, file, "restore it from a copy")
+
+
+def _check_position(data: bytes, file: Location) -> None:
+    try:
+        values = parse_json(data)
+    except ValueError as error:
+        raise UnusableInput(f"{file}: damaged ({error})") from None
+    TrainingState.of(values, file)
+
+
+_CHECKS = {_POSITION: _check_position, _STATE: _check_state}  # the files of a checkpoint
 
 
 def _key(name: str) -> tuple[int, int]:

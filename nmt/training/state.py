@@ -8,14 +8,22 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from nmt.records.base import Count, damaged
+from nmt.records.base import damaged
+from nmt.records.run import Number as Measure
 from nmt.settings import TrainingSettings
 
-LARGEST_STEP = 2**31 - 1  # an int32 of TensorFlow's
-_Made = Annotated[int, Field(ge=0, le=LARGEST_STEP)]
+# A training that goes on adds to what it has read. From these bounds on there is room for as much
+# again: steps are int32 of TensorFlow's, tokens are exact in JSON, the loss scale is a float32.
+LARGEST_STEP = 2**30
+_LARGEST_TOKENS = 2**52
+_LARGEST_CLEAN = 1999  # the loss scale changes then
+_Number = Annotated[int, Field(ge=0, le=LARGEST_STEP)]
+_Tokens = Annotated[int, Field(ge=0, le=_LARGEST_TOKENS)]
 _Step = Annotated[int, Field(ge=-1, le=LARGEST_STEP)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Clean = Annotated[int, Field(ge=0, le=_LARGEST_CLEAN)]
+_Scale = Annotated[float, Field(ge=2.0**-16, le=2.0**127)]
+_Minutes = Annotated[float, Field(ge=0, le=LARGEST_STEP)]
+_Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
@@ -47,27 +55,27 @@ class TrainingState:
         max_minutes: its limit ``training.max_minutes``.
     """
 
-    step: _Made = 0
-    epoch: Count = 0
-    batch: Count = 0
-    loss_scale: _Positive = 1.0
-    clean: Count = 0
-    tokens: Count = 0
-    minutes: _NotNegative = 0.0
-    nonfinite: Count = 0
-    best_score: float | None = None
-    best_loss: float | None = None
+    step: _Number = 0
+    epoch: _Number = 0
+    batch: _Number = 0
+    loss_scale: _Scale = 1.0
+    clean: _Clean = 0
+    tokens: _Tokens = 0
+    minutes: _Minutes = 0.0
+    nonfinite: _Number = 0
+    best_score: Measure | None = None
+    best_loss: Measure | None = None
     best_step: _Step = -1
-    score: float | None = None
-    stale: Count = 0
-    reductions: Count = 0
-    level: Count = 0
+    score: Measure | None = None
+    stale: _Number = 0
+    reductions: _Number = 0
+    level: _Number = 0
     validated: _Step = -1
     averaged: _Step = -1
-    average_score: float | None = None
+    average_score: Measure | None = None
     finished: str = ""
-    epochs: Count = 0
-    max_minutes: float | None = None
+    epochs: _Number = 0
+    max_minutes: _Limit | None = None
 
     @classmethod
     def of(cls, values: Any, where: object) -> TrainingState:
@@ -81,13 +89,18 @@ class TrainingState:
             UnusableInput: they are damaged.
         """
         try:
-            return TypeAdapter(cls).validate_python(values)
+            return _STORED.validate_python(values)
         except ValidationError as error:
             raise damaged(error, where) from None
 
     def to_json(self) -> dict[str, Any]:
-        """The state as it is stored."""
-        return TypeAdapter(type(self)).dump_python(self)
+        """The state as it is stored; numbers stand still at the bounds that `of` takes."""
+        values: dict[str, Any] = _STORED.dump_python(self)
+        for name, value in values.items():
+            bound = _LARGEST_TOKENS if name == "tokens" else LARGEST_STEP
+            if isinstance(value, int) or name == "minutes":
+                values[name] = min(value, bound)
+        return values
 
     def add_validation(
         self, score: float, loss: float, training: TrainingSettings, kept: bool = True
@@ -130,6 +143,9 @@ class TrainingState:
         ):
             return "max_minutes"
         return ""
+
+
+_STORED = TypeAdapter(TrainingState)
 
 
 def better(score: float, *others: float | None) -> bool:

@@ -16,6 +16,7 @@ from nmt.vocabulary.special import EOS, PAD
 DEPTH = 50  # translations kept of a source token, at most
 _LEAST = 1e-3  # probability below which one is not kept
 _ROUNDS = 5  # of expectation and maximisation
+_MAGIC = b"\x93NUMPY\x01\x00"
 CELLS = 10_000_000  # source tokens × target tokens that are learnt from: about 600 MB
 
 
@@ -121,7 +122,7 @@ class Lexicon(NamedTuple):
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 lexicon = cls(*(_read(archive, name, shape) for name, shape in shapes.items()))
-        except Exception:  # of zipfile, zlib, and Python's own parser, which numpy asks
+        except Exception:  # of zipfile and zlib
             raise UnusableInput(f"the lexicon is damaged; {remedy}") from None
         if any(part.min() < 0 or part.max() >= target_size for part in lexicon if part.size):
             raise UnusableInput(f"the lexicon is damaged; {remedy}")
@@ -134,16 +135,19 @@ def _read(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> np.nda
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("packed so that it cannot be read in part")
     with archive.open(info) as member:
-        if np.lib.format.read_magic(member) != (1, 0):
+        if member.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("another version")
-        stored_shape, fortran, kind = np.lib.format.read_array_header_1_0(member)
-        if (stored_shape, fortran, kind) != (shape, False, np.dtype(np.int32)):
+        header = member.read(int.from_bytes(member.read(2), "little"))
+        # As numpy writes it. Its own reader parses any Python literal, and warns of some.
+        numbers = tuple(map(int, shape))
+        wanted = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {numbers}, }}"
+        if header.rstrip() != wanted.encode():
             raise ValueError("another shape")
         count = 4 * math.prod(shape)
-        numbers = member.read(count + 1)
-    if len(numbers) != count:
+        data = member.read(count + 1)
+    if len(data) != count:
         raise ValueError("cut off")
-    return np.frombuffer(numbers, np.int32).reshape(shape)
+    return np.frombuffer(data, "<i4").reshape(shape)
 
 
 def _fit(cell: np.ndarray, source: np.ndarray, widths: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ def test_one_job_writes_and_sigint_ends_it_and_damage_is_no_new_beginning(
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
-    done = run("train", *words, head=ray_head, status=1)
+    done = run("train", *words, head=ray_head, status=2)
     assert f"ERROR train: {output}: all of its checkpoints are damaged" in done.stderr
     assert "restore them from a copy" in done.stderr
     assert sorted(output.glob("checkpoint_*/state.safetensors")) == sorted(kept)

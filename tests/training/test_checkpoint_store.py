@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from checkpoints import weights, write_checkpoint
 from logged import Recorder
 from s3 import S3Server
 
@@ -31,8 +32,7 @@ class Stored:
 
     def keep(self, step: int, text: str = "") -> None:
         def save(folder: Path) -> None:
-            (folder / "state.safetensors").write_text(text or f"weights of {step}")
-            (folder / "progress.json").write_text(f'{{"step": {step}}}')
+            write_checkpoint(folder, step, text)
 
         self.store.keep(step, save)
 
@@ -41,7 +41,7 @@ class Stored:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         name = self.store.fetch_newest(folder)
-        return name, (folder / "state.safetensors").read_text() if name else ""
+        return name, weights(folder) if name else ""
 
     def names(self) -> list[str]:
         return sorted({file.parts_below(self.run)[0] for file in self.run.files(recursive=True)})

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from checkpoints import keep
 from logged import Recorder
 from memory import peak
 
@@ -14,7 +15,6 @@ from nmt.records.run import ValidationLine
 from nmt.report.learning_curve import learning_curve
 from nmt.storage.location import Location
 from nmt.training import validations
-from nmt.training.checkpoint import CheckpointStore
 from nmt.training.run_folder import RunFolder
 from nmt.training.state import TrainingState
 
@@ -38,7 +38,10 @@ DIGITS = "9" * 5000
     ("key", "value"),
     [
         *(("epoch", -5), ("batch", -1), ("step", -1), ("step", 10**30), ("tokens", -1)),
-        *(("step", 2**31), ("best_step", 2**31), ("validated", 2**53), ("averaged", 2**53)),
+        *(("step", 2**31 - 1), ("best_step", 2**31), ("validated", 2**53), ("averaged", 2**53)),
+        *(("minutes", 1e308), ("loss_scale", 1e-300), ("best_score", 1e39), ("tokens", 2**53)),
+        *((count, 2**53) for count in ("epoch", "batch", "clean", "nonfinite", "epochs")),
+        *((count, 2**53) for count in ("stale", "reductions", "level")),
         *(("best_step", -2), ("minutes", -1.0), ("minutes", float("inf")), ("loss_scale", 0.0)),
         *(("clean", -1), ("stale", -1), ("loss_scale", float("nan")), ("epochs", -1)),
     ],
@@ -50,9 +53,7 @@ def test_progress_outside_its_bounds_is_damage(key: str, value: float) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "a/" * 2500 + "b"])
 def test_a_checkpoint_with_a_name_that_no_store_takes_is_passed_over(tmp_path, name: str) -> None:
-    log, store = Recorder(), CheckpointStore(Location(tmp_path / "run"), 2)
-    for step in (5, 6):
-        store.keep(step, lambda folder: (folder / "state").write_text("x") and None)
+    log, store = Recorder(), keep(tmp_path / "run", 5, 6)
     manifest = tmp_path / "run/checkpoint_0000006/checkpoint.json"
     content = json.loads(manifest.read_text())
     content["files"][name] = {"bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()}

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,33 @@ def test_no_code_in_a_file_is_run(tmp_path: Path) -> None:
         with pytest.raises(UnusableInput, match="damaged"):
             Lexicon.parse(data, SOURCES, TARGETS)
     assert not list(tmp_path.iterdir())
+
+
+HEADERS = {
+    "as Python 2 wrote it": lambda header: header.replace(b"40, 50", b"40L, 50L"),
+    "nested": lambda header: b"(" * 5000 + header,
+    "another type": lambda header: header.replace(b"<i4", b"<i8"),
+    "another order": lambda header: header.replace(b"False", b"True"),
+    "another shape": lambda header: header.replace(b"40, 50", b"50, 40"),
+    "none": lambda header: b"",
+}
+
+
+@pytest.mark.parametrize("how", HEADERS)
+def test_another_header_is_damage_without_a_warning(how, recwarn) -> None:
+    assert DEPTH == 50
+    data = Lexicon.learn([([], [])], SOURCES, TARGETS).serialise()
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            magic, rest = old.read(name)[:8], old.read(name)[8:]
+            length = int.from_bytes(rest[:2], "little")
+            header = HEADERS[how](rest[2 : 2 + length])
+            size = len(header).to_bytes(2, "little")
+            new.writestr(name, magic + size + header + rest[2 + length :])
+    with pytest.raises(UnusableInput, match="the lexicon is damaged"):
+        Lexicon.parse(changed.getvalue(), SOURCES, TARGETS)
+    assert not recwarn.list
 
 
 def test_no_pairs_no_candidates() -> None:

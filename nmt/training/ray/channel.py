@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from nmt.console import Activity
+from nmt.errors import JobFailed, UnusableInput
 from nmt.training.loggers import Logger
 
 
@@ -41,8 +42,9 @@ class DriverChannel:
         self._awaits_checkpoint = False
 
     def put(self, kind: str, *values: Any) -> None:
-        """Add a message: ``log`` with logger, level and text, ``fail`` with a reason,
-        ``progress`` with done, total and detail, or ``metrics`` with a step and values."""
+        """Add a message: ``log`` with logger, level and text, ``fail`` with a reason
+        and an exit status, ``progress`` with done, total and detail, or ``metrics`` with a step and
+        values."""
         self._messages.append((kind, values))
 
     def take(self) -> list[tuple[str, tuple]]:
@@ -88,7 +90,7 @@ class ChannelReader:
     def __init__(self, ray: Any, channel: Any, display: Activity, logger: Logger) -> None:
         self._ray, self._channel, self._display, self._logger = ray, channel, display, logger
         self._closed = threading.Event()
-        self.failure = ""  # why a worker gave up for good
+        self.failure: UnusableInput | JobFailed | None = None  # why a worker gave up for good
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -106,7 +108,9 @@ class ChannelReader:
                 name, level, text = values
                 logging.getLogger(name).log(level, "%s", text)
             elif kind == "fail":
-                self.failure = values[0]
+                reason, status = values
+                unusable = status == UnusableInput.exit_status
+                self.failure = UnusableInput(reason) if unusable else JobFailed(reason)
             elif kind == "metrics":
                 self._logger.log_metrics(*values)
             else:

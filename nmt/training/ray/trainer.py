@@ -71,7 +71,7 @@ def fit(ray: Any, request: TrainRequest, share: resources.Share, lease: HeldLeas
             reader.close()
             loggers.close(succeeded and not reader.failure)
         if reader.failure:
-            raise JobFailed(reader.failure)
+            raise reader.failure
 
 
 def _resumption(workers: tuple[int, int]) -> str:
@@ -97,7 +97,7 @@ def _attempt(
     for result in in_thread(trainer.fit):
         lease.check()
         if reader.failure:  # the other workers may go on for long
-            raise JobFailed(reader.failure)
+            raise reader.failure
         if signals.received and not stopping:
             stopping = True
             log.info(f"{signals.received.name}: ending after this step, with a checkpoint")

@@ -76,7 +76,7 @@ def train_worker(config: dict[str, Any]) -> str:
             log.info("writing MODEL as ONNX graphs, for decoding on CPUs")
             bundle.export(output / "model")
     except (Final, UnusableInput) as error:  # another attempt would end in the same way
-        hooks.fail(str(error))
+        hooks.fail(error)
         if isinstance(error, Diverged):  # on every worker at once
             return "diverged"
         raise
@@ -125,10 +125,10 @@ class RayHooks:
         if self._rank == 0:
             self._channel.put.remote("metrics", step, values)
 
-    def fail(self, reason: str) -> None:
-        """Make the driver end with this reason."""
+    def fail(self, error: Final | UnusableInput) -> None:
+        """Make the driver end with the words and the exit status of this error."""
         if self._rank == 0:
-            ray.get(self._channel.put.remote("fail", reason))
+            ray.get(self._channel.put.remote("fail", str(error), error.exit_status))
 
     def report(self, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
         """See `Hooks.report`: a barrier; the first worker's checkpoint is kept."""

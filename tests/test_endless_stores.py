@@ -1,0 +1,151 @@
+"""A store that gives more than it says, or has always more to say, ends a job in one line."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from logged import Recorder
+
+from nmt.errors import StoreAway, UnusableInput
+from nmt.storage import s3_client, s3_listing
+from nmt.storage.location import Location
+from nmt.translation.input.files import expand
+
+PIECE = b"x" * (1 << 16)
+ENDLESS = 1 << 26  # bytes, if somebody reads them
+PAGE = (
+    "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{}"
+    "</NextContinuationToken><Contents><Key>in/{}.txt</Key><Size>3</Size></Contents>"
+    "</ListBucketResult>"
+)
+
+
+class Endless:
+    """A store on loopback.
+
+    Attributes:
+        answer: the status and the text of an answer to a GET, from its number.
+        length: what an answer says of its length, beside the pieces in which it comes.
+        requests: the paths that were asked for.
+        sent: bytes after the text.
+    """
+
+    def __init__(self) -> None:
+        self.answer: Callable[[int], tuple[int, str]] = lambda number: (200, "")
+        self.length, self.requests, self.sent = -1, list[str](), 0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[Endless, str]]:
+    """It, and its address; one for all tests, so that they share a client."""
+    endless = Endless()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            endless.requests.append(self.path)
+            status, text = endless.answer(len(endless.requests))
+            self.send_response(status)
+            self.send_header("ETag", '"tag"')
+            self.send_header("Content-Length", str(len(text)))
+            if endless.length < 0:
+                self.end_headers()
+                self.wfile.write(text.encode())
+                return
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.close_connection = True
+            try:
+                for piece in [text.encode()] * bool(text) + [PIECE] * (ENDLESS // len(PIECE)):
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    endless.sent += len(piece)
+                self.wfile.write(b"0\r\n\r\n")
+            except OSError:  # nobody listens any more
+                pass
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield endless, f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def store(server: tuple[Endless, str], monkeypatch: pytest.MonkeyPatch) -> Endless:
+    """The same as this process reaches it, with nothing to say yet."""
+    endless, address = server
+    endless.__init__()  # type: ignore[misc]
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    return endless
+
+
+def test_no_more_of_an_object_is_read_than_it_has(store: Endless) -> None:
+    store.length, store.answer = 0, lambda _: (200, "four")
+    with pytest.raises(StoreAway, match="it gave more than 4 bytes"):
+        Location("s3://bucket/a.json").read_json()
+    assert store.sent < ENDLESS / 4  # what lies in buffers
+
+
+def test_fewer_bytes_than_an_object_has_are_none(store: Endless, monkeypatch) -> None:
+    place = Location("s3://bucket/a.json")
+    client = s3_client.s3_client(place)
+    real = client.get_object
+    store.answer = lambda _: (200, "four")
+    monkeypatch.setattr(client, "get_object", lambda **name: real(**name) | {"ContentLength": 9})
+    with pytest.raises(StoreAway, match="it gave 4 of 9 bytes"):
+        place.read_bytes()
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_no_more_of_an_answer_is_read_than_one_may_have(store, monkeypatch, status) -> None:
+    monkeypatch.setattr(s3_client, "_LARGEST_ANSWER", 1 << 20)
+    store.length, store.answer = 0, lambda _: (status, "<Error>")
+    with pytest.raises(StoreAway, match="an answer of more than 1,048,576 bytes"):
+        Location("s3://bucket/in").files()
+    assert store.sent < ENDLESS * len(store.requests) / 4
+
+
+LISTED = {
+    "a folder": lambda: Location("s3://bucket/in").files(recursive=True),
+    "an input": lambda: expand("s3://bucket/in/*.txt"),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "others"),
+    [("a folder", "always another"), ("an input", "always another"), ("an input", "the same")],
+)
+def test_a_listing_without_an_end_is_one_line(store, monkeypatch, what, others) -> None:
+    monkeypatch.setattr(s3_listing, "_MOST_PAGES", 20)
+    monkeypatch.setattr(s3_listing, "_SECONDS", 0.0)
+    log, same = Recorder(), others == "the same"
+    store.answer = lambda number: (200, PAGE.format("token" if same else number, number))
+    with pytest.raises(UnusableInput, match=r"^s3://bucket/in: .* or comes to no end \(") as caught:
+        LISTED[what]()
+    assert "\n" not in str(caught.value)
+    assert len(store.requests) == (2 if same else 21)
+    assert log.messages[0] == "s3://bucket/in: listing it, 1 files so far"
+
+
+def test_a_listing_of_too_many_files_is_one_line(store: Endless, monkeypatch) -> None:
+    monkeypatch.setattr(s3_listing, "_MOST_FILES", 3)
+    store.answer = lambda number: (200, PAGE.format(number, number))
+    with pytest.raises(UnusableInput, match="lists more than 3 files"):
+        Location("s3://bucket/in").files()
+    assert len(store.requests) == 4
+
+
+def test_all_pages_of_a_listing_are_read(store: Endless) -> None:
+    last = PAGE.replace("true", "false")
+    store.answer = lambda number: (200, (PAGE if number < 3 else last).format(number, number))
+    names = [file.name for file in Location("s3://bucket/in").files()]
+    assert names == ["1.txt", "2.txt", "3.txt"]
