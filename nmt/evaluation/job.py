@@ -7,6 +7,7 @@ import logging
 import platform
 import zlib
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import chain
@@ -21,20 +22,19 @@ from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
 from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
 from nmt.evaluation.measures import Measures
-from nmt.evaluation.normalization import Normalization, manifest_normalizations
-from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, Sentence, chunks
+from nmt.evaluation.translations import Translations
 from nmt.records.output import Suspect
 from nmt.records.report import (
     ChangedSample,
     Comparison,
     EvaluationReport,
     EvaluationSettings,
-    ModelDescription,
-    Report,
     Sample,
+    WordAttention,
 )
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
@@ -78,7 +78,7 @@ class _System:
     """One output, read through once: what it keeps of a scored sentence is numbers alone.
 
     Attributes:
-        output: the output.
+        output: the translations.
         scorers: the sentences that have all references, one scorer per normalization.
         places: their positions among the translated rows.
         rows: their numbers in the input.
@@ -89,7 +89,7 @@ class _System:
         spaced: scored translations that end in a full stop with a blank before it.
     """
 
-    output: FinishedOutput
+    output: Translations
     scorers: list[Scorer]
     places: array[int] = field(default_factory=_numbers)
     rows: array[int] = field(default_factory=_numbers)
@@ -127,19 +127,18 @@ class _System:
 
 
 def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
-    job_report = _job_report(material.candidate)
-    normalizations = _normalizations(material.candidate, job_report)
-    own = _read(request, material, material.candidate, normalizations)
-    output, manifest = own.output, own.output.manifest
+    output = material.candidate
+    normalizations = output.normalizations()
+    own = _read(request, material, output, normalizations)
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(
         material.references, [*pages, *(suspect.row for suspect in own.worst)]
     )
     listed = {sentence.row: sentence for sentence in sentences}
-    model = job_report.model if job_report else ModelDescription()
     more: dict[str, object] = {}
     if material.baseline is None:
-        more["by_length"] = scores_by_length(own.lengths, own.scorer)
+        if output.has_sources:
+            more["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
         other = _read(request, material, material.baseline, normalizations)
         more |= _compared(own, other, material.references)
@@ -151,37 +150,24 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         kind=KIND,
         title=f"Evaluation of {output.location.name}",
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        model=model.model_copy(update={"id": manifest.model_id}),
-        counts=manifest.counts,
-        rates=rates.rates(manifest.counts.to_json(), own.sums) | own.scorer.brevity(),
+        model=output.model,
+        counts=output.counts,
+        rates=output.rates(own.sums) | own.scorer.brevity(),
         scores=[score for scorer in own.scorers for score in scorer.scores()],
         scored_sentences=len(own.scorer),
-        samples=_samples([listed[row] for row in pages if row in listed], job_report),
+        samples=_samples([listed[row] for row in pages if row in listed], output.attention()),
         suspicious=samples.suspicious(own.worst, listed.values()),
         settings=_settings(request),
-        inputs=manifest.input_files,
+        inputs=output.inputs,
         versions=_versions(),
     )
     return report.model_copy(update=more)
 
 
-def _normalizations(output: FinishedOutput, job_report: Report | None) -> list[Normalization]:
-    """How an output and its baseline are normalized, as in its own job."""
-    file = output.location / "manifest.json"
-    normalizations = manifest_normalizations(output.manifest, file)
-    known = {normalization.name for normalization in normalizations}
-    if job_report and any(score.text not in known for score in job_report.scores):
-        log.info(
-            f"{output.location}: its job scored standardised text, but was of a release that does "
-            "not record how; raw text alone is scored; translate with this release to have both"
-        )
-    return normalizations
-
-
 def _read(
     request: EvaluateRequest,
     material: Material,
-    output: FinishedOutput,
+    output: Translations,
     normalizations: list[Normalization],
 ) -> _System:
     scorers = [
@@ -205,9 +191,7 @@ def _read(
 
 def _compared(own: _System, other: _System, references: References) -> dict[str, object]:
     """For the common sentences: scores by length, the paired test, and the largest differences."""
-    ids, other_ids = (
-        system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
-    )
+    ids, other_ids = _keys(own, other)
     here, there = paired(ids, other_ids)
     if not len(here):
         raise UnusableInput(
@@ -215,7 +199,8 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
             f"{own.output.location}; a baseline must be a translation of the same input"
         )
     sources, others = np.array(own.sources)[here], np.array(other.sources)[there]
-    if len(odd := np.flatnonzero(sources != others)):
+    both = own.output.has_sources and other.output.has_sources
+    if both and len(odd := np.flatnonzero(sources != others)):
         (shown,) = json_values(ids.slice(here[odd[0]], 1))
         raise UnusableInput(
             f"{other.output.location}: id {shown!r} is another sentence "
@@ -227,13 +212,13 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     pairs = [(own.rows[here[i]], other.rows[there[i]]) for i in chosen.tolist()]
     texts = _by_row(own.output, references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
+    beside = BaselineScores(other.scorer, here, there)
+    lengths = own.output.has_sources
     return {
-        "by_length": scores_by_length(
-            own.lengths, own.scorer, BaselineScores(other.scorer, here, there)
-        ),
+        **({"by_length": scores_by_length(own.lengths, own.scorer, beside)} if lengths else {}),
         "comparison": Comparison(
             baseline=other.output.location.shown,
-            baseline_model_id=other.output.manifest.model_id,
+            baseline_model_id=other.output.model.id,
             sentences=len(here),
             metrics=own.scorer.compare(other.scorer, here, there),
         ),
@@ -249,11 +234,21 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     }
 
 
-def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> dict[int, Sentence]:
+def _keys(own: _System, other: _System) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """By what the scored sentences of two systems are known: their ids, or where one of them has
+    none, their numbers."""
+    if own.output.numbered != other.output.numbered:
+        rows, other_rows = (pa.chunked_array([np.array(one.rows)]) for one in (own, other))
+        return rows, other_rows
+    ids, other_ids = (one.output.ids.take(pa.array(np.array(one.places))) for one in (own, other))
+    return ids, other_ids
+
+
+def _by_row(output: Translations, references: References, rows: list[int]) -> dict[int, Sentence]:
     return {sentence.row: sentence for sentence in output.sentences(references, rows)}
 
 
-def _write(request: EvaluateRequest, candidate: FinishedOutput, report: EvaluationReport) -> None:
+def _write(request: EvaluateRequest, candidate: Translations, report: EvaluationReport) -> None:
     names = [output.shown for output in (request.candidate, request.baseline) if output]
     if plot := length_plot([entry.to_json() for entry in report.by_length], names):
         (request.output / "lengths.png").write_bytes(plot)
@@ -264,20 +259,8 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: Evaluati
     (request.output / "report.json").write_json(report)
 
 
-def _job_report(output: FinishedOutput) -> Report | None:
-    """The translation job's own report, for what the rows do not hold."""
-    name = "report/report.json"
-    exists = output.location.named(name).is_file()
-    return output.read_record(name, Report) if exists else None
-
-
-def _samples(sentences: list[Sentence], job_report: Report | None) -> list[Sample]:
+def _samples(sentences: list[Sentence], kept: Mapping[int | str, WordAttention]) -> list[Sample]:
     """Sentences of the page, with the attention in the translation job's report."""
-    kept = {
-        sample.id: sample.attention
-        for sample in (job_report.samples if job_report else ())
-        if sample.attention is not None
-    }
     return [
         samples.sample(s).model_copy(update={"attention": kept[s.id]} if s.id in kept else {})
         for s in sentences
@@ -285,16 +268,24 @@ def _samples(sentences: list[Sentence], job_report: Report | None) -> list[Sampl
 
 
 def _settings(request: EvaluateRequest) -> EvaluationSettings:
-    gold = Location(request.gold_alignments) if request.gold_alignments else None
+    gold, source = request.gold_alignments, request.source
+    files = {
+        "candidate_column": request.candidate_column,
+        "source": Location(source).shown if source else None,
+        "source_column": request.source_column,
+        "id_column": request.id_column,
+        "target_language": request.target_language,
+    }
     return EvaluationSettings(
         candidate=request.candidate.shown,
         baseline=request.baseline.shown if request.baseline else None,
         references=[Location(name).shown for name in request.references],
         reference_column=request.reference_column,
-        gold_alignments=gold.shown if gold else None,
+        gold_alignments=Location(gold).shown if gold else None,
         alignment_column=request.alignment_column,
         lowercase=request.lowercase,
         tokenize=request.tokenize,
+        **{name: value for name, value in files.items() if value is not None},
     )
 
 

@@ -11,10 +11,13 @@ from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_gold
+from nmt.evaluation.files import read_beside
 from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import References
+from nmt.evaluation.text_translations import TextSource, TextTranslations
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
-from nmt.languages import UNDETERMINED
+from nmt.evaluation.translations import Translations
+from nmt.languages import language_code
 from nmt.options import FromSettings, Option
 from nmt.records.report import EvaluationKind
 from nmt.storage.location import Location
@@ -26,16 +29,62 @@ KIND = "evaluation"  # of the report.json
 class EvaluateRequest:
     """The options of an evaluation; ``nmt evaluate --help`` shows them."""
 
-    candidate: Annotated[Location, Option("Finished output of `nmt translate`.", "OUT")]
+    candidate: Annotated[
+        Location,
+        Option(
+            "Finished output of `nmt translate`; or a file of translations: text (.gz, too), one a "
+            "line, or Parquet.",
+            "OUT|FILE",
+        ),
+    ]
     output: Annotated[Location, Option("Folder to write the report to.", "REPORT")]
     references: Annotated[
-        tuple[str, ...], Option("References, line-aligned with OUT's input. Repeatable.", "FILE")
+        tuple[str, ...],
+        Option("References, line-aligned with the candidate's input. Repeatable.", "FILE"),
     ] = ()
     reference_column: Annotated[
-        str | None, Option("Or the column of OUT that holds the references.", "COLUMN")
+        str | None,
+        Option(
+            "Or the column of the candidate that holds them; of the --references, where these are "
+            "Parquet.",
+            "COLUMN",
+        ),
+    ] = None
+    candidate_column: Annotated[
+        str | None,
+        Option(
+            "Column of the translations in a Parquet file, and in that of --baseline.",
+            "COLUMN",
+            default="translation",
+        ),
+    ] = None
+    source: Annotated[
+        str | None,
+        Option("Sources of a file of translations, line-aligned: scores by length.", "FILE"),
+    ] = None
+    source_column: Annotated[
+        str | None,
+        Option(
+            "Column of the sources, in a Parquet file of --source or of translations.",
+            "COLUMN",
+            default="source, if there",
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        Option(
+            "Column of the ids in a Parquet file of translations.",
+            "COLUMN",
+            default="id, if there; else rows are numbered",
+        ),
+    ] = None
+    target_language: Annotated[
+        str | None,
+        Option("Language of a file of translations: how BLEU finds words.", "CODE"),
     ] = None
     baseline: Annotated[
-        Location | None, Option("Output of another system for the same input.", "OUT2")
+        Location | None,
+        Option("Output of another system for the same input, or its file.", "OUT2|FILE"),
     ] = None
     gold_alignments: Annotated[
         str | None,
@@ -59,15 +108,15 @@ class Material:
     """The inputs of an evaluation.
 
     Attributes:
-        candidate: the output to evaluate.
-        baseline: the output to compare it with, or None.
+        candidate: the translations to evaluate.
+        baseline: the translations to compare them with, or None.
         references: the location of the references.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         gold: the gold alignment of each row of the input; empty for rows without one.
     """
 
-    candidate: FinishedOutput
-    baseline: FinishedOutput | None
+    candidate: Translations
+    baseline: Translations | None
     references: References
     tokenize: str
     gold: Sequence[str] = ()
@@ -83,23 +132,24 @@ def check(request: EvaluateRequest) -> Material:
         raise UnusableInput(
             f"--tokenize {request.tokenize}: unknown; {nearest(request.tokenize, CHOICES)}"
         )
-    if bool(request.references) == bool(request.reference_column):
+    if not request.references and not request.reference_column:
         raise UnusableInput(
             "give either --references, once or more, or --reference-column, a column of the input"
         )
     if request.gold_alignments and request.alignment_column:
         raise UnusableInput("give --gold-alignments or --alignment-column, not both")
     _check_output(request.output)
-    candidate = FinishedOutput(request.candidate, "--candidate")
-    baseline = FinishedOutput(request.baseline, "--baseline") if request.baseline else None
+    candidate = _open(request, request.candidate, "--candidate")
+    baseline = _open(request, request.baseline, "--baseline") if request.baseline else None
     if baseline and baseline.rows != candidate.rows:
         raise UnusableInput(
             f"{baseline.location}: translates {baseline.rows:,} rows, but {candidate.location} "
             f"{candidate.rows:,}; a baseline must be a translation of the same input"
         )
-    if request.reference_column:
-        for output in filter(None, (candidate, baseline)):
-            output.check_column("--reference-column", request.reference_column)
+    references = _references(request, candidate)
+    if references.column:
+        for translations in filter(None, (candidate, baseline)):
+            translations.check_column("--reference-column", references.column)
     gold: list[str] = []
     if request.gold_alignments or request.alignment_column:
         if not candidate.aligned:
@@ -116,16 +166,41 @@ def check(request: EvaluateRequest) -> Material:
                 parse_gold(line)
             except UnusableInput as error:
                 raise UnusableInput(f"{request.gold_alignments}: line {number}: {error}") from None
-    most = candidate.most_characters
-    streams = [read_aligned(name, candidate.rows, most=most) for name in request.references]
-    references = References(streams, request.reference_column, most)
-    return Material(candidate, baseline, references, _tokenizer(request, candidate), gold)
+    tokenize = tokenizer_for(request.tokenize, candidate.language)
+    return Material(candidate, baseline, references, tokenize, gold)
 
 
-def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
-    """The named tokenizer, or the one for the output's language."""
-    direction = candidate.manifest.direction
-    return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
+def _open(request: EvaluateRequest, location: Location, option: str) -> Translations:
+    """What lies there: a file of translations, or the output of a job."""
+    language = request.target_language
+    try:
+        code = None if language is None else language_code(language)
+    except ValueError as error:
+        raise UnusableInput(f"--target-language: {error}") from None
+    where = TextSource(
+        *(request.candidate_column, request.source, request.source_column),
+        *(request.id_column, code),
+    )
+    if location.is_file():
+        return TextTranslations(location, where)
+    output = FinishedOutput(location, option)
+    if option == "--candidate" and (odd := where.options):
+        raise UnusableInput(
+            f"{location}: an output of `nmt translate`, which {odd[0]} does not go with; leave it "
+            "out, or name a file"
+        )
+    return output
+
+
+def _references(request: EvaluateRequest, candidate: Translations) -> References:
+    """The references: files, line-aligned, or a column of the candidate."""
+    most, column = candidate.most_characters, request.reference_column
+    streams = [
+        read_beside(name, column, "--reference-column", candidate.rows, "references", most)
+        for name in request.references
+    ]
+    own_column = None if streams else column
+    return References(streams, own_column, most, candidate.blanks_count)
 
 
 def _check_output(output: Location) -> None:

@@ -81,6 +81,7 @@ class LengthScores(Record):
     sentences: Count
     bleu: float
     chrf: float
+    chrfpp: float | None = None
     ter: float
     baseline: float | None = None
 
@@ -95,6 +96,7 @@ class GroupScores(Record):
     sentences: Count
     bleu: float | None = None
     chrf: float | None = None
+    chrfpp: float | None = None
     ter: float | None = None
     baseline: float | None = None
     rates: Named[float]
@@ -229,6 +231,14 @@ class Report(Measured):
     versions: Named[str] = {}
 
 
+class TextCounts(Record):
+    """The counts of translations in a file."""
+
+    rows: Count
+    translated: Count
+    empty: Count
+
+
 class ReportedCounts(Record):
     """The counts of any report; of a failed job those of the units that are done."""
 
@@ -255,6 +265,11 @@ class EvaluationSettings(Record):
     """The options of an evaluation."""
 
     candidate: str
+    candidate_column: str | None = None
+    source: str | None = None
+    source_column: str | None = None
+    id_column: str | None = None
+    target_language: str | None = None
     baseline: str | None
     references: Many[str]
     reference_column: str | None
@@ -270,7 +285,7 @@ class EvaluationReport(EvaluationKind):
     title: str
     created: str
     model: ModelDescription
-    counts: Counts
+    counts: Counts | TextCounts
     rates: Named[float]
     scores: Many[Score]
     scored_sentences: Count

@@ -80,7 +80,8 @@ def groups(
 
 def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, object]:
     entries = group.get("values") or []
-    scores = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "baseline": "Baseline BLEU"}
+    scores = {"bleu": "BLEU", "chrf": "chrF", "chrfpp": "chrF++", "ter": "TER"}
+    scores["baseline"] = "Baseline BLEU"
     scores = {key: name for key, name in scores.items() if any(key in e for e in entries)}
     measured = [
         key for key in _SHOWN if any(key in (entry.get("rates") or {}) for entry in entries)

@@ -34,6 +34,7 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, object] | None:
             "sentences": number(entry.get("sentences")),
             "bleu": number(entry.get("bleu"), 1),
             "chrf": number(entry.get("chrf"), 1),
+            "chrfpp": number(entry.get("chrfpp"), 1),
             "ter": number(entry.get("ter"), 1),
             "baseline": number(entry.get("baseline"), 1),
         }
