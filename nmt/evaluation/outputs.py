@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
-from nmt.evaluation.rates import rates
 from nmt.evaluation.sentences import (
     Numbers,
     Part,
@@ -34,7 +34,7 @@ from nmt.records.report import ModelDescription, Report, WordAttention
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.columns import is_text, texts_of
-from nmt.tables.values import is_scalar
+from nmt.tables.values import is_scalar, json_values
 from nmt.text_limits import most_translated
 
 log = logging.getLogger(__name__)
@@ -232,6 +232,19 @@ class FinishedOutput:
         if not is_text(kind := schema.field(column).type):
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")
 
+    def check_group(self, column: str) -> None:
+        """Refuse a column that is missing or that rows cannot be grouped by."""
+        name = f"translations/{self.names[0]}"
+        schema = read_schema(self.location.named(name), self.manifest.files[name])
+        check_grouping(self.location, schema, column)
+
+    def values(self, folder: str, column: str) -> Iterator[list[Any]]:
+        """The values of a column as JSON has them, a list a file of ``translations/`` or
+        ``rejected/``."""
+        for name in self.names:
+            if f"{folder}/{name}" in self.manifest.files:
+                yield json_values(self.read(folder, name, [column]).column(column))
+
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that differs from the manifest."""
         location = self.location.named(f"{folder}/{name}")
@@ -280,9 +293,13 @@ class FinishedOutput:
             )
         return result
 
-    def rates(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The rates of its rows; see `nmt.evaluation.rates.rates`."""
-        return rates(self.counts.to_json(), sums)
+    def rate_counts(self) -> Mapping[str, int]:
+        """The counts of which `nmt.evaluation.rates.rates` makes shares."""
+        return self.counts.to_json()
+
+    def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """All rates: the job knew the model."""
+        return {**rates}
 
     def attention(self) -> dict[int | str, WordAttention]:
         """Where the words of the rows of the job's report looked, by id."""

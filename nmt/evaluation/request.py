@@ -12,13 +12,16 @@ from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_gold
 from nmt.evaluation.files import read_beside
+from nmt.evaluation.metric_scores import MetricScores, read_metric_scores
 from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.scores import METRICS
 from nmt.evaluation.sentences import References
 from nmt.evaluation.text_translations import TextSource, TextTranslations
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
 from nmt.evaluation.translations import Translations
 from nmt.languages import language_code
 from nmt.options import FromSettings, Option
+from nmt.printable import join_names
 from nmt.records.report import EvaluationKind
 from nmt.storage.location import Location
 
@@ -86,6 +89,24 @@ class EvaluateRequest:
         Location | None,
         Option("Output of another system for the same input, or its file.", "OUT2|FILE"),
     ] = None
+    scores: Annotated[
+        tuple[str, ...],
+        Option(
+            "Scores of other metrics, as COMET: .parquet or .tsv with a column id and a column of "
+            "numbers per metric. Repeatable.",
+            "FILE",
+        ),
+    ] = ()
+    baseline_scores: Annotated[
+        tuple[str, ...], Option("The same of the baseline. Repeatable.", "FILE")
+    ] = ()
+    lower_is_better: Annotated[
+        tuple[str, ...], Option("Metric of --scores of which less is better. Repeatable.", "METRIC")
+    ] = ()
+    group_by: Annotated[
+        tuple[str, ...],
+        Option("Scores and rates by this column of the candidate, too. Repeatable.", "COLUMN"),
+    ] = ()
     gold_alignments: Annotated[
         str | None,
         Option(
@@ -113,6 +134,8 @@ class Material:
         references: the location of the references.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         gold: the gold alignment of each row of the input; empty for rows without one.
+        scores: those of other metrics.
+        baseline_scores: the same of the baseline.
     """
 
     candidate: Translations
@@ -120,6 +143,8 @@ class Material:
     references: References
     tokenize: str
     gold: Sequence[str] = ()
+    scores: Sequence[MetricScores] = ()
+    baseline_scores: Sequence[MetricScores] = ()
 
 
 def check(request: EvaluateRequest) -> Material:
@@ -167,7 +192,31 @@ def check(request: EvaluateRequest) -> Material:
             except UnusableInput as error:
                 raise UnusableInput(f"{request.gold_alignments}: line {number}: {error}") from None
     tokenize = tokenizer_for(request.tokenize, candidate.language)
-    return Material(candidate, baseline, references, tokenize, gold)
+    for column in request.group_by:
+        candidate.check_group(column)
+    scores, baseline_scores = _other_metrics(request, candidate, baseline)
+    return Material(candidate, baseline, references, tokenize, gold, scores, baseline_scores)
+
+
+def _other_metrics(
+    request: EvaluateRequest, candidate: Translations, baseline: Translations | None
+) -> tuple[list[MetricScores], list[MetricScores]]:
+    """The scores of other metrics, of the candidate and of the baseline."""
+    lower = request.lower_is_better
+    scores = read_metric_scores(request.scores, "--scores", candidate, lower)
+    names = [metric.name for metric in scores]
+    if clash := [name for name in names if name in METRICS]:
+        raise UnusableInput(f"--scores: {clash[0]} is computed here; rename that column")
+    if unknown := [name for name in lower if name not in names]:
+        raise UnusableInput(
+            f"--lower-is-better {unknown[0]}: no metric of --scores "
+            f"(there are {join_names(names) or 'none'})"
+        )
+    if request.baseline_scores and baseline is None:
+        raise UnusableInput("--baseline-scores needs --baseline, whose scores they are")
+    if baseline is None:
+        return scores, []
+    return scores, read_metric_scores(request.baseline_scores, "--baseline-scores", baseline, lower)
 
 
 def _open(request: EvaluateRequest, location: Location, option: str) -> Translations:

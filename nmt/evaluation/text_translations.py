@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
-from nmt.evaluation import rates
 from nmt.evaluation.files import Table, open_table, read_beside, read_translations
+from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.normalization import RAW, Normalization
 from nmt.evaluation.sentences import References, Sentence
 from nmt.languages import UNDETERMINED
@@ -179,15 +179,23 @@ class TextTranslations:
         """See `Translations`."""
         return iter(())
 
+    def check_group(self, column: str) -> None:
+        """See `Translations`."""
+        check_grouping(self.location, self._table_with(column).schema, column)
+
+    def values(self, folder: str, column: str) -> Iterator[list[Any]]:
+        """See `Translations`."""
+        values, rejected = self._values(column), folder == "rejected"
+        yield [
+            value
+            for value, text in zip(values, self._texts, strict=True)
+            if (text is None) == rejected
+        ]
+
     def _values(self, column: str) -> list[Any]:
         """A column as JSON has it, one value a row."""
         if column not in self._groups:
             values = self._table_with(column).column("--group-by", column)
-            if not is_scalar(values.type):
-                raise UnusableInput(
-                    f"{self.location}: column '{column}' for --group-by holds {values.type}; give "
-                    "one of texts, numbers or dates"
-                )
             self._groups[column] = json_values(values)
         return self._groups[column]
 
@@ -228,16 +236,19 @@ class TextTranslations:
         """See `Translations`."""
         return [RAW]
 
-    def rates(self, sums: Mapping[str, float]) -> dict[str, float]:
+    def rate_counts(self) -> Mapping[str, int]:
         """See `Translations`."""
-        counts = dict.fromkeys(("rows", "rejected", "truncated", "target_tokens", "empty"), 0)
-        counts["translated"] = len(self.numbers)
+        counts = dict.fromkeys(("rejected", "truncated", "target_tokens", "empty"), 0)
+        counts |= {"rows": self.rows, "translated": len(self.numbers)}
         if (sources := self._sources) is not None:
             blank = [not (sources[row] or "").strip() for row in self.numbers.tolist()]
             counts["empty"] = sum(blank)
-        every = rates.rates(counts, sums)
+        return counts
+
+    def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """See `Translations`."""
         known = _RATES if self.has_sources else _RATES - _OF_SOURCES
-        return {name: value for name, value in every.items() if name in known}
+        return {name: value for name, value in rates.items() if name in known}
 
     @property
     def counts(self) -> TextCounts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -63,6 +63,17 @@ class Translations(Protocol):
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is missing or holds no text."""
 
+    def check_group(self, column: str) -> None:
+        """Refuse a column that is missing or that rows cannot be grouped by."""
+
+    def values(self, folder: str, column: str) -> Iterator[list[Any]]:
+        """The values of a column as JSON has them, some rows at a time.
+
+        Args:
+            folder: ``translations`` or ``rejected``: of which rows.
+            column: its name.
+        """
+
     def sentences(
         self,
         references: References,
@@ -80,8 +91,11 @@ class Translations(Protocol):
     def normalizations(self) -> list[Normalization]:
         """How they are normalized before they are scored."""
 
-    def rates(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The rates that can be told; see `nmt.evaluation.rates.rates`."""
+    def rate_counts(self) -> Mapping[str, int]:
+        """The counts of which `nmt.evaluation.rates.rates` makes shares."""
+
+    def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """Those of the rates that mean something here."""
 
     @property
     def counts(self) -> Counts | TextCounts:

@@ -63,7 +63,8 @@ class ChangedSample(Sample):
 
 
 class Score(Record):
-    """A sacrebleu score with its 95 % confidence interval and its signature."""
+    """A score with its 95 % confidence interval and its signature: sacrebleu's, or the mean of
+    another metric."""
 
     metric: str
     score: float
@@ -71,6 +72,7 @@ class Score(Record):
     signature: str
     text: str
     rows_without_shifts: Count = 0
+    lower_is_better: bool = False
 
 
 class LengthScores(Record):
@@ -99,6 +101,7 @@ class GroupScores(Record):
     chrfpp: float | None = None
     ter: float | None = None
     baseline: float | None = None
+    metrics: Named[float] = {}
     rates: Named[float]
 
 
@@ -129,6 +132,7 @@ class MetricComparison(Record):
     p: float | None
     signature: str = ""
     rows_without_shifts: Count = 0
+    lower_is_better: bool = False
 
 
 class Comparison(Record):
@@ -271,6 +275,10 @@ class EvaluationSettings(Record):
     id_column: str | None = None
     target_language: str | None = None
     baseline: str | None
+    scores: Many[str] = []
+    baseline_scores: Many[str] = []
+    lower_is_better: Many[str] = []
+    group_by: Many[str] = []
     references: Many[str]
     reference_column: str | None
     gold_alignments: str | None
@@ -290,6 +298,7 @@ class EvaluationReport(EvaluationKind):
     scores: Many[Score]
     scored_sentences: Count
     by_length: Many[LengthScores] = []
+    groups: Many[Grouping] = []
     comparison: Comparison | None = None
     differences: Many[ChangedSample] = []
     alignment: ErrorRates | None = None

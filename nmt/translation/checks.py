@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nmt import bundle
-from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.unknown_words import read_dictionary
@@ -15,7 +15,6 @@ from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
-from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
@@ -108,15 +107,6 @@ def _check_text_column(
 
 def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
     for column in request.group_by:
-        names = corpus.columns.names
-        if column not in names:
-            hint = nearest(column, names) if names else "the input has no other columns"
-            raise UnusableInput(f"{request.input}: no column '{column}' for --group-by; {hint}")
-        kind = corpus.columns.field(column).type
-        if not is_scalar(kind):
-            raise UnusableInput(
-                f"{request.input}: column '{column}' for --group-by holds {kind}; give one of "
-                "texts, numbers or dates"
-            )
+        check_grouping(request.input, corpus.columns, column)
     if len(set(request.group_by)) < len(request.group_by):
         raise UnusableInput("--group-by: a column is named twice; name each once")
