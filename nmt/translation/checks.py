@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nmt import bundle
+from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
@@ -16,6 +17,7 @@ from nmt.settings import check_search
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
 from nmt.translation import notification
+from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
 from nmt.translation.request import TranslateRequest
@@ -56,6 +58,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
         if column:
             _check_text_column(request, corpus, option, column)
     _check_cache(request)
+    _check_export(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
         Baseline(read_baseline(request.baseline, request.output)[0])
@@ -90,6 +93,20 @@ def _check_cache(request: TranslateRequest) -> None:
             f"{request.cache}: lies in --output, which --overwrite would empty; give the cache "
             "a folder of its own"
         )
+
+
+def _check_export(request: TranslateRequest) -> None:
+    for option, value, choices in (
+        ("--output-format", request.output_format, FORMATS),
+        ("--rejected-lines", request.rejected_lines, REJECTED_LINES),
+        ("--export-compression", request.export_compression, COMPRESSIONS),
+    ):
+        if value not in choices:
+            raise UnusableInput(f"{option} {value}: unknown; {nearest(value, choices)}")
+    if request.rejected_lines != "blank" and request.output_format != "text":
+        raise UnusableInput("--rejected-lines goes with --output-format text")
+    if request.export_compression != "none" and request.output_format == "parquet":
+        raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
 
 
 def _check_text_column(

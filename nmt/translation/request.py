@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,6 +16,8 @@ from nmt.settings import DriftSettings, GateSettings, SearchSettings
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.ending import parse_deadline
+from nmt.translation.export.files import Export
+from nmt.translation.export.formats import format_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.recorded_input import RecordedInput
 
@@ -139,6 +141,19 @@ class TranslateRequest:
             default="up to 8,192; of over 33 million rows up to 131,072",
         ),
     ] = None
+    output_format: Annotated[
+        str,
+        Option(
+            "Write the result in another format, too, to OUT/export/, in the order of the input.",
+            "parquet|jsonl|csv|text",
+        ),
+    ] = "parquet"
+    rejected_lines: Annotated[
+        str, Option("The line of a rejected row in --output-format text.", "blank|source")
+    ] = "blank"
+    export_compression: Annotated[
+        str, Option("Compression of the files in OUT/export/.", "none|gzip")
+    ] = "none"
     unit_timeout: Annotated[
         float | None,
         Option(
@@ -212,6 +227,19 @@ class TranslateRequest:
         return Limits(self.gates, self.max_rejected, self.drift)
 
     @property
+    def exported(self) -> dict[str, str]:
+        """The settings of the export that are not the defaults."""
+        defaults = {field.name: field.default for field in fields(self)}
+        names = ("output_format", "rejected_lines", "export_compression")
+        return {name: value for name in names if (value := getattr(self, name)) != defaults[name]}
+
+    @property
+    def export(self) -> Export | None:
+        """What is written to ``OUT/export/``."""
+        form = format_of(self.output_format, self.rejected_lines)
+        return None if form is None else Export(form, self.export_compression == "gzip")
+
+    @property
     def model_names(self) -> str:
         """The models as text."""
         return ", ".join(map(str, self.models))
@@ -233,6 +261,7 @@ def identify(
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
         "rows_per_file": request.rows_per_file,
+        **request.exported,
     }
     search = request.search.model_dump()
     dictionary = None if search["dictionary"] is None else Location(search["dictionary"])
