@@ -1,7 +1,7 @@
 """Write the rows of all units, in the order of the input, to files of another format.
 
 An export is made when all units are committed, from their files alone, and again whenever a job is
-finished again: it has no state of its own. A file holds whole units, as many as make 64 MiB, so a
+finished again: it has no state of its own. A file holds whole units, as many as make 32 MiB, so a
 small job has one file, and a large one needs no more memory than that.
 """
 
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.records import TableEntry, table_entry
 from nmt.records.output import UnitRecord
 from nmt.translation.export.formats import Format
 from nmt.translation.output import EXPORT, Output
 
-_BYTES = 64 << 20  # of a file before it is compressed, about
+_BYTES = 32 << 20  # of a file before it is compressed, about
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ class Export:
         """The number of rows and the bytes of each file; one at least."""
         data, rows, begun = bytearray(), 0, False
         for record in records:
-            table = unit_rows(output, record)
+            try:
+                table = unit_rows(output, record)
+            except UnusableInput:  # perhaps a job that took over has removed it
+                output.guard()
+                raise
             if not begun:
                 data, rows, begun = bytearray(self.format.head(table.schema)), 0, True
             data += self.format.rows(table)
