@@ -97,7 +97,7 @@ def _check_cache(request: TranslateRequest) -> None:
 
 def _check_export(request: TranslateRequest) -> None:
     for option, value, choices in (
-        ("--output-format", request.output_format, FORMATS),
+        ("--output-format", request.output_format or "parquet", FORMATS),
         ("--rejected-lines", request.rejected_lines, REJECTED_LINES),
         ("--export-compression", request.export_compression, COMPRESSIONS),
     ):
@@ -105,7 +105,7 @@ def _check_export(request: TranslateRequest) -> None:
             raise UnusableInput(f"{option} {value}: unknown; {nearest(value, choices)}")
     if request.rejected_lines != "blank" and request.output_format != "text":
         raise UnusableInput("--rejected-lines goes with --output-format text")
-    if request.export_compression != "none" and request.output_format == "parquet":
+    if request.export_compression != "none" and request.export is None:
         raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -142,12 +142,14 @@ class TranslateRequest:
         ),
     ] = None
     output_format: Annotated[
-        str,
+        str | None,
         Option(
-            "Write the result in another format, too, to OUT/export/, in the order of the input.",
+            "Write the result in another format, too, to OUT/export/, in the order of the input. "
+            "From standard input: text or jsonl.",
             "parquet|jsonl|csv|text",
+            default="parquet, which is translations/ itself",
         ),
-    ] = "parquet"
+    ] = None
     rejected_lines: Annotated[
         str, Option("The line of a rejected row in --output-format text.", "blank|source")
     ] = "blank"
@@ -227,16 +229,9 @@ class TranslateRequest:
         return Limits(self.gates, self.max_rejected, self.drift)
 
     @property
-    def exported(self) -> dict[str, str]:
-        """The settings of the export that are not the defaults."""
-        defaults = {field.name: field.default for field in fields(self)}
-        names = ("output_format", "rejected_lines", "export_compression")
-        return {name: value for name in names if (value := getattr(self, name)) != defaults[name]}
-
-    @property
     def export(self) -> Export | None:
         """What is written to ``OUT/export/``."""
-        form = format_of(self.output_format, self.rejected_lines)
+        form = format_of(self.output_format or "parquet", self.rejected_lines)
         return None if form is None else Export(form, self.export_compression == "gzip")
 
     @property
@@ -261,7 +256,9 @@ def identify(
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
         "rows_per_file": request.rows_per_file,
-        **request.exported,
+        "output_format": request.output_format if request.export else None,
+        "rejected_lines": request.rejected_lines if request.rejected_lines != "blank" else None,
+        "export_compression": "gzip" if request.export_compression == "gzip" else None,
     }
     search = request.search.model_dump()
     dictionary = None if search["dictionary"] is None else Location(search["dictionary"])
