@@ -101,10 +101,14 @@ def evaluate(request: EvaluateRequest) -> None:
         places = 2 if entry.metric in METRICS else 4
         log.info(f"{entry.metric:6} {entry.difference:+6.{places}f}  against the baseline "
             f"(one-sided p {p})")  # fmt: skip
+    for alarm in report.alarms:
+        log.warning(alarm.text)
     echo(f"BLEU {report.scores[0].score:.2f}")
     if report.alignment:
         echo(f"AER {report.alignment.aer:.3f}")
     echo(f"REPORT {request.output / 'index.html'}")
+    if report.exit_status:
+        raise typer.Exit(report.exit_status)
 
 
 @dataclass(frozen=True)

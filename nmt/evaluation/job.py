@@ -14,6 +14,7 @@ import pyarrow as pa
 from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import rates, samples
+from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
 from nmt.evaluation.lengths import BaselineScores, scores_by_length
@@ -105,7 +106,22 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         inputs=output.inputs,
         versions=_versions(),
     )
-    return report.model_copy(update=more)
+    report = report.model_copy(update=more)
+    return report if report.comparison is None else _judged(request, report, report.comparison)
+
+
+def _judged(
+    request: EvaluateRequest, report: EvaluationReport, comparison: Comparison
+) -> EvaluationReport:
+    """The report with its alarms, and with the exit status that they give."""
+    beyond = metric_alarms(comparison.metrics, request.drift)
+    if not beyond:
+        return report
+    texts = "; ".join(alarm.text for alarm in beyond)
+    verdict = "a gate says no" if request.gate else "done, but look"
+    status = GATE if request.gate else 0
+    outcome = {"alarms": beyond, "verdict": f"{verdict}: {texts}", "exit_status": status}
+    return report.model_copy(update=outcome)
 
 
 def _groups(own: System, metrics: Sequence[MetricScores]) -> list[Grouping]:

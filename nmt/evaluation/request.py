@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from nmt import records
@@ -23,6 +23,7 @@ from nmt.languages import language_code
 from nmt.options import FromSettings, Option
 from nmt.printable import join_names
 from nmt.records.report import EvaluationKind
+from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 
 KIND = "evaluation"  # of the report.json
@@ -118,6 +119,14 @@ class EvaluateRequest:
     alignment_column: Annotated[
         str | None, Option("Or the column of OUT that holds them.", "COLUMN")
     ] = None
+    gate: Annotated[
+        bool,
+        Option(
+            "Exit status 3 if BLEU or a metric of --scores is significantly worse than the "
+            "baseline's, by more than drift.bleu or drift.metrics."
+        ),
+    ] = False
+    drift: Annotated[DriftSettings, FromSettings("drift")] = field(default_factory=DriftSettings)
     lowercase: Annotated[bool, Option("Compare without case.")] = False
     tokenize: Annotated[str, FromSettings("scoring.tokenize", options=("scoring.tokenize",))] = (
         "auto"
@@ -212,6 +221,8 @@ def _other_metrics(
             f"--lower-is-better {unknown[0]}: no metric of --scores "
             f"(there are {join_names(names) or 'none'})"
         )
+    if request.gate and baseline is None:
+        raise UnusableInput("--gate compares with a baseline; name it with --baseline")
     if request.baseline_scores and baseline is None:
         raise UnusableInput("--baseline-scores needs --baseline, whose scores they are")
     if baseline is None:

@@ -295,6 +295,9 @@ class EvaluationReport(EvaluationKind):
     model: ModelDescription
     counts: Counts | TextCounts
     rates: Named[float]
+    verdict: str = ""
+    exit_status: int = 0
+    alarms: Many[Alarm] = []
     scores: Many[Score]
     scored_sentences: Count
     by_length: Many[LengthScores] = []

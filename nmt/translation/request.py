@@ -252,7 +252,7 @@ def identify(
         "group_by": list(request.group_by),
         "folders": corpus.folders,
         "baseline": None if baseline is None else baseline.shown,
-        "drift": request.drift.model_dump() if baseline else None,
+        "drift": request.drift.model_dump(exclude={"metrics"}) if baseline else None,
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
         "rows_per_file": request.rows_per_file,

@@ -78,6 +78,29 @@ def test_a_metric_is_compared_where_both_have_it(folder) -> None:
     assert "COMET" in (folder / "r/index.html").read_text()
 
 
+@pytest.mark.parametrize(("lower", "gate"), [((), True), ((), False), (("COMET",), True)])
+def test_a_metric_that_is_significantly_worse_is_an_alarm(folder, lower, gate) -> None:
+    """Of a quality that fell from 0.8 by 0.05; of errors that is no harm."""
+    before = "".join(f"r{n}\t{VALUES[n] + 0.05:.9f}\n" for n in range(ROWS))
+    (folder / "before.tsv").write_text(f"id\tCOMET\n{before}")
+    report = evaluate(
+        folder,
+        "scores.parquet",
+        baseline=Location(folder / "other.parquet"),
+        baseline_scores=(str(folder / "before.tsv"),),
+        lower_is_better=lower,
+        gate=gate,
+    )
+    if lower:
+        assert "alarms" not in report
+        return
+    (alarm,) = report["alarms"]
+    assert alarm["limits"] == {"drift.metrics": 0.02}
+    assert "lower than the baseline's" in alarm["text"]
+    assert report["exit_status"] == (3 if gate else 0)
+    assert alarm["text"] in report["verdict"]
+
+
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
@@ -92,6 +115,7 @@ def test_a_metric_is_compared_where_both_have_it(folder) -> None:
         (["id\tBLEU", "r1\t1"], {}, "BLEU is computed here"),
         (["id\tQ", "r1\t1"], {"lower_is_better": ("P",)}, "no metric of --scores .there are Q."),
         (["id\tQ", "r1\t1"], {"baseline_scores": ("x",)}, "--baseline-scores needs --baseline"),
+        (["id\tQ", "r1\t1"], {"gate": True}, "--gate compares with a baseline"),
         (["id\tQ", "r1\t1"], {"group_by": ("x",)}, "no column 'x' for --group-by"),
     ],
 )
