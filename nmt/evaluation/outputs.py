@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import pyarrow as pa
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation.groups import check_grouping
+from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
 from nmt.evaluation.sentences import (
     Numbers,
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=records.Record)
 _FORMAT_VERSION = 1
-MOST_HEATMAP_BYTES = 8 << 20
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
@@ -220,10 +220,14 @@ class FinishedOutput:
             )
         return read_recorded(file, entry, "restore it from a copy, or translate again")
 
+    @property
+    def _schema(self) -> pa.Schema:
+        name = f"translations/{self.names[0]}"
+        return read_schema(self.location.named(name), self.manifest.files[name])
+
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is missing or holds no text."""
-        name = f"translations/{self.names[0]}"
-        schema = read_schema(self.location.named(name), self.manifest.files[name])
+        schema = self._schema
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
@@ -234,9 +238,7 @@ class FinishedOutput:
 
     def check_group(self, column: str) -> None:
         """Refuse a column that is missing or that rows cannot be grouped by."""
-        name = f"translations/{self.names[0]}"
-        schema = read_schema(self.location.named(name), self.manifest.files[name])
-        check_grouping(self.location, schema, column)
+        check_grouping(self.location, self._schema, column)
 
     def values(self, folder: str, column: str) -> Iterator[list[Any]]:
         """The values of a column as JSON has them, a list a file of ``translations/`` or
@@ -326,29 +328,3 @@ def is_whole(location: Location) -> bool:
     file = location / "_SUCCESS"
     file.refuse_links()
     return file.is_file()
-
-
-def with_headings(
-    images: Iterable[tuple[Location, Callable[[], bytes]]],
-) -> list[tuple[str, bytes]]:
-    """Heatmaps, each with what it calls its row; a damaged one is left out, with a warning.
-
-    Args:
-        images: the file of each, and what reads it.
-    """
-    from nmt.report import picture  # loads matplotlib
-
-    shown: list[tuple[str, bytes]] = []
-    left_out: list[str] = []
-    for file, read in images:
-        try:
-            image = read()
-            picture.check(image, file)
-        except UnusableInput as error:
-            left_out.append(str(error))
-        else:
-            shown.append((f"#{picture.name(image)}", image))
-    if left_out:
-        others = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
-        log.warning(f"{left_out[0]}{others}; left out of the report")
-    return shown
