@@ -22,12 +22,12 @@ from pydantic import BaseModel
 from nmt import errors, records
 from nmt.cli.application import application
 from nmt.corpus.filtering import SCORES
+from nmt.evaluation.alarms import GATE
 from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
 from nmt.settings import Settings
 from nmt.shards.schema import CORPUS, REJECTED, pairs_schema
-from nmt.translation.outcome import _GATE as GATE
 
 
 def commands() -> str:
@@ -250,7 +250,7 @@ def exit_statuses() -> str:
         ("0", "The job is done."),
         *((str(kind.exit_status), _first_line(kind)) for kind in failures),
         (str(errors.UnusableInput.exit_status), "Arguments or input cannot be used."),
-        (str(GATE), "`nmt translate` wrote everything, but a gate failed."),
+        (str(GATE), "`nmt translate` or `nmt evaluate` wrote everything, but a gate failed."),
         ("4", "The time of `nmt translate` is over; the same command continues it."),
         ("128 + signal", "A signal ended the job in good order: SIGINT 130, SIGTERM 143."),
     ]

@@ -62,6 +62,7 @@ def test_the_options_of_the_search_and_of_the_output(run, saved_models) -> None:
     assert [row[:2] for row in fields] == [["0", one.text] for one in best.alternatives]
     assert all(len(row) == 4 for row in fields)
     (line,) = run(b"We play.\n", *options, "--json")[1].decode().splitlines()
+    assert run(b"We play.\n", *options, "--output-format", "jsonl")[1].decode() == f"{line}\n"
     record = json.loads(line)
     assert record["translation"] == best.text
     assert [one["translation"] for one in record["alternatives"]] == [row[1] for row in fields]
@@ -116,6 +117,7 @@ def test_a_line_whose_translation_is_too_long_costs_no_other(run, monkeypatch) -
     ("options", "message"),
     [
         (["--heatmaps", "3"], "--heatmaps goes with --input and --output"),
+        (["--output-format", "csv"], "from standard input give text or jsonl"),
         (["--input", "x"], "Missing option '--output'"),
         (["--input", "x", "--output", "y", "--json"], "--json does not go with --input"),
         (["--n-best", "2"], "set --beam-size 2 (search.beam_size) or more"),

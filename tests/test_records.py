@@ -101,9 +101,9 @@ def read_job(folder: Path) -> None:
 def read_report(folder: Path) -> None:
     output, earlier = read_baseline(Location(folder), Location("/elsewhere"))
     assert _beside(earlier.rates, earlier.rates).keys() == earlier.rates.keys()
-    report = evaluation._job_report(output)
-    assert evaluation._samples([], report) == []
-    assert evaluation._normalizations(output, report)
+    assert evaluation._samples([], output.attention()) == []
+    assert output.model.id
+    assert output.normalizations()
     assert Outcome(0, "", earlier).summary()
     Outcome(0, "", earlier).headline()
 

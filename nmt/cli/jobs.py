@@ -87,23 +87,31 @@ def translate(request: TranslateRequest) -> None:
 
 
 def evaluate(request: EvaluateRequest) -> None:
-    """Score a finished translation, alone or beside a baseline."""
+    """Score a finished translation, or any file of translations, alone or beside a baseline."""
     from nmt.evaluation import job
+    from nmt.evaluation.scores import METRICS
     from nmt.evaluation.ter import remark
 
     report = job.evaluate(request)
     for score in report.scores:
         low, high = score.confidence or (score.score, score.score)
-        log.info(f"{score.metric:5} {score.score:6.2f}  [{low:.2f}, {high:.2f}]  "
+        places = 2 if score.text else 4  # of other metrics, many of which end at 1
+        log.info(f"{score.metric:6} {score.score:6.{places}f}  "
+            f"[{low:.{places}f}, {high:.{places}f}]  "
             f"{score.text}  {score.signature}{remark(score.rows_without_shifts)}")  # fmt: skip
     for entry in report.comparison.metrics if report.comparison else ():
         p = "–" if entry.p is None else f"{entry.p:.3f}"
-        log.info(f"{entry.metric:5} {entry.difference:+6.2f}  against the baseline "
+        places = 2 if entry.metric in METRICS else 4
+        log.info(f"{entry.metric:6} {entry.difference:+6.{places}f}  against the baseline "
             f"(one-sided p {p})")  # fmt: skip
+    for alarm in report.alarms:
+        log.warning(alarm.text)
     echo(f"BLEU {report.scores[0].score:.2f}")
     if report.alignment:
         echo(f"AER {report.alignment.aer:.3f}")
     echo(f"REPORT {request.output / 'index.html'}")
+    if report.exit_status:
+        raise typer.Exit(report.exit_status)
 
 
 @dataclass(frozen=True)

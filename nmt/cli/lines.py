@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 64 * 1024  # bytes; a read returns as soon as there are any
+# Bytes that are read together at most, some thousand lines: enough to batch them by length as the
+# batch job does. A read returns as soon as there are any.
+_WINDOW = 256 * 1024
 INTERRUPTED = 130  # the exit status after Ctrl-C
 
 
@@ -46,12 +49,25 @@ class LinesRequest:
         ),
     ]
     alignments: Annotated[bool, Option("Word alignments (Pharaoh), after a tab.")] = False
-    json: Annotated[bool, Option("From standard input: a JSON object per line.")] = False
+    json: Annotated[bool, Option("The same as --output-format jsonl, from standard input.")] = False
+    output_format: Annotated[
+        str | None, Option("text, or jsonl: a JSON object per line.", "text|jsonl")
+    ] = None
+
+    @property
+    def as_json(self) -> bool:
+        """Whether an object is printed per line."""
+        return self.json or self.output_format == "jsonl"
 
 
 def translate_lines(request: LinesRequest) -> None:
     """Translate the lines of standard input as they arrive."""
     check_search(request.search)
+    if request.output_format not in (None, "text", "jsonl"):
+        raise UnusableInput(
+            f"--output-format {request.output_format}: from standard input give text or jsonl; the "
+            "others go with --input and --output"
+        )
     _read(0)  # before the model is loaded
     terminal = sys.stdin.isatty()
     if terminal:
@@ -81,7 +97,8 @@ def _arriving(longest: int) -> Iterator[list[bytes]]:
     Of a line of more than `longest` bytes, only so many are kept that it is still too long.
     """
     begun, number = bytearray(), 0
-    while chunk := _read(_CHUNK):
+    _widen_pipe()
+    while chunk := _read(_WINDOW):
         first, *others = chunk.split(b"\n")
         begun += first[: longest + 1 - len(begun)]
         if others:
@@ -91,6 +108,17 @@ def _arriving(longest: int) -> Iterator[list[bytes]]:
             number += len(lines)
     if begun:
         yield [bare(bytes(begun), number)]
+
+
+def _widen_pipe() -> None:
+    """Let as much wait in the pipe, while lines are translated, as is read at once.
+
+    Linux holds 64 KiB otherwise. Where this cannot be, or is no pipe, fewer lines come together.
+    """
+    with contextlib.suppress(ImportError, AttributeError, OSError, ValueError):
+        import fcntl  # not on Windows
+
+        fcntl.fcntl(sys.stdin.fileno(), fcntl.F_SETPIPE_SZ, _WINDOW)
 
 
 def _read(most: int) -> bytes:
@@ -150,9 +178,9 @@ def _translated(
 def _shown(result: Translation | RejectReason, number: int, request: LinesRequest) -> list[str]:
     """The lines that are printed for a line; several for an n-best list, as Moses prints it."""
     if isinstance(result, RejectReason):
-        return [json_text({"translation": "", "rejected": result}) if request.json else ""]
+        return [json_text({"translation": "", "rejected": result}) if request.as_json else ""]
     several = result.alternatives or (result,)
-    if request.json:
+    if request.as_json:
         values = _as_json(result)
         if request.search.n_best > 1:
             values["alternatives"] = [_as_json(one) for one in several]

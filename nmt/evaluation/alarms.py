@@ -7,15 +7,17 @@ sentences: so a change of the input shows, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from nmt.evaluation.scores import METRICS
 from nmt.records.report import Alarm, MetricComparison
 from nmt.report.numbers import percent
 from nmt.settings import DriftSettings, GateSettings
 
 MAX_REJECTED = "--max-rejected"
+GATE = 3  # exit status: everything is written, but a gate says no
 _SIGNIFICANT = 0.05  # one-sided: one false alarm in twenty
 
 
@@ -136,6 +138,41 @@ def alarms(
                 f"{measure.sentence.format(measure.write(value, *beside))}, {' and '.join(words)}"
             )
             result.append(Alarm(measure=name, value=value, limits=exceeded, text=text, **drifted))
+    return result
+
+
+def metric_alarms(metrics: Sequence[MetricComparison], drift: DriftSettings) -> list[Alarm]:
+    """The scores of an evaluation that are significantly worse than the baseline's: BLEU by more
+    than ``drift.bleu``, those of other metrics by more than the share ``drift.metrics``.
+
+    Args:
+        metrics: the comparison.
+        drift: the limits.
+    """
+    limits = Limits(GateSettings(), 1.0, drift)
+    result = []
+    for entry in metrics:
+        if entry.metric == "BLEU":
+            result += alarms({}, limits, None, entry)
+        if entry.metric in METRICS or drift.metrics is None:
+            continue
+        worse = entry.difference if entry.lower_is_better else -entry.difference
+        significant = entry.p is not None and entry.p < _SIGNIFICANT
+        if significant and worse > drift.metrics * abs(entry.baseline):
+            direction = "higher" if entry.lower_is_better else "lower"
+            text = (
+                f"{entry.metric} is {entry.score:.4f}, {direction} than the baseline's "
+                f"{entry.baseline:.4f} by more than the share drift.metrics={drift.metrics:g}"
+            )
+            exceeded = {"drift.metrics": drift.metrics}
+            alarm = Alarm(
+                measure=entry.metric,
+                value=entry.score,
+                baseline=entry.baseline,
+                limits=exceeded,
+                text=text,
+            )
+            result.append(alarm)
     return result
 
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import numpy as np
-
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, diagonal, parse_gold, parse_pharaoh
-from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import References
+from nmt.evaluation.translations import Translations
 from nmt.printable import FewLines
 from nmt.records.report import ErrorRates
 from nmt.segmentation import count_words, split_words
-from nmt.tables.columns import texts_of
 
 log = logging.getLogger(__name__)
 
 
 def error_rates(
-    output: FinishedOutput, references: References, column: str | None, gold: Sequence[str]
+    output: Translations, references: References, column: str | None, gold: Sequence[str]
 ) -> ErrorRates:
     """AER of the output's alignments and of the plain diagonal.
 
@@ -43,32 +40,28 @@ def error_rates(
     """
     attention, plain, same = LinkCounts(), LinkCounts(), LinkCounts()
     malformed, warnings = 0, FewLines(log.warning)
-    sentences = output.sentences(references)
-    for part in output.parts:
-        links = texts_of(output.read("alignments", part.name, ["alignment"]).column("alignment"))
-        if column:
-            lines = texts_of(output.read("translations", part.name, [column]).column(column))
-        else:
-            lines = [gold[row] for row in np.asarray(part.rows).tolist()]
-        for text, line, sentence in zip(links, lines, sentences, strict=False):
-            if not line or not line.strip() or "split" in sentence.flags:
-                continue
-            source, words = count_words(sentence.source), split_words(sentence.translation)
-            targets = [split_words(reference or "") for reference in sentence.references]
-            try:
-                # Gold links are to words of the references.
-                drawn = parse_gold(line, (source, max(map(len, [words, *targets]))))
-                own = parse_pharaoh(text or "", (source, len(words)))
-            except UnusableInput as error:
-                malformed += 1
-                row = f"{output.location}: row {sentence.row}"
-                warnings.add(f"{row}: {error}; left out of the AER", "malformed alignment")
-                continue
-            counts = LinkCounts.of(own, drawn)
-            straight = diagonal(source, len(words))
-            attention, plain = attention.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
-            if words in targets:
-                same = same.plus(counts)
+    lines = output.texts(column) if column else (gold[row] for row in output.numbers.tolist())
+    for text, line, sentence in zip(
+        output.alignments(), lines, output.sentences(references), strict=True
+    ):
+        if not line or not line.strip() or "split" in sentence.flags:
+            continue
+        source, words = count_words(sentence.source), split_words(sentence.translation)
+        targets = [split_words(reference or "") for reference in sentence.references]
+        try:
+            # Gold links are to words of the references.
+            drawn = parse_gold(line, (source, max(map(len, [words, *targets]))))
+            own = parse_pharaoh(text or "", (source, len(words)))
+        except UnusableInput as error:
+            malformed += 1
+            row = f"{output.location}: row {sentence.row}"
+            warnings.add(f"{row}: {error}; left out of the AER", "malformed alignment")
+            continue
+        counts = LinkCounts.of(own, drawn)
+        straight = diagonal(source, len(words))
+        attention, plain = attention.plus(counts), plain.plus(LinkCounts.of(straight, drawn))
+        if words in targets:
+            same = same.plus(counts)
     warnings.end()
     if not attention.sentences:
         raise UnusableInput(

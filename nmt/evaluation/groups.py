@@ -8,12 +8,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from nmt.configuration import nearest
+from nmt.errors import UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence
 from nmt.records.report import GroupScores
+from nmt.tables.values import is_scalar
 
 NAMED = 20  # values with most rows, each a group of its own
 _COUNTED = 100_000  # values counted at once; beyond it the rarest are forgotten
@@ -28,6 +33,24 @@ def label(value: Any) -> str | None:
         value: as JSON has it, see `nmt.tables.values`.
     """
     return None if value is None else str(value)[:_LONGEST]
+
+
+def check_grouping(where: object, schema: pa.Schema, column: str) -> None:
+    """Refuse a column that is missing, or whose values are no texts, numbers or dates.
+
+    Args:
+        where: names the table in the message.
+        schema: its columns.
+        column: to group by.
+    """
+    if (names := schema.names).count(column) != 1:
+        hint = nearest(column, names) if names else "the input has no other columns"
+        raise UnusableInput(f"{where}: no column '{column}' for --group-by; {hint}")
+    if not is_scalar(kind := schema.field(column).type):
+        raise UnusableInput(
+            f"{where}: column '{column}' for --group-by holds {kind}; give one of texts, "
+            "numbers or dates"
+        )
 
 
 class ValueCounts:
@@ -67,7 +90,7 @@ class Grouping:
         groups = range(len(self._named) + 1)
         self._counts = [dict.fromkeys(_COUNTS, 0) for _ in groups]
         self._sums = [rates.sums(Measures.of([])) for _ in groups]
-        self._scored = array("h")
+        self._all, self._scored = array("h"), array("h")
 
     def _code(self, value: Any) -> int:
         return self._codes.get(label(value), len(self._named))
@@ -91,6 +114,7 @@ class Grouping:
         for sentence in sentences:
             code = self._code(sentence.others[place])
             members.setdefault(code, []).append(sentence)
+            self._all.append(code)
             if sentence.complete:
                 self._scored.append(code)
         for code, group in members.items():
@@ -102,22 +126,32 @@ class Grouping:
             counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in group)
             self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(group))])
 
-    def table(self, scorer: Scorer, baseline: Scorer | None = None) -> list[GroupScores]:
+    def table(
+        self,
+        scorer: Scorer,
+        baseline: Scorer | None = None,
+        metrics: Sequence[MetricScores] = (),
+    ) -> list[GroupScores]:
         """The scores and rates of each group that has rows.
 
         Args:
             scorer: the scored sentences, in the order in which they were added.
             baseline: another system's translations of them; its BLEU is ``baseline``.
+            metrics: other metrics' scores of all sentences that were added.
         """
+        every = np.asarray(self._all)
         codes, result = np.asarray(self._scored), []
         for code, counts in enumerate(self._counts):
             if not counts["rows"]:
                 continue
             other = code == len(self._named)
             rows = np.flatnonzero(codes == code)
-            scores = scorer.part(rows) if len(rows) else {}
+            scores: dict[str, Any] = {**scorer.part(rows)} if len(rows) else {}
             if len(rows) and baseline is not None:
                 scores["baseline"] = round(baseline.score("BLEU", rows), 4)
+            means = {one.name: one.mean_of(np.flatnonzero(every == code)) for one in metrics}
+            if means := {name: mean for name, mean in means.items() if mean is not None}:
+                scores["metrics"] = means
             result.append(
                 GroupScores(
                     value=None if other else self._named[code],

@@ -5,36 +5,33 @@ from __future__ import annotations
 import datetime
 import logging
 import platform
-import zlib
-from array import array
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.console import activity
 from nmt.errors import UnusableInput
-from nmt.evaluation import quality_checks, rates, samples
+from nmt.evaluation import rates, samples
+from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
-from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
-from nmt.evaluation.measures import Measures
-from nmt.evaluation.normalization import Normalization, manifest_normalizations
-from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.lengths import BaselineScores, scores_by_length
+from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
-from nmt.evaluation.scores import Scorer
-from nmt.evaluation.sentences import References, Sentence, chunks
-from nmt.records.output import Suspect
+from nmt.evaluation.sentences import References, Sentence
+from nmt.evaluation.system import System, read_system
+from nmt.evaluation.translations import Translations
 from nmt.records.report import (
     ChangedSample,
     Comparison,
     EvaluationReport,
     EvaluationSettings,
-    ModelDescription,
-    Report,
+    Grouping,
+    MetricComparison,
     Sample,
+    WordAttention,
 )
 from nmt.report import page, picture
 from nmt.report.length_plot import length_plot
@@ -45,7 +42,6 @@ from nmt.version import __version__
 log = logging.getLogger(__name__)
 
 _HEATMAPS = 16  # of the candidate's, on the page
-_TOKENISED = 0.5  # share of translations that end in " ." from which they look tokenised
 
 
 def evaluate(request: EvaluateRequest) -> EvaluationReport:
@@ -69,80 +65,24 @@ def evaluate(request: EvaluateRequest) -> EvaluationReport:
     return report
 
 
-def _numbers() -> array[int]:
-    return array("q")
-
-
-@dataclass
-class _System:
-    """One output, read through once: what it keeps of a scored sentence is numbers alone.
-
-    Attributes:
-        output: the output.
-        scorers: the sentences that have all references, one scorer per normalization.
-        places: their positions among the translated rows.
-        rows: their numbers in the input.
-        lengths: words of their sources.
-        sources: a checksum of the source of each.
-        sums: over all sentences; see `rates.sums`.
-        worst: the most suspicious sentences.
-        spaced: scored translations that end in a full stop with a blank before it.
-    """
-
-    output: FinishedOutput
-    scorers: list[Scorer]
-    places: array[int] = field(default_factory=_numbers)
-    rows: array[int] = field(default_factory=_numbers)
-    lengths: array[int] = field(default_factory=_numbers)
-    sources: array[int] = field(default_factory=_numbers)
-    sums: dict[str, float] = field(default_factory=dict)
-    worst: list[Suspect] = field(default_factory=list)
-    spaced: int = 0
-
-    def read(self, where: References) -> None:
-        """Read the output and its references."""
-        place = 0
-        for chunk in chunks(self.output.sentences(where)):
-            measures = Measures.of(chunk)
-            self.sums = rates.added([self.sums, rates.sums(measures)])
-            suspects = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
-            self.worst = quality_checks.worst(chain(self.worst, suspects))
-            scored = []
-            for position, sentence in enumerate(chunk, place):
-                if references := sentence.complete:
-                    scored.append((sentence.translation, references))
-                    self.places.append(position)
-                    self.rows.append(sentence.row)
-                    self.lengths.append(source_length(sentence.source))
-                    self.sources.append(zlib.crc32(sentence.source.encode("utf-8")))
-                    self.spaced += sentence.translation.endswith(" .")
-            for scorer in self.scorers:
-                scorer.add(scored)
-            place += len(chunk)
-
-    @property
-    def scorer(self) -> Scorer:
-        """The scorer of the main normalization."""
-        return self.scorers[0]
-
-
 def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
-    job_report = _job_report(material.candidate)
-    normalizations = _normalizations(material.candidate, job_report)
-    own = _read(request, material, material.candidate, normalizations)
-    output, manifest = own.output, own.output.manifest
+    output = material.candidate
+    normalizations = output.normalizations()
+    own = read_system(request, material, output, normalizations, request.group_by)
     pages = samples.page_samples(output.rows)
     sentences = output.sentences(
         material.references, [*pages, *(suspect.row for suspect in own.worst)]
     )
     listed = {sentence.row: sentence for sentence in sentences}
-    model = job_report.model if job_report else ModelDescription()
     more: dict[str, object] = {}
     if material.baseline is None:
-        more["by_length"] = scores_by_length(own.lengths, own.scorer)
+        if output.has_sources:
+            more["by_length"] = scores_by_length(own.lengths, own.scorer)
     else:
-        other = _read(request, material, material.baseline, normalizations)
-        more |= _compared(own, other, material.references)
+        other = read_system(request, material, material.baseline, normalizations)
+        more |= _compared(own, other, material)
+    if request.group_by:
+        more["groups"] = _groups(own, material.scores)
     if request.gold_alignments or request.alignment_column:
         more["alignment"] = error_rates(
             output, material.references, request.alignment_column, material.gold
@@ -151,62 +91,56 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         kind=KIND,
         title=f"Evaluation of {output.location.name}",
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        model=model.model_copy(update={"id": manifest.model_id}),
-        counts=manifest.counts,
-        rates=rates.rates(manifest.counts.to_json(), own.sums) | own.scorer.brevity(),
-        scores=[score for scorer in own.scorers for score in scorer.scores()],
+        model=output.model,
+        counts=output.counts,
+        rates=output.known_rates(rates.rates(output.rate_counts(), own.sums))
+        | own.scorer.brevity(),
+        scores=[
+            *(score for scorer in own.scorers for score in scorer.scores()),
+            *(metric.score() for metric in material.scores),
+        ],
         scored_sentences=len(own.scorer),
-        samples=_samples([listed[row] for row in pages if row in listed], job_report),
+        samples=_samples([listed[row] for row in pages if row in listed], output.attention()),
         suspicious=samples.suspicious(own.worst, listed.values()),
         settings=_settings(request),
-        inputs=manifest.input_files,
+        inputs=output.inputs,
         versions=_versions(),
     )
-    return report.model_copy(update=more)
+    report = report.model_copy(update=more)
+    return report if report.comparison is None else _judged(request, report, report.comparison)
 
 
-def _normalizations(output: FinishedOutput, job_report: Report | None) -> list[Normalization]:
-    """How an output and its baseline are normalized, as in its own job."""
-    file = output.location / "manifest.json"
-    normalizations = manifest_normalizations(output.manifest, file)
-    known = {normalization.name for normalization in normalizations}
-    if job_report and any(score.text not in known for score in job_report.scores):
-        log.info(
-            f"{output.location}: its job scored standardised text, but was of a release that does "
-            "not record how; raw text alone is scored; translate with this release to have both"
-        )
-    return normalizations
+def _judged(
+    request: EvaluateRequest, report: EvaluationReport, comparison: Comparison
+) -> EvaluationReport:
+    """The report with its alarms, and with the exit status that they give."""
+    beyond = metric_alarms(comparison.metrics, request.drift)
+    if not beyond:
+        return report
+    texts = "; ".join(alarm.text for alarm in beyond)
+    verdict = "a gate says no" if request.gate else "done, but look"
+    status = GATE if request.gate else 0
+    outcome = {"alarms": beyond, "verdict": f"{verdict}: {texts}", "exit_status": status}
+    return report.model_copy(update=outcome)
 
 
-def _read(
-    request: EvaluateRequest,
-    material: Material,
-    output: FinishedOutput,
-    normalizations: list[Normalization],
-) -> _System:
-    scorers = [
-        Scorer(normalization, lowercase=request.lowercase, tokenize=material.tokenize)
-        for normalization in normalizations
-    ]
-    system = _System(output, scorers)
-    system.read(material.references)
-    if not len(system.scorer):
-        raise UnusableInput(
-            f"{output.location}: no translated row has a reference; check --references or "
-            "--reference-column"
-        )
-    if material.tokenize != "none" and system.spaced > _TOKENISED * len(system.scorer):
-        log.info(
-            f"{output.location}: the translations look tokenised (they end in ' .'); compare "
-            "tokenised text with tokenised references, with --tokenize none"
-        )
-    return system
+def _groups(own: System, metrics: Sequence[MetricScores]) -> list[Grouping]:
+    """For each column its name and its groups."""
+    result = []
+    for grouping in own.groupings:
+        values = [
+            group.model_copy(update={"rates": own.output.known_rates(group.rates)})
+            for group in grouping.table(own.scorer, metrics=metrics)
+        ]
+        result.append(Grouping(column=grouping.column, values=values))
+    return result
 
 
-def _compared(own: _System, other: _System, references: References) -> dict[str, object]:
+def _compared(own: System, other: System, material: Material) -> dict[str, object]:
     """For the common sentences: scores by length, the paired test, and the largest differences."""
     ids, other_ids = (
-        system.output.ids.take(pa.array(np.array(system.places))) for system in (own, other)
+        keys.take(pa.array(np.array(one.places)))
+        for one, keys in zip((own, other), _keys(own.output, other.output), strict=True)
     )
     here, there = paired(ids, other_ids)
     if not len(here):
@@ -215,7 +149,8 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
             f"{own.output.location}; a baseline must be a translation of the same input"
         )
     sources, others = np.array(own.sources)[here], np.array(other.sources)[there]
-    if len(odd := np.flatnonzero(sources != others)):
+    both = own.output.has_sources and other.output.has_sources
+    if both and len(odd := np.flatnonzero(sources != others)):
         (shown,) = json_values(ids.slice(here[odd[0]], 1))
         raise UnusableInput(
             f"{other.output.location}: id {shown!r} is another sentence "
@@ -225,17 +160,20 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     baseline = other.scorers[-1].sentence_scores("chrF")[there]
     chosen = most_different(scores, baseline)
     pairs = [(own.rows[here[i]], other.rows[there[i]]) for i in chosen.tolist()]
-    texts = _by_row(own.output, references, [row for row, _ in pairs])
+    texts = _by_row(own.output, material.references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
+    beside = BaselineScores(other.scorer, here, there)
+    lengths = own.output.has_sources
     return {
-        "by_length": scores_by_length(
-            own.lengths, own.scorer, BaselineScores(other.scorer, here, there)
-        ),
+        **({"by_length": scores_by_length(own.lengths, own.scorer, beside)} if lengths else {}),
         "comparison": Comparison(
             baseline=other.output.location.shown,
-            baseline_model_id=other.output.manifest.model_id,
+            baseline_model_id=other.output.model.id,
             sentences=len(here),
-            metrics=own.scorer.compare(other.scorer, here, there),
+            metrics=[
+                *own.scorer.compare(other.scorer, here, there),
+                *_others(own, other, material),
+            ],
         ),
         "differences": [
             ChangedSample(
@@ -249,11 +187,31 @@ def _compared(own: _System, other: _System, references: References) -> dict[str,
     }
 
 
-def _by_row(output: FinishedOutput, references: References, rows: list[int]) -> dict[int, Sentence]:
+def _others(own: System, other: System, material: Material) -> Iterator[MetricComparison]:
+    """The comparison of the metrics of which both systems have scores."""
+    theirs = {metric.name: metric for metric in material.baseline_scores}
+    here, there = paired(*_keys(own.output, other.output))
+    for metric in material.scores:
+        if (baseline := theirs.get(metric.name)) is None:
+            log.info(f"{metric.name}: no such column in --baseline-scores; not compared")
+        elif entry := metric.compare(baseline, here, there):
+            yield entry
+
+
+def _keys(own: Translations, other: Translations) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """By what the translated rows of two systems are known: their ids, or where one of them has
+    none, their numbers."""
+    if own.numbered == other.numbered:
+        return own.ids, other.ids
+    numbers, others = (pa.chunked_array([pa.array(one.numbers)]) for one in (own, other))
+    return numbers, others
+
+
+def _by_row(output: Translations, references: References, rows: list[int]) -> dict[int, Sentence]:
     return {sentence.row: sentence for sentence in output.sentences(references, rows)}
 
 
-def _write(request: EvaluateRequest, candidate: FinishedOutput, report: EvaluationReport) -> None:
+def _write(request: EvaluateRequest, candidate: Translations, report: EvaluationReport) -> None:
     names = [output.shown for output in (request.candidate, request.baseline) if output]
     if plot := length_plot([entry.to_json() for entry in report.by_length], names):
         (request.output / "lengths.png").write_bytes(plot)
@@ -264,20 +222,8 @@ def _write(request: EvaluateRequest, candidate: FinishedOutput, report: Evaluati
     (request.output / "report.json").write_json(report)
 
 
-def _job_report(output: FinishedOutput) -> Report | None:
-    """The translation job's own report, for what the rows do not hold."""
-    name = "report/report.json"
-    exists = output.location.named(name).is_file()
-    return output.read_record(name, Report) if exists else None
-
-
-def _samples(sentences: list[Sentence], job_report: Report | None) -> list[Sample]:
+def _samples(sentences: list[Sentence], kept: Mapping[int | str, WordAttention]) -> list[Sample]:
     """Sentences of the page, with the attention in the translation job's report."""
-    kept = {
-        sample.id: sample.attention
-        for sample in (job_report.samples if job_report else ())
-        if sample.attention is not None
-    }
     return [
         samples.sample(s).model_copy(update={"attention": kept[s.id]} if s.id in kept else {})
         for s in sentences
@@ -285,17 +231,34 @@ def _samples(sentences: list[Sentence], job_report: Report | None) -> list[Sampl
 
 
 def _settings(request: EvaluateRequest) -> EvaluationSettings:
-    gold = Location(request.gold_alignments) if request.gold_alignments else None
-    return EvaluationSettings(
-        candidate=request.candidate.shown,
-        baseline=request.baseline.shown if request.baseline else None,
-        references=[Location(name).shown for name in request.references],
-        reference_column=request.reference_column,
-        gold_alignments=gold.shown if gold else None,
-        alignment_column=request.alignment_column,
-        lowercase=request.lowercase,
-        tokenize=request.tokenize,
-    )
+    gold, source = request.gold_alignments, request.source
+    settings = {
+        "candidate": request.candidate.shown,
+        "baseline": request.baseline.shown if request.baseline else None,
+        "references": _shown(request.references),
+        "reference_column": request.reference_column,
+        "gold_alignments": Location(gold).shown if gold else None,
+        "alignment_column": request.alignment_column,
+        "lowercase": request.lowercase,
+        "tokenize": request.tokenize,
+    }
+    more = {
+        "candidate_column": request.candidate_column,
+        "source": Location(source).shown if source else None,
+        "source_column": request.source_column,
+        "id_column": request.id_column,
+        "target_language": request.target_language,
+        "scores": _shown(request.scores),
+        "baseline_scores": _shown(request.baseline_scores),
+        "lower_is_better": list(request.lower_is_better),
+        "group_by": list(request.group_by),
+    }
+    settings |= {name: value for name, value in more.items() if value}
+    return EvaluationSettings.model_validate(settings)
+
+
+def _shown(names: Sequence[str]) -> list[str]:
+    return [Location(name).shown for name in names]
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ class Measures(NamedTuple):
     """One entry per sentence in each column.
 
     Attributes:
-        score: log-probability, nats per token.
+        score: log-probability, nats per token; NaN where no model is known.
         attention_entropy: nats per target token; NaN without attention or target token.
         coverage: mean total attention per source token, at most 1; NaN without attention.
         unknown: target tokens that are unknown; see `unknown`.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.evaluation.groups import check_grouping
+from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
+from nmt.evaluation.normalization import Normalization, manifest_normalizations
 from nmt.evaluation.sentences import (
     Numbers,
     Part,
@@ -25,24 +28,25 @@ from nmt.evaluation.sentences import (
     read_translations,
 )
 from nmt.json_text import parse_json
+from nmt.languages import UNDETERMINED
 from nmt.printable import join_names
-from nmt.records.output import Manifest, RejectedRows
+from nmt.records.output import Counts, InputFile, Manifest, RejectedRows
+from nmt.records.report import ModelDescription, Report, WordAttention
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
-from nmt.tables.columns import is_text
-from nmt.tables.values import is_scalar
+from nmt.tables.columns import is_text, texts_of
+from nmt.tables.values import is_scalar, json_values
 from nmt.text_limits import most_translated
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=records.Record)
 _FORMAT_VERSION = 1
-MOST_HEATMAP_BYTES = 8 << 20
 _HEATMAP = re.compile(r"report/heatmaps/[^/]+\.png")
 
 
 class FinishedOutput:
-    """An OUT folder that is complete.
+    """An OUT folder that is complete; one of `nmt.evaluation.translations.Translations`.
 
     Args:
         location: the folder.
@@ -55,6 +59,9 @@ class FinishedOutput:
     Raises:
         UnusableInput: no output of a translation job, or an unfinished one.
     """
+
+    has_sources = True
+    blanks_count = False
 
     def __init__(self, location: Location, option: str) -> None:
         self.location = location
@@ -83,6 +90,39 @@ class FinishedOutput:
     def rows(self) -> int:
         """Rows of the input."""
         return self.manifest.counts.rows
+
+    @property
+    def language(self) -> str:
+        """The code of the target language."""
+        return self.manifest.direction.get("target", UNDETERMINED)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the ids are the numbers of the rows."""
+        return self.manifest.settings.id_column is None
+
+    @property
+    def counts(self) -> Counts:
+        """Rows, and what became of them."""
+        return self.manifest.counts
+
+    @property
+    def inputs(self) -> list[InputFile]:
+        """The files that were translated."""
+        return self.manifest.input_files
+
+    @property
+    def model(self) -> ModelDescription:
+        """The model that has translated, as far as the job's report describes it."""
+        known = self.report.model if self.report else ModelDescription()
+        return known.model_copy(update={"id": self.manifest.model_id})
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The translation job's own report, for what the rows do not hold."""
+        name = "report/report.json"
+        exists = self.location.named(name).is_file()
+        return self.read_record(name, Report) if exists else None
 
     @property
     def most_characters(self) -> int:
@@ -118,7 +158,7 @@ class FinishedOutput:
         """
         parts, position, first = [], 0, 0
         rows: np.ndarray | Numbers
-        numbered = self.manifest.settings.id_column is None
+        numbered = self.numbered
         for name in self.names:
             entry = self.manifest.files[f"translations/{name}"]
             count = entry.rows
@@ -180,10 +220,14 @@ class FinishedOutput:
             )
         return read_recorded(file, entry, "restore it from a copy, or translate again")
 
+    @property
+    def _schema(self) -> pa.Schema:
+        name = f"translations/{self.names[0]}"
+        return read_schema(self.location.named(name), self.manifest.files[name])
+
     def check_column(self, option: str, column: str) -> None:
         """Refuse a column that is missing or holds no text."""
-        name = f"translations/{self.names[0]}"
-        schema = read_schema(self.location.named(name), self.manifest.files[name])
+        schema = self._schema
         if column not in schema.names:
             raise UnusableInput(
                 f"{self.location}: no column '{column}' for {option} (there are "
@@ -191,6 +235,17 @@ class FinishedOutput:
             )
         if not is_text(kind := schema.field(column).type):
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")
+
+    def check_group(self, column: str) -> None:
+        """Refuse a column that is missing or that rows cannot be grouped by."""
+        check_grouping(self.location, self._schema, column)
+
+    def values(self, folder: str, column: str) -> Iterator[list[Any]]:
+        """The values of a column as JSON has them, a list a file of ``translations/`` or
+        ``rejected/``."""
+        for name in self.names:
+            if f"{folder}/{name}" in self.manifest.files:
+                yield json_values(self.read(folder, name, [column]).column(column))
 
     def read(self, folder: str, name: str, columns: list[str]) -> pa.Table:
         """Read columns of one part; refuse a file that differs from the manifest."""
@@ -203,11 +258,55 @@ class FinishedOutput:
         return read_translations(location, columns, entry, self._longest)
 
     def sentences(
-        self, references: References, wanted: Iterable[int] | None = None
+        self,
+        references: References,
+        wanted: Iterable[int] | None = None,
+        others: Sequence[str] = (),
     ) -> Iterator[Sentence]:
         """Its sentences in order; see `read_sentences`."""
-        longest = self._longest
-        return read_sentences(self.location, self.parts, references, wanted, longest=longest)
+        return read_sentences(
+            self.location, self.parts, references, wanted, others, longest=self._longest
+        )
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers of the translated rows in the input."""
+        return np.concatenate([np.asarray(part.rows) for part in self.parts])
+
+    def texts(self, column: str) -> Iterator[str | None]:
+        """The texts of a column, one a translated row."""
+        for name in self.names:
+            yield from texts_of(self.read("translations", name, [column]).column(column))
+
+    def alignments(self) -> Iterator[str | None]:
+        """The word alignments of the translated rows, if they are `aligned`."""
+        for name in self.names:
+            yield from texts_of(self.read("alignments", name, ["alignment"]).column("alignment"))
+
+    def normalizations(self) -> list[Normalization]:
+        """How its translations are normalized before they are scored, as in its own job."""
+        result = manifest_normalizations(self.manifest, self.location / "manifest.json")
+        known = {normalization.name for normalization in result}
+        if self.report and any(score.text not in known for score in self.report.scores):
+            log.info(
+                f"{self.location}: its job scored standardised text, but was of a release that "
+                "does not record how; raw text alone is scored; translate with this release to "
+                "have both"
+            )
+        return result
+
+    def rate_counts(self) -> Mapping[str, int]:
+        """The counts of which `nmt.evaluation.rates.rates` makes shares."""
+        return self.counts.to_json()
+
+    def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """All rates: the job knew the model."""
+        return {**rates}
+
+    def attention(self) -> dict[int | str, WordAttention]:
+        """Where the words of the rows of the job's report looked, by id."""
+        samples = self.report.samples if self.report else []
+        return {s.id: s.attention for s in samples if s.attention is not None}
 
     def heatmaps(self, count: int) -> list[tuple[str, bytes]]:
         """The first of its attention heatmaps, with headings."""
@@ -229,29 +328,3 @@ def is_whole(location: Location) -> bool:
     file = location / "_SUCCESS"
     file.refuse_links()
     return file.is_file()
-
-
-def with_headings(
-    images: Iterable[tuple[Location, Callable[[], bytes]]],
-) -> list[tuple[str, bytes]]:
-    """Heatmaps, each with what it calls its row; a damaged one is left out, with a warning.
-
-    Args:
-        images: the file of each, and what reads it.
-    """
-    from nmt.report import picture  # loads matplotlib
-
-    shown: list[tuple[str, bytes]] = []
-    left_out: list[str] = []
-    for file, read in images:
-        try:
-            image = read()
-            picture.check(image, file)
-        except UnusableInput as error:
-            left_out.append(str(error))
-        else:
-            shown.append((f"#{picture.name(image)}", image))
-    if left_out:
-        others = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
-        log.warning(f"{left_out[0]}{others}; left out of the report")
-    return shown

@@ -27,8 +27,8 @@ def reasons(measures: Measures) -> dict[str, np.ndarray]:
         "empty translation": (measures.target_words == 0) & ~measures.empty,
         "looping": measures.looping,
         "truncated": measures.truncated,
-        "low score": measures.score < LOW_SCORE,
-        "low coverage": measures.coverage < LOW_COVERAGE,  # of NaN it is false
+        "low score": measures.score < LOW_SCORE,  # of NaN it is false
+        "low coverage": measures.coverage < LOW_COVERAGE,
     }
 
 
@@ -44,7 +44,7 @@ def suspects(measures: Measures, rows: np.ndarray | Sequence[int]) -> list[Suspe
         Suspect(
             row=int(rows[i]),
             reasons=[name for name, fails in failures.items() if fails[i]],
-            score=round(float(measures.score[i]), 4),
+            score=round(float(np.nan_to_num(measures.score[i])), 4),
         )
         for i in np.flatnonzero(np.any(list(failures.values()), axis=0)).tolist()
     ]

@@ -17,7 +17,7 @@ def sums(measures: Measures) -> dict[str, float]:
     """Sums over sentences, from which `rates` makes shares and means."""
     attended = ~np.isnan(measures.attention_entropy)  # an empty translation has a coverage only
     return {
-        "score": float(measures.score.sum()),
+        "score": float(np.nansum(measures.score)),
         "attended": float(np.count_nonzero(attended)),
         "unattended": float(np.count_nonzero(~attended & ~np.isnan(measures.coverage))),
         "attention_entropy": float(np.nansum(measures.attention_entropy)),

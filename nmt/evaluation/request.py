@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from nmt import records
@@ -11,12 +11,19 @@ from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_gold
+from nmt.evaluation.files import read_beside
+from nmt.evaluation.metric_scores import MetricScores, read_metric_scores
 from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.scores import METRICS
 from nmt.evaluation.sentences import References
+from nmt.evaluation.text_translations import TextSource, TextTranslations
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
-from nmt.languages import UNDETERMINED
+from nmt.evaluation.translations import Translations
+from nmt.languages import language_code
 from nmt.options import FromSettings, Option
+from nmt.printable import join_names
 from nmt.records.report import EvaluationKind
+from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 
 KIND = "evaluation"  # of the report.json
@@ -26,17 +33,81 @@ KIND = "evaluation"  # of the report.json
 class EvaluateRequest:
     """The options of an evaluation; ``nmt evaluate --help`` shows them."""
 
-    candidate: Annotated[Location, Option("Finished output of `nmt translate`.", "OUT")]
+    candidate: Annotated[
+        Location,
+        Option(
+            "Finished output of `nmt translate`; or a file of translations: text (.gz, too), one a "
+            "line, or Parquet.",
+            "OUT|FILE",
+        ),
+    ]
     output: Annotated[Location, Option("Folder to write the report to.", "REPORT")]
     references: Annotated[
-        tuple[str, ...], Option("References, line-aligned with OUT's input. Repeatable.", "FILE")
+        tuple[str, ...],
+        Option("References, line-aligned with the candidate's input. Repeatable.", "FILE"),
     ] = ()
     reference_column: Annotated[
-        str | None, Option("Or the column of OUT that holds the references.", "COLUMN")
+        str | None,
+        Option(
+            "Or the column of the candidate that holds them; of the --references, where these are "
+            "Parquet.",
+            "COLUMN",
+        ),
+    ] = None
+    candidate_column: Annotated[
+        str | None,
+        Option(
+            "Column of the translations in a Parquet file, and in that of --baseline.",
+            "COLUMN",
+            default="translation",
+        ),
+    ] = None
+    source: Annotated[
+        str | None,
+        Option("Sources of a file of translations, line-aligned: scores by length.", "FILE"),
+    ] = None
+    source_column: Annotated[
+        str | None,
+        Option(
+            "Column of the sources, in a Parquet file of --source or of translations.",
+            "COLUMN",
+            default="source, if there",
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        Option(
+            "Column of the ids in a Parquet file of translations.",
+            "COLUMN",
+            default="id, if there; else rows are numbered",
+        ),
+    ] = None
+    target_language: Annotated[
+        str | None,
+        Option("Language of a file of translations: how BLEU finds words.", "CODE"),
     ] = None
     baseline: Annotated[
-        Location | None, Option("Output of another system for the same input.", "OUT2")
+        Location | None,
+        Option("Output of another system for the same input, or its file.", "OUT2|FILE"),
     ] = None
+    scores: Annotated[
+        tuple[str, ...],
+        Option(
+            "Scores of other metrics, as COMET: .parquet or .tsv with a column id and a column of "
+            "numbers per metric. Repeatable.",
+            "FILE",
+        ),
+    ] = ()
+    baseline_scores: Annotated[
+        tuple[str, ...], Option("The same of the baseline. Repeatable.", "FILE")
+    ] = ()
+    lower_is_better: Annotated[
+        tuple[str, ...], Option("Metric of --scores of which less is better. Repeatable.", "METRIC")
+    ] = ()
+    group_by: Annotated[
+        tuple[str, ...],
+        Option("Scores and rates by this column of the candidate, too. Repeatable.", "COLUMN"),
+    ] = ()
     gold_alignments: Annotated[
         str | None,
         Option(
@@ -48,6 +119,14 @@ class EvaluateRequest:
     alignment_column: Annotated[
         str | None, Option("Or the column of OUT that holds them.", "COLUMN")
     ] = None
+    gate: Annotated[
+        bool,
+        Option(
+            "Exit status 3 if BLEU or a metric of --scores is significantly worse than the "
+            "baseline's, by more than drift.bleu or drift.metrics."
+        ),
+    ] = False
+    drift: Annotated[DriftSettings, FromSettings("drift")] = field(default_factory=DriftSettings)
     lowercase: Annotated[bool, Option("Compare without case.")] = False
     tokenize: Annotated[str, FromSettings("scoring.tokenize", options=("scoring.tokenize",))] = (
         "auto"
@@ -59,18 +138,22 @@ class Material:
     """The inputs of an evaluation.
 
     Attributes:
-        candidate: the output to evaluate.
-        baseline: the output to compare it with, or None.
+        candidate: the translations to evaluate.
+        baseline: the translations to compare them with, or None.
         references: the location of the references.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         gold: the gold alignment of each row of the input; empty for rows without one.
+        scores: those of other metrics.
+        baseline_scores: the same of the baseline.
     """
 
-    candidate: FinishedOutput
-    baseline: FinishedOutput | None
+    candidate: Translations
+    baseline: Translations | None
     references: References
     tokenize: str
     gold: Sequence[str] = ()
+    scores: Sequence[MetricScores] = ()
+    baseline_scores: Sequence[MetricScores] = ()
 
 
 def check(request: EvaluateRequest) -> Material:
@@ -83,23 +166,24 @@ def check(request: EvaluateRequest) -> Material:
         raise UnusableInput(
             f"--tokenize {request.tokenize}: unknown; {nearest(request.tokenize, CHOICES)}"
         )
-    if bool(request.references) == bool(request.reference_column):
+    if not request.references and not request.reference_column:
         raise UnusableInput(
             "give either --references, once or more, or --reference-column, a column of the input"
         )
     if request.gold_alignments and request.alignment_column:
         raise UnusableInput("give --gold-alignments or --alignment-column, not both")
     _check_output(request.output)
-    candidate = FinishedOutput(request.candidate, "--candidate")
-    baseline = FinishedOutput(request.baseline, "--baseline") if request.baseline else None
+    candidate = _open(request, request.candidate, "--candidate")
+    baseline = _open(request, request.baseline, "--baseline") if request.baseline else None
     if baseline and baseline.rows != candidate.rows:
         raise UnusableInput(
             f"{baseline.location}: translates {baseline.rows:,} rows, but {candidate.location} "
             f"{candidate.rows:,}; a baseline must be a translation of the same input"
         )
-    if request.reference_column:
-        for output in filter(None, (candidate, baseline)):
-            output.check_column("--reference-column", request.reference_column)
+    references = _references(request, candidate)
+    if references.column:
+        for translations in filter(None, (candidate, baseline)):
+            translations.check_column("--reference-column", references.column)
     gold: list[str] = []
     if request.gold_alignments or request.alignment_column:
         if not candidate.aligned:
@@ -116,16 +200,67 @@ def check(request: EvaluateRequest) -> Material:
                 parse_gold(line)
             except UnusableInput as error:
                 raise UnusableInput(f"{request.gold_alignments}: line {number}: {error}") from None
-    most = candidate.most_characters
-    streams = [read_aligned(name, candidate.rows, most=most) for name in request.references]
-    references = References(streams, request.reference_column, most)
-    return Material(candidate, baseline, references, _tokenizer(request, candidate), gold)
+    tokenize = tokenizer_for(request.tokenize, candidate.language)
+    for column in request.group_by:
+        candidate.check_group(column)
+    scores, baseline_scores = _other_metrics(request, candidate, baseline)
+    return Material(candidate, baseline, references, tokenize, gold, scores, baseline_scores)
 
 
-def _tokenizer(request: EvaluateRequest, candidate: FinishedOutput) -> str:
-    """The named tokenizer, or the one for the output's language."""
-    direction = candidate.manifest.direction
-    return tokenizer_for(request.tokenize, direction.get("target", UNDETERMINED))
+def _other_metrics(
+    request: EvaluateRequest, candidate: Translations, baseline: Translations | None
+) -> tuple[list[MetricScores], list[MetricScores]]:
+    """The scores of other metrics, of the candidate and of the baseline."""
+    lower = request.lower_is_better
+    scores = read_metric_scores(request.scores, "--scores", candidate, lower)
+    names = [metric.name for metric in scores]
+    if clash := [name for name in names if name in METRICS]:
+        raise UnusableInput(f"--scores: {clash[0]} is computed here; rename that column")
+    if unknown := [name for name in lower if name not in names]:
+        raise UnusableInput(
+            f"--lower-is-better {unknown[0]}: no metric of --scores "
+            f"(there are {join_names(names) or 'none'})"
+        )
+    if request.gate and baseline is None:
+        raise UnusableInput("--gate compares with a baseline; name it with --baseline")
+    if request.baseline_scores and baseline is None:
+        raise UnusableInput("--baseline-scores needs --baseline, whose scores they are")
+    if baseline is None:
+        return scores, []
+    return scores, read_metric_scores(request.baseline_scores, "--baseline-scores", baseline, lower)
+
+
+def _open(request: EvaluateRequest, location: Location, option: str) -> Translations:
+    """What lies there: a file of translations, or the output of a job."""
+    language = request.target_language
+    try:
+        code = None if language is None else language_code(language)
+    except ValueError as error:
+        raise UnusableInput(f"--target-language: {error}") from None
+    where = TextSource(
+        *(request.candidate_column, request.source, request.source_column),
+        *(request.id_column, code),
+    )
+    if location.is_file():
+        return TextTranslations(location, where)
+    output = FinishedOutput(location, option)
+    if option == "--candidate" and (odd := where.options):
+        raise UnusableInput(
+            f"{location}: an output of `nmt translate`, which {odd[0]} does not go with; leave it "
+            "out, or name a file"
+        )
+    return output
+
+
+def _references(request: EvaluateRequest, candidate: Translations) -> References:
+    """The references: files, line-aligned, or a column of the candidate."""
+    most, column = candidate.most_characters, request.reference_column
+    streams = [
+        read_beside(name, column, "--reference-column", candidate.rows, "references", most)
+        for name in request.references
+    ]
+    own_column = None if streams else column
+    return References(streams, own_column, most, candidate.blanks_count)
 
 
 def _check_output(output: Location) -> None:

@@ -31,7 +31,7 @@ def sample(sentence: Sentence) -> Sample:
     references = sentence.complete
     more = {
         name: round(value, 4)
-        for name in ("coverage", "attention_entropy")
+        for name in ("score", "coverage", "attention_entropy")
         if (value := getattr(sentence, name)) is not None
     }
     if references:
@@ -41,7 +41,6 @@ def sample(sentence: Sentence) -> Sample:
         source=clipped(sentence.source),
         translation=clipped(sentence.translation),
         reference=clipped(references[0]) if references else None,
-        score=round(sentence.score, 4),
         flags=sentence.flags,
         **more,
     )

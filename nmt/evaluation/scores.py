@@ -15,7 +15,9 @@ from nmt.evaluation.ter import LONGEST, BoundedTER, too_long
 from nmt.evaluation.tokenizers import BETWEEN_BLANKS
 from nmt.records.report import MetricComparison, Score
 
-METRICS = ("BLEU", "chrF", "TER")
+METRICS = ("BLEU", "chrF", "chrF++", "TER")
+KEYS = {"BLEU": "bleu", "chrF": "chrf", "chrF++": "chrfpp", "TER": "ter"}  # in a report
+_CHRF_COUNTS = 3 * CHRF.CHAR_ORDER  # those of chrF among those of chrF++
 _KEPT = 4_000_000  # characters of texts that sacrebleu's tokenizers may keep
 
 
@@ -48,6 +50,7 @@ class Scorer:
         all_metrics = {
             "BLEU": bleu,
             "chrF": CHRF(lowercase=lowercase),
+            "chrF++": CHRF(word_order=2, lowercase=lowercase),
             "TER": BoundedTER(words, case_sensitive=not lowercase),
         }
         self._metrics: dict[str, Any] = {name: all_metrics[name] for name in metrics}
@@ -73,8 +76,14 @@ class Scorer:
         # One by one: of all references that it is handed, sacrebleu holds the n-grams at once.
         for hypothesis, own in zip(hypotheses, references, strict=True):
             streams = [[text] for text in own]
+            # Of several references each may choose another one.
+            follows = len(own) == 1 and {"chrF", "chrF++"} <= set(self._metrics)
             for name, metric in self._metrics.items():
+                if follows and name == "chrF":
+                    continue
                 counted[name] += metric._extract_corpus_statistics([hypothesis], streams)
+            if follows:
+                counted["chrF"].append(counted["chrF++"][-1][:_CHRF_COUNTS])
             self._characters += sum(map(len, [hypothesis, *own]))
             if self._characters > _KEPT:
                 self._characters = 0
@@ -97,8 +106,8 @@ class Scorer:
         return self._of(metric, statistics if rows is None else statistics[rows])
 
     def part(self, rows: np.ndarray) -> dict[str, float]:
-        """``bleu``, ``chrf`` and ``ter`` of the sentences with the numbers `rows`."""
-        return {name.lower(): round(self.score(name, rows), 4) for name in self._metrics}
+        """The scores of the sentences with the numbers `rows`, by their `KEYS`."""
+        return {KEYS[name]: round(self.score(name, rows), 4) for name in self._metrics}
 
     def sentence_scores(self, metric: str) -> np.ndarray:
         """The score of each sentence by itself, shape (sentences,)."""

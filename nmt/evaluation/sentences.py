@@ -37,18 +37,25 @@ class References:
         streams: texts over all rows of the input, from line-aligned files.
         column: or the input's column that holds them; a null there is no reference.
         most: characters of one.
+        blanks_count: a blank one among others is a reference, as for sacrebleu's command. Else it
+            is none: a file of further references has it where it has fewer.
     """
 
-    streams: Sequence[Sequence[str]] = ()
+    streams: Sequence[Sequence[str | None]] = ()
     column: str | None = None
     most: int = MOST_CHARACTERS
+    blanks_count: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.streams) or self.column is not None
 
-    def usable(self, text: str | None) -> str | None:
-        """A reference; None for one that is too much to score, see `nmt.text_limits`."""
-        return None if text is None or excess(text, self.most) else text
+    def usable(self, texts: Sequence[str | None]) -> list[str | None]:
+        """The references of a row; None for one that is too much to score, see
+        `nmt.text_limits`."""
+        usable = [None if text is None or excess(text, self.most) else text for text in texts]
+        if self.blanks_count or not any(text and text.strip() for text in usable):
+            return usable
+        return [text for text in usable if text is None or text.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +67,14 @@ class Sentence:
         id: its id as JSON has it, see `nmt.tables.values`.
         source: as in the input.
         translation: the translation.
-        score: log-probability, nats per token.
+        score: log-probability, nats per token; None where no model is known.
         source_tokens: tokens of the source.
         target_tokens: tokens of the translation.
         attention_entropy: nats per target token, over source tokens and the end of the source; None
             without attention or target token.
         coverage: mean attention a source token got in all, at most 1; None without attention.
         flags: ``empty``, ``truncated``, ``unk``.
-        references: one a stream.
+        references: one a stream, apart from blank ones that are none.
         others: values of further columns, as JSON has them.
     """
 
@@ -75,7 +82,7 @@ class Sentence:
     id: int | str
     source: str
     translation: str
-    score: float
+    score: float | None
     source_tokens: list[str]
     target_tokens: list[str]
     attention_entropy: float | None
@@ -86,14 +93,9 @@ class Sentence:
 
     @property
     def complete(self) -> list[str] | None:
-        """What it is scored against: the references, if there are any and none is missing.
-
-        A blank one among others is none: a file of further references has it where it has fewer.
-        """
+        """What it is scored against: the references, if there are any and none is missing."""
         texts = [text for text in self.references if text is not None]
-        if not texts or len(texts) < len(self.references):
-            return None
-        return [text for text in texts if text.strip()] or texts
+        return texts if texts and len(texts) == len(self.references) else None
 
 
 def chunks(sentences: Iterable[Sentence], size: int = 1000) -> Iterator[list[Sentence]]:
@@ -285,7 +287,7 @@ def read_sentences(
             texts = [[text] for text in texts_of(table.column(references.column))]
         else:
             texts = [[stream[row] for stream in references.streams] for row in numbers]
-        usable = [[references.usable(text) for text in row] for row in texts]
+        usable = [references.usable(row) for row in texts]
         values = [table.column(name).to_pylist() for name in COLUMNS]
         ids = json_values(table.column(_ID))
         more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))

@@ -203,6 +203,9 @@ class JobSettings(AnySettings):
     gated: bool = False
     tokenize: str | None = None
     rows_per_file: Count | None = None
+    output_format: str = "parquet"
+    rejected_lines: str = "blank"
+    export_compression: str = "none"
     alignments: bool = False
     max_rejected: float
     gate: Named[float | None] = {}
@@ -251,6 +254,7 @@ class Manifest(JobRecord):
     Attributes:
         input_versions: what tells each file of the input from others of its name, by its path.
         added_files: what was added to the input while the job ran, and is not translated.
+        exports: the files of ``export/``, in the order of the rows.
     """
 
     model_id: str
@@ -266,6 +270,7 @@ class Manifest(JobRecord):
     versions: Named[str] = {}
     files: Named[TableEntry]
     others: Named[FileEntry] = {}
+    exports: Named[TableEntry] = {}
 
 
 class Lease(Record):

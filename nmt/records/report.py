@@ -63,7 +63,8 @@ class ChangedSample(Sample):
 
 
 class Score(Record):
-    """A sacrebleu score with its 95 % confidence interval and its signature."""
+    """A score with its 95 % confidence interval and its signature: sacrebleu's, or the mean of
+    another metric."""
 
     metric: str
     score: float
@@ -71,6 +72,7 @@ class Score(Record):
     signature: str
     text: str
     rows_without_shifts: Count = 0
+    lower_is_better: bool = False
 
 
 class LengthScores(Record):
@@ -81,6 +83,7 @@ class LengthScores(Record):
     sentences: Count
     bleu: float
     chrf: float
+    chrfpp: float | None = None
     ter: float
     baseline: float | None = None
 
@@ -95,8 +98,10 @@ class GroupScores(Record):
     sentences: Count
     bleu: float | None = None
     chrf: float | None = None
+    chrfpp: float | None = None
     ter: float | None = None
     baseline: float | None = None
+    metrics: Named[float] = {}
     rates: Named[float]
 
 
@@ -127,6 +132,7 @@ class MetricComparison(Record):
     p: float | None
     signature: str = ""
     rows_without_shifts: Count = 0
+    lower_is_better: bool = False
 
 
 class Comparison(Record):
@@ -229,6 +235,14 @@ class Report(Measured):
     versions: Named[str] = {}
 
 
+class TextCounts(Record):
+    """The counts of translations in a file."""
+
+    rows: Count
+    translated: Count
+    empty: Count
+
+
 class ReportedCounts(Record):
     """The counts of any report; of a failed job those of the units that are done."""
 
@@ -255,7 +269,16 @@ class EvaluationSettings(Record):
     """The options of an evaluation."""
 
     candidate: str
+    candidate_column: str | None = None
+    source: str | None = None
+    source_column: str | None = None
+    id_column: str | None = None
+    target_language: str | None = None
     baseline: str | None
+    scores: Many[str] = []
+    baseline_scores: Many[str] = []
+    lower_is_better: Many[str] = []
+    group_by: Many[str] = []
     references: Many[str]
     reference_column: str | None
     gold_alignments: str | None
@@ -270,11 +293,15 @@ class EvaluationReport(EvaluationKind):
     title: str
     created: str
     model: ModelDescription
-    counts: Counts
+    counts: Counts | TextCounts
     rates: Named[float]
+    verdict: str = ""
+    exit_status: int = 0
+    alarms: Many[Alarm] = []
     scores: Many[Score]
     scored_sentences: Count
     by_length: Many[LengthScores] = []
+    groups: Many[Grouping] = []
     comparison: Comparison | None = None
     differences: Many[ChangedSample] = []
     alignment: ErrorRates | None = None

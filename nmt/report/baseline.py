@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nmt.report.numbers import date, is_number, number, p_value, percent, signed, words
-from nmt.report.quality import interval
+from nmt.report.quality import digits, interval
 
 _SHOWN = ("score", "length_ratio", "unk", "rejected", "attention_entropy")  # of a group's rates
 
@@ -45,11 +45,11 @@ def comparison(
         "rows": [
             {
                 "metric": entry.get("metric"),
-                "score": number(entry.get("score"), 1),
-                "interval": interval(entry.get("confidence")),
-                "baseline": number(entry.get("baseline"), 1),
-                "baseline_interval": interval(entry.get("baseline_confidence")),
-                "difference": signed(entry.get("difference"), 2),
+                "score": number(entry.get("score"), digits(entry)),
+                "interval": interval(entry.get("confidence"), digits(entry)),
+                "baseline": number(entry.get("baseline"), digits(entry)),
+                "baseline_interval": interval(entry.get("baseline_confidence"), digits(entry)),
+                "difference": signed(entry.get("difference"), max(2, digits(entry))),
                 "p": p_value(entry.get("p")),
                 "significant": is_number(p := entry.get("p")) and p < 0.05,
             }
@@ -80,8 +80,10 @@ def groups(
 
 def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, object]:
     entries = group.get("values") or []
-    scores = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER", "baseline": "Baseline BLEU"}
+    scores = {"bleu": "BLEU", "chrf": "chrF", "chrfpp": "chrF++", "ter": "TER"}
+    scores["baseline"] = "Baseline BLEU"
     scores = {key: name for key, name in scores.items() if any(key in e for e in entries)}
+    metrics = list(dict.fromkeys(name for e in entries for name in e.get("metrics") or {}))
     measured = [
         key for key in _SHOWN if any(key in (entry.get("rates") or {}) for entry in entries)
     ]
@@ -92,9 +94,10 @@ def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, ob
         numbers = [
             number(entry.get("rows")),
             *(number(entry.get(key), 1) for key in scores),
+            *(number((entry.get("metrics") or {}).get(name), 4) for name in metrics),
             *(rates[key][-1](own.get(key)) for key in measured),
         ]
         named = not other and value not in (None, "")
         rows.append({"label": label, "named": named, "numbers": numbers})
-    heads = ["Rows", *scores.values(), *(rates[key][0] for key in measured)]
+    heads = ["Rows", *scores.values(), *metrics, *(rates[key][0] for key in measured)]
     return {"column": str(group.get("column")), "names": heads, "rows": rows}

@@ -19,9 +19,10 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
     comparison  baseline, baseline_created, paired, changed, sentences, metrics [{metric, score,
                 confidence, baseline, baseline_confidence, difference, p (one-sided)}], rates and
                 throughput {name: {value, baseline, difference}}
-    groups      [{column, values [{value, other, rows, bleu, chrf, ter, baseline, rates}]}]
+    groups      [{column, values [{value, other, rows, bleu, chrf, chrfpp, ter, baseline, metrics
+                {name: mean}, rates}]}]
     alignment   of (whose), aer, aer_diagonal, sentences, aer_same_words, sentences_same_words
-    by_length   [{from, to, sentences, bleu, chrf, ter, baseline}]
+    by_length   [{from, to, sentences, bleu, chrf, chrfpp, ter, baseline}]
     differences [samples with baseline, and baseline_chrf and difference, or similarity]
     suspicious  [samples with reasons]
     samples     [{id, source, translation, reference, score, chrf, coverage, attention_entropy,

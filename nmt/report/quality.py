@@ -13,8 +13,8 @@ def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     return [
         {
             "metric": score.get("metric"),
-            "score": number(score.get("score"), 1),
-            "interval": interval(score.get("confidence")),
+            "score": number(score.get("score"), digits(score)),
+            "interval": interval(score.get("confidence"), digits(score)),
             "text": score.get("text"),
             "signature": score.get("signature"),
             "others": [(k, plain(v)) for k, v in score.items() if k not in known],
@@ -34,6 +34,7 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, object] | None:
             "sentences": number(entry.get("sentences")),
             "bleu": number(entry.get("bleu"), 1),
             "chrf": number(entry.get("chrf"), 1),
+            "chrfpp": number(entry.get("chrfpp"), 1),
             "ter": number(entry.get("ter"), 1),
             "baseline": number(entry.get("baseline"), 1),
         }
@@ -61,8 +62,13 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def interval(confidence: Any) -> str | None:
-    """A confidence interval as text, if there is one."""
+def digits(score: Mapping[str, Any]) -> int:
+    """Places behind the point of a score: of those from 0 to 100 one, of other metrics four."""
+    return 1 if str(score.get("metric")).lower().rstrip("2+") in ("bleu", "chrf", "ter") else 4
+
+
+def interval(confidence: Any, places: int = 1) -> str | None:
+    """A confidence interval as text, if there is one, with so many places behind the point."""
     if isinstance(confidence, Sequence) and len(confidence) == 2:
-        return " – ".join(number(bound, 1) for bound in confidence)
+        return " – ".join(number(bound, places) for bound in confidence)
     return None

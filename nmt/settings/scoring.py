@@ -52,6 +52,12 @@ class DriftSettings(Group):
         description="BLEU is lower by more than this; on common sentences also significantly "
         "(one-sided p < 0.05).",
     )
+    metrics: float | None = Field(
+        0.02,
+        gt=0,
+        description="In `nmt evaluate`: the mean of another metric (`--scores`) is worse by more "
+        "than this share, and significantly (one-sided p < 0.05).",
+    )
 
 
 class GateSettings(Group):

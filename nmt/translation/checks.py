@@ -7,6 +7,7 @@ from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.row_filter import tag_id
@@ -16,8 +17,8 @@ from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
-from nmt.tables.values import is_scalar
 from nmt.translation import notification
+from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
 from nmt.translation.request import TranslateRequest
@@ -61,6 +62,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
         if column:
             _check_text_column(request, corpus, option, column)
     _check_cache(request)
+    _check_export(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
         Baseline(read_baseline(request.baseline, request.output)[0])
@@ -97,6 +99,20 @@ def _check_cache(request: TranslateRequest) -> None:
         )
 
 
+def _check_export(request: TranslateRequest) -> None:
+    for option, value, choices in (
+        ("--output-format", request.output_format or "parquet", FORMATS),
+        ("--rejected-lines", request.rejected_lines, REJECTED_LINES),
+        ("--export-compression", request.export_compression, COMPRESSIONS),
+    ):
+        if value not in choices:
+            raise UnusableInput(f"{option} {value}: unknown; {nearest(value, choices)}")
+    if request.rejected_lines != "blank" and request.output_format != "text":
+        raise UnusableInput("--rejected-lines goes with --output-format text")
+    if request.export_compression != "none" and request.export is None:
+        raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
+
+
 def _check_text_column(
     request: TranslateRequest, corpus: InputCorpus, option: str, column: str
 ) -> None:
@@ -112,15 +128,6 @@ def _check_text_column(
 
 def _check_groups(request: TranslateRequest, corpus: InputCorpus) -> None:
     for column in request.group_by:
-        names = corpus.columns.names
-        if column not in names:
-            hint = nearest(column, names) if names else "the input has no other columns"
-            raise UnusableInput(f"{request.input}: no column '{column}' for --group-by; {hint}")
-        kind = corpus.columns.field(column).type
-        if not is_scalar(kind):
-            raise UnusableInput(
-                f"{request.input}: column '{column}' for --group-by holds {kind}; give one of "
-                "texts, numbers or dates"
-            )
+        check_grouping(request.input, corpus.columns, column)
     if len(set(request.group_by)) < len(request.group_by):
         raise UnusableInput("--group-by: a column is named twice; name each once")

@@ -9,7 +9,7 @@ from functools import partial
 
 from nmt import records
 from nmt.errors import UnusableInput
-from nmt.evaluation.outputs import MOST_HEATMAP_BYTES, with_headings
+from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
 from nmt.printable import FewLines
 from nmt.records.report import RowAttention
 from nmt.storage.location import Location, json_bytes

@@ -9,7 +9,7 @@ from nmt.translation import drawings
 
 _OURS = re.compile(
     r"(?:part-)?(?:g(?P<generation>\d{1,9})-)?"
-    rf"(?:\d+\.(?:parquet|json|attempts)|{drawings.NAMES})"
+    rf"(?:\d+\.(?:parquet|json|attempts|(?:jsonl|csv|txt)(?:\.gz)?)|{drawings.NAMES})"
 )
 
 
@@ -42,5 +42,15 @@ class FileNames:
 
     def is_older(self, name: str) -> bool:
         """Whether a file is one of ours, of a generation before."""
-        match = _OURS.fullmatch(name)
-        return match is not None and int(match["generation"] or 1) < self.generation
+        generation = _generation(name)
+        return generation is not None and generation < self.generation
+
+    def is_current(self, name: str) -> bool:
+        """Whether a file is one of ours, of this generation."""
+        return _generation(name) == self.generation
+
+
+def _generation(name: str) -> int | None:
+    """The generation that a file is of; None for one that is not ours."""
+    match = _OURS.fullmatch(name)
+    return None if match is None else int(match["generation"] or 1)

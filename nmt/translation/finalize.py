@@ -107,6 +107,9 @@ def close(
         drawn.append(plot)
     if line := picture.warning(drawn):
         log.warning(f"{line}")
+    exported = {}
+    if (export := request.export) is not None:
+        exported["exports"] = export.write(output, records)
     manifest = Manifest.model_validate(
         {
             **job.to_json(),
@@ -122,6 +125,7 @@ def close(
             "versions": report.versions,
             "files": {name: entry for record in records for name, entry in record.files.items()},
             "others": output.others(),
+            **exported,
         }
     )
     _verify(output, manifest, request.address, len(records))

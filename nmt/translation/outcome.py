@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nmt.evaluation.alarms import MAX_REJECTED
+from nmt.evaluation.alarms import GATE, MAX_REJECTED
 from nmt.evaluation.ter import remark
 from nmt.records.output import Counts
 from nmt.records.report import Alarm, Comparison, Report, Throughput
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
 from nmt.translation.request import TranslateRequest
-
-_GATE = 3  # exit status: everything is written, but a gate says no
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def judge(request: TranslateRequest, alarms: Sequence[Alarm]) -> tuple[int, str]
         return 0, "done"
     closed = request.gate or any(MAX_REJECTED in alarm.limits for alarm in alarms)
     verdict = "a gate says no" if closed else "done, but look"
-    return _GATE if closed else 0, f"{verdict}: {'; '.join(alarm.text for alarm in alarms)}"
+    return GATE if closed else 0, f"{verdict}: {'; '.join(alarm.text for alarm in alarms)}"
 
 
 def _counts(counts: Counts) -> str:

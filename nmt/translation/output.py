@@ -54,6 +54,7 @@ from nmt.translation.unit_records import misfit
 log = logging.getLogger(__name__)
 
 FOLDERS = ("translations", "rejected", "alignments")
+EXPORT = "export"
 _AT_ONCE = 16  # files that are read together
 
 
@@ -143,7 +144,7 @@ class Output:
                 )
             if begun:
                 # First what says that it is whole; the manifest's files stay until the next one.
-                self._remove(self.location / "_SUCCESS")
+                self.remove(self.location / "_SUCCESS")
             self.generation += 1
             self.guard()
             self.store_json(self._marker, job.model_copy(update=self._named_generation))
@@ -152,7 +153,7 @@ class Output:
     @property
     def scratch(self) -> Scratch:
         """What is needed only while the job runs."""
-        return Scratch(self.location / "_scratch", self._names.prefix, self.guard)
+        return Scratch(self.location / "_scratch", self.names.prefix, self.guard)
 
     @property
     def _marker(self) -> Location:
@@ -198,16 +199,16 @@ class Output:
         self.guard()
         files = {}
         for name, table in tables.items():
-            name = self._names.part(name)
+            name = self.names.part(name)
             data = self._store(self.location / name, partial(_parquet, table))
             files[name] = table_entry(table.num_rows, data)
         record = record.model_copy(update={"files": files})
         self.store_json(self.record_file(unit.number), record)
         written = [self.record_file(unit.number), *map(self.location.named, files)]
-        self._withdraw_if_replaced(written)
+        self.withdraw_if_replaced(written)
         return record
 
-    def _withdraw_if_replaced(self, files: list[Location]) -> None:
+    def withdraw_if_replaced(self, files: list[Location]) -> None:
         """Remove what was just stored, if another job has taken the place of this one: nothing of
         a generation before is in its manifest. On a local disk nothing was stored then.
 
@@ -223,7 +224,7 @@ class Output:
         """Store a file; what a job left there that may not write any more is replaced."""
         return store_final(file, contents, self.guard, self.location / lease.NAME)
 
-    def _remove(self, file: Location) -> None:
+    def remove(self, file: Location) -> None:
         """Remove a file that is final."""
         remove_final(file, self.guard, self.location / lease.NAME)
 
@@ -236,12 +237,13 @@ class Output:
         self._store(file, lambda _: data)
 
     @property
-    def _names(self) -> FileNames:
+    def names(self) -> FileNames:
+        """The names of the files of its generation."""
         return FileNames(self.generation)
 
     def record_file(self, number: int, suffix: str = ".json") -> Location:
         """Where the record of a unit is, or what else is kept of it."""
-        return self.location / "_units" / self._names.of_unit(number, suffix)
+        return self.location / "_units" / self.names.of_unit(number, suffix)
 
     def attempts(self, unit: Unit) -> Location:
         """Where the attempts at a unit are counted."""
@@ -255,7 +257,7 @@ class Output:
         """
         self.guard()
         for number in units:
-            self._remove(self.record_file(number))
+            self.remove(self.record_file(number))
 
     def finish(self, manifest: Manifest) -> None:
         """Store the manifest, remove what it has replaced, and mark the output as whole.
@@ -275,9 +277,9 @@ class Output:
 
     def _sweep(self) -> None:
         """Remove the files of older generations, which no job will go on with."""
-        folders = (*FOLDERS, "_units", "report/heatmaps")
+        folders = (*FOLDERS, EXPORT, "_units", "report/heatmaps")
         files = [file for folder in folders for file in (self.location / folder).files()]
-        older = [file for file in files if self._names.is_older(file.name)]
+        older = [file for file in files if self.names.is_older(file.name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(Location.delete, older):
                 pass
@@ -292,7 +294,7 @@ class Output:
         """The manifest's entries of what is no table: records of units, and the report's files."""
         report = self.location / "report"
         shown = report.files(recursive=True)
-        files = [*self.record_files(), *(f for f in shown if not self._names.is_older(f.name))]
+        files = [*self.record_files(), *(f for f in shown if not self.names.is_older(f.name))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             entries = pool.map(lambda file: file_entry(file.read_bytes()), files)
             names = ("/".join(file.parts_below(self.location)) for file in files)
@@ -300,7 +302,7 @@ class Output:
 
     def reopen(self, units: Iterable[int]) -> None:
         """Make a finished output an unfinished one that lacks these units."""
-        self._remove(self.location / "_SUCCESS")
+        self.remove(self.location / "_SUCCESS")
         self.forget(units)
 
     def committed(self, units: Iterable[Unit]) -> set[int]:
@@ -324,7 +326,7 @@ class Output:
                 continue
             line = f"{file}: removed ({problem}); its rows are translated again"
             warnings.add(line, problem or "")
-            self._remove(file)
+            self.remove(file)
         warnings.end()
         return done
 
@@ -334,14 +336,14 @@ class Output:
             record = records.read(file, UnitRecord)
         except UnusableInput as error:
             return str(error).removeprefix(f"{file}: ").partition("; ")[0]
-        return "of no unit" if unit is None else misfit(record, unit, self._names.prefix)
+        return "of no unit" if unit is None else misfit(record, unit, self.names.prefix)
 
     def record_files(self) -> list[Location]:
         """Where these records are."""
         files = (self.location / "_units").files(".json")
-        return [file for file in files if self._names.is_record(file.name)]
+        return [file for file in files if self.names.is_record(file.name)]
 
     @property
     def drawings(self) -> Drawings:
         """Its heatmaps, and where the words of its rows looked."""
-        return Drawings(self.location / "report" / "heatmaps", self._names.prefix, self.store_bytes)
+        return Drawings(self.location / "report" / "heatmaps", self.names.prefix, self.store_bytes)

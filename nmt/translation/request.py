@@ -16,6 +16,8 @@ from nmt.settings import DriftSettings, GateSettings, SearchSettings
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.translation.ending import parse_deadline
+from nmt.translation.export.files import Export
+from nmt.translation.export.formats import format_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.recorded_input import RecordedInput
 
@@ -142,6 +144,21 @@ class TranslateRequest:
             default="up to 8,192; of over 33 million rows up to 131,072",
         ),
     ] = None
+    output_format: Annotated[
+        str | None,
+        Option(
+            "Write the result in another format, too, to OUT/export/, in the order of the input. "
+            "From standard input: text or jsonl.",
+            "parquet|jsonl|csv|text",
+            default="parquet, which is translations/ itself",
+        ),
+    ] = None
+    rejected_lines: Annotated[
+        str, Option("The line of a rejected row in --output-format text.", "blank|source")
+    ] = "blank"
+    export_compression: Annotated[
+        str, Option("Compression of the files in OUT/export/.", "none|gzip")
+    ] = "none"
     unit_timeout: Annotated[
         float | None,
         Option(
@@ -215,6 +232,12 @@ class TranslateRequest:
         return Limits(self.gates, self.max_rejected, self.drift)
 
     @property
+    def export(self) -> Export | None:
+        """What is written to ``OUT/export/``."""
+        form = format_of(self.output_format or "parquet", self.rejected_lines)
+        return None if form is None else Export(form, self.export_compression == "gzip")
+
+    @property
     def model_names(self) -> str:
         """The models as text."""
         return ", ".join(map(str, self.models))
@@ -232,10 +255,13 @@ def identify(
         "group_by": list(request.group_by),
         "folders": corpus.folders,
         "baseline": None if baseline is None else baseline.shown,
-        "drift": request.drift.model_dump() if baseline else None,
+        "drift": request.drift.model_dump(exclude={"metrics"}) if baseline else None,
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
         "rows_per_file": request.rows_per_file,
+        "output_format": request.output_format if request.export else None,
+        "rejected_lines": request.rejected_lines if request.rejected_lines != "blank" else None,
+        "export_compression": "gzip" if request.export_compression == "gzip" else None,
     }
     search = request.search.model_dump()
     dictionary = None if search["dictionary"] is None else Location(search["dictionary"])

@@ -129,7 +129,7 @@ def test_an_evaluation_says_what_the_translation_job_said(
     assert (out / "report/lengths.png").is_file()
     assert (out / "report/heatmaps.pdf").read_bytes().startswith(b"%PDF")
     forms = [score["text"] for score in report["scores"]]
-    assert forms == ["standardised"] * 3 * (tokenizer == "word") + ["raw"] * 3
+    assert forms == ["standardised"] * 4 * (tokenizer == "word") + ["raw"] * 4
 
 
 @pytest.mark.parametrize("tokenizer", ["spm", "word"])
@@ -158,7 +158,7 @@ def test_words_of_an_earlier_release_are_scored_raw_and_that_is_said(
     del manifest["text"]
     (out / "manifest.json").write_text(json.dumps(manifest))
     report = evaluate(EvaluateRequest(Location(out), Location(tmp_path / "r"), references))
-    assert [score["text"] for score in report["scores"]] == ["raw"] * 3
+    assert [score["text"] for score in report["scores"]] == ["raw"] * 4
     assert "its job scored standardised text" in capsys.readouterr().err
 
 
@@ -180,7 +180,7 @@ def test_a_baseline_is_compared_sentence_by_sentence(outputs, tmp_path) -> None:
         assert entry["reference"] == REFERENCES[entry["id"]]
     assert all("baseline" in entry for entry in report["by_length"])
     same = evaluate(request(outputs, tmp_path / "r", baseline=Location(outputs / "one")))
-    assert [entry["p"] for entry in same["comparison"]["metrics"]] == [1, 1, 1]
+    assert [entry["p"] for entry in same["comparison"]["metrics"]] == [1, 1, 1, 1]
     assert same["differences"] == []
 
 
@@ -278,7 +278,7 @@ def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_
     ("options", "message"),
     [
         ({"references": ()}, "give either --references"),
-        ({"reference_column": "target"}, "give either --references"),
+        ({"reference_column": "target"}, "leave --reference-column out"),
         ({"references": (), "reference_column": "target"}, "no column 'target'"),
         ({"tokenize": "14a"}, "did you mean '13a'"),
         ({"references": ("{tmp}/short.txt",)}, "1 lines but the input has 6"),

@@ -39,6 +39,7 @@ def test_scores_are_sacrebleus(references, lowercase) -> None:
     metrics = {
         "BLEU": BLEU(lowercase=lowercase),
         "chrF": CHRF(lowercase=lowercase),
+        "chrF++": CHRF(word_order=2, lowercase=lowercase),
         "TER": TER(case_sensitive=not lowercase),
     }
     actual = corpus_scores(
@@ -74,7 +75,7 @@ def test_the_confidence_interval_holds_the_score_and_can_be_repeated() -> None:
 
 
 def test_perfect_and_hopeless() -> None:
-    assert [score.score for score in corpus_scores(FIRST, [FIRST])] == [100, 100, 0]
+    assert [score.score for score in corpus_scores(FIRST, [FIRST])] == [100, 100, 100, 0]
     assert corpus_scores(["x y z"] * 3, [FIRST])[0].score < 1
     assert sentence_chrf(FIRST[0], [SECOND[0], FIRST[0]]) == pytest.approx(100)
 
@@ -85,7 +86,7 @@ def test_a_sentence_may_have_fewer_references() -> None:
     for sentence in zip(HYPOTHESES, fewer, strict=True):  # in however many pieces they come
         actual.add([sentence])
     streams = [FIRST, [None, *SECOND[1:]]]
-    metrics = BLEU(), CHRF(), TER(case_sensitive=True)
+    metrics = BLEU(), CHRF(), CHRF(word_order=2), TER(case_sensitive=True)
     for score, metric in zip(actual.scores(False), metrics, strict=True):
         expected = metric.corpus_score(HYPOTHESES, streams)
         assert score.score == pytest.approx(expected.score, abs=decimals(4))
@@ -130,7 +131,7 @@ def long_rows(count: int, words: int) -> list[str]:
 def test_ter_takes_no_longer_than_a_bound_for_any_row() -> None:
     own, references = long_rows(4, 1000), long_rows(8, 1000)[4:]
     _, actual = steps(lambda: scorer(own, [references]), most=500 * 4000)  # with shifts: millions
-    ter = actual.scores(bootstrap=False)[2]
+    ter = actual.scores(bootstrap=False)[-1]
     edits = sum(edit_distance(*map(str.split, pair)) for pair in zip(own, references, strict=True))
     assert ter.score == pytest.approx(100 * edits / 4000, abs=decimals(4))
     assert ter.rows_without_shifts == 4
@@ -147,11 +148,11 @@ def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None
     assert actual.statistics("TER").tolist() == [[1, LONGEST, 0], [10, LONGEST + 1, 1]]
     both = np.arange(2)
     for rows, expected in ((both[:1], None), (both, 1)):
-        entry = actual.compare(actual, rows, rows)[2]
+        entry = actual.compare(actual, rows, rows)[-1]
         assert (entry.rows_without_shifts or None) == expected
         assert ("shifts:" in entry.signature) == bool(expected)
     # However short the translation: a long reference is enough.
-    assert scorer(["a"], [["a"], [own[1]]]).scores()[2].rows_without_shifts == 1
+    assert scorer(["a"], [["a"], [own[1]]]).scores()[-1].rows_without_shifts == 1
 
 
 def test_the_edit_distance_is_that_of_the_textbook() -> None:
@@ -219,10 +220,11 @@ def test_the_paired_test_is_sacrebleus(streams) -> None:
     references = references[:streams]
     rows = np.arange(len(own))
     actual = scorer(own, references, 3).compare(scorer(other, references, 2), rows, rows)
-    metrics = {"BLEU": BLEU(), "chrF": CHRF(), "TER": TER(case_sensitive=True)}
+    metrics = {"BLEU": BLEU(), "chrF": CHRF(), "chrF++": CHRF(word_order=2)}
+    metrics["TER"] = TER(case_sensitive=True)
     test = PairedTest([("b", other), ("s", own)], metrics, references, "bs", n_samples=1000)
     signatures, expected = test()
-    for entry, key in zip(actual, ("BLEU", "chrF2", "TER"), strict=True):
+    for entry, key in zip(actual, ("BLEU", "chrF2", "chrF2++", "TER"), strict=True):
         base, system = expected[key]
         assert entry.score == pytest.approx(system.score, abs=1e-3)
         assert entry.baseline == pytest.approx(base.score, abs=1e-3)

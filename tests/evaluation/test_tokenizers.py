@@ -59,7 +59,7 @@ def test_texts_without_blanks_are_scored_as_sacrebleu_scores_them(tokenize, text
     own, references = texts
     scorer = Scorer(tokenize=tokenize)
     scorer.add([(text, [reference]) for text, reference in zip(own, references, strict=True)])
-    bleu, _, ter = scorer.scores(bootstrap=False)
+    bleu, *_, ter = scorer.scores(bootstrap=False)
     expected = BLEU(tokenize=tokenize)
     assert bleu.score == round(expected.corpus_score(own, [references]).score, 4) > 50
     assert bleu.signature == signatures(tokenize)["BLEU"] == str(expected.get_signature())

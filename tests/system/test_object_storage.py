@@ -180,6 +180,24 @@ def test_a_stored_file_names_nothing_outside_of_its_folder(
     base.delete_own(re.compile(".*"))
 
 
+def test_an_export_on_s3_is_that_of_the_rows(s3: S3Server, saved_models, tmp_path: Path) -> None:
+    """What an earlier attempt left there is replaced, or removed."""
+    base, file = Location("s3://nmt/export"), tmp_path / "in.txt"
+    file.write_text("A dog sleeps.\n\nThe cat sees a dog.\n")
+    for number in (0, 1):
+        (base / f"out/export/part-0000{number}.txt").write_bytes(b"of another attempt\n")
+    translate(saved_models[0], file, tmp_path / "out", output_format="text")
+    job = (Location(tmp_path / "out") / "_job.json").read_bytes()
+    (base / "out/_job.json").write_bytes(job)
+    translate(saved_models[0], file, str(base / "out"), output_format="text")
+    assert [one.name for one in (base / "out/export").files()] == ["part-00000.txt"]
+    text = (base / "out/export/part-00000.txt").read_bytes()
+    assert text == (tmp_path / "out/export/part-00000.txt").read_bytes()
+    assert text.count(b"\n") == 3
+    assert verify(base / "out").violations == []
+    base.delete_own(re.compile(".*"))
+
+
 def test_objects_that_were_exchanged_are_not_read(s3: S3Server, demo_dataset) -> None:
     folder = Location("s3://nmt/exchanged")
     folder.upload(Path(demo_dataset.location.uri))

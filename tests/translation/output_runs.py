@@ -10,6 +10,8 @@ from nmt.evaluation.measures import Measures
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
+from nmt.translation.export.files import Export
+from nmt.translation.export.formats import TextLines
 from nmt.translation.input.units import Slice, Unit
 from nmt.translation.output import Output
 
@@ -19,6 +21,7 @@ UNITS = [Unit(n, (Slice(FILE, "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 
 def job(beam: int, **more) -> JobRecord:
     settings = {"search": {"beam_size": beam, "n_best": 1}, "id_column": None, "max_rejected": 1.0}
+    settings["output_format"] = "text"
     content = {"format_version": 1, "model_id": "m", "settings": settings, **more}
     return JobRecord.model_validate(content)
 
@@ -73,6 +76,7 @@ def run(
     files = {name: entry for record in records for name, entry in record.files.items()}
     manifest = {**job(beam).to_json(), "exit_status": 0, "counts": counts(6), "files": files}
     manifest["others"] = out.others()
+    manifest["exports"] = Export(TextLines("blank")).write(out, records)
     inputs = [{"path": "in.txt", "rows": 6}]
     out.finish(Manifest.model_validate({**manifest, "input_files": inputs}))
 

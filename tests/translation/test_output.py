@@ -88,8 +88,10 @@ def test_overwriting_can_be_interrupted_anywhere(tmp_path, killed_after) -> None
     assert interruptions > 15
     assert everything(tmp_path / "0") == everything(folder)
     assert [name for name in everything(folder) if "part" in name] == [
-        f"translations/part-g2-{number:05d}.parquet" for number in range(3)
+        "export/part-g2-00000.txt",
+        *(f"translations/part-g2-{number:05d}.parquet" for number in range(3)),
     ]
+    assert (folder / "export/part-g2-00000.txt").read_text() == "by 2\n" * 6
     assert [path.name for path in (folder / "report/heatmaps").iterdir()] == [
         "g2-row-000000002.png"
     ]

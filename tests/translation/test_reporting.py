@@ -64,7 +64,7 @@ def test_the_same_output_is_no_change(saved_models, night, tmp_path) -> None:
     )  # fmt: skip
     found = verdict.report.to_json()["comparison"]
     assert (found["paired"], found["changed"], found["sentences"]) == (8, 0, 7)
-    assert [entry["p"] for entry in found["metrics"]] == [1, 1, 1]
+    assert [entry["p"] for entry in found["metrics"]] == [1, 1, 1, 1]
     assert {entry["difference"] for entry in found["rates"].values()} == {0}
     assert verdict.report.to_json()["differences"] == verdict.report.to_json()["alarms"] == []
     assert (verdict.exit_status, verdict.reason) == (0, "done")

@@ -19,7 +19,7 @@ from nmt.printable import FewLines
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
-from nmt.translation.output import FOLDERS
+from nmt.translation.output import EXPORT, FOLDERS
 from nmt.translation.unique_ids import OutputIds
 from nmt.translation.verify import part
 from nmt.translation.verify.unit_files import FileFindings, UnitFiles, ids_of, look_through
@@ -70,7 +70,7 @@ class Check:
     def sizes(self) -> dict[str, int]:
         """The bytes of each file that lies where parts do, by its name."""
         sizes: dict[str, int] = {}
-        for folder in FOLDERS:
+        for folder in (*FOLDERS, EXPORT):
             try:
                 for file, info in (self.location / folder).listed():
                     sizes[f"{folder}/{file.name}"] = info.size or 0

@@ -19,7 +19,7 @@ from nmt.records.report import ReportedCounts
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
-from nmt.translation.output import Output
+from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify.files import Check, Spread, Verification, check_parts, in_threads
 
 
@@ -46,7 +46,7 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
     if finished:
         _check_end(check, job, manifest, manifest_file.is_file())
     if manifest is not None:
-        named |= set(manifest.files)
+        named |= {*manifest.files, *manifest.exports}
         check_manifest(check, manifest)
     if not finished and job is not None:
         if manifest is not None:
@@ -130,6 +130,7 @@ def check_manifest(check: Check, manifest: Manifest, spread: Spread = in_threads
             f"{limit}, but the exit status is 0"
         )
     _check_others(check, manifest.others)
+    _check_exports(check, manifest)
     numbered = settings.id_column is None
     every = rows if numbered else None
     rows_of = check_parts(check, manifest.files, settings, every, spread=spread)
@@ -152,6 +153,29 @@ def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
             check.part(name, str(error).removeprefix(f"{file}: "))
         except UnusableInput as error:
             check.part(name, f"cannot be one of its files ({error})")
+
+
+def _check_exports(check: Check, manifest: Manifest) -> None:
+    """Check the files in other formats: they must all be there, and hold a row per row."""
+    exports = manifest.exports
+    for name, entry in exports.items():
+        try:
+            file = check.location.named(name)
+            if not file.is_file():
+                check.part(name, "is missing")
+                continue
+            file.read(partial(check_recorded, file, entry=entry, remedy=""))
+        except ChangedFile as error:
+            check.part(name, str(error).removeprefix(f"{file}: "))
+        except UnusableInput as error:
+            check.part(name, f"cannot be one of its files ({error})")
+    rows = sum(entry.rows for entry in exports.values())
+    wanted = manifest.settings.output_format != "parquet"
+    if wanted != bool(exports) or (exports and rows != manifest.counts.rows):
+        check.complain(
+            f"{EXPORT}/: {rows:,} rows, but the manifest has {manifest.counts.rows:,} and the "
+            f"format {manifest.settings.output_format}"
+        )
 
 
 def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:

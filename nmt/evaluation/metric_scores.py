@@ -1,0 +1,245 @@
+"""Scores of other metrics, such as COMET or people's, one number a row, joined by id.
+
+What is told of them is the mean, with the intervals and the paired test of the metrics that are
+computed here: the same resamples, see `nmt.evaluation.significance`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nmt.corpus.formats import Accepted, detect
+from nmt.corpus.text_files import each_line
+from nmt.errors import UnusableInput
+from nmt.evaluation.files import Table
+from nmt.evaluation.significance import confidence, paired_p_value, resample
+from nmt.evaluation.translations import Translations
+from nmt.printable import join_names
+from nmt.records.base import LARGEST_MEASURE
+from nmt.records.report import MetricComparison, Score
+from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
+from nmt.tables.values import is_scalar, json_values, written
+
+_ID = "id"
+_FILES = Accepted(
+    ("text", "gzip", "parquet"),
+    "give .parquet, or lines of values between tabs below a line of names (.tsv, also in .gz)",
+    tables=True,
+)
+_DIGITS = 6
+
+
+class _Total(NamedTuple):
+    """What sacrebleu's metrics give back."""
+
+    score: float
+
+
+class _Mean:
+    """The mean as one of sacrebleu's metrics: its statistics of a row are the value and 1."""
+
+    n_bootstrap, seed = 1, ""
+
+    def _compute_score_from_stats(self, total: np.ndarray) -> _Total:
+        return _Total(float(total[0] / total[1]))
+
+
+class MetricScores(NamedTuple):
+    """One metric's scores of the translated rows.
+
+    Attributes:
+        name: of the metric.
+        values: shape (translated rows,); NaN for a row without one.
+        lower_is_better: whether less is better.
+    """
+
+    name: str
+    values: np.ndarray
+    lower_is_better: bool = False
+
+    def score(self) -> Score:
+        """The mean of the rows that have one, with its interval."""
+        values = self.values[~np.isnan(self.values)]
+        mean, interval = _Mean(), None
+        if len(values) > 1:
+            interval = confidence(resample(mean, [_statistics(values)])[0])
+        return Score(
+            metric=self.name,
+            score=round(float(values.mean()), _DIGITS),
+            confidence=interval,
+            text="",
+            signature=_signature(mean, len(values)),
+            **self._direction,
+        )
+
+    def compare(
+        self, baseline: MetricScores, here: np.ndarray, there: np.ndarray
+    ) -> MetricComparison | None:
+        """Compare with a baseline, on the rows of which both have a score.
+
+        Args:
+            baseline: the same metric of another system.
+            here: places of the common rows in `values`.
+            there: the places of the same rows in the baseline's.
+
+        Returns:
+            None if no row has both.
+        """
+        own, other = self.values[here], baseline.values[there]
+        both = ~np.isnan(own) & ~np.isnan(other)
+        if not both.any():
+            return None
+        own, other = own[both], other[both]
+        difference = float(own.mean() - other.mean())
+        mean, interval, other_interval, p = _Mean(), None, None, None
+        if len(own) > 1:
+            resampled = resample(mean, [_statistics(own), _statistics(other)])
+            interval, other_interval = map(confidence, resampled)
+            p = round(paired_p_value(resampled, difference), 6)
+        return MetricComparison(
+            metric=self.name,
+            score=round(float(own.mean()), _DIGITS),
+            baseline=round(float(other.mean()), _DIGITS),
+            difference=round(difference, _DIGITS),
+            confidence=interval,
+            baseline_confidence=other_interval,
+            p=p,
+            signature=_signature(mean, len(own)),
+            **self._direction,
+        )
+
+    def mean_of(self, rows: np.ndarray) -> float | None:
+        """The mean of the rows at some places; None if none of them has a score."""
+        values = self.values[rows]
+        values = values[~np.isnan(values)]
+        return round(float(values.mean()), _DIGITS) if len(values) else None
+
+    @property
+    def _direction(self) -> dict[str, bool]:
+        return {"lower_is_better": True} if self.lower_is_better else {}
+
+
+def _statistics(values: np.ndarray) -> np.ndarray:
+    return np.stack([values, np.ones(len(values))], axis=1)
+
+
+def _signature(mean: _Mean, count: int) -> str:
+    drawn = f"|bs:{mean.n_bootstrap}|seed:{mean.seed}" if mean.seed else ""
+    return f"mean|n:{count}{drawn}"
+
+
+def read_metric_scores(
+    files: Sequence[str], option: str, translations: Translations, lower: Collection[str]
+) -> list[MetricScores]:
+    """The scores of all files, in the order of the translated rows.
+
+    Args:
+        files: tables with a column ``id`` and a column of numbers per metric.
+        option: that names them, for errors.
+        translations: whose ids they are.
+        lower: names of metrics of which less is better.
+
+    Raises:
+        UnusableInput: a file that cannot be used, a metric in two of them, or an id that no
+            translated row has.
+    """
+    result: dict[str, MetricScores] = {}
+    if not files:
+        return []
+    known = written(translations.ids).cast(pa.large_string())
+    for name in files:
+        location = PinnedFile(Location(name))
+        ids, columns = _read(location, option)
+        places = pc.index_in(ids, value_set=known)
+        if places.null_count:
+            odd = ids.filter(pc.is_null(places))[0].as_py()
+            raise UnusableInput(
+                f"{location}: id {odd[:80]!r} is of no translated row of {translations.location}; "
+                "give the scores of these translations"
+            )
+        if pc.count_distinct(ids).as_py() < len(ids):
+            raise UnusableInput(f"{location}: has an id twice; give each row one score")
+        at = places.to_numpy()
+        for metric, values in columns.items():
+            if metric in result:
+                raise UnusableInput(f"{location}: metric '{metric}' is in two files; rename one")
+            scores = np.full(len(known), np.nan)
+            scores[at] = values
+            if np.isnan(scores).all():
+                raise UnusableInput(f"{location}: column '{metric}' holds no score; leave it out")
+            result[metric] = MetricScores(metric, scores, metric in lower)
+    return [*result.values()]
+
+
+def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
+    """The ids as text, and each metric's scores, NaN for a null."""
+    if detect(location, _FILES) == "parquet":
+        table = Table(location)
+        ids = table.column(option, _ID)
+        if not is_scalar(ids.type):
+            raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")
+        numeric = [
+            field.name
+            for field in table.schema
+            if field.name != _ID
+            and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type))
+        ]
+        columns = {
+            name: pc.fill_null(table.column(option, name).cast(pa.float64()), math.nan).to_numpy()
+            for name in numeric
+        }
+        texts = [None if one is None else str(one) for one in json_values(ids)]
+    else:
+        texts, columns = _read_lines(location)
+        table = None
+    if None in texts:
+        raise UnusableInput(f"{location}: has rows without an id; give each row its id")
+    if not columns:
+        names = f" (there are {join_names(table.schema.names)})" if table else ""
+        raise UnusableInput(f"{location}: has no column of numbers beside 'id'{names}")
+    for name, values in columns.items():
+        if (np.abs(np.nan_to_num(values)) > LARGEST_MEASURE).any():
+            raise UnusableInput(f"{location}: column '{name}' holds scores that are no numbers")
+    return pa.chunked_array([pa.array(texts, pa.large_string())]), columns
+
+
+def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndarray]]:
+    rows = _cells(location)
+    names = next(rows)
+    if names.count(_ID) != 1 or len({*names}) < len(names):
+        raise UnusableInput(
+            f"{location}: line 1: names the columns (id, and one a metric, each once), but has "
+            f"{join_names(names)}"
+        )
+    ids: list[str | None] = []
+    scores: dict[str, list[float]] = {name: [] for name in names if name != _ID}
+    for number, cells in enumerate(rows, 2):
+        if len(cells) != len(names):
+            raise UnusableInput(
+                f"{location}: line {number}: {len(cells)} values between tabs, not {len(names)}"
+            )
+        for name, cell in zip(names, cells, strict=True):
+            if name == _ID:
+                ids.append(cell)
+                continue
+            try:
+                value = float(cell) if cell.strip() else math.nan
+            except ValueError:
+                raise UnusableInput(
+                    f"{location}: line {number}: {cell[:80]!r} in column '{name}' is no number; "
+                    "leave a missing score empty"
+                ) from None
+            scores[name].append(value)
+    return ids, {name: np.array(values, np.float64) for name, values in scores.items()}
+
+
+def _cells(location: Location) -> Iterator[list[str]]:
+    for line in each_line(location, _FILES):
+        yield line.decode("utf-8", "replace").split("\t")

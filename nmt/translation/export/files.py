@@ -1,0 +1,109 @@
+"""Write the rows of all units, in the order of the input, to files of another format.
+
+An export is made when all units are committed, from their files alone, and again whenever a job is
+finished again: it has no state of its own. A file holds whole units, as many as make 32 MiB, so a
+small job has one file, and a large one needs no more memory than that.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.errors import UnusableInput
+from nmt.evaluation.sentences import read_table
+from nmt.records import TableEntry, table_entry
+from nmt.records.output import UnitRecord
+from nmt.translation.export.formats import Format
+from nmt.translation.output import EXPORT, Output
+
+_BYTES = 32 << 20  # of a file before it is compressed, about
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export of an output.
+
+    Attributes:
+        format: of its files.
+        compressed: whether they are .gz.
+    """
+
+    format: Format
+    compressed: bool = False
+
+    def write(self, output: Output, records: Sequence[UnitRecord]) -> dict[str, TableEntry]:
+        """Store the files, and remove those of an earlier attempt that are none of them.
+
+        Args:
+            output: the OUT folder.
+            records: of all its units, in order.
+
+        Returns:
+            The files' entries for the manifest, by their names below OUT.
+
+        Raises:
+            UnusableInput: a unit's file is damaged.
+            JobFailed: this job may no longer write here.
+        """
+        entries: dict[str, TableEntry] = {}
+        ending = f"{self.format.ending}{'.gz' if self.compressed else ''}"
+        for number, (rows, data) in enumerate(self._contents(output, records)):
+            name = output.names.part(f"{EXPORT}/part-{number:05d}.{ending}")
+            if self.compressed:
+                data = gzip.compress(data, mtime=0)
+            output.store_bytes(output.location / name, data)
+            output.withdraw_if_replaced([output.location / name])
+            entries[name] = table_entry(rows, data)
+        for file in (output.location / EXPORT).files():
+            if f"{EXPORT}/{file.name}" not in entries and output.names.is_current(file.name):
+                output.remove(file)
+        return entries
+
+    def _contents(
+        self, output: Output, records: Sequence[UnitRecord]
+    ) -> Iterator[tuple[int, bytes]]:
+        """The number of rows and the bytes of each file; one at least."""
+        data, rows, begun = bytearray(), 0, False
+        for record in records:
+            try:
+                table = unit_rows(output, record)
+            except UnusableInput:  # perhaps a job that took over has removed it
+                output.guard()
+                raise
+            if not begun:
+                data, rows, begun = bytearray(self.format.head(table.schema)), 0, True
+            data += self.format.rows(table)
+            rows += table.num_rows
+            if len(data) >= _BYTES:
+                yield rows, bytes(data)
+                begun = False
+        if begun:
+            yield rows, bytes(data)
+
+
+def unit_rows(output: Output, record: UnitRecord) -> pa.Table:
+    """The rows of a unit in the order of the input, with ``reason`` as the last column: null for
+    a translated row; of a rejected one all columns are null that it does not have."""
+    tables = {
+        name.partition("/")[0]: read_table(output.location.named(name), None, entry)
+        for name, entry in record.files.items()
+        if not name.startswith("alignments/")
+    }
+    translated = tables["translations"].replace_schema_metadata(None)
+    rejected = tables.get("rejected")
+    reason = pa.nulls(translated.num_rows, pa.string())
+    if rejected is None:
+        return translated.append_column("reason", reason)
+    every = pa.concat_tables(
+        [translated.append_column("reason", reason), rejected.replace_schema_metadata(None)],
+        promote_options="default",
+    )
+    lost = np.array(record.rejected_rows, np.int64)
+    numbers = np.arange(record.first, record.first + record.counts.rows)
+    places = np.concatenate([np.setdiff1d(numbers, lost), lost])
+    return every.take(pa.array(np.argsort(places, kind="stable")))
