@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
-from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.corpus.readers import SIDES, LineAligned, PairReader, open_pairs
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.options import FromSettings, Option
@@ -22,7 +22,7 @@ from nmt.text_limits import most_bytes
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
-_ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
+_ENDINGS = re.compile(r"\.(gz|bz2|xz|zst|txt)$", re.IGNORECASE)
 
 
 _OPTIONS = (
@@ -47,15 +47,23 @@ class PrepareRequest:
     pairs: Annotated[
         Location | None,
         Option(
-            "File of source<TAB>target lines (.tsv .txt .zip .gz) or columns source, target "
-            "(.parquet).",
+            "File of source<TAB>target lines (.tsv .txt .zip), of columns (.csv .jsonl .parquet) "
+            "or languages (.tmx); text also in .gz .bz2 .xz .zst.",
             "FILE",
         ),
     ] = None
+    source_column: Annotated[
+        str, Option("Column of --pairs that holds the source (.csv .jsonl .parquet).", "COLUMN")
+    ] = "source"
+    target_column: Annotated[
+        str, Option("Column of --pairs that holds its translation.", "COLUMN")
+    ] = "target"
     sources: Annotated[
         tuple[Location, ...],
         Option(
-            "Source text, a sentence per line, .gz or not. Repeatable.", "FILE", name="--source"
+            "Source text, a sentence per line, perhaps packed. Repeatable.",
+            "FILE",
+            name="--source",
         ),
     ] = ()
     targets: Annotated[
@@ -75,6 +83,11 @@ class PrepareRequest:
     test_target: Annotated[Location | None, Option("Its translation.", "FILE")] = None
     address: Address = None
     distributed: bool | None = None
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns of source and target."""
+        return self.source_column, self.target_column
 
     def split_files(self, split: str) -> tuple[Location, Location] | None:
         """The files of the split ``valid`` or ``test``; None if it is drawn.
@@ -129,7 +142,9 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
     longest = most_bytes(request.settings.max_characters)
     inputs: dict[str, list[PairReader]] = {"train": [], "valid": [], "test": []}
     if request.pairs is not None:
-        inputs["train"].append(open_pairs(request.pairs, longest))
+        settings = request.settings
+        languages = (settings.source_language, settings.target_language)
+        inputs["train"].append(open_pairs(request.pairs, longest, request.columns, languages))
     for source, target in zip(request.sources, request.targets, strict=True):
         inputs["train"].append(LineAligned(source, target, longest))
     for split in ("valid", "test"):
@@ -147,8 +162,11 @@ def describe(
         for role, readers in inputs.items()
         if (entries := [entry for reader in readers for entry in reader.identify()])
     }
-    demo = {"demo": request.demo} if request.demo else {}
-    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo})
+    demo: dict[str, JsonValue] = {"demo": request.demo} if request.demo else {}
+    # Only others than the default, so that a dataset is recognised by releases without it.
+    columns: JsonValue = dict(zip(SIDES, request.columns, strict=True))
+    named = {"columns": columns} if request.columns != SIDES else {}
+    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo, **named})
 
 
 def _check_symbols(settings: DataSettings) -> None:
@@ -181,6 +199,8 @@ def _check_inputs(request: PrepareRequest) -> None:
     aligned = bool(request.sources or request.targets)
     if (request.pairs is not None) + aligned + (request.demo is not None) != 1:
         raise UnusableInput("give exactly one of --pairs, --source with --target, --demo")
+    if request.pairs is None and request.columns != SIDES:
+        raise UnusableInput("--source-column and --target-column go with --pairs only")
     if len(request.sources) != len(request.targets):
         raise UnusableInput(
             f"{len(request.sources)} --source but {len(request.targets)} --target files; "

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nmt.corpus.formats import ENTRIES
-from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
+from nmt.formats.detection import ENTRIES
+from nmt.formats.text_files import each_line
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS, excess
