@@ -6,12 +6,11 @@ No step gives more bytes than it was asked for, however much a few packed ones s
 from __future__ import annotations
 
 import bz2
-import contextlib
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
-from typing import IO, Any, NamedTuple, Protocol, cast
+from collections.abc import Callable
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -20,6 +19,7 @@ from nmt.storage.location import Location
 
 _PIECE = 1 << 14  # bytes that zlib gets at once; it copies what it leaves of them
 _GZIP = 16 + zlib.MAX_WBITS  # see `zlib.decompressobj`
+_CUT_OFF = "the file ends within its compressed data"
 _XZ_MEMORY = 256 << 20  # bytes; xz -9 needs 65 MiB
 _MOST_UNPACKED = 64 << 20  # bytes that may come out of any archive, however small
 _RATIO = 200  # bytes that may come out of each byte of a larger one; text yields 3 to 20
@@ -43,46 +43,45 @@ class Packing(NamedTuple):
     unpack: Callable[[IO[bytes]], io.RawIOBase]
 
 
-class _Decompressor(Protocol):
-    """One member of a compressed stream, as `bz2` and `lzma` have it."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _Inflate:
-    """A member of a gzip file.
+class _Gunzip(io.RawIOBase):
+    """What the members of a gzip file hold, one after the other.
 
     `gzip.GzipFile` takes a step of Python per byte of a header, and per zero between members.
     """
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP)
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._packed = stream, b""
+        self._member: Any = None
 
-    @property
-    def eof(self) -> bool:
-        return self._member.eof
+    def readable(self) -> bool:
+        return True
 
-    @property
-    def needs_input(self) -> bool:
-        return not self._member.unconsumed_tail
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        while not data:
+            self._packed = self._packed or self._stream.read(_PIECE)
+            if not self._packed:
+                if self._member:
+                    raise EOFError(_CUT_OFF)
+                return 0
+            if not self._member:
+                self._packed = self._packed.lstrip(b"\0")
+                if not self._packed:
+                    continue
+                self._member = zlib.decompressobj(_GZIP)
+            data = self._member.decompress(self._packed, len(buffer))
+            self._packed = self._member.unconsumed_tail or self._member.unused_data
+            if self._member.eof:
+                self._member = None
+        buffer[: len(data)] = data
+        return len(data)
 
-    @property
-    def unused_data(self) -> bytes:
-        return self._member.unused_data
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        return self._member.decompress(data or self._member.unconsumed_tail, max_length)
+_Decompressor = bz2.BZ2Decompressor | lzma.LZMADecompressor
 
 
 class _Members(io.RawIOBase):
-    """What the members of a compressed file hold, one after the other.
+    """The same of a .bz2 or .xz file, whose decompressors keep what they have not used.
 
     Args:
         stream: the packed bytes.
@@ -99,47 +98,37 @@ class _Members(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = b""
         while not data:
-            if self._member is None and not self._next_member():
-                return 0
-            data = self._step(cast(_Decompressor, self._member), len(buffer))
+            if self._member is None or self._member.needs_input:
+                self._packed = self._packed or self._stream.read(_PIECE)
+                if self._member is None:
+                    if not self._packed:
+                        return 0
+                    self._packed = self._packed.lstrip(b"\0")  # xz fills up with them
+                    if not self._packed:
+                        continue
+                    self._member = self._begin()
+                elif not self._packed:
+                    raise EOFError(_CUT_OFF)
+            data = self._unpack(self._member, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
-    def _next_member(self) -> bool:
-        """Begin with what follows, but for zeros between members; False at the file's end."""
-        while not (packed := self._packed.lstrip(b"\0")):
-            if not (packed := self._stream.read(_PIECE)):
-                return False
-            self._packed = packed
-        self._packed, self._member = packed, self._begin()
-        return True
-
-    def _step(self, member: _Decompressor, most: int) -> bytes:
-        packed = b""
-        if member.needs_input:
-            packed, self._packed = self._packed or self._stream.read(_PIECE), b""
-            if not packed:
-                raise EOFError("the file ends within its compressed data")
-        with _explained():
+    def _unpack(self, member: _Decompressor, most: int) -> bytes:
+        packed, self._packed = self._packed, b""
+        try:
             data = member.decompress(packed, most)
+        except lzma.LZMAError as error:
+            if "emory" in str(error):
+                raise NotImplementedError(
+                    f"it needs more than {_XZ_MEMORY >> 20} MiB of memory; pack it with xz -9 or "
+                    "less"
+                ) from None
+            raise
+        except (OSError, ValueError) as error:  # as of a store, they have no number
+            raise Damaged(str(error)) from None
         if member.eof:
             self._packed, self._member = member.unused_data, None
         return data
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Tell damage from what a store says: both are an OSError without a number."""
-    try:
-        yield
-    except lzma.LZMAError as error:
-        if "emory" in str(error):
-            raise NotImplementedError(
-                f"it needs more than {_XZ_MEMORY >> 20} MiB of memory; pack it with xz -9 or less"
-            ) from None
-        raise
-    except (OSError, ValueError) as error:
-        raise Damaged(str(error)) from None
 
 
 class _Zstandard(io.RawIOBase):
@@ -185,7 +174,7 @@ def _xz() -> _Decompressor:
 
 
 PACKINGS = {
-    "gzip": Packing("gz", "gzip data", lambda stream: _Members(stream, _Inflate)),
+    "gzip": Packing("gz", "gzip data", _Gunzip),
     "bzip2": Packing("bz2", "bzip2 data", lambda stream: _Members(stream, bz2.BZ2Decompressor)),
     "xz": Packing("xz", "xz data", lambda stream: _Members(stream, _xz)),
     "zstd": Packing("zst", "Zstandard data", _Zstandard),

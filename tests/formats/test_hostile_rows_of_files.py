@@ -144,7 +144,7 @@ def test_a_file_that_is_cut_off_is_damaged(tmp_path: Path, ending: str) -> None:
 def test_rows_that_are_none_are_rejected_one_by_one(tmp_path: Path) -> None:
     bad = ["[1]", "{", '"x"', '{"source": NaN}', '{"source": "a", "source": "b"}', "no",
            '{"source": 1' + "0" * 30 + "}", '{"source":' + "[" * 5000 + "]" * 5000 + "}",
-           '{"source": "\\ud800"}', '{"source": 5, "id": 7}', '{"source": [], "id": 8}']  # fmt: skip
+           '{"source": "\\ud800"}', '{"source": 5, "id": 7}', '{"source":[], "id": 8}']  # fmt: skip
     good = ['{"source": "A dog.", "target": "Ein Hund.", "id": 100}', "", "  ", '{"id": 3}']
     file = put(tmp_path / "a.jsonl", "\n".join([*good, *bad]).encode())
     corpus = inspect(str(file), "source")
@@ -196,7 +196,7 @@ def test_a_file_without_the_columns_is_refused(tmp_path, name, data, reason) -> 
 def test_one_kind_of_files_at_a_time(tmp_path: Path) -> None:
     put(tmp_path / "a.jsonl", b'{"source": "x"}\n')
     put(tmp_path / "b.csv", b"source\nx\n")
-    with pytest.raises(UnusableInput, match="holds CSV and JSON Lines files; give one kind at a"):
+    with pytest.raises(UnusableInput, match="holds CSV and JSONL files; give one kind at a"):
         inspect(str(tmp_path), "source")
     (tmp_path / "b.csv").unlink()
     (tmp_path / "domain=news").mkdir()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.formats.detection import SENTENCES, WORDS, detect
+from nmt.formats.detection import SENTENCES, detect
 from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
@@ -25,7 +25,7 @@ from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
 _LOOKERS = 16  # files looked at together
-_WORDS = {"text": "text", "parquet": "Parquet", "csv": "CSV", "tmx": "TMX"}
+_WORDS = {"text": "text", "parquet": "Parquet", **{name: name.upper() for name in ROW_FORMATS}}
 
 
 class InputCorpus:
@@ -141,7 +141,7 @@ def inspect(
         raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
     formats = {file.kind.format for file in files}
     if len(formats) > 1:
-        words = " and ".join(sorted(_WORDS.get(one, WORDS[one]) for one in formats))
+        words = " and ".join(words for one, words in _WORDS.items() if one in formats)
         raise UnusableInput(f"{name}: holds {words} files; give one kind at a time")
     if formats == {"parquet"}:
         corpus = _inspect_parquet(files, text_column, id_column, is_output)
