@@ -53,11 +53,9 @@ class PrepareRequest:
         ),
     ] = None
     source_column: Annotated[
-        str, Option("Column of --pairs that holds the source (.csv .jsonl .parquet).", "COLUMN")
+        str, Option("Column of the source in files of pairs (.csv .jsonl .parquet).", "COLUMN")
     ] = "source"
-    target_column: Annotated[
-        str, Option("Column of --pairs that holds its translation.", "COLUMN")
-    ] = "target"
+    target_column: Annotated[str, Option("Column of its translation there.", "COLUMN")] = "target"
     sources: Annotated[
         tuple[Location, ...],
         Option(
@@ -81,6 +79,12 @@ class PrepareRequest:
         None
     )
     test_target: Annotated[Location | None, Option("Its translation.", "FILE")] = None
+    valid_pairs: Annotated[
+        Location | None, Option("Validation set in one file, as --pairs.", "FILE")
+    ] = None
+    test_pairs: Annotated[Location | None, Option("Test set in one file, as --pairs.", "FILE")] = (
+        None
+    )
     address: Address = None
     distributed: bool | None = None
 
@@ -89,16 +93,28 @@ class PrepareRequest:
         """The columns of source and target."""
         return self.source_column, self.target_column
 
-    def split_files(self, split: str) -> tuple[Location, Location] | None:
-        """The files of the split ``valid`` or ``test``; None if it is drawn.
+    def split_files(self, split: str) -> Location | tuple[Location, Location] | None:
+        """The files of the split ``valid`` or ``test``: both sides in one, or source and target;
+        None if it is drawn.
 
         Raises:
-            UnusableInput: one side without the other.
+            UnusableInput: one side without the other, or both kinds of files.
         """
         source, target = getattr(self, f"{split}_source"), getattr(self, f"{split}_target")
+        pairs = getattr(self, f"{split}_pairs")
         if (source is None) != (target is None):
             raise UnusableInput(f"give --{split}-source and --{split}-target together")
+        if pairs is not None and source is not None:
+            raise UnusableInput(f"give --{split}-pairs, or --{split}-source and --{split}-target")
+        if pairs is not None:
+            return pairs
         return None if source is None else (source, target)
+
+    def open_pairs(self, location: Location) -> PairReader:
+        """A reader of a file of pairs, with the columns and languages that were asked for."""
+        settings = self.settings
+        languages = settings.source_language, settings.target_language
+        return open_pairs(location, most_bytes(settings.max_characters), self.columns, languages)
 
 
 def resolve_settings(request: PrepareRequest) -> DataSettings:
@@ -116,7 +132,7 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
         explicit = name in settings.model_fields_set
         if files and explicit and getattr(settings, name) > 0:
             raise UnusableInput(
-                f"--{split}-fraction and --{split}-source exclude each other; give one of them"
+                f"--{split}-fraction and given {split} files exclude each other; give one of them"
             )
         if files or (any(held_out.values()) and not explicit):
             filled[name] = 0.0
@@ -142,14 +158,15 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
     longest = most_bytes(request.settings.max_characters)
     inputs: dict[str, list[PairReader]] = {"train": [], "valid": [], "test": []}
     if request.pairs is not None:
-        settings = request.settings
-        languages = (settings.source_language, settings.target_language)
-        inputs["train"].append(open_pairs(request.pairs, longest, request.columns, languages))
+        inputs["train"].append(request.open_pairs(request.pairs))
     for source, target in zip(request.sources, request.targets, strict=True):
         inputs["train"].append(LineAligned(source, target, longest))
     for split in ("valid", "test"):
         if files := request.split_files(split):
-            inputs[split].append(LineAligned(*files, longest))
+            if isinstance(files, Location):
+                inputs[split].append(request.open_pairs(files))
+            else:
+                inputs[split].append(LineAligned(*files, longest))
     return inputs
 
 
@@ -199,7 +216,8 @@ def _check_inputs(request: PrepareRequest) -> None:
     aligned = bool(request.sources or request.targets)
     if (request.pairs is not None) + aligned + (request.demo is not None) != 1:
         raise UnusableInput("give exactly one of --pairs, --source with --target, --demo")
-    if request.pairs is None and request.columns != SIDES:
+    in_one = (request.pairs, request.valid_pairs, request.test_pairs)
+    if in_one == (None, None, None) and request.columns != SIDES:
         raise UnusableInput("--source-column and --target-column go with --pairs only")
     if len(request.sources) != len(request.targets):
         raise UnusableInput(

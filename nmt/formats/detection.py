@@ -123,8 +123,8 @@ SENTENCES = Accepted(
 )
 LINES = Accepted(("text",), f"give UTF-8 text, line-aligned ({_PACKED_TOO})")
 ENTRIES = Accepted(
-    ("text", *ROW_FORMATS),
-    f"give UTF-8 lines of source<TAB>target, or .csv, .jsonl ({_PACKED_TOO})",
+    ("text", "csv", "jsonl"),
+    f"give UTF-8 lines of source<TAB>target, or .csv or .jsonl with such columns ({_PACKED_TOO})",
     tables=True,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, cast
 
@@ -22,6 +22,7 @@ from nmt.formats.detection import (
 )
 from nmt.formats.lines import LONGEST, lines
 from nmt.formats.packed import PACKINGS, Proportionate
+from nmt.formats.registry import ROW_FORMATS
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 
@@ -131,6 +132,36 @@ def each_line(location: Location, accepted: Accepted, longest: int = LONGEST) ->
     location = PinnedFile(location)
     with open_text(location, detect(location, accepted)) as file:
         yield from lines(file, longest)
+
+
+def each_entry(
+    location: Location, accepted: Accepted, columns: Sequence[str]
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers from 1; of rows with columns these, joined by tabs.
+
+    Args:
+        location: the file.
+        accepted: see `read_lines`.
+        columns: that each row must have.
+
+    Raises:
+        UnusableInput: a row that cannot be read, or without these columns.
+    """
+    location = PinnedFile(location)
+    kind = detect(location, accepted)
+    with open_text(location, kind) as file:
+        if kind.format not in ROW_FORMATS:
+            yield from enumerate(lines(file), 1)
+            return
+        for row in ROW_FORMATS[kind.format].rows(file, location):
+            cells = [row.values.get(column) for column in columns]
+            if row.unreadable is not None or not all(isinstance(cell, str) for cell in cells):
+                wanted = " and ".join(columns)
+                raise UnusableInput(
+                    f"{location}: the row of line {row.line} cannot be read, or has no text in "
+                    f"{wanted}; mend it"
+                )
+            yield row.line, "\t".join(map(str, cells)).encode()
 
 
 def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:

@@ -22,6 +22,7 @@ Security of XML in Python: https://docs.python.org/3/library/xml.html#xml-securi
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from collections.abc import Collection, Iterator
 from typing import IO, Any
@@ -76,6 +77,7 @@ class Tmx(RowFormat):
         return dialects[0] if len(dialects) == 1 else None
 
 
+@functools.lru_cache(maxsize=1024)
 def language_column(language: str) -> str:
     """The name of a language's column: ``pt_br`` is ``pt-BR``."""
     if not _LANGUAGE.fullmatch(language):

@@ -135,7 +135,7 @@ def test_packed_text_is_unpacked_unless_its_name_says_otherwise(tmp_path, ending
 @pytest.mark.parametrize("name", ["a.csv", "a.JSONL", "a.ndjson.gz", "a.TMX"])
 def test_rows_of_columns_are_no_lines(tmp_path: Path, name: str) -> None:
     location = put(tmp_path / name, gzip.compress(TEXT) if name.endswith("gz") else TEXT)
-    for accepted in (PAIRS, SENTENCES, ENTRIES):
+    for accepted in (PAIRS, SENTENCES):
         assert detect(location, accepted).format in ROW_FORMATS
     with pytest.raises(UnusableInput, match=r"named \.\w+, but .* cannot be read here; give UTF-8"):
         detect(location, LINES)
