@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from written import PACKERS
+from written_rows import PACKERS
 
 from nmt.errors import UnusableInput
 from nmt.formats.detection import ENTRIES, LINES, PAIRS, SENTENCES, FileKind, detect

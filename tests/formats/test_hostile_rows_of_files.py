@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from written import put, tmx
+from written_rows import put, tmx
 
 from nmt.corpus.readers import RawRow, open_pairs
 from nmt.errors import UnusableInput
@@ -90,6 +90,8 @@ def test_languages_are_those_of_the_file(tmp_path: Path) -> None:
         open_pairs(Location(file), languages=("en", "fr")).inspect()
     with pytest.raises(UnusableInput, match=r"several columns .* give --source-language"):
         open_pairs(Location(file)).inspect()
+    with pytest.raises(UnusableInput, match=r"no column 'fr' \(there are .*--text-column"):
+        inspect(str(file), "fr", language="en")
     two = data.replace(b"</tu>", b"<tuv lang='de-CH'><seg>x</seg></tuv></tu>")
     file = put(tmp_path / "b.tmx", two)
     with pytest.raises(UnusableInput, match=r"no column 'de' .*de-AT, de-CH"):

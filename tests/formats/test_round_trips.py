@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from written import PACKERS, WRITERS, jsonl, put
+from written_rows import PACKERS, WRITERS, jsonl, put
 
 from nmt.corpus.readers import open_pairs
 from nmt.reject_reasons import RejectReason

@@ -18,12 +18,14 @@ from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import Row, check_columns, text_of
 from nmt.formats.text_files import open_text
+from nmt.printable import join_names
 from nmt.storage.s3 import changed
 from nmt.translation.input.parquet_rows import Run
 from nmt.translation.input.streams import read_rows
 from nmt.translation.input.units import CorpusFile, Slice
 from nmt.translation.unique_ids import check_ids
 
+DEFAULT_COLUMN = "source"  # of the sentences, if nobody names another
 _BATCH = 8192  # ids that are looked at together
 _DRAIN = 1 << 20
 _NO_TEXT = "\N{REPLACEMENT CHARACTER}"
@@ -93,16 +95,15 @@ class RowColumns:
             check_ids(partial(self._ids, self.id_column))
 
     def _find_texts(self, kinds: Collection[str], wanted: str, language: str | None) -> str:
-        file = self._files[0]
-        found = ROW_FORMATS[file.kind.format].find_column(wanted, kinds)
-        if found is None and file.kind.format == "tmx" and language:
-            found = ROW_FORMATS["tmx"].find_column(language, kinds)
+        format_ = ROW_FORMATS[self._files[0].kind.format]
+        if wanted == DEFAULT_COLUMN and format_.name == "tmx" and language:
+            wanted = language
+        found = format_.find_column(wanted, kinds)
         for file in self._files:
             names = {*file.columns, *dict(file.folders)}
             if found not in names:
-                ROW_FORMATS[file.kind.format].column(
-                    file.location, wanted, names - {found}, "name it with --text-column"
-                )
+                hint = "name it with --text-column"
+                format_.column(file.location, wanted, names - {found}, hint)
         assert found is not None
         return found
 
@@ -110,9 +111,12 @@ class RowColumns:
         if wanted is None:
             return "id" if "id" in kinds and self.text_column != "id" else None
         location = self._files[0].location
-        hint = "name one with --id-column, or leave the option out to number the rows"
         if wanted not in kinds:
-            ROW_FORMATS[self._files[0].kind.format].column(location, wanted, kinds, hint)
+            there = join_names(sorted(kinds))
+            raise UnusableInput(
+                f"{location}: no column '{wanted}' (there are {there}); name one with --id-column, "
+                "or leave the option out to number the rows"
+            )
         if wanted == self.text_column:
             raise UnusableInput(
                 f"{location}: column '{wanted}' holds the sentences; name another with --id-column"
