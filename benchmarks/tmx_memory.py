@@ -1,4 +1,4 @@
-"""CPU time and peak memory of reading a large TMX file, as `nmt prepare` and `nmt translate` read it.
+"""CPU time and peak memory of reading a large TMX file as `prepare` and as `translate` read it.
 
     python benchmarks/tmx_memory.py FOLDER [GIGABYTES]
 

@@ -3,6 +3,7 @@
 import bz2
 import lzma
 import tracemalloc
+import zlib
 from collections import deque
 from pathlib import Path
 
@@ -141,6 +142,15 @@ def test_a_file_that_is_cut_off_is_damaged(tmp_path: Path, ending: str) -> None:
         refused(whole, r"damaged or cut off .*; fetch it again", sentences=False)
     whole.write_bytes(data + data)
     assert open_pairs(Location(whole)).inspect().rows == 18_000
+
+
+def test_an_xz_file_claims_no_memory(tmp_path: Path) -> None:
+    data = bytearray(lzma.compress(b"a\tb\n", preset=0))
+    data[16] = 38  # the size of the dictionary, 2 GiB, in the header of the block
+    header = slice(12, 12 + 4 * data[12])
+    data[header.stop : header.stop + 4] = zlib.crc32(data[header]).to_bytes(4, "little")
+    (tmp_path / "a.tsv.xz").write_bytes(data)
+    refused(tmp_path / "a.tsv.xz", r"cannot be unpacked .* more than 256 MiB", sentences=False)
 
 
 def test_rows_that_are_none_are_rejected_one_by_one(tmp_path: Path) -> None:
