@@ -13,6 +13,8 @@ from written_rows import put, tmx
 
 from nmt.corpus.readers import RawRow, open_pairs
 from nmt.errors import UnusableInput
+from nmt.formats import json_lines, packed
+from nmt.formats import tmx as tmx_reader
 from nmt.formats.lines import count_lines
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
@@ -50,12 +52,13 @@ LAUGHS = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
         ("<!DOCTYPE tmx [<!ELEMENT tmx ANY>]>", "declares a document type"),
         ("<a/>", "line 1 begins <a>, not <tmx>"),
         ("&x;", "line 1 is not well-formed XML"),
-        (f"<!--{'x' * (5 << 20)}-->", "begins markup of more than 4 MiB"),
-        (f"<tmx a='{'x' * (5 << 20)}'>", "begins markup of more than 4 MiB"),
+        (f"<!--{'x' * (1 << 18)}-->", "begins markup of more than 4 MiB"),
+        (f"<tmx a='{'x' * (1 << 18)}'>", "begins markup of more than 4 MiB"),
         ("<tmx>" * 101, "nests elements deeper than 100"),
     ],
 )
-def test_hostile_xml_is_refused_in_one_line(tmp_path: Path, head: str, reason: str) -> None:
+def test_hostile_xml_is_refused_in_one_line(tmp_path, head, reason, monkeypatch) -> None:
+    monkeypatch.setattr(tmx_reader, "_LONGEST_MARKUP", 1 << 17)
     refused(put(tmp_path / "a.tmx", tmx(ROWS, head)), reason)
 
 
@@ -108,7 +111,8 @@ def test_inline_codes_are_no_text_and_encodings_are_read(tmp_path: Path) -> None
         assert pairs(file)[0].source == "A fat dög.".encode()
 
 
-BOMB = bytes(1 << 20) * 100 + b"\n"
+BOMB = bytes(8 << 20) + b"\n"
+LINES = (b"x\t" + b"y" * 4000 + b"\n") * 2000
 ZSTD = pa.Codec("zstd", 19)
 
 
@@ -118,17 +122,20 @@ ZSTD = pa.Codec("zstd", 19)
         ("a.jsonl.bz2", bz2.compress(BOMB)),
         ("a.csv.xz", lzma.compress(BOMB)),
         ("a.tmx.zst", ZSTD.compress(BOMB, asbytes=True)),
-        ("a.zst", ZSTD.compress((b"x\t" + b"y" * 4000 + b"\n") * 20_000, asbytes=True)),
-        ("a.bz2", bz2.compress((b"x\t" + b"y" * 4000 + b"\n") * 20_000, 1)),
+        ("a.zst", ZSTD.compress(LINES, asbytes=True)),
+        ("a.bz2", bz2.compress(LINES, 1)),
     ],
     ids=["bz2", "xz", "zst", "lines-zst", "lines-bz2"],
 )
-def test_what_unpacks_out_of_all_proportion_costs_no_memory(tmp_path, name, data) -> None:
+def test_what_unpacks_out_of_all_proportion_costs_no_memory(
+    tmp_path, name, data, monkeypatch
+) -> None:
+    monkeypatch.setattr(packed, "_MOST_UNPACKED", 1 << 20)
     (tmp_path / name).write_bytes(data)
     tracemalloc.start()
     try:
-        refused(tmp_path / name, r"bytes that unpack to more than 67,108,864|binary data")
-        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+        refused(tmp_path / name, r"bytes that unpack to more than 1,048,576|binary data")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
 
@@ -221,13 +228,14 @@ def test_one_kind_of_files_at_a_time(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_row_without_end_is_not_kept(tmp_path: Path) -> None:
-    huge = b'{"source": "' + b"x" * (40 << 20) + b'"}\n'
+def test_a_row_without_end_is_not_kept(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(json_lines, "LONGEST_ROW", 1 << 20)
+    huge = b'{"source": "' + b"x" * (8 << 20) + b'"}\n'
     file = put(tmp_path / "a.jsonl", huge + b'{"source": "a", "target": "b"}\n')
     tracemalloc.start()
     try:
         read = pairs(file)
-        assert tracemalloc.get_traced_memory()[1] < 80 << 20
+        assert tracemalloc.get_traced_memory()[1] < 6 << 20
     finally:
         tracemalloc.stop()
     assert [(len(row.source or b""), row.target) for row in read] == [(200_001, None), (1, b"b")]
