@@ -14,6 +14,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
+from pydantic import JsonValue
+
 from nmt.errors import UnusableInput
 from nmt.formats.lines import whole_lines
 from nmt.formats.rows import LONGEST_ROW, Row, RowFormat, check_columns
@@ -76,12 +78,14 @@ def _header(location: Location, record: _Record | None) -> list[str]:
 
 
 def _row(header: list[str], record: _Record, cells: list[str] | None) -> Row:
-    values = dict(zip(header, cells, strict=True)) if cells and len(cells) == len(header) else {}
+    values: dict[str, JsonValue] = {}
+    if cells and len(cells) == len(header):
+        values.update(zip(header, cells, strict=True))
     try:
         record.raw.decode("utf-8")
     except UnicodeDecodeError:
-        return Row(record.line, dict(values), record.raw)
-    return Row(record.line, dict(values), None if values else MalformedRow(record.raw))
+        return Row(record.line, values, record.raw)
+    return Row(record.line, values, None if values else MalformedRow(record.raw))
 
 
 class _TooLong(Exception):

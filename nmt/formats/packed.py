@@ -147,6 +147,10 @@ class _Zstandard(io.RawIOBase):
         except (OSError, pa.ArrowException) as error:
             if self._packed.failed:
                 raise
+            if "too much memory" in str(error):
+                raise NotImplementedError(
+                    "it needs more than 128 MiB of memory; pack it without --long"
+                ) from None
             raise Damaged(str(error)) from None
         buffer[: len(data)] = data
         return len(data)
