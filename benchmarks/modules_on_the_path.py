@@ -101,7 +101,7 @@ def trace_training(folder: Path) -> ModuleTrace:
     prepare(PrepareRequest(data, DataSettings(vocab_size=400), demo=300))
     settings, output = Settings(), Location(folder / "run")
     hooks = RayHooks(_NoDriver(), 0, output, settings)
-    training = Training(Dataset.open(data), settings, output, Replicas(), hooks)
+    training = Training([Dataset.open(data)], settings, output, Replicas(), hooks)
     step, trace = training.train_step, ModuleTrace("RowGroup.read")
 
     def launch_first(*arguments: Any) -> NoReturn:

@@ -66,7 +66,8 @@ def main() -> None:
     data, run, config, *assignments = sys.argv[1:]
     written = yaml.safe_load(Path(config).read_text("utf-8"))
     settings = resolve(preset="small", config=written, assignments=assignments)
-    Training(Dataset.open(Location(data)), settings, Location(run), Replicas(), Clock()).run()
+    datasets = [Dataset.open(Location(data))]
+    Training(datasets, settings, Location(run), Replicas(), Clock()).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ a folder with one changed byte.
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,30 +23,30 @@ from typing import Any, Literal, cast
 import numpy as np
 from pydantic import JsonValue
 
-from nmt import records, tensors
-from nmt.configuration import validated
-from nmt.ensemble_info import describe_ensemble, vocabulary_file
+from nmt import tensors
+from nmt.ensemble_info import describe_ensemble
 from nmt.errors import UnusableInput
+from nmt.model_folder import (
+    FORMAT_VERSION,
+    INFO_NAME,
+    LEXICON_NAME,
+    WEIGHTS_NAME,
+    check,
+    describe,
+    hash_of,
+    read_checked,
+    vocabulary_file,
+)
 from nmt.records import file_entry
-from nmt.records.model import ModelId, ModelInfo, ModelRecord
+from nmt.records.model import ModelInfo, ModelRecord
 from nmt.runtime import graphs, runtime_of
 from nmt.runtime.ensemble import Ensemble
-from nmt.settings import DataSettings, ModelSettings, SearchSettings
-from nmt.storage.encoding import format_json, hash_json
-from nmt.storage.location import LARGEST_JSON, Location
-from nmt.storage.recorded import read_recorded
+from nmt.settings import ModelSettings, SearchSettings
+from nmt.storage.location import Location
 from nmt.version import __version__
-from nmt.vocabulary import Vocabulary, vocabulary_class
+from nmt.vocabulary import Vocabulary
 from nmt.vocabulary import load as load_vocabulary
 from nmt.vocabulary.lexicon import Lexicon
-
-FORMAT_VERSION = 2
-_WEIGHTS = "model.safetensors"
-_LEXICON = "lexicon.npz"
-_SIDES = ("source", "target")
-FILES = re.compile(
-    r"model\.json|model\.safetensors|(?:source|target)\.(?:spm|vocab\.txt)|lexicon\.npz"
-)
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,12 @@ def save(
     import tensorflow as tf
 
     files = {
-        _WEIGHTS: tensors.serialise(model.weights),
+        WEIGHTS_NAME: tensors.serialise(model.weights),
         source_vocabulary.file_name("source"): source_vocabulary.serialise(),
         target_vocabulary.file_name("target"): target_vocabulary.serialise(),
     }
     if lexicon is not None:
-        files[_LEXICON] = lexicon.serialise()
+        files[LEXICON_NAME] = lexicon.serialise()
     info = {
         **description,
         "format_version": FORMAT_VERSION,
@@ -113,66 +112,13 @@ def save(
         },
     }
     record = ModelRecord.model_validate({**info, "model_id": ""})
-    record = record.model_copy(update={"model_id": _hash(record.to_json())})
-    (location / "model.json").delete()
+    record = record.model_copy(update={"model_id": hash_of(record.to_json())})
+    (location / INFO_NAME).delete()
     graphs.remove(location)
     for name, data in files.items():
         (location / name).write_bytes(data)
-    (location / "model.json").write_json(record)
+    (location / INFO_NAME).write_json(record)
     return record.model_id
-
-
-def _hash(content: Mapping[str, JsonValue]) -> str:
-    """The hash of a model.json without its id."""
-    return hash_json({key: value for key, value in content.items() if key != "model_id"})
-
-
-def describe(location: Location) -> ModelRecord:
-    """Read and check model.json alone, without TensorFlow.
-
-    Raises:
-        UnusableInput: no MODEL folder, another format version, or a changed model.json.
-    """
-    file = location / "model.json"
-    if not file.is_file():
-        inside = (
-            location / "model" if (location / "model" / "model.json").is_file() else "a RUN/model"
-        )
-        raise UnusableInput(f"{location}: no model here (model.json is missing); give {inside}")
-    content = file.read_json()
-    versioned = records.check(content, ModelId, file)
-    version, model_id = versioned.format_version, versioned.model_id
-    if version != FORMAT_VERSION:
-        raise UnusableInput(
-            f"{location}: model format version {version}, this program reads {FORMAT_VERSION}; "
-            "use the release that wrote it, or retrain"
-        )
-    if _hash(content) != model_id or not _is_text(file, format_json(content)):
-        raise UnusableInput(f"{file}: does not match its model id; copy the model again")
-    info = records.check(content, ModelRecord, file)
-    for kind, values in ((ModelSettings, info.architecture), (DataSettings, info.data or {})):
-        known = {key: values[key] for key in kind.model_fields if key in values}
-        validated(kind, values if kind is ModelSettings else known, f"{file}: damaged: '{{}}'")
-    names = (_WEIGHTS, *(vocabulary_class(info.tokenizer).file_name(s) for s in _SIDES))
-    if missing := [name for name in names if name not in info.files]:
-        raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); copy the model again")
-    return info
-
-
-def _is_text(file: Location, text: str) -> bool:
-    return file.read_bytes(LARGEST_JSON) == text.encode("utf-8")
-
-
-def check(location: Location) -> ModelRecord:
-    """Check every file of a MODEL folder against its hash, without TensorFlow.
-
-    Raises:
-        UnusableInput: a file is missing or changed.
-    """
-    info = describe(location)
-    for name in info.files:
-        _read_checked(location, info, name)
-    return info
 
 
 def load(
@@ -195,18 +141,18 @@ def load(
             ONNX graphs of it.
     """
     info = describe(location)
-    data = {name: _read_checked(location, info, name) for name in info.files}
+    data = {name: read_checked(location, info, name) for name in info.files}
     source, target = (
         load_vocabulary(info.tokenizer, data[vocabulary_file(info, side)])
         for side in ("source", "target")
     )
     lexicon = None
-    if _LEXICON in data:
-        lexicon = Lexicon.parse(data[_LEXICON], source.size, target.size)
+    if LEXICON_NAME in data:
+        lexicon = Lexicon.parse(data[LEXICON_NAME], source.size, target.size)
     if runtime == "onnx":
         from nmt.runtime.onnx import OnnxRuntime
 
-        kernel, bias = _output_weights(location, info, data[_WEIGHTS])
+        kernel, bias = _output_weights(location, info, data[WEIGHTS_NAME])
         attends = info.architecture["attention"] != "none"
         own = graphs.read(location, info.model_id, precision)
         model = OnnxRuntime(own, kernel, bias, attends, threads)
@@ -214,14 +160,14 @@ def load(
     from nmt.model.seq2seq import Seq2Seq
 
     settings = ModelSettings.model_validate(info.architecture)
-    if _least_parameters(settings, source.size, target.size) * 4 > len(data[_WEIGHTS]):
+    if _least_parameters(settings, source.size, target.size) * 4 > len(data[WEIGHTS_NAME]):
         raise UnusableInput(
-            f"{location}: damaged, its {_WEIGHTS} is too small for the architecture in model.json; "
-            "copy the model again"
+            f"{location}: damaged, its {WEIGHTS_NAME} is too small for the architecture in "
+            f"{INFO_NAME}; copy the model again"
         )
     model = Seq2Seq(settings, source.size, target.size)
-    weights = data.get(_WEIGHTS, b"")
-    file, remedy = location / _WEIGHTS, "copy the model again"
+    weights = data[WEIGHTS_NAME]
+    file, remedy = location / WEIGHTS_NAME, "copy the model again"
     tensors.assign(weights, model.weights, file, remedy, finite=True)
     return Bundle(model, source, target, info, lexicon)
 
@@ -233,7 +179,7 @@ def _output_weights(
     tied = info.architecture["tie_embeddings"]
     names: dict[Any, str] = {False: "seq2seq/output_kernel", True: "target_embedding/embeddings"}
     names["three-way"] = "embedding/embeddings"
-    read = partial(tensors.pick, data, place=location / _WEIGHTS, remedy="copy the model again")
+    read = partial(tensors.pick, data, place=location / WEIGHTS_NAME, remedy="copy the model again")
     kernel, bias = read([names[tied], "seq2seq/output_bias"])
     return kernel.T if tied else kernel, bias
 
@@ -322,29 +268,3 @@ def check_all(locations: Sequence[Location]) -> ModelRecord:
         UnusableInput: see `check` and `describe_ensemble`.
     """
     return describe_ensemble(locations, [check(location) for location in locations])
-
-
-def has_lexicon(info: ModelRecord) -> bool:
-    """Whether the model can search with a shortlist."""
-    return _LEXICON in info.files
-
-
-def source_vocabulary(location: Location, info: ModelRecord) -> Vocabulary:
-    """The vocabulary of a MODEL folder's encoder, without its weights.
-
-    Args:
-        location: the folder.
-        info: its model.json.
-
-    Raises:
-        UnusableInput: the file is missing or changed.
-    """
-    data = _read_checked(location, info, vocabulary_file(info, "source"))
-    return load_vocabulary(info.tokenizer, data)
-
-
-def _read_checked(location: Location, info: ModelRecord, name: str) -> bytes:
-    file = location.named(name)
-    if not file.is_file():
-        raise UnusableInput(f"{file}: missing; copy the model again")
-    return read_recorded(file, info.files[name], "copy the model again")

@@ -7,6 +7,7 @@ from typing import Any
 
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.model_folder import vocabulary_file
 from nmt.records.model import ModelRecord
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
@@ -66,8 +67,3 @@ def _common(values: list[Any]) -> Any:
 
 def _vocabulary_hash(info: ModelRecord, side: str) -> str:
     return info.files[vocabulary_file(info, side)].sha256
-
-
-def vocabulary_file(info: ModelRecord, side: str) -> str:
-    """The name of the file of a vocabulary, ``source`` or ``target``."""
-    return next(name for name in info.files if name.startswith(f"{side}."))

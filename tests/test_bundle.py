@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings
@@ -41,7 +41,7 @@ def refused(folder: Path) -> str:
     with pytest.raises(UnusableInput) as loading:
         bundle.load(Location(folder))
     with pytest.raises(UnusableInput) as checking:
-        bundle.check(Location(folder))
+        model_folder.check(Location(folder))
     assert str(loading.value) == str(checking.value)
     assert "\n" not in str(loading.value)
     assert str(folder) in str(loading.value)
@@ -106,7 +106,7 @@ def test_any_changed_byte_of_the_description_is_refused(copy) -> None:
         changed[position] = {10: 32, 32: 9}.get(byte, byte ^ 1)
         file.write_bytes(changed)
         with pytest.raises(UnusableInput) as caught:
-            bundle.describe(Location(copy))
+            model_folder.describe(Location(copy))
         assert str(copy) in str(caught.value)
         assert "\n" not in str(caught.value)
     file.write_bytes(data)
@@ -119,8 +119,8 @@ def test_other_folders_are_refused(copy, tmp_path) -> None:
     assert "no model here" in refused(tmp_path / "empty")
     file = copy / "model.json"
     info = json.loads(file.read_text())
-    file.write_text(json.dumps({**info, "format_version": bundle.FORMAT_VERSION + 1}))
-    assert f"format version {bundle.FORMAT_VERSION + 1}" in refused(copy)
+    file.write_text(json.dumps({**info, "format_version": model_folder.FORMAT_VERSION + 1}))
+    assert f"format version {model_folder.FORMAT_VERSION + 1}" in refused(copy)
     for text in ("", "null", "[]", "{}", '"x"', "{", "\x00"):
         file.write_text(text)
         assert f"{file}: damaged" in refused(copy)

@@ -12,7 +12,7 @@ from logged import Recorder
 from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
+from nmt import model_folder
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.request import EvaluateRequest
@@ -72,8 +72,8 @@ CASES: list[tuple[str, Callable[[Path], object]]] = [
     ("data/source.*", lambda f: Dataset.open(Location(f / "data"))),
     ("data/train/*", lambda f: Dataset.open(Location(f / "data")).row_groups("train")),
     ("data/dataset.json", lambda f: Dataset.open(Location(f / "data"))),
-    ("model/model.safetensors", lambda f: bundle.check(Location(f / "model"))),
-    ("model/model.json", lambda f: bundle.check(Location(f / "model"))),
+    ("model/model.safetensors", lambda f: model_folder.check(Location(f / "model"))),
+    ("model/model.json", lambda f: model_folder.check(Location(f / "model"))),
     ("out/manifest.json", evaluated),
     ("out/report/report.json", evaluated),
     ("out/translations/*", evaluated),

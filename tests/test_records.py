@@ -15,7 +15,7 @@ from outputs import translate
 from pydantic import ValidationError
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle, records
+from nmt import model_folder, records
 from nmt.ensemble_info import describe_ensemble
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import job as evaluation
@@ -70,7 +70,7 @@ def read_model(folder: Path) -> None:
         Location(file).write_json(info)
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
-    info = bundle.check(Location(folder))
+    info = model_folder.check(Location(folder))
     describe_ensemble([Location(folder)] * 2, [info, info])
 
 

@@ -6,7 +6,7 @@ from rounding import PASS, SCORE
 
 import nmt
 import nmt.model
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
@@ -303,7 +303,7 @@ def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_p
     a = save(tmp_path / "a", demo_bundle.model, demo_bundle)
     b = save(tmp_path / "b", tiny_model(*sizes, seed=8, decoder_units=10), demo_bundle)
     one, other, both, twice = (nmt.load_model(names, SEARCH) for names in (a, [b], [a, b], [a, a]))
-    assert one.model_id == bundle.describe(Location(a)).model_id
+    assert one.model_id == model_folder.describe(Location(a)).model_id
     assert len({one.model_id, other.model_id, both.model_id, twice.model_id}) == 4
     alone = one.translate(texts)
     assert_same(twice.translate(texts), alone)
@@ -314,7 +314,9 @@ def test_several_models_are_loaded_as_an_ensemble(demo_bundle, tiny_model, tmp_p
     info = bundle.check_all([Location(a), Location(b)])
     assert info.model_id == both.model_id
     assert info.architecture["decoder_units"] == "20 | 10"
-    assert info.parameters == sum(bundle.describe(Location(name)).parameters for name in (a, b))
+    assert info.parameters == sum(
+        model_folder.describe(Location(name)).parameters for name in (a, b)
+    )
     each = [model.score(texts[:1], ["Der"])[0].log_probabilities for model in (one, other)]
     expected = np.log(np.mean(np.exp(each), 0))
     score = both.score(texts[:1], ["Der"])[0]

@@ -65,7 +65,8 @@ def training(
     sizes = {**SIZES, **settings.pop("model", {})}
     groups = {"model": sizes, "training": {**FAST, **settings}}
     output, hooks = Location(folder / "run"), MemoryHooks(folder / "kept")
-    return Training(dataset, Settings.model_validate(groups), output, Replicas(), hooks, init_from)
+    resolved = Settings.model_validate(groups)
+    return Training([dataset], resolved, output, Replicas(), hooks, init_from)
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

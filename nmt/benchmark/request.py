@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from nmt import bundle, records
+from nmt import model_folder, records
 from nmt.benchmark.plan import Plan
 from nmt.cluster.connection import Address
 from nmt.configuration import resolve
@@ -96,7 +96,7 @@ def measured_settings(
     if model is None:
         settings = resolve(preset=preset, config=config, assignments=assignments)
         return settings, f"preset {preset}" if preset else "the defaults"
-    info = bundle.check(model)
+    info = model_folder.check(model)
     training, origin = ({}, f"preset {preset}") if preset else _trained_with(model, info)
     base = {"training": training}
     settings = resolve(base=base, preset=preset, config=config, assignments=assignments)
@@ -115,7 +115,7 @@ def _trained_with(model: Location, info: ModelRecord) -> tuple[dict[str, Any], s
             content = records.check(read_yaml(file), RunConfig, file)
         except UnusableInput:
             continue  # another program's
-        if content.dataset.hash == info.dataset_hash:
+        if content.datasets and content.datasets[0].hash == info.dataset_hash:
             return content.settings.get("training", {}), str(file)
     return {}, "the defaults (no config.yaml of its RUN lies beside the model)"
 

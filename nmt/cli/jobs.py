@@ -57,9 +57,11 @@ def train(request: TrainRequest) -> None:
     """Train an attention translation model, or continue a training."""
     from nmt.training.ray import job
 
-    job.train(request)
+    status = job.train(request)
     if not request.dry_run:
         echo(f"MODEL {request.output / 'model'}")
+    if status:
+        raise typer.Exit(status)
 
 
 def translate(request: TranslateRequest) -> None:

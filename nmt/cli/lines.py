@@ -40,7 +40,10 @@ class LinesRequest:
     models: Annotated[tuple[Location, ...], Option("A RUN/model folder.", "MODEL", name="--model")]
     search: Annotated[
         SearchSettings,
-        FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
+        FromSettings(
+            "search",
+            ("search.beam_size", "search.length_penalty", "search.n_best", "search.tag"),
+        ),
     ]
     alignments: Annotated[bool, Option("Word alignments (Pharaoh), after a tab.")] = False
     json: Annotated[bool, Option("From standard input: a JSON object per line.")] = False

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Columns, Plan, Unit, read_table, unit_rows
+from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
 from nmt.reject_reasons import RejectReason
+from nmt.settings import DataSettings
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import REJECTED, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -43,15 +45,13 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
     if settings.tokenizer == "word":
         from nmt.vocabulary.words import build_words
 
-        total: Counter[str] = Counter()
-        for unit in units:
-            table = read_table(plan.staging / unit.name("words", side))
-            words, counts = table["word"].to_pylist(), table["count"].to_pylist()
-            total.update(dict(zip(words, counts, strict=True)))
         vocabulary = build_words(
-            total, vocab_size=settings.vocab_size, min_frequency=settings.min_frequency
+            _word_counts(plan, units, side),
+            vocab_size=settings.vocab_size,
+            min_frequency=settings.min_frequency,
+            tags=_tags(settings),
         )
-        if vocabulary.size == len(SPECIALS):
+        if vocabulary.size == len(SPECIALS) + len(vocabulary.tags):
             raise UnusableInput(
                 f"no {side} word occurs in train as often as --min-frequency "
                 f"{settings.min_frequency}; lower it, give more pairs, or take "
@@ -66,9 +66,60 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
             byte_fallback=settings.byte_fallback,
             character_coverage=settings.character_coverage,
             symbols=settings.symbols,
+            tags=_tags(settings),
         )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def take_vocabulary(
+    plan: Plan,
+    units: tuple[Unit, ...],
+    train_rows: int,
+    given: VocabularySource,
+    count: int,
+    side: str,
+) -> None:
+    """Store a vocabulary that was given, with entries that are learnt from train added to it.
+
+    Args:
+        plan: the preparation.
+        units: of the training pairs.
+        train_rows: their number.
+        given: the vocabularies.
+        count: entries to add, at most.
+        side: ``source``, ``target``, or ``joint``.
+    """
+    from nmt.vocabulary.extension import extend_subwords, extend_words, with_tags
+    from nmt.vocabulary.subwords import SubwordVocabulary
+    from nmt.vocabulary.words import WordVocabulary
+
+    sides = ("source", "target") if side == "joint" else (side,)
+    vocabulary = given.vocabularies[sides[0]]
+    if count and isinstance(vocabulary, SubwordVocabulary):
+        sentences = _Sentences(plan, units, sides, train_rows)
+        vocabulary = extend_subwords(vocabulary, sentences, count)
+    elif count and isinstance(vocabulary, WordVocabulary):
+        words = _word_counts(plan, units, side)
+        vocabulary = extend_words(vocabulary, words, count, plan.settings.min_frequency)
+    if "source" in sides:
+        vocabulary = with_tags(vocabulary, _tags(plan.settings))
+    for name in sides:
+        (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
+
+
+def _tags(settings: DataSettings) -> tuple[str, ...]:
+    return () if settings.tag is None else (settings.tag,)
+
+
+def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]:
+    """How often each word of a side occurs in train (tokenizer word)."""
+    total: Counter[str] = Counter()
+    for unit in units:
+        table = read_table(plan.staging / unit.name("words", side))
+        words, counts = table["word"].to_pylist(), table["count"].to_pylist()
+        total.update(dict(zip(words, counts, strict=True)))
+    return total
 
 
 def encode_unit(plan: Plan, unit: Unit) -> Encoded:
@@ -79,6 +130,8 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     for side in ("source", "target"):
         vocabulary = _load(plan, side)
         ids = vocabulary.encode_ids(table[side].to_pylist())
+        if side == "source" and settings.tag is not None:
+            ids = [[vocabulary.tags[settings.tag], *own] if own else own for own in ids]
         table = table.append_column(f"{side}_ids", _lists(ids))
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)

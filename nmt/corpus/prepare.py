@@ -22,12 +22,19 @@ from nmt.cluster.connection import connect
 from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
 from nmt.console import activity
-from nmt.corpus.encoding import Encoded, encode_unit, learn_lexicon, learn_vocabulary
+from nmt.corpus.encoding import (
+    Encoded,
+    encode_unit,
+    learn_lexicon,
+    learn_vocabulary,
+    take_vocabulary,
+)
 from nmt.corpus.readers import Inspection, PairReader
 from nmt.corpus.record import listed, number_inputs, record, total
 from nmt.corpus.request import PrepareRequest, describe, open_inputs, resolve_settings
 from nmt.corpus.splitting import SPLITS, draw
 from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
+from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, Preparation
 from nmt.shards.dataset import INFO_NAME, LEXICON_NAME, MARKER_NAME, Dataset, read_info
@@ -59,9 +66,10 @@ def prepare(request: PrepareRequest) -> Dataset:
     Raises:
         UnusableInput: arguments or inputs that cannot be used; nothing is left behind.
     """
-    settings = resolve_settings(request)
+    given = VocabularySource.open(request.vocabulary_from) if request.vocabulary_from else None
+    settings = resolve_settings(request, given)
     inputs = open_inputs(request)
-    preparation = describe(request, settings, inputs)
+    preparation = describe(request, settings, inputs, given)
     if _already_done(request.output, preparation):
         log.info(f"{request.output}: already prepared with these settings, nothing to do")
         return Dataset.open(request.output)
@@ -73,7 +81,7 @@ def prepare(request: PrepareRequest) -> Dataset:
     new = not request.output.exists()
     _claim(plan, preparation)
     try:
-        dataset = _make(plan, request, preparation, inputs, inspected, distributed)
+        dataset = _make(plan, request, preparation, given, inputs, inspected, distributed)
     except UnusableInput:
         _clear(request.output)
         if new:
@@ -89,6 +97,7 @@ def _make(
     plan: Plan,
     request: PrepareRequest,
     preparation: Preparation,
+    given: VocabularySource | None,
     inputs: dict[str, list[PairReader]],
     inspected: dict[str, list[Inspection]],
     distributed: bool,
@@ -113,8 +122,17 @@ def _make(
     train_rows = counts.get("train", 0)
     _require_training(counts, total(item.drops for item in cleaned))
     sides = ["joint"] if settings.joint_vocabulary else ["source", "target"]
-    learn = functools.partial(learn_vocabulary, plan, training, train_rows)
-    run(learn, sides, "learn the vocabulary" if len(sides) == 1 else "learn the vocabularies")
+    title = "vocabulary" if len(sides) == 1 else "vocabularies"
+    if given is None:
+        learn = functools.partial(learn_vocabulary, plan, training, train_rows)
+        run(learn, sides, f"learn the {title}")
+    else:
+        take = functools.partial(
+            take_vocabulary, plan, training, train_rows, given, request.extend_vocabulary
+        )
+        run(
+            take, sides, f"extend the {title}" if request.extend_vocabulary else f"copy the {title}"
+        )
     encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
     lengths = total(unit.lengths for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]

@@ -73,7 +73,8 @@ def record(
         target=_vocabulary_file(plan, "target"),
     )
     lengths: dict[tuple[int, int], int] = total(unit.lengths for unit in encoded)
-    _warn_of_rare_entries(tokenizer, lengths)
+    if request.vocabulary_from is None:
+        _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(
         format_version=FORMAT_VERSION,
         languages={side: _language(settings, side, cleaned) for side in ("source", "target")},

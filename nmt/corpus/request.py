@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
 from nmt.corpus.readers import SIDES, LineAligned, PairReader, open_pairs
+from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
 from nmt.options import FromSettings, Option
@@ -28,7 +29,7 @@ _ENDINGS = re.compile(r"\.(gz|bz2|xz|zst|txt)$", re.IGNORECASE)
 _OPTIONS = (
     *("valid_fraction", "test_fraction", "tokenizer", "vocab_size", "joint_vocabulary"),
     *("min_frequency", "lowercase", "max_length", "sample", "seed"),
-    *("source_language", "target_language"),
+    *("source_language", "target_language", "tag"),
 )
 
 
@@ -85,6 +86,16 @@ class PrepareRequest:
     test_pairs: Annotated[Location | None, Option("Test set in one file, as --pairs.", "FILE")] = (
         None
     )
+    vocabulary_from: Annotated[
+        Location | None,
+        Option(
+            "Take over vocabularies and cleaning, to train that model further.", "MODEL|DATASET"
+        ),
+    ] = None
+    extend_vocabulary: Annotated[
+        int,
+        Option("Add so many entries at most to the vocabularies of --vocabulary-from.", least=0),
+    ] = 0
     address: Address = None
     distributed: bool | None = None
 
@@ -117,14 +128,18 @@ class PrepareRequest:
         return open_pairs(location, most_bytes(settings.max_characters), self.columns, languages)
 
 
-def resolve_settings(request: PrepareRequest) -> DataSettings:
+def resolve_settings(request: PrepareRequest, given: VocabularySource | None) -> DataSettings:
     """Check the arguments, and fill in the settings that follow from them.
+
+    Args:
+        request: the preparation.
+        given: what `vocabulary_from` names.
 
     Raises:
         UnusableInput: arguments that contradict each other.
     """
     _check_inputs(request)
-    settings = request.settings
+    settings = request.settings if given is None else given.merged(request.settings)
     held_out = {split: request.split_files(split) for split in ("valid", "test")}
     filled: dict[str, Any] = {}
     for split, files in held_out.items():
@@ -137,7 +152,7 @@ def resolve_settings(request: PrepareRequest) -> DataSettings:
         if files or (any(held_out.values()) and not explicit):
             filled[name] = 0.0
     for side in ("source", "target"):
-        filled[f"{side}_language"] = _language(request, side)
+        filled[f"{side}_language"] = _language(request, settings, side)
     settings = settings.model_copy(update=filled)
     if settings.valid_fraction + settings.test_fraction >= 1:
         raise UnusableInput("--valid-fraction and --test-fraction leave nothing for training")
@@ -171,7 +186,10 @@ def open_inputs(request: PrepareRequest) -> dict[str, list[PairReader]]:
 
 
 def describe(
-    request: PrepareRequest, settings: DataSettings, inputs: dict[str, list[PairReader]]
+    request: PrepareRequest,
+    settings: DataSettings,
+    inputs: dict[str, list[PairReader]],
+    given: VocabularySource | None,
 ) -> Preparation:
     """The request as stored: equal requests on equal files have equal records."""
     files: dict[str, JsonValue] = {
@@ -179,11 +197,12 @@ def describe(
         for role, readers in inputs.items()
         if (entries := [entry for reader in readers for entry in reader.identify()])
     }
-    demo: dict[str, JsonValue] = {"demo": request.demo} if request.demo else {}
-    # Only others than the default, so that a dataset is recognised by releases without it.
-    columns: JsonValue = dict(zip(SIDES, request.columns, strict=True))
-    named = {"columns": columns} if request.columns != SIDES else {}
-    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **demo, **named})
+    others: dict[str, JsonValue] = {"demo": request.demo} if request.demo else {}
+    if given is not None:
+        others["vocabulary"] = {**given.describe(), "extension": request.extend_vocabulary}
+    if request.columns != SIDES:  # only then, so that releases without it know a dataset again
+        others["columns"] = dict(zip(SIDES, request.columns, strict=True))
+    return Preparation(settings=settings.model_dump(mode="json"), inputs={**files, **others})
 
 
 def _check_symbols(settings: DataSettings) -> None:
@@ -224,14 +243,18 @@ def _check_inputs(request: PrepareRequest) -> None:
             f"{len(request.sources)} --source but {len(request.targets)} --target files; "
             "give one --target for each --source"
         )
+    if request.extend_vocabulary and request.vocabulary_from is None:
+        raise UnusableInput(
+            "--extend-vocabulary goes with --vocabulary-from; a new vocabulary has --vocab-size"
+        )
     if request.demo is not None and request.demo < 1:
         raise UnusableInput(f"--demo {request.demo}: give a number of pairs, at least 1")
 
 
-def _language(request: PrepareRequest, side: str) -> str | None:
+def _language(request: PrepareRequest, settings: DataSettings, side: str) -> str | None:
     """The code of a side's language, as it was given or as all files' names end in it
     (``train.de.gz``); None leaves it to the script of the text."""
-    if (name := getattr(request.settings, f"{side}_language")) is not None:
+    if (name := getattr(settings, f"{side}_language")) is not None:
         try:
             return language_code(name)
         except ValueError as error:

@@ -125,7 +125,8 @@ class Decoder:
         parts: dict[int, dict[int, Translation]] = {row: {} for row in pieces}
 
         def search(places: Sequence[int]) -> list[Translation]:
-            hypotheses = searcher.search(_padded(queue[place][1] for place in places))
+            own = [queue[place] for place in places]
+            hypotheses = searcher.search(_padded((sources[row].tag, piece) for row, piece in own))
             best, n_best = hypotheses[:5], hypotheses.n_best and hypotheses.n_best[:5]
             rendered = []
             for i, place in enumerate(places):
@@ -197,7 +198,7 @@ class Decoder:
                     tokens=target.tokens,
                     source_tokens=forced.source.tokens,
                     blocks=self._renderer.blocks(
-                        forced.attention, len(target.ids), len(forced.source.ids)
+                        forced.attention, len(target.ids), source, forced.source
                     ),
                     source_words=forced.source.words,
                     target_words=target_words,
@@ -220,7 +221,8 @@ class Decoder:
         def force(places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
             own = [rows[place] for place in places]
             along = searcher.force(
-                _padded(encoded[row] for row in own), _padded(targets[row] for row in own)
+                _padded((sources[row].tag, encoded[row]) for row in own),
+                _padded(((), targets[row]) for row in own),
             )
             return along.log_probabilities, along.attention
 
@@ -297,9 +299,9 @@ def _assembled(
     return replace(translation, alternatives=tuple(others))
 
 
-def _padded(segments: Iterable[Segmented]) -> np.ndarray:
-    """The ids of segments, each with EOS, shape (segments, longest)."""
-    rows = [[*segment.ids, EOS] for segment in segments]
+def _padded(segments: Iterable[tuple[tuple[int, ...], Segmented]]) -> np.ndarray:
+    """The ids of segments, each with its tag before it and EOS, shape (segments, longest)."""
+    rows = [[*tag, *segment.ids, EOS] for tag, segment in segments]
     ids = np.full((len(rows), max(map(len, rows))), PAD, np.int32)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = row

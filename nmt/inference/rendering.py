@@ -51,12 +51,13 @@ class Renderer:
         return self._dictionaries[name]
 
     def blocks(
-        self, weights: np.ndarray, target_length: int, source_length: int
+        self, weights: np.ndarray, target_length: int, source: CleanedText, segment: Segmented
     ) -> tuple[np.ndarray, ...] | None:
-        """One sentence's attention, without padding and without the end of either sentence."""
+        """One sentence's attention, without padding, the tag, and the end of either sentence."""
         if not self._bundle.model.attends:
             return None
-        return (weights[:target_length, :source_length],)
+        first = len(source.tag)
+        return (weights[:target_length, first : first + len(segment.ids)],)
 
     def ranked(self, part: Part, *fields: np.ndarray) -> Translation:
         """`render` with what the search compared it by."""
@@ -76,7 +77,7 @@ class Renderer:
         chosen = ids[:length].tolist()
         ended = bool(chosen) and chosen[-1] == EOS
         chosen = chosen[:-1] if ended else chosen
-        blocks = self.blocks(weights, len(chosen), len(segment.ids))
+        blocks = self.blocks(weights, len(chosen), part.source, segment)
         tokens = vocabulary.tokens(chosen)
         flags = () if ended else ("truncated",)
         replaced = None

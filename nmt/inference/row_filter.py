@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
+from nmt.configuration import nearest
 from nmt.corpus.cleaning import clean, stored_words
+from nmt.errors import UnusableInput
 from nmt.inference.unknown_words import raw_words
 from nmt.records.model import ModelInfo
 from nmt.reject_reasons import RejectReason
@@ -24,12 +26,14 @@ class CleanedText:
         cleaned: the same as the model sees it.
         cleaning: what cleaned it.
         segment: its tokens, once somebody has needed them.
+        tag: the id that stands before them, if there is one.
     """
 
     text: str
     cleaned: str
     cleaning: DataSettings
     segment: Segmented | None = None
+    tag: tuple[int, ...] = ()
 
     @cached_property
     def stored_words(self) -> tuple[int, ...] | None:
@@ -95,20 +99,30 @@ class RowFilter:
         cleaning: how the model's training text was cleaned.
         longest: tokens that a text may have, see `most_tokens`.
         characters: that a text may have.
+        tag: the kind of all texts; None is none.
+
+    Raises:
+        UnusableInput: the vocabulary has no such tag.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, cleaning: DataSettings, longest: int, characters: int
+        self,
+        vocabulary: Vocabulary,
+        cleaning: DataSettings,
+        longest: int,
+        characters: int,
+        tag: str | None = None,
     ) -> None:
         self._vocabulary, self.cleaning = vocabulary, cleaning
         self.longest, self.characters = longest, characters
+        self._tag = () if tag is None else (tag_id(vocabulary, tag),)
 
     @classmethod
     def of(
         cls, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
     ) -> RowFilter:
         """The filter of sources under these settings of the search."""
-        return cls(vocabulary, cleaning, most_tokens(search), search.max_characters)
+        return cls(vocabulary, cleaning, most_tokens(search), search.max_characters, search.tag)
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
@@ -125,7 +139,7 @@ class RowFilter:
         text, reason = decode_text(raw, self.characters)
         if reason:
             return CleanedText(text, "", self.cleaning), reason
-        row = CleanedText(text, self.clean(text), self.cleaning)
+        row = CleanedText(text, self.clean(text), self.cleaning, tag=self._tag)
         if row.cleaned is not text and has_too_many_marks(row.cleaned):  # written as entities
             reason = RejectReason.TOO_MANY_MARKS
         elif self._is_too_long(row):
@@ -148,6 +162,18 @@ class RowFilter:
                 filtered.kept.append(i)
                 filtered.sources.append(row)
         return filtered
+
+
+def tag_id(vocabulary: Vocabulary, name: str) -> int:
+    """The id of a tag.
+
+    Raises:
+        UnusableInput: the vocabulary has no such tag.
+    """
+    if name not in vocabulary.tags:
+        known = nearest(name, vocabulary.tags) if vocabulary.tags else "this model has none"
+        raise UnusableInput(f"--tag {name} (search.tag): unknown; {known}")
+    return vocabulary.tags[name]
 
 
 def cleaning_of(info: ModelInfo) -> DataSettings:

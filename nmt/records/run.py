@@ -27,7 +27,7 @@ class Checkpoint(Record):
 
 
 class TrainedDataset(Record):
-    """The dataset of a run."""
+    """A dataset of a run."""
 
     location: str = ""
     hash: str
@@ -36,7 +36,7 @@ class TrainedDataset(Record):
 class RunConfig(Record):
     """``RUN/config.yaml``: every setting as resolved, by groups."""
 
-    dataset: TrainedDataset
+    datasets: Many[TrainedDataset]
     init_from: str | None = None
     settings: Named[Named[Any]]
 
@@ -58,8 +58,25 @@ class MetricsLine(Record):
     minutes: float | None = None
 
 
+class Scores(Record):
+    """Loss and scores on one validation set; names and units are those of `ValidationLine`."""
+
+    model_config = ConfigDict(strict=False, allow_inf_nan=True)
+
+    valid_loss: Number
+    accuracy: Number
+    bleu: Number
+    chrf: Number
+
+
 class ValidationLine(Record):
-    """A line of ``RUN/validations.tsv``, with sacrebleu's signatures of BLEU and chrF."""
+    """A line of ``RUN/validations.tsv``, with sacrebleu's signatures of BLEU and chrF.
+
+    Attributes:
+        kept: whether the model loses no more on any dataset than ``training.keep`` allows.
+        best: whether it is the best that does so.
+        others: of the other datasets, by their names; in the file columns as ``tatoeba:bleu``.
+    """
 
     model_config = ConfigDict(strict=False, allow_inf_nan=True)  # all values are text there
 
@@ -70,9 +87,11 @@ class ValidationLine(Record):
     bleu: Number
     chrf: Number
     seconds: Number
+    kept: bool = True
     best: bool = False
     signature: str
     chrf_signature: str
+    others: Named[Scores] = {}
 
 
 class NonfiniteBatches(Record):
@@ -82,13 +101,13 @@ class NonfiniteBatches(Record):
         step: the update.
         epoch: from 1.
         batches: their numbers in the epoch, from 1.
-        ids: of their pairs in the training split.
+        ids: of their pairs in the training split of each dataset, by its name.
     """
 
     step: Count
     epoch: Count
     batches: Many[Count]
-    ids: Many[int]
+    ids: Named[Many[int]]
 
 
 class Tracking(Record):

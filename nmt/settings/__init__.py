@@ -10,20 +10,31 @@ from nmt.settings.data import DataSettings
 from nmt.settings.model import ModelSettings, check_sizes
 from nmt.settings.scoring import DriftSettings, GateSettings, ScoringSettings, Tokenizer
 from nmt.settings.search import SearchSettings, check_search
-from nmt.settings.training import FREE_TRAINING_KEYS, DropoutRates, Metric, TrainingSettings
+from nmt.settings.training import (
+    FREE_TRAINING_KEYS,
+    Change,
+    DropoutRates,
+    Metric,
+    Part,
+    Stage,
+    TrainingSettings,
+)
 
 __all__ = [
     "FREE_TRAINING_KEYS",
     "LARGEST_SEED",
+    "Change",
     "DataSettings",
     "DriftSettings",
     "DropoutRates",
     "GateSettings",
     "Metric",
     "ModelSettings",
+    "Part",
     "ScoringSettings",
     "SearchSettings",
     "Settings",
+    "Stage",
     "Tokenizer",
     "TrainingSettings",
     "check_search",

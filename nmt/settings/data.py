@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
+from nmt.vocabulary.special import TAG
 
 
 class DataSettings(Group):
@@ -36,6 +37,12 @@ class DataSettings(Group):
     )
     symbols: tuple[str, ...] = Field(
         (), description='Texts that stay one token, e.g. ["<b>", "</b>"] (spm).'
+    )
+    tag: str | None = Field(
+        None,
+        pattern=TAG,
+        description="Name of the kind of text: a token of its own before each source. "
+        "`nmt translate --tag NAME` then asks for translations of that kind.",
     )
     lowercase: bool = Field(False, description="Lower-case both sides.")
     max_length: int = Field(

@@ -10,6 +10,7 @@ from nmt.errors import UnusableInput
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 from nmt.vocabulary.lexicon import DEPTH
+from nmt.vocabulary.special import TAG
 
 _LONGEST = 100_000  # tokens of a sentence, of whatever side
 _WIDEST = 1000  # hypotheses
@@ -122,6 +123,11 @@ class SearchSettings(Group):
         ge=1,
         le=MOST_CHARACTERS_ALLOWED,
         description="Most source characters; a longer source is rejected as too_many_characters.",
+    )
+    tag: str | None = Field(
+        None,
+        pattern=TAG,
+        description="Translate as the texts that were prepared with this data.tag.",
     )
     replace_unknown: bool = Field(
         True,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nmt.settings.base import LARGEST_SEED, Group
 
 Metric = Literal["bleu", "chrf", "loss"]
+Change = Literal["upper", "title", "lower", "typos", "no_stop", "joined"]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+Part = Literal["embeddings", "encoder", "attention", "decoder", "readout", "output"]
 
 
 class DropoutRates(NamedTuple):
@@ -19,6 +22,20 @@ class DropoutRates(NamedTuple):
     encoder: float = 0.0
     readout: float = 0.0
     state: float = 0.0
+
+
+class Stage(Group):
+    """A part of a training, with its shares of the datasets."""
+
+    epochs: int | None = Field(None, ge=1, description="Epochs; null is all that follow.")
+    weights: tuple[Weight, ...] = Field(min_length=1, description="One weight for each --data.")
+
+    @field_validator("weights")
+    @classmethod
+    def _one_is_positive(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        if not any(weights):
+            raise ValueError("all weights are 0")
+        return weights
 
 
 class TrainingSettings(Group):
@@ -79,6 +96,43 @@ class TrainingSettings(Group):
         ge=0,
         description="Each update shrinks all weights except biases by learning rate times this "
         "(Loshchilov and Hutter 2019).",
+    )
+    stages: tuple[Stage, ...] = Field(
+        (),
+        description="With several --data: the share of each in the training pairs, stage after "
+        "stage, as [{epochs: 5, weights: [1, 0]}, {weights: [1, 3]}]. A dataset of weight 0 is "
+        "only validated on. [] draws from each as many pairs as it has.",
+    )
+    keep: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="How much of training.metric a model may lose on a dataset, by the name of its "
+        "folder, as {tatoeba: 1}, against the model of --init-from. MODEL is the best that does "
+        "not lose more.",
+    )
+    augment: dict[Change, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="The share of the pairs that each epoch changes in one way, as {upper: 0.05, "
+        "typos: 0.1}. upper: both sides in capitals; title: each word with a capital; lower: the "
+        "source in lower case; typos: letters of the source swapped, doubled, left out; no_stop: "
+        "both sides without their full stop; joined: with another pair behind it.",
+    )
+    subword_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Probability with which a merge of subwords is left out when the pairs of an "
+        "epoch are cut anew (BPE-dropout, Provilkov et al. 2020; 0.1 is customary).",
+    )
+    l2_sp: float = Field(
+        0.0,
+        ge=0,
+        description="Each update moves every weight towards where it began by learning rate times "
+        "this times its distance: less is forgotten of --init-from (L2-SP, Li et al. 2018).",
+    )
+    freeze: tuple[Part, ...] = Field(
+        (),
+        description="Parts of the model of --init-from that stay as they are: embeddings, encoder "
+        "(with the bridge), attention, decoder (with its attention), readout, output.",
     )
     ema_decay: float = Field(
         0.0,
@@ -173,6 +227,13 @@ class TrainingSettings(Group):
         description="At the end, validate the mean of these models; it becomes MODEL if it is "
         "better (training.metric).",
     )
+
+    @field_validator("augment")
+    @classmethod
+    def _shares_are_at_most_all(cls, shares: dict[Change, float]) -> dict[Change, float]:
+        if sum(shares.values()) > 1:
+            raise ValueError("the shares are more than 1 together")
+        return shares
 
     @property
     def averages_best(self) -> bool:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.shards.mixture import CORPUS, Mixture, Piece, TrainingShards
 from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
-from nmt.shards.row_groups import RowGroup
 from nmt.vocabulary.special import BOS, EOS, PAD
 
 _COLUMNS = ["source_ids", "target_ids"]
@@ -44,13 +44,6 @@ class Batch(NamedTuple):
     source: np.ndarray
     target_inputs: np.ndarray
     target_outputs: np.ndarray
-
-
-class TrainingShards(Protocol):
-    """The part of a dataset that batches need."""
-
-    def row_groups(self, split: str) -> list[RowGroup]:
-        """The split's row groups in order."""
 
 
 def choose_shapes(widths: Mapping[int, int], buckets: int, batch_tokens: int) -> list[Shape]:
@@ -155,7 +148,7 @@ def fill_up(batch: Batch, rows: int) -> Batch:
 
 
 def epoch_batches(
-    dataset: TrainingShards,
+    data: TrainingShards | Mixture,
     shapes: Sequence[Shape],
     seed: int,
     epoch: int,
@@ -172,7 +165,7 @@ def epoch_batches(
     single worker's part is the whole batch.
 
     Args:
-        dataset: where the shards lie.
+        data: a dataset, or a mixture of some.
         shapes: from `choose_shapes`, narrow to wide.
         seed: of the order.
         epoch: number of the epoch, from 0.
@@ -182,7 +175,7 @@ def epoch_batches(
         rank: the worker's number.
         workers: number of workers.
     """
-    windows = _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, [])
+    windows = _epoch_plan(data, shapes, seed, epoch, window, skip, split, [])
     for table, plan in prefetch(windows, WINDOWS - 2):  # besides the one in use and the one read
         source, target = (Ragged.of(table[name]) for name in _COLUMNS)
         for rows, width in plan:
@@ -191,26 +184,28 @@ def epoch_batches(
 
 
 def batch_ids(
-    dataset: TrainingShards,
+    data: TrainingShards | Mixture,
     shapes: Sequence[Shape],
     seed: int,
     epoch: int,
     window: int,
     skip: int = 0,
     split: str = "train",
-) -> Iterator[list[int]]:
-    """The ids of the pairs in the global batches of `epoch_batches`, with its arguments.
+) -> Iterator[list[tuple[int, int]]]:
+    """The pairs in the global batches of `epoch_batches`, with its arguments: of each the number of
+    its dataset, and its id there.
 
     Training does not need them; they are read only to name a batch.
     """
-    for table, plan in _epoch_plan(dataset, shapes, seed, epoch, window, skip, split, ["id"]):
-        ids = table["id"].to_numpy()
+    columns = ["id", CORPUS]
+    for table, plan in _epoch_plan(data, shapes, seed, epoch, window, skip, split, columns):
+        ids, corpora = (table[name].to_numpy() for name in columns)
         for rows, _ in plan:
-            yield ids[rows].tolist()
+            yield list(zip(corpora[rows].tolist(), ids[rows].tolist(), strict=True))
 
 
 def _epoch_plan(
-    dataset: TrainingShards,
+    data: TrainingShards | Mixture,
     shapes: Sequence[Shape],
     seed: int,
     epoch: int,
@@ -220,20 +215,25 @@ def _epoch_plan(
     more_columns: list[str],
 ) -> Iterator[tuple[pa.Table, list[_Rows]]]:
     """The windows of an epoch, each with its batches, without the skipped ones."""
-    random = np.random.default_rng([seed, epoch])
-    groups = dataset.row_groups(split)
-    windows = _windows([groups[i] for i in random.permutation(len(groups))], window)
+    mixture = data if isinstance(data, Mixture) else Mixture([data])
+    pieces, random = mixture.pieces(split, epoch, seed, window)
+    windows = _windows(pieces, window)
+    augmentation = mixture.augmentation if split == "train" else None
+    more_columns = [*more_columns, *(augmentation.COLUMNS if augmentation else ())]
     ahead = max([READERS, *map(len, windows)])
     tables = read_in_order(chain.from_iterable(windows), [*_COLUMNS, *more_columns], ahead)
     rest: list[pa.Table] = []  # pairs that did not fill a batch
     for number, members in enumerate(windows, 1):
-        table = pa.concat_tables([*rest, *islice(tables, len(members))]).combine_chunks()
+        new = pa.concat_tables(islice(tables, len(members)))
+        if augmentation is not None:
+            new = augmentation(new, [seed, epoch, number], shapes[-1].width - 1)
+        table = pa.concat_tables([*rest, new]).combine_chunks()
         lengths = (Ragged.of(table[name]).lengths for name in _COLUMNS)
         widths = np.maximum(*lengths) + 1
         if len(widths) and (widest := widths.max()) > shapes[-1].width:
             raise UnusableInput(
-                f"{groups[0].file.parent}: a pair has {widest - 1:,} tokens, more than any that "
-                "dataset.json counts; prepare the data again"
+                f"{pieces[0].group.file.parent}: a pair has {widest - 1:,} tokens, more than any "
+                "that dataset.json counts; prepare the data again"
             )
         plan, left = _window_plan(widths, shapes, random, number == len(windows))
         rest = [table.take(pa.array(left))]
@@ -260,14 +260,14 @@ def _window_plan(
     return [batches[i] for i in random.permutation(len(batches))], np.concatenate(left)
 
 
-def _windows(groups: Sequence[RowGroup], window: int) -> list[list[RowGroup]]:
-    """Row groups that have together as many rows, or a few more; the last ones may have fewer."""
-    windows: list[list[RowGroup]] = []
+def _windows(pieces: Sequence[Piece], window: int) -> list[list[Piece]]:
+    """Pieces that have together as many rows, or a few more; the last ones may have fewer."""
+    windows: list[list[Piece]] = []
     rows = window
-    for group in groups:
+    for piece in pieces:
         if rows >= window:
             windows.append([])
             rows = 0
-        windows[-1].append(group)
-        rows += group.rows
+        windows[-1].append(piece)
+        rows += piece.rows
     return windows

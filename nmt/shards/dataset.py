@@ -93,6 +93,11 @@ class Dataset:
         )
 
     @property
+    def name(self) -> str:
+        """The name of its folder, by which messages, settings and files call it."""
+        return self.location.name
+
+    @property
     def hash(self) -> str:
         """The SHA-256 of the content of dataset.json; equal datasets have equal hashes."""
         return hash_json(self.info.to_json())

@@ -7,11 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
-
-from nmt.shards.row_groups import RowGroup
 
 READERS = 32  # row groups that are read at once: those of an object store take 100 ms and more
 WINDOWS = 3  # in memory: one in use, one cut into batches, one being read
@@ -19,21 +17,26 @@ WINDOWS = 3  # in memory: one in use, one cut into batches, one being read
 _Item = TypeVar("_Item")
 
 
-def read_in_order(
-    groups: Iterable[RowGroup], columns: Sequence[str], ahead: int
-) -> Iterator[pa.Table]:
-    """Read row groups concurrently; their tables come in order.
+class Rows(Protocol):
+    """Rows of a file."""
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """These columns of them."""
+
+
+def read_in_order(parts: Iterable[Rows], columns: Sequence[str], ahead: int) -> Iterator[pa.Table]:
+    """Read parts of files concurrently; their tables come in order.
 
     Args:
-        groups: to be read.
+        parts: to be read.
         columns: the columns wanted.
-        ahead: row groups that are being read, or were read and not used yet, at most.
+        ahead: parts that are being read, or were read and not used yet, at most.
     """
     pool = ThreadPoolExecutor(min(READERS, ahead), "reader")
     pending: deque[Future[pa.Table]] = deque()
     try:
-        for group in groups:
-            pending.append(pool.submit(group.read, columns))
+        for part in parts:
+            pending.append(pool.submit(part.read, columns))
             if len(pending) > ahead:
                 yield pending.popleft().result()
         while pending:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 
-from nmt import bundle
-from nmt.records.run import ValidationLine
+from nmt import model_folder
+from nmt.records.run import Scores, ValidationLine
 from nmt.settings import Metric
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS
@@ -15,11 +15,11 @@ _TITLES = {"bleu": "BLEU", "chrf": "chrF", "loss": "validation loss"}
 _STEP_FOLDER = re.compile(r"step-\d+")
 
 
-def score_of(validation: ValidationLine, metric: Metric) -> float:
+def score_of(validation: ValidationLine | Scores, metric: Metric) -> float:
     """The score by which validations are ranked; the greatest is the best, so a loss is negated.
 
     Args:
-        validation: its line of validations.tsv.
+        validation: its line of validations.tsv, or its scores on another dataset.
         metric: ``training.metric``.
     """
     return {"bleu": validation.bleu, "chrf": validation.chrf, "loss": -validation.valid_loss}[
@@ -63,6 +63,7 @@ class BestModels:
                 line.step,
             )
             for line in validations
+            if line.kept
         }
         return sorted(ranks, key=ranks.__getitem__)[: self.count]
 
@@ -73,7 +74,7 @@ class BestModels:
             files = self.location.files(recursive=True)
             for name in {file.parts_below(self.location)[0] for file in files} - best:
                 if _STEP_FOLDER.fullmatch(name):
-                    (self.location / name).delete_own(bundle.FILES)
+                    (self.location / name).delete_own(model_folder.FILES)
 
     def present(self, validations: list[ValidationLine]) -> dict[int, Location]:
         """Folders of the best models by step, best first.

@@ -166,7 +166,7 @@ def _parameters(request: TrainRequest) -> dict[str, object]:
     groups = request.settings.model_dump()
     named = {f"{group}.{key}": groups[group][key] for group in groups for key in groups[group]}
     return {
-        "dataset": str(request.data),
+        "dataset": ", ".join(map(str, request.data)),
         "workers": ":".join(str(number) for number in sorted(set(request.workers))),
         "devices": request.devices,
         "use_gpu": request.use_gpu,

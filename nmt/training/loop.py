@@ -22,7 +22,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.report.numbers import seconds as duration
 from nmt.report.numbers import short
 from nmt.settings import Settings
-from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches
+from nmt.shards.batches import Batch, epoch_batches
 from nmt.shards.dataset import Dataset
 from nmt.shards.reading import prefetch
 from nmt.storage.location import Location
@@ -30,14 +30,15 @@ from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
+from nmt.training.initial_weights import known_lexicon, take_over
 from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
 from nmt.training.running_metrics import RunningMetrics
-from nmt.training.schedule import TrainingClock, learning_rate
+from nmt.training.schedule import TrainingClock, learning_rate, mixture_of, plan_steps
 from nmt.training.state import TrainingState
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.stragglers import StragglerCheck
@@ -50,7 +51,7 @@ class Training:
     """One training of one model on one worker.
 
     Args:
-        dataset: the prepared corpus.
+        datasets: prepared corpora with the same vocabularies; the first one ranks the models.
         settings: all settings.
         output: the RUN folder.
         replicas: this worker's place among all.
@@ -60,26 +61,28 @@ class Training:
 
     def __init__(
         self,
-        dataset: Dataset,
+        datasets: Sequence[Dataset],
         settings: Settings,
         output: Location,
         replicas: Replicas,
         hooks: Hooks,
         init_from: Location | None = None,
     ) -> None:
-        self.dataset, self.settings, self.output = dataset, settings, output
+        self.datasets, self.settings, self.output = datasets, settings, output
         self.replicas, self.hooks = replicas, hooks
         training = settings.training
-        source, target = dataset.source_vocabulary, dataset.target_vocabulary
+        source, target = datasets[0].source_vocabulary, datasets[0].target_vocabulary
         keras.utils.set_random_seed(training.seed)
         make = partial(Seq2Seq, settings.model, source.size, target.size)
+        self._begins, known = init_from is not None, None
         with replicas.strategy.scope():
             self.model = make(training.dropout_rates, dtype=dtype_policy(training.precision))
             if init_from is not None:
-                # The job has checked that architecture and vocabularies are the same.
-                self.model.set_weights(bundle.load(init_from).model.get_weights())
+                trained = bundle.load(init_from)
+                take_over(self.model, trained, (source, target))
+                known = known_lexicon(trained, (source, target))
             self.optimizer = SummedAdam.of(training)
-            self.optimizer.build(self.model.trainable_variables)
+            self.optimizer.build(trained_variables(self.model, training.freeze))
         self.train_step = make_train_step(
             self.model,
             self.optimizer,
@@ -88,22 +91,23 @@ class Training:
             training.label_smoothing,
             training.accumulate,
             skip_nan=training.on_nan == "skip",
+            frozen=training.freeze,
         )
-        widths = dataset.widths()
-        if not widths:
-            raise UnusableInput(f"{dataset.location}: its train split is empty")
-        self.shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
-        self.steps_per_epoch = -(-count_batches(widths, self.shapes) // training.accumulate)
+        self.mixture = mixture_of(datasets, training)
+        if not any(self.mixture.widths(0)):
+            raise UnusableInput(f"{datasets[0].location}: its train split is empty")
+        self.shapes, self.steps = plan_steps(self.mixture, training)
+        self.steps_per_epoch = -(-self.steps // training.epochs)
         self.state, self._rate = TrainingState(), math.nan
         self._latest: dict[str, object] = {}  # metrics and scores
         if training.precision == "float16":
             self.state.loss_scale = FIRST_LOSS_SCALE
         self.selection = ModelSelection(
-            dataset, settings, output, self.model, self.optimizer, make, replicas
+            datasets, settings, output, self.model, self.optimizer, make, replicas, known
         )
         self._stragglers = StragglerCheck(replicas)
         self._nonfinite = NonfiniteCheck(
-            dataset, self.shapes, training, output / "nonfinite" if self._is_first else None
+            datasets, self.shapes, training, output / "nonfinite" if self._is_first else None
         )
 
     @property
@@ -129,9 +133,10 @@ class Training:
         if self._is_first:
             self.selection.repair(state, self.run_folder)
             self.selection.best.tidy(self.run_folder.validations)
-        self.clock = TrainingClock(
-            training, self.steps_per_epoch * training.epochs, state.step, state.minutes
-        )
+        self.clock = TrainingClock(training, self.steps, state.step, state.minutes)
+        if self._begins and state.validated < 0:
+            self._validate()  # what training must be better than
+            state = self.state
         with contextlib.closing(prefetch(self._all_batches())) as batches:
             while not state.finished and state.epoch < training.epochs:
                 self._train_epoch(batches)
@@ -160,7 +165,7 @@ class Training:
         """This worker's part of the rest of an epoch's batches."""
         training, replicas = self.settings.training, self.replicas
         return epoch_batches(
-            self.dataset,
+            self.mixture,
             self.shapes,
             training.seed,
             epoch,

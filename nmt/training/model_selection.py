@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -15,18 +15,18 @@ from nmt.inference.translator import Translator
 from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.records.model import ModelInfo
-from nmt.records.run import ValidationLine
+from nmt.records.run import Scores, ValidationLine
 from nmt.report import picture
 from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
 from nmt.training.best_models import BestModels, score_of
-from nmt.training.optimizer import SummedAdam
+from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.run_folder import RunFolder
 from nmt.training.state import TrainingState, better
 from nmt.training.strategy import Replicas
-from nmt.training.validation import Validator
+from nmt.training.validation import Validation, Validator
 from nmt.vocabulary.lexicon import Lexicon
 
 log = logging.getLogger(__name__)
@@ -40,32 +40,37 @@ class ModelSelection:
     otherwise a second one, so that training is not disturbed.
 
     Args:
-        dataset: in training.
+        datasets: in training; the first one ranks the models.
         settings: all settings.
         output: the RUN folder.
         trained: the model in training.
         optimizer: holds the moving averages, if there are any.
         make: makes another model of the same architecture.
         replicas: this worker's place among all.
+        known: lexicon of the model that training begins with.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
+        datasets: Sequence[Dataset],
         settings: Settings,
         output: Location,
         trained: Seq2Seq,
         optimizer: SummedAdam,
         make: Callable[[], Seq2Seq],
         replicas: Replicas,
+        known: Lexicon | None = None,
     ) -> None:
-        self._replicas = replicas
+        self._replicas, dataset = replicas, datasets[0]
         self._dataset, self._training, self._output = dataset, settings.training, output
+        self._datasets, self._known = datasets, known
         self._description: dict[str, JsonValue] = {
             "data": dataset.settings,
             "direction": {**dataset.info.languages},
             "dataset_hash": dataset.hash,
         }
+        if len(datasets) > 1:
+            self._description["datasets"] = {one.name: one.hash for one in datasets}
         self._trained, self._optimizer, training = trained, optimizer, settings.training
         second = training.averages_best or training.ema_decay or training.precision != "float32"
         self.evaluation_model = make() if second else trained
@@ -76,28 +81,31 @@ class ModelSelection:
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
         search = settings.search.greedy(dataset.settings["max_length"])
-        self.validator = Validator(
-            dataset,
-            live.model,
-            Translator(live, search, batch_size=training.valid_sentences),
-            training.valid_sentences,
-            tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"]),
-            replicas,
+        translator = Translator(live, search, batch_size=training.valid_sentences)
+        tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"])
+        self.validator, *others = (
+            Validator(one, live.model, translator, training.valid_sentences, tokenize, replicas)
+            for one in datasets
+            if one.rows("valid")
         )
+        names = [one.name for one in datasets[1:] if one.rows("valid")]
+        self._others = dict(zip(names, others, strict=True))
         self.best = BestModels(output / "best", training.keep_best, training.metric)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return self._dataset.lexicon()
+        known = [] if self._known is None else [self._known]
+        return Lexicon.merged([*(dataset.lexicon() for dataset in self._datasets), *known])
 
     def refresh(self) -> None:
         """Give the evaluation model the present weights, or their averages."""
         model = self.evaluation_model
         if model is not self._trained:
             model.set_weights(self._trained.get_weights())
-            averages = [average.numpy() for average in self._optimizer.averages]
-            for variable, average in zip(model.trainable_variables, averages, strict=False):
-                variable.assign(average)
+            variables = {variable.path: variable for variable in model.trainable_variables}
+            trained = trained_variables(self._trained, self._training.freeze)
+            for variable, average in zip(trained, self._optimizer.averages, strict=False):
+                variables[variable.path].assign(average.numpy())
 
     def validate(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """Validate the present model, and save it if it is the best or among the best.
@@ -112,9 +120,9 @@ class ModelSelection:
             The line of validations.tsv.
         """
         self.refresh()
-        line = self._validation(state)
+        line = self._validation(state, run)
         score = score_of(line, self._training.metric)
-        best = state.add_validation(score, line.valid_loss, self._training)
+        best = state.add_validation(score, line.valid_loss, self._training, line.kept)
         line = line.model_copy(update={"best": best})
         if self._replicas.rank != 0:
             return line
@@ -147,9 +155,9 @@ class ModelSelection:
             weights = bundle.load(self.best.folder(step)).model.get_weights()
             sums = [total + weight for total, weight in zip(sums, weights, strict=True)]
         self.evaluation_model.set_weights([total / len(steps) for total in sums])
-        line = self._validation(state)
+        line = self._validation(state, run)
         score = score_of(line, self._training.metric)
-        improved = better(score, state.best_score, state.average_score)
+        improved = line.kept and better(score, state.best_score, state.average_score)
         if improved:
             state.average_score = score
         if self._replicas.rank != 0:
@@ -180,23 +188,47 @@ class ModelSelection:
         else:
             state.best_score = None
 
-    def _validation(self, state: TrainingState) -> ValidationLine:
+    def _validation(self, state: TrainingState, run: RunFolder) -> ValidationLine:
         """A validation as a line of validations.tsv, except whether it is the best."""
-        scores = self.validator.validate()
-        return ValidationLine(
+        own = self.validator.validate()
+        others = {name: validator.validate() for name, validator in self._others.items()}
+        line = ValidationLine(
             step=state.step,
             epoch=state.epoch,
-            valid_loss=scores.loss,
-            accuracy=scores.accuracy,
-            bleu=scores.bleu,
-            chrf=scores.chrf,
-            seconds=scores.seconds,
+            **_scores(own).model_dump(),
+            seconds=own.seconds + sum(one.seconds for one in others.values()),
             signature=self.validator.signatures["BLEU"],
             chrf_signature=self.validator.signatures["chrF"],
+            others={name: _scores(one) for name, one in others.items()},
         )
+        lost = self._lost(line, run)
+        for name in lost:
+            log.info(
+                f"{name}: {lost[name]:.2f} of {self._training.metric} lost, more than the "
+                f"{self._training.keep[name]:g} that training.keep allows"
+            )
+        return line.model_copy(update={"kept": not lost})
+
+    def _lost(self, line: ValidationLine, run: RunFolder) -> dict[str, float]:
+        """The datasets on which more is lost than may be, and how much."""
+        if not run.validations or run.validations[0].step:
+            return {}  # this is the model that training begins with
+        metric, lost = self._training.metric, {}
+        for name, most in self._training.keep.items():
+            first, now = (self._on(one, name) for one in (run.validations[0], line))
+            loss = score_of(first, metric) - score_of(now, metric)
+            if not loss <= most:  # NaN is no score that was kept
+                lost[name] = loss
+        return lost
+
+    def _on(self, line: ValidationLine, name: str) -> ValidationLine | Scores:
+        """The scores of a validation on the dataset of this name."""
+        return line if name == self._dataset.name else line.others[name]
 
     def _save(self, line: ValidationLine, location: Location, **more: JsonValue) -> None:
-        scores = line.model_dump(exclude={"epoch", "seconds", "best"})
+        scores = line.model_dump(
+            exclude={"epoch", "seconds", "best", "kept"}, exclude_defaults=True
+        )
         scores["metric"] = self._training.metric
         save = partial(
             bundle.save,
@@ -210,6 +242,22 @@ class ModelSelection:
         retry_storing(f"the model of step {line.step}", save)
 
 
+def _scores(validation: Validation) -> Scores:
+    return Scores(
+        valid_loss=validation.loss,
+        accuracy=validation.accuracy,
+        bleu=validation.bleu,
+        chrf=validation.chrf,
+    )
+
+
 def format_validation(line: ValidationLine) -> str:
     """The scores of a validation for people."""
-    return f"validation loss {line.valid_loss:.3f}, BLEU {line.bleu:.2f}, chrF {line.chrf:.2f}"
+    parts = [_format(line), *(f"{name}: {_format(line.others[name])}" for name in line.others)]
+    return "; ".join(parts)
+
+
+def _format(scores: ValidationLine | Scores) -> str:
+    return (
+        f"validation loss {scores.valid_loss:.3f}, BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
+    )

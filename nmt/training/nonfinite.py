@@ -16,6 +16,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training.loss_scale import LEAST_LOSS_SCALE
+from nmt.training.schedule import mixture_of
 from nmt.training.state import TrainingState
 from nmt.training.step import Outcome
 
@@ -36,7 +37,7 @@ class NonfiniteCheck:
     """Checks every update, names the pairs of a nonfinite one, and stops as ``on_nan`` says.
 
     Args:
-        dataset: in training.
+        datasets: in training.
         shapes: of the batches.
         training: the settings.
         folder: for ``step-0000012.json``, with the ids of all pairs of the update; None on the
@@ -45,12 +46,12 @@ class NonfiniteCheck:
 
     def __init__(
         self,
-        dataset: Dataset,
+        datasets: Sequence[Dataset],
         shapes: Sequence[Shape],
         training: TrainingSettings,
         folder: Location | None,
     ) -> None:
-        self._dataset, self._shapes, self._training = dataset, shapes, training
+        self._datasets, self._shapes, self._training = datasets, shapes, training
         self._folder = folder
 
     def passes(self, outcome: Outcome, state: TrainingState) -> bool:
@@ -95,22 +96,27 @@ class NonfiniteCheck:
         """Store the ids of the update's pairs, if the stores allow it; returns the event in words,
         with the first ids."""
         training, first = self._training, state.batch - batches
-        plan = batch_ids(
-            self._dataset, self._shapes, training.seed, state.epoch, training.window, first
-        )
+        mixture = mixture_of(self._datasets, training)
+        plan = batch_ids(mixture, self._shapes, training.seed, state.epoch, training.window, first)
         file = folder / f"step-{state.step:07d}.json"
         numbers = list(range(first + 1, state.batch + 1))
         pairs = "its pairs could not be read"
         with contextlib.suppress(*STORE_ERRORS):  # the event is reported in any case
-            ids = list(chain.from_iterable(islice(plan, batches)))
+            ids: dict[str, list[int]] = {}
+            for number, pair in chain.from_iterable(islice(plan, batches)):
+                ids.setdefault(self._datasets[number].name, []).append(pair)
             record = NonfiniteBatches(
                 step=state.step, epoch=state.epoch + 1, batches=numbers, ids=ids
             )
-            shown = ", ".join(map(str, ids[:_SHOWN])) + (", …" if ids[_SHOWN:] else "")
-            pairs = f"ids {shown} of the training split"
+            shown = "; ".join(f"ids {_some(some)} of {name}" for name, some in ids.items())
+            pairs = f"{shown}, training split"
             retry_storing("the ids of a batch", lambda: file.write_json(record))
             pairs += f", all in {file}"
         return (
             f"loss or gradients are NaN or Inf at step {state.step} (epoch {state.epoch + 1}, "
             f"batch {', '.join(map(str, numbers))}; {pairs})"
         )
+
+
+def _some(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids[:_SHOWN])) + (", …" if ids[_SHOWN:] else "")

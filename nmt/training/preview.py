@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import nmt.model  # noqa: F401  (first: it quiets TensorFlow)
 
@@ -10,8 +10,9 @@ import nmt.model  # noqa: F401  (first: it quiets TensorFlow)
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.numbers import counted
 from nmt.settings import ModelSettings, Settings, TrainingSettings
-from nmt.shards.batches import Shape, choose_shapes, count_batches
+from nmt.shards.batches import Shape
 from nmt.shards.dataset import Dataset
+from nmt.training.schedule import mixture_of, plan_steps
 
 _FLOAT = 4  # bytes
 _WORKING = 1.25  # temporary buffers; docs/results/scaling.md has measurements
@@ -25,12 +26,12 @@ def strategy_name(workers: int, devices: int) -> str:
 
 
 def preview(
-    dataset: Dataset, settings: Settings, workers: tuple[int, int], devices: int
+    datasets: Sequence[Dataset], settings: Settings, workers: tuple[int, int], devices: int
 ) -> Iterator[str]:
     """Describe a training, line by line.
 
     Args:
-        dataset: the prepared corpus.
+        datasets: the prepared corpora.
         settings: all settings.
         workers: least and most workers.
         devices: replicas per worker.
@@ -40,17 +41,16 @@ def preview(
         replicas = count * devices
         where = f" in {counted(count, 'worker')}" if count > 1 else ""
         yield f"replicas  {replicas}{where}: {strategy_name(count, devices)}"
-    sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
+    sizes = datasets[0].source_vocabulary.size, datasets[0].target_vocabulary.size
     parameters = Seq2Seq(settings.model, *sizes).count_params()
     yield f"model     {parameters:,} parameters"
     replicas = workers[0] * devices
-    widths = dataset.widths()
-    shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
+    shapes, steps = plan_steps(mixture_of(datasets, training), training)
     yield "batches   " + ", ".join(f"{shape.rows}×{shape.width}" for shape in shapes)
-    steps = -(-count_batches(widths, shapes) // training.accumulate)
+    yield from _shares(datasets, training)
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
     yield (
-        f"steps     {steps:,} per epoch, {steps * training.epochs:,} in "
+        f"steps     {-(-steps // training.epochs):,} per epoch, {steps:,} in "
         f"{counted(training.epochs, 'epoch')}{limit}"
     )
     state = state_bytes(parameters, training)
@@ -62,14 +62,29 @@ def preview(
     )
 
 
+def _shares(datasets: Sequence[Dataset], training: TrainingSettings) -> Iterator[str]:
+    """What an epoch of each stage draws of several datasets."""
+    if len(datasets) == 1:
+        return
+    mixture, epoch = mixture_of(datasets, training), 0
+    for count, _ in mixture.epochs(training.epochs):
+        pairs = mixture.pairs(epoch)
+        shares = (
+            f"{dataset.name} {own:,} pairs ({own / sum(pairs):.1%})"
+            for dataset, own in zip(datasets, pairs, strict=True)
+        )
+        yield f"epochs    {epoch + 1} to {epoch + count}: {', '.join(shares)}"
+        epoch += count
+
+
 def state_bytes(parameters: int, training: TrainingSettings) -> int:
     """Bytes that a replica keeps from step to step, and of the gradients."""
     # A `GradientAccumulator` keeps sums of gradients beside those of a batch.
     accumulates = (
         training.accumulate > 1 or training.precision == "float16" or training.on_nan == "skip"
     )
-    # Weights, gradients, Adam's two moments; the average; the sums.
-    copies = 4 + bool(training.ema_decay) + accumulates
+    # Weights, gradients, Adam's two moments; the average; the first weights; the sums.
+    copies = 4 + bool(training.ema_decay) + bool(training.l2_sp) + accumulates
     return copies * parameters * _FLOAT
 
 

@@ -15,7 +15,15 @@ from nmt.storage.location import Location
 class TrainRequest:
     """The options of a training; ``nmt train --help`` shows them."""
 
-    data: Annotated[Location, Option("What `nmt prepare` wrote.", "DATASET")]
+    data: Annotated[
+        tuple[Location, ...],
+        Option(
+            "What `nmt prepare` wrote. Repeatable: training.stages has the share of each; the "
+            "validation set of the first one ranks the models.",
+            "DATASET",
+            name="--data",
+        ),
+    ]
     output: Annotated[Location, Option("Folder to make or to continue.", "RUN")]
     settings: Annotated[Settings, FromSettings(options=("training.max_minutes",), preset=True)]
     workers: Annotated[tuple[int, int], Option("Training workers.", "N|MIN:MAX")] = (1, 1)
@@ -26,6 +34,13 @@ class TrainRequest:
     init_from: Annotated[
         Location | None, Option("Begin with the weights of this model.", "MODEL")
     ] = None
+    gate: Annotated[
+        bool,
+        Option(
+            "Exit status 3 if no model is better than that of --init-from and loses no more than "
+            "training.keep allows."
+        ),
+    ] = False
     max_failures: Annotated[int, Option("Failed attempts before the job gives up.", least=0)] = 3
     dry_run: Annotated[bool, Option("Validate, print the plan and exit.")] = False
     address: Address = None

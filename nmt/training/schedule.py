@@ -1,12 +1,45 @@
-"""The learning rate of each step, and when training ends."""
+"""What each epoch draws, the learning rate of each step, and when training ends."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 from nmt.errors import UnusableInput
 from nmt.settings import TrainingSettings
+from nmt.shards.augmentation import Augmentation
+from nmt.shards.batches import Shape, choose_shapes, count_batches
+from nmt.shards.dataset import Dataset
+from nmt.shards.mixture import Mixture, Shares
+
+
+def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixture:
+    """The datasets, mixed and augmented as the settings say."""
+    stages = [Shares(stage.epochs, stage.weights) for stage in training.stages]
+    augmentation = None
+    if training.augment or training.subword_dropout:
+        vocabularies = datasets[0].source_vocabulary, datasets[0].target_vocabulary
+        augmentation = Augmentation(training.augment, training.subword_dropout, vocabularies)
+    return Mixture(datasets, stages, augmentation)
+
+
+def plan_steps(mixture: Mixture, training: TrainingSettings) -> tuple[list[Shape], int]:
+    """The shapes of the batches, and the updates of all epochs.
+
+    The updates are exact where every epoch is one pass through each dataset, else about right.
+    """
+    stages = list(mixture.epochs(training.epochs))
+    widths: Counter[int] = Counter()
+    for _, histogram in stages:
+        widths.update(histogram)
+    shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
+    updates = (
+        epochs * -(-count_batches(histogram, shapes) // training.accumulate)
+        for epochs, histogram in stages
+    )
+    return shapes, sum(updates)
 
 
 def learning_rate(training: TrainingSettings, step: int, steps: int, reductions: int = 0) -> float:
@@ -38,23 +71,23 @@ def learning_rate(training: TrainingSettings, step: int, steps: int, reductions:
     return peak * (lowest + (1.0 - lowest) * left)
 
 
-def check_schedule(training: TrainingSettings, steps_per_epoch: int) -> None:
+def check_schedule(training: TrainingSettings, steps: int) -> None:
     """Refuse a learning rate that cannot do what its settings say.
 
     Args:
         training: the settings.
-        steps_per_epoch: updates of an epoch.
+        steps: updates of all epochs.
 
     Raises:
         UnusableInput: says what to do.
     """
-    if problem := _problem(training, steps_per_epoch):
+    if problem := _problem(training, steps):
         raise UnusableInput(problem)
 
 
-def _problem(training: TrainingSettings, steps_per_epoch: int) -> str:
+def _problem(training: TrainingSettings, steps: int) -> str:
     schedule, warmup, end = training.schedule, training.warmup_steps, training.decay_steps
-    steps = training.epochs * steps_per_epoch
+    steps_per_epoch = -(-steps // training.epochs)
     if schedule == "inverse_sqrt" and not warmup:
         return (
             "training.schedule=inverse_sqrt falls to a tenth in the first 100 updates without a "

@@ -89,15 +89,18 @@ class TrainingState:
         """The state as it is stored."""
         return TypeAdapter(type(self)).dump_python(self)
 
-    def add_validation(self, score: float, loss: float, training: TrainingSettings) -> bool:
+    def add_validation(
+        self, score: float, loss: float, training: TrainingSettings, kept: bool = True
+    ) -> bool:
         """Count a validation for patience and plateau; returns whether it is the best so far.
 
-        During the warm-up nothing is counted. Of equal scores, such as the BLEU of 0 with which a
-        training may begin, that of the smaller loss is better.
+        One that loses more than ``training.keep`` allows (`kept`) is none of the best. During the
+        warm-up nothing is counted. Of equal scores, such as the BLEU of 0 with which a training may
+        begin, that of the smaller loss is better.
         """
         self.validated, self.score = self.step, score
         tied = score == self.best_score and self.best_loss is not None and loss < self.best_loss
-        if tied or better(score, self.best_score):
+        if kept and (tied or better(score, self.best_score)):
             self.best_score, self.best_loss, self.best_step = score, loss, self.step
             self.stale = self.level = 0
             return True

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import Part
 from nmt.shards.batches import Batch
 from nmt.training.accumulation import GradientAccumulator
 from nmt.training.loss import objective
 from nmt.training.loss_scale import LossScale
-from nmt.training.optimizer import SummedAdam, clipped_mean
+from nmt.training.optimizer import SummedAdam, clipped_mean, trained_variables
 from nmt.training.strategy import Replicas
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
@@ -102,6 +103,7 @@ def make_train_step(
     label_smoothing: float = 0.0,
     accumulate: int = 1,
     skip_nan: bool = False,
+    frozen: Sequence[Part] = (),
 ) -> TrainStep:
     """Compile the step; it is traced once, whatever the shapes of its batches.
 
@@ -112,18 +114,19 @@ def make_train_step(
 
     Args:
         model: in training; its dtype policy decides about the precision.
-        optimizer: built for it.
+        optimizer: built for those of its variables that train.
         replicas: all that take part.
         clip_norm: bound of the gradient's global norm.
         label_smoothing: ε of `nmt.training.loss`.
         accumulate: most batches of one update.
         skip_nan: skip an update whose loss or gradients are NaN or Inf.
+        frozen: parts of the model that stay as they are.
 
     Returns:
         The step. Its arguments are this worker's parts of the global batches of one update, a
         seed for the dropout, and this worker's control flags.
     """
-    variables = model.trainable_variables
+    variables = trained_variables(model, frozen)
     loss_scale = LossScale(replicas) if model.compute_dtype == "float16" else None
 
     def gradients_of(

@@ -93,9 +93,9 @@ class Validator:
         count = min(table.num_rows, sentences)
         table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
         self._translator, self._replicas = translator, replicas
-        self._sources = table["source"].to_pylist()
-        self._references = table["target"].to_pylist()
         cleaning = DataSettings.model_validate(dataset.settings)
+        self._sources, self._tag = table["source"].to_pylist(), cleaning.tag
+        self._references = table["target"].to_pylist()
         self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
@@ -130,7 +130,8 @@ class Validator:
     def _translated(self, rows: Sequence[int]) -> list[Translation]:
         """Translations of some of the sources; none of a model whose scores are no numbers."""
         try:
-            return self._translator.translate([self._sources[row] for row in rows])
+            texts = [self._sources[row] for row in rows]
+            return self._translator.translate(texts, tag=self._tag)
         except NoTranslation:
             return [EMPTY] * len(rows)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from nmt import bundle
+from nmt import model_folder
 from nmt.configuration import nearest
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
+from nmt.inference.row_filter import tag_id
 from nmt.inference.unknown_words import read_dictionary
 from nmt.printable import join_names
 from nmt.records.model import ModelRecord
@@ -34,11 +35,14 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             "`nmt train` has saved"
         )
     check_search(request.search)
-    if request.search.shortlist and not bundle.has_lexicon(info):
+    if request.search.shortlist and not model_folder.has_lexicon(info):
         raise UnusableInput(
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
+    if request.search.tag is not None:
+        location = request.models[0]
+        tag_id(model_folder.read_vocabulary(location, info, "source"), request.search.tag)
     if info.architecture["attention"] == "none":
         for option, wanted in (
             ("--alignments", request.alignments),

@@ -43,7 +43,10 @@ class TranslateRequest:
     output: Annotated[Location, Option("Folder to make or to continue.", "OUT")]
     search: Annotated[
         SearchSettings,
-        FromSettings("search", ("search.beam_size", "search.length_penalty", "search.n_best")),
+        FromSettings(
+            "search",
+            ("search.beam_size", "search.length_penalty", "search.n_best", "search.tag"),
+        ),
     ]
     allow_empty: Annotated[
         bool, Option("Make an empty output of an input without rows, and do not refuse it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -39,6 +39,16 @@ class Vocabulary(ABC):
 
     @property
     @abstractmethod
+    def entries(self) -> tuple[str, ...]:
+        """All entries by their ids."""
+
+    @abstractmethod
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """The ids that stand for each of these entries, as another vocabulary may have them: the
+        entry itself where it is one here, else what it is spelled with."""
+
+    @property
+    @abstractmethod
     def never_chosen(self) -> tuple[int, ...]:
         """Ids that no search puts into a translation, ascending."""
 
@@ -47,6 +57,12 @@ class Vocabulary(ABC):
         """Texts that are one token wherever they stand, and never a part of one."""
         return ()
 
+    @property
+    @abstractmethod
+    def tags(self) -> Mapping[str, int]:
+        """The tags by name, with their ids: kinds of text, of which one may stand first in a
+        source. No text is cut into them, and no search chooses them."""
+
     @abstractmethod
     def encode(self, text: str) -> Segmented:
         """Cut a cleaned text into tokens, with all that display and alignment need."""
@@ -54,6 +70,16 @@ class Vocabulary(ABC):
     @abstractmethod
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Only the ids, for many cleaned texts at once."""
+
+    def sample_ids(self, texts: Sequence[str], dropout: float, seed: int) -> list[list[int]]:
+        """Ids of many cleaned texts that are cut at random.
+
+        Args:
+            texts: cleaned texts.
+            dropout: probability with which a merge of subwords is left out; whole words have none.
+            seed: the same seed cuts the same texts in the same way.
+        """
+        return self.encode_ids(texts)
 
     def fits(self, text: str, limit: int) -> bool:
         """Whether a cleaned text has at most so many tokens."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +69,32 @@ class Lexicon(NamedTuple):
             kept = (rank < DEPTH) & (probability >= _LEAST)
             candidates[source[kept], rank[kept]] = target[kept]
         return cls(candidates, frequent)
+
+    @classmethod
+    def merged(cls, lexicons: Sequence[Lexicon]) -> Lexicon:
+        """The translations that any of these lexicons has, the best of each first.
+
+        Args:
+            lexicons: of the same vocabularies. The entries that one lacks must be the last ones.
+        """
+        if len(lexicons) == 1:
+            return lexicons[0]
+        sizes = [max(len(part) for part in parts) for parts in zip(*lexicons, strict=True)]
+        ranked = np.full((len(lexicons), sizes[0], DEPTH), PAD, np.int32)
+        ranks = np.full((len(lexicons), sizes[1]), sizes[1])
+        for number, (candidates, frequent) in enumerate(lexicons):
+            ranked[number, : len(candidates)] = candidates
+            ranks[number, frequent] = np.arange(len(frequent))
+        # First all first ones, then all second ones, …; of equal ones only the first stays.
+        row = ranked.transpose(1, 2, 0).reshape(sizes[0], -1)
+        order = np.argsort(row, axis=1, kind="stable")
+        values = np.take_along_axis(row, order, 1)
+        repeated = np.zeros(row.shape, bool)
+        np.put_along_axis(repeated, order[:, 1:], values[:, 1:] == values[:, :-1], 1)
+        row = np.where(repeated, PAD, row)
+        kept = np.argsort(row == PAD, axis=1, kind="stable")[:, :DEPTH]
+        frequent = np.argsort(ranks.min(0), kind="stable").astype(np.int32)
+        return cls(np.take_along_axis(row, kept, 1), frequent)
 
     def serialise(self) -> bytes:
         """The lexicon as a file: arrays alone."""

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")
 
+TAG = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"  # names of tags
+_TAG_ENTRY = re.compile(r"<([A-Za-z0-9][A-Za-z0-9_-]{0,31})>")
+
 BLANK = "▁"  # how SentencePiece writes one in its tokens
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -32,6 +35,17 @@ def lost_bytes(tokens: Iterable[str]) -> int:
             lost += len(run) - len(run.decode("utf-8", "ignore").encode())
             run = b""
     return lost
+
+
+def tag_entry(name: str) -> str:
+    """How a vocabulary writes a tag; no text is ever cut into it."""
+    return f"<{name}>"
+
+
+def tag_name(entry: str) -> str | None:
+    """The name of a tag; None of another entry."""
+    match = _TAG_ENTRY.fullmatch(entry)
+    return match[1] if match else None
 
 
 def is_byte(token: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sentencepiece
@@ -21,7 +21,17 @@ from sentencepiece import sentencepiece_model_pb2
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
 from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BLANK, BOS, EOS, PAD, SPECIALS, UNK, token_bytes
+from nmt.vocabulary.special import (
+    BLANK,
+    BOS,
+    EOS,
+    PAD,
+    SPECIALS,
+    UNK,
+    tag_entry,
+    tag_name,
+    token_bytes,
+)
 
 _UNKNOWN = " ⁇ "
 _MANY = 1000  # different characters: more have Chinese, Japanese and Korean alone
@@ -65,12 +75,18 @@ class SubwordVocabulary(Vocabulary):
             raise UnusableInput(
                 f"this SentencePiece model does not begin with {' '.join(SPECIALS)}"
             )
+        names = {n: tag_name(piece) for n, piece in enumerate(self._pieces)}
+        self._tags = {
+            name: n for n, name in names.items() if name and self._processor.is_control(n)
+        }
         texts = ["", _UNKNOWN, "", "", *self._pieces[4:]]
+        for number in self._tags.values():
+            texts[number] = ""
         self._texts = [text.replace(BLANK, " ") for text in texts]
         self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
         controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
         self._symbols = tuple(written.trainer_spec.user_defined_symbols)
-        self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls)))
+        self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls, *self._tags.values())))
 
     @property
     def size(self) -> int:
@@ -78,10 +94,38 @@ class SubwordVocabulary(Vocabulary):
         return len(self._pieces)
 
     @property
+    def entries(self) -> tuple[str, ...]:
+        """See `Vocabulary.entries`."""
+        return tuple(self._pieces)
+
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """See `Vocabulary.parts`."""
+        model = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
+        model.normalizer_spec.add_dummy_prefix = False
+        processor = sentencepiece.SentencePieceProcessor()
+        processor.LoadFromSerializedProto(model.SerializeToString())
+        ids = {piece: number for number, piece in enumerate(self._pieces)}
+        return [
+            [ids[entry]] if entry in ids else processor.encode(entry.replace(BLANK, " "))
+            for entry in entries
+        ]
+
+    @property
+    def unmergeable(self) -> frozenset[int]:
+        """Ids that are no part of a longer piece: special symbols, bytes, tags and `symbols`."""
+        symbols = [self._processor.piece_to_id(symbol) for symbol in self._symbols]
+        return frozenset([*range(len(SPECIALS)), *self._bytes, *self._tags.values(), *symbols])
+
+    @property
     def never_chosen(self) -> tuple[int, ...]:
         """See `Vocabulary.never_chosen`: unk, for subwords can spell any word of the training set,
         and the bytes that are control characters, such as a line break."""
         return self._never_chosen
+
+    @property
+    def tags(self) -> Mapping[str, int]:
+        """See `Vocabulary.tags`: SentencePiece's control symbols."""
+        return self._tags
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -103,6 +147,19 @@ class SubwordVocabulary(Vocabulary):
         standard = [standardise(text) for text in texts]
         return self._processor.encode(standard, out_type=int, num_threads=1)
 
+    def sample_ids(self, texts: Sequence[str], dropout: float, seed: int) -> list[list[int]]:
+        """See `Vocabulary.sample_ids`: BPE-dropout (Provilkov et al. 2020, arXiv 1910.13267)."""
+        # Each call has a thread of its own, whose generator begins with this seed.
+        sentencepiece.set_random_generator_seed(seed)
+        return self._processor.encode(
+            [standardise(text) for text in texts],
+            out_type=int,
+            enable_sampling=True,
+            nbest_size=-1,
+            alpha=dropout,
+            num_threads=1,
+        )
+
     def decode(self, ids: Sequence[int]) -> str:
         """See `Vocabulary.decode`; unk is `` ⁇ ``, as SentencePiece writes it. Bytes that form no
         character are left out."""
@@ -117,7 +174,7 @@ class SubwordVocabulary(Vocabulary):
         written = self._written(ids)
         words = _words_of(written, "".join(written))
         return [
-            range(0) if number in (PAD, BOS, EOS) else own
+            range(0) if number in (PAD, BOS, EOS) or number in self._tags.values() else own
             for number, own in zip(ids, words, strict=True)
         ]
 
@@ -170,6 +227,7 @@ def train_subwords(
     byte_fallback: bool = True,
     character_coverage: float | None = None,
     symbols: Sequence[str] = (),
+    tags: Sequence[str] = (),
 ) -> SubwordVocabulary:
     """Learn a BPE vocabulary; the same sentences give the same bytes.
 
@@ -181,6 +239,7 @@ def train_subwords(
         character_coverage: share of the characters, by frequency, that get an entry; None lets the
             sentences decide, see `coverage`.
         symbols: texts that are one token each, wherever they stand.
+        tags: names of kinds of text; see `Vocabulary.tags`.
 
     Raises:
         UnusableInput: no sentence at all, or more characters than entries.
@@ -200,6 +259,7 @@ def train_subwords(
             byte_fallback=byte_fallback,
             character_coverage=character_coverage,
             user_defined_symbols=list(symbols),
+            control_symbols=[tag_entry(name) for name in tags],
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             pad_id=PAD,

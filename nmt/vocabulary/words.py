@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
 from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK
+from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK, tag_entry, tag_name
 
 
 class _Punctuation(dict[int, int | None]):
@@ -68,9 +69,24 @@ class WordVocabulary(Vocabulary):
         return len(self._entries)
 
     @property
+    def entries(self) -> tuple[str, ...]:
+        """See `Vocabulary.entries`."""
+        return tuple(self._entries)
+
+    def parts(self, entries: Sequence[str]) -> list[list[int]]:
+        """See `Vocabulary.parts`; a word that is none here is [UNK]."""
+        return [[self._ids.get(entry, UNK)] for entry in entries]
+
+    @property
     def never_chosen(self) -> tuple[int, ...]:
         """See `Vocabulary.never_chosen`."""
-        return PAD, BOS
+        return (PAD, BOS, *sorted(self.tags.values()))
+
+    @cached_property
+    def tags(self) -> Mapping[str, int]:
+        """See `Vocabulary.tags`; no word that `standardise` leaves has such brackets."""
+        names = ((tag_name(entry), number) for entry, number in self._ids.items())
+        return {name: number for name, number in names if name}
 
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`; a word of nothing but punctuation yields no token."""
@@ -93,7 +109,8 @@ class WordVocabulary(Vocabulary):
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Vocabulary.decode`; unk is ``[UNK]``."""
-        return " ".join(self._entries[number] for number in ids if number not in (PAD, BOS, EOS))
+        silent = {PAD, BOS, EOS, *self.tags.values()}
+        return " ".join(self._entries[number] for number in ids if number not in silent)
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """See `Vocabulary.tokens`."""
@@ -103,7 +120,7 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary.token_words`."""
         words, before = [], 0
         for number in ids:
-            special = number in (PAD, BOS, EOS)
+            special = number in (PAD, BOS, EOS) or number in self.tags.values()
             own = range(before, before + (0 if special else count_words(self._entries[number])))
             words.append(own)
             before = own.stop
@@ -124,7 +141,7 @@ class WordVocabulary(Vocabulary):
 
 
 def build_words(
-    counts: Mapping[str, int], *, vocab_size: int, min_frequency: int
+    counts: Mapping[str, int], *, vocab_size: int, min_frequency: int, tags: Sequence[str] = ()
 ) -> WordVocabulary:
     """Choose the words of a vocabulary.
 
@@ -132,10 +149,11 @@ def build_words(
         counts: how often each standardised word occurs in the training set.
         vocab_size: entries at most, the four special symbols included.
         min_frequency: a word seen less often is left out.
+        tags: names of kinds of text.
     """
     frequent = get_vocabulary_size_greater_than(counts, min_frequency)
     # Keras sorts UTF-8 bytes, which is the order of code points, as Python's.
     ordered = sorted(((count, word) for word, count in counts.items()), reverse=True)
     words = [word for _, word in ordered[:frequent]]
-    kept = [*SPECIALS, *words][:vocab_size]
+    kept = [*SPECIALS, *map(tag_entry, tags), *words][:vocab_size]
     return WordVocabulary(("\n".join(kept) + "\n").encode("utf-8"))

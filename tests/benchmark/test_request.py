@@ -36,7 +36,7 @@ def run(saved_models, demo_dataset, tmp_path) -> Path:
 
 
 def write_config(folder: Path, dataset: str, settings: dict[str, Any]) -> None:
-    content = {"dataset": {"hash": dataset}, "settings": settings}
+    content = {"datasets": [{"hash": dataset}], "settings": settings}
     (folder / "config.yaml").write_text(yaml.safe_dump(content))
 
 

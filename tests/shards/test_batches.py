@@ -93,7 +93,8 @@ def test_the_order_follows_from_seed_and_epoch(shards, shapes) -> None:
 def test_the_ids_of_a_batch_can_be_named(shards, shapes, window) -> None:
     batches = list(epoch_batches(shards, shapes, 5, 2, window))
     for skip in (0, 3, len(batches)):
-        actual = batch_ids(shards, shapes, 5, 2, window, skip)
+        named = batch_ids(shards, shapes, 5, 2, window, skip)
+        actual = [[number for _, number in batch] for batch in named]
         for batch, ids in zip(batches[skip:], actual, strict=True):
             assert ids == [7 * number for number in numbers(batch)]
 

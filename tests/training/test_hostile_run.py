@@ -165,9 +165,9 @@ def test_the_settings_of_a_run_are_damaged_in_one_line(tmp_path, text) -> None:
 
     file = tmp_path / "config.yaml"
     file.write_text(text, "utf-8", "surrogateescape")
-    request = TrainRequest(data=Location("/x"), output=Location(tmp_path), settings=None)
+    request = TrainRequest(data=(Location("/x"),), output=Location(tmp_path), settings=None)
     with pytest.raises(UnusableInput, match=r"config\.yaml: ") as caught:
-        _check_output(request, {"dataset": {"hash": "x"}, "settings": {}})
+        _check_output(request, {"datasets": [{"hash": "x"}], "settings": {}})
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
 

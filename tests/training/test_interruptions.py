@@ -25,7 +25,7 @@ from trainings import (
     training,
 )
 
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.errors import Diverged, NotStored, StoreAway
 from nmt.shards.batches import batch_ids
 from nmt.storage.location import Location
@@ -77,7 +77,7 @@ def test_a_run_cut_off_anywhere_ends_as_an_uninterrupted_one(dataset, tmp_path) 
     folder = tmp_path / "from-2"  # it made all validations
     assert best_models(folder) == best_models(tmp_path / "whole")
     first, other = (Location(place / "run/model") for place in (folder, tmp_path / "whole"))
-    assert bundle.check(first).model_id == bundle.check(other).model_id
+    assert model_folder.check(first).model_id == model_folder.check(other).model_id
 
 
 def test_asked_to_stop_it_keeps_a_checkpoint_and_goes_on_later(dataset, tmp_path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from corpora import make
+from corpora import make, write_lines
 from logged import messages
 from models import TINY
 
@@ -50,7 +50,7 @@ def asked(dataset: Dataset, output: Path, **request: Any) -> TrainRequest:
     groups = {"model": {**TINY, **request.pop("model", {})}}
     groups["training"] = request.pop("training", {})
     settings = Settings.model_validate(groups)
-    return TrainRequest(dataset.location, Location(output), settings, **request)
+    return TrainRequest((dataset.location,), Location(output), settings, **request)
 
 
 def refused(request: TrainRequest) -> str:
@@ -78,9 +78,11 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     assert "attention: bahdanau → none" in line
     # As many subwords, but not the same ones.
     settings = {"vocab_size": 300, "valid_fraction": 0.05, "test_fraction": 0.05, "seed": 5}
-    other = make(tmp_path / "other", settings, demo=300)
+    pairs = write_lines(tmp_path / "pairs.tsv", [b"zzqq xxyy %d\tqqyy zzxx" % n for n in range(99)])
+    other = make(tmp_path / "other", settings, pairs=pairs)
     line = refused(asked(other, output, init_from=model))
-    assert f"its source vocabulary is not that of {other.location}" in line
+    assert "vocabulary only" in line
+    assert f"are in that of {other.location}; prepare the data with --vocabulary-from" in line
     damaged = Location(tmp_path / "damaged")
     line = refused(asked(demo_dataset, output, init_from=damaged))
     assert str(damaged) in line
@@ -230,7 +232,7 @@ def test_what_another_job_finished_in_the_meantime_is_done(
     ray = connection.connect(None)
 
     def finish(_: str | None) -> Any:
-        config = job.yaml.safe_dump(job._config(request, demo_dataset).to_json())
+        config = job.yaml.safe_dump(job._config(request, [demo_dataset]).to_json())
         (request.output / "config.yaml").write_text(config)
         progress = TrainingState(epoch=2, finished="epochs", epochs=2)
         (request.output / "status.json").write_json(progress.to_json())
@@ -249,7 +251,7 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
     progress = TrainingState(minutes=8.2, finished="max_minutes", epochs=9, max_minutes=10.0)
     status = request.output / "status.json"
     status.write_json(progress.to_json())
-    config = job._config(request, demo_dataset)
+    config = job._config(request, [demo_dataset])
     (request.output / "config.yaml").write_text(job.yaml.safe_dump(config.to_json()))
     train(request)
     assert "already ended (8.2 of 10.0 minutes)" in capsys.readouterr().err
@@ -264,7 +266,7 @@ def test_a_finished_training_says_why(demo_dataset, tmp_path, monkeypatch, capsy
 def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_path) -> None:
     """Which is what it was trained with, where it did not know a setting."""
     request = asked(demo_dataset, tmp_path / "run")
-    config = job._config(request, demo_dataset)
+    config = job._config(request, [demo_dataset])
     del config.settings["training"]["ema_decay"], config.settings["training"]["schedule"]
     (request.output / "config.yaml").write_text(job.yaml.safe_dump(config.to_json()))
     train(replace(request, dry_run=True))
@@ -284,7 +286,7 @@ def test_validations_that_were_scored_otherwise_are_not_continued(
     line = ValidationLine.model_validate(values)
     request = asked(demo_dataset, tmp_path / "run")
     (output / "config.yaml").write_text(
-        yaml.safe_dump(job._config(request, demo_dataset).to_json())
+        yaml.safe_dump(job._config(request, [demo_dataset]).to_json())
     )
     validations.write(output, [line])
     assert validations.read(output) == [line]

@@ -18,7 +18,7 @@ from trainings import (
     validations_of,
 )
 
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.inference.translator import Translator, load_model
 from nmt.records.model import ModelInfo
 from nmt.settings import SearchSettings
@@ -83,12 +83,12 @@ def test_the_run_folder_is_complete(overfitted) -> None:
     assert {"step", "epoch", "valid_loss", "bleu", "chrf", "seconds", "best"} <= set(actual[0])
     assert int(actual[-1]["step"]) == last
     assert [line["best"] for line in actual].count("yes") == 1
-    info = bundle.check(Location(run / "model"))
+    info = model_folder.check(Location(run / "model"))
     best = next(line for line in actual if line["best"] == "yes")
     assert info.validation["step"] == int(best["step"])
     assert f"{info.validation['bleu']:.4f}" == best["bleu"]
     assert info.direction.to_json() == {"source": "en", "target": "de"}
-    assert info.dataset_hash == work.dataset.hash
+    assert info.dataset_hash == work.datasets[0].hash
 
 
 def test_the_events_hold_loss_and_bleu(overfitted) -> None:

@@ -30,7 +30,8 @@ class Recorder:
 
 
 def request(folder: Path) -> TrainRequest:
-    return TrainRequest(Location(folder / "data"), Location(folder / "run"), Settings(), (2, 4), 1)
+    data = (Location(folder / "data"),)
+    return TrainRequest(data, Location(folder / "run"), Settings(), (2, 4), 1)
 
 
 def test_one_that_fails_is_dropped_and_the_others_go_on(monkeypatch, tmp_path, capsys) -> None:

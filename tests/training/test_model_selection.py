@@ -14,7 +14,7 @@ import pytest
 from rounding import STEP
 from trainings import assert_same, instant, lines_of, training, validations_of
 
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.errors import StoreAway
 from nmt.storage.location import Location
 from nmt.training.best_models import BestModels
@@ -36,7 +36,7 @@ def interrupted(whole: Training, folder: Path, step: int, **settings: Any) -> Tr
     """The training that continues from a checkpoint of another one, whose output it takes over."""
     source = Path(whole.output.path).parent
     shutil.copytree(source / "run", folder / "run")
-    work = training(whole.dataset, folder, **settings)
+    work = training(whole.datasets[0], folder, **settings)
     work.restore(source / "kept" / f"checkpoint-{step}")
     return work
 
@@ -99,9 +99,9 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     for number in (2, 4, 5):
         folder = tmp_path / f"run/best/step-{number * steps:07d}"
         assert_same(weights_of(folder), seen[number - 1])
-        assert bundle.check(Location(folder)).validation["bleu"] == SCORES[number - 1]
+        assert model_folder.check(Location(folder)).validation["bleu"] == SCORES[number - 1]
     expected = [np.mean(w, axis=0) for w in zip(seen[1], seen[3], seen[4], strict=True)]
-    info = bundle.check(Location(tmp_path / "run/model"))
+    info = model_folder.check(Location(tmp_path / "run/model"))
     actual = weights_of(tmp_path / "run/model")
     if wins:
         for one, other in zip(actual, expected, strict=True):
@@ -120,7 +120,7 @@ def test_the_best_models_are_kept_and_their_mean_may_be_the_model(
     instant(again, [9.2, 1.0, 9.1])
     again.run()
     best = 9.5 if wins else 9.2
-    assert bundle.check(Location(tmp_path / "run/model")).validation["bleu"] == best
+    assert model_folder.check(Location(tmp_path / "run/model")).validation["bleu"] == best
     assert kept(tmp_path) == [2 * steps, 4 * steps, 6 * steps]
 
 
@@ -156,7 +156,7 @@ def test_the_mean_is_made_once(dataset, tmp_path) -> None:
     again.state.averaged, again.state.average_score = -1, None
     instant(again, [3.0])
     again.run()
-    info = bundle.check(Location(tmp_path / "run/model"))
+    info = model_folder.check(Location(tmp_path / "run/model"))
     assert info.validation["averaged"] == kept(tmp_path)
 
 
@@ -190,7 +190,7 @@ def test_the_metric_decides_which_validation_is_best(dataset, tmp_path, metric, 
     assert kept(tmp_path / "whole") == [best * steps]
     marks = [line["best"] for line in validations_of(tmp_path / "whole")]
     assert marks == ["yes" if epoch == best else "no" for epoch in range(1, best + 3)]
-    validation = bundle.check(Location(tmp_path / "whole/run/model")).validation
+    validation = model_folder.check(Location(tmp_path / "whole/run/model")).validation
     assert (validation["step"], validation["metric"]) == (best * steps, metric)
     assert "|tok:13a|" in validation["signature"]
     resumed = interrupted(whole, tmp_path / "resumed", best * steps, **settings)

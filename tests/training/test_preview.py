@@ -34,7 +34,7 @@ def everything_in(folder: Path) -> dict[str, int]:
 
 def test_it_says_what_the_training_would_say(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, accumulate=2, epochs=3)
-    lines = "\n".join(preview(dataset, work.settings, (1, 1), 1))
+    lines = "\n".join(preview([dataset], work.settings, (1, 1), 1))
     assert f"{work.model.count_params():,} parameters" in lines
     assert f"{work.steps_per_epoch:,} per epoch, {3 * work.steps_per_epoch:,} in 3 epochs" in lines
     assert ", ".join(f"{shape.rows}×{shape.width}" for shape in work.shapes) in lines
@@ -60,7 +60,7 @@ def test_the_strategy_that_is_told_is_the_one_that_is_made(monkeypatch, workers,
 
 def test_an_elastic_training_shows_both_ends(dataset) -> None:
     settings = Settings.model_validate({"model": SIZES, "training": FAST})
-    lines = [line for line in preview(dataset, settings, (2, 8), 2) if "replicas" in line]
+    lines = [line for line in preview([dataset], settings, (2, 8), 2) if "replicas" in line]
     assert lines == [
         "replicas  4 in 2 workers: MultiWorkerMirroredStrategy",
         "replicas  16 in 8 workers: MultiWorkerMirroredStrategy",
@@ -101,7 +101,7 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     monkeypatch.setattr(connection, "connect", lambda _: pytest.fail("Ray was started"))
     settings = Settings.model_validate({"model": TINY})
     output = tmp_path / "runs" / "one"
-    request = TrainRequest(demo_dataset.location, Location(output), settings, workers)
+    request = TrainRequest((demo_dataset.location,), Location(output), settings, workers)
     before = everything_in(tmp_path)
     train(replace(request, dry_run=True))
     assert everything_in(tmp_path) == before
@@ -114,12 +114,12 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     # What config.yaml would hold: the data as they were prepared, and nothing of other jobs.
     assert set(told) == {"data", "model", "training", "search", "scoring"}
     assert told["data"] == demo_dataset.settings
-    assert told["training"] == settings.training.model_dump()
+    assert told["training"] == settings.training.model_dump(mode="json")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_dry_run_finds_what_cannot_be_written(demo_dataset, tmp_path) -> None:
     tmp_path.chmod(0o500)
-    request = TrainRequest(demo_dataset.location, Location(tmp_path / "run"), Settings())
+    request = TrainRequest((demo_dataset.location,), Location(tmp_path / "run"), Settings())
     with pytest.raises(Exception, match="no right to write"):
         train(replace(request, dry_run=True))

@@ -108,7 +108,7 @@ PER_EPOCH = 100  # updates
 def test_a_schedule_that_cannot_do_what_it_says_is_refused(settings, words) -> None:
     training = TrainingSettings(**{"epochs": 10, **settings})
     with pytest.raises(UnusableInput, match=words) as caught:
-        check_schedule(training, PER_EPOCH)
+        check_schedule(training, PER_EPOCH * training.epochs)
     assert str(caught.value).startswith("training.")
     assert "\n" not in str(caught.value)
 
@@ -125,4 +125,5 @@ def test_a_schedule_that_cannot_do_what_it_says_is_refused(settings, words) -> N
     ],
 )
 def test_a_schedule_that_can_is_not(settings) -> None:
-    check_schedule(TrainingSettings(**{"epochs": 10, **settings}), PER_EPOCH)
+    training = TrainingSettings(**{"epochs": 10, **settings})
+    check_schedule(training, PER_EPOCH * training.epochs)

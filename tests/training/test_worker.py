@@ -82,7 +82,7 @@ def test_ray_train_opens_no_file_of_a_run(tmp_path: Path, run: Location, kind) -
             case "broken list":
                 (folder / name).write_text("{")
     before = {path.name: path.lstat() for path in folder.iterdir()}
-    request = TrainRequest(Location(tmp_path / "data"), run, Settings())
+    request = TrainRequest((Location(tmp_path / "data"),), run, Settings())
     config = trainer._trainer(request, Share(1.0), None, "owner").run_config
     storage = config.storage_context
     manager = CheckpointManager(config.checkpoint_config, storage)
@@ -126,7 +126,7 @@ def test_what_is_said_of_a_node_that_goes_is_what_comes(
     for name in ("WORKER_HEALTH_CHECK_TIMEOUT_S", "WORKER_GROUP_START_TIMEOUT_S"):
         monkeypatch.setenv(f"RAY_TRAIN_{name}", "300")
     place = Location(tmp_path)
-    request = TrainRequest(place, place / "run", Settings(), workers)
+    request = TrainRequest((place,), place / "run", Settings(), workers)
     trainer.fit(fake, request, Share(1.0), fake)
     assert f"a node is being taken away; training goes on {words}\n" in capsys.readouterr().err
 

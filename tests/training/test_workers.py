@@ -73,7 +73,7 @@ WORKER = """
                 kept.mkdir(parents=True, exist_ok=True)
                 save(kept)
 
-    data = Dataset.open(Location(place["data"]))
+    data = [Dataset.open(Location(name)) for name in place["data"]]
     settings = Settings.model_validate(place["settings"])
     init_from = Location(place["init_from"]) if place["init_from"] else None
     work = Training(data, settings, Location(folder / "run"), replicas, Hooks(), init_from)
@@ -145,6 +145,7 @@ def train(
     init_from: Path | None = None,
     scale: float | None = None,
     at_once: bool = False,
+    others: tuple[Dataset, ...] = (),
     **settings: Any,
 ) -> list[dict]:
     """Train with so many workers at once; returns what each of them says in the end.
@@ -152,7 +153,8 @@ def train(
     With `dies_at` the last worker kills itself after that step, and nobody says anything. From step
     `slow_from` on it has a tenth of its time. What a worker logs is its ``log``.
     """
-    place = {"folder": str(folder), "data": str(dataset.location), "workers": workers}
+    data = [str(one.location) for one in (dataset, *others)]
+    place: dict[str, Any] = {"folder": str(folder), "data": data, "workers": workers}
     place |= {"settings": {"model": SIZES, "training": {**TRAINING, "epochs": epochs, **settings}}}
     place |= {"restore": str(restore or ""), "init_from": str(init_from or "")}
     place |= {"name": f"{epochs}-{dies_at}-{bool(restore)}", "scale": scale}

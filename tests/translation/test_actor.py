@@ -10,7 +10,7 @@ import pytest
 from outputs import first_part
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
-from nmt import bundle
+from nmt import bundle, model_folder
 from nmt.errors import JobFailed
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
 from nmt.evaluation.rates import rates
@@ -294,7 +294,7 @@ def test_a_dictionary_that_was_replaced_is_refused(tmp_path, demo_bundle) -> Non
     bundle.save(demo_bundle.model, *vocabularies, {}, model)
     (tmp_path / "words.tsv").write_text("a\tb\n")
     search = SearchSettings(dictionary=str(tmp_path / "words.tsv"))
-    given = {"models": (str(model),), "model_id": bundle.describe(model).model_id}
+    given = {"models": (str(model),), "model_id": model_folder.describe(model).model_id}
     right = Location(tmp_path / "words.tsv").sha256()
     load_translator(work(tmp_path / "out", **given, search=search, dictionary_hash=right))
     (tmp_path / "words.tsv").write_text("a\tc\n")

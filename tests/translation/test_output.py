@@ -9,7 +9,7 @@ import pytest
 from logged import messages
 from output_runs import UNITS, counts, job, run
 
-from nmt import bundle
+from nmt import model_folder
 from nmt.errors import JobFailed, UnusableInput
 from nmt.records.output import Manifest
 from nmt.settings import SearchSettings
@@ -149,7 +149,7 @@ def test_a_job_goes_on_with_the_runtime_that_it_began_with(tmp_path, saved_model
     """Also when the model has got graphs for another one meanwhile."""
     out, model = Output(Location(tmp_path / "out")), Location(saved_models[0])
     assert out.runtime() is None
-    info = bundle.check(model)
+    info = model_folder.check(model)
     request = TranslateRequest((model,), "in.txt", out.location, search=SearchSettings())
     assert request.resolved(info, "tensorflow").search.runtime == "tensorflow"
     with pytest.raises(UnusableInput, match="nmt export"):  # and they are gone

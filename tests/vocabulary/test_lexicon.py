@@ -73,3 +73,26 @@ def test_no_pairs_no_candidates() -> None:
     lexicon = Lexicon.learn([([], [])], SOURCES, TARGETS)
     assert (lexicon.candidates == PAD).all()
     assert len(lexicon.frequent) == TARGETS
+
+
+def test_a_merged_lexicon_has_the_best_of_each_first() -> None:
+    def lexicon(rows: list[list[int]], frequent: list[int]) -> Lexicon:
+        candidates = np.full((len(rows), DEPTH), PAD, np.int32)
+        for row, words in zip(candidates, rows, strict=True):
+            row[: len(words)] = words
+        return Lexicon(candidates, np.array(frequent, np.int32))
+
+    one = lexicon([[5, 4], [], [4]], [4, 5, 0, 1, 2, 3])
+    other = lexicon([[6, 5, 4], [7], [4], [6]], [7, 6, 5, 4, 0, 1, 2, 3])  # of more entries
+    merged = Lexicon.merged([one, other])
+    actual = [[int(i) for i in row if i != PAD] for row in merged.candidates]
+    assert actual == [[5, 6, 4], [7], [4], [6]]
+    assert merged.candidates[0, 3:].tolist() == [PAD] * (DEPTH - 3)
+    assert merged.frequent.tolist()[:4] == [4, 7, 5, 6]
+    assert sorted(merged.frequent) == list(range(8))
+    assert Lexicon.merged([one]) is one
+    full = lexicon([list(range(4, 4 + DEPTH))], [0])
+    more = lexicon([list(range(60, 60 + DEPTH))], [0])
+    row = Lexicon.merged([full, more]).candidates[0].tolist()
+    assert row[:4] == [4, 60, 5, 61]
+    assert len(set(row)) == DEPTH

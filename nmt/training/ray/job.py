@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from nmt import bundle, records
+from nmt import records
 from nmt.cluster import connection, resources
 from nmt.configuration import changed, validated
 from nmt.console import activity, echo
@@ -19,8 +20,7 @@ from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted
-from nmt.settings import FREE_TRAINING_KEYS, ModelSettings, Settings, check_sizes
-from nmt.shards.batches import choose_shapes, count_batches
+from nmt.settings import FREE_TRAINING_KEYS, Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
 from nmt.storage.fenced import FencedLocation
@@ -28,19 +28,22 @@ from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores
 from nmt.training import validations
+from nmt.training.checks import check, with_model
 from nmt.training.request import TrainRequest
-from nmt.training.schedule import check_schedule
 from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
 log = logging.getLogger(__name__)
 
 
-def train(request: TrainRequest) -> None:
+def train(request: TrainRequest) -> int:
     """Train a model, or continue, or report that it is done.
 
     Args:
         request: the training.
+
+    Returns:
+        The exit status: 0, or 3 if `gate` finds no better model.
 
     Raises:
         UnusableInput: data, settings or output that do not go together, or more than this
@@ -48,16 +51,17 @@ def train(request: TrainRequest) -> None:
         JobFailed: the cluster has no room, another job trains into this output, or training
             failed more often than allowed.
     """
-    dataset = Dataset.open(request.data)
-    _check(request, dataset)
-    config = _config(request, dataset)
+    datasets = [Dataset.open(location) for location in request.data]
+    request = with_model(request, datasets[0])
+    check(request, datasets)
+    config = _config(request, datasets)
     _check_output(request, config)
     if request.dry_run:
-        _print_plan(request, dataset, config)
-        return
+        _print_plan(request, datasets, config)
+        return 0
     if _is_finished(request):
-        return
-    request = _with_tokenizer(request, dataset)
+        return _exit_status(request)
+    request = _with_tokenizer(request, datasets[0])
     ray = connection.connect(request.address)
     share = _share(ray, request)
     wait_for_stores()  # they answered just now
@@ -66,6 +70,7 @@ def train(request: TrainRequest) -> None:
         _check_output(request, config)
         if not _is_finished(request):
             _fit(ray, request, share, config, held)
+    return _exit_status(request)
 
 
 def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
@@ -109,53 +114,19 @@ def _fit(
         log.info(f"training ended: {reason}")
 
 
-def _check(request: TrainRequest, dataset: Dataset) -> None:
-    check_sizes(request.settings.model)
-    if request.workers[1] > 1 and request.devices > 1 and not request.use_gpu:
-        # MultiWorkerMirroredStrategy sees one CPU a worker, however many logical ones it has.
-        raise UnusableInput(
-            f"--devices-per-worker {request.devices}: several devices in each of several workers "
-            "must be GPUs; add --use-gpu, or give --devices-per-worker 1 and more --workers"
-        )
-    for split in ("train", "valid"):
-        if not dataset.rows(split):
-            raise UnusableInput(
-                f"{request.data}: its {split} split is empty; prepare it again with more pairs"
-                + (" or a larger --valid-fraction" if split == "valid" else "")
-            )
-    training, widths = request.settings.training, dataset.widths()
-    shapes = choose_shapes(widths, training.buckets, training.batch_tokens)
-    check_schedule(training, -(-count_batches(widths, shapes) // training.accumulate))
-    tokenizer = dataset.info.tokenizer
-    if (
-        request.settings.model.tie_embeddings == "three-way"
-        and tokenizer.source.sha256 != tokenizer.target.sha256
-    ):
-        raise UnusableInput(
-            f"model.tie_embeddings=three-way needs one vocabulary of both languages, and "
-            f"{request.data} has two; prepare it with --joint-vocabulary"
-        )
-    if request.init_from is not None:
-        _check_model(request.init_from, request.settings.model, dataset)
-
-
-def _check_model(location: Location, settings: ModelSettings, dataset: Dataset) -> None:
-    """Refuse a MODEL to begin with that has another architecture or other vocabularies."""
-    info = bundle.check(location)
-    # A setting that is newer than the model has its default.
-    architecture = ModelSettings.model_validate(info.architecture).model_dump()
-    if differences := changed(architecture, settings.model_dump()):
-        raise UnusableInput(
-            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); use its "
-            "model settings"
-        )
-    for side in ("source", "target"):
-        theirs = [file for name, file in info.files.items() if name.startswith(f"{side}.")]
-        if [file.sha256 for file in theirs] != [getattr(dataset.info.tokenizer, side).sha256]:
-            raise UnusableInput(
-                f"--init-from {location}: its {side} vocabulary is not that of {dataset.location}; "
-                "use the dataset it was trained on"
-            )
+def _exit_status(request: TrainRequest) -> int:
+    """What `gate` says of a training that ended."""
+    if not request.gate:
+        return 0
+    file = request.output / "status.json"
+    state = TrainingState.of(file.read_json(), file)
+    if state.best_step > 0 or state.average_score is not None:
+        return 0
+    log.error(
+        f"{request.output}: no model is better on {request.data[0].name} than the first one and "
+        "keeps what training.keep asks for; MODEL is the first one"
+    )
+    return 3
 
 
 def _share(ray: Any, request: TrainRequest) -> resources.Share:
@@ -177,14 +148,17 @@ def _share(ray: Any, request: TrainRequest) -> resources.Share:
     return share
 
 
-def _config(request: TrainRequest, dataset: Dataset) -> RunConfig:
+def _config(request: TrainRequest, datasets: Sequence[Dataset]) -> RunConfig:
     """The content of config.yaml."""
     settings = request.settings.model_dump(exclude={"drift", "gate"})
     return RunConfig(
-        dataset=TrainedDataset(location=str(request.data), hash=dataset.hash),
+        datasets=[
+            TrainedDataset(location=str(dataset.location), hash=dataset.hash)
+            for dataset in datasets
+        ],
         init_from=str(request.init_from) if request.init_from else None,
         # The corpus was prepared under its own settings, whatever this command sets.
-        settings={**settings, "data": dataset.settings},
+        settings={**settings, "data": datasets[0].settings},
     )
 
 
@@ -213,7 +187,8 @@ def _fixed(config: RunConfig, file: Location) -> dict[str, object]:
     training = settings["training"].items()
     settings["training"] = {k: v for k, v in training if k not in FREE_TRAINING_KEYS}
     # The same data may be named by another path.
-    return config.to_json() | {"settings": settings, "dataset": {"hash": config.dataset.hash}}
+    hashes = {f"{number}": dataset.hash for number, dataset in enumerate(config.datasets, 1)}
+    return config.to_json() | {"settings": settings, "datasets": hashes}
 
 
 def _is_finished(request: TrainRequest) -> bool:
@@ -238,14 +213,17 @@ def _finished(request: TrainRequest) -> str:
     return reasons.get(state.end_reason(request.settings.training), "")
 
 
-def _print_plan(request: TrainRequest, dataset: Dataset, config: RunConfig) -> None:
+def _print_plan(request: TrainRequest, datasets: Sequence[Dataset], config: RunConfig) -> None:
     """Print what a dry run shows; without Ray, and without writing anything."""
-    pairs = f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
-    echo(f"data      {request.data}: {pairs}")
+    for dataset in datasets:
+        pairs = (
+            f"{dataset.rows('train'):,} training pairs, {dataset.rows('valid'):,} for validation"
+        )
+        echo(f"data      {dataset.location}: {pairs}")
     if finished := _finished(request):
         echo(f"output    {request.output}: already ended ({finished}); nothing would be done")
         return
-    request = _with_tokenizer(request, dataset)
+    request = _with_tokenizer(request, datasets[0])
     begun = (request.output / "config.yaml").is_file()
     state = "would be continued from its last checkpoint" if begun else "would be made"
     echo(f"output    {request.output}: {state}; {check_writable(request.output)}")
@@ -256,7 +234,7 @@ def _print_plan(request: TrainRequest, dataset: Dataset, config: RunConfig) -> N
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from nmt.training.preview import preview
 
-    for line in preview(dataset, request.settings, request.workers, request.devices):
+    for line in preview(datasets, request.settings, request.workers, request.devices):
         echo(line)
     echo("settings  of the data as they were prepared, and of this training:")
     settings = {**config.settings, "scoring": request.settings.scoring.model_dump()}

@@ -131,7 +131,7 @@ def _trainer(
         worker,
         backend_config=TensorFlowConfig(),
         train_loop_config={
-            "data": str(request.data),
+            "data": [str(location) for location in request.data],
             "output": str(request.output),
             "settings": request.settings.model_dump(),
             "threads": share.threads,

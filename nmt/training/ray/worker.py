@@ -33,7 +33,7 @@ def train_worker(config: dict[str, Any]) -> str:
     """Train in this process; what Ray Train calls on every worker.
 
     Args:
-        config: ``data`` and ``output`` (URIs), ``settings``, ``threads``, ``devices``,
+        config: ``data`` (URIs), ``output`` (a URI), ``settings``, ``threads``, ``devices``,
             ``use_gpu``, ``init_from`` (URI or None), ``channel`` (handle of the `DriverChannel`),
             ``log_level``, ``owner`` (of the output's lease).
 
@@ -61,7 +61,7 @@ def train_worker(config: dict[str, Any]) -> str:
         from nmt.training.loop import Training
 
         init_from = Location(config["init_from"]) if config["init_from"] else None
-        data = Dataset.open(Location(config["data"]))
+        data = [Dataset.open(Location(name)) for name in config["data"]]
         training = Training(data, settings, output, replicas, hooks, init_from)
         if hooks.restore(training.restore):
             log.info(f"continuing from step {training.state.step}")

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nmt import records
-from nmt.bundle import source_vocabulary
 from nmt.cluster.tasks import Tasks
 from nmt.inference.row_filter import RowFilter, cleaning_of
+from nmt.model_folder import read_vocabulary
 from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord
@@ -44,7 +44,7 @@ def make_plan(location: Location, work: Work, info: ModelRecord, job: JobRecord)
         info: the content of model.json.
         job: what identifies the job.
     """
-    vocabulary = source_vocabulary(Location(work.models[0]), info)
+    vocabulary = read_vocabulary(Location(work.models[0]), info, "source")
     key = depends_on(work.model_id, work.search, work.dictionary_hash, work.raw_keys)
     generation = open_generation(location, key)
     run = _run_name(Output(Location(work.output)), job)

@@ -1,0 +1,115 @@
+"""What an adaptation gains and forgets: a Tatoeba model trained further on 2,000 Multi30k pairs.
+
+Runs the commands of docs/how-to/adapt.md: a base model on Tatoeba; then on 2,000 captions mixed
+with Tatoeba, on them without Tatoeba, and from nothing on them alone. Translates both test sets
+with each model, and prints BLEU, what it gained on the base with its significance, and the exit
+status of ``--gate``. What is there already is not done again, so that an interrupted run can be
+continued.
+
+    python benchmarks/adaptation.py FOLDER --data /data [--seed 1] [--minutes 3] [--epochs 6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from nmt.records.report import EvaluationReport
+
+PAIRS = 2000
+CONFIG = Path(__file__).with_name("fast.yaml")
+
+
+def nmt(*words: object, allowed: tuple[int, ...] = (0,)) -> int:
+    """Run a command, which continues what was begun; returns its exit status."""
+    command = [sys.executable, "-m", "nmt", *map(str, words)]
+    begin = time.monotonic()
+    status = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+    print(f"  {time.monotonic() - begin:6.0f} s  nmt {' '.join(map(str, words))}", flush=True)
+    if status not in allowed:
+        raise SystemExit(f"nmt {words[0]} ended with {status}")
+    return status
+
+
+def main() -> None:
+    """Run all of it, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of tatoeba/, multi30k/")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=3, help="of each adaptation")
+    parser.add_argument("--epochs", type=int, default=6, help="of the base model")
+    asked = parser.parse_args()
+    folder, captions = asked.folder, asked.data / "multi30k"
+    seed = ["--set", f"training.seed={asked.seed}"]
+
+    def run(name: str) -> Path:
+        return folder / f"{name}-{asked.seed}"
+
+    def train(name: str, *words: object, allowed: tuple[int, ...] = (0,)) -> int:
+        return nmt("train", "--output", run(name), *words, *seed, allowed=allowed)
+
+    nmt("prepare", "--pairs", asked.data / "tatoeba/deu-eng.zip", "--output", folder / "tatoeba",
+        "--source-language", "en", "--target-language", "de",
+        "--valid-fraction", 0.01, "--test-fraction", 0.01)  # fmt: skip
+    train("base", "--data", folder / "tatoeba", "--config", CONFIG,
+          "--set", f"training.epochs={asked.epochs}")  # fmt: skip
+    base = run("base") / "model"
+    few = ["--source", captions / "train.en.gz", "--target", captions / "train.de.gz",
+           "--sample", PAIRS, "--valid-source", captions / "val.en.gz",
+           "--valid-target", captions / "val.de.gz"]  # fmt: skip
+    nmt("prepare", *few, "--vocabulary-from", base, "--output", folder / "multi30k")
+    nmt("prepare", *few, "--vocab-size", 3000, "--output", folder / "alone")
+    both = ["--data", folder / "multi30k", "--data", folder / "tatoeba", "--init-from", base]
+    short = ["--max-minutes", asked.minutes, "--set", "training.validate_every=200",
+             "--set", "training.epochs=1000", "--set", "training.patience=100",
+             "--set", "training.batch_tokens=1000", "--set", "training.dropout=0.2",
+             "--set", "training.keep={tatoeba: 1}"]  # fmt: skip
+    gates = {
+        "mixed": train("mixed", *both, *short, "--gate", "--set", "training.learning_rate=0.0005",
+                       "--set", "training.stages=[{weights: [1, 1]}]", allowed=(0, 3)),
+        "unmixed": train("unmixed", *both, *short, "--gate", "--set",
+                         "training.learning_rate=0.001", "--set",
+                         "training.stages=[{weights: [1, 0]}]", allowed=(0, 3)),
+    }  # fmt: skip
+    train(
+        "alone",
+        "--data",
+        folder / "alone",
+        "--config",
+        CONFIG,
+        *short[:-2],
+        "--set",
+        "training.learning_rate=0.001",
+        "--set",
+        "training.schedule=constant",
+    )
+
+    tests = {
+        "multi30k": ["--input", captions / "test_2016_flickr.en.gz",
+                     "--references", captions / "test_2016_flickr.de.gz"],
+        "tatoeba": ["--input", folder / "tatoeba" / "test", "--reference-column", "target"],
+    }  # fmt: skip
+    print(f"\n{'model':<10}{'set':<10}{'BLEU':>7}{'gain':>8}{'p':>8}  gate")
+    for name in ("base", "mixed", "unmixed", "alone"):
+        for test, options in tests.items():
+            output = folder / f"out-{asked.seed}" / f"{name}-{test}"
+            nmt("translate", "--model", run(name) / "model", *options, "--output", output,
+                "--set", "search.beam_size=5", "--heatmaps", 0, "--max-rejected", 1)  # fmt: skip
+            compared = ["--baseline", folder / f"out-{asked.seed}" / f"base-{test}"]
+            nmt("evaluate", "--candidate", output, *options[2:], "--output", f"{output}-scores",
+                *compared)  # fmt: skip
+            report = json.loads(Path(f"{output}-scores", "report.json").read_text())
+            scores = EvaluationReport.model_validate(report)
+            paired = scores.comparison.metrics[0] if scores.comparison else None
+            gain = f"{paired.difference:+8.2f}{paired.p or 0:8.3f}" if paired else " " * 16
+            gate = gates.get(name, "")
+            print(f"{name:<10}{test:<10}{scores.scores[0].score:7.2f}{gain}  {gate}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

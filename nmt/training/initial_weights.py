@@ -1,0 +1,65 @@
+"""The weights of a trained model as the first ones of another training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nmt.bundle import Bundle
+from nmt.model.seq2seq import Seq2Seq
+from nmt.vocabulary import UNK, Vocabulary
+from nmt.vocabulary.lexicon import Lexicon
+
+# The weights that have a row, or a column, per entry of a vocabulary: of which side, along which
+# axis. One embedding for both sides has the same vocabulary on both.
+_PER_ENTRY = {
+    "embedding/embeddings": ("source", 0),
+    "target_embedding/embeddings": ("target", 0),
+    "seq2seq/output_kernel": ("target", 1),
+    "seq2seq/output_bias": ("target", 0),
+}
+
+
+def take_over(model: Seq2Seq, trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) -> None:
+    """Give a new model the weights of a trained one of the same architecture.
+
+    The entries of the vocabularies are matched by what they write. One that the trained model lacks
+    begins with the mean of the entries that it spells it with.
+
+    Args:
+        model: in training.
+        trained: a loaded MODEL.
+        vocabularies: of the new model's source and target.
+    """
+    old = {"source": trained.source_vocabulary, "target": trained.target_vocabulary}
+    new = dict(zip(old, vocabularies, strict=True))
+    parts = {side: _spelled(old[side], new[side]) for side in old}
+    for ours, theirs in zip(model.weights, trained.model.weights, strict=True):
+        values = theirs.numpy()
+        side, axis = _PER_ENTRY.get(ours.path, ("", 0))
+        ours.assign(_means(values, parts[side], axis) if side else values)
+
+
+def known_lexicon(trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) -> Lexicon | None:
+    """The lexicon of a trained model, if its entries are the first ones of these vocabularies."""
+    old = trained.source_vocabulary.entries, trained.target_vocabulary.entries
+    same = all(new.entries[: len(one)] == one for one, new in zip(old, vocabularies, strict=True))
+    return trained.lexicon if same else None
+
+
+def _spelled(old: Vocabulary, new: Vocabulary) -> list[list[int]]:
+    """For each entry of the new vocabulary the ids of the old one that it begins from."""
+    parts = old.parts(new.entries)
+    return [[i for i in ids if i != UNK] or [UNK] for ids in parts]
+
+
+def _means(values: np.ndarray, parts: Sequence[Sequence[int]], axis: int) -> np.ndarray:
+    """The means of some slices along an axis, one per list of ids."""
+    flat = np.fromiter((i for ids in parts for i in ids), np.int64)
+    starts = np.cumsum([0, *map(len, parts[:-1])])
+    sums = np.add.reduceat(np.take(values, flat, axis), starts, axis)
+    counts = np.array([len(ids) for ids in parts], values.dtype)
+    shape = [1] * values.ndim
+    shape[axis] = len(parts)
+    return sums / counts.reshape(shape)
