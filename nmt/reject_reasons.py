@@ -30,7 +30,17 @@ class RejectReason(StrEnum):
         return member
 
     NULL = "null", (TRANSLATE,), "The text is null."
-    MISSING_COLUMN = "missing_column", (PREPARE,), "The line has no tab, or a side is null."
+    MISSING_COLUMN = (
+        *("missing_column", (PREPARE,)),
+        "The line has no tab, is no row of its format (CSV, JSON Lines), or a side is null or no "
+        "text.",
+    )
+    MALFORMED = (
+        *("malformed", (TRANSLATE,)),
+        "What stands there is no row of its format: a line that is no JSON object, a record of "
+        "CSV with other cells than the header, or a value that is no text. `source` has its first "
+        "1,000 characters as they stand in the file.",
+    )
     BROKEN_UTF8 = "broken_utf8", (PREPARE, TRANSLATE), "The bytes are not valid UTF-8."
     TOO_MANY_CHARACTERS = (
         *("too_many_characters", (PREPARE, TRANSLATE)),

@@ -23,6 +23,12 @@ MOST_MARKS = 100  # in a row
 _SHOWN = 1000  # characters of a text of too many that are stored
 _BYTES = 4  # of a character, at most
 _RATIO = 20  # characters of a translation for one of the longest source
+
+
+class MalformedRow(bytes):
+    """The bytes of what is no row of its format; it is rejected, whatever it says."""
+
+
 _MARK = regex.compile(r"\p{M}")
 _MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1}}}")
 
@@ -49,9 +55,11 @@ def decode_text(raw: bytes | str, most: int) -> tuple[str, RejectReason | None]:
         most: characters that it may have.
 
     Returns:
-        The text; that of a rejected row as `shown` stores it.
+        The text; that of a rejected row as `shown` stores it. A `MalformedRow` is rejected.
     """
     reason = excess(raw, most)
+    if reason is None and isinstance(raw, MalformedRow):
+        reason = RejectReason.MALFORMED
     if reason is None and isinstance(raw, bytes):
         try:
             raw = raw.decode("utf-8")
@@ -84,8 +92,8 @@ def most_translated(characters: int) -> int:
 
 def shown(text: bytes | str, reason: RejectReason | None) -> str:
     """A rejected text as it is stored: bytes that are not UTF-8 as U+FFFD, and of a text of
-    too many characters only the first 1,000."""
-    long = reason == RejectReason.TOO_MANY_CHARACTERS
+    too many characters, and of what is no row, only the first 1,000."""
+    long = reason in (RejectReason.TOO_MANY_CHARACTERS, RejectReason.MALFORMED)
     if long:
         text = text[: most_bytes(_SHOWN)] if isinstance(text, bytes) else text[:_SHOWN]
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text

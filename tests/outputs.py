@@ -94,7 +94,10 @@ def translate(
         options["cache"] = Location(options["cache"])
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
     info = bundle.check_all(request.models)
-    corpus = inspect(request.input, request.text_column, request.id_column, request.allow_empty)
+    corpus = inspect(
+        *(request.input, request.text_column, request.id_column, request.allow_empty),
+        *(request.rows_per_file, info.direction.source),
+    )
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)
     out.begin(job, request.overwrite)

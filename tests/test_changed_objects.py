@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from s3 import S3Server
 
-from nmt.corpus.formats import LINES
 from nmt.corpus.readers import open_pairs
-from nmt.corpus.text_files import each_line
 from nmt.errors import ChangedFile, StoreAway, UnusableInput
+from nmt.formats.detection import LINES
+from nmt.formats.text_files import each_line
 from nmt.storage import s3 as objects
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile

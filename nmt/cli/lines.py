@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nmt.corpus.text_files import bare
 from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
+from nmt.formats.lines import bare
 from nmt.inference.batching import lacks_memory
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nmt.corpus.formats import LINES
-from nmt.corpus.text_files import read_lines
 from nmt.errors import UnusableInput
+from nmt.formats.detection import LINES
+from nmt.formats.text_files import read_lines
 from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 

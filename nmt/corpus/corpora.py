@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator
 
 from nmt.configuration import nearest, validated
-from nmt.corpus.readers import LineAligned, PairReader, open_pairs
+from nmt.corpus.readers import SIDES, LineAligned, PairReader, Sides, open_pairs
 from nmt.corpus.stages import UNNAMED, PlannedCorpus
 from nmt.errors import UnusableInput
 from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
@@ -38,6 +38,8 @@ class CorpusSettings(Group):
     pairs: tuple[str, ...] = Field((), description="Files that hold both sides, as for --pairs.")
     source: tuple[str, ...] = Field((), description="Source texts, as for --source.")
     target: tuple[str, ...] = Field((), description="Their translations, line by line.")
+    source_column: str = Field("source", description="Column of the sources in pairs.")
+    target_column: str = Field("target", description="Column of their translations in pairs.")
     weight: float = Field(
         1.0, gt=0, description="Its share in training, relative to others. It is only recorded."
     )
@@ -67,6 +69,7 @@ class Corpus:
         filters: the preset of its filters.
         thresholds: what follows from it, and from thresholds that were set.
         weight, tag, domain: recorded for the training.
+        columns: of source and target in `pairs`.
     """
 
     name: str = UNNAMED
@@ -78,22 +81,26 @@ class Corpus:
     weight: float = 1.0
     tag: str | None = None
     domain: str | None = None
+    columns: Sides = SIDES
 
     @property
     def plan(self) -> PlannedCorpus:
         """What the stages must know of it."""
         return PlannedCorpus(self.name, self.thresholds)
 
-    def open(self, longest: int) -> list[PairReader]:
+    def open(self, longest: int, languages: tuple[str | None, str | None]) -> list[PairReader]:
         """Readers for its files.
 
         Args:
             longest: bytes of a side that are read.
+            languages: of source and target, if they are known.
 
         Raises:
             UnusableInput: a file is missing or of another format.
         """
-        readers = [open_pairs(location, longest) for location in self.pairs]
+        readers = [
+            open_pairs(location, longest, self.columns, languages) for location in self.pairs
+        ]
         for source, target in zip(self.sources, self.targets, strict=True):
             readers.append(LineAligned(source, target, longest))
         return readers
@@ -101,7 +108,11 @@ class Corpus:
     def describe(self) -> JsonValue:
         """What of it decides on the dataset, beside the files."""
         thresholds: dict[str, JsonValue] = dict(self.thresholds)
+        columns: dict[str, JsonValue] = {}
+        if self.columns != SIDES:
+            columns["columns"] = [*self.columns]
         return {
+            **columns,
             **{"filters": self.filters, "thresholds": thresholds, "weight": self.weight},
             **{"tag": self.tag, "domain": self.domain, "files": len(self.pairs + self.sources)},
         }
@@ -173,6 +184,7 @@ def _corpus(
         weight=settings.weight,
         tag=settings.tag,
         domain=settings.domain,
+        columns=(settings.source_column, settings.target_column),
     )
 
 

@@ -13,16 +13,24 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from nmt.corpus.formats import LINES, PAIRS, Accepted, detect, readable
-from nmt.corpus.text_files import LONGEST, count_lines, lines, open_text, sniff_members
 from nmt.errors import UnusableInput
+from nmt.formats.detection import LINES, PAIRS, Accepted, FileKind, detect, readable
+from nmt.formats.lines import LONGEST, count_lines, lines
+from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import check_columns, text_of
+from nmt.formats.text_files import open_text, sniff_members
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes, is_text
 from nmt.tables.parquet import open_parquet, read_batches
+from nmt.text_limits import MalformedRow
 
+SIDES = ("source", "target")
 _FIELDS = 3  # of a line: if it is cut off in the first two, one of them is longer than it may be
+
+
+Sides = tuple[str, str]  # names for source and target
 
 
 class RawRow(NamedTuple):
@@ -72,14 +80,14 @@ class PairReader(ABC):
 
 
 class TabSeparated(PairReader):
-    """Lines ``source<TAB>target[<TAB>anything]``, plain, in .gz, or in a member of a .zip."""
+    """Lines ``source<TAB>target[<TAB>anything]``, perhaps packed, or in a member of a .zip."""
 
     accepted = PAIRS
 
-    def __init__(self, location: Location, kind: str, longest: int = LONGEST) -> None:
+    def __init__(self, location: Location, kind: FileKind, longest: int = LONGEST) -> None:
         self.locations = (location,)
         self._kind, self._longest = kind, _FIELDS * longest
-        self._member = _pairs_member(location) if kind == "zip" else ""
+        self._member = _pairs_member(location) if kind.packing == "zip" else ""
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
@@ -103,7 +111,7 @@ class TabSeparated(PairReader):
 
 
 class LineAligned(PairReader):
-    """Two text files whose lines belong together, each plain or .gz."""
+    """Two text files whose lines belong together, each perhaps packed."""
 
     accepted = LINES
 
@@ -139,12 +147,12 @@ class LineAligned(PairReader):
 
 
 class ParquetPairs(PairReader):
-    """The columns ``source`` and ``target`` of a Parquet file; a line is a row."""
+    """Two columns of a Parquet file; a line is a row."""
 
     accepted = PAIRS
 
-    def __init__(self, location: Location, longest: int = LONGEST) -> None:
-        self.locations, self._longest = (location,), longest
+    def __init__(self, location: Location, longest: int = LONGEST, columns: Sides = SIDES) -> None:
+        self.locations, self._longest, self._columns = (location,), longest, columns
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
@@ -152,10 +160,13 @@ class ParquetPairs(PairReader):
         with readable(location), location.open() as file:
             parquet = open_parquet(location, file)
             schema, metadata = parquet.schema_arrow, parquet.metadata
-        for name in ("source", "target"):
+        for name, side in zip(self._columns, SIDES, strict=True):
             if name not in schema.names:
                 known = join_names(schema.names)
-                raise UnusableInput(f"{location}: has no column '{name}'; its columns are {known}")
+                raise UnusableInput(
+                    f"{location}: has no column '{name}'; its columns are {known}: name one with "
+                    f"--{side}-column"
+                )
             if schema.names.count(name) > 1:
                 raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")
             if not is_text(kind := schema.field(name).type):
@@ -171,28 +182,99 @@ class ParquetPairs(PairReader):
         location = self.locations[0]
         number = 0
         with readable(location), location.open() as file:
-            names = ("source", "target")
-            for batch in read_batches(location, file, names, shared=names):
+            names = self._columns
+            both = list(dict.fromkeys(names))
+            for batch in read_batches(location, file, both, shared=both):
                 sides = [as_bytes(batch.column(name), self._longest) for name in names]
                 for source, target in zip(*sides, strict=True):
                     number += 1
                     yield RawRow(number, source, target)
 
 
-def open_pairs(location: Location, longest: int = LONGEST) -> PairReader:
-    """A reader for a file that holds both sides, chosen by its content.
+class RowPairs(PairReader):
+    """Two columns of a file of CSV or JSON Lines, or two languages of a TMX file.
+
+    A row that is none has no target, and what stands there for a source.
+    """
+
+    accepted = PAIRS
+
+    def __init__(
+        self, location: PinnedFile, kind: FileKind, longest: int, columns: Sides, languages: Sides
+    ) -> None:
+        self.locations, self._kind, self._longest = (location,), kind, longest
+        self._format = ROW_FORMATS[kind.format]
+        by_language = kind.format == "tmx" and columns == SIDES
+        self._wanted = languages if by_language else columns
+        self._hints = [
+            f"give --{side}-language" if by_language else f"name one with --{side}-column"
+            for side in SIDES
+        ]
+        self._columns: tuple[str, ...] = ()
+
+    def inspect(self) -> Inspection:
+        """See `PairReader.inspect`."""
+        location = self.locations[0]
+        names: set[str] = set()
+        count = size = 0
+        with open_text(location, self._kind) as file:
+            for row in self._format.rows(file, location):
+                count += 1
+                if not names.issuperset(row.values):
+                    names.update(row.values)
+                    check_columns(location, names)
+                size += sum(len(value) for value in row.values.values() if isinstance(value, str))
+        if not count:
+            raise UnusableInput(f"{location}: holds no row; give a file with sentence pairs")
+        self._columns = tuple(
+            self._format.column(location, wanted, names, hint)
+            for wanted, hint in zip(self._wanted, self._hints, strict=True)
+        )
+        return Inspection(count, size)
+
+    def rows(self) -> Iterator[RawRow]:
+        """See `PairReader.rows`."""
+        if not self._columns:
+            self.inspect()
+        location, most = self.locations[0], self._longest + 1
+        with open_text(location, self._kind) as file:
+            for row in self._format.rows(file, location):
+                sides = [text_of(row.values.get(name)) for name in self._columns]
+                raw = row.unreadable
+                if raw is None:
+                    raw = next((side for side in sides if isinstance(side, MalformedRow)), None)
+                source, target = sides if raw is None else (raw, None)
+                yield RawRow(row.line, source and source[:most], target and target[:most])
+
+
+def open_pairs(
+    location: Location,
+    longest: int = LONGEST,
+    columns: Sides = SIDES,
+    languages: tuple[str | None, str | None] = (None, None),
+) -> PairReader:
+    """A reader for a file that holds both sides, chosen by its name and content.
 
     Args:
-        location: a .tsv, .txt, .zip, .gz or .parquet file.
+        location: a .tsv, .txt, .zip, .csv, .jsonl, .tmx or .parquet file; text may be compressed.
         longest: bytes of a side that are read; what is longer is rejected later.
+        columns: of source and target, where columns have names.
+        languages: of source and target, which are the columns of a TMX file.
 
     Raises:
-        UnusableInput: no such file, or none of these formats.
+        UnusableInput: no such file, or none of these formats; columns of a file that has none.
     """
     location = PinnedFile(location)
     kind = detect(location, PAIRS)
-    if kind == "parquet":
-        return ParquetPairs(location, longest)
+    if kind.format == "parquet":
+        return ParquetPairs(location, longest, columns)
+    if kind.format in ROW_FORMATS:
+        return RowPairs(location, kind, longest, columns, (languages[0] or "", languages[1] or ""))
+    if columns != SIDES:
+        raise UnusableInput(
+            f"{location}: lines of text have no columns with names; leave --source-column and "
+            "--target-column out, the source stands before the first tab"
+        )
     return TabSeparated(location, kind, longest)
 
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from nmt.cluster.connection import Address
 from nmt.corpus.cleaning import clean
 from nmt.corpus.corpora import Corpus, read_corpora, thresholds_of
-from nmt.corpus.readers import LineAligned, PairReader
+from nmt.corpus.readers import SIDES, LineAligned, PairReader, open_pairs
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
@@ -26,7 +26,7 @@ from nmt.text_limits import most_bytes
 from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
-_ENDINGS = re.compile(r"\.(gz|txt)$", re.IGNORECASE)
+_ENDINGS = re.compile(r"\.(gz|bz2|xz|zst|txt)$", re.IGNORECASE)
 
 
 _OPTIONS = (
@@ -54,15 +54,21 @@ class PrepareRequest:
     pairs: Annotated[
         Location | None,
         Option(
-            "File of source<TAB>target lines (.tsv .txt .zip .gz) or columns source, target "
-            "(.parquet).",
+            "File of source<TAB>target lines (.tsv .txt .zip), of columns (.csv .jsonl .parquet) "
+            "or languages (.tmx); text also in .gz .bz2 .xz .zst.",
             "FILE",
         ),
     ] = None
+    source_column: Annotated[
+        str, Option("Column of the source in files of pairs (.csv .jsonl .parquet).", "COLUMN")
+    ] = "source"
+    target_column: Annotated[str, Option("Column of its translation there.", "COLUMN")] = "target"
     sources: Annotated[
         tuple[Location, ...],
         Option(
-            "Source text, a sentence per line, .gz or not. Repeatable.", "FILE", name="--source"
+            "Source text, a sentence per line, perhaps packed. Repeatable.",
+            "FILE",
+            name="--source",
         ),
     ] = ()
     targets: Annotated[
@@ -87,6 +93,12 @@ class PrepareRequest:
         None
     )
     test_target: Annotated[Location | None, Option("Its translation.", "FILE")] = None
+    valid_pairs: Annotated[
+        Location | None, Option("Validation set in one file, as --pairs.", "FILE")
+    ] = None
+    test_pairs: Annotated[Location | None, Option("Test set in one file, as --pairs.", "FILE")] = (
+        None
+    )
     vocabulary_from: Annotated[
         Location | None,
         Option(
@@ -100,16 +112,33 @@ class PrepareRequest:
     address: Address = None
     distributed: bool | None = None
 
-    def split_files(self, split: str) -> tuple[Location, Location] | None:
-        """The files of the split ``valid`` or ``test``; None if it is drawn.
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns of source and target."""
+        return self.source_column, self.target_column
+
+    def split_files(self, split: str) -> Location | tuple[Location, Location] | None:
+        """The files of the split ``valid`` or ``test``: both sides in one, or source and target;
+        None if it is drawn.
 
         Raises:
-            UnusableInput: one side without the other.
+            UnusableInput: one side without the other, or both kinds of files.
         """
         source, target = getattr(self, f"{split}_source"), getattr(self, f"{split}_target")
+        pairs = getattr(self, f"{split}_pairs")
         if (source is None) != (target is None):
             raise UnusableInput(f"give --{split}-source and --{split}-target together")
+        if pairs is not None and source is not None:
+            raise UnusableInput(f"give --{split}-pairs, or --{split}-source and --{split}-target")
+        if pairs is not None:
+            return pairs
         return None if source is None else (source, target)
+
+    def open_pairs(self, location: Location) -> PairReader:
+        """A reader of a file of pairs, with the columns and languages that were asked for."""
+        settings = self.settings
+        languages = settings.source_language, settings.target_language
+        return open_pairs(location, most_bytes(settings.max_characters), self.columns, languages)
 
 
 class Inputs(NamedTuple):
@@ -144,7 +173,7 @@ def resolve_settings(
         explicit = name in settings.model_fields_set
         if files and explicit and getattr(settings, name) > 0:
             raise UnusableInput(
-                f"--{split}-fraction and --{split}-source exclude each other; give one of them"
+                f"--{split}-fraction and given {split} files exclude each other; give one of them"
             )
         if files or (any(held_out.values()) and not explicit):
             filled[name] = 0.0
@@ -178,6 +207,7 @@ def corpora_of(request: PrepareRequest) -> list[Corpus]:
             targets=request.targets,
             filters=preset,
             thresholds=thresholds_of(preset, request.thresholds),
+            columns=request.columns,
         )
     ]
 
@@ -189,11 +219,16 @@ def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
         UnusableInput: a file is missing or of another format.
     """
     longest = most_bytes(request.settings.max_characters)
-    opened = [corpus.open(longest) for corpus in corpora]
+    longest = most_bytes(request.settings.max_characters)
+    languages = request.settings.source_language, request.settings.target_language
+    opened = [corpus.open(longest, languages) for corpus in corpora]
     inputs: dict[str, list[PairReader]] = {"train": [*chain(*opened)], "valid": [], "test": []}
     for split in ("valid", "test"):
         if files := request.split_files(split):
-            inputs[split].append(LineAligned(*files, longest))
+            if isinstance(files, Location):
+                inputs[split].append(request.open_pairs(files))
+            else:
+                inputs[split].append(LineAligned(*files, longest))
     owners = [place for place, readers in enumerate(opened) for _ in readers]
     return Inputs(inputs, owners)
 
@@ -214,6 +249,8 @@ def describe(
     others: dict[str, JsonValue] = {"demo": request.demo} if request.demo else {}
     if given is not None:
         others["vocabulary"] = {**given.describe(), "extension": request.extend_vocabulary}
+    if request.columns != SIDES:  # only then, so that releases without it know a dataset again
+        others["columns"] = dict(zip(SIDES, request.columns, strict=True))
     # The preset of the filters is that of each corpus, below.
     kept = settings.model_dump(mode="json", exclude={"filters"})
     described = Preparation(settings=kept, inputs={**files, **others})
@@ -256,6 +293,14 @@ def _check_inputs(request: PrepareRequest) -> None:
     if aligned + sum(one is not None for one in others) != 1:
         raise UnusableInput(
             "give exactly one of --pairs, --source with --target, --corpora, --demo"
+        )
+    in_one = (request.pairs, request.valid_pairs, request.test_pairs)
+    if in_one == (None, None, None) and request.columns != SIDES:
+        raise UnusableInput(
+            "--source-column and --target-column go with --pairs; in the file of --corpora each "
+            "corpus has its own source_column and target_column"
+            if request.corpora
+            else "--source-column and --target-column go with --pairs only"
         )
     if len(request.sources) != len(request.targets):
         raise UnusableInput(

@@ -1,8 +1,8 @@
 """Files of texts and numbers that an evaluation compares, whatever their format: the one place that
 reads them.
 
-A file of lines has one text a line; a table has columns. To read tables of another format, name it
-in `TEXTS`, and have `Table` read its columns.
+A file of lines has one text per line; a table has columns: Parquet, or a format of
+`nmt.formats.registry`, whose columns are held in memory.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 from functools import cached_property
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from nmt.corpus.aligned import read_aligned
-from nmt.corpus.formats import Accepted, detect, readable
-from nmt.corpus.text_files import read_lines
 from nmt.errors import UnusableInput
+from nmt.formats.detection import Accepted, FileKind, detect, readable
+from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
+from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import check_columns
+from nmt.formats.text_files import open_text, read_lines
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
@@ -23,7 +27,8 @@ from nmt.tables.parquet import open_parquet, read_batches
 from nmt.text_limits import most_bytes
 
 TEXTS = Accepted(
-    ("text", "gzip", "parquet"), "give UTF-8 text, one text a line (also in .gz), or .parquet"
+    ("text", "parquet", "csv", "jsonl"),
+    "give UTF-8 text, one text per line, .csv or .jsonl (also compressed), or .parquet",
 )
 
 
@@ -80,13 +85,67 @@ class Table:
             return [text for batch in batches for text in texts_of(batch.column(name))]
 
 
-def open_table(location: Location) -> Table | None:
+class RowTable(Table):
+    """A file of rows with named columns, read whole.
+
+    Args:
+        location: the file.
+        kind: what it is.
+
+    Raises:
+        UnusableInput: a row that cannot be read.
+    """
+
+    def __init__(self, location: Location, kind: FileKind) -> None:
+        super().__init__(location)
+        values: dict[str, list[JsonValue]] = {}
+        kinds: dict[str, Kinds] = {}
+        count = 0
+        with open_text(location, kind) as file:
+            for row in ROW_FORMATS[kind.format].rows(file, location):
+                if row.unreadable is not None:
+                    raise UnusableInput(
+                        f"{location}: the row of line {row.line} cannot be read; mend it"
+                    )
+                for name in row.values:
+                    if name not in values:
+                        values[name], kinds[name] = [None] * count, Kinds(0)
+                        check_columns(location, values)
+                for name, column in values.items():
+                    value = row.values.get(name)
+                    column.append(value)
+                    kinds[name] |= kind_of(value)
+                count += 1
+        self._table = pa.table(
+            {name: as_array(column, type_of(kinds[name])) for name, column in values.items()}
+        )
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """See `Table.schema`."""
+        return self._table.schema
+
+    def column(self, option: str, name: str) -> pa.ChunkedArray:
+        """See `Table.column`."""
+        self.check_column(option, name)
+        return self._table.column(name)
+
+    def texts(self, option: str, name: str) -> list[str | None]:
+        """See `Table.texts`; numbers are as they are written."""
+        column = self.column(option, name)
+        return [None if value is None else str(value) for value in column.to_pylist()]
+
+
+def open_table(location: Location, accepted: Accepted = TEXTS) -> Table | None:
     """A file of columns; None for one of lines.
 
     Raises:
         UnusableInput: no such file, or one of another format.
     """
-    return Table(location) if detect(location, TEXTS) == "parquet" else None
+    kind = detect(location, accepted)
+    if kind.format == "parquet":
+        return Table(location)
+    return RowTable(location, kind) if kind.format in ROW_FORMATS else None
 
 
 def read_translations(location: Location, most: int) -> list[str]:

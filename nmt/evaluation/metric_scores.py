@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.formats import Accepted, detect
-from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
-from nmt.evaluation.files import Table
+from nmt.evaluation.files import open_table
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.translations import Translations
+from nmt.formats.detection import Accepted
+from nmt.formats.text_files import each_line
 from nmt.printable import join_names
 from nmt.records.base import LARGEST_MEASURE
 from nmt.records.report import MetricComparison, Score
@@ -29,8 +29,8 @@ from nmt.tables.values import is_scalar, json_values, written
 
 _ID = "id"
 _FILES = Accepted(
-    ("text", "gzip", "parquet"),
-    "give .parquet, or lines of values between tabs below a line of names (.tsv, also in .gz)",
+    ("text", "parquet", "csv", "jsonl"),
+    "give .parquet, .csv, .jsonl, or lines of values between tabs below a line of names (.tsv)",
     tables=True,
 )
 _DIGITS = 6
@@ -180,8 +180,7 @@ def read_metric_scores(
 
 def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
     """The ids as text, and each metric's scores, NaN for a null."""
-    if detect(location, _FILES) == "parquet":
-        table = Table(location)
+    if (table := open_table(location, _FILES)) is not None:
         ids = table.column(option, _ID)
         if not is_scalar(ids.type):
             raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")
@@ -198,7 +197,6 @@ def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, n
         texts = [None if one is None else str(one) for one in json_values(ids)]
     else:
         texts, columns = _read_lines(location)
-        table = None
     if None in texts:
         raise UnusableInput(f"{location}: has rows without an id; give each row its id")
     if not columns:

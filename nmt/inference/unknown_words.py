@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nmt.corpus.formats import ENTRIES
-from nmt.corpus.text_files import each_line
 from nmt.errors import UnusableInput
+from nmt.formats.detection import ENTRIES
+from nmt.formats.text_files import each_entry
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS, excess
@@ -89,7 +89,8 @@ _LONGEST = 1000  # characters of what stands for one word
 
 
 def read_dictionary(location: Location) -> dict[str, str]:
-    """Read a dictionary of words: UTF-8, a line each of ``source<TAB>target``.
+    """Read a dictionary of words: UTF-8, a line each of ``source<TAB>target``, or a CSV or JSON
+    Lines file with columns ``source`` and ``target``.
 
     A word is found as it is written, or else lower-cased and without punctuation; of two lines
     for a word the first counts. Blank lines are passed over. The target may be several words.
@@ -100,7 +101,7 @@ def read_dictionary(location: Location) -> dict[str, str]:
     """
     exact: dict[str, str] = {}
     loose: dict[str, str] = {}
-    for number, data in enumerate(each_line(location, ENTRIES), 1):
+    for number, data in each_entry(location, ENTRIES, ("source", "target")):
         try:
             reason = excess(data) or excess(line := data.decode("utf-8"))
         except UnicodeDecodeError:

@@ -146,8 +146,8 @@ class SearchSettings(Group):
     )
     dictionary: str | None = Field(
         None,
-        description="File of source<TAB>target lines; a translation of that source word in it is "
-        "preferred.",
+        description="File of source<TAB>target lines, or CSV or JSON Lines with such columns; a "
+        "translation of that source word in it is preferred.",
     )
 
     def greedy(self, max_source_length: int) -> SearchSettings:

@@ -92,7 +92,7 @@ def _translate_input(
     with activity("reading the input"):
         corpus = inspect(
             *(request.input, request.text_column, request.id_column),
-            *(request.allow_empty, request.rows_per_file),
+            *(request.allow_empty, request.rows_per_file, info.direction.source),
         )
         references = check(request, info, corpus)
     job = identify(request, info, corpus)
@@ -271,7 +271,7 @@ def work_of(
         output=str(request.output),
         search=request.search,
         dictionary_hash=job.dictionary,
-        text_column=request.text_column,
+        text_column=corpus.text_column,
         id_column=corpus.id_column,
         reference_column=request.reference_column,
         alignment_column=request.alignment_column,

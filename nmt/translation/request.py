@@ -35,7 +35,12 @@ class TranslateRequest:
         ),
     ]
     input: Annotated[
-        str, Option("File, folder or glob: text, .gz or Parquet; or a finished OUT.", "CORPUS")
+        str,
+        Option(
+            "File, folder or glob: text, CSV, JSON Lines, TMX (also .gz .bz2 .xz .zst), Parquet; "
+            "or a finished OUT.",
+            "CORPUS",
+        ),
     ]
     output: Annotated[Location, Option("Folder to make or to continue.", "OUT")]
     search: Annotated[
@@ -59,18 +64,20 @@ class TranslateRequest:
         tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
     ] = ()
     reference_column: Annotated[
-        str | None, Option("Parquet column that holds the references.", "COLUMN")
+        str | None, Option("Column that holds the references; of TMX a language.", "COLUMN")
     ] = None
     alignment_column: Annotated[
         str | None,
         Option(
-            "Parquet column with gold alignments of the references (0-0 sure, 0?0 possible): AER.",
+            "Column with gold alignments of the references (0-0 sure, 0?0 possible): AER.",
             "COLUMN",
         ),
     ] = None
-    text_column: Annotated[str, Option("Parquet column of the sentences.", "COLUMN")] = "source"
+    text_column: Annotated[
+        str, Option("Column of the sentences; of TMX the model's source language.", "COLUMN")
+    ] = "source"
     id_column: Annotated[
-        str | None, Option("Parquet column of the ids.", "COLUMN", default="id, if there")
+        str | None, Option("Column of the ids.", "COLUMN", default="id, if there")
     ] = None
     batch_size: Annotated[
         int | None,

@@ -32,8 +32,8 @@ class Work:
         output: URI of the OUT folder.
         search: settings of the search.
         dictionary_hash: SHA-256 of `search.dictionary` when the job began; None without one.
-        text_column: the Parquet column of the sentences.
-        id_column: the Parquet column of the ids; None numbers the rows.
+        text_column: the column of the sentences; empty for text.
+        id_column: the column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
         alignment_column: the column of the gold alignments; or None.
         batch_size: sentences decoded together; None goes by tokens.

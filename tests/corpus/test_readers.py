@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.formats import readable
 from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
 from nmt.errors import JobFailed, UnusableInput
+from nmt.formats.detection import readable
 from nmt.storage.location import Location
 
 TEXT = b"a b\tx\nc\ty\tattribution\nd\te\n"

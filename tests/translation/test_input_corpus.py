@@ -13,7 +13,7 @@ from input_corpora import lines, look, parquet, read, text
 from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.translation.input import gzip_lines
+from nmt.translation.input import streams
 from nmt.translation.input.unit_rows import read_unit
 
 
@@ -232,13 +232,13 @@ def test_a_gz_is_one_unit_unless_it_is_huge(tmp_path) -> None:
 
 def test_units_of_a_gz_are_the_same_in_any_order(tmp_path, monkeypatch) -> None:
     opened = []
-    real = gzip_lines.open_text
+    real = streams.open_text
 
     def counting(*args: object):
         opened.append(args)
         return real(*args)
 
-    monkeypatch.setattr(gzip_lines, "open_text", counting)
+    monkeypatch.setattr(streams, "open_text", counting)
     rows = [f"\ufeffline {i}".encode() for i in range(60_000)]
     file = text(tmp_path / "a.gz", rows)
     units = look(file).units()

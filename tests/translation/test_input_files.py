@@ -128,8 +128,8 @@ def special(folder: Path):
     yield "sock", "a socket cannot be read"
     (folder / "device").symlink_to("/dev/null")
     yield "device", "a device cannot be read"
-    (folder / "table.jsonl").write_text("{}")
-    yield "table.jsonl", "JSON cannot be read"
+    (folder / "table.json").write_text("{}")
+    yield "table.json", "JSON cannot be read"
 
 
 def test_what_cannot_be_read_is_refused_by_name_and_never_left_out(tmp_path) -> None:

@@ -7,23 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmt.formats.detection import FileKind
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.translation.input import units
 from nmt.translation.input.units import GRAIN, CorpusFile, cut, rows_of_units
 
 NONE = pa.schema([])
+TEXT, GZIP, PARQUET = FileKind("text"), FileKind("text", "gzip"), FileKind("parquet")
+KINDS = [TEXT, GZIP, PARQUET, FileKind("jsonl"), FileKind("tmx", "xz")]
 
 
-def corpus_file(number: int, kind: str, rows: int, width: int) -> CorpusFile:
+def corpus_file(number: int, kind: FileKind, rows: int, width: int) -> CorpusFile:
     location = PinnedFile(Location(f"/nowhere/{number}"))
-    offsets = [width * start for start in range(0, rows, GRAIN)] if kind == "text" else []
+    offsets = [width * start for start in range(0, rows, GRAIN)] if kind == TEXT else []
     return CorpusFile(location, kind, (), rows, rows * width, "", offsets)
 
 
 FILES = st.lists(
     st.tuples(
-        st.sampled_from(["text", "gzip", "parquet"]),
+        st.sampled_from(KINDS),
         st.integers(1, 3000),
         st.sampled_from([1, 60, 1000, 100_000]),
     ),
@@ -43,17 +46,17 @@ def test_each_row_is_in_one_unit(files, size) -> None:
         name = str(part.file)
         assert part.first == first
         assert part.start == done[name]
-        assert part.kind == "gzip" or part.start % GRAIN == 0
-        if part.kind == "text":
+        assert part.kind.is_stream or part.start % GRAIN == 0
+        if part.kind == TEXT:
             (file,) = (file for file in corpus if str(file.location) == name)
             assert part.offset == part.start * file.unpacked // file.rows
         first, done[name] = first + part.rows, done[name] + part.rows
     for unit in made:
-        only_gzip = {part.kind for part in unit.slices} == {"gzip"}
-        assert unit.rows <= size or (only_gzip and len(unit.slices) == 1)
+        streams = all(part.kind.is_stream for part in unit.slices)
+        assert unit.rows <= size or (streams and len(unit.slices) == 1)
 
 
-@pytest.mark.parametrize("kind", ["text", "gzip", "parquet"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_wide_rows_are_few_in_a_unit(kind, monkeypatch) -> None:
     monkeypatch.setattr(units, "_BYTES", 1 << 20)
     made = cut([corpus_file(0, kind, 5000, 2048)], 8192, NONE)

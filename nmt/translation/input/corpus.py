@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from nmt.corpus.formats import SENTENCES, detect
-from nmt.corpus.text_files import open_text, whole_lines
 from nmt.errors import UnusableInput
+from nmt.formats.detection import SENTENCES, detect
+from nmt.formats.lines import whole_lines
+from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.text_files import open_text
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
@@ -19,21 +21,24 @@ from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
 from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
+from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
 _LOOKERS = 16  # files looked at together
+_WORDS = {"text": "text", "parquet": "Parquet", **{name: name.upper() for name in ROW_FORMATS}}
 
 
 class InputCorpus:
     """A corpus that has been looked through once; made by `inspect`.
 
     Attributes:
-        kind: ``text`` (gzip included) or ``parquet``.
+        kind: the format of its files, see `nmt.formats.detection.FileKind`.
         rows: number of rows.
         inputs: path, size, SHA-256 and rows of each file, for the manifest.
         columns: the input's columns besides text and id, which the output keeps.
         folders: names of those that are partition columns.
-        id_column: the Parquet column that holds the ids; None where rows are numbered.
+        text_column: the column that holds the sentences; empty for text.
+        id_column: the column that holds the ids; None where rows are numbered.
         id_type: the type of the ids.
     """
 
@@ -43,11 +48,11 @@ class InputCorpus:
         self._files, self._schema = files, schema
         self._unit_rows: int | None = None
         self._name, self._listed = "", dict[str, PinnedFile]()
-        self.kind = "parquet" if files and files[0].kind == "parquet" else "text"
+        self.kind = files[0].kind.format if files else "text"
         self.rows = sum(file.rows for file in files)
         self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
         self.folders = sorted({name for file in files for name, _ in file.folders})
-        self.id_column = id_column
+        self.text_column, self.id_column = text_column, id_column
         self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = [
             InputFile(
@@ -107,18 +112,21 @@ def inspect(
     id_column: str | None = None,
     allow_empty: bool = False,
     unit_rows: int | None = None,
+    language: str | None = None,
 ) -> InputCorpus:
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
 
     Args:
-        name: a file, a folder or a glob of text (one sentence a line), .gz or Parquet files; or a
-            finished output, whose own columns are left out but for ids and sentences.
-        text_column: the Parquet column that holds the sentences.
-        id_column: the Parquet column that holds the ids; None is ``id`` where there is such a
-            column. Otherwise, and for text, a row's id is its number over the files in sorted
-            order, from 0.
+        name: a file, a folder or a glob of text (one sentence a line), CSV, JSON Lines, TMX or
+            Parquet files; or a finished output, whose own columns are left out but for ids and
+            sentences.
+        text_column: the column of the sentences, if columns have names; of TMX a language.
+        id_column: the column that holds the ids; None is ``id`` where there is such a column.
+            Otherwise, and for text, a row's id is its number over the files in sorted order,
+            from 0.
         allow_empty: whether it may be without rows.
         unit_rows: rows of a unit at most; None goes by the number of rows.
+        language: of the sentences, for TMX files without a `text_column`.
 
     Raises:
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
@@ -131,11 +139,15 @@ def inspect(
     files = [file for file in inspected if file is not None]
     if not files and not allow_empty:
         raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
-    kinds = {"parquet" if file.kind == "parquet" else "text" for file in files}
-    if len(kinds) > 1:
-        raise UnusableInput(f"{name}: holds text and Parquet files; give one kind at a time")
-    if kinds == {"parquet"}:
+    formats = {file.kind.format for file in files}
+    if len(formats) > 1:
+        words = " and ".join(words for one, words in _WORDS.items() if one in formats)
+        raise UnusableInput(f"{name}: holds {words} files; give one kind at a time")
+    if formats == {"parquet"}:
         corpus = _inspect_parquet(files, text_column, id_column, is_output)
+    elif formats and formats <= ROW_FORMATS.keys():
+        columns = RowColumns(files, text_column, id_column, language)
+        corpus = InputCorpus(files, columns.schema, columns.text_column, columns.id_column)
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
         raise UnusableInput(
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
@@ -157,8 +169,10 @@ def _look(name: str, location: PinnedFile, needed: bool) -> CorpusFile | None:
             raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
         return None
     file = CorpusFile(location, detect(location, SENTENCES), folders_of(location, name))
-    if file.kind == "parquet":
+    if file.kind.format == "parquet":
         file.sha256 = location.sha256()
+    elif file.kind.format in ROW_FORMATS:
+        look_through(file)
     else:
         _count_lines(file)
     return file
@@ -184,7 +198,7 @@ def _inspect_parquet(
 
 def _count_lines(file: CorpusFile) -> None:
     """Count the lines of a file, and hash it, in one reading."""
-    plain, digest = file.kind == "text", hashlib.sha256()
+    plain, digest = not file.kind.is_stream, hashlib.sha256()
     with open_text(file.location, file.kind, digest=digest) as stream:
         lines = whole_lines(stream)
         position = 0

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
+from nmt.formats.detection import readable
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text, plain_type

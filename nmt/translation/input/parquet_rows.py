@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from nmt.corpus.formats import readable
 from nmt.errors import UnusableInput
+from nmt.formats.detection import readable
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes
 from nmt.tables.parquet import open_parquet, read_batches

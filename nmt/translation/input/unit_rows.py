@@ -8,14 +8,17 @@ from itertools import islice
 
 import pyarrow as pa
 
-from nmt.corpus.text_files import LONGEST, bare, open_text, whole_lines
+from nmt.formats.lines import LONGEST, bare, whole_lines
+from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.text_files import open_text
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes
 from nmt.tables.schemas import conform
-from nmt.translation.input.gzip_lines import read_lines
 from nmt.translation.input.hive import add_folders
 from nmt.translation.input.parquet import plain_ids
 from nmt.translation.input.parquet_rows import Run, read_rows
+from nmt.translation.input.row_files import read_run
+from nmt.translation.input.streams import read_lines
 from nmt.translation.input.units import Slice, Unit
 
 
@@ -25,7 +28,8 @@ class Rows:
 
     Attributes:
         ids: one a row, of the corpus' id type.
-        texts: bytes as they stand in the file, UTF-8 or not; None for a null.
+        texts: bytes as they stand in the file, UTF-8 or not; None for a null, and a `MalformedRow`
+            for what is no row.
         others: the columns that the output keeps; read text ones with `columns.texts_of`.
     """
 
@@ -37,12 +41,13 @@ class Rows:
 def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int = LONGEST) -> Rows:
     """Read a unit's rows.
 
-    A .gz file of several units is unpacked by each process that reads some of them, once if it
-    reads them in order: plain text or smaller files are read faster.
+    A stream (packed, or CSV, JSON Lines, TMX) of several units is read from its beginning by each
+    process that reads some of them, once if it reads them in order: plain text, Parquet or smaller
+    files are read faster.
 
     Args:
         unit: one of `InputCorpus.units`.
-        text_column: the Parquet column that holds the sentences.
+        text_column: `InputCorpus.text_column`.
         id_column: `InputCorpus.id_column`.
         longest: bytes of a text that are read; one that is longer is longer all the same.
 
@@ -53,8 +58,10 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
     texts: list[bytes | None] = []
     schema = pa.schema([field for field in unit.schema if field.name != text_column])
     for part in unit.slices:
-        if part.kind == "parquet":
+        if part.kind.format == "parquet":
             run = read_rows(part.file, part.start, part.rows, text_column, longest)
+        elif part.kind.format in ROW_FORMATS:
+            run = read_run(part, schema, text_column, id_column, longest)
         else:
             run = Run(pa.table({}), list(_read_lines(part, longest)))
         part.file.check_read()
@@ -75,8 +82,8 @@ def _numbers(unit: Unit) -> list[int]:
 
 
 def _read_lines(part: Slice, longest: int) -> Iterator[bytes]:
-    if part.kind == "gzip":
-        lines = read_lines(part.file, part.start, part.rows, longest)
+    if part.kind.is_stream:
+        lines = read_lines(part.file, part.kind, part.start, part.rows, longest)
     else:
         with open_text(part.file, part.kind) as stream:
             stream.seek(part.offset)

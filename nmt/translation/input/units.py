@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from nmt.formats.detection import FileKind
+from nmt.formats.kinds import Kinds
 from nmt.storage.encoding import hash_json
 from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.hive import Folders
@@ -28,21 +30,23 @@ class CorpusFile:
 
     Attributes:
         location: as it was looked at.
-        kind: ``text``, ``gzip`` or ``parquet``.
+        kind: what it is.
         folders: its partition columns, see `nmt.translation.input.hive`.
         rows: how many it has.
         unpacked: their bytes.
         sha256: of the file.
         offsets: the byte at which each `GRAIN` of rows begins (plain text).
+        columns: the kinds of values in each, in CSV, JSON Lines and TMX.
     """
 
     location: PinnedFile
-    kind: str
+    kind: FileKind
     folders: Folders = ()
     rows: int = 0
     unpacked: int = 0
     sha256: str = ""
     offsets: list[int] = field(default_factory=list)
+    columns: dict[str, Kinds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Slice:
 
     Attributes:
         file: as it was looked at.
-        kind: ``text``, ``gzip`` or ``parquet``.
+        kind: what it is.
         start: first row, counted within the file.
         rows: number of rows.
         offset: byte at which the first row begins (plain text), else 0.
@@ -60,7 +64,7 @@ class Slice:
     """
 
     file: PinnedFile
-    kind: str
+    kind: FileKind
     start: int
     rows: int
     offset: int
@@ -126,8 +130,9 @@ def rows_of_units(rows: int, most: int | None = None) -> int:
 def cut(files: Sequence[CorpusFile], size: int, schema: pa.Schema) -> list[Unit]:
     """Cut a corpus into units.
 
-    Small files share a unit. A .gz file is cut only where it has more rows than a unit may have,
-    for what a later unit begins with is found by unpacking all that stands before. A corpus
+    Small files share a unit. A file that is read as a stream is cut only where it has more rows
+    than a unit may have, for what a later unit begins with is found by reading all that stands
+    before. A corpus
     without rows has one unit without rows: an output is never without a table.
 
     Args:
@@ -153,7 +158,7 @@ def cut(files: Sequence[CorpusFile], size: int, schema: pa.Schema) -> list[Unit]
             room = min(rows_left, bytes_left // width)
             if not waiting:
                 room = max(room, GRAIN)
-            if file.kind == "gzip":
+            if file.kind.is_stream:
                 whole = min(left, max(size, _ROWS), max(GRAIN, _BYTES // width))
                 if room < whole and waiting:
                     close()

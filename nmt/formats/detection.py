@@ -1,4 +1,4 @@
-"""What a file really is: text, gzip, zip or Parquet, judged by its name and its first bytes.
+"""What a file is, judged by its name and its first bytes: how it is packed, and what it holds.
 
 A name says what the user expects. Where the content is something else, or the name that of a
 format that is not read here, the job ends with one line that names the file, before anything is
@@ -18,6 +18,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.formats.packed import PACKINGS, Damaged
+from nmt.formats.registry import ROW_FORMATS
 from nmt.storage.local_files import check_file
 from nmt.storage.location import Location
 
@@ -41,30 +43,28 @@ _MAGIC = tuple(
 WORDS = {
     "text": "plain text",
     "zip": "a zip archive",
-    "gzip": "gzip data",
     "parquet": "a Parquet file",
-    "bzip2": "bzip2 data",
-    "xz": "xz data",
-    "zstd": "Zstandard data",
+    **{name: packing.words for name, packing in PACKINGS.items()},
+    **{name: one.words for name, one in ROW_FORMATS.items()},
     "pdf": "a PDF document",
     "utf16": "UTF-16 text",
     "binary": "binary data",
     "empty": "empty",
 }
-_BY_ENDING = {
-    **{"gz": "gzip", "zip": "zip", "parquet": "parquet", "txt": "text", "tsv": "text"},
-    **{"bz2": "bzip2", "xz": "xz", "zst": "zstd"},
-}
+_PACKED = {packing.ending: name for name, packing in PACKINGS.items()}
+# What the first bytes of a file with such an ending are.
+_BY_ENDING = {**_PACKED, "zip": "zip", "parquet": "parquet", "txt": "text", "tsv": "text"}
+_FORMATS = {ending: name for name, one in ROW_FORMATS.items() for ending in one.endings}
 # Formats whose lines are no sentences. An ending that may well be the code of a language is none
 # of them: .pl is Polish, .arb Arabic.
 _OTHERS = {
     ending: words
     for words, endings in {
-        "a table": "csv tsv",
-        "JSON": "json jsonl ndjson geojson ipynb",
+        "a table": "tsv",
+        "JSON": "json geojson ipynb",
         "a spreadsheet": "xls xlsx xlsm ods",
         "a document": "pdf doc docx odt rtf epub ppt pptx odp tex md markdown rst adoc",
-        "XML or HTML": "xml html htm xhtml sgm sgml tmx tbx xlf xliff sdlxliff svg",
+        "XML or HTML": "xml html htm xhtml sgm sgml tbx xlf xliff sdlxliff svg",
         "a catalogue of messages": "po resx",
         "subtitles": "srt vtt",
         "settings": "yaml yml toml ini",
@@ -75,45 +75,70 @@ _OTHERS = {
 }
 
 
+class FileKind(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        format: ``text``, ``parquet``, or a key of `nmt.formats.registry.ROW_FORMATS`.
+        packing: a key of `nmt.formats.packed.PACKINGS`, ``zip``, or empty.
+    """
+
+    format: str
+    packing: str = ""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can only be read from its beginning."""
+        return self.format != "parquet" and (self.format != "text" or bool(self.packing))
+
+
 class Accepted(NamedTuple):
     """What an option takes.
 
     Attributes:
-        formats: of ``text``, ``gzip``, ``zip``, ``parquet``.
+        formats: see `FileKind`; each but Parquet in any packing.
         hint: what to give instead of anything else.
         tables: whether the lines of a .tsv file are what is meant.
+        archives: whether it may be a .zip.
     """
 
     formats: tuple[str, ...]
     hint: str
     tables: bool = False
+    archives: bool = False
 
 
+_PACKED_TOO = "also in .gz, .bz2, .xz or .zst"
 PAIRS = Accepted(
-    ("text", "gzip", "zip", "parquet"),
-    "give UTF-8 lines of source<TAB>target (.tsv or .txt, also in .gz or .zip), or .parquet with "
-    "columns source and target",
+    ("text", "parquet", *ROW_FORMATS),
+    f"give UTF-8 lines of source<TAB>target (.tsv or .txt, {_PACKED_TOO} or .zip), .csv or .jsonl "
+    "with columns source and target, .tmx, or .parquet",
     tables=True,
+    archives=True,
 )
 SENTENCES = Accepted(
-    ("text", "gzip", "parquet"),
-    "give UTF-8 text, one sentence a line (also in .gz), or .parquet; a glob leaves others out",
+    ("text", "parquet", *ROW_FORMATS),
+    f"give UTF-8 text, one sentence a line, .csv, .jsonl or .tmx ({_PACKED_TOO}), or .parquet; a "
+    "glob leaves others out",
 )
-LINES = Accepted(("text", "gzip"), "give UTF-8 text, line-aligned (also in .gz)")
+LINES = Accepted(("text",), f"give UTF-8 text, line-aligned ({_PACKED_TOO})")
 ENTRIES = Accepted(
-    ("text", "gzip"), "give UTF-8 lines of source<TAB>target (also in .gz)", tables=True
+    ("text", "csv", "jsonl"),
+    f"give UTF-8 lines of source<TAB>target, or .csv or .jsonl with such columns ({_PACKED_TOO})",
+    tables=True,
 )
 
 
-def detect(location: Location, accepted: Accepted) -> str:
-    """What the file is: one of the accepted formats.
+def detect(location: Location, accepted: Accepted) -> FileKind:
+    """What the file is.
 
     Args:
         location: an existing file.
         accepted: what it may be.
 
     Returns:
-        The format, judged by content and confirmed by the name's ending where it has a known one.
+        Packing and format, judged by content and confirmed by the name's ending where it has a
+        known one. Only the name tells lines of text from rows of CSV or JSON.
 
     Raises:
         UnusableInput: no such file, a folder, an empty file, another format, or a name that
@@ -121,30 +146,43 @@ def detect(location: Location, accepted: Accepted) -> str:
     """
     check_file(location)
     ending, inner = _endings(location.name)
+    named = _FORMATS.get(inner, "text")
     other = _OTHERS.get(inner)
+    if named not in accepted.formats:
+        other = ROW_FORMATS[named].words
     if other and not (inner == "tsv" and accepted.tables):
         raise UnusableInput(
             f"{location}: named .{inner}, but {other} cannot be read here; {accepted.hint}"
         )
     with location.open() as file:
-        kind = sniff(file.read(HEAD))
-    if kind == "empty":
+        content = sniff(file.read(HEAD))
+    if content == "empty":
         raise UnusableInput(f"{location}: the file is empty; {accepted.hint}")
-    if kind != _BY_ENDING.get(ending, kind):
+    is_own = ending in _FORMATS and content in ROW_FORMATS[named].contents
+    expected = "text" if ending in _FORMATS else _BY_ENDING.get(ending, content)
+    if content != expected and not is_own:
         raise UnusableInput(
-            f"{location}: named .{ending} but holds {WORDS[kind]}; give it its "
+            f"{location}: named .{ending} but holds {WORDS[content]}; give it its "
             f"right name, or {accepted.hint}"
         )
-    if kind not in accepted.formats:
-        raise UnusableInput(f"{location}: {WORDS[kind]}; {accepted.hint}")
-    return kind
+    if content in PACKINGS:
+        return FileKind(named, content)
+    if content == "zip" and accepted.archives:
+        return FileKind("text", "zip")
+    if is_own or content in accepted.formats:
+        return FileKind(named if is_own or content == "text" else content)
+    raise UnusableInput(f"{location}: {WORDS[content]}; {accepted.hint}")
+
+
+def contents_of(kind: FileKind) -> tuple[str, ...]:
+    """What the unpacked bytes of a file may be; see `sniff`."""
+    return ROW_FORMATS[kind.format].contents if kind.format in ROW_FORMATS else ("text",)
 
 
 def _endings(name: str) -> tuple[str, str]:
     """The ending of a name, and that of what is packed inside, both in lower case."""
     endings = ["", *name.lower().split(".")[1:]]
-    packed = endings[-1] in ("gz", "bz2", "xz", "zst")
-    return endings[-1], endings[-2] if packed else endings[-1]
+    return endings[-1], endings[-2] if endings[-1] in _PACKED else endings[-1]
 
 
 _CONTROLS = bytes([*range(9), *range(14, 27)])  # those that no text has, not even as separators
@@ -189,7 +227,7 @@ def _has_controls(data: bytes, most: int = 0) -> bool:
     return len(data) - len(data.translate(None, _CONTROLS)) > most
 
 
-_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid)
+_DAMAGE = (Damaged, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid)
 
 
 @contextlib.contextmanager

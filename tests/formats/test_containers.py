@@ -14,8 +14,9 @@ import pytest
 from effort import LINEAR, steps
 
 from nmt.corpus.readers import open_pairs
-from nmt.corpus.text_files import open_text
 from nmt.errors import UnusableInput
+from nmt.formats.detection import FileKind
+from nmt.formats.text_files import open_text
 from nmt.storage.location import Location
 from nmt.translation.input import parquet_rows
 from nmt.translation.input.corpus import inspect
@@ -180,7 +181,7 @@ def test_members_that_unpack_without_bound_are_not_read(method, word, tmp_path) 
             read()
 
     assert allocated(lambda: refused(lambda: open_pairs(Location(file)))) < 10 << 20
-    refused(lambda: open_text(Location(file), "zip", "pairs.tsv").__enter__())
+    refused(lambda: open_text(Location(file), FileKind("text", "zip"), "pairs.tsv").__enter__())
 
 
 def test_a_member_with_a_password_is_not_read(tmp_path) -> None:

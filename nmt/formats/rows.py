@@ -1,0 +1,107 @@
+"""What a format is whose rows have named columns.
+
+A row that cannot be read is a row all the same: it is rejected with a reason, and the job goes on.
+Only what makes nonsense of all that follows ends it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from typing import IO, ClassVar, NamedTuple
+
+from pydantic import JsonValue
+
+from nmt.errors import UnusableInput
+from nmt.json_text import json_text
+from nmt.printable import join_names
+from nmt.storage.location import Location
+from nmt.text_limits import MalformedRow
+
+LONGEST_ROW = 16 << 20  # bytes of a row with all its columns
+MOST_COLUMNS = 1000  # as of Parquet
+
+
+class Row(NamedTuple):
+    """A row of a file.
+
+    Attributes:
+        line: of the file on which it begins, from 1.
+        values: by the names of the columns; one that is missing is null.
+        unreadable: where the row is not to be used, its bytes as they stand in the file, perhaps
+            without their end: a `MalformedRow`, or bytes that are not UTF-8. Then `values` is what
+            can be known of it.
+    """
+
+    line: int
+    values: Mapping[str, JsonValue]
+    unreadable: bytes | None = None
+
+
+class RowFormat(ABC):
+    """A text format whose rows have named columns; it holds no state.
+
+    Attributes:
+        name: in `FileKind`.
+        words: what such a file is called.
+        endings: of the names of its files, in lower case.
+        contents: what its bytes may be, see `nmt.formats.detection.sniff`.
+    """
+
+    name: ClassVar[str]
+    words: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]]
+    contents: ClassVar[tuple[str, ...]] = ("text",)
+
+    @abstractmethod
+    def rows(self, file: IO[bytes], location: Location, start: int = 0) -> Iterator[Row]:
+        """The rows of an open file in order, in flat memory.
+
+        Args:
+            file: from its beginning, unpacked.
+            location: of the file, for messages.
+            start: so many rows are passed over.
+
+        Raises:
+            UnusableInput: what stands there makes nonsense of all that follows.
+        """
+
+    def find_column(self, wanted: str, columns: Collection[str]) -> str | None:
+        """The column that a user means; None if there is no such, or several.
+
+        Args:
+            wanted: as it was named.
+            columns: that there are.
+        """
+        return wanted if wanted in columns else None
+
+    def column(self, location: Location, wanted: str, columns: Collection[str], hint: str) -> str:
+        """The same, where there must be one.
+
+        Raises:
+            UnusableInput: there is none; the message lists those that there are.
+        """
+        if (column := self.find_column(wanted, columns)) is None:
+            there = join_names(sorted(columns)) or "none"
+            missing = f"no column '{wanted}'" if wanted else "holds several columns"
+            raise UnusableInput(f"{location}: {missing} (there are {there}); {hint}")
+        return column
+
+
+def text_of(value: JsonValue) -> bytes | None:
+    """The text that a cell holds, as bytes; what is none, but null, is malformed."""
+    if isinstance(value, str):
+        return value.encode()
+    return None if value is None else MalformedRow(json_text(value).encode())
+
+
+def check_columns(location: Location, columns: Collection[str]) -> None:
+    """Refuse more columns than a file may have.
+
+    Raises:
+        UnusableInput: there are more.
+    """
+    if len(columns) > MOST_COLUMNS:
+        raise UnusableInput(
+            f"{location}: more than {MOST_COLUMNS:,} columns; leave out those that you do not need"
+        )

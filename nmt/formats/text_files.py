@@ -1,0 +1,193 @@
+"""The one way to open a text file, whatever packs it; see `nmt.formats.lines` for its lines."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import IO, Any, cast
+
+from nmt.errors import UnusableInput
+from nmt.formats.detection import (
+    HEAD,
+    WORDS,
+    Accepted,
+    FileKind,
+    contents_of,
+    detect,
+    readable,
+    sniff,
+)
+from nmt.formats.lines import LONGEST, lines
+from nmt.formats.packed import PACKINGS, Proportionate
+from nmt.formats.registry import ROW_FORMATS
+from nmt.storage.location import Location
+from nmt.storage.recorded import PinnedFile
+
+_CHUNK = 1 << 20
+_MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
+_SHOWN = 80  # characters of a member's name
+_ENCRYPTED = 0x1  # see APPNOTE.TXT of zip, 4.4.4 and 4.4.5
+_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
+
+
+@contextlib.contextmanager
+def open_text(
+    location: Location, kind: FileKind, member: str = "", digest: Any = None
+) -> Iterator[IO[bytes]]:
+    """The bytes of a text file, unpacked on the way.
+
+    Args:
+        location: a file.
+        kind: what `detect` said; for ``zip`` with the name of a member.
+        member: the member of the archive to read.
+        digest: of `hashlib`; it gets the bytes of the file, packed as they are, on their way.
+
+    Raises:
+        UnusableInput: the archive is damaged, its member is packed otherwise than with deflate
+            or has a password, or what it holds is no text.
+    """
+    with readable(location), contextlib.ExitStack() as stack:
+        raw = stack.enter_context(location.open())
+        stream = cast(io.RawIOBase, raw if digest is None else _Hashed(raw, digest))
+        if kind.packing == "zip":
+            archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
+            opened = stack.enter_context(_open_member(archive, member, location))
+            stream = Proportionate(opened, location, raw.size())
+        elif kind.packing:
+            stream = _unpacked(stream, kind.packing, location, raw.size())
+        reader = io.BufferedReader(stream, _CHUNK)
+        inner = sniff(reader.peek(HEAD)[:HEAD])
+        if kind.packing == inner == "gzip":  # some servers pack a .gz once more when it is stored
+            again = _unpacked(cast(io.RawIOBase, reader), inner, location, raw.size())
+            reader = io.BufferedReader(again, _CHUNK)
+            inner = sniff(reader.peek(HEAD)[:HEAD])
+        if inner not in (*contents_of(kind), "empty"):
+            inside = f"member {member}" if member else "the content"
+            raise UnusableInput(f"{location}: {inside} is {WORDS[inner]}, not UTF-8 text")
+        yield reader
+
+
+def _unpacked(stream: io.RawIOBase, packing: str, location: Location, packed: int) -> io.RawIOBase:
+    """What comes out of a compressed file, in proportion to the bytes that it has."""
+    buffered = cast(IO[bytes], io.BufferedReader(stream, _CHUNK))
+    return Proportionate(PACKINGS[packing].unpack(buffered), location, packed)
+
+
+def _open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[bytes]:
+    """A member of an archive, if it can be read a piece at a time.
+
+    Only deflate takes a limit to what comes out: `zipfile` unpacks all that a piece of bzip2 or
+    LZMA holds at once.
+    """
+    info = archive.getinfo(name)
+    shown = repr(name[:_SHOWN])
+    if info.flag_bits & _ENCRYPTED:
+        raise UnusableInput(f"{location}: member {shown} has a password; unpack it")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+        raise UnusableInput(
+            f"{location}: member {shown} is compressed with {method}, which cannot be read within "
+            "limits; pack it with deflate (zip -9) or unpack it"
+        )
+    return archive.open(info)
+
+
+class _Hashed(io.RawIOBase):
+    """A file that is read once from its beginning, and hashed on the way."""
+
+    def __init__(self, stream: Any, digest: Any) -> None:
+        self._stream, self._digest = stream, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)
+        self._digest.update(buffer[:count])
+        return count
+
+
+def read_lines(
+    location: Location, accepted: Accepted, most: int | None = None, longest: int = LONGEST
+) -> list[bytes]:
+    """The lines of a file that fits into memory.
+
+    Args:
+        location: a text file, perhaps packed.
+        accepted: `detect` refuses anything else.
+        most: lines that are read; None is all.
+        longest: see `whole_lines`.
+    """
+    return list(islice(each_line(location, accepted, longest), most))
+
+
+def each_line(location: Location, accepted: Accepted, longest: int = LONGEST) -> Iterator[bytes]:
+    """The lines of a file, one after the other; see `read_lines`."""
+    location = PinnedFile(location)
+    with open_text(location, detect(location, accepted)) as file:
+        yield from lines(file, longest)
+
+
+def each_entry(
+    location: Location, accepted: Accepted, columns: Sequence[str]
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers from 1; of rows with columns these, joined by tabs.
+
+    Args:
+        location: the file.
+        accepted: see `read_lines`.
+        columns: that each row must have.
+
+    Raises:
+        UnusableInput: a row that cannot be read, or without these columns.
+    """
+    location = PinnedFile(location)
+    kind = detect(location, accepted)
+    with open_text(location, kind) as file:
+        if kind.format not in ROW_FORMATS:
+            yield from enumerate(lines(file), 1)
+            return
+        for row in ROW_FORMATS[kind.format].rows(file, location):
+            cells = [row.values.get(column) for column in columns]
+            if row.unreadable is not None or not all(isinstance(cell, str) for cell in cells):
+                wanted = " and ".join(columns)
+                raise UnusableInput(
+                    f"{location}: the row of line {row.line} cannot be read, or has no text in "
+                    f"{wanted}; mend it"
+                )
+            yield row.line, "\t".join(map(str, cells)).encode()
+
+
+def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
+    """The .txt and .tsv members of a zip archive, in the archive's order, and the first lines of
+    each.
+
+    Raises:
+        UnusableInput: no archive, one of more than 1,000 such members, or one of a member that
+            `open_text` does not read.
+    """
+    with (
+        readable(location),
+        location.open() as raw,
+        zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
+    ):
+        names = [
+            name
+            for name in archive.namelist()
+            if name.lower().endswith((".txt", ".tsv")) and not name.startswith("__MACOSX/")
+        ]
+        if len(names) > _MOST_MEMBERS:
+            raise UnusableInput(
+                f"{location}: {len(names):,} .txt and .tsv members, more than {_MOST_MEMBERS:,} "
+                "are not looked into; unpack the archive and name the file"
+            )
+        for name in names:
+            with _open_member(archive, name, location) as member:
+                head = member.read(HEAD)
+            yield name, head.splitlines()[:_SNIFFED_LINES]
