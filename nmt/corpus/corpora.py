@@ -26,6 +26,7 @@ from nmt.errors import UnusableInput
 from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
 from nmt.settings.base import Group
 from nmt.storage.location import Location
+from nmt.vocabulary.special import TAG
 from nmt.yaml_text import read_yaml
 
 _MOST = 1000  # corpora
@@ -43,7 +44,9 @@ class CorpusSettings(Group):
     weight: float = Field(
         1.0, gt=0, description="Its share in training, relative to others. It is only recorded."
     )
-    tag: str | None = Field(None, max_length=100, description="A word for it. Only recorded.")
+    tag: str | None = Field(
+        None, pattern=TAG, description="Its tag; null is that of data.tag (see there)."
+    )
     domain: str | None = Field(None, max_length=100, description="What it is about. Only recorded.")
     filters: FilterPreset | None = Field(
         None, description="Its preset of filters; null is that of data.filters."
@@ -68,7 +71,8 @@ class Corpus:
         sources, targets: line-aligned texts.
         filters: the preset of its filters.
         thresholds: what follows from it, and from thresholds that were set.
-        weight, tag, domain: recorded for the training.
+        tag: before each of its sources.
+        weight, domain: recorded.
         columns: of source and target in `pairs`.
     """
 
@@ -86,7 +90,7 @@ class Corpus:
     @property
     def plan(self) -> PlannedCorpus:
         """What the stages must know of it."""
-        return PlannedCorpus(self.name, self.thresholds)
+        return PlannedCorpus(self.name, self.thresholds, self.tag)
 
     def open(self, longest: int, languages: tuple[str | None, str | None]) -> list[PairReader]:
         """Readers for its files.

@@ -18,7 +18,6 @@ from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NamedTable
-from nmt.settings import DataSettings
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import CORPUS, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -48,7 +47,7 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
             _word_counts(plan, units, side),
             vocab_size=settings.vocab_size,
             min_frequency=settings.min_frequency,
-            tags=_tags(settings),
+            tags=plan.tags,
         )
         if vocabulary.size == len(SPECIALS) + len(vocabulary.tags):
             raise UnusableInput(
@@ -65,7 +64,7 @@ def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side:
             byte_fallback=settings.byte_fallback,
             character_coverage=settings.character_coverage,
             symbols=settings.symbols,
-            tags=_tags(settings),
+            tags=plan.tags,
         )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
@@ -102,13 +101,9 @@ def take_vocabulary(
         words = _word_counts(plan, units, side)
         vocabulary = extend_words(vocabulary, words, count, plan.settings.min_frequency)
     if "source" in sides:
-        vocabulary = with_tags(vocabulary, _tags(plan.settings))
+        vocabulary = with_tags(vocabulary, plan.tags)
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
-
-
-def _tags(settings: DataSettings) -> tuple[str, ...]:
-    return () if settings.tag is None else (settings.tag,)
 
 
 def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]:
@@ -129,8 +124,8 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     for side in ("source", "target"):
         vocabulary = _load(plan, side)
         ids = vocabulary.encode_ids(table[side].to_pylist())
-        if side == "source" and settings.tag is not None:
-            ids = [[vocabulary.tags[settings.tag], *own] if own else own for own in ids]
+        if side == "source" and (tag := plan.tag_of(unit)) is not None:
+            ids = [[vocabulary.tags[tag], *own] if own else own for own in ids]
         table = table.append_column(f"{side}_ids", _lists(ids))
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)

@@ -64,10 +64,12 @@ class PlannedCorpus:
     Attributes:
         name: as the column ``corpus`` has it.
         thresholds: of its filters, as `nmt.settings.FilterSettings` explains them.
+        tag: before each of its sources; None is that of the settings.
     """
 
     name: str = UNNAMED
     thresholds: Mapping[str, float | bool] = field(default_factory=dict)
+    tag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,17 @@ class Plan:
     def filtered(self) -> bool:
         """Whether any corpus has filters."""
         return any(corpus.thresholds for corpus in self.corpora)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All tags, each once, sorted."""
+        tags = {self.settings.tag, *(corpus.tag for corpus in self.corpora)}
+        return tuple(sorted(tag for tag in tags if tag))
+
+    def tag_of(self, unit: Unit) -> str | None:
+        """The tag of a unit's sources; files given for a split have that of the settings."""
+        own = self.corpora[unit.corpus].tag if unit.role == "train" else None
+        return own or self.settings.tag
 
     @property
     def kept(self) -> str:

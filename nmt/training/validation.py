@@ -94,7 +94,9 @@ class Validator:
         table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
         self._translator, self._replicas = translator, replicas
         cleaning = DataSettings.model_validate(dataset.settings)
-        self._sources, self._tag = table["source"].to_pylist(), cleaning.tag
+        self._sources = table["source"].to_pylist()
+        tags = {number: name for name, number in dataset.source_vocabulary.tags.items()}
+        self._tags = [tags.get(ids[0]) if ids else None for ids in table["source_ids"].to_pylist()]
         self._references = table["target"].to_pylist()
         self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
@@ -130,8 +132,12 @@ class Validator:
     def _translated(self, rows: Sequence[int]) -> list[Translation]:
         """Translations of some of the sources; none of a model whose scores are no numbers."""
         try:
-            texts = [self._sources[row] for row in rows]
-            return self._translator.translate(texts, tag=self._tag)
+            results = dict[int, Translation]()
+            for tag in dict.fromkeys(self._tags[row] for row in rows):
+                own = [row for row in rows if self._tags[row] == tag]
+                texts = [self._sources[row] for row in own]
+                results |= zip(own, self._translator.translate(texts, tag=tag), strict=True)
+            return [results[row] for row in rows]
         except NoTranslation:
             return [EMPTY] * len(rows)
 

@@ -18,6 +18,9 @@ from nmt.records.model import ModelInfo
 from nmt.settings import DataSettings, SearchSettings
 from nmt.shards.augmentation import Augmentation
 from nmt.shards.dataset import Dataset
+from nmt.storage.location import Location
+from nmt.training.strategy import Replicas
+from nmt.training.validation import Validator
 from nmt.vocabulary import SPECIALS, Vocabulary
 from nmt.vocabulary.extension import with_tags
 from nmt.vocabulary.subwords import train_subwords
@@ -90,7 +93,6 @@ def test_every_source_of_a_dataset_begins_with_its_tag(tagged) -> None:
 def test_another_corpus_adds_a_tag_to_the_same_vocabulary(tagged, tmp_path: Path) -> None:
     from nmt.corpus.prepare import prepare
     from nmt.corpus.request import PrepareRequest
-    from nmt.storage.location import Location
 
     pairs = write_lines(tmp_path / "pairs.tsv", pair_lines(60, seed=2))
     request = PrepareRequest(
@@ -104,6 +106,33 @@ def test_another_corpus_adds_a_tag_to_the_same_vocabulary(tagged, tmp_path: Path
     old = tagged.source_vocabulary.entries
     assert other.source_vocabulary.entries[: len(old)] == old
     assert rows(other, "train")[0]["source_ids"][0] == other.source_vocabulary.tags["talk"]
+
+
+def test_each_corpus_has_its_own_tag(tmp_path: Path, tiny_model) -> None:
+    """Also when the model is validated, on pairs of all of them."""
+    for name in ("a", "b", "c"):
+        write_lines(tmp_path / f"{name}.tsv", pair_lines(60, seed=ord(name)))
+    file = tmp_path / "corpora.yaml"
+    file.write_text(
+        f"first: {{pairs: '{tmp_path}/a.tsv', tag: talk}}\n"
+        f"second: {{pairs: '{tmp_path}/b.tsv', tag: news}}\n"
+        f"third: {{pairs: '{tmp_path}/c.tsv'}}\n"
+    )
+    dataset = make(tmp_path / "d", {"valid_fraction": 0.2}, corpora=Location(file))
+    source, target = dataset.source_vocabulary, dataset.target_vocabulary
+    names = {number: name for name, number in source.tags.items()}
+    expected = {"first": "talk", "second": "news", "third": None}
+    for split in ("train", "valid", "test"):
+        for row in rows(dataset, split):
+            assert names.get(row["source_ids"][0]) == expected[row["corpus"]]
+    info = ModelInfo(model_id="random", data=dataset.settings)
+    model = tiny_model(source.size, target.size)
+    translator = Translator(Bundle(model, source, target, info), SearchSettings())
+    validator = Validator(dataset, model, translator, 100, "13a", Replicas())
+    texts = dict(validator.part(0, 1).texts)
+    for number, row in enumerate(rows(dataset, "valid")):
+        (alone,) = translator.translate([row["source"]], tag=expected[row["corpus"]])
+        assert texts[number] == alone.text
 
 
 def test_an_augmented_source_keeps_it(tagged) -> None:
