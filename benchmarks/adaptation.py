@@ -6,7 +6,7 @@ with each model, and prints BLEU, what it gained on the base with its significan
 status of ``--gate``. What is there already is not done again, so that an interrupted run can be
 continued.
 
-    python benchmarks/adaptation.py FOLDER --data /data [--seed 1] [--minutes 3] [--epochs 6]
+    python benchmarks/adaptation.py FOLDER --data /data [--seed 1] [--passes 50] [--epochs 6]
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of tatoeba/, multi30k/")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=3, help="of each adaptation")
+    parser.add_argument("--passes", type=int, default=50, help="through the captions alone")
     parser.add_argument("--epochs", type=int, default=6, help="of the base model")
     asked = parser.parse_args()
     folder, captions = asked.folder, asked.data / "multi30k"
@@ -65,16 +65,18 @@ def main() -> None:
     nmt("prepare", *few, "--vocabulary-from", base, "--output", folder / "multi30k")
     nmt("prepare", *few, "--vocab-size", 3000, "--output", folder / "alone")
     both = ["--data", folder / "multi30k", "--data", folder / "tatoeba", "--init-from", base]
-    short = ["--max-minutes", asked.minutes, "--set", "training.validate_every=200",
-             "--set", "training.epochs=1000", "--set", "training.patience=100",
+    short = ["--set", "training.validate_every=300", "--set", "training.patience=100",
              "--set", "training.batch_tokens=1000", "--set", "training.dropout=0.2",
-             "--set", "training.keep={tatoeba: 1}"]  # fmt: skip
+             "--set", "training.schedule=linear", "--set", "training.ema_decay=0.998"]  # fmt: skip
+    keeping = [*short, "--gate", "--set", "training.keep={tatoeba: 1}"]
     gates = {
-        "mixed": train("mixed", *both, *short, "--gate", "--set", "training.learning_rate=0.0005",
+        # One pass through as many pairs as both datasets have, half of them captions.
+        "mixed": train("mixed", *both, *keeping, "--set", "training.learning_rate=0.0005",
+                       "--set", "training.epochs=1",
                        "--set", "training.stages=[{weights: [1, 1]}]", allowed=(0, 3)),
-        "unmixed": train("unmixed", *both, *short, "--gate", "--set",
-                         "training.learning_rate=0.001", "--set",
-                         "training.stages=[{weights: [1, 0]}]", allowed=(0, 3)),
+        "unmixed": train("unmixed", *both, *keeping, "--set", "training.learning_rate=0.001",
+                         "--set", f"training.epochs={asked.passes}",
+                         "--set", "training.stages=[{weights: [1, 0]}]", allowed=(0, 3)),
     }  # fmt: skip
     train(
         "alone",
@@ -82,11 +84,11 @@ def main() -> None:
         folder / "alone",
         "--config",
         CONFIG,
-        *short[:-2],
+        *short,
         "--set",
-        "training.learning_rate=0.001",
+        "training.learning_rate=0.002",
         "--set",
-        "training.schedule=constant",
+        f"training.epochs={asked.passes}",
     )
 
     tests = {
