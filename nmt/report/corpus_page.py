@@ -49,15 +49,16 @@ def render_corpora(
         A whole HTML document, to be written as UTF-8.
     """
     counts = dataset.counts
+    total = sum(counts.get(name, 0) for name in _SPLITS)  # fewer than were read of a sample
     rows = [_corpus_row(name, corpus) for name, corpus in dataset.corpora.items()]
     languages = dataset.languages
     return render_template(
         "dataset.html.j2",
-        title=f"Corpus of {number(counts.get('input', 0))} pairs",
+        title=f"Corpus of {number(total)} pairs",
         direction=f"{languages.get('source', 'und')} → {languages.get('target', 'und')}",
         languages=languages,
         tiles=[
-            (words(name), number(counts.get(name, 0)), percent(_share(counts, name)))
+            (words(name), number(counts.get(name, 0)), percent(counts.get(name, 0) / max(total, 1)))
             for name in _SPLITS
         ],
         columns=[words(name) for name in ("pairs", *_SPLITS)],
@@ -67,7 +68,7 @@ def render_corpora(
                 "name": reason,
                 "description": descriptions.get(reason, ""),
                 "count": number(dataset.drops[reason]),
-                "share": percent(dataset.drops[reason] / max(counts.get("input", 0), 1)),
+                "share": percent(dataset.drops[reason] / max(total, 1)),
                 "corpora": [
                     {"name": name, "count": number(corpus.drops[reason]), "samples": some}
                     for name, corpus in dataset.corpora.items()
@@ -87,10 +88,6 @@ def render_corpora(
         height=_HEIGHT + _FOOT,
         several=len(dataset.corpora) > 1,
     )
-
-
-def _share(counts: Mapping[str, int], name: str) -> float:
-    return counts.get(name, 0) / max(counts.get("input", 0), 1)
 
 
 def _corpus_row(name: str, corpus: CorpusRecord) -> dict[str, Any]:

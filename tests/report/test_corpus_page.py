@@ -21,7 +21,7 @@ def attacked() -> str:
     )
     dataset = DatasetRecord.model_construct(
         languages={"source": "en", "target": ATTACK},
-        counts={"input": 4, "train": 3, "valid": 0, "test": 0, "rejected": 1},
+        counts={"input": 90, "train": 3, "valid": 0, "test": 0, "rejected": 1},  # a sample of 4
         drops={"few_letters": 1},
         corpora={ATTACK: corpus},
         aligner=None,
@@ -42,6 +42,12 @@ def test_texts_of_a_corpus_are_never_markup() -> None:
     assert policy is not None
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_shares_are_of_the_pairs_that_were_drawn() -> None:
+    text = " ".join(Page(attacked()).words)
+    assert "Corpus of 4 pairs" in text
+    assert "75.0 % of the pairs" in text.replace("\u202f", " ").replace("\u00a0", " ")
 
 
 def test_a_threshold_is_drawn_where_it_lies() -> None:
