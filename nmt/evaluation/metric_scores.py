@@ -6,6 +6,7 @@ computed here: the same resamples, see `nmt.evaluation.significance`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.files import open_table
+from nmt.evaluation.files import RowTable, open_table
 from nmt.evaluation.significance import confidence, paired_p_value, resample
 from nmt.evaluation.translations import Translations
 from nmt.formats.detection import Accepted
@@ -184,16 +185,12 @@ def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, n
         ids = table.column(option, _ID)
         if not is_scalar(ids.type):
             raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")
-        numeric = [
-            field.name
+        found = {
+            field.name: _numbers(table.column(option, field.name), isinstance(table, RowTable))
             for field in table.schema
-            if field.name != _ID
-            and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type))
-        ]
-        columns = {
-            name: pc.fill_null(table.column(option, name).cast(pa.float64()), math.nan).to_numpy()
-            for name in numeric
+            if field.name != _ID and (isinstance(table, RowTable) or _is_number(field.type))
         }
+        columns = {name: values for name, values in found.items() if values is not None}
         texts = [None if one is None else str(one) for one in json_values(ids)]
     else:
         texts, columns = _read_lines(location)
@@ -206,6 +203,26 @@ def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, n
         if (np.abs(np.nan_to_num(values)) > LARGEST_MEASURE).any():
             raise UnusableInput(f"{location}: column '{name}' holds scores that are no numbers")
     return pa.chunked_array([pa.array(texts, pa.large_string())]), columns
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+def _numbers(column: pa.ChunkedArray, are_written: bool) -> np.ndarray | None:
+    """A column as numbers, NaN for a null; None if it holds something else.
+
+    Args:
+        column: the values.
+        are_written: whether texts may be numbers, as all are in CSV; an empty one is a null.
+    """
+    if are_written and pa.types.is_string(column.type):
+        column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+        with contextlib.suppress(pa.ArrowInvalid):
+            column = column.cast(pa.float64())
+    if not _is_number(column.type):
+        return None
+    return pc.fill_null(column.cast(pa.float64()), math.nan).to_numpy()
 
 
 def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndarray]]:

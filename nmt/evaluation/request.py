@@ -93,7 +93,7 @@ class EvaluateRequest:
     scores: Annotated[
         tuple[str, ...],
         Option(
-            "Scores of other metrics, as COMET: .parquet or .tsv with a column id and a column of "
+            "Scores of other metrics, as COMET: a table with a column id and a column of "
             "numbers per metric. Repeatable.",
             "FILE",
         ),

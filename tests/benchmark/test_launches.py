@@ -52,6 +52,7 @@ def assert_no_crossing(loops: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("values", ARCHITECTURES)
+@pytest.mark.system
 def test_no_loop_crosses_between_host_and_device(values) -> None:
     options = dict(zip(RECURRENCES, values, strict=True))
     layers = options.pop("layers")
@@ -60,6 +61,7 @@ def test_no_loop_crosses_between_host_and_device(values) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.system
 def test_no_loop_of_a_preset_crosses_and_the_docs_say_what_it_launches(name) -> None:
     settings = resolve(preset=name)
     rest, loops = counts_of(settings.model.model_dump(), settings.training.model_dump())
@@ -83,6 +85,7 @@ def test_no_loop_of_a_preset_crosses_and_the_docs_say_what_it_launches(name) -> 
     ],
     ids=str,
 )
+@pytest.mark.system
 def test_no_option_of_training_makes_a_loop_cross(training) -> None:
     model = {"decoder": "conditional", "layer_norm": True, "input_feeding": True}
     assert_no_crossing(counts_of(model, training)[1])

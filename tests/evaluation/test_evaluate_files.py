@@ -1,9 +1,11 @@
 """An evaluation of texts in files says what sacrebleu's command says of them."""
 
+import csv
 import gzip
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -103,7 +105,7 @@ def test_scores_are_those_of_sacrebleus_command(tmp_path, count, tokenize, lower
 LINE = st.text(st.sampled_from("abc ABC.,!?-%1\u2028\u00a0\r\x85\t私。😀"), max_size=12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(LINE, LINE, LINE), min_size=1, max_size=6), st.sampled_from(["13a", "char"])
 )
@@ -129,6 +131,37 @@ def test_any_lines_are_scored_as_sacrebleu_reads_them(tmp_path_factory, rows, to
 def table(file: Path, **columns: list) -> Path:
     pq.write_table(pa.table(columns), file)
     return file
+
+
+def written(kind: str, file: Path, **columns: list) -> Path:
+    """The same columns in another format."""
+    names, rows = list(columns), list(zip(*columns.values(), strict=True))
+    if kind == "csv":
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([names, *rows])
+        return file
+    objects = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    file.write_bytes(gzip.compress("\n".join(objects).encode()))
+    return file
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_of_other_formats_are_scored_as_parquet_is(tmp_path, kind) -> None:
+    columns = {"id": [*range(8)], "mt": [text.replace("\r", " ") for text in CANDIDATE],
+               "target": FIRST}  # fmt: skip
+    scores = {"id": [*range(8)], "COMET": [n / 8 for n in range(8)]}
+    reports = []
+    for name, write_as in (("parquet", table), (kind, partial(written, kind))):
+        ending = f"{name}.gz" if name == "jsonl" else name
+        candidate = write_as(tmp_path / f"c.{ending}", **columns)
+        more = write_as(tmp_path / f"s.{ending}", **scores)
+        folder = tmp_path / name
+        folder.mkdir()
+        options = {"candidate_column": "mt", "reference_column": "target", "id_column": "id"}
+        reports.append(evaluate(folder, candidate, scores=(str(more),), **options))
+    assert shown(reports[0]) == shown(reports[1])
+    assert reports[0]["scores"] == reports[1]["scores"]
+    assert reports[1]["scores"][-1]["metric"] == "COMET"
 
 
 def test_a_column_is_scored_as_the_lines_are(tmp_path) -> None:
@@ -199,7 +232,8 @@ def test_two_files_are_compared(tmp_path) -> None:
     ("options", "message"),
     [
         ({"candidate": "none.txt"}, "none.txt: no output of `nmt translate`"),
-        ({"candidate": "c.csv"}, "named .csv, but a table cannot be read here"),
+        ({"candidate": "c.csv"}, "the row of line 4 cannot be read; mend it"),
+        ({"candidate": "c.xlsx"}, "named .xlsx, but a spreadsheet cannot be read here"),
         ({"candidate": "c.parquet"}, "no column 'translation' for --candidate-column"),
         ({"candidate_column": "mt"}, "has lines and no column 'mt'; leave --candidate-column out"),
         ({"candidate": "c.parquet", "candidate_column": "n"}, "column 'n' for"),
@@ -216,6 +250,7 @@ def test_two_files_are_compared(tmp_path) -> None:
 def test_what_cannot_be_used_is_one_line(tmp_path, options, message) -> None:
     write(tmp_path / "c.txt", CANDIDATE)
     write(tmp_path / "c.csv", CANDIDATE)
+    write(tmp_path / "c.xlsx", CANDIDATE)
     write(tmp_path / "short.txt", ["one"])
     write(tmp_path / "long.txt", ["one", "x" * 1_100_000])
     table(tmp_path / "c.parquet", mt=CANDIDATE, n=[*range(8)], twice=[*range(7), 0])

@@ -88,6 +88,7 @@ def test_links_of_any_form_may_be_as_many_as_words_allow() -> None:
     assert len(parse_gold("0-0 " * 200, (1, 1)).sure) == 200
 
 
+@pytest.mark.system
 def test_what_is_translated_can_be_evaluated(saved_models, tmp_path) -> None:
     """However few characters a source may have, and however many tokens its translation."""
     (tmp_path / "in.txt").write_text("A dog.\n")

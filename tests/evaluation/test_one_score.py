@@ -78,6 +78,7 @@ def japanese(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return dataset, folder / "model"
 
 
+@pytest.mark.system
 def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     dataset, model = japanese
     assert dataset.info.languages["target"] == "ja"

@@ -258,6 +258,7 @@ def test_a_system_against_itself_is_no_better() -> None:
 
 
 @pytest.mark.parametrize("tokenize", ["13a", "char"])
+@pytest.mark.system
 def test_memory_is_that_of_one_row_however_many_are_added(monkeypatch, tokenize) -> None:
     monkeypatch.setattr(scores, "_KEPT", 8000, raising=False)
     random, memory = np.random.default_rng(1), []

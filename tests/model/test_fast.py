@@ -108,6 +108,7 @@ def test_values_and_gradients_are_those_of_the_plain_layers(options) -> None:
 
 
 @pytest.mark.parametrize("decoder", ["gru", "conditional"])
+@pytest.mark.system
 def test_without_dropout_and_compiled_they_are_the_same(decoder) -> None:
     options = {"decoder": decoder, "decoder_layers": 1, "layer_norm": decoder != "gru"}
     ours, plain = (make(options, optimized) for optimized in (True, False))

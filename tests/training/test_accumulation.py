@@ -66,6 +66,7 @@ class Work:
         return [np.asarray(v) for v in (*self.model.variables, *self.optimizer.variables)]
 
 
+@pytest.mark.system
 def test_batches_of_one_update_are_one_batch() -> None:
     """Of unlike numbers of tokens, and fewer at the end of an epoch than before."""
     one, several = Work(), Work(accumulate=3)
@@ -159,6 +160,7 @@ def test_the_precision_is_what_products_are_computed_in(precision) -> None:
     assert {tf.dtypes.as_dtype(node.attr["T"].type).name for node in products} == {precision}
 
 
+@pytest.mark.system
 def test_an_overflow_changes_nothing_but_the_scale() -> None:
     work = Work("float16")
     assert not work.step([batch(4, 1)], (1, 0)).skipped

@@ -95,6 +95,7 @@ def test_no_weight_left_is_refused(tiny_model) -> None:
         trained_variables(model, ["embeddings", "encoder", "decoder", "readout", "output"])
 
 
+@pytest.mark.system
 def test_frozen_weights_stay_and_others_move(dataset, tmp_path) -> None:
     """With everything that could move them: decay, the average, the pull to the beginning."""
     settings: dict[str, Any] = {"epochs": 1, "freeze": ["embeddings", "encoder"], "l2_sp": 0.1}
@@ -117,6 +118,7 @@ def test_weights_are_pulled_to_where_they_began() -> None:
     np.testing.assert_allclose(variable.numpy(), [3.0 - 0.1 * 0.5 * 2.0, -2.0], atol=STEP)
 
 
+@pytest.mark.system
 def test_a_training_begins_with_the_model(dataset, tmp_path) -> None:
     first = training(dataset, tmp_path / "first", epochs=1)
     first.run()

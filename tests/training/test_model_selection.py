@@ -64,6 +64,7 @@ def test_resumed_is_uninterrupted(dataset, tmp_path) -> None:
     assert kept(places[0]) == kept(places[1])
 
 
+@pytest.mark.system
 def test_the_average_is_what_is_validated_and_saved(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=1, ema_decay=0.9, valid_sentences=2)
     work.run()

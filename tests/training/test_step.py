@@ -144,6 +144,7 @@ def test_devices_share_every_row_once_in_slices_of_one_size(count) -> None:
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.system
 def test_the_step_is_traced_once_whatever_the_shapes(tiny_model, monkeypatch, accumulate) -> None:
     traces = []
 
@@ -161,6 +162,7 @@ def test_the_step_is_traced_once_whatever_the_shapes(tiny_model, monkeypatch, ac
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.system
 def test_a_step_is_launched_before_the_outcome_of_the_last_one_is_read(
     tiny_model, monkeypatch, accumulate
 ) -> None:

@@ -19,7 +19,7 @@ def validator(demo_dataset: Dataset, demo_bundle: Bundle) -> Validator:
     return Validator(demo_dataset, demo_bundle.model, translator, 1000, "13a", Replicas())
 
 
-@pytest.mark.parametrize("workers", [2, 3, 40])
+@pytest.mark.parametrize("workers", [3])
 def test_any_number_of_workers_gives_the_same_scores(validator, workers, monkeypatch) -> None:
     alone = validator.validate()
     assert alone.loss > 0

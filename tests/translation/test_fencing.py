@@ -143,6 +143,7 @@ def play(watched: list[Jobs], folder: Location, stop: int, kill: int | None = No
     return jobs
 
 
+@pytest.mark.system
 def test_a_job_that_wakes_changes_nothing(tmp_path: Path, watched) -> None:
     stops = 0
     while True:
@@ -208,6 +209,7 @@ def test_of_jobs_that_overwrite_the_one_that_wakes_leaves_no_row_on_a_store(
         assert [number for number, _ in texts(folder)] == list(range(6))
 
 
+@pytest.mark.system
 def test_of_jobs_that_overwrite_the_one_that_wakes_changes_nothing(tmp_path, watched) -> None:
     stops = 0
     while True:

@@ -63,6 +63,7 @@ def killed_after(monkeypatch) -> Iterator:
     return arm
 
 
+@pytest.mark.system
 def test_overwriting_can_be_interrupted_anywhere(tmp_path, killed_after) -> None:
     texts = {beam: [f"by {beam}"] * 6 for beam in (1, 2)}
     interruptions = 0
