@@ -98,37 +98,36 @@ class RowTable(Table):
 
     def __init__(self, location: Location, kind: FileKind) -> None:
         super().__init__(location)
-        values: dict[str, list[JsonValue]] = {}
+        # Of each column only the cells that there are: rows may leave most of them out.
+        self._cells: dict[str, dict[int, JsonValue]] = {}
         kinds: dict[str, Kinds] = {}
-        count = 0
+        self._rows = 0
         with open_text(location, kind) as file:
             for row in ROW_FORMATS[kind.format].rows(file, location):
                 if row.unreadable is not None:
                     raise UnusableInput(
                         f"{location}: the row of line {row.line} cannot be read; mend it"
                     )
-                for name in row.values:
-                    if name not in values:
-                        values[name], kinds[name] = [None] * count, Kinds(0)
-                        check_columns(location, values)
-                for name, column in values.items():
-                    value = row.values.get(name)
-                    column.append(value)
+                for name, value in row.values.items():
+                    if name not in self._cells:
+                        self._cells[name], kinds[name] = {}, Kinds(0)
+                        check_columns(location, self._cells)
+                    self._cells[name][self._rows] = value
                     kinds[name] |= kind_of(value)
-                count += 1
-        self._table = pa.table(
-            {name: as_array(column, type_of(kinds[name])) for name, column in values.items()}
-        )
+                self._rows += 1
+        self._schema = pa.schema([(name, type_of(kinds[name])) for name in self._cells])
 
-    @cached_property
+    @property
     def schema(self) -> pa.Schema:
         """See `Table.schema`."""
-        return self._table.schema
+        return self._schema
 
     def column(self, option: str, name: str) -> pa.ChunkedArray:
         """See `Table.column`."""
         self.check_column(option, name)
-        return self._table.column(name)
+        cells = self._cells[name]
+        values = [cells.get(row) for row in range(self._rows)]
+        return pa.chunked_array([as_array(values, self._schema.field(name).type)])
 
     def texts(self, option: str, name: str) -> list[str | None]:
         """See `Table.texts`; numbers are as they are written."""

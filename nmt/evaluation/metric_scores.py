@@ -35,6 +35,7 @@ _FILES = Accepted(
     tables=True,
 )
 _DIGITS = 6
+_MOST_METRICS = 100  # of a file
 
 
 class _Total(NamedTuple):
@@ -196,6 +197,11 @@ def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, n
         texts, columns = _read_lines(location)
     if None in texts:
         raise UnusableInput(f"{location}: has rows without an id; give each row its id")
+    if len(columns) > _MOST_METRICS:
+        raise UnusableInput(
+            f"{location}: {len(columns):,} columns of numbers, more than {_MOST_METRICS}; leave "
+            "out those that are no metrics"
+        )
     if not columns:
         names = f" (there are {join_names(table.schema.names)})" if table else ""
         raise UnusableInput(f"{location}: has no column of numbers beside 'id'{names}")
@@ -232,6 +238,11 @@ def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndar
         raise UnusableInput(
             f"{location}: line 1: names the columns (id, and one a metric, each once), but has "
             f"{join_names(names)}"
+        )
+    if len(names) > _MOST_METRICS + 1:
+        raise UnusableInput(
+            f"{location}: {len(names):,} columns, more than {_MOST_METRICS} metrics and id; leave "
+            "some out"
         )
     ids: list[str | None] = []
     scores: dict[str, list[float]] = {name: [] for name in names if name != _ID}

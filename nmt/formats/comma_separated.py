@@ -72,7 +72,7 @@ def _header(location: Location, record: _Record | None) -> list[str]:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise UnusableInput(
-            f"{location}: has several columns '{name}'; give each a name of its own"
+            f"{location}: has several columns '{name[:80]}'; give each a name of its own"
         )
     return names
 
@@ -88,12 +88,16 @@ def _row(header: list[str], record: _Record, cells: list[str] | None) -> Row:
     return Row(record.line, values, None if values else MalformedRow(record.raw))
 
 
-class _TooLong(Exception):
-    """A record has more bytes than it may have."""
+class _Hopeless(Exception):
+    """A record has more bytes than it may have, or goes on with lines that end none."""
 
 
 class _Lines(Iterator[str]):
     """The lines of a file for `csv.reader`, which can be given back.
+
+    Where a record goes on with a line, its quotes are open. What then follows does not depend on
+    where it began. So a line with which one record in vain went on is tried by no other, and a file
+    of wrong quotes is read in linear time.
 
     Attributes:
         line: number of the first line of this record, from 1.
@@ -104,13 +108,16 @@ class _Lines(Iterator[str]):
         self._lines = enumerate(whole_lines(file, LONGEST_ROW))
         self._waiting: deque[bytes] = deque()
         self.line, self.taken, self._size = 1, list[bytes](), 0
+        self._hopeless = 0  # the last line that ends no record which goes on with it
 
     def __next__(self) -> str:
+        if self.taken and self.line + len(self.taken) <= self._hopeless:
+            raise _Hopeless
         line = self._waiting.popleft() if self._waiting else self._read()
         self.taken.append(line)
         self._size += len(line)
         if self._size > LONGEST_ROW:
-            raise _TooLong
+            raise _Hopeless
         return line.decode("utf-8", "replace")
 
     def _read(self) -> bytes:
@@ -123,7 +130,8 @@ class _Lines(Iterator[str]):
         self.taken, self._size = [], 0
 
     def give_back(self) -> None:
-        """Begin again with the second line of this record."""
+        """Begin again with the second line of this record, whose quotes are wrong."""
+        self._hopeless = max(self._hopeless, self.line + len(self.taken) - 1)
         self._waiting.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
 
@@ -139,7 +147,7 @@ def _records(file: IO[bytes]) -> Iterator[_Record]:
             cells = next(reader)
         except StopIteration:
             return
-        except (csv.Error, _TooLong):
+        except (csv.Error, _Hopeless):
             lines.give_back()
         raw = b"".join(lines.taken)
         yield _Record(lines.line, cells, raw.removesuffix(b"\n").removesuffix(b"\r"))

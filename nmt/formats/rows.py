@@ -16,10 +16,10 @@ from nmt.errors import UnusableInput
 from nmt.json_text import json_text
 from nmt.printable import join_names
 from nmt.storage.location import Location
+from nmt.tables.parquet import MOST_COLUMNS
 from nmt.text_limits import MalformedRow
 
 LONGEST_ROW = 16 << 20  # bytes of a row with all its columns
-MOST_COLUMNS = 1000  # as of Parquet
 
 
 class Row(NamedTuple):

@@ -8,7 +8,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +24,8 @@ BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
 _FEW_ROWS, _ROWS_OF_A_BYTE = 1_000_000, 100
 _LITTLE, _RATIO = 256 << 20, 200
-_COLUMNS, _GROUPS, _CHUNKS = 1000, 10_000, 200_000  # chunks: a column of a row group is one
+MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
+_COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
 _LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
 _FEW_LONG = 16  # rows decoded at once where values may share bytes (DELTA_BYTE_ARRAY)
@@ -48,7 +49,8 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     file = _reader(handle, metadata, ())
     if metadata.num_columns > _COLUMNS:
         raise UnusableInput(
-            f"{location}: {metadata.num_columns:,} columns, more than {_COLUMNS:,}; leave some out"
+            f"{location}: {metadata.num_columns:,} columns, more than {MOST_COLUMNS:,}; leave some "
+            "out"
         )
     most = min(_GROUPS, _CHUNKS // max(1, metadata.num_columns))
     if metadata.num_row_groups > most:
@@ -92,6 +94,11 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
                 f"more than {_LONG:,}; leave it out"
             )
     return file
+
+
+def count_columns(schema: pa.Schema) -> int:
+    """The columns that Parquet has of these; a struct is as many as it has parts."""
+    return sum(1 for field in schema for _ in _repeats_of(field.type, 1, False))
 
 
 def _reader(
@@ -153,12 +160,12 @@ def read_batches(
     """
     file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
-    texts = _text_columns(file.metadata, wanted)
-    by_dictionary = _reader(handle, file.metadata, texts) if texts else file
+    texts = _text_columns(file, wanted)
+    by_dictionary = _reader(handle, file.metadata, list(texts)) if texts else file
     readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
     for group in range(file.num_row_groups) if groups is None else groups:
         delta = _delta_columns(file.metadata.row_group(group))
-        kept = [path for path in texts if path not in delta]
+        kept = {path: name for path, name in texts.items() if path not in delta}
         long = _long_columns(location, by_dictionary, group, kept)
         if long not in readers:
             readers[long] = _reader(handle, file.metadata, long)
@@ -187,15 +194,19 @@ def read_whole(
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
 
 
-def _text_columns(metadata: pq.FileMetaData, columns: Sequence[str] | None) -> list[str]:
-    """The paths of the columns wanted whose values may have any length."""
-    all_columns = (metadata.schema.column(number) for number in range(metadata.num_columns))
-    return [
-        column.path
-        for column in all_columns
-        if column.physical_type == "BYTE_ARRAY"
-        and (columns is None or column.path.partition(".")[0] in columns)
-    ]
+def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[str, str]:
+    """The paths of the columns wanted whose values may have any length, each with the name of the
+    column of the table that it is, or is a part of: names may have dots, too."""
+    count, schema = file.metadata.num_columns, file.metadata.schema
+    names = [field.name for field in file.schema_arrow for _ in _repeats_of(field.type, 1, False)]
+    leaves = [schema.column(number) for number in range(count)]
+    if len(names) != count:
+        names = [leaf.path.partition(".")[0] for leaf in leaves]
+    return {
+        leaf.path: name
+        for leaf, name in zip(leaves, names, strict=True)
+        if leaf.physical_type == "BYTE_ARRAY" and (columns is None or name in columns)
+    }
 
 
 def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
@@ -211,7 +222,7 @@ def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
 
 
 def _long_columns(
-    location: Location, by_dictionary: pq.ParquetFile, group: int, texts: Sequence[str]
+    location: Location, by_dictionary: pq.ParquetFile, group: int, texts: Mapping[str, str]
 ) -> tuple[str, ...]:
     """The columns of a row group whose dictionaries hold long values.
 
@@ -219,9 +230,9 @@ def _long_columns(
         location: names the file in errors.
         by_dictionary: reads columns of texts as dictionaries.
         group: the row group.
-        texts: these columns.
+        texts: these columns, see `_text_columns`.
     """
-    names = sorted({path.partition(".")[0] for path in texts})
+    names = sorted(set(texts.values()))
     first = (
         next(by_dictionary.iter_batches(1, row_groups=[group], columns=names), None)
         if names
@@ -230,11 +241,10 @@ def _long_columns(
     if first is None:
         return ()
     long_columns = []
-    for path in texts:
-        name, dot, _ = path.partition(".")
+    for path, name in texts.items():
         longest = max(map(_longest, _dictionaries(first.column(name))), default=0)
         if longest > _LONG:
-            if dot:
+            if path != name:
                 raise UnusableInput(
                     f"{location}: column '{path[:80]}' holds texts of {longest:,} bytes, more than "
                     f"{_LONG:,} inside of others; leave it out"

@@ -16,6 +16,7 @@ from nmt.formats.text_files import open_text
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
+from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
@@ -158,6 +159,12 @@ def inspect(
         corpus = InputCorpus(files, schema, "", None)
     if not corpus.rows and not allow_empty:
         raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
+    # The output has them all; what it cannot hold is refused now, and not after the work.
+    if (count := count_columns(corpus.columns)) > MOST_COLUMNS:
+        raise UnusableInput(
+            f"{name}: {count:,} columns beside texts and ids, more than {MOST_COLUMNS:,}; leave "
+            "some out"
+        )
     return corpus.listed(name, locations, unit_rows)
 
 
