@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import CORPUS, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
 from nmt.vocabulary.lexicon import CELLS, Lexicon
+
+log = logging.getLogger(__name__)
 
 SPM_SENTENCES = 1_000_000  # so many are enough to learn subwords from
 _Item = TypeVar("_Item")
@@ -102,6 +105,10 @@ def take_vocabulary(
         vocabulary = extend_words(vocabulary, words, count, plan.settings.min_frequency)
     if "source" in sides:
         vocabulary = with_tags(vocabulary, plan.tags)
+    old = given.vocabularies[sides[0]].size
+    log.info(
+        f"{side} vocabulary: {old:,} entries of {given.location}, {vocabulary.size - old:,} new"
+    )
     for name in sides:
         (plan.output / vocabulary.file_name(name)).write_bytes(vocabulary.serialise())
 

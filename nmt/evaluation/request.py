@@ -36,8 +36,8 @@ class EvaluateRequest:
     candidate: Annotated[
         Location,
         Option(
-            "Finished output of `nmt translate`; or a file of translations: text (.gz, too), one a "
-            "line, or Parquet.",
+            "Finished output of `nmt translate`; or a file of translations: text, one per "
+            "line, or a table (Parquet, CSV, JSON Lines).",
             "OUT|FILE",
         ),
     ]
@@ -50,14 +50,14 @@ class EvaluateRequest:
         str | None,
         Option(
             "Or the column of the candidate that holds them; of the --references, where these are "
-            "Parquet.",
+            "a table.",
             "COLUMN",
         ),
     ] = None
     candidate_column: Annotated[
         str | None,
         Option(
-            "Column of the translations in a Parquet file, and in that of --baseline.",
+            "Column of the translations in a table, and in that of --baseline.",
             "COLUMN",
             default="translation",
         ),
@@ -69,7 +69,7 @@ class EvaluateRequest:
     source_column: Annotated[
         str | None,
         Option(
-            "Column of the sources, in a Parquet file of --source or of translations.",
+            "Column of the sources, in a table of --source or of translations.",
             "COLUMN",
             default="source, if there",
         ),
@@ -77,7 +77,7 @@ class EvaluateRequest:
     id_column: Annotated[
         str | None,
         Option(
-            "Column of the ids in a Parquet file of translations.",
+            "Column of the ids in a table of translations.",
             "COLUMN",
             default="id, if there; else rows are numbered",
         ),

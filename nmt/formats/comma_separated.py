@@ -68,6 +68,11 @@ def _header(location: Location, record: _Record | None) -> list[str]:
             f"{location}: its first line is no header of CSV; give UTF-8 with the names of the "
             "columns in the first line, separated by commas"
         )
+    other = next((mark for mark in ";\t|" if mark in names[0]), None)
+    if len(names) == 1 and other:
+        raise UnusableInput(
+            f"{location}: its cells stand between {other!r}; write them between commas"
+        )
     check_columns(location, names)
     name, count = Counter(names).most_common(1)[0]
     if count > 1:

@@ -35,6 +35,14 @@ def test_quotes_that_stay_open_cost_linear_time(tmp_path: Path) -> None:
     assert quoted(tmp_path / "8.csv", 1600) < LINEAR * quoted(tmp_path / "1.csv", 200)
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_other_marks_between_cells_are_named(tmp_path: Path, mark: str) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text(f"source{mark}target\na{mark}b\n")
+    with pytest.raises(UnusableInput, match=r"stand between .*; write them between comma"):
+        list(open_pairs(Location(file)).rows())
+
+
 def test_open_quotes_hide_no_whole_record(tmp_path: Path) -> None:
     file = tmp_path / "c.csv"
     file.write_text('source,target\na,"b\nc,d\n"e",f\ng,"h\ni"\nj,k\n')

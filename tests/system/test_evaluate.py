@@ -36,7 +36,12 @@ def test_a_report_has_what_was_asked_for(evaluated: Path) -> None:
     report = json.loads((evaluated / "report/report.json").read_text())
     rows = sum(pq.read_table(evaluated / name / "translations").num_rows for name in ("beam",))
     assert report["scored_sentences"] == report["comparison"]["sentences"] == rows
-    assert [entry["metric"] for entry in report["comparison"]["metrics"]] == ["BLEU", "chrF", "TER"]
+    assert [entry["metric"] for entry in report["comparison"]["metrics"]] == [
+        "BLEU",
+        "chrF",
+        "chrF++",
+        "TER",
+    ]
     assert all(0 < entry["p"] <= 1 for entry in report["comparison"]["metrics"])
     assert 0 <= report["alignment"]["aer"] <= 1
     assert (evaluated / "report/lengths.png").is_file()

@@ -82,7 +82,7 @@ def test_translation_leaves_what_the_contract_says(trained: Path, translated: Pa
     assert all(row["score"] <= 0 for row in rows)
     report = json.loads((translated / "report/report.json").read_text())
     assert report["counts"]["rows"] == len(given)
-    assert [score["metric"] for score in report["scores"]] == ["BLEU", "chrF", "TER"]
+    assert [score["metric"] for score in report["scores"]] == ["BLEU", "chrF", "chrF++", "TER"]
     assert all(score["signature"] for score in report["scores"])
     assert 0 <= report["alignment"]["aer"] <= 1
     assert len(list((translated / "report/heatmaps").glob("*.png"))) == 4

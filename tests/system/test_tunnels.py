@@ -128,6 +128,7 @@ def test_both_clients_go_through_a_tunnel(tunnels) -> None:
     stored = len(heads)
     assert stored > 0
     assert [each.name for each in folder.files()] == ["a"]
+    assert folder.exists()
     assert len(heads) > stored  # pyarrow's own
     assert (folder / "a").read_bytes() == b"1"
     lease = versioned_file(folder / "lease")
