@@ -2,9 +2,9 @@
 
 Runs the commands of docs/how-to/adapt.md: a base model on Tatoeba; then on 2,000 captions mixed
 with Tatoeba, on them without Tatoeba, and from nothing on them alone. Translates both test sets
-with each model, and prints BLEU, what it gained on the base with its significance, and the exit
-status of ``--gate``. What is there already is not done again, so that an interrupted run can be
-continued.
+with each model, and prints BLEU, what it gained on the base with its significance, the exit status
+of ``--gate``, and BLEU on the validation sets at the end: where the gate says 3, MODEL is the base.
+What is there already is not done again, so that an interrupted run can be continued.
 
     python benchmarks/adaptation.py FOLDER --data /data [--seed 1] [--passes 50] [--epochs 6]
 """
@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 
 from nmt.records.report import EvaluationReport
+from nmt.storage.location import Location
+from nmt.training import validations
 
 PAIRS = 2000
 CONFIG = Path(__file__).with_name("fast.yaml")
@@ -68,36 +70,30 @@ def main() -> None:
     short = ["--set", "training.validate_every=300", "--set", "training.patience=100",
              "--set", "training.batch_tokens=1000", "--set", "training.dropout=0.2",
              "--set", "training.schedule=linear", "--set", "training.ema_decay=0.998"]  # fmt: skip
-    keeping = [*short, "--gate", "--set", "training.keep={tatoeba: 1}"]
-    gates = {
-        # One pass through as many pairs as both datasets have, half of them captions.
-        "mixed": train("mixed", *both, *keeping, "--set", "training.learning_rate=0.0005",
-                       "--set", "training.epochs=1",
-                       "--set", "training.stages=[{weights: [1, 1]}]", allowed=(0, 3)),
-        "unmixed": train("unmixed", *both, *keeping, "--set", "training.learning_rate=0.001",
-                         "--set", f"training.epochs={asked.passes}",
-                         "--set", "training.stages=[{weights: [1, 0]}]", allowed=(0, 3)),
+    gated = [*both, *short, "--gate", "--set", "training.keep={tatoeba: 1}"]
+    passes = ["--set", f"training.epochs={asked.passes}"]
+    trainings = {
+        "base": [],
+        # One pass through as many pairs as both datasets have, a quarter of them captions.
+        "mixed": [*gated, "--set", "training.learning_rate=0.0003", "--set", "training.epochs=1",
+                  "--set", "training.stages=[{weights: [1, 3]}]"],
+        "unmixed": [*gated, "--set", "training.learning_rate=0.001", *passes,
+                    "--set", "training.stages=[{weights: [1, 0]}]"],
+        "alone": ["--data", folder / "alone", "--config", CONFIG, *short,
+                  "--set", "training.learning_rate=0.002", *passes],
     }  # fmt: skip
-    train(
-        "alone",
-        "--data",
-        folder / "alone",
-        "--config",
-        CONFIG,
-        *short,
-        "--set",
-        "training.learning_rate=0.002",
-        "--set",
-        f"training.epochs={asked.passes}",
-    )
-
     tests = {
         "multi30k": ["--input", captions / "test_2016_flickr.en.gz",
                      "--references", captions / "test_2016_flickr.de.gz"],
         "tatoeba": ["--input", folder / "tatoeba" / "test", "--reference-column", "target"],
     }  # fmt: skip
-    print(f"\n{'model':<10}{'set':<10}{'BLEU':>7}{'gain':>8}{'p':>8}  gate")
-    for name in ("base", "mixed", "unmixed", "alone"):
+    print(f"\n{'model':<10}{'test set':<10}{'BLEU':>7}{'gain':>8}{'p':>8}  gate  last validation")
+    for name, words in trainings.items():
+        gate = train(name, *words, allowed=(0, 3)) if words else 0
+        last = validations.read(Location(run(name)))[-1]
+        told = ", ".join(
+            [f"{last.bleu:.1f}", *(f"{n} {s.bleu:.1f}" for n, s in last.others.items())]
+        )
         for test, options in tests.items():
             output = folder / f"out-{asked.seed}" / f"{name}-{test}"
             nmt("translate", "--model", run(name) / "model", *options, "--output", output,
@@ -109,8 +105,8 @@ def main() -> None:
             scores = EvaluationReport.model_validate(report)
             paired = scores.comparison.metrics[0] if scores.comparison else None
             gain = f"{paired.difference:+8.2f}{paired.p or 0:8.3f}" if paired else " " * 16
-            gate = gates.get(name, "")
-            print(f"{name:<10}{test:<10}{scores.scores[0].score:7.2f}{gain}  {gate}", flush=True)
+            bleu = scores.scores[0].score
+            print(f"{name:<10}{test:<10}{bleu:7.2f}{gain}  {gate:<4}  {told}", flush=True)
 
 
 if __name__ == "__main__":
