@@ -185,7 +185,7 @@ def test_every_sentence_is_used_once_an_epoch_by_any_number_of_replicas(dataset,
             })  # fmt: skip
             assert used == plain
     plan = (dataset, work.shapes, work.settings.training.seed, 0, work.settings.training.window)
-    ids = list(chain.from_iterable(batch_ids(*plan)))
+    ids = [number for _, number in chain.from_iterable(batch_ids(*plan))]
     assert sorted(ids) == sorted(pair["id"] for pair in pairs)
 
 
@@ -218,11 +218,13 @@ def test_nan_stops_training_and_names_the_batch(dataset, tmp_path, poisoned, mor
         work.run()
     step = work.state.step
     record = json.loads((tmp_path / "run/nonfinite" / f"step-{step:07d}.json").read_text())
-    assert number in record["ids"]
-    assert len(record["ids"]) < dataset.rows("train")
+    ids = record["ids"][dataset.name]
+    assert number in ids
+    assert len(ids) < dataset.rows("train")
     line = str(caught.value)
     assert f"at step {step} (epoch 1, batch {', '.join(map(str, record['batches']))};" in line
-    assert str(record["ids"][0]) in line
+    assert f"ids {ids[0]}, " in line
+    assert f" of {dataset.name}, training split" in line
     assert "\n" not in line
 
 
@@ -237,7 +239,7 @@ def test_a_store_that_fails_does_not_hide_nan(dataset, tmp_path, monkeypatch, ca
     if part == "nonfinite":
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "nonfinite").write_text("no folder")
-        expected = r"batch 1; ids \d+, .* of the training split\); lower training\.learning_rate"
+        expected = r"batch 1; ids \d+, .* of data, training split\); lower training\.learning_rate"
     else:
 
         def away(*_: Any) -> Iterator[list[int]]:
@@ -258,7 +260,7 @@ def test_batches_with_nan_can_be_skipped(dataset, tmp_path, poisoned, capsys, mo
     number = poisoned(work)
     assert work.run().finished == "epochs"
     records = [json.loads(f.read_text()) for f in (tmp_path / "run/nonfinite").iterdir()]
-    assert [number in record["ids"] for record in records] == [True, True]  # once an epoch
+    assert [number in record["ids"]["data"] for record in records] == [True, True]  # once an epoch
     assert (
         len(
             [

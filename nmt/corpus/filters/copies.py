@@ -14,7 +14,9 @@ from nmt.reject_reasons import RejectReason
 
 _FEWEST = 2  # words, from which equal sides are a copy: one may be a name or a loan anywhere
 _NUMBER = re.compile(r"\d+")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"']*[\w/]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.A)
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"']*[\w/]|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.A
+)
 _MOST_CHARACTERS = 2000  # of a side in which addresses are looked for
 
 
