@@ -1,6 +1,6 @@
 """Scores of other metrics, such as COMET or people's, one number a row, joined by id.
 
-What is told of them is the mean, with the intervals and the paired test of the metrics that are
+They are reported as the mean, with the intervals and the paired test of the metrics that are
 computed here: the same resamples, see `nmt.evaluation.significance`.
 """
 
@@ -186,12 +186,12 @@ def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, n
         ids = table.column(option, _ID)
         if not is_scalar(ids.type):
             raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")
-        found = {
+        numbers = {
             field.name: _numbers(table.column(option, field.name), isinstance(table, RowTable))
             for field in table.schema
             if field.name != _ID and (isinstance(table, RowTable) or _is_number(field.type))
         }
-        columns = {name: values for name, values in found.items() if values is not None}
+        columns = {name: values for name, values in numbers.items() if values is not None}
         texts = [None if one is None else str(one) for one in json_values(ids)]
     else:
         texts, columns = _read_lines(location)

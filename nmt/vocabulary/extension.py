@@ -125,20 +125,20 @@ def _merges(vocabulary: SubwordVocabulary, words: Mapping[str, int], count: int)
     places: defaultdict[str, set[int]] = defaultdict(set)  # the words that it occurs in
 
     def add(place: int, sign: int) -> set[str]:
-        found = set()
+        pieces = set()
         for left, right in zip(cut[place], cut[place][1:], strict=False):
             if left is None or right is None:
                 continue
             piece = left + right
             if len(piece) <= _LONGEST and piece not in known and _ONE_KIND.fullmatch(piece):
                 seen[piece] += sign * words[ordered[place]]
-                found.add(piece)
-        for piece in found:
+                pieces.add(piece)
+        for piece in pieces:
             if sign > 0:
                 places[piece].add(place)
             else:
                 places[piece].discard(place)
-        return found
+        return pieces
 
     for place in range(len(cut)):
         add(place, 1)

@@ -98,14 +98,14 @@ class RowColumns:
         format_ = ROW_FORMATS[self._files[0].kind.format]
         if wanted == DEFAULT_COLUMN and format_.name == "tmx" and language:
             wanted = language
-        found = format_.find_column(wanted, kinds)
+        column = format_.find_column(wanted, kinds)
         for file in self._files:
             names = {*file.columns, *dict(file.folders)}
-            if found not in names:
+            if column not in names:
                 hint = "name it with --text-column"
-                format_.column(file.location, wanted, names - {found}, hint)
-        assert found is not None
-        return found
+                format_.column(file.location, wanted, names - {column}, hint)
+        assert column is not None
+        return column
 
     def _find_ids(self, kinds: Collection[str], wanted: str | None) -> str | None:
         if wanted is None:
