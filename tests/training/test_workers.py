@@ -86,7 +86,7 @@ WORKER = """
     import numpy as np
     np.savez(folder / f"weights-{rank}.npz", *work.model.get_weights())
     validator = work.selection.validator
-    print(json.dumps({
+    told = json.dumps({
         "decoded": len(validator.part(rank, workers).texts),
         "scores": validator.validate()[:-1],
         "gathered": [part.decode() for part in replicas.gather(b"ab" * rank)],
@@ -99,7 +99,11 @@ WORKER = """
         "scale": state.loss_scale,
         "step": state.step,
         "bleu": state.score,
-    }))
+    })
+    # As under Ray Train, a process ends after all have: its last answer to another may be on its way.
+    (folder / f"ended-{place['name']}-{rank}").touch()
+    while len(list(folder.glob(f"ended-{place['name']}-*"))) < workers: time.sleep(0.02)
+    print(told)
 """
 
 UNSEEN = """
