@@ -59,14 +59,18 @@ class MemoryHooks:
 
 
 def training(
-    dataset: Dataset, folder: Path, init_from: Location | None = None, **settings: Any
+    dataset: Dataset,
+    folder: Path,
+    init_from: Location | None = None,
+    init_optimizer: Location | None = None,
+    **settings: Any,
 ) -> Training:
     """A training with output ``folder/run`` and checkpoints in ``folder/kept``."""
     sizes = {**SIZES, **settings.pop("model", {})}
     groups = {"model": sizes, "training": {**FAST, **settings}}
     output, hooks = Location(folder / "run"), MemoryHooks(folder / "kept")
     resolved = Settings.model_validate(groups)
-    return Training([dataset], resolved, output, Replicas(), hooks, init_from)
+    return Training([dataset], resolved, output, Replicas(), hooks, init_from, init_optimizer)
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

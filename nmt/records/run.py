@@ -38,6 +38,7 @@ class RunConfig(Record):
 
     datasets: Many[TrainedDataset]
     init_from: str | None = None
+    init_optimizer: str | None = None
     settings: Named[Named[Any]]
 
 

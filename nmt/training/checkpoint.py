@@ -66,6 +66,19 @@ def restore(folder: Path, model: Seq2Seq, optimizer: SummedAdam) -> TrainingStat
     return TrainingState.of(Location(file).read_json(), file)
 
 
+def newest_state(run: Location) -> bytes:
+    """The weights and optimizer of a run's newest whole checkpoint, as a file of tensors.
+
+    Raises:
+        UnusableInput: it has none.
+        AllDamaged: each is damaged.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        if CheckpointStore(run, 1).fetch_newest(Path(place)) is None:
+            raise UnusableInput(f"{run}: has no checkpoint; give the RUN that MODEL was trained in")
+        return (Path(place) / _STATE).read_bytes()
+
+
 class CheckpointStore:
     """Keeps the last checkpoints of a run; only the first worker writes and removes.
 
@@ -109,8 +122,7 @@ class CheckpointStore:
     def fetch_newest(self, folder: Path) -> str | None:
         """Download the newest complete checkpoint into a local folder.
 
-        A damaged one is logged and ignored. Newer ones than the result are removed, because their
-        steps are repeated.
+        A damaged one is logged and ignored.
 
         Returns:
             Its name, or None where no checkpoint was ever completed.
@@ -126,8 +138,6 @@ class CheckpointStore:
                 warnings.add(f"{damage}; using the checkpoint before it")
                 continue
             warnings.end()
-            for later in [other for other in self._contents() if _key(other) > _key(name)]:
-                (self._run / later).delete_own(_FILE)
             return name
         warnings.end()
         if complete:
@@ -136,6 +146,11 @@ class CheckpointStore:
                 "them to begin anew, or restore them from a copy"
             )
         return None
+
+    def remove_later(self, name: str) -> None:
+        """Remove those after this one, because their steps are repeated."""
+        for later in [other for other in self._contents() if _key(other) > _key(name)]:
+            (self._run / later).delete_own(_FILE)
 
     def fetch(self, name: str, folder: Path) -> None:
         """Download a checkpoint into a local folder, and check it.

@@ -101,6 +101,7 @@ def _check_beginning(request: TrainRequest) -> None:
                 f"training.keep: no --data is called '{name}'; {nearest(name, names)}"
             )
     about = {
+        "--init-optimizer": request.init_optimizer,
         "training.freeze": training.freeze,
         "training.l2_sp": training.l2_sp,
         "training.keep": training.keep,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nmt import tensors
 from nmt.bundle import Bundle
+from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
+from nmt.storage.location import Location
+from nmt.training.optimizer import SummedAdam
 from nmt.vocabulary import UNK, Vocabulary
 from nmt.vocabulary.lexicon import Lexicon
+
+Parts = Mapping[str, Sequence[Sequence[int]]]  # for each side, each new entry's old ids
 
 # The weights that have a row, or a column, per entry of a vocabulary: of which side, along which
 # axis. One embedding for both sides has the same vocabulary on both.
@@ -32,13 +38,40 @@ def take_over(model: Seq2Seq, trained: Bundle, vocabularies: tuple[Vocabulary, V
         trained: a loaded MODEL.
         vocabularies: of the new model's source and target.
     """
-    old = {"source": trained.source_vocabulary, "target": trained.target_vocabulary}
-    new = dict(zip(old, vocabularies, strict=True))
-    parts = {side: _spelled(old[side], new[side]) for side in old}
+    parts = _parts(trained, vocabularies)
     for ours, theirs in zip(model.weights, trained.model.weights, strict=True):
-        values = theirs.numpy()
-        side, axis = _PER_ENTRY.get(ours.path, ("", 0))
-        ours.assign(_means(values, parts[side], axis) if side else values)
+        ours.assign(_new_values(theirs.numpy(), parts, ours.path))
+
+
+def take_over_moments(
+    optimizer: SummedAdam,
+    state: bytes,
+    trained: Bundle,
+    vocabularies: tuple[Vocabulary, Vocabulary],
+    run: Location,
+) -> None:
+    """Give a new optimizer the moments of one that trained a model, and its number of updates.
+
+    Args:
+        optimizer: built for weights of the architecture of `trained`.
+        state: the weights and optimizer of a checkpoint, as a file of tensors.
+        trained: a loaded MODEL, whose training made the checkpoint.
+        vocabularies: of the new model's source and target.
+        run: where the checkpoint is, for messages.
+
+    Raises:
+        UnusableInput: the checkpoint is of another model or optimizer.
+    """
+    parts = _parts(trained, vocabularies)
+    shapes = {weight.path: tuple(weight.shape) for weight in trained.model.weights}
+    remedy = "give the RUN in which MODEL was trained, or leave --init-optimizer out"
+    pairs = [(optimizer.iterations, None), *optimizer.moments]
+    stored = tensors.pick(state, [variable.path for variable, _ in pairs], run, remedy)
+    for (variable, weight), values in zip(pairs, stored, strict=True):
+        wanted = shapes[weight.path] if weight is not None else ()
+        if values.shape != wanted:
+            raise UnusableInput(f"{run}: its {variable.path} has another shape; {remedy}")
+        variable.assign(_new_values(values, parts, weight.path) if weight is not None else values)
 
 
 def known_lexicon(trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) -> Lexicon | None:
@@ -46,6 +79,18 @@ def known_lexicon(trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) 
     old = trained.source_vocabulary.entries, trained.target_vocabulary.entries
     same = all(new.entries[: len(one)] == one for one, new in zip(old, vocabularies, strict=True))
     return trained.lexicon if same else None
+
+
+def _parts(trained: Bundle, vocabularies: tuple[Vocabulary, Vocabulary]) -> Parts:
+    old = {"source": trained.source_vocabulary, "target": trained.target_vocabulary}
+    new = dict(zip(old, vocabularies, strict=True))
+    return {side: _spelled(old[side], new[side]) for side in old}
+
+
+def _new_values(values: np.ndarray, parts: Parts, path: str) -> np.ndarray:
+    """The values of a weight, or of its moments, for the entries of the new vocabularies."""
+    side, axis = _PER_ENTRY.get(path, ("", 0))
+    return _means(values, parts[side], axis) if side else values
 
 
 def _spelled(old: Vocabulary, new: Vocabulary) -> list[list[int]]:

@@ -30,7 +30,7 @@ from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
-from nmt.training.initial_weights import known_lexicon, take_over
+from nmt.training.initial_weights import known_lexicon, take_over, take_over_moments
 from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
@@ -57,6 +57,7 @@ class Training:
         replicas: this worker's place among all.
         hooks: the outside.
         init_from: a MODEL whose weights to begin with.
+        init_optimizer: a RUN whose optimizer to begin with, that of `init_from`.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Training:
         replicas: Replicas,
         hooks: Hooks,
         init_from: Location | None = None,
+        init_optimizer: Location | None = None,
     ) -> None:
         self.datasets, self.settings, self.output = datasets, settings, output
         self.replicas, self.hooks = replicas, hooks
@@ -83,6 +85,9 @@ class Training:
                 known = known_lexicon(trained, (source, target))
             self.optimizer = SummedAdam.of(training)
             self.optimizer.build(trained_variables(self.model, training.freeze))
+            if init_from is not None and init_optimizer is not None:
+                state = checkpoint.newest_state(init_optimizer)
+                take_over_moments(self.optimizer, state, trained, (source, target), init_optimizer)
         self.train_step = make_train_step(
             self.model,
             self.optimizer,

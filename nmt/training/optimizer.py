@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -117,6 +117,12 @@ class SummedAdam(keras.optimizers.Adam):
             self.averages = self._copies(var_list, "average")
         if self.l2_sp:
             self._beginnings = self._copies(var_list, "beginning")
+
+    @property
+    def moments(self) -> Iterator[tuple[Any, Any]]:
+        """Each moment with the variable that it is of."""
+        for moments in (self._momentums, self._velocities):
+            yield from zip(moments, self._trainable_variables, strict=True)
 
     def _copies(self, variables: list[Any], name: str) -> list[Any]:
         copies = self.add_optimizer_variables(variables, name)

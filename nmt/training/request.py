@@ -34,6 +34,14 @@ class TrainRequest:
     init_from: Annotated[
         Location | None, Option("Begin with the weights of this model.", "MODEL")
     ] = None
+    init_optimizer: Annotated[
+        Location | None,
+        Option(
+            "Begin with Adam's moments of this training's last checkpoint, too; that of "
+            "--init-from. Without it Adam begins anew.",
+            "RUN",
+        ),
+    ] = None
     gate: Annotated[
         bool,
         Option(

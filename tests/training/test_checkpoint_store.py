@@ -41,6 +41,8 @@ class Stored:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         name = self.store.fetch_newest(folder)
+        if name:
+            self.store.remove_later(name)
         return name, weights(folder) if name else ""
 
     def names(self) -> list[str]:

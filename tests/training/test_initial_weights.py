@@ -3,6 +3,8 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,16 @@ import tensorflow as tf
 from rounding import STEP
 from trainings import SIZES, assert_same, training
 
+from nmt import bundle, tensors
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
 from nmt.records.model import ModelInfo
 from nmt.settings import ModelSettings, TrainingSettings
-from nmt.training.initial_weights import take_over
+from nmt.storage.location import Location
+from nmt.training import checkpoint
+from nmt.training.checkpoint import CheckpointStore
+from nmt.training.initial_weights import take_over, take_over_moments
 from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.vocabulary import SPECIALS, UNK
 from nmt.vocabulary.extension import extend_subwords
@@ -116,6 +122,33 @@ def test_weights_are_pulled_to_where_they_began() -> None:
     variable.assign([3.0, -2.0])
     optimizer.apply_gradients([(tf.zeros(2), variable)])
     np.testing.assert_allclose(variable.numpy(), [3.0 - 0.1 * 0.5 * 2.0, -2.0], atol=STEP)
+
+
+@pytest.mark.system
+def test_a_training_goes_on_with_the_optimizer(dataset, tmp_path) -> None:
+    first = training(dataset, tmp_path / "first", epochs=1)
+    first.run()
+    step = first.state.step
+    with tempfile.TemporaryDirectory() as place:
+        checkpoint.save(Path(place), first.model, first.optimizer, first.state)
+        files = {file.name: file.read_bytes() for file in Path(place).iterdir()}
+    CheckpointStore(first.output, 2).keep(
+        step, lambda folder: [(folder / name).write_bytes(data) for name, data in files.items()]
+    )
+    begin = {"init_from": first.output / "model", "init_optimizer": first.output}
+    again = training(dataset, tmp_path / "again", **begin)
+    assert int(again.optimizer.iterations) == step > 5
+    moments = [moment.numpy() for moment, _ in again.optimizer.moments]
+    assert_same(moments, [moment.numpy() for moment, _ in first.optimizer.moments])
+    assert all(values.any() for values in moments)
+    other = training(dataset, tmp_path / "other", model={"readout_units": 24})
+    state = tensors.serialise([*other.model.weights, *other.optimizer.variables])
+    model = bundle.load(begin["init_from"])
+    vocabularies = (dataset.source_vocabulary, dataset.target_vocabulary)
+    with pytest.raises(UnusableInput, match="another shape; give the RUN in which MODEL"):
+        take_over_moments(again.optimizer, state, model, vocabularies, Location("other"))
+    with pytest.raises(UnusableInput, match="has no checkpoint; give the RUN"):
+        training(dataset, tmp_path / "none", **{**begin, "init_optimizer": Location(tmp_path)})
 
 
 @pytest.mark.system

@@ -100,7 +100,7 @@ WORKER = """
         "step": state.step,
         "bleu": state.score,
     })
-    # As under Ray Train, a process ends after all have: its last answer to another may be on its way.
+    # As under Ray Train, a process ends after all have: another may still wait for its answer.
     (folder / f"ended-{place['name']}-{rank}").touch()
     while len(list(folder.glob(f"ended-{place['name']}-*"))) < workers: time.sleep(0.02)
     print(told)

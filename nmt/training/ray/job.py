@@ -157,6 +157,7 @@ def _config(request: TrainRequest, datasets: Sequence[Dataset]) -> RunConfig:
             for dataset in datasets
         ],
         init_from=str(request.init_from) if request.init_from else None,
+        init_optimizer=str(request.init_optimizer) if request.init_optimizer else None,
         # The corpus was prepared under its own settings, whatever this command sets.
         settings={**settings, "data": datasets[0].settings},
     )

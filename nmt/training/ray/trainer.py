@@ -138,6 +138,7 @@ def _trainer(
             "devices": request.devices,
             "use_gpu": request.use_gpu,
             "init_from": str(request.init_from) if request.init_from else None,
+            "init_optimizer": str(request.init_optimizer) if request.init_optimizer else None,
             "channel": channel,
             "log_level": logging.getLogger("nmt").level,
             "owner": owner,

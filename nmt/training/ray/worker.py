@@ -34,8 +34,8 @@ def train_worker(config: dict[str, Any]) -> str:
 
     Args:
         config: ``data`` (URIs), ``output`` (a URI), ``settings``, ``threads``, ``devices``,
-            ``use_gpu``, ``init_from`` (URI or None), ``channel`` (handle of the `DriverChannel`),
-            ``log_level``, ``owner`` (of the output's lease).
+            ``use_gpu``, ``init_from``, ``init_optimizer`` (URIs or None), ``channel`` (handle of
+            the `DriverChannel`), ``log_level``, ``owner`` (of the output's lease).
 
     Returns:
         Why training ended for good, or `STOPPED`: on request, and can be continued.
@@ -60,9 +60,12 @@ def train_worker(config: dict[str, Any]) -> str:
         from nmt.shards.dataset import Dataset
         from nmt.training.loop import Training
 
-        init_from = Location(config["init_from"]) if config["init_from"] else None
+        begin = [
+            Location(config[name]) if config[name] else None
+            for name in ("init_from", "init_optimizer")
+        ]
         data = [Dataset.open(Location(name)) for name in config["data"]]
-        training = Training(data, settings, output, replicas, hooks, init_from)
+        training = Training(data, settings, output, replicas, hooks, *begin)
         if hooks.restore(training.restore):
             log.info(f"continuing from step {training.state.step}")
         log.info(
@@ -142,6 +145,8 @@ class RayHooks:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             name = self._store.fetch_newest(folder) if self._rank == 0 else None
+            if name:
+                self._store.remove_later(name)
             name = broadcast_from_rank_zero(name)
             if name is None:
                 return False
