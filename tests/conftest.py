@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from browser import browser
 from models import tiny_model
@@ -14,6 +15,10 @@ from s3 import s3, s3_server
 if TYPE_CHECKING:
     from nmt.bundle import Bundle
     from nmt.shards.dataset import Dataset
+
+# No example fails because it takes long; machines are shared.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
 
