@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,25 @@ _REMEDY = "translate again"
 
 
 @dataclass(frozen=True)
+class _Rows(Sequence[str | None]):
+    """Texts of consecutive rows, by the numbers of these.
+
+    Attributes:
+        first: number of the first.
+        texts: of each.
+    """
+
+    first: int
+    texts: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return self.first + len(self.texts)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.texts[row - self.first]
+
+
+@dataclass(frozen=True)
 class References:
     """Where the references are.
 
@@ -48,6 +67,11 @@ class References:
 
     def __bool__(self) -> bool:
         return bool(self.streams) or self.column is not None
+
+    def of_rows(self, start: int, stop: int) -> References:
+        """The references of consecutive rows, without those of others."""
+        own = [_Rows(start, stream[start:stop]) for stream in self.streams]
+        return replace(self, streams=own)
 
     def usable(self, texts: Sequence[str | None]) -> list[str | None]:
         """The references of a row; None for one that is too much to score, see
