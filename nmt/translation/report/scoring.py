@@ -132,30 +132,33 @@ class Scoring:
     ) -> None:
         """Count the sentences at the places `scored` of a chunk, and those that are paired."""
         own = [chunk[place] for place in scored.tolist()]
+        texts = [sentence.translation for sentence in own]
         references = [sentence.complete or [] for sentence in own]
         rows = np.array([sentence.row for sentence in own])
-        numbers = set(map(len, references))
         members = [range_of([source_length(sentence.source) for sentence in own])]
         members += [np.asarray(some)[scored] for some in codes]
         paired = np.flatnonzero(at[scored] >= 0)
+        theirs = [others[scored[place]] or "" for place in paired.tolist()]
+        changed = [n for n, place in enumerate(paired.tolist()) if theirs[n] != texts[place]]
+        fresh = [(theirs[n], references[paired[n]]) for n in changed]
         for number, metrics in enumerate(options.metrics):
-            texts = zip([sentence.translation for sentence in own], references, strict=True)
-            statistics = metrics.count([*texts])
-            self._own[number].add(rows, numbers, statistics)
+            statistics = metrics.count([*zip(texts, references, strict=True)])
+            self._own[number].add(rows, set(map(len, references)), statistics)
+            ours = statistics[paired]
+            # Most of the baseline's translations are the same, and so is what is counted in them.
+            counts = metrics.count(fresh)
+            counted = ours.astype(np.result_type(ours, counts))
+            counted[changed] = counts
+            numbers = {len(references[place]) for place in paired.tolist()}
+            self._both[number].add(rows[paired], numbers, ours, counted)
             if number == 0:
-                for sums, groups in zip(self._sums, members, strict=True):
+                for sums, beside, groups in zip(self._sums, self._others, members, strict=True):
                     sums.add(groups, statistics)
-            if not len(paired):
-                continue
-            theirs = [(others[scored[place]] or "", references[place]) for place in paired.tolist()]
-            ours, counted = statistics[paired], metrics.count(theirs)
-            pair_numbers = {len(texts) for _, texts in theirs}
-            self._both[number].add(rows[paired], pair_numbers, ours, counted)
-            if number == 0:
-                for sums, groups in zip(self._others, members, strict=True):
-                    sums.add(groups[paired], counted)
+                    beside.add(groups[paired], counted)
             if number == len(options.metrics) - 1:  # raw text
-                chrf = (metrics.sentence_scores("chrF", some) for some in (ours, counted))
+                chrf = np.zeros((2, len(paired)))  # of equal texts nobody asks for it
+                for system, some in zip(chrf, (ours, counted), strict=True):
+                    system[changed] = metrics.sentence_scores("chrF", some[changed])
                 differences = _Differences(rows[paired], at[scored][paired], *chrf)
                 self._differences = self._differences.joined(differences).extremes()
 
