@@ -139,14 +139,14 @@ class Numbers:
     """
 
     def __init__(self, start: int, stop: int, without: Sequence[int]) -> None:
-        self._start, self._stop = start, stop
+        self.start, self.stop = start, stop
         self._without = np.unique(np.asarray(without, np.int64))
 
     def __len__(self) -> int:
-        return self._stop - self._start - len(self._without)
+        return self.stop - self.start - len(self._without)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.setdiff1d(np.arange(self._start, self._stop), self._without)
+        return np.setdiff1d(np.arange(self.start, self.stop), self._without)
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,16 @@ class Part:
     name: str
     rows: np.ndarray | Numbers
     entry: TableEntry
+
+    def may_hold(self, chosen: np.ndarray) -> bool:
+        """Whether one of these rows lies between its first and its last."""
+        if isinstance(self.rows, Numbers):
+            first, last = self.rows.start, self.rows.stop - 1
+        elif not len(self.rows):
+            return False
+        else:
+            first, last = self.rows.min(), self.rows.max()
+        return bool(((chosen >= first) & (chosen <= last)).any())
 
 
 def read_table(
@@ -291,7 +301,7 @@ def read_sentences(
     """
     chosen = None if wanted is None else np.fromiter(wanted, np.int64)
     for part in parts:
-        if chosen is not None and not np.isin(chosen, np.asarray(part.rows)).any():
+        if chosen is not None and not part.may_hold(chosen):
             continue
         columns = {_ID, *COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")

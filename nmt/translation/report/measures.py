@@ -90,7 +90,8 @@ def measure(
     )
     scoring = Scoring(options)
     if references or request.group_by or baseline:
-        tasks = _tasks(request, len(records))
+        parts = [] if baseline is None else baseline.sizes
+        tasks = _tasks(request, max(len(records), len(parts)))
         every = blocks_of(output.location, records)
         options = replace(options, groups=named_values(tasks, every, request.group_by))
         scoring = score(tasks, output.location, every, references, options)
