@@ -40,6 +40,8 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
     file = location / "report" / "report.json"
     if not file.is_file():
         raise UnusableInput(f"{file}: no such file; a baseline needs its report, give another one")
+    for name in baseline.names:
+        location.named(f"translations/{name}")  # refuses one that lies elsewhere
     return baseline, baseline.read_record("report/report.json", Report)
 
 
