@@ -5,8 +5,11 @@ processes, and counts their files. Prints per number of rows the seconds of each
 largest resident sets; then, by the slope between the last two, what 10^9 rows would take.
 
     python benchmarks/whole_job_scale.py FOLDER --model MODEL [--rows 1000000 3000000] [--cache]
+        [--scored]
 
-The rows are different sentences in text files of at most a million lines.
+The rows are different sentences in text files of at most a million lines. With --scored they are in
+Parquet files and have references and domains: each job is scored, by groups, too, and a second job
+is compared with the first.
 """
 
 from __future__ import annotations
@@ -17,17 +20,21 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nmt.inference.batching import Failed
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation import job
+from nmt.translation import finalize, job
 from nmt.translation.request import TranslateRequest
 from nmt.translation.worker import DecodeActor
 
@@ -89,20 +96,31 @@ def _kind(process: psutil.Process) -> str | None:
     return "actor" if "MapWorker" in title or "Actor" in title else "task"
 
 
-def write_input(folder: Path, rows: int) -> None:
-    """Different sentences."""
+def _sentence(number: int) -> str:
+    return f"The dog number {number} sees {number % 97} cats near the old house."
+
+
+def write_input(folder: Path, rows: int, scored: bool) -> None:
+    """Different sentences; with references, every tenth of which is another, and domains."""
     folder.mkdir(parents=True)
     for start in range(0, rows, _FILE):
+        numbers = range(start, min(rows, start + _FILE))
+        if scored:
+            columns = {
+                "source": list(map(_sentence, numbers)),
+                "reference": [_sentence(number + (number % 10 == 0)) for number in numbers],
+                "domain": [f"domain {number % 7}" for number in numbers],
+            }
+            pq.write_table(pa.table(columns), folder / f"{start:012d}.parquet")
+            continue
         with (folder / f"{start:012d}.txt").open("w") as file:
-            file.writelines(
-                f"The dog number {number} sees {number % 97} cats near the old house.\n"
-                for number in range(start, min(rows, start + _FILE))
-            )
+            file.writelines(f"{_sentence(number)}\n" for number in numbers)
 
 
 def timed(phases: dict[str, float], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose seconds are added up."""
 
+    @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         start = time.monotonic()
         try:
@@ -113,15 +131,15 @@ def timed(phases: dict[str, float], name: str, function: Callable[..., Any]) -> 
     return call
 
 
-def measure(folder: Path, model: str, rows: int, cache: bool) -> dict[str, float]:
+def measure(folder: Path, model: str, rows: int, cache: bool, scored: bool) -> dict[str, float]:
     """Run a job; returns the seconds of its phases and its memory in MiB."""
     shutil.rmtree(folder, ignore_errors=True)
-    write_input(folder / "in", rows)
+    write_input(folder / "in", rows, scored)
     phases: dict[str, float] = {}
-    patched = {name: getattr(job, name) for name in ("inspect", "_decode", "close")}
-    for name, function in patched.items():
-        setattr(job, name, timed(phases, name.strip("_"), function))
-    memory, start = Memory(), time.monotonic()
+    patched = [(job, "inspect"), (job, "_decode"), (job, "close"), (finalize, "measure")]
+    patched.append((finalize, "_verify"))
+    for module, name in patched:
+        setattr(module, name, timed(phases, name.strip("_"), getattr(module, name)))
     request = TranslateRequest(
         (Location(model),),
         str(folder / "in"),
@@ -129,17 +147,25 @@ def measure(folder: Path, model: str, rows: int, cache: bool) -> dict[str, float
         SearchSettings(),
         cache=Location(folder / "cache") if cache else None,
         heatmaps=0,
+        **({"reference_column": "reference", "group_by": ("domain",)} if scored else {}),
     )
+    memory, start = Memory(), time.monotonic()
     try:
         job.translate(request)
         phases["whole"] = time.monotonic() - start
         start = time.monotonic()
         job.translate(request)
         phases["again"] = time.monotonic() - start
+        if scored:
+            compared = replace(request, output=Location(folder / "out2"), baseline=request.output)
+            more: dict[str, float] = {}
+            finalize.measure = timed(more, "measure", finalize.measure.__wrapped__)
+            job.translate(compared)
+            phases["compared"] = more["measure"]
     finally:
         memory.stop()
-        for name, function in patched.items():
-            setattr(job, name, function)
+        for module, name in patched:
+            setattr(module, name, getattr(module, name).__wrapped__)
     files = sum(1 for path in (folder / "out").rglob("*") if path.is_file())
     peaks = {f"{kind}_mib": size / _MIB for kind, size in memory.peaks.items()}
     return {"rows": rows, "files": files, **phases, **peaks}
@@ -152,17 +178,21 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 3_000_000])
     parser.add_argument("--cache", action="store_true")
+    parser.add_argument("--scored", action="store_true")
     given = parser.parse_args()
     job.DecodeActor = AnsweringActor  # type: ignore[misc]
     print(f"{os.cpu_count()} cores; decoding answers at once{', with a cache' * given.cache}")
     results = []
     for rows in given.rows:
-        results.append(measure(given.folder.absolute() / str(rows), given.model, rows, given.cache))
+        folder = given.folder.absolute() / str(rows)
+        results.append(measure(folder, given.model, rows, given.cache, given.scored))
         print("  ".join(f"{name} {value:,.1f}" for name, value in results[-1].items()), flush=True)
     if len(results) > 1:
         one, other = results[-2:]
         more = other["rows"] - one["rows"]
-        for name in ("inspect", "decode", "close"):
+        for name in ("inspect", "decode", "close", "measure", "verify", "compared"):
+            if name not in one:
+                continue
             slope = (other[name] - one[name]) / more
             print(f"{name}: {1e6 * slope:.2f} µs per row, {slope * 1e9 / 3600:.1f} h at 10^9 rows")
         growth = (other["driver_mib"] - one["driver_mib"]) / more

@@ -89,7 +89,7 @@ def translate(request: TranslateRequest) -> None:
 def evaluate(request: EvaluateRequest) -> None:
     """Score a finished translation, or any file of translations, alone or beside a baseline."""
     from nmt.evaluation import job
-    from nmt.evaluation.scores import METRICS
+    from nmt.evaluation.metrics import METRICS
     from nmt.evaluation.ter import remark
 
     report = job.evaluate(request)

@@ -6,12 +6,14 @@ Ray tasks they lie in Ray's object store, which spills them to disk, and not in 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nmt.cluster import connection
 from nmt.storage.retry import wait_for_stores
 
+_CALLS_OF_CORE = 2
 Value = Any  # a value, or what stands for it until a task is given it
 
 
@@ -44,6 +46,34 @@ class Tasks:
         if parts == 1:
             return [self._ray.remote(_only).remote(function, *arguments)]
         return self._ray.remote(_each).options(num_returns=parts).remote(function, *arguments)
+
+    def each(
+        self, function: Callable[..., Any], calls: Iterable[tuple[Value, ...]], title: str
+    ) -> Iterator[Any]:
+        """A function's results in the order of its calls; few of them wait for their turn.
+
+        Args:
+            function: what is done.
+            calls: the arguments of each call.
+            title: of the work, for errors.
+
+        Raises:
+            UnusableInput, JobFailed: see `results`.
+        """
+        waiting: deque[Value] = deque()
+        for arguments in calls:
+            waiting.append(self.submit(function, *arguments))
+            if len(waiting) >= self._ahead:
+                yield from self.results([waiting.popleft()], title)
+        while waiting:
+            yield from self.results([waiting.popleft()], title)
+
+    @property
+    def _ahead(self) -> int:
+        """Calls that are made before the result of the first is waited for."""
+        if self._ray is None:
+            return 1
+        return int(_CALLS_OF_CORE * self._ray.cluster_resources().get("CPU", 1)) + 1
 
     def results(self, values: Iterable[Value], title: str) -> Iterator[Any]:
         """The results as they are done, in any order.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nmt.evaluation.scores import METRICS
+from nmt.evaluation.metrics import METRICS
 from nmt.records.report import Alarm, MetricComparison
 from nmt.report.numbers import percent
 from nmt.settings import DriftSettings, GateSettings

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,15 +41,12 @@ def read_baseline(location: Location, output: Location) -> tuple[FinishedOutput,
     if not file.is_file():
         raise UnusableInput(f"{file}: no such file; a baseline needs its report, give another one")
     for name in baseline.names:
-        if not (part := location.named(f"translations/{name}")).is_file():
-            raise UnusableInput(
-                f"{part}: no such file, but its manifest.json names it; give another --baseline"
-            )
+        location.named(f"translations/{name}")  # refuses one that lies elsewhere
     return baseline, baseline.read_record("report/report.json", Report)
 
 
 class Baseline:
-    """Finds the baseline's translations of sentences; needs 16 bytes of memory per row.
+    """The sentences of an earlier output, by their places: numbers over all its parts.
 
     Args:
         output: the earlier output.
@@ -58,40 +54,55 @@ class Baseline:
 
     def __init__(self, output: FinishedOutput) -> None:
         self.output = output
-        keys: list[np.ndarray] = []
-        for name in output.names:
-            # All that is read of it at any time: what cannot be used is known from the beginning.
-            table = output.read("translations", name, ["id", "source", "translation"])
-            ids, sources = json_values(table.column("id")), table.column("source").to_pylist()
-            pairs = zip(ids, sources, strict=True)
-            keys.append(np.array([key(*pair) for pair in pairs], np.uint64))
-        together = np.concatenate([np.array([], np.uint64), *keys])
-        self._order = np.argsort(together, kind="stable")
-        self._keys = together[self._order]
-        self._first = np.cumsum([0, *(len(part) for part in keys)])
-        # Parts of both outputs have nearly the same order, so the last few are read again.
-        self._column = lru_cache(maxsize=4)(self._read)
+        entries = (output.manifest.files[f"translations/{name}"] for name in output.names)
+        self._first = np.cumsum([0, *(entry.rows for entry in entries)])
 
-    def _read(self, part: int) -> pa.ChunkedArray:
-        name = self.output.names[part]
-        return self.output.read("translations", name, ["translation"]).column("translation")
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each part."""
+        return np.diff(self._first).tolist()
 
-    def translations(self, sentences: Sequence[Sentence]) -> list[str | None]:
-        """The baseline's translation of each sentence; None for a sentence that it lacks."""
-        result: list[str | None] = [None] * len(sentences)
-        if not len(self._keys):
-            return result
-        keys = np.array([key(s.id, s.source) for s in sentences], np.uint64)
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        matches = np.flatnonzero(self._keys[at] == keys)
-        places = self._order[at[matches]]
-        parts = np.searchsorted(self._first, places, side="right") - 1
-        for part in np.unique(parts).tolist():
-            chosen = np.flatnonzero(parts == part)
-            texts = self._column(part).take(pa.array(places[chosen] - self._first[part]))
-            for position, text in zip(matches[chosen].tolist(), texts.to_pylist(), strict=True):
+    def keys(self, part: int) -> tuple[np.ndarray, np.ndarray]:
+        """The keys of the sentences of a part, and their places."""
+        table = self.output.read("translations", self.output.names[part], ["id", "source"])
+        return keys_of(table), np.arange(self._first[part], self._first[part + 1])
+
+    def texts(self, places: Sequence[int] | np.ndarray) -> list[str | None]:
+        """The translations at some places; None for a place of -1. Each part is read once."""
+        at = np.asarray(places, np.int64)
+        result: list[str | None] = [None] * len(at)
+        parts = np.searchsorted(self._first, at, side="right") - 1
+        for part in np.unique(parts[at >= 0]).tolist():
+            chosen = np.flatnonzero((parts == part) & (at >= 0))
+            name = self.output.names[part]
+            column = self.output.read("translations", name, ["translation"]).column("translation")
+            texts = column.take(pa.array(at[chosen] - self._first[part])).to_pylist()
+            for position, text in zip(chosen.tolist(), texts, strict=True):
                 result[position] = text
         return result
+
+    def check(self) -> None:
+        """Make sure that it can be read, as far as that shows without reading it all.
+
+        Raises:
+            UnusableInput: a part is missing or has another size, or the first one is damaged.
+        """
+        folder = self.output.location / "translations"
+        sizes = {file.name: info.size for file, info in folder.listed()}
+        for name in self.output.names:
+            if name not in sizes:
+                raise UnusableInput(
+                    f"{folder / name}: no such file, but its manifest.json names it; give another "
+                    "--baseline"
+                )
+            recorded = self.output.manifest.files[f"translations/{name}"].bytes
+            if sizes[name] != recorded:
+                raise UnusableInput(
+                    f"{folder / name}: has {sizes[name]:,} bytes, not the {recorded:,} that were "
+                    "written; give another --baseline"
+                )
+        self.keys(0)
+        self.texts([0] if self.sizes[0] else [])
 
 
 class Changes:
@@ -104,11 +115,13 @@ class Changes:
 
     def __init__(self) -> None:
         self.paired = self.changed = 0
-        self._drawn: list[tuple[int, int]] = []  # a heap of negated keys, and rows
+        self._drawn: list[tuple[int, int, int]] = []  # a heap of negated keys, rows and places
 
-    def add(self, sentences: Sequence[Sentence], others: Sequence[str | None]) -> None:
-        """Add sentences, with the results of `Baseline.translations`."""
-        for sentence, other in zip(sentences, others, strict=True):
+    def add(
+        self, sentences: Sequence[Sentence], others: Sequence[str | None], places: Sequence[int]
+    ) -> None:
+        """Add sentences, with their translations in the baseline, and where these are."""
+        for sentence, other, place in zip(sentences, others, places, strict=True):
             if other is None:
                 continue
             self.paired += 1
@@ -116,16 +129,31 @@ class Changes:
                 continue
             self.changed += 1
             # The least of pseudo-random keys: the same sample whatever the order and the batches.
-            item = (-key(sentence.id, sentence.source), sentence.row)
-            if len(self._drawn) < _SAMPLED:
-                heapq.heappush(self._drawn, item)
-            else:
-                heapq.heappushpop(self._drawn, item)
+            self._draw((-key(sentence.id, sentence.source), sentence.row, place))
+
+    def _draw(self, item: tuple[int, int, int]) -> None:
+        if len(self._drawn) < _SAMPLED:
+            heapq.heappush(self._drawn, item)
+        else:
+            heapq.heappushpop(self._drawn, item)
+
+    def merge(self, other: Changes) -> None:
+        """Add the changes among further sentences."""
+        self.paired += other.paired
+        self.changed += other.changed
+        for item in other._drawn:
+            self._draw(item)
 
     @property
-    def rows(self) -> list[int]:
-        """Numbers of the rows drawn, ascending."""
-        return sorted(row for _, row in self._drawn)
+    def drawn(self) -> dict[int, int]:
+        """Numbers of the rows drawn, ascending, and the places of the baseline's translations."""
+        return dict(sorted((row, place) for _, row, place in self._drawn))
+
+
+def keys_of(table: pa.Table) -> np.ndarray:
+    """The `key` of each row of a table with ``id`` and ``source``, uint64."""
+    ids, sources = json_values(table.column("id")), table.column("source").to_pylist()
+    return np.array([key(*pair) for pair in zip(ids, sources, strict=True)], np.uint64)
 
 
 def key(identifier: Any, source: str) -> int:

@@ -29,6 +29,14 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
     return here, places.drop_null().to_numpy().astype(np.int64)
 
 
+def extremes(difference: np.ndarray) -> np.ndarray:
+    """Positions of the `LISTED` least and the `LISTED` greatest differences, by ascending
+    difference; of equal ones the least are the first, the greatest the last. The extremes
+    of a whole are among those of its parts."""
+    order = np.argsort(difference, kind="stable")
+    return np.concatenate([order[:LISTED], order[max(LISTED, len(order) - LISTED) :]])
+
+
 def most_different(own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The sentences whose scores differ most, largest difference first.
 
@@ -40,7 +48,6 @@ def most_different(own: np.ndarray, other: np.ndarray) -> np.ndarray:
         Positions: up to `LISTED` where the one is better, and as many where the other is.
     """
     difference = own - other
-    order = np.argsort(difference, kind="stable")
-    picked = np.concatenate([order[:LISTED], order[max(LISTED, len(order) - LISTED) :]])
+    picked = extremes(difference)
     picked = picked[difference[picked] != 0]
     return picked[np.argsort(-np.abs(difference[picked]), kind="stable")]

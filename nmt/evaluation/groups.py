@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from nmt.configuration import nearest
 from nmt.errors import UnusableInput
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
-from nmt.evaluation.metric_scores import MetricScores
-from nmt.evaluation.scores import Scorer
+from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.sentences import Sentence
+from nmt.evaluation.totals import GroupSums
 from nmt.records.report import GroupScores
 from nmt.tables.values import is_scalar
 
@@ -61,7 +59,14 @@ class ValueCounts:
 
     def add(self, values: Iterable[Any]) -> None:
         """Count the values of some rows."""
-        self._counts.update(map(label, values))
+        self._count(Counter(map(label, values)))
+
+    def merge(self, other: ValueCounts) -> None:
+        """Add the counts of further rows."""
+        self._count(other._counts)
+
+    def _count(self, counts: Counter[str | None]) -> None:
+        self._counts.update(counts)
         if len(self._counts) > _COUNTED:
             self._counts = Counter(dict(self._counts.most_common(_COUNTED // 2)))
 
@@ -90,7 +95,10 @@ class Grouping:
         groups = range(len(self._named) + 1)
         self._counts = [dict.fromkeys(_COUNTS, 0) for _ in groups]
         self._sums = [rates.sums(Measures.of([])) for _ in groups]
-        self._all, self._scored = array("h"), array("h")
+
+    def __len__(self) -> int:
+        """Number of groups."""
+        return len(self._named) + 1
 
     def _code(self, value: Any) -> int:
         return self._codes.get(label(value), len(self._named))
@@ -102,21 +110,20 @@ class Grouping:
             counts["rows"] += 1
             counts["rejected"] += 1
 
-    def add(self, sentences: Sequence[Sentence], place: int) -> None:
+    def add(self, sentences: Sequence[Sentence], place: int) -> list[int]:
         """Add translated rows.
 
         Args:
-            sentences: they hold the column's value in ``others[place]``; those with all
-                references are scored, in this order.
+            sentences: they hold the column's value in ``others[place]``.
             place: see above.
+
+        Returns:
+            The number of each one's group.
         """
         members: dict[int, list[Sentence]] = {}
-        for sentence in sentences:
-            code = self._code(sentence.others[place])
+        codes = [self._code(sentence.others[place]) for sentence in sentences]
+        for code, sentence in zip(codes, sentences, strict=True):
             members.setdefault(code, []).append(sentence)
-            self._all.append(code)
-            if sentence.complete:
-                self._scored.append(code)
         for code, group in members.items():
             counts = self._counts[code]
             counts["rows"] += len(group)
@@ -125,40 +132,48 @@ class Grouping:
                 counts[flag] += sum(flag in sentence.flags for sentence in group)
             counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in group)
             self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(group))])
+        return codes
+
+    def merge(self, other: Grouping) -> None:
+        """Add the measurements of further sentences in the same groups."""
+        for code, counts in enumerate(other._counts):
+            self._counts[code] = rates.added([self._counts[code], counts])
+            self._sums[code] = rates.added([self._sums[code], other._sums[code]])
 
     def table(
         self,
-        scorer: Scorer,
-        baseline: Scorer | None = None,
-        metrics: Sequence[MetricScores] = (),
+        metrics: Metrics,
+        scored: GroupSums,
+        baseline: GroupSums | None = None,
+        means: Sequence[Mapping[str, float]] = (),
     ) -> list[GroupScores]:
         """The scores and rates of each group that has rows.
 
         Args:
-            scorer: the scored sentences, in the order in which they were added.
+            metrics: have counted.
+            scored: the statistics of scored sentences, by the numbers that `add` returned.
             baseline: another system's translations of them; its BLEU is ``baseline``.
-            metrics: other metrics' scores of all sentences that were added.
+            means: of other metrics, by their names, for each group; or none at all.
         """
-        every = np.asarray(self._all)
-        codes, result = np.asarray(self._scored), []
+        result = []
         for code, counts in enumerate(self._counts):
             if not counts["rows"]:
                 continue
-            other = code == len(self._named)
-            rows = np.flatnonzero(codes == code)
-            scores: dict[str, Any] = {**scorer.part(rows)} if len(rows) else {}
-            if len(rows) and baseline is not None:
-                scores["baseline"] = round(baseline.score("BLEU", rows), 4)
-            means = {one.name: one.mean_of(np.flatnonzero(every == code)) for one in metrics}
-            if means := {name: mean for name, mean in means.items() if mean is not None}:
-                scores["metrics"] = means
+            other, sentences = code == len(self._named), int(scored.counts[code])
+            scores: dict[str, Any] = {}
+            if sentences:
+                scores = {**metrics.by_key(scored.sums[code])}
+            if sentences and baseline is not None:
+                scores["baseline"] = round(metrics.score("BLEU", baseline.sums[code]), 4)
+            if means and means[code]:
+                scores["metrics"] = means[code]
             result.append(
                 GroupScores(
                     value=None if other else self._named[code],
                     other=other,
                     rows=counts["rows"],
                     rejected=counts["rejected"],
-                    sentences=len(rows),
+                    sentences=sentences,
                     rates=rates.rates(counts, self._sums[code]),
                     **scores,
                 )

@@ -17,11 +17,12 @@ from nmt.evaluation import rates, samples
 from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
-from nmt.evaluation.lengths import BaselineScores, scores_by_length
+from nmt.evaluation.lengths import RANGES, range_of, scores_by_length
 from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.system import System, read_system
+from nmt.evaluation.totals import GroupSums
 from nmt.evaluation.translations import Translations
 from nmt.records.report import (
     ChangedSample,
@@ -29,6 +30,7 @@ from nmt.records.report import (
     EvaluationReport,
     EvaluationSettings,
     Grouping,
+    LengthScores,
     MetricComparison,
     Sample,
     WordAttention,
@@ -77,7 +79,8 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
     more: dict[str, object] = {}
     if material.baseline is None:
         if output.has_sources:
-            more["by_length"] = scores_by_length(own.lengths, own.scorer)
+            every = np.arange(len(own.scorer))
+            more["by_length"] = _by_length(own, None, every, every)
     else:
         other = read_system(request, material, material.baseline, normalizations)
         more |= _compared(own, other, material)
@@ -127,10 +130,20 @@ def _judged(
 def _groups(own: System, metrics: Sequence[MetricScores]) -> list[Grouping]:
     """For each column its name and its groups."""
     result = []
-    for grouping in own.groupings:
+    for number, grouping in enumerate(own.groupings):
+        codes = np.asarray(own.codes[number])
+        means = [
+            {
+                metric.name: mean
+                for metric in metrics
+                if (mean := metric.mean_of(np.flatnonzero(codes == code))) is not None
+            }
+            for code in range(len(grouping))
+        ]
+        table = grouping.table(own.scorer.metrics, own.group_sums(number), means=means)
         values = [
             group.model_copy(update={"rates": own.output.known_rates(group.rates)})
-            for group in grouping.table(own.scorer, metrics=metrics)
+            for group in table
         ]
         result.append(Grouping(column=grouping.column, values=values))
     return result
@@ -162,10 +175,9 @@ def _compared(own: System, other: System, material: Material) -> dict[str, objec
     pairs = [(own.rows[here[i]], other.rows[there[i]]) for i in chosen.tolist()]
     texts = _by_row(own.output, material.references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
-    beside = BaselineScores(other.scorer, here, there)
     lengths = own.output.has_sources
     return {
-        **({"by_length": scores_by_length(own.lengths, own.scorer, beside)} if lengths else {}),
+        **({"by_length": _by_length(own, other, here, there)} if lengths else {}),
         "comparison": Comparison(
             baseline=other.output.location.shown,
             baseline_model_id=other.output.model.id,
@@ -185,6 +197,20 @@ def _compared(own: System, other: System, material: Material) -> dict[str, objec
             for i, (row, their_row) in zip(chosen.tolist(), pairs, strict=True)
         ],
     }
+
+
+def _by_length(
+    own: System, other: System | None, here: np.ndarray, there: np.ndarray
+) -> list[LengthScores]:
+    """Scores by source length: of the sentences at some places, beside the other's at theirs."""
+    metrics, ranges = own.scorer.metrics, range_of(own.lengths)[here]
+    sums = GroupSums(RANGES, metrics.width)
+    sums.add(ranges, own.scorer.statistics[here])
+    if other is None:
+        return scores_by_length(metrics, sums)
+    beside = GroupSums(RANGES, metrics.width)
+    beside.add(ranges, other.scorer.statistics[there])
+    return scores_by_length(metrics, sums, beside)
 
 
 def _others(own: System, other: System, material: Material) -> Iterator[MetricComparison]:

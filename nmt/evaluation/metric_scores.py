@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.files import RowTable, open_table
-from nmt.evaluation.significance import confidence, paired_p_value, resample
+from nmt.evaluation.significance import DRAWN, confidence, paired_p_value, resampled_totals
 from nmt.evaluation.translations import Translations
 from nmt.formats.detection import Accepted
 from nmt.formats.text_files import each_line
@@ -38,21 +38,6 @@ _DIGITS = 6
 _MOST_METRICS = 100  # of a file
 
 
-class _Total(NamedTuple):
-    """What sacrebleu's metrics give back."""
-
-    score: float
-
-
-class _Mean:
-    """The mean as one of sacrebleu's metrics: its statistics of a row are the value and 1."""
-
-    n_bootstrap, seed = 1, ""
-
-    def _compute_score_from_stats(self, total: np.ndarray) -> _Total:
-        return _Total(float(total[0] / total[1]))
-
-
 class MetricScores(NamedTuple):
     """One metric's scores of the translated rows.
 
@@ -69,15 +54,13 @@ class MetricScores(NamedTuple):
     def score(self) -> Score:
         """The mean of the rows that have one, with its interval."""
         values = self.values[~np.isnan(self.values)]
-        mean, interval = _Mean(), None
-        if len(values) > 1:
-            interval = confidence(resample(mean, [_statistics(values)])[0])
+        interval = confidence(_resampled_means(values)[0]) if len(values) > 1 else None
         return Score(
             metric=self.name,
             score=round(float(values.mean()), _DIGITS),
             confidence=interval,
             text="",
-            signature=_signature(mean, len(values)),
+            signature=_signature(len(values)),
             **self._direction,
         )
 
@@ -100,9 +83,9 @@ class MetricScores(NamedTuple):
             return None
         own, other = own[both], other[both]
         difference = float(own.mean() - other.mean())
-        mean, interval, other_interval, p = _Mean(), None, None, None
+        interval = other_interval = p = None
         if len(own) > 1:
-            resampled = resample(mean, [_statistics(own), _statistics(other)])
+            resampled = _resampled_means(own, other)
             interval, other_interval = map(confidence, resampled)
             p = round(paired_p_value(resampled, difference), 6)
         return MetricComparison(
@@ -113,7 +96,7 @@ class MetricScores(NamedTuple):
             confidence=interval,
             baseline_confidence=other_interval,
             p=p,
-            signature=_signature(mean, len(own)),
+            signature=_signature(len(own)),
             **self._direction,
         )
 
@@ -128,12 +111,13 @@ class MetricScores(NamedTuple):
         return {"lower_is_better": True} if self.lower_is_better else {}
 
 
-def _statistics(values: np.ndarray) -> np.ndarray:
-    return np.stack([values, np.ones(len(values))], axis=1)
+def _resampled_means(*systems: np.ndarray) -> np.ndarray:
+    """The means of resamples of the same rows, shape (systems, resamples)."""
+    return resampled_totals(np.stack(systems, axis=1)).T / len(systems[0])
 
 
-def _signature(mean: _Mean, count: int) -> str:
-    drawn = f"|bs:{mean.n_bootstrap}|seed:{mean.seed}" if mean.seed else ""
+def _signature(count: int) -> str:
+    drawn = f"|bs:{DRAWN.resamples}|seed:{DRAWN.seed}" if count > 1 else ""
     return f"mean|n:{count}{drawn}"
 
 

@@ -13,8 +13,8 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_gold
 from nmt.evaluation.files import read_beside
 from nmt.evaluation.metric_scores import MetricScores, read_metric_scores
+from nmt.evaluation.metrics import METRICS
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.evaluation.scores import METRICS
 from nmt.evaluation.sentences import References
 from nmt.evaluation.text_translations import TextSource, TextTranslations
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nmt.evaluation.scores import sentence_chrf
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.sentences import Sentence
 from nmt.records.output import Suspect
 from nmt.records.report import Sample, SuspiciousSample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,25 @@ _REMEDY = "translate again"
 
 
 @dataclass(frozen=True)
+class _Rows(Sequence[str | None]):
+    """Texts of consecutive rows, by the numbers of these.
+
+    Attributes:
+        first: number of the first.
+        texts: of each.
+    """
+
+    first: int
+    texts: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return self.first + len(self.texts)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.texts[row - self.first]
+
+
+@dataclass(frozen=True)
 class References:
     """Where the references are.
 
@@ -48,6 +67,11 @@ class References:
 
     def __bool__(self) -> bool:
         return bool(self.streams) or self.column is not None
+
+    def of_rows(self, start: int, stop: int) -> References:
+        """The references of consecutive rows, without those of others."""
+        own = [_Rows(start, stream[start:stop]) for stream in self.streams]
+        return replace(self, streams=own)
 
     def usable(self, texts: Sequence[str | None]) -> list[str | None]:
         """The references of a row; None for one that is too much to score, see
@@ -115,14 +139,14 @@ class Numbers:
     """
 
     def __init__(self, start: int, stop: int, without: Sequence[int]) -> None:
-        self._start, self._stop = start, stop
+        self.start, self.stop = start, stop
         self._without = np.unique(np.asarray(without, np.int64))
 
     def __len__(self) -> int:
-        return self._stop - self._start - len(self._without)
+        return self.stop - self.start - len(self._without)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.setdiff1d(np.arange(self._start, self._stop), self._without)
+        return np.setdiff1d(np.arange(self.start, self.stop), self._without)
 
 
 @dataclass(frozen=True)
@@ -138,6 +162,16 @@ class Part:
     name: str
     rows: np.ndarray | Numbers
     entry: TableEntry
+
+    def may_hold(self, chosen: np.ndarray) -> bool:
+        """Whether one of these rows lies between its first and its last."""
+        if isinstance(self.rows, Numbers):
+            first, last = self.rows.start, self.rows.stop - 1
+        elif not len(self.rows):
+            return False
+        else:
+            first, last = self.rows.min(), self.rows.max()
+        return bool(((chosen >= first) & (chosen <= last)).any())
 
 
 def read_table(
@@ -267,7 +301,7 @@ def read_sentences(
     """
     chosen = None if wanted is None else np.fromiter(wanted, np.int64)
     for part in parts:
-        if chosen is not None and not np.isin(chosen, np.asarray(part.rows)).any():
+        if chosen is not None and not part.may_hold(chosen):
             continue
         columns = {_ID, *COLUMNS, *([references.column] if references.column else []), *others}
         file = folder.named(f"translations/{part.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_INTERVAL = {"bs", "seed"}  # of the confidence interval; the score does not depend on them
+_INTERVAL = {"bs", "seed", "resampling"}  # of the interval; the score does not depend on it
 
 
 def differences(one: str, other: str) -> list[str]:

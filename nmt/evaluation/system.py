@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
+
 from nmt.errors import UnusableInput
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.groups import Grouping, ValueCounts
@@ -18,6 +20,7 @@ from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.request import EvaluateRequest, Material
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, chunks
+from nmt.evaluation.totals import GroupSums
 from nmt.evaluation.translations import Translations
 from nmt.records.output import Suspect
 
@@ -44,6 +47,7 @@ class System:
         sums: over all sentences; see `rates.sums`.
         worst: the most suspicious sentences.
         groupings: what to group by, in the order of the sentences' ``others``.
+        codes: of each grouping the group of each translated row.
         spaced: scored translations that end in a full stop with a blank before it.
     """
 
@@ -56,11 +60,13 @@ class System:
     sums: dict[str, float] = field(default_factory=dict)
     worst: list[Suspect] = field(default_factory=list)
     groupings: Sequence[Grouping] = ()
+    codes: list[array[int]] = field(default_factory=list)
     spaced: int = 0
 
     def read(self, where: References) -> None:
         """Read the output and its references."""
         place = 0
+        self.codes = [_numbers() for _ in self.groupings]
         columns = [grouping.column for grouping in self.groupings]
         for chunk in chunks(self.output.sentences(where, others=columns)):
             measures = Measures.of(chunk)
@@ -68,7 +74,7 @@ class System:
             suspects = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
             self.worst = quality_checks.worst(chain(self.worst, suspects))
             for number, grouping in enumerate(self.groupings):
-                grouping.add(chunk, number)
+                self.codes[number].extend(grouping.add(chunk, number))
             scored = []
             for position, sentence in enumerate(chunk, place):
                 if references := sentence.complete:
@@ -81,6 +87,13 @@ class System:
             for scorer in self.scorers:
                 scorer.add(scored)
             place += len(chunk)
+
+    def group_sums(self, number: int) -> GroupSums:
+        """The statistics of the scored sentences by the groups of a grouping."""
+        scorer, codes = self.scorer, np.asarray(self.codes[number])
+        sums = GroupSums(len(self.groupings[number]), scorer.metrics.width)
+        sums.add(codes[np.asarray(self.places)], scorer.statistics)
+        return sums
 
     @property
     def scorer(self) -> Scorer:

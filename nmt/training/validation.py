@@ -15,8 +15,9 @@ import pyarrow as pa
 import tensorflow as tf
 
 from nmt.errors import NoTranslation
+from nmt.evaluation.metrics import signatures
 from nmt.evaluation.normalization import normalizations
-from nmt.evaluation.scores import Scorer, signatures
+from nmt.evaluation.scores import Scorer
 from nmt.inference.batching import BATCH_TOKENS
 from nmt.inference.translation import EMPTY, Translation
 from nmt.inference.translator import Translator

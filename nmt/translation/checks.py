@@ -65,7 +65,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     _check_export(request)
     _check_groups(request, corpus)
     if request.baseline is not None:
-        Baseline(read_baseline(request.baseline, request.output)[0])
+        Baseline(read_baseline(request.baseline, request.output)[0]).check()
     if request.notify is not None:
         notification.check(request.notify)
     own = {*OWN_COLUMNS} - ({"alternatives"} if request.search.n_best == 1 else set())

@@ -23,7 +23,7 @@ from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.outcome import Outcome, judge
 from nmt.translation.output import Output
 from nmt.translation.report import summary
-from nmt.translation.report.measures import measure
+from nmt.translation.report.measures import MOST_HERE, measure
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.files import in_threads
 from nmt.translation.verify.output import verify_manifest
@@ -32,7 +32,6 @@ from nmt.version import __version__
 log = logging.getLogger(__name__)
 
 _NAMED = 3  # files that a line names
-_MOST_HERE = 64  # units that are verified in this process
 
 
 def close(
@@ -189,7 +188,7 @@ def _verify(output: Output, manifest: Manifest, address: str | None, units: int)
             command translates them again.
     """
     every = in_threads
-    if units > _MOST_HERE:
+    if units > MOST_HERE:
         connection.connect(address)
         every = partial(spread, title="verifying")
     verification = verify_manifest(output.location, manifest, every)

@@ -1,13 +1,16 @@
 """Every row is in exactly one group, and a group's numbers are those of its own rows."""
 
+import numpy as np
 import pytest
 from rounding import decimals
 
 from nmt.evaluation import groups, rates
 from nmt.evaluation.groups import NAMED, Grouping, ValueCounts, label
 from nmt.evaluation.measures import Measures
+from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence
+from nmt.evaluation.totals import GroupSums
 
 
 def sentence(row: int, value: object, translation: str, reference: str | None) -> Sentence:
@@ -56,14 +59,20 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     ]
     grouping = Grouping("domain", counted([*values, "law", "gone"]))
     grouping.reject(["law", "gone"])
-    grouping.add(rows[:7], 0)
-    grouping.add(rows[7:], 0)
+    further = Grouping("domain", counted([*values, "law", "gone"]))
+    codes = np.array([*grouping.add(rows[:7], 0), *further.add(rows[7:], 0)])
+    grouping.merge(further)
     scored = [row for row in rows if row.complete]
+    codes = codes[[row.row for row in scored]]
     scorer = Scorer()
     scorer.add([(row.translation, row.references) for row in scored])
     other = Scorer()  # of a system that says the same of every sentence
     other.add([("ein anderer guter Satz", row.references) for row in scored])
-    table = {(e.value, e.other): e for e in grouping.table(scorer, other)}
+    sums, others = (GroupSums(len(grouping), scorer.metrics.width) for _ in range(2))
+    sums.add(codes, scorer.statistics)
+    others.add(codes, other.statistics)
+    entries = grouping.table(scorer.metrics, sums, others)
+    table = {(e.value, e.other): e for e in entries}
     assert sum(e.rows for e in table.values()) == len(rows) + 2
     assert sum(e.rejected for e in table.values()) == 2
     assert sum(e.sentences for e in table.values()) == len(scored)
@@ -88,7 +97,8 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
 def test_a_group_without_translations_has_no_scores() -> None:
     grouping = Grouping("domain", ["bad"])
     grouping.reject(["bad", "bad"])
-    (entry,) = grouping.table(Scorer())
+    metrics = Metrics()
+    (entry,) = grouping.table(metrics, GroupSums(len(grouping), metrics.width))
     assert entry.to_json() == {
         "value": "bad", "other": False, "rows": 2, "rejected": 2, "sentences": 0,
         "rates": {"rejected": 1.0},

@@ -2,18 +2,26 @@
 
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from rounding import decimals
 from sacrebleu.metrics import BLEU
 from test_scores import FIRST, HYPOTHESES, SECOND, scorer
 
-from nmt.evaluation.lengths import BaselineScores, source_length
-from nmt.evaluation.lengths import scores_by_length as of_scorer
+from nmt.evaluation.lengths import RANGES, range_of, scores_by_length, source_length
+from nmt.evaluation.scores import Scorer
+from nmt.evaluation.totals import GroupSums
+from nmt.records.report import LengthScores
 
 
-def bleu_by_length(sources, hypotheses, references):
-    return of_scorer([source_length(s) for s in sources], scorer(hypotheses, references))
+def sums_of(lengths: list[int], scored: Scorer) -> GroupSums:
+    sums = GroupSums(RANGES, scored.metrics.width)
+    sums.add(range_of(lengths), scored.statistics)
+    return sums
+
+
+def bleu_by_length(sources, hypotheses, references) -> list[LengthScores]:
+    scored = scorer(hypotheses, references)
+    return scores_by_length(scored.metrics, sums_of([*map(source_length, sources)], scored))
 
 
 def test_ranges_of_length_are_a_partition() -> None:
@@ -48,9 +56,9 @@ def test_a_range_is_scored_on_its_own_sentences() -> None:
 
 
 def test_a_baseline_stands_beside_on_the_sentences_that_both_have() -> None:
-    own, other = scorer(HYPOTHESES, [FIRST]), scorer(SECOND[1:], [FIRST[1:]])
-    actual = of_scorer([3, 12, 3], own, BaselineScores(other, np.array([2, 1]), np.array([1, 0])))
-    for entry, row in zip(actual, (2, 1), strict=True):
+    own, other = scorer(HYPOTHESES[1:], [FIRST[1:]]), scorer(SECOND[1:], [FIRST[1:]])
+    sums, others = (sums_of([12, 3], one) for one in (own, other))
+    for entry, row in zip(scores_by_length(own.metrics, sums, others), (2, 1), strict=True):
         assert entry.sentences == 1
         for name, texts in (("bleu", HYPOTHESES), ("baseline", SECOND)):
             alone = BLEU().corpus_score([texts[row]], [[FIRST[row]]]).score

@@ -9,9 +9,10 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest
 
-from nmt.evaluation import scores
+from nmt.evaluation import metrics
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.normalization import Normalization
-from nmt.evaluation.scores import Scorer, sentence_chrf
+from nmt.evaluation.scores import Scorer
 from nmt.evaluation.significance import paired_p_value
 from nmt.evaluation.ter import LONGEST, edit_distance, remark
 from nmt.records.report import Score
@@ -145,7 +146,10 @@ def test_only_rows_of_more_words_than_that_are_compared_without_shifts() -> None
     own = [" ".join(moved[: len(moved) - less]) for less in (1, 0)]
     references = [" ".join(words[: len(words) - less]) for less in (1, 0)]
     actual = scorer(own, [references])
-    assert actual.statistics("TER").tolist() == [[1, LONGEST, 0], [10, LONGEST + 1, 1]]
+    assert actual.statistics[:, actual.metrics.columns["TER"]].tolist() == [
+        [1, LONGEST, 0],
+        [10, LONGEST + 1, 1],
+    ]
     both = np.arange(2)
     for rows, expected in ((both[:1], None), (both, 1)):
         entry = actual.compare(actual, rows, rows)[-1]
@@ -260,7 +264,7 @@ def test_a_system_against_itself_is_no_better() -> None:
 @pytest.mark.parametrize("tokenize", ["13a", "char"])
 @pytest.mark.system
 def test_memory_is_that_of_one_row_however_many_are_added(monkeypatch, tokenize) -> None:
-    monkeypatch.setattr(scores, "_KEPT", 8000, raising=False)
+    monkeypatch.setattr(metrics, "_KEPT", 8000, raising=False)
     random, memory = np.random.default_rng(1), []
     for rows in (3, 3, 30, 30):
         texts = [" ".join(map(str, random.integers(0, 10**6, 150))) for _ in range(2 * rows)]

@@ -5,7 +5,8 @@ from sacrebleu.metrics import BLEU, TER
 
 from nmt.errors import UnusableInput
 from nmt.evaluation import tokenizers
-from nmt.evaluation.scores import Scorer, signatures
+from nmt.evaluation.metrics import signatures
+from nmt.evaluation.scores import Scorer
 from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
 
@@ -81,8 +82,8 @@ def test_words_of_the_extra(tokenize, module, text) -> None:
     scorer = Scorer(tokenize=tokenize)
     scorer.add([(text, [text])])
     assert scorer.score("BLEU") == pytest.approx(100)
-    assert f"|tok:{tokenize}-" in scorer.signature("BLEU")
-    assert 5 <= scorer.statistics("BLEU")[0, 0] < len(text)
+    assert f"|tok:{tokenize}-" in scorer.scores(bootstrap=False)[0].signature
+    assert 5 <= scorer.statistics[0, 0] < len(text)
 
 
 def test_signatures_say_what_differs() -> None:

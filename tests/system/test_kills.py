@@ -109,12 +109,15 @@ def test_after_any_kill_the_output_is_that_of_an_undisturbed_run(site: Site) -> 
 
 
 @pytest.mark.slow
-def test_twenty_kills(site: Site, capsys: pytest.CaptureFixture) -> None:
+def test_many_kills(site: Site, capsys: pytest.CaptureFixture) -> None:
+    """Twenty of them, or `NMT_KILL_COUNT`."""
+    seed, count = (int(os.environ.get(f"NMT_KILL_{x}", n)) for x, n in (("SEED", 2), ("COUNT", 20)))
+
     def say(line: str) -> None:
         with capsys.disabled():
             print(line, flush=True)
 
-    rounds(site, 20, seed=int(os.environ.get("NMT_KILL_SEED", "2")), say=say)
+    rounds(site, count, seed, say)
 
 
 def test_of_two_jobs_on_one_output_one_wins(site: Site) -> None:

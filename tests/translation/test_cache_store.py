@@ -13,6 +13,7 @@ from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
+from nmt.translation.cache import store
 from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
 from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
 from nmt.translation.cache.store import Cache
@@ -106,6 +107,26 @@ def test_many_small_files_become_one(tmp_path) -> None:
     cache.merge(0, many=1)  # of one file the same is made, and it stays
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
     assert content(cache) == {**before, **expected("new")}
+
+
+def test_files_are_not_merged_beyond_what_is_read(tmp_path, monkeypatch) -> None:
+    cache = Cache(Location(tmp_path), 1)
+    for night in range(20):
+        cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(50))))
+    before = content(cache)
+    sizes = [file.stat().st_size for file in tmp_path.rglob("*.parquet")]
+    monkeypatch.setattr(store, "_WHOLE", sum(sizes) // 4)
+    age(tmp_path, 2)
+    cache.merge(0)
+    merged = sorted(tmp_path.rglob("*.parquet"))
+    assert 3 <= len(merged) <= 5
+    assert content(cache) == before
+    # Files that are large enough are not made again.
+    monkeypatch.setattr(store, "_WHOLE", min(file.stat().st_size for file in merged))
+    cache.add(0, "tonight", rows("new"))
+    age(tmp_path, 2)
+    cache.merge(0, many=2)
+    assert set(merged) < set(tmp_path.rglob("*.parquet"))
 
 
 def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatch) -> None:

@@ -33,6 +33,7 @@ _AT_ONCE = 16  # files that are written together
 _MERGED, _DAMAGED = "merged", ".damaged"
 _LONGEST_NAME = 255  # bytes
 _LARGEST = 1 << 30  # bytes of a file that is read
+_WHOLE = 256 << 20  # bytes of a file to which small ones are merged, which are below half of it
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 T = TypeVar("T")
 Problems = Callable[[pa.Table], Iterable[str]]
@@ -83,7 +84,11 @@ class Cache:
     def new_files(self, run: str) -> list[Location]:
         """The files of `add_new` of this job, and those of jobs that must have been killed."""
         files = self._new.files(".parquet")
-        return [f for f in files if _run(f) == run or time.time() - _modified(f) > _SETTLED]
+        return [
+            file
+            for file in files
+            if _run(file) == run or time.time() - _written(file.info()) > _SETTLED
+        ]
 
     def settle(self, files: Sequence[Location], schema: pa.Schema, problems: Problems) -> None:
         """Move rows of new files to their partitions.
@@ -105,14 +110,21 @@ class Cache:
         for run, sound in runs.items():
             self._rewrite(run, sound)
 
-    def _rewrite(self, run: str, sound: dict[Location, pa.Table]) -> None:
-        """Put the rows of files into one file of each partition; then the old ones go."""
+    def _rewrite(self, run: str, sound: dict[Location, pa.Table], pieces: int = 1) -> None:
+        """Put the rows of files into so many files of each partition; then the old ones go."""
         rows = pa.concat_tables(sound.values()).combine_chunks()
         keys, first, _ = distinct(rows.column("key").combine_chunks())
         rows, partitions = rows.take(pa.array(first)), partitions_of(keys, self.partitions)
-        parts = {p: rows.filter(pa.array(partitions == p)) for p in np.unique(partitions).tolist()}
+        parts: list[int] = []
+        tables: list[pa.Table] = []
+        for partition in np.unique(partitions).tolist():
+            own = rows.filter(pa.array(partitions == partition))
+            step = -(-len(own) // pieces)
+            some = [own.slice(start, step) for start in range(0, len(own), step)]
+            parts += [partition] * len(some)
+            tables += some
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
-            written = set(pool.map(self.add, parts, repeat(run), parts.values()))
+            written = set(pool.map(self.add, parts, repeat(run), tables))
         for file in sound.keys() - written:
             file.delete()
 
@@ -151,9 +163,10 @@ class Cache:
         return self._with_files(partition, read)
 
     def merge(self, partition: int, many: int = _MANY, settled: float = _SETTLED) -> None:
-        """Make one file of a partition's many small ones, as nights leave them.
+        """Make few files of a partition's many small ones, as nights leave them: of any number of
+        rows none that is too large to be read.
 
-        The new file is whole before an old one goes, so at any moment every row is there.
+        A new file is whole before an old one goes, so at any moment every row is there.
 
         Args:
             partition: which one.
@@ -162,15 +175,22 @@ class Cache:
                 still run, and counts by their names what it has decoded.
         """
 
-        def read(files: Sequence[Location]) -> dict[Location, pa.Table]:
-            old = [file for file in files if time.time() - _modified(file) > settled]
+        def read(files: Sequence[Location]) -> tuple[dict[Location, pa.Table], int]:
+            infos = {file: file.info() for file in files}
+            old = {
+                file: info.size or 0
+                for file, info in infos.items()
+                if time.time() - _written(info) > settled and (info.size or 0) < _WHOLE // 2
+            }
             sound = dict(_sound(old)) if len(old) >= many else {}
             tables = list(sound.values())
             alike = all(table.schema.equals(tables[0].schema) for table in tables)
-            return sound if len(sound) >= many and alike else {}
+            size = sum(old[file] for file in sound)
+            return sound if len(sound) >= many and alike else {}, -(-size // _WHOLE)
 
-        if sound := self._with_files(partition, read):
-            self._rewrite(_MERGED, sound)
+        sound, pieces = self._with_files(partition, read)
+        if sound:
+            self._rewrite(_MERGED, sound, pieces)
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
@@ -216,10 +236,9 @@ def _run(file: Location) -> str:
     return file.name.partition("-")[0]
 
 
-def _modified(file: Location) -> float:
+def _written(info: pafs.FileInfo) -> float:
     """When a file was written, seconds since 1970; now, if it has gone."""
-    written = file.info().mtime_ns
-    return time.time() if written is None else written / 1e9
+    return time.time() if info.mtime_ns is None else info.mtime_ns / 1e9
 
 
 class _Damaged(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline
 from nmt.evaluation.comparison import LISTED
-from nmt.evaluation.scores import sentence_chrf
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.sentences import Sentence
 from nmt.evaluation.signatures import differences as signature_differences
 from nmt.records.report import (
@@ -19,13 +19,17 @@ from nmt.records.report import (
     Report,
     Score,
 )
-from nmt.translation.report.scoring import Scoring
+from nmt.translation.report.scoring import Scoring, ScoringOptions
 
 _SPEEDS = ("sentences_per_second", "target_tokens_per_second")
 
 
 def compared(
-    measured: Measured, earlier: Report, baseline: Baseline, scoring: Scoring
+    measured: Measured,
+    earlier: Report,
+    baseline: Baseline,
+    scoring: Scoring,
+    options: ScoringOptions,
 ) -> Comparison:
     """A translation beside its baseline.
 
@@ -34,8 +38,9 @@ def compared(
         earlier: the baseline's report.
         baseline: the baseline.
         scoring: has read the translation, and what the baseline has of it.
+        options: how.
     """
-    changes, metrics = scoring.changes, scoring.compared()
+    changes, metrics = scoring.changes, scoring.compared(options)
     reason = None if metrics else _not_comparable(measured, earlier)
     return Comparison(
         baseline=baseline.output.location.shown,
@@ -119,12 +124,12 @@ def differences(
         scoring: has read the translation, and what the baseline has of it.
         read: the translated rows of the given numbers.
     """
-    rows, chrf = scoring.most_changed()
     if not scoring.scored_pairs:
-        return _least_alike(baseline, list(read(scoring.changes.rows)))
-    sentences = list(read(rows))
-    texts = dict(zip([s.row for s in sentences], baseline.translations(sentences), strict=True))
-    listed = {sentence.row: sentence for sentence in sentences}
+        drawn = scoring.changes.drawn
+        return _least_alike([*read(drawn)], baseline.texts([*drawn.values()]))
+    rows, places, chrf = scoring.most_changed()
+    texts = dict(zip(rows, baseline.texts(places), strict=True))
+    listed = {sentence.row: sentence for sentence in read(rows)}
     return [
         ChangedSample(
             **samples.sample(listed[row]).to_json() | {"chrf": round(own, 2)},
@@ -136,8 +141,9 @@ def differences(
     ]
 
 
-def _least_alike(baseline: Baseline, sentences: Sequence[Sentence]) -> list[ChangedSample]:
-    others = baseline.translations(sentences)
+def _least_alike(
+    sentences: Sequence[Sentence], others: Sequence[str | None]
+) -> list[ChangedSample]:
     alike = [
         (sentence_chrf(sentence.translation, [other]), sentence, other)
         for sentence, other in zip(sentences, others, strict=True)

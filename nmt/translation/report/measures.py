@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from nmt.cluster import connection
+from nmt.cluster.tasks import Tasks
 from nmt.evaluation import samples
 from nmt.evaluation.alarms import alarms
 from nmt.evaluation.baseline import Baseline, read_baseline
-from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.normalization import normalizations
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.tokenizers import tokenizer_for
+from nmt.evaluation.totals import MOST_KEPT
 from nmt.inference.row_filter import cleaning_of
 from nmt.process import peak_bytes
 from nmt.records.model import ModelRecord
@@ -19,8 +22,11 @@ from nmt.records.report import Measured, Throughput
 from nmt.translation.decode_statistics import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
-from nmt.translation.report.scoring import Scoring
+from nmt.translation.report.blocks import blocks_of, named_values, score
+from nmt.translation.report.scoring import Scoring, ScoringOptions
 from nmt.translation.request import TranslateRequest
+
+MOST_HERE = 64  # units that are scored and verified in this process
 
 
 def measure(
@@ -73,25 +79,33 @@ def measure(
     if request.baseline is not None:
         finished, earlier = read_baseline(request.baseline, request.output)
         baseline = Baseline(finished)
-    columns = [_grouping(output, records, column) for column in request.group_by]
     normalized = normalizations(info.tokenizer, cleaning_of(info))
     # Asked for where it is used alone, for it tells what is not installed.
     tokenize = tokenizer_for(request.tokenize, info.direction.target) if references else "13a"
-    scoring = Scoring(normalized, tokenize, columns, baseline)
-    if references or columns or baseline:
-        everything = summary.sentences(output, records, references, others=request.group_by)
-        scoring.read(everything)
-    if (scores := scoring.scores()) is not None:
+    options = ScoringOptions(
+        tuple(normalized),
+        tokenize,
+        baseline=baseline,
+        keep=counts.translated <= MOST_KEPT,
+    )
+    scoring = Scoring(options)
+    if references or request.group_by or baseline:
+        parts = [] if baseline is None else baseline.sizes
+        tasks = _tasks(request, max(len(records), len(parts)))
+        every = blocks_of(output.location, records)
+        options = replace(options, groups=named_values(tasks, every, request.group_by))
+        scoring = score(tasks, output.location, every, references, options)
+    if (scores := scoring.scores(options)) is not None:
         more = scores._asdict()
         more["rates"] = measured.rates | more.pop("brevity")
         measured = measured.model_copy(update=more)
-    if columns:
-        measured = measured.model_copy(update={"groups": scoring.groups()})
+    if request.group_by:
+        measured = measured.model_copy(update={"groups": scoring.groups(options)})
     if (error_rates := summary.alignment(records)) is not None:
         measured = measured.model_copy(update={"alignment": error_rates})
     bleu = None
     if baseline is not None and earlier is not None:
-        beside = comparison.compared(measured, earlier, baseline, scoring)
+        beside = comparison.compared(measured, earlier, baseline, scoring, options)
         listed = comparison.differences(baseline, scoring, read)
         measured = measured.model_copy(update={"comparison": beside, "differences": listed})
         bleu = comparison.bleu_of_both(measured, earlier, beside)
@@ -103,13 +117,6 @@ def measure(
     return measured.model_copy(update={"alarms": beyond})
 
 
-def _grouping(output: Output, records: list[UnitRecord], column: str) -> Grouping:
-    """The groups of one column, which values are named and how many rows were rejected."""
-    counts = ValueCounts()
-    for folder in ("translations", "rejected"):
-        for values in summary.values(output, records, folder, column):
-            counts.add(values)
-    grouping = Grouping(column, counts.named())
-    for values in summary.values(output, records, "rejected", column):
-        grouping.reject(values)
-    return grouping
+def _tasks(request: TranslateRequest, units: int) -> Tasks:
+    """What scores: Ray, where there are many units."""
+    return Tasks(connection.connect(request.address) if units > MOST_HERE else None)

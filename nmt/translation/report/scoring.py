@@ -1,21 +1,23 @@
-"""One pass over the finished translations: scores by length and by group, and what has changed
-against the baseline."""
+"""What one pass over finished translations collects: scores, by length and by group, too, and what
+has changed against the baseline. What was collected of parts of an output can be added up."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from nmt.evaluation.baseline import Baseline, Changes
-from nmt.evaluation.comparison import most_different
+from nmt.evaluation.comparison import extremes, most_different
 from nmt.evaluation.groups import Grouping
-from nmt.evaluation.lengths import BaselineScores, scores_by_length, source_length
+from nmt.evaluation.lengths import RANGES, range_of, scores_by_length, source_length
+from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.normalization import Normalization
-from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Sentence, chunks
+from nmt.evaluation.totals import Collected, GroupSums
 from nmt.records.report import Grouping as GroupingRecord
 from nmt.records.report import LengthScores, MetricComparison, Score
 
@@ -29,110 +31,210 @@ class Scores(NamedTuple):
     brevity: dict[str, float]
 
 
-class Scoring:
-    """What one pass over the translated rows collects; of a sentence it keeps numbers alone.
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How an output is scored.
 
-    Args:
+    Attributes:
         normalizations: of the texts, see `nmt.evaluation.normalization`.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
-        groupings: what to group by, in the order of the sentences' ``others``.
+        groups: the columns to group by, in the order of the sentences' ``others``, and the values
+            of each that have a group of their own.
         baseline: an earlier output, or None.
+        keep: whether there are so few sentences that the statistics of each are kept.
     """
 
-    def __init__(
+    normalizations: tuple[Normalization, ...]
+    tokenize: str = "13a"
+    groups: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
+    baseline: Baseline | None = None
+    keep: bool = True
+
+    @cached_property
+    def metrics(self) -> list[Metrics]:
+        """For each normalization what counts."""
+        return [Metrics(each, tokenize=self.tokenize) for each in self.normalizations]
+
+
+class _Differences(NamedTuple):
+    """Scored sentences that the baseline has, too: those that differ most by chrF."""
+
+    rows: np.ndarray
+    places: np.ndarray
+    own: np.ndarray
+    other: np.ndarray
+
+    def extremes(self) -> _Differences:
+        """Those that may be among the most different ones of all; in the same order."""
+        chosen = np.sort(extremes(self.own - self.other))
+        return _Differences(*(column[chosen] for column in self))
+
+    def joined(self, other: _Differences) -> _Differences:
+        """Both, one after the other."""
+        return _Differences(*map(np.concatenate, zip(self, other, strict=True)))
+
+
+class Scoring:
+    """What was collected of translated rows; of each scored sentence numbers alone, at most.
+
+    Args:
+        options: how they are scored.
+    """
+
+    def __init__(self, options: ScoringOptions) -> None:
+        width = options.metrics[0].width
+        self._own = [Collected(metrics, keep=options.keep) for metrics in options.metrics]
+        self._both = [Collected(metrics, 2, options.keep) for metrics in options.metrics]
+        self._groupings = [Grouping(column, named) for column, named in options.groups]
+        sizes = [RANGES, *map(len, self._groupings)]
+        # By length, then by each column: of the sentences, and of the baseline's.
+        self._sums = [GroupSums(size, width) for size in sizes]
+        self._others = [GroupSums(size, width) for size in sizes]
+        self.changes = Changes()
+        none = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        self._differences = _Differences(*none)
+
+    def read(
         self,
-        normalizations: Sequence[Normalization],
-        tokenize: str,
-        groupings: Sequence[Grouping] = (),
-        baseline: Baseline | None = None,
+        options: ScoringOptions,
+        sentences: Iterable[Sentence],
+        places: Sequence[int] | np.ndarray = (),
     ) -> None:
-        self._scorers = [Scorer(each, tokenize=tokenize) for each in normalizations]
-        self._others = [
-            Scorer(each, tokenize=tokenize) for each in normalizations
-        ]  # of the baseline
-        self._groupings, self._baseline, self._changes = groupings, baseline, Changes()
-        self._lengths, self._rows = array("q"), array("q")
-        self._paired = array("q")  # which of the scored sentences the baseline has, too
+        """Read translated rows, in order.
 
-    def read(self, sentences: Iterable[Sentence]) -> None:
-        """Read the translated rows, in order."""
+        Args:
+            options: how they are scored.
+            sentences: the rows.
+            places: with a baseline where it has each of them, -1 for one that it lacks.
+        """
+        texts = [] if options.baseline is None else options.baseline.texts(places)
+        start = 0
         for chunk in chunks(sentences):
-            others: list[str | None] = [None] * len(chunk)
-            if self._baseline is not None:
-                others = self._baseline.translations(chunk)
-                self._changes.add(chunk, others)
-            for place, grouping in enumerate(self._groupings):
-                grouping.add(chunk, place)
-            own: list[tuple[str, list[str]]] = []
-            theirs: list[tuple[str, list[str]]] = []
-            for sentence, other in zip(chunk, others, strict=True):
-                if not (references := sentence.complete):
-                    continue
-                if other is not None:
-                    self._paired.append(len(self._rows))
-                    theirs.append((other, references))
-                self._rows.append(sentence.row)
-                self._lengths.append(source_length(sentence.source))
-                own.append((sentence.translation, references))
-            for scorers, texts in ((self._scorers, own), (self._others, theirs)):
-                for scorer in scorers:
-                    scorer.add(texts)
+            stop = start + len(chunk)
+            others, at = texts[start:stop], np.asarray(places[start:stop], np.int64)
+            if options.baseline is None:
+                others, at = [None] * len(chunk), np.full(len(chunk), -1)
+            self.changes.add(chunk, others, at.tolist())
+            codes = [grouping.add(chunk, n) for n, grouping in enumerate(self._groupings)]
+            scored = [place for place, sentence in enumerate(chunk) if sentence.complete]
+            if scored:
+                self._score(options, chunk, others, at, codes, np.array(scored))
+            start = stop
 
-    def scores(self) -> Scores | None:
+    def _score(
+        self,
+        options: ScoringOptions,
+        chunk: list[Sentence],
+        others: Sequence[str | None],
+        at: np.ndarray,
+        codes: list[list[int]],
+        scored: np.ndarray,
+    ) -> None:
+        """Count the sentences at the places `scored` of a chunk, and those that are paired."""
+        own = [chunk[place] for place in scored.tolist()]
+        texts = [sentence.translation for sentence in own]
+        references = [sentence.complete or [] for sentence in own]
+        rows = np.array([sentence.row for sentence in own])
+        members = [range_of([source_length(sentence.source) for sentence in own])]
+        members += [np.asarray(some)[scored] for some in codes]
+        paired = np.flatnonzero(at[scored] >= 0)
+        theirs = [others[scored[place]] or "" for place in paired.tolist()]
+        changed = [n for n, place in enumerate(paired.tolist()) if theirs[n] != texts[place]]
+        fresh = [(theirs[n], references[paired[n]]) for n in changed]
+        for number, metrics in enumerate(options.metrics):
+            statistics = metrics.count([*zip(texts, references, strict=True)])
+            self._own[number].add(rows, set(map(len, references)), statistics)
+            ours = statistics[paired]
+            # Most of the baseline's translations are the same, and so is what is counted in them.
+            counts = metrics.count(fresh)
+            counted = ours.astype(np.result_type(ours, counts))
+            counted[changed] = counts
+            numbers = {len(references[place]) for place in paired.tolist()}
+            self._both[number].add(rows[paired], numbers, ours, counted)
+            if number == 0:
+                for sums, beside, groups in zip(self._sums, self._others, members, strict=True):
+                    sums.add(groups, statistics)
+                    beside.add(groups[paired], counted)
+            if number == len(options.metrics) - 1:  # raw text
+                chrf = np.zeros((2, len(paired)))  # of equal texts nobody asks for it
+                for system, some in zip(chrf, (ours, counted), strict=True):
+                    system[changed] = metrics.sentence_scores("chrF", some[changed])
+                differences = _Differences(rows[paired], at[scored][paired], *chrf)
+                self._differences = self._differences.joined(differences).extremes()
+
+    def reject(self, column: int, values: Iterable[object]) -> None:
+        """Count rejected rows, by their values of a column."""
+        self._groupings[column].reject(values)
+
+    def merge(self, other: Scoring) -> None:
+        """Add what was collected of the rows that come next."""
+        for collected, more in zip(self._collected, other._collected, strict=True):
+            collected.merge(more)
+        for sums, more_sums in zip(self._all_sums, other._all_sums, strict=True):
+            sums.merge(more_sums)
+        for grouping, more_rows in zip(self._groupings, other._groupings, strict=True):
+            grouping.merge(more_rows)
+        self.changes.merge(other.changes)
+        self._differences = self._differences.joined(other._differences).extremes()
+
+    @property
+    def _collected(self) -> list[Collected]:
+        return [*self._own, *self._both]
+
+    @property
+    def _all_sums(self) -> list[GroupSums]:
+        return [*self._sums, *self._others]
+
+    def scores(self, options: ScoringOptions) -> Scores | None:
         """sacrebleu scores, brevity, by source length; None where no row has its references."""
-        own, other = self._scorers[0], self._comparable
-        if not len(own):
+        if not self._own[0].sentences:
             return None
-        rows = np.arange(len(own))
-        beside = None if other is None else BaselineScores(other, rows, rows)
+        metrics = options.metrics
+        totals = [collected.totals() for collected in self._own]
+        beside = self._others[0] if self._comparable else None
         return Scores(
-            scores=[score for scorer in self._scorers for score in scorer.scores()],
-            scored_sentences=len(own),
-            by_length=scores_by_length(self._lengths, own, beside),
-            brevity=own.brevity(),
+            scores=[
+                score
+                for one, each in zip(totals, metrics, strict=True)
+                for score in one.scores(each)
+            ],
+            scored_sentences=totals[0].sentences,
+            by_length=scores_by_length(metrics[0], self._sums[0], beside),
+            brevity=metrics[0].brevity(totals[0].sums[0]),
         )
 
-    def groups(self) -> list[GroupingRecord]:
+    def groups(self, options: ScoringOptions) -> list[GroupingRecord]:
         """For each column its name and its groups; see `Grouping.table`."""
-        own, other = self._scorers[0], self._comparable
-        return [
-            GroupingRecord(column=grouping.column, values=grouping.table(own, other))
-            for grouping in self._groupings
-        ]
+        result = []
+        for number, grouping in enumerate(self._groupings, 1):
+            beside = self._others[number] if self._comparable else None
+            table = grouping.table(options.metrics[0], self._sums[number], beside)
+            result.append(GroupingRecord(column=grouping.column, values=table))
+        return result
 
     @property
-    def _comparable(self) -> Scorer | None:
-        """The baseline's scorer, if parts of both mean the same sentences."""
-        whole = len(self._paired) == len(self._rows) > 0
-        return self._others[0] if whole else None
+    def _comparable(self) -> bool:
+        """Whether parts of both mean the same sentences."""
+        return self._both[0].sentences == self._own[0].sentences > 0
 
-    @property
-    def changes(self) -> Changes:
-        """How many sentences both have, and which of them are translated otherwise."""
-        return self._changes
-
-    def compared(self) -> list[MetricComparison]:
+    def compared(self, options: ScoringOptions) -> list[MetricComparison]:
         """The paired test of the scored sentences that both have."""
-        own, other = self._scorers[0], self._others[0]
-        here = np.array(self._paired, np.int64)
-        return own.compare(other, here, np.arange(len(here))) if len(here) else []
+        if not self.scored_pairs:
+            return []
+        return self._both[0].totals().comparison(options.metrics[0])
 
-    def most_changed(self) -> tuple[list[int], list[tuple[float, float]]]:
+    def most_changed(self) -> tuple[list[int], list[int], list[tuple[float, float]]]:
         """Which sentences differ most by chrF against their references.
 
         Returns:
-            The numbers of their rows, and chrF of both systems; ([], []) where none is scored.
+            The numbers of their rows, their places in the baseline, and chrF of both systems.
         """
-        if not len(self._paired):
-            return [], []
-        here = np.array(self._paired, np.int64)
-        own = self._scorers[-1].sentence_scores("chrF")[here]  # of raw text
-        other = self._others[-1].sentence_scores("chrF")
-        chosen = most_different(own, other).tolist()
-        rows = [self._rows[here[i]] for i in chosen]
-        return rows, [(float(own[i]), float(other[i])) for i in chosen]
+        rows, places, own, other = self._differences
+        chosen = most_different(own, other)
+        pairs = zip(own[chosen].tolist(), other[chosen].tolist(), strict=True)
+        return rows[chosen].tolist(), places[chosen].tolist(), [*pairs]
 
     @property
     def scored_pairs(self) -> int:
         """Scored sentences that the baseline has, too."""
-        return len(self._paired)
+        return self._both[0].sentences

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import numpy as np
 
 from nmt.evaluation import quality_checks, samples
 from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.rates import added
 from nmt.evaluation.rates import rates as rates_of
-from nmt.evaluation.sentences import Part, References, Sentence, read_sentences, read_table
+from nmt.evaluation.sentences import Numbers, Part, References, Sentence, read_sentences
 from nmt.records.output import AlignmentCounts, Counts, Links, UnitRecord
 from nmt.records.report import ErrorRates, SuspiciousSample
-from nmt.tables.values import json_values
 from nmt.translation.output import Output
 
 
@@ -52,29 +48,17 @@ def sentences(
     records: Sequence[UnitRecord],
     references: References,
     wanted: Iterable[int] | None = None,
-    others: Sequence[str] = (),
 ) -> Iterator[Sentence]:
     """The translated rows in order, read back from the output; see `read_sentences`."""
-    return read_sentences(output.location, map(_part, records), references, wanted, others)
+    return read_sentences(output.location, map(part_of, records), references, wanted)
 
 
-def _part(record: UnitRecord) -> Part:
+def part_of(record: UnitRecord) -> Part:
+    """The file of translations of a unit."""
     name = next(name for name in record.files if name.startswith("translations/"))
-    rows = np.arange(record.first, record.first + record.counts.rows)
-    kept = np.setdiff1d(rows, np.array(record.rejected_rows, np.int64))
-    return Part(name.removeprefix("translations/"), kept, record.files[name])
-
-
-def values(
-    output: Output, records: Sequence[UnitRecord], folder: str, column: str
-) -> Iterator[list[Any]]:
-    """The values of one column as JSON has them, a list a file of ``translations/`` or
-    ``rejected/``."""
-    for record in records:
-        for name, entry in record.files.items():
-            if name.startswith(f"{folder}/"):
-                table = read_table(output.location.named(name), [column], entry)
-                yield json_values(table.column(column))
+    last = record.first + record.counts.rows
+    rows = Numbers(record.first, last, record.rejected_rows)
+    return Part(name.removeprefix("translations/"), rows, record.files[name])
 
 
 def suspicious(

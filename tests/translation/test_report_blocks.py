@@ -1,0 +1,247 @@
+"""A finished output is scored block by block: however it is cut, the report is the same."""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outputs import rewrite, translate
+
+from nmt.cluster.tasks import Tasks
+from nmt.errors import UnusableInput
+from nmt.evaluation import significance
+from nmt.evaluation.groups import ValueCounts
+from nmt.evaluation.metrics import Metrics
+from nmt.evaluation.normalization import RAW
+from nmt.evaluation.scores import Scorer
+from nmt.evaluation.sentences import Numbers, References, Sentence
+from nmt.evaluation.significance import resampled_totals, weighted_totals
+from nmt.evaluation.totals import Collected
+from nmt.settings import DriftSettings
+from nmt.storage.location import Location
+from nmt.translation.report import blocks, measures
+from nmt.translation.report.pairing import KEYED, pair, places_of
+from nmt.translation.report.scoring import Scoring, ScoringOptions
+
+WORDS = ["der", "Hund", "Katze", "schläft", "sieht", "im", "Garten", "Haus", "alte", "kleine"]
+QUIET = DriftSettings(**dict.fromkeys(DriftSettings.model_fields))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A baseline whose translations are at hand."""
+
+    stored: list[str]
+
+    def texts(self, places) -> list[str | None]:
+        return [None if place < 0 else self.stored[place] for place in places]
+
+
+def words(random: np.random.Generator) -> str:
+    return " ".join(random.choice(WORDS, random.integers(1, 9)))
+
+
+def rows(seed: int, count: int) -> tuple[list[Sentence], np.ndarray, Texts]:
+    """Translated rows, where the baseline has them, and its translations."""
+    random = np.random.default_rng(seed)
+    sentences, others = [], []
+    for row in range(count):
+        text, reference = words(random), words(random)
+        references = [None] if random.random() < 0.1 else [reference, words(random)][: 1 + row % 2]
+        sentences.append(
+            Sentence(row, row, words(random), text, -0.5, ["a"], text.split(), 1.0, 0.9, [],
+                     references, (["news", "law", None][row % 3],))
+        )  # fmt: skip
+        others.append(text if random.random() < 0.5 else words(random))
+    places = np.where(random.random(count) < 0.2, -1, np.arange(count))
+    return sentences, places, Texts(others)
+
+
+def told(scoring: Scoring, options: ScoringOptions) -> list:
+    """Everything that a report takes of it."""
+    return [
+        scoring.scores(options), scoring.groups(options), scoring.compared(options),
+        scoring.most_changed(), scoring.changes.drawn, scoring.changes.paired,
+        scoring.changes.changed, scoring.scored_pairs,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Forty of them: what is tested here does not depend on their number."""
+    monkeypatch.setattr(significance, "RESAMPLES", 40)
+    significance._weights.cache_clear()
+    yield
+    significance._weights.cache_clear()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("seed", "cuts"), [(1, {75}), (2, {1, 2, 80, 149}), (3, {40, 60})])
+@pytest.mark.usefixtures("few_resamples")
+def test_parts_add_up_to_the_whole(keep, seed, cuts) -> None:
+    sentences, places, baseline = rows(seed, 150)
+    named = (("domain", ("news", "law", None)),)
+    options = ScoringOptions((RAW,), "13a", named, baseline, keep)  # type: ignore[arg-type]
+    whole = Scoring(options)
+    whole.read(options, sentences, places)
+    whole.reject(0, ["law"])
+    parts = []
+    for start, stop in pairwise([0, *sorted(cuts), 150]):
+        parts.append(Scoring(options))
+        parts[-1].read(options, sentences[start:stop], places[start:stop])
+    parts[0].reject(0, ["law"])
+    while len(parts) > 1:  # neighbours first
+        parts[-2].merge(parts.pop())
+    assert told(parts[0], options) == told(whole, options)
+
+
+def test_resamples_by_weights_add_up_and_agree_with_sacrebleus() -> None:
+    random, metrics = np.random.default_rng(2), Metrics()
+    statistics = metrics.count([(words(random), [words(random)]) for _ in range(1500)])
+    numbers = np.arange(300, 1800)
+    whole = weighted_totals(numbers, statistics)
+    order = random.permutation(len(numbers))
+    parts = sum(weighted_totals(numbers[some], statistics[some]) for some in (order[:7], order[7:]))
+    assert np.array_equal(parts, whole)
+    few, many = Collected(metrics), Collected(metrics, keep=False)
+    for collected in (few, many):
+        collected.add(numbers, {1}, statistics)
+    for one, other in zip(*(c.totals().scores(metrics) for c in (few, many)), strict=True):
+        assert one.score == other.score
+        assert "|resampling:poisson" in other.signature
+        widths = one.confidence[1] - one.confidence[0], other.confidence[1] - other.confidence[0]
+        assert other.confidence == pytest.approx(one.confidence, abs=0.15 * widths[0])
+    assert resampled_totals(statistics)[:, 0].mean() == pytest.approx(whole[:, 0].mean(), rel=0.01)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_what_no_baseline_changes_is_not_counted_twice(monkeypatch) -> None:
+    counted = []
+    real = Metrics.count
+    monkeypatch.setattr(Metrics, "count", lambda self, s: counted.append(len(s)) or real(self, s))
+    sentences, places, _ = rows(1, 50)
+    same = Texts([sentence.translation for sentence in sentences])
+    options = ScoringOptions((RAW,), baseline=same)  # type: ignore[arg-type]
+    scoring = Scoring(options)
+    scoring.read(options, sentences, places)
+    assert counted == [sum(s.complete is not None for s in sentences), 0]
+    assert {metric.p for metric in scoring.compared(options)} == {1}
+
+
+@settings(max_examples=30)
+@given(
+    theirs=st.lists(st.integers(0, 60), unique=True, max_size=40),
+    own=st.lists(st.integers(0, 60), unique=True, max_size=40),
+    ranges=st.integers(1, 4),
+    cut=st.integers(0, 40),
+)
+def test_pairs_are_those_of_a_dictionary(theirs, own, ranges, cut) -> None:
+    keyed = np.array([(key, 100 + place) for place, key in enumerate(theirs)], KEYED)
+    parts = [own[:cut], own[cut:]]
+    found: list[list[np.ndarray]] = [[], []]
+    for number in range(ranges):
+        columns = [keyed[keyed["key"] % np.uint64(ranges) == number]]
+        for part in parts:
+            block = np.array([(key, place) for place, key in enumerate(part)], KEYED)
+            columns.append(block[block["key"] % np.uint64(ranges) == number])
+        for some, values in zip(found, pair(1, *columns), strict=True):
+            some.append(values)
+    known = {key: 100 + place for place, key in enumerate(theirs)}
+    for part, some in zip(parts, found, strict=True):
+        assert places_of(len(part), some).tolist() == [known.get(key, -1) for key in part]
+
+
+def test_counts_of_values_add_up() -> None:
+    whole, one, other = ValueCounts(), ValueCounts(), ValueCounts()
+    whole.add("abacab")
+    one.add("aba")
+    other.add("cab")
+    one.merge(other)
+    assert one.named() == whole.named() == ["a", "b", "c"]
+
+
+def test_references_of_some_rows_have_the_numbers_of_these() -> None:
+    some = References([["a", "b", "c", "d"]]).of_rows(1, 3)
+    assert [some.streams[0][row] for row in (1, 2)] == ["b", "c"]
+    assert References(column="r").of_rows(1, 3) == References([], "r")
+
+
+def test_the_rows_of_a_part_are_those_that_were_not_rejected() -> None:
+    assert np.asarray(Numbers(3, 8, [4, 7])).tolist() == [3, 5, 6]
+
+
+class Reordered(Tasks):
+    """Tasks that are done as late as possible, the last first."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def each(self, function, calls, title):
+        calls = list(calls)
+        done = {n: function(*calls[n]) for n in reversed(range(len(calls)))}
+        yield from (done[n] for n in range(len(calls)))
+
+
+@pytest.fixture(scope="module")
+def night(saved_models, tmp_path_factory) -> Path:
+    """A folder with an input of 600 rows in three units, references, and an earlier output."""
+    folder = tmp_path_factory.mktemp("blocks")
+    random = np.random.default_rng(3)
+    lines = [" ".join(random.choice(["dog", "cat", "sees", "a"], 3)) for _ in range(600)]
+    (folder / "in.txt").write_text("\n".join(lines) + "\n")
+    (folder / "references.txt").write_text("\n".join(words(random) for _ in lines) + "\n")
+    translate(saved_models[1], folder / "in.txt", folder / "before", heatmaps=0)
+    return folder
+
+
+@pytest.mark.parametrize("keep", [600, 0])
+def test_a_report_is_the_same_in_blocks(
+    few_resamples, saved_models, night, tmp_path, monkeypatch, keep
+) -> None:
+    monkeypatch.setattr(measures, "MOST_KEPT", keep)
+    reports = []
+    for name, least in (("whole", 10**6), ("blocks", 1)):
+        monkeypatch.setattr(blocks, "_ROWS", least)
+        monkeypatch.setattr(measures, "_tasks", lambda *_: Reordered())
+        outcome = translate(
+            saved_models[0], night / "in.txt", tmp_path / name, heatmaps=0, max_rejected=1,
+            references=(str(night / "references.txt"),), baseline=Location(night / "before"),
+            drift=QUIET,
+        )  # fmt: skip
+        report = outcome.report.to_json()
+        reports.append(
+            {k: report[k] for k in report if k not in ("title", "created", "throughput")}
+        )
+        reports[-1]["comparison"].pop("throughput", None)
+    assert reports[0] == reports[1]
+    assert reports[0]["comparison"]["paired"] == 600
+    kind = ["|resampling:poisson" in score["signature"] for score in reports[0]["scores"]]
+    assert set(kind) == {keep == 0}
+
+
+def test_a_baseline_that_was_cut_off_is_refused_at_the_start(saved_models, night, tmp_path) -> None:
+    out = Location(night / "before")
+    part = night / "before/translations/part-00001.parquet"
+    manifest = json.loads((night / "before/manifest.json").read_text())
+    try:
+        damaged = json.loads(json.dumps(manifest))
+        damaged["files"]["translations/part-00001.parquet"]["bytes"] += 1
+        rewrite(night / "before", "manifest.json", damaged)
+        with pytest.raises(UnusableInput, match=f"{part}: has .* bytes, not the .* give another"):
+            translate(saved_models[0], night / "in.txt", tmp_path / "out", baseline=out)
+    finally:
+        (night / "before/manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_a_scorer_says_what_the_blocks_say() -> None:
+    sentences, places, baseline = rows(5, 60)
+    options = ScoringOptions((RAW,), baseline=baseline)  # type: ignore[arg-type]
+    scoring, own = Scoring(options), Scorer()
+    scoring.read(options, sentences, places)
+    own.add([(s.translation, s.complete) for s in sentences if s.complete])
+    assert scoring.scores(options).scores == own.scores()
