@@ -102,11 +102,11 @@ class TextTranslations:
         if where.source is not None:
             return read_beside(
                 *(where.source, column, "--source-column", self.rows),
-                *("sources", self.most_characters),
+                *("sources", self.most_characters, _SOURCE),
             )
         if self._table is None:
             return None
-        if column is None and _SOURCE not in self._table.schema.names:
+        if column is None and self._table.find_column(_SOURCE) is None:
             return None
         return self._table.texts("--source-column", column or _SOURCE)
 

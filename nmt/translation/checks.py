@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nmt import model_folder
 from nmt.configuration import nearest
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.files import read_beside
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
@@ -26,10 +26,11 @@ from nmt.translation.request import TranslateRequest
 
 def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
     """Check that options, columns and model go together; returns where the references are."""
-    if request.references and request.reference_column:
-        raise UnusableInput("give --references or --reference-column, not both")
-    if request.alignment_column and not request.reference_column:
-        raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if request.alignment_column and not request.own_reference_column:
+        raise UnusableInput(
+            "--alignment-column needs --reference-column, the aligned references in a column of "
+            "the input"
+        )
     if "direction" not in info.model_fields_set:
         raise UnusableInput(
             f"{request.models[0]}: its model.json names no direction; use a model that "
@@ -56,7 +57,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
                     "cannot be had; leave it out"
                 )
     for option, column in (
-        ("--reference-column", request.reference_column),
+        ("--reference-column", request.own_reference_column),
         ("--alignment-column", request.alignment_column),
     ):
         if column:
@@ -76,8 +77,12 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     if request.search.dictionary is not None:
         read_dictionary(Location(request.search.dictionary))
     most = request.search.max_characters
-    streams = [read_aligned(name, corpus.rows, most=most) for name in request.references]
-    references = References(streams, request.reference_column, most)
+    column = request.reference_column
+    streams = [
+        read_beside(name, column, "--reference-column", corpus.rows, "references", most)
+        for name in request.references
+    ]
+    references = References(streams, request.own_reference_column, most)
     if references:
         check_tokenizer(request.tokenize)
     return references

@@ -273,7 +273,7 @@ def work_of(
         dictionary_hash=job.dictionary,
         text_column=corpus.text_column,
         id_column=corpus.id_column,
-        reference_column=request.reference_column,
+        reference_column=request.own_reference_column,
         alignment_column=request.alignment_column,
         batch_size=request.batch_size,
         threads=1,

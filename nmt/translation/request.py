@@ -64,7 +64,12 @@ class TranslateRequest:
         tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
     ] = ()
     reference_column: Annotated[
-        str | None, Option("Column that holds the references; of TMX a language.", "COLUMN")
+        str | None,
+        Option(
+            "Column of the input that holds the references; of the --references, where these are "
+            "a table. Of TMX a language.",
+            "COLUMN",
+        ),
     ] = None
     alignment_column: Annotated[
         str | None,
@@ -232,6 +237,11 @@ class TranslateRequest:
         if self.cost_per_hour is not None:
             costs["cost"] = round(self.cost_per_hour * seconds / 3600, 4)
         return costs
+
+    @property
+    def own_reference_column(self) -> str | None:
+        """The column of the input that holds the references, where no file does."""
+        return None if self.references else self.reference_column
 
     @property
     def limits(self) -> Limits:
