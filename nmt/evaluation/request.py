@@ -258,6 +258,11 @@ def _open(request: EvaluateRequest, location: Location, option: str) -> Translat
     if location.is_file():
         return TextTranslations(location, where)
     output = FinishedOutput(location, option)
+    if columns := output.manifest.settings.text_columns:
+        raise UnusableInput(
+            f"{location}: translates the columns {join_names(columns)}; name a file of its export/ "
+            f"and a column (--candidate-column {columns[0]}_translation)"
+        )
     if option == "--candidate" and (odd := where.options):
         raise UnusableInput(
             f"{location}: an output of `nmt translate`, which {odd[0]} does not go with; leave it "

@@ -17,10 +17,13 @@ from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
+from nmt.translation.export.text_columns import columns_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
+from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.request import TranslateRequest
 
 
@@ -63,7 +66,8 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
         if column:
             _check_text_column(request, corpus, option, column)
     _check_cache(request)
-    _check_export(request)
+    _check_text_columns(request, corpus)
+    _check_export(request, corpus)
     _check_groups(request, corpus)
     if request.baseline is not None:
         Baseline(read_baseline(request.baseline, request.output)[0])
@@ -104,7 +108,7 @@ def _check_cache(request: TranslateRequest) -> None:
         )
 
 
-def _check_export(request: TranslateRequest) -> None:
+def _check_export(request: TranslateRequest, corpus: InputCorpus) -> None:
     for option, value, choices in (
         ("--output-format", request.output_format or "parquet", FORMATS),
         ("--rejected-lines", request.rejected_lines, REJECTED_LINES),
@@ -114,8 +118,46 @@ def _check_export(request: TranslateRequest) -> None:
             raise UnusableInput(f"{option} {value}: unknown; {nearest(value, choices)}")
     if request.rejected_lines != "blank" and request.output_format != "text":
         raise UnusableInput("--rejected-lines goes with --output-format text")
-    if request.export_compression != "none" and request.export is None:
+    if request.export_compression != "none" and request.output_format in (None, "parquet"):
         raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
+    if (partitions := request.partitions) is not None:
+        columns, name = corpus.columns, partitions.column
+        if name not in columns.names or not is_scalar(kind := columns.field(name).type):
+            problem = f"it holds {kind}" if name in columns.names else "there is no such"
+            raise UnusableInput(
+                f"--partition-by {name}: {problem}; give a column of texts, numbers or dates "
+                f"(there are {join_names(columns.names) or 'none'})"
+            )
+        partitions.check(request.input, corpus.values(name))
+
+
+def _check_text_columns(request: TranslateRequest, corpus: InputCorpus) -> None:
+    """Refuse what does not go with several text columns."""
+    if not (columns := request.text_columns):
+        return
+    if len({corpus.text_column, *corpus.more_columns}) < len(columns):
+        raise UnusableInput("--text-column: a column is named twice; name each once")
+    for option, value in (
+        ("--references", request.references),
+        ("--reference-column", request.reference_column),
+        ("--output-format text", request.output_format == "text"),
+        ("--partition-by text_column", request.partition_by == TEXT_COLUMN),
+    ):
+        if value:
+            raise UnusableInput(
+                f"{option} goes with one --text-column; translate the columns one by one, or leave "
+                "it out"
+            )
+    added = {name for column in columns for name in columns_of(column)} | {TEXT_COLUMN}
+    others = [*corpus.columns.names, corpus.id_column, *columns]
+    if clash := sorted(name for name in added if others.count(name) > (name == TEXT_COLUMN)):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
+    if clash := sorted({*columns} & {*OWN_COLUMNS, TEXT_COLUMN} - {"source"}):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
 
 
 def _check_text_column(

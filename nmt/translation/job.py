@@ -91,8 +91,9 @@ def _translate_input(
     """Read the input, and translate it; None after a dry run."""
     with activity("reading the input"):
         corpus = inspect(
-            *(request.input, request.text_column, request.id_column),
+            *(request.input, request.text_column[0], request.id_column),
             *(request.allow_empty, request.rows_per_file, info.direction.source),
+            request.text_column[1:],
         )
         references = check(request, info, corpus)
     job = identify(request, info, corpus)

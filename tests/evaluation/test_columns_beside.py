@@ -52,11 +52,9 @@ def test_a_column_holds_what_was_written(tmp_path: Path, ending: str, pairs) -> 
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, ending, column, message) -> None:
     rows = [{"id": f"{n}", "source": "a", "target": "b"} for n in range(2)]
+    name, count = write_rows(tmp_path, ending, rows), 3 if column == "target" else 2
     with pytest.raises(UnusableInput, match=message):
-        count = 3 if column == "target" else 2
-        read_beside(
-            write_rows(tmp_path, ending, rows), column, "--reference-column", count, "references"
-        )
+        read_beside(name, column, "--reference-column", count, "references")
 
 
 def test_sources_are_in_the_column_source_unless_another_is_named(tmp_path: Path) -> None:
@@ -68,8 +66,10 @@ def test_sources_are_in_the_column_source_unless_another_is_named(tmp_path: Path
 
 
 def test_an_evaluation_of_languages_of_tmx_is_that_of_their_lines(tmp_path: Path) -> None:
-    rows = [{"id": f"{n}", "source": f"Ein Hund schläft {n} mal.", "target": f"Ein Hund schlief {n}"}
-            for n in range(4)]  # fmt: skip
+    rows = [
+        {"id": f"{n}", "source": f"Ein Hund schläft {n} mal.", "target": f"Der Hund schlief {n}."}
+        for n in range(4)
+    ]
     file = write_rows(tmp_path, "tmx", rows)
     for name in ("source", "target"):
         (tmp_path / f"{name}.txt").write_text("".join(f"{row[name]}\n" for row in rows))

@@ -53,14 +53,14 @@ class RowColumns:
 
     Attributes:
         schema: all columns, also those of folders.
-        text_column: the name of that of the sentences.
+        text_columns: the names of those of the sentences.
         id_column: the name of that of the ids; None without one.
     """
 
     def __init__(
         self,
         files: Sequence[CorpusFile],
-        text_column: str,
+        text_columns: Sequence[str],
         id_column: str | None,
         language: str | None = None,
     ) -> None:
@@ -68,7 +68,7 @@ class RowColumns:
 
         Args:
             files: each looked through; those without rows have no columns.
-            text_column: the column of the sentences.
+            text_columns: the columns of the sentences.
             id_column: the column of the ids; None is ``id`` where there is such a column.
             language: of the sentences, in files where a column is a language.
 
@@ -82,12 +82,12 @@ class RowColumns:
             for name, own in {**folders, **file.columns}.items():
                 kinds[name] = kinds.get(name, Kinds(0)) | own
             check_columns(file.location, kinds)
-        self.text_column, self.id_column, self.schema = text_column, None, pa.schema([])
+        self.text_columns, self.id_column, self.schema = [*text_columns], None, pa.schema([])
         if not files:
             return
-        self.text_column = self._find_texts(kinds, text_column, language)
+        self.text_columns = [self._find_texts(kinds, name, language) for name in text_columns]
         self.id_column = self._find_ids(kinds, id_column)
-        kinds[self.text_column] = Kinds.TEXT
+        kinds |= dict.fromkeys(self.text_columns, Kinds.TEXT)
         if self.id_column is not None and kinds[self.id_column] == Kinds.BOOL:
             kinds[self.id_column] |= Kinds.TEXT
         self.schema = pa.schema([(name, type_of(kinds[name])) for name in kinds])
@@ -109,7 +109,7 @@ class RowColumns:
 
     def _find_ids(self, kinds: Collection[str], wanted: str | None) -> str | None:
         if wanted is None:
-            return "id" if "id" in kinds and self.text_column != "id" else None
+            return "id" if "id" in kinds and "id" not in self.text_columns else None
         location = self._files[0].location
         if wanted not in kinds:
             there = join_names(sorted(kinds))
@@ -117,7 +117,7 @@ class RowColumns:
                 f"{location}: no column '{wanted}' (there are {there}); name one with --id-column, "
                 "or leave the option out to number the rows"
             )
-        if wanted == self.text_column:
+        if wanted in self.text_columns:
             raise UnusableInput(
                 f"{location}: column '{wanted}' holds the sentences; name another with --id-column"
             )
@@ -136,14 +136,18 @@ class RowColumns:
 
 
 def read_run(
-    part: Slice, schema: pa.Schema, text_column: str, id_column: str | None, longest: int
+    part: Slice,
+    schema: pa.Schema,
+    text_columns: Sequence[str],
+    id_column: str | None,
+    longest: int,
 ) -> Run:
     """Some rows of a file.
 
     Args:
         part: which.
-        schema: the columns of the corpus, without that of the texts.
-        text_column: `RowColumns.text_column`.
+        schema: the columns of the corpus, without those of the texts.
+        text_columns: `RowColumns.text_columns`.
         id_column: `RowColumns.id_column`. Where it cannot be read, since the row is none, the id is
             the number of the row among those of the corpus, counted from 1: negative where ids are
             numbers (-17), otherwise in words (``row 17``).
@@ -161,7 +165,10 @@ def read_run(
         return as_array([row.values.get(name, folder) for row in rows], column.type)
 
     columns = [values(column) for column in schema]
-    texts = [_text(row, text_column, folders.get(text_column), longest) for row in rows]
+    texts = {
+        name: [_text(row, name, folders.get(name), longest) for row in rows]
+        for name in text_columns
+    }
     return Run(pa.table(columns, schema), texts)
 
 
