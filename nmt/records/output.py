@@ -212,6 +212,7 @@ class JobSettings(AnySettings):
     rejected_lines: str = "blank"
     export_compression: str = "none"
     partition_by: str | None = None
+    tag_column: str | None = None
     alignments: bool = False
     max_rejected: float
     gate: Named[float | None] = {}

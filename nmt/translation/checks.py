@@ -45,9 +45,15 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
-    if request.search.tag is not None:
-        location = request.models[0]
-        tag_id(model_folder.read_vocabulary(location, info, "source"), request.search.tag)
+    if request.search.tag is not None or request.tag_column is not None:
+        vocabulary = model_folder.read_vocabulary(request.models[0], info, "source")
+        if request.search.tag is not None:
+            tag_id(vocabulary, request.search.tag)
+        if not vocabulary.tags:
+            raise UnusableInput(
+                f"{request.models[0]}: has no tags (data.tags of `nmt prepare`); leave "
+                "--tag-column out"
+            )
     if info.architecture["attention"] == "none":
         for option, wanted in (
             ("--alignments", request.alignments),
@@ -62,6 +68,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     for option, column in (
         ("--reference-column", request.own_reference_column),
         ("--alignment-column", request.alignment_column),
+        ("--tag-column", request.tag_column),
     ):
         if column:
             _check_text_column(request, corpus, option, column)

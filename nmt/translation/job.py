@@ -276,6 +276,7 @@ def work_of(
         id_column=corpus.id_column,
         reference_column=request.own_reference_column,
         alignment_column=request.alignment_column,
+        tag_column=request.tag_column,
         batch_size=request.batch_size,
         threads=1,
         alignments=request.alignments,

@@ -38,8 +38,8 @@ class TranslateRequest:
     input: Annotated[
         str,
         Option(
-            "File, folder or glob: text, CSV, JSON Lines, TMX (also .gz .bz2 .xz .zst), Parquet; "
-            "or a finished OUT.",
+            "File, folder or glob: text, CSV, JSON Lines, TMX (also .gz .bz2 .xz .zst .zip), "
+            "Parquet; or a finished OUT.",
             "CORPUS",
         ),
     ]
@@ -89,6 +89,13 @@ class TranslateRequest:
     ] = ("source",)
     id_column: Annotated[
         str | None, Option("Column of the ids.", "COLUMN", default="id, if there")
+    ] = None
+    tag_column: Annotated[
+        str | None,
+        Option(
+            "Column of each row's tag; a row without one has that of --tag, if it is given.",
+            "COLUMN",
+        ),
     ] = None
     batch_size: Annotated[
         int | None,
@@ -297,6 +304,7 @@ def identify(
     optional = {
         "text_columns": list(request.text_columns),
         "partition_by": request.partition_by,
+        "tag_column": request.tag_column,
         "heatmap_words": request.heatmap_words,
         "heatmap_pages": request.heatmap_pages,
         "group_by": list(request.group_by),

@@ -147,7 +147,7 @@ def translate_unit(
     outcome: UnitRecord | DecodingCost
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
-        filtered = judge.row_filter(rows.texts)
+        filtered = work.filtered(rows, judge.row_filter)
         keys = work.keys(filtered.sources)
         known = known_schema(work.schema()).empty_table() if plan is None else plan.known(unit)
         if plan is not None and work.alignments:

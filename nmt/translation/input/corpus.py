@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.formats.archives import members
 from nmt.formats.detection import SENTENCES, detect
 from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
@@ -65,15 +66,7 @@ class InputCorpus:
         self.folders = sorted({name for file in files for name, _ in file.folders})
         self.id_column = id_column
         self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
-        self.inputs = [
-            InputFile(
-                path=file.location.shown,
-                bytes=file.location.bytes,
-                sha256=file.sha256,
-                rows=file.rows,
-            )
-            for file in files
-        ]
+        self.inputs = _inputs(files)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -113,6 +106,18 @@ class InputCorpus:
             same = pool.map(lambda file: _is_same(file.location), self._files)
             pairs = zip(self._files, same, strict=True)
             return [str(file.location) for file, is_same in pairs if not is_same]
+
+
+def _inputs(files: Sequence[CorpusFile]) -> list[InputFile]:
+    """Each file once, with the rows of all its members."""
+    rows: dict[str, int] = {}
+    for file in files:
+        rows[file.location.shown] = rows.get(file.location.shown, 0) + file.rows
+    locations = {file.location.shown: file for file in files}
+    return [
+        InputFile(path=path, bytes=file.location.bytes, sha256=file.sha256, rows=rows[path])
+        for path, file in locations.items()
+    ]
 
 
 def _is_same(file: PinnedFile) -> bool:
@@ -155,7 +160,7 @@ def inspect(
     needed = len(locations) == 1 and not allow_empty
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
         inspected = list(pool.map(lambda location: _look(name, location, needed), locations))
-    files = [file for file in inspected if file is not None]
+    files = [file for some in inspected for file in some]
     if not files and not allow_empty:
         raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
     formats = {file.kind.format for file in files}
@@ -189,21 +194,29 @@ def inspect(
     return corpus.listed(name, locations, unit_rows)
 
 
-def _look(name: str, location: PinnedFile, needed: bool) -> CorpusFile | None:
-    """What can be known of a file by itself; None for an empty one, unless it is needed."""
+def _look(name: str, location: PinnedFile, needed: bool) -> list[CorpusFile]:
+    """What can be known of a file by itself, or of the members of an archive; nothing for an empty
+    one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
     if not size:
         if needed:
             raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
-        return None
-    file = CorpusFile(location, detect(location, SENTENCES), folders_of(location, name))
-    if file.kind.format == "parquet":
-        file.sha256 = location.sha256()
-    elif file.kind.format in ROW_FORMATS:
-        look_through(file)
+        return []
+    kind, folders = detect(location, SENTENCES), folders_of(location, name)
+    if kind.packing == "zip":
+        files = [CorpusFile(location, each, folders) for each in members(location, SENTENCES)]
     else:
-        _count_lines(file)
-    return file
+        files = [CorpusFile(location, kind, folders)]
+    for file in files:
+        if file.kind.format in ROW_FORMATS:
+            look_through(file)
+        elif file.kind.format == "text":
+            _count_lines(file)
+    if kind.packing == "zip" or kind.format == "parquet":  # which is not read as it lies there
+        digest = location.sha256()
+        for file in files:
+            file.sha256 = digest
+    return files
 
 
 def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:

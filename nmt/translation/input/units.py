@@ -109,7 +109,11 @@ class Unit:
     def identity(self) -> str:
         """A hash of what it is made of: which rows of which contents."""
         return hash_json(
-            [[part.file.shown, part.file.digest, part.start, part.rows] for part in self.slices]
+            [
+                [part.file.shown, part.file.digest, part.start, part.rows]
+                + ([part.kind.member] if part.kind.member else [])
+                for part in self.slices
+            ]
         )
 
     @property
