@@ -87,7 +87,7 @@ class TextTranslations:
             texts = [*read_translations(self._file, _LONGEST)]
         else:
             texts = self._table.texts("--candidate-column", where.column or _TRANSLATION)
-        for number, text in enumerate(texts):
+        for number, text in enumerate(texts, 1):
             if text is not None and len(text) > _LONGEST:
                 raise UnusableInput(
                     f"{location}: row {number} has more than {_LONGEST:,} characters, which no "

@@ -138,7 +138,7 @@ def translate_unit(
         to decode some of its sentences it is not committed, and what it has cost is returned.
     """
     start = time.monotonic()
-    name = f"rows {unit.first}–{unit.first + unit.rows - 1}"
+    name = f"rows {unit.first + 1}–{unit.first + unit.rows}"
     attempts = Attempts(output.attempts(unit), name)
     if attempts.begun > 1:
         repeated()
@@ -230,7 +230,9 @@ def draw(
 
     def failed(i: int, error: Exception) -> None:
         problem = f"{type(error).__name__}: {error}"
-        log.warning(f"row {unit.first + i}: its attention is left out of the report ({problem})")
+        log.warning(
+            f"row {unit.first + i + 1}: its attention is left out of the report ({problem})"
+        )
 
     def heatmap(i: int, result: Translation) -> tuple[str, bytes]:
         from nmt.report.heatmap import attention_heatmap

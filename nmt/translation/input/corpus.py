@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 
@@ -14,6 +16,7 @@ from nmt.formats.detection import SENTENCES, detect
 from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
+from nmt.printable import FewLines
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
@@ -26,6 +29,8 @@ from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.unit_rows import TEXT_COLUMN, read_unit
 from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
+
+log = logging.getLogger(__name__)
 
 _LOOKERS = 16  # files looked at together
 _OF_TEXT = pa.field(TEXT_COLUMN, pa.string())
@@ -158,8 +163,11 @@ def inspect(
     """
     locations, is_output = _files(name, allow_empty)
     needed = len(locations) == 1 and not allow_empty
+    warnings = FewLines(log.warning)
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
-        inspected = list(pool.map(lambda location: _look(name, location, needed), locations))
+        look = partial(_look, name, needed, warnings)
+        inspected = list(pool.map(look, locations))
+    warnings.end()
     files = [file for some in inspected for file in some]
     if not files and not allow_empty:
         raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
@@ -194,7 +202,7 @@ def inspect(
     return corpus.listed(name, locations, unit_rows)
 
 
-def _look(name: str, location: PinnedFile, needed: bool) -> list[CorpusFile]:
+def _look(name: str, needed: bool, warnings: FewLines, location: PinnedFile) -> list[CorpusFile]:
     """What can be known of a file by itself, or of the members of an archive; nothing for an empty
     one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
@@ -209,7 +217,7 @@ def _look(name: str, location: PinnedFile, needed: bool) -> list[CorpusFile]:
         files = [CorpusFile(location, kind, folders)]
     for file in files:
         if file.kind.format in ROW_FORMATS:
-            look_through(file)
+            look_through(file, warnings)
         elif file.kind.format == "text":
             _count_lines(file)
     if kind.packing == "zip" or kind.format == "parquet":  # which is not read as it lies there

@@ -18,7 +18,7 @@ from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import Row, check_columns, text_of
 from nmt.formats.text_files import open_text
-from nmt.printable import join_names
+from nmt.printable import FewLines, join_names, printable
 from nmt.storage.s3 import changed
 from nmt.translation.input.parquet_rows import Run
 from nmt.translation.input.streams import read_rows
@@ -31,8 +31,13 @@ _DRAIN = 1 << 20
 _NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 
-def look_through(file: CorpusFile) -> None:
-    """Count the rows of a file, hash it, and learn the kinds of its columns, in one reading."""
+def look_through(file: CorpusFile, warnings: FewLines) -> None:
+    """Count the rows of a file, hash it, and learn the kinds of its columns, in one reading.
+
+    Args:
+        file: which; it learns what was seen.
+        warnings: gets a line for each row that cannot be read.
+    """
     location, digest = file.location, hashlib.sha256()
     kinds = file.columns
     with open_text(location, file.kind, digest=digest) as stream:
@@ -41,7 +46,11 @@ def look_through(file: CorpusFile) -> None:
             for name, value in row.values.items():
                 kinds[name] = kinds.get(name, Kinds(0)) | kind_of(value)
                 file.unpacked += len(value) if isinstance(value, str) else 8
-            file.unpacked += len(row.unreadable or b"")
+            if row.unreadable is not None:
+                file.unpacked += len(row.unreadable)
+                why = getattr(row.unreadable, "why", "bytes that are not UTF-8")
+                where = f"{location}{file.kind.member and ': '}{printable(file.kind.member)}"
+                warnings.add(f"{where}: line {row.line}: {why}; the row is rejected", "unreadable")
             check_columns(location, kinds)
         while stream.read(_DRAIN):
             pass
