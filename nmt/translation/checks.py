@@ -142,8 +142,14 @@ def _check_text_columns(request: TranslateRequest, corpus: InputCorpus) -> None:
     """Refuse what does not go with several text columns."""
     if not (columns := request.text_columns):
         return
-    if len({corpus.text_column, *corpus.more_columns}) < len(columns):
+    if len({*columns}) < len(columns):
         raise UnusableInput("--text-column: a column is named twice; name each once")
+    there = (corpus.text_column, *corpus.more_columns)
+    if corpus.rows and there != columns:  # of TMX, a language may stand for its one dialect
+        raise UnusableInput(
+            f"--text-column {' '.join(columns)}: name several columns as the input has them "
+            f"({join_names(there)})"
+        )
     for option, value in (
         ("--references", request.references),
         ("--reference-column", request.reference_column),

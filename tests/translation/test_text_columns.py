@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from outputs import translate
-from written_rows import jsonl, put
+from written_rows import jsonl, put, tmx
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
@@ -121,6 +121,12 @@ def test_a_text_that_stands_there_twice_or_not_at_all_is_a_violation(
     violations = " ".join(verify(Location(out)).violations)
     assert "id '0 (title)' stands there 2 times" in violations
     assert "ids 0 to 9, but its unit has 0 to 3" in violations
+
+
+def test_languages_of_tmx_are_named_as_they_stand_there(saved_models, tmp_path: Path) -> None:
+    file = put(tmp_path / "in.tmx", tmx([{"id": "1", "source": "A cat.", "target": "Eine Katze."}]))
+    with pytest.raises(UnusableInput, match=r"as the input has them \(en, de-AT\)"):
+        translate(saved_models[0], file, tmp_path / "out", text_column=("en", "de"))
 
 
 @pytest.mark.parametrize(
