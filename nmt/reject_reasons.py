@@ -124,6 +124,10 @@ class RejectReason(StrEnum):
         "`search.max_split_length`, or `search.max_source_length` with "
         "`search.too_long=reject` (`translate`).",
     )
+    UNKNOWN_TAG = (
+        *("unknown_tag", (TRANSLATE,)),
+        "The row's value of `--tag-column` is no tag of the model.",
+    )
     OUT_OF_MEMORY = (
         *("out_of_memory", (TRANSLATE,)),
         "The row does not fit into memory even when it is decoded alone.",

@@ -26,7 +26,18 @@ _RATIO = 20  # characters of a translation for one of the longest source
 
 
 class MalformedRow(bytes):
-    """The bytes of what is no row of its format; it is rejected, whatever it says."""
+    """The bytes of what is no row of its format; it is rejected, whatever it says.
+
+    Attributes:
+        why: it is none, for people.
+    """
+
+    why: str
+
+    def __new__(cls, data: bytes, why: str) -> MalformedRow:
+        row = super().__new__(cls, data)
+        row.why = why
+        return row
 
 
 _MARK = regex.compile(r"\p{M}")

@@ -95,8 +95,8 @@ def translate(
     request = TranslateRequest((Location(model),), str(name), Location(output), **options)
     info = bundle.check_all(request.models)
     corpus = inspect(
-        *(request.input, request.text_column, request.id_column, request.allow_empty),
-        *(request.rows_per_file, info.direction.source),
+        *(request.input, request.text_column[0], request.id_column, request.allow_empty),
+        *(request.rows_per_file, info.direction.source, request.text_column[1:]),
     )
     references, job = check(request, info, corpus), identify(request, info, corpus)
     out = Output(request.output)

@@ -89,7 +89,7 @@ def test_a_baseline_that_cannot_be_read_is_refused_before_anything_is_decoded(
     change_part(copy, COLUMNS[what])
     wanted = request(sound, saved_models[0], copy / "new", baseline=Location(copy / "out"))
     with pytest.raises(UnusableInput, match=r"part-00000\.parquet: damaged \(column '"):
-        check(wanted, bundle.check_all(wanted.models), inspect(wanted.input, wanted.text_column))
+        check(wanted, bundle.check_all(wanted.models), inspect(wanted.input, wanted.text_column[0]))
 
 
 def test_a_limit_that_no_job_can_have_is_damage(copy: Path) -> None:

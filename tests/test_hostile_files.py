@@ -79,7 +79,7 @@ def test_a_damaged_baseline_is_refused_before_anything_is_decoded(
 ) -> None:
     edit(copy / "out/report/report.json", change)
     asked = request(sound, saved_models[0], copy / "new", baseline=Location(copy / "out"))
-    corpus = inspect(asked.input, asked.text_column)
+    corpus = inspect(asked.input, asked.text_column[0])
     with pytest.raises(UnusableInput, match=rf"report\.json: damaged \({key}"):
         check(asked, bundle.check_all(asked.models), corpus)
 
@@ -103,7 +103,7 @@ def test_a_model_without_direction_is_refused_before_anything_is_decoded(
     info |= {} if direction == "missing" else {"direction": direction}
     Location(model / "model.json").write_json({**info, "model_id": hash_json(info)})
     asked = request(sound, model, tmp_path / "new")
-    corpus = inspect(asked.input, asked.text_column)
+    corpus = inspect(asked.input, asked.text_column[0])
     with pytest.raises(UnusableInput, match=message):
         check(asked, bundle.check_all(asked.models), corpus)
 

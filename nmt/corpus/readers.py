@@ -14,11 +14,12 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from nmt.errors import UnusableInput
+from nmt.formats.archives import sniff_members
 from nmt.formats.detection import LINES, PAIRS, Accepted, FileKind, detect, readable
 from nmt.formats.lines import LONGEST, count_lines, lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns, text_of
-from nmt.formats.text_files import open_text, sniff_members
+from nmt.formats.text_files import open_text
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
@@ -87,12 +88,13 @@ class TabSeparated(PairReader):
     def __init__(self, location: Location, kind: FileKind, longest: int = LONGEST) -> None:
         self.locations = (location,)
         self._kind, self._longest = kind, _FIELDS * longest
-        self._member = _pairs_member(location) if kind.packing == "zip" else ""
+        if kind.packing == "zip":
+            self._kind = kind._replace(member=_pairs_member(location))
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
         location = self.locations[0]
-        with open_text(location, self._kind, self._member) as file:
+        with open_text(location, self._kind) as file:
             count, size, tab = count_lines(file)
         if not count:
             raise UnusableInput(f"{location}: holds no line; give a file with sentence pairs")
@@ -104,7 +106,7 @@ class TabSeparated(PairReader):
 
     def rows(self) -> Iterator[RawRow]:
         """See `PairReader.rows`."""
-        with open_text(self.locations[0], self._kind, self._member) as file:
+        with open_text(self.locations[0], self._kind) as file:
             for number, line in enumerate(lines(file, self._longest), start=1):
                 source, *others = line.split(b"\t", 2)
                 yield RawRow(number, source, others[0] if others else None)

@@ -54,7 +54,7 @@ def error_rates(
             own = parse_pharaoh(text or "", (source, len(words)))
         except UnusableInput as error:
             malformed += 1
-            row = f"{output.location}: row {sentence.row}"
+            row = f"{output.location}: row {sentence.row + 1}"
             warnings.add(f"{row}: {error}; left out of the AER", "malformed alignment")
             continue
         counts = LinkCounts.of(own, drawn)

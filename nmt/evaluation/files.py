@@ -24,11 +24,11 @@ from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import is_text, texts_of
 from nmt.tables.parquet import open_parquet, read_batches
-from nmt.text_limits import most_bytes
+from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 TEXTS = Accepted(
-    ("text", "parquet", "csv", "jsonl"),
-    "give UTF-8 text, one text per line, .csv or .jsonl (also compressed), or .parquet",
+    ("text", "parquet", *ROW_FORMATS),
+    "give UTF-8 text, one text per line, .csv, .jsonl or .tmx (also compressed), or .parquet",
 )
 
 
@@ -48,24 +48,29 @@ class Table:
         with readable(self.location), self.location.open() as handle:
             return open_parquet(self.location, handle).schema_arrow
 
-    def check_column(self, option: str, column: str) -> None:
-        """Refuse a column that is missing.
+    def find_column(self, column: str) -> str | None:
+        """The column that a user means; None if there is no such, or several."""
+        return column if self.schema.names.count(column) == 1 else None
+
+    def check_column(self, option: str, column: str) -> str:
+        """Refuse a column that is missing; returns its name.
 
         Args:
             option: names the column, for the message.
-            column: its name.
+            column: its name; of TMX a language.
         """
-        names = self.schema.names
-        if names.count(column) != 1:
+        if (found := self.find_column(column)) is None:
+            names = self.schema.names
             problem = "several columns" if column in names else "no column"
             raise UnusableInput(
                 f"{self.location}: {problem} '{column}' for {option} (there are "
                 f"{join_names(names)})"
             )
+        return found
 
     def column(self, option: str, name: str) -> pa.ChunkedArray:
         """The values of a column; see `check_column`."""
-        self.check_column(option, name)
+        name = self.check_column(option, name)
         with readable(self.location), self.location.open() as handle:
             batches = read_batches(self.location, handle, [name])
             kind = self.schema.field(name).type
@@ -77,7 +82,7 @@ class Table:
         Raises:
             UnusableInput: it is missing, or holds no text.
         """
-        self.check_column(option, name)
+        name = self.check_column(option, name)
         if not is_text(kind := self.schema.field(name).type):
             raise UnusableInput(f"{self.location}: column '{name}' for {option} holds {kind}")
         with readable(self.location), self.location.open() as handle:
@@ -98,12 +103,13 @@ class RowTable(Table):
 
     def __init__(self, location: Location, kind: FileKind) -> None:
         super().__init__(location)
+        self._format = ROW_FORMATS[kind.format]
         # Of each column only the cells that there are: rows may leave most of them out.
         self._cells: dict[str, dict[int, JsonValue]] = {}
         kinds: dict[str, Kinds] = {}
         self._rows = 0
         with open_text(location, kind) as file:
-            for row in ROW_FORMATS[kind.format].rows(file, location):
+            for row in self._format.rows(file, location):
                 if row.unreadable is not None:
                     raise UnusableInput(
                         f"{location}: the row of line {row.line} cannot be read; mend it"
@@ -122,9 +128,13 @@ class RowTable(Table):
         """See `Table.schema`."""
         return self._schema
 
+    def find_column(self, column: str) -> str | None:
+        """See `Table.find_column`."""
+        return self._format.find_column(column, self._cells)
+
     def column(self, option: str, name: str) -> pa.ChunkedArray:
         """See `Table.column`."""
-        self.check_column(option, name)
+        name = self.check_column(option, name)
         cells = self._cells[name]
         values = [cells.get(row) for row in range(self._rows)]
         return pa.chunked_array([as_array(values, self._schema.field(name).type)])
@@ -159,23 +169,42 @@ def read_translations(location: Location, most: int) -> list[str]:
 
 
 def read_beside(
-    name: str, column: str | None, option: str, rows: int, what: str, most: int
+    name: str,
+    column: str | None,
+    option: str,
+    rows: int,
+    what: str,
+    most: int = MOST_CHARACTERS,
+    default: str = "",
 ) -> list[str | None]:
     """The texts of a file that goes with translations row by row.
 
     Args:
         name: the file.
-        column: of a table, the column that holds them; None is a file of lines.
+        column: of a table, the column that holds them.
         option: names the column, for errors.
         rows: how many there must be.
         what: it holds, for errors.
         most: see `read_translations`.
+        default: the column of a table where no other is named.
+
+    Raises:
+        UnusableInput: no such file or column, of another format, or of another number of rows.
     """
-    if column is None:
-        return [*read_aligned(name, rows, what, most)]
     location = PinnedFile(Location(name))
     if (table := open_table(location)) is None:
-        raise UnusableInput(f"{location}: has lines and no column '{column}'; leave {option} out")
+        if column is not None:
+            raise UnusableInput(
+                f"{location}: has lines and no column '{column}'; leave {option} out"
+            )
+        return [*read_aligned(name, rows, what, most)]
+    if column is None:
+        column = default
+        if table.find_column(column) is None:
+            raise UnusableInput(
+                f"{location}: has columns (there are {join_names(table.schema.names)}); name that "
+                f"of the {what} with {option}"
+            )
     texts = table.texts(option, column)
     if len(texts) != rows:
         raise UnusableInput(

@@ -88,7 +88,7 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         more["groups"] = _groups(own, material.scores)
     if request.gold_alignments or request.alignment_column:
         more["alignment"] = error_rates(
-            output, material.references, request.alignment_column, material.gold
+            output, material.references, request.own_alignment_column, material.gold
         )
     report = EvaluationReport(
         kind=KIND,

@@ -99,7 +99,7 @@ class FinishedOutput:
     @property
     def numbered(self) -> bool:
         """Whether the ids are the numbers of the rows."""
-        return self.manifest.settings.id_column is None
+        return self.manifest.settings.numbered
 
     @property
     def counts(self) -> Counts:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from nmt import records
 from nmt.configuration import nearest
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import parse_gold
 from nmt.evaluation.files import read_beside
@@ -117,7 +116,12 @@ class EvaluateRequest:
         ),
     ] = None
     alignment_column: Annotated[
-        str | None, Option("Or the column of OUT that holds them.", "COLUMN")
+        str | None,
+        Option(
+            "Or the column of OUT that holds them; of the --gold-alignments, where these are a "
+            "table.",
+            "COLUMN",
+        ),
     ] = None
     gate: Annotated[
         bool,
@@ -131,6 +135,11 @@ class EvaluateRequest:
     tokenize: Annotated[str, FromSettings("scoring.tokenize", options=("scoring.tokenize",))] = (
         "auto"
     )
+
+    @property
+    def own_alignment_column(self) -> str | None:
+        """The column of OUT that holds the gold alignments, where no file does."""
+        return None if self.gold_alignments else self.alignment_column
 
 
 @dataclass(frozen=True)
@@ -170,8 +179,6 @@ def check(request: EvaluateRequest) -> Material:
         raise UnusableInput(
             "give either --references, once or more, or --reference-column, a column of the input"
         )
-    if request.gold_alignments and request.alignment_column:
-        raise UnusableInput("give --gold-alignments or --alignment-column, not both")
     _check_output(request.output)
     candidate = _open(request, request.candidate, "--candidate")
     baseline = _open(request, request.baseline, "--baseline") if request.baseline else None
@@ -191,15 +198,22 @@ def check(request: EvaluateRequest) -> Material:
                 f"{candidate.location}: holds no word alignments to compare with the gold ones; "
                 "translate with --alignments"
             )
-        if request.alignment_column:
-            candidate.check_column("--alignment-column", request.alignment_column)
+        if request.own_alignment_column is not None:
+            candidate.check_column("--alignment-column", request.own_alignment_column)
     if request.gold_alignments:
-        gold = read_aligned(request.gold_alignments, candidate.rows, "gold alignments")
-        for number, line in enumerate(gold, 1):
+        column, rows = request.alignment_column, candidate.rows
+        texts = read_beside(
+            *(request.gold_alignments, column, "--alignment-column", rows, "gold alignments")
+        )
+        gold = [text or "" for text in texts]
+        unit = "line" if column is None else "row"
+        for number, text in enumerate(gold, 1):
             try:
-                parse_gold(line)
+                parse_gold(text)
             except UnusableInput as error:
-                raise UnusableInput(f"{request.gold_alignments}: line {number}: {error}") from None
+                raise UnusableInput(
+                    f"{request.gold_alignments}: {unit} {number}: {error}"
+                ) from None
     tokenize = tokenizer_for(request.tokenize, candidate.language)
     for column in request.group_by:
         candidate.check_group(column)
@@ -244,6 +258,11 @@ def _open(request: EvaluateRequest, location: Location, option: str) -> Translat
     if location.is_file():
         return TextTranslations(location, where)
     output = FinishedOutput(location, option)
+    if columns := output.manifest.settings.text_columns:
+        raise UnusableInput(
+            f"{location}: translates the columns {join_names(columns)}; name a file of its export/ "
+            f"and a column (--candidate-column {columns[0]}_translation)"
+        )
     if option == "--candidate" and (odd := where.options):
         raise UnusableInput(
             f"{location}: an output of `nmt translate`, which {odd[0]} does not go with; leave it "

@@ -87,7 +87,7 @@ class TextTranslations:
             texts = [*read_translations(self._file, _LONGEST)]
         else:
             texts = self._table.texts("--candidate-column", where.column or _TRANSLATION)
-        for number, text in enumerate(texts):
+        for number, text in enumerate(texts, 1):
             if text is not None and len(text) > _LONGEST:
                 raise UnusableInput(
                     f"{location}: row {number} has more than {_LONGEST:,} characters, which no "
@@ -102,11 +102,11 @@ class TextTranslations:
         if where.source is not None:
             return read_beside(
                 *(where.source, column, "--source-column", self.rows),
-                *("sources", self.most_characters),
+                *("sources", self.most_characters, _SOURCE),
             )
         if self._table is None:
             return None
-        if column is None and _SOURCE not in self._table.schema.names:
+        if column is None and self._table.find_column(_SOURCE) is None:
             return None
         return self._table.texts("--source-column", column or _SOURCE)
 

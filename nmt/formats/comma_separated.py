@@ -18,9 +18,11 @@ from pydantic import JsonValue
 
 from nmt.errors import UnusableInput
 from nmt.formats.lines import whole_lines
-from nmt.formats.rows import LONGEST_ROW, Row, RowFormat, check_columns
+from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat, check_columns
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
+
+_WRONG_QUOTES = f"quotes that are wrong or not closed, or {TOO_LONG}"
 
 
 class CommaSeparated(RowFormat):
@@ -90,7 +92,10 @@ def _row(header: list[str], record: _Record, cells: list[str] | None) -> Row:
         record.raw.decode("utf-8")
     except UnicodeDecodeError:
         return Row(record.line, values, record.raw)
-    return Row(record.line, values, None if values else MalformedRow(record.raw))
+    if values:
+        return Row(record.line, values)
+    why = f"not {len(header)} cells, but {len(cells)}" if cells else _WRONG_QUOTES
+    return Row(record.line, values, MalformedRow(record.raw, why))
 
 
 class _Hopeless(Exception):

@@ -81,10 +81,12 @@ class FileKind(NamedTuple):
     Attributes:
         format: ``text``, ``parquet``, or a key of `nmt.formats.registry.ROW_FORMATS`.
         packing: a key of `nmt.formats.packed.PACKINGS`, ``zip``, or empty.
+        member: of a ``zip``, the member that is meant.
     """
 
     format: str
     packing: str = ""
+    member: str = ""
 
     @property
     def is_stream(self) -> bool:
@@ -118,8 +120,9 @@ PAIRS = Accepted(
 )
 SENTENCES = Accepted(
     ("text", "parquet", *ROW_FORMATS),
-    f"give UTF-8 text, one sentence a line, .csv, .jsonl or .tmx ({_PACKED_TOO}), or .parquet; a "
-    "glob leaves others out",
+    f"give UTF-8 text, one sentence a line, .csv, .jsonl or .tmx ({_PACKED_TOO} or .zip), or "
+    ".parquet; a glob leaves others out",
+    archives=True,
 )
 LINES = Accepted(("text",), f"give UTF-8 text, line-aligned ({_PACKED_TOO})")
 ENTRIES = Accepted(
@@ -145,15 +148,10 @@ def detect(location: Location, accepted: Accepted) -> FileKind:
             promises something else.
     """
     check_file(location)
-    ending, inner = _endings(location.name)
-    named = _FORMATS.get(inner, "text")
-    other = _OTHERS.get(inner)
-    if named not in accepted.formats:
-        other = ROW_FORMATS[named].words
-    if other and not (inner == "tsv" and accepted.tables):
-        raise UnusableInput(
-            f"{location}: named .{inner}, but {other} cannot be read here; {accepted.hint}"
-        )
+    ending, _ = _endings(location.name)
+    problem, named = format_of_name(location.name, accepted)
+    if problem:
+        raise UnusableInput(f"{location}: {problem}; {accepted.hint}")
     with location.open() as file:
         content = sniff(file.read(HEAD))
     if content == "empty":
@@ -172,6 +170,27 @@ def detect(location: Location, accepted: Accepted) -> FileKind:
     if is_own or content in accepted.formats:
         return FileKind(named if is_own or content == "text" else content)
     raise UnusableInput(f"{location}: {WORDS[content]}; {accepted.hint}")
+
+
+def format_of_name(name: str, accepted: Accepted) -> tuple[str, str]:
+    """What a file holds by its name alone, lines of text or rows.
+
+    Returns:
+        Why it cannot be that, or nothing; and the format.
+    """
+    _, inner = _endings(name)
+    form = _FORMATS.get(inner, "text")
+    other = _OTHERS.get(inner)
+    if form not in accepted.formats:
+        other = ROW_FORMATS[form].words
+    if other and not (inner == "tsv" and accepted.tables):
+        return f"named .{inner}, but {other} cannot be read here", form
+    return "", form
+
+
+def is_container(name: str) -> bool:
+    """Whether a name is that of a compressed file, an archive, or Parquet."""
+    return _BY_ENDING.get(_endings(name)[0], "text") != "text"
 
 
 def contents_of(kind: FileKind) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from nmt.formats.lines import bare, whole_lines
-from nmt.formats.rows import LONGEST_ROW, Row, RowFormat
+from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
@@ -38,7 +38,7 @@ class JsonLines(RowFormat):
 
 def _row(number: int, line: bytes) -> Row:
     if len(line) > LONGEST_ROW:
-        return Row(number, {}, MalformedRow(line))
+        return Row(number, {}, MalformedRow(line, TOO_LONG))
     try:
         text, is_utf8 = line.decode("utf-8"), True
     except UnicodeDecodeError:
@@ -47,5 +47,5 @@ def _row(number: int, line: bytes) -> Row:
     with contextlib.suppress(ValueError):
         value = parse_json(text)
     if not isinstance(value, dict):
-        return Row(number, {}, MalformedRow(line) if is_utf8 else line)
+        return Row(number, {}, MalformedRow(line, "no JSON object") if is_utf8 else line)
     return Row(number, value, None if is_utf8 else line)

@@ -185,6 +185,11 @@ PACKINGS = {
 }
 
 
+def most_unpacked(packed: int) -> int:
+    """Bytes that may come out of an archive of so many bytes."""
+    return max(_MOST_UNPACKED, _RATIO * packed)
+
+
 class Proportionate(io.RawIOBase):
     """What comes out of an archive, as long as it is not out of all proportion.
 
@@ -196,7 +201,7 @@ class Proportionate(io.RawIOBase):
 
     def __init__(self, stream: io.RawIOBase | IO[bytes], location: Location, packed: int) -> None:
         self._stream, self._location, self._packed = stream, location, packed
-        self._count, self._most = 0, max(_MOST_UNPACKED, _RATIO * packed)
+        self._count, self._most = 0, most_unpacked(packed)
 
     def readable(self) -> bool:
         return True

@@ -20,6 +20,7 @@ from nmt.tables.parquet import MOST_COLUMNS
 from nmt.text_limits import MalformedRow
 
 LONGEST_ROW = 16 << 20  # bytes of a row with all its columns
+TOO_LONG = "more than 16 MiB"
 
 
 class Row(NamedTuple):
@@ -92,7 +93,11 @@ def text_of(value: JsonValue) -> bytes | None:
     """The text that a cell holds, as bytes; what is none, but null, is malformed."""
     if isinstance(value, str):
         return value.encode()
-    return None if value is None else MalformedRow(json_text(value).encode())
+    return (
+        None
+        if value is None
+        else MalformedRow(json_text(value).encode(), "a value that is no text")
+    )
 
 
 def check_columns(location: Location, columns: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import IO, Any, cast
 
 from nmt.errors import UnusableInput
+from nmt.formats.archives import open_member
 from nmt.formats.detection import (
     HEAD,
     WORDS,
@@ -27,23 +28,17 @@ from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 
 _CHUNK = 1 << 20
-_MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
-_SHOWN = 80  # characters of a member's name
-_ENCRYPTED = 0x1  # see APPNOTE.TXT of zip, 4.4.4 and 4.4.5
-_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
 
 @contextlib.contextmanager
-def open_text(
-    location: Location, kind: FileKind, member: str = "", digest: Any = None
-) -> Iterator[IO[bytes]]:
+def open_text(location: Location, kind: FileKind, digest: Any = None) -> Iterator[IO[bytes]]:
     """The bytes of a text file, unpacked on the way.
 
     Args:
         location: a file.
         kind: what `detect` said; for ``zip`` with the name of a member.
-        member: the member of the archive to read.
-        digest: of `hashlib`; it gets the bytes of the file, packed as they are, on their way.
+        digest: of `hashlib`; it gets the bytes of the file, packed as they are, on their way; not
+            those of an archive.
 
     Raises:
         UnusableInput: the archive is damaged, its member is packed otherwise than with deflate
@@ -54,7 +49,7 @@ def open_text(
         stream = cast(io.RawIOBase, raw if digest is None else _Hashed(raw, digest))
         if kind.packing == "zip":
             archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
-            opened = stack.enter_context(_open_member(archive, member, location))
+            opened = stack.enter_context(open_member(archive, kind.member, location))
             stream = Proportionate(opened, location, raw.size())
         elif kind.packing:
             stream = _unpacked(stream, kind.packing, location, raw.size())
@@ -65,7 +60,7 @@ def open_text(
             reader = io.BufferedReader(again, _CHUNK)
             inner = sniff(reader.peek(HEAD)[:HEAD])
         if inner not in (*contents_of(kind), "empty"):
-            inside = f"member {member}" if member else "the content"
+            inside = f"member {kind.member!r}" if kind.member else "the content"
             raise UnusableInput(f"{location}: {inside} is {WORDS[inner]}, not UTF-8 text")
         yield reader
 
@@ -74,25 +69,6 @@ def _unpacked(stream: io.RawIOBase, packing: str, location: Location, packed: in
     """What comes out of a compressed file, in proportion to the bytes that it has."""
     buffered = cast(IO[bytes], io.BufferedReader(stream, _CHUNK))
     return Proportionate(PACKINGS[packing].unpack(buffered), location, packed)
-
-
-def _open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[bytes]:
-    """A member of an archive, if it can be read a piece at a time.
-
-    Only deflate takes a limit to what comes out: `zipfile` unpacks all that a piece of bzip2 or
-    LZMA holds at once.
-    """
-    info = archive.getinfo(name)
-    shown = repr(name[:_SHOWN])
-    if info.flag_bits & _ENCRYPTED:
-        raise UnusableInput(f"{location}: member {shown} has a password; unpack it")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-        raise UnusableInput(
-            f"{location}: member {shown} is compressed with {method}, which cannot be read within "
-            "limits; pack it with deflate (zip -9) or unpack it"
-        )
-    return archive.open(info)
 
 
 class _Hashed(io.RawIOBase):
@@ -162,32 +138,3 @@ def each_entry(
                     f"{wanted}; mend it"
                 )
             yield row.line, "\t".join(map(str, cells)).encode()
-
-
-def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
-    """The .txt and .tsv members of a zip archive, in the archive's order, and the first lines of
-    each.
-
-    Raises:
-        UnusableInput: no archive, one of more than 1,000 such members, or one of a member that
-            `open_text` does not read.
-    """
-    with (
-        readable(location),
-        location.open() as raw,
-        zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
-    ):
-        names = [
-            name
-            for name in archive.namelist()
-            if name.lower().endswith((".txt", ".tsv")) and not name.startswith("__MACOSX/")
-        ]
-        if len(names) > _MOST_MEMBERS:
-            raise UnusableInput(
-                f"{location}: {len(names):,} .txt and .tsv members, more than {_MOST_MEMBERS:,} "
-                "are not looked into; unpack the archive and name the file"
-            )
-        for name in names:
-            with _open_member(archive, name, location) as member:
-                head = member.read(HEAD)
-            yield name, head.splitlines()[:_SNIFFED_LINES]

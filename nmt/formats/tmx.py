@@ -29,7 +29,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from nmt.errors import UnusableInput
-from nmt.formats.rows import LONGEST_ROW, Row, RowFormat, check_columns
+from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat, check_columns
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
 
@@ -243,11 +243,11 @@ class _Parser:
         cells = {column: "\n".join(texts) for column, texts in values.items()}
         whole = "\t".join(cells.values())
         if self._size > LONGEST_ROW:
-            return Row(self._line, {}, MalformedRow(whole.encode()))
+            return Row(self._line, {}, MalformedRow(whole.encode(), TOO_LONG))
         if _MARKS.search(whole) is None:
             return Row(self._line, cells)
         readable = {column: _MARKS.sub("\ufffd", text) for column, text in cells.items()}
         raw = whole.replace(_CONTROL, "\ufffd").encode()
         if _NOT_UTF8 in whole:
             return Row(self._line, readable, raw.replace(_NOT_UTF8.encode(), b"\xff"))
-        return Row(self._line, readable, MalformedRow(raw))
+        return Row(self._line, readable, MalformedRow(raw, "control characters"))

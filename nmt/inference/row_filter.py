@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -99,7 +99,7 @@ class RowFilter:
         cleaning: how the model's training text was cleaned.
         longest: tokens that a text may have, see `most_tokens`.
         characters: that a text may have.
-        tag: the kind of all texts; None is none.
+        tag: the kind of texts that have none of their own; None is none.
 
     Raises:
         UnusableInput: the vocabulary has no such tag.
@@ -116,6 +116,7 @@ class RowFilter:
         self._vocabulary, self.cleaning = vocabulary, cleaning
         self.longest, self.characters = longest, characters
         self._tag = () if tag is None else (tag_id(vocabulary, tag),)
+        self._tags = vocabulary.tags
 
     @classmethod
     def of(
@@ -151,11 +152,22 @@ class RowFilter:
             return False
         return len(row.encoded(self._vocabulary).ids) > self.longest
 
-    def __call__(self, rows: Iterable[bytes | str | None]) -> FilteredRows:
-        """Judge the rows of a file."""
+    def __call__(
+        self, rows: Iterable[bytes | str | None], tags: Sequence[str | None] | None = None
+    ) -> FilteredRows:
+        """Judge the rows of a file.
+
+        Args:
+            rows: their texts.
+            tags: the kind of each; None is that of all texts. One that the vocabulary does not
+                know rejects its row.
+        """
         filtered = FilteredRows()
         for i, raw in enumerate(rows):
             row, reason = self.judge(raw)
+            if tags is not None and not reason and (tag := tags[i]) is not None:
+                row.tag = (self._tags[tag],) if tag in self._tags else ()
+                reason = None if row.tag else RejectReason.UNKNOWN_TAG
             if reason:
                 filtered.reasons[i] = reason
             else:

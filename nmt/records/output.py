@@ -188,11 +188,16 @@ class AnySettings(Record):
 
 
 class JobSettings(AnySettings):
-    """The settings that decide about the contents of an output."""
+    """The settings that decide about the contents of an output.
+
+    Attributes:
+        text_columns: all of them, where there are several.
+    """
 
     reference_column: str | None = None
     alignment_column: str | None = None
     text_column: str = ""
+    text_columns: Many[str] = []
     id_column: str | None
     heatmaps: Count = 0
     heatmap_words: bool = False
@@ -206,9 +211,26 @@ class JobSettings(AnySettings):
     output_format: str = "parquet"
     rejected_lines: str = "blank"
     export_compression: str = "none"
+    partition_by: str | None = None
+    tag_column: str | None = None
     alignments: bool = False
     max_rejected: float
     gate: Named[float | None] = {}
+
+    @property
+    def width(self) -> int:
+        """Texts of a row of the input."""
+        return max(1, len(self.text_columns))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the id of a text is its number."""
+        return self.id_column is None and self.width == 1
+
+    @property
+    def exported(self) -> bool:
+        """Whether there are files in ``export/``."""
+        return self.output_format != "parquet" or bool(self.text_columns or self.partition_by)
 
 
 class AnyJob(Record):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nmt import model_folder
 from nmt.configuration import nearest
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.files import read_beside
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
@@ -17,19 +17,23 @@ from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
+from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
+from nmt.translation.export.text_columns import columns_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
+from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.request import TranslateRequest
 
 
 def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> References:
     """Check that options, columns and model go together; returns where the references are."""
-    if request.references and request.reference_column:
-        raise UnusableInput("give --references or --reference-column, not both")
-    if request.alignment_column and not request.reference_column:
-        raise UnusableInput("--alignment-column needs --reference-column, the aligned references")
+    if request.alignment_column and not request.own_reference_column:
+        raise UnusableInput(
+            "--alignment-column needs --reference-column, the aligned references in a column of "
+            "the input"
+        )
     if "direction" not in info.model_fields_set:
         raise UnusableInput(
             f"{request.models[0]}: its model.json names no direction; use a model that "
@@ -41,9 +45,15 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"
         )
-    if request.search.tag is not None:
-        location = request.models[0]
-        tag_id(model_folder.read_vocabulary(location, info, "source"), request.search.tag)
+    if request.search.tag is not None or request.tag_column is not None:
+        vocabulary = model_folder.read_vocabulary(request.models[0], info, "source")
+        if request.search.tag is not None:
+            tag_id(vocabulary, request.search.tag)
+        if not vocabulary.tags:
+            raise UnusableInput(
+                f"{request.models[0]}: has no tags (data.tags of `nmt prepare`); leave "
+                "--tag-column out"
+            )
     if info.architecture["attention"] == "none":
         for option, wanted in (
             ("--alignments", request.alignments),
@@ -56,13 +66,15 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
                     "cannot be had; leave it out"
                 )
     for option, column in (
-        ("--reference-column", request.reference_column),
+        ("--reference-column", request.own_reference_column),
         ("--alignment-column", request.alignment_column),
+        ("--tag-column", request.tag_column),
     ):
         if column:
             _check_text_column(request, corpus, option, column)
     _check_cache(request)
-    _check_export(request)
+    _check_text_columns(request, corpus)
+    _check_export(request, corpus)
     _check_groups(request, corpus)
     if request.baseline is not None:
         Baseline(read_baseline(request.baseline, request.output)[0]).check()
@@ -76,8 +88,12 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     if request.search.dictionary is not None:
         read_dictionary(Location(request.search.dictionary))
     most = request.search.max_characters
-    streams = [read_aligned(name, corpus.rows, most=most) for name in request.references]
-    references = References(streams, request.reference_column, most)
+    column = request.reference_column
+    streams = [
+        read_beside(name, column, "--reference-column", corpus.rows, "references", most)
+        for name in request.references
+    ]
+    references = References(streams, request.own_reference_column, most)
     if references:
         check_tokenizer(request.tokenize)
     return references
@@ -99,7 +115,7 @@ def _check_cache(request: TranslateRequest) -> None:
         )
 
 
-def _check_export(request: TranslateRequest) -> None:
+def _check_export(request: TranslateRequest, corpus: InputCorpus) -> None:
     for option, value, choices in (
         ("--output-format", request.output_format or "parquet", FORMATS),
         ("--rejected-lines", request.rejected_lines, REJECTED_LINES),
@@ -109,8 +125,52 @@ def _check_export(request: TranslateRequest) -> None:
             raise UnusableInput(f"{option} {value}: unknown; {nearest(value, choices)}")
     if request.rejected_lines != "blank" and request.output_format != "text":
         raise UnusableInput("--rejected-lines goes with --output-format text")
-    if request.export_compression != "none" and request.export is None:
+    if request.export_compression != "none" and request.output_format in (None, "parquet"):
         raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
+    if (partitions := request.partitions) is not None:
+        columns, name = corpus.columns, partitions.column
+        if name not in columns.names or not is_scalar(kind := columns.field(name).type):
+            problem = f"it holds {kind}" if name in columns.names else "there is no such"
+            raise UnusableInput(
+                f"--partition-by {name}: {problem}; give a column of texts, numbers or dates "
+                f"(there are {join_names(columns.names) or 'none'})"
+            )
+        partitions.check(request.input, corpus.values(name))
+
+
+def _check_text_columns(request: TranslateRequest, corpus: InputCorpus) -> None:
+    """Refuse what does not go with several text columns."""
+    if not (columns := request.text_columns):
+        return
+    if len({*columns}) < len(columns):
+        raise UnusableInput("--text-column: a column is named twice; name each once")
+    there = (corpus.text_column, *corpus.more_columns)
+    if corpus.rows and there != columns:  # of TMX, a language may stand for its one dialect
+        raise UnusableInput(
+            f"--text-column {' '.join(columns)}: name several columns as the input has them "
+            f"({join_names(there)})"
+        )
+    for option, value in (
+        ("--references", request.references),
+        ("--reference-column", request.reference_column),
+        ("--output-format text", request.output_format == "text"),
+        ("--partition-by text_column", request.partition_by == TEXT_COLUMN),
+    ):
+        if value:
+            raise UnusableInput(
+                f"{option} goes with one --text-column; translate the columns one by one, or leave "
+                "it out"
+            )
+    added = {name for column in columns for name in columns_of(column)} | {TEXT_COLUMN}
+    others = [*corpus.columns.names, corpus.id_column, *columns]
+    if clash := sorted(name for name in added if others.count(name) > (name == TEXT_COLUMN)):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
+    if clash := sorted({*columns} & {*OWN_COLUMNS, TEXT_COLUMN} - {"source"}):
+        raise UnusableInput(
+            f"{request.input}: column '{clash[0]}' has the name of an output column; rename it"
+        )
 
 
 def _check_text_column(

@@ -91,8 +91,9 @@ def _translate_input(
     """Read the input, and translate it; None after a dry run."""
     with activity("reading the input"):
         corpus = inspect(
-            *(request.input, request.text_column, request.id_column),
+            *(request.input, request.text_column[0], request.id_column),
             *(request.allow_empty, request.rows_per_file, info.direction.source),
+            request.text_column[1:],
         )
         references = check(request, info, corpus)
     job = identify(request, info, corpus)
@@ -273,8 +274,9 @@ def work_of(
         dictionary_hash=job.dictionary,
         text_column=corpus.text_column,
         id_column=corpus.id_column,
-        reference_column=request.reference_column,
+        reference_column=request.own_reference_column,
         alignment_column=request.alignment_column,
+        tag_column=request.tag_column,
         batch_size=request.batch_size,
         threads=1,
         alignments=request.alignments,

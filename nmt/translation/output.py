@@ -278,7 +278,7 @@ class Output:
     def _sweep(self) -> None:
         """Remove the files of older generations, which no job will go on with."""
         folders = (*FOLDERS, EXPORT, "_units", "report/heatmaps")
-        files = [file for folder in folders for file in (self.location / folder).files()]
+        files = [f for name in folders for f in (self.location / name).files("", name == EXPORT)]
         older = [file for file in files if self.names.is_older(file.name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(Location.delete, older):

@@ -14,7 +14,7 @@ from nmt.records.output import Counts, Sums, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
-from nmt.translation.input.unit_rows import Rows
+from nmt.translation.input.unit_rows import TEXT_COLUMN, Rows
 from nmt.translation.input.units import Unit
 
 
@@ -41,8 +41,10 @@ def compose_files(
         files[f"rejected/{unit.part}"] = _rejected(rows, filtered.reasons)
     if "alignment" in results.column_names:
         links = map(_stored_links, results.column("alignment").to_pylist(), filtered.sources)
-        table = pa.table({"id": ids, "alignment": pa.array(list(links), pa.string())})
-        files[f"alignments/{unit.part}"] = table
+        aligned = {"id": ids, "alignment": pa.array(list(links), pa.string())}
+        if unit.more_columns:
+            aligned[TEXT_COLUMN] = rows.others.column(TEXT_COLUMN).take(kept)
+        files[f"alignments/{unit.part}"] = pa.table(aligned)
     return files
 
 

@@ -69,9 +69,10 @@ def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
     translator, units = load_translator(work), corpus.units()
     rows, sources = 0, []
     for unit in units[:: -(-len(units) // _UNITS)]:
-        texts = work.read(unit).texts[:_ROWS]
-        rows += len(texts)
-        sources += translator.row_filter(texts).sources
+        filtered = work.filtered(work.read(unit), translator.row_filter)
+        sample = [place for place, row in enumerate(filtered.kept) if row < _ROWS]
+        rows += min(_ROWS, unit.rows)
+        sources += [filtered.sources[place] for place in sample]
     tokens, seconds = 0, 0.0
     for _ in range(2):  # the first time is that of a start
         begin = time.process_time()

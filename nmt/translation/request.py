@@ -18,6 +18,7 @@ from nmt.storage.location import Location
 from nmt.translation.ending import parse_deadline
 from nmt.translation.export.files import Export
 from nmt.translation.export.formats import format_of
+from nmt.translation.export.partitions import Partitions
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.recorded_input import RecordedInput
 
@@ -37,8 +38,8 @@ class TranslateRequest:
     input: Annotated[
         str,
         Option(
-            "File, folder or glob: text, CSV, JSON Lines, TMX (also .gz .bz2 .xz .zst), Parquet; "
-            "or a finished OUT.",
+            "File, folder or glob: text, CSV, JSON Lines, TMX (also .gz .bz2 .xz .zst .zip), "
+            "Parquet; or a finished OUT.",
             "CORPUS",
         ),
     ]
@@ -64,7 +65,12 @@ class TranslateRequest:
         tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
     ] = ()
     reference_column: Annotated[
-        str | None, Option("Column that holds the references; of TMX a language.", "COLUMN")
+        str | None,
+        Option(
+            "Column of the input that holds the references; of the --references, where these are "
+            "a table. Of TMX a language.",
+            "COLUMN",
+        ),
     ] = None
     alignment_column: Annotated[
         str | None,
@@ -74,10 +80,22 @@ class TranslateRequest:
         ),
     ] = None
     text_column: Annotated[
-        str, Option("Column of the sentences; of TMX the model's source language.", "COLUMN")
-    ] = "source"
+        tuple[str, ...],
+        Option(
+            "Column of the sentences; of TMX the model's source language. Repeatable: each column "
+            "is translated.",
+            "COLUMN",
+        ),
+    ] = ("source",)
     id_column: Annotated[
         str | None, Option("Column of the ids.", "COLUMN", default="id, if there")
+    ] = None
+    tag_column: Annotated[
+        str | None,
+        Option(
+            "Column of each row's tag; a row without one has that of --tag, if it is given.",
+            "COLUMN",
+        ),
     ] = None
     batch_size: Annotated[
         int | None,
@@ -166,6 +184,14 @@ class TranslateRequest:
     export_compression: Annotated[
         str, Option("Compression of the files in OUT/export/.", "none|gzip")
     ] = "none"
+    partition_by: Annotated[
+        str | None,
+        Option(
+            "Part the files in OUT/export/ by this column of the input: COLUMN=VALUE/part-…, as "
+            "Hive does; at most 1,000 values.",
+            "COLUMN",
+        ),
+    ] = None
     unit_timeout: Annotated[
         float | None,
         Option(
@@ -234,15 +260,34 @@ class TranslateRequest:
         return costs
 
     @property
+    def own_reference_column(self) -> str | None:
+        """The column of the input that holds the references, where no file does."""
+        return None if self.references else self.reference_column
+
+    @property
     def limits(self) -> Limits:
         """From where on its numbers are alarms."""
         return Limits(self.gates, self.max_rejected, self.drift)
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that are translated, where there are several."""
+        return self.text_column if len(self.text_column) > 1 else ()
+
+    @property
+    def partitions(self) -> Partitions | None:
+        """The partitions of ``OUT/export/``."""
+        return None if self.partition_by is None else Partitions(self.partition_by)
+
+    @property
     def export(self) -> Export | None:
-        """What is written to ``OUT/export/``."""
-        form = format_of(self.output_format or "parquet", self.rejected_lines)
-        return None if form is None else Export(form, self.export_compression == "gzip")
+        """What is written to ``OUT/export/``; Parquet is ``translations/`` itself, unless its rows
+        are joined or parted."""
+        name, partitions = self.output_format or "parquet", self.partitions
+        if name == "parquet" and not self.text_columns and partitions is None:
+            return None
+        form, compressed = format_of(name, self.rejected_lines), self.export_compression == "gzip"
+        return Export(form, compressed, self.text_columns, partitions)
 
     @property
     def model_names(self) -> str:
@@ -257,6 +302,9 @@ def identify(
     # Only what differs from the default, so that an output is recognised by releases without it.
     baseline = request.baseline
     optional = {
+        "text_columns": list(request.text_columns),
+        "partition_by": request.partition_by,
+        "tag_column": request.tag_column,
         "heatmap_words": request.heatmap_words,
         "heatmap_pages": request.heatmap_pages,
         "group_by": list(request.group_by),
@@ -266,7 +314,7 @@ def identify(
         "gated": request.gate,
         "tokenize": None if request.tokenize == "auto" else request.tokenize,
         "rows_per_file": request.rows_per_file,
-        "output_format": request.output_format if request.export else None,
+        "output_format": None if request.output_format == "parquet" else request.output_format,
         "rejected_lines": request.rejected_lines if request.rejected_lines != "blank" else None,
         "export_compression": "gzip" if request.export_compression == "gzip" else None,
     }
@@ -280,7 +328,7 @@ def identify(
         "search": search,
         "reference_column": request.reference_column,
         "alignment_column": request.alignment_column,
-        "text_column": request.text_column,
+        "text_column": request.text_column[0],
         "id_column": corpus.id_column,
         "heatmaps": request.heatmaps,
         **{name: value for name, value in optional.items() if value},

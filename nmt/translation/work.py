@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
 
-from nmt.inference.row_filter import CleanedText
+from nmt.inference.row_filter import CleanedText, FilteredRows, RowFilter
 from nmt.settings import SearchSettings
 from nmt.storage.lease import check_owner
 from nmt.storage.location import Location
 from nmt.storage.uri import without_home
+from nmt.tables.columns import texts_of
 from nmt.text_limits import most_bytes
 from nmt.translation.cache.keys import keys_of
 from nmt.translation.input.unit_rows import Rows, read_unit
@@ -36,6 +37,7 @@ class Work:
         id_column: the column of the ids; None numbers the rows.
         reference_column: the column of the references, for forced decoding; or None.
         alignment_column: the column of the gold alignments; or None.
+        tag_column: the column of the tags; or None.
         batch_size: sentences decoded together; None goes by tokens.
         threads: cores of the actor.
         gpus: GPUs of the actor; less than 1 is a share of one.
@@ -70,6 +72,7 @@ class Work:
     gpus: float = 0.0
     unit_timeout: float | None = None
     raw_keys: bool = True
+    tag_column: str | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -81,9 +84,18 @@ class Work:
         longest = most_bytes(self.search.max_characters)
         return read_unit(unit, self.text_column, self.id_column, longest)
 
-    def keys(self, sources: Iterable[CleanedText]) -> pa.FixedSizeBinaryArray:
+    def filtered(self, rows: Rows, row_filter: RowFilter) -> FilteredRows:
+        """Which rows are translated, each with its tag."""
+        if self.tag_column is None:
+            return row_filter(rows.texts)
+        return row_filter(rows.texts, texts_of(rows.others.column(self.tag_column)))
+
+    def keys(self, sources: Sequence[CleanedText]) -> pa.FixedSizeBinaryArray:
         """The key of each source; those with the same have the same translation."""
-        return keys_of(source.text if self.raw_keys else source.cleaned for source in sources)
+        texts = (source.text if self.raw_keys else source.cleaned for source in sources)
+        if self.tag_column is None:
+            return keys_of(texts)
+        return keys_of(texts, (source.tag for source in sources))
 
     def looked_at(self, unit: Unit) -> set[int]:
         """The positions of a unit's rows whose attention the report shows."""

@@ -22,7 +22,6 @@ from nmt.records.report import RowAttention
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
-from nmt.tables.values import json_values
 from nmt.translation import device
 from nmt.translation.cache.keys import places
 from nmt.translation.cache.plan import Plan
@@ -139,7 +138,7 @@ def translate_unit(
         to decode some of its sentences it is not committed, and what it has cost is returned.
     """
     start = time.monotonic()
-    name = f"rows {unit.first}–{unit.first + unit.rows - 1}"
+    name = f"rows {unit.first + 1}–{unit.first + unit.rows}"
     attempts = Attempts(output.attempts(unit), name)
     if attempts.begun > 1:
         repeated()
@@ -148,7 +147,7 @@ def translate_unit(
     outcome: UnitRecord | DecodingCost
     with attempts.counted():
         rows = retry(lambda: work.read(unit))
-        filtered = judge.row_filter(rows.texts)
+        filtered = work.filtered(rows, judge.row_filter)
         keys = work.keys(filtered.sources)
         known = known_schema(work.schema()).empty_table() if plan is None else plan.known(unit)
         if plan is not None and work.alignments:
@@ -170,7 +169,7 @@ def translate_unit(
                 {*shown.values()},
             )
             seen = {filtered.kept[row]: drawn[at] for row, at in shown.items() if at in drawn}
-            draw(unit, rows.ids, seen, work, output)
+            draw(unit, rows, seen, work, output)
             if plan is not None:
                 plan.store(unit, known, fresh)
             known, cost = pa.concat_tables([known, fresh]), add(before, new_cost)
@@ -213,7 +212,7 @@ def _compose(
 
 def draw(
     unit: Unit,
-    ids: pa.Array,
+    rows: Rows,
     results: Mapping[int, Translation],
     work: Work,
     output: Output,
@@ -223,7 +222,7 @@ def draw(
 
     Args:
         unit: whose rows they are.
-        ids: of all its rows; the heatmaps are named by them.
+        rows: what was read of it; the heatmaps are named by their ids.
         results: of the positions of rows what became of them.
         work: says which rows are sampled.
         output: where the heatmaps go.
@@ -231,12 +230,14 @@ def draw(
 
     def failed(i: int, error: Exception) -> None:
         problem = f"{type(error).__name__}: {error}"
-        log.warning(f"row {unit.first + i}: its attention is left out of the report ({problem})")
+        log.warning(
+            f"row {unit.first + i + 1}: its attention is left out of the report ({problem})"
+        )
 
     def heatmap(i: int, result: Translation) -> tuple[str, bytes]:
         from nmt.report.heatmap import attention_heatmap
 
-        name = str(json_values(ids.slice(i, 1))[0])
+        name = rows.name(i, bool(unit.more_columns))
         drawn = result.heatmap(work.heatmap_words)
         return name, attention_heatmap(*drawn, title=result.text, name=name)
 

@@ -244,7 +244,7 @@ def test_two_files_are_compared(tmp_path) -> None:
         ({"reference_column": "target"}, "leave --reference-column out"),
         ({"references": (), "reference_column": "target"}, "has lines and no column 'target'"),
         ({"target_language": "nonsense"}, "--target-language: 'nonsense' is no language code"),
-        ({"candidate": "long.txt"}, "row 1 has more than 1,000,000 characters"),
+        ({"candidate": "long.txt"}, "row 2 has more than 1,000,000 characters"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_line(tmp_path, options, message) -> None:

@@ -67,7 +67,7 @@ def test_a_cell_of_links_costs_what_its_words_allow(aligned, capsys, side, links
         tracemalloc.stop()
         assert (told["malformed"], told["sentences"]) == (1, 2)
         (line,) = [one for one in capsys.readouterr().err.splitlines() if "left out" in one]
-        assert f"{aligned / 'out'}: row 1: " in line
+        assert f"{aligned / 'out'}: row 2: " in line
         assert len(line) < 500
     print(links, peaks)
     # Copies of the cell, and no list of its links.

@@ -181,7 +181,7 @@ def test_members_that_unpack_without_bound_are_not_read(method, word, tmp_path) 
             read()
 
     assert allocated(lambda: refused(lambda: open_pairs(Location(file)))) < 10 << 20
-    refused(lambda: open_text(Location(file), FileKind("text", "zip"), "pairs.tsv").__enter__())
+    refused(lambda: open_text(Location(file), FileKind("text", "zip", "pairs.tsv")).__enter__())
 
 
 def test_a_member_with_a_password_is_not_read(tmp_path) -> None:

@@ -240,3 +240,23 @@ def test_a_row_without_end_is_not_kept(tmp_path: Path, monkeypatch) -> None:
         tracemalloc.stop()
     assert [(len(row.source or b""), row.target) for row in read] == [(200_001, None), (1, b"b")]
     assert count_lines((tmp_path / "a.jsonl").open("rb"))[0] == 2
+
+
+def test_what_cannot_be_read_is_named_with_its_line_and_the_reason(tmp_path, capsys) -> None:
+    put(tmp_path / "a.csv", b'id,source\n1,x\n2\n3,"x\n4,y\n5,\xff\n')
+    inspect(str(tmp_path), "source")
+    told = capsys.readouterr().err.splitlines()
+    lines = [line.partition(f"{tmp_path}/")[2] for line in told if "rejected" in line]
+    for line in (
+        "a.csv: line 3: not 2 cells, but 1; the row is rejected",
+        "a.csv: line 4: quotes that are wrong or not closed, or more than 16 MiB; the row is "
+        "rejected",
+        "a.csv: line 6: bytes that are not UTF-8; the row is rejected",
+    ):
+        assert line in lines
+    assert len(lines) == 3
+    put(tmp_path / "a.csv", b"id,source\n" + b"x\n" * 30 + b"6,x\n")
+    inspect(str(tmp_path), "source")
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 21
+    assert "and 10 more like" in told[-1]

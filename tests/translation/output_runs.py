@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from nmt.evaluation import rates
 from nmt.evaluation.measures import Measures
+from nmt.formats.detection import FileKind
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
@@ -16,7 +17,7 @@ from nmt.translation.input.units import Slice, Unit
 from nmt.translation.output import Output
 
 FILE = PinnedFile(Location("in.txt"))
-UNITS = [Unit(n, (Slice(FILE, "text", 2 * n, 2, 0, 2 * n),)) for n in range(3)]
+UNITS = [Unit(n, (Slice(FILE, FileKind("text"), 2 * n, 2, 0, 2 * n),)) for n in range(3)]
 
 
 def job(beam: int, **more) -> JobRecord:

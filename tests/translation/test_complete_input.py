@@ -101,7 +101,7 @@ def test_a_finished_output_is_an_input(saved_models, tmp_path, column) -> None:
     before = ds.dataset(tmp_path / "first/translations").to_table().to_pydict()
     (tmp_path / "first/translations/part-00009.parquet").write_bytes(b"stray")
     name, out = tmp_path / "first", tmp_path / "second"
-    outcome = translate(saved_models[0], name, out, text_column=column, **options)
+    outcome = translate(saved_models[0], name, out, text_column=(column,), **options)
     assert outcome.report.counts.rows == 2
     after = ds.dataset(out / "translations").to_table().to_pydict()
     assert (after["id"], after["page"]) == ([7, 8], ["a", "b"])

@@ -262,7 +262,7 @@ def test_a_heatmap_that_cannot_be_drawn_costs_no_row(
     assert [file.name for file in (tmp_path / "out/report/heatmaps").glob("*.png")] == [
         "row-000000000.png"
     ]
-    assert "row 1: its attention is left out of the report" in capsys.readouterr().err
+    assert "row 2: its attention is left out of the report" in capsys.readouterr().err
 
 
 def test_a_translation_is_as_long_as_whoever_reads_it_takes(

@@ -27,7 +27,7 @@ def test_a_unit_asks_for_little(s3, saved_models, monkeypatch) -> None:
             (Location(saved_models[0]),), "s3://nmt/few/in.txt", output, search=SEARCH, heatmaps=0
         )
         info = bundle.check_all(request.models)
-        corpus = inspect(request.input, request.text_column)
+        corpus = inspect(request.input, request.text_column[0])
         check(request, info, corpus)
         with hold(output) as lease:
             job = identify(request, info, corpus)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,23 @@ _BYTES = 16
 KEY = pa.binary(_BYTES)
 
 
-def keys_of(texts: Iterable[str]) -> pa.FixedSizeBinaryArray:
-    """The key of each text."""
+def keys_of(
+    texts: Iterable[str], tags: Iterable[tuple[int, ...]] = repeat(())
+) -> pa.FixedSizeBinaryArray:
+    """The key of each text.
+
+    Args:
+        texts: the texts.
+        tags: the tag of each, where texts have tags of their own: a text with another tag is
+            another sentence.
+    """
     blake2b = hashlib.blake2b
-    data = b"".join([blake2b(text.encode(), digest_size=_BYTES).digest() for text in texts])
+    data = b"".join(
+        [
+            blake2b(text.encode(), digest_size=_BYTES, person=str(*tag).encode()).digest()
+            for text, tag in zip(texts, tags, strict=False)
+        ]
+    )
     count = len(data) // _BYTES
     return pa.FixedSizeBinaryArray.from_buffers(KEY, count, [None, pa.py_buffer(data)])
 

@@ -54,7 +54,8 @@ def hash_group(plan: Plan, units: tuple[Unit, ...]) -> Iterator[Any]:
 
 
 def _keys(plan: Plan, unit: Unit) -> pa.FixedSizeBinaryArray:
-    return plan.work.keys(plan.row_filter(retry(lambda: plan.work.read(unit)).texts).sources)
+    rows = retry(lambda: plan.work.read(unit))
+    return plan.work.keys(plan.work.filtered(rows, plan.row_filter).sources)
 
 
 def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> Iterator[pa.Table]:

@@ -1,13 +1,15 @@
 """Write the rows of all units, in the order of the input, to files of another format.
 
 An export is made when all units are committed, from their files alone, and again whenever a job is
-finished again: it has no state of its own. A file holds whole units, as many as make 32 MiB, so a
-small job has one file, and a large one needs no more memory than that.
+finished again: it has no state of its own. A file holds the rows of whole units, as many as make
+32 MiB, so a small job has one file, and a large one needs no more memory than that. In partitions
+each has files of its own, of which the largest are stored where all together have 128 MiB.
 """
 
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +20,13 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.records import TableEntry, table_entry
 from nmt.records.output import UnitRecord
-from nmt.translation.export.formats import Format
+from nmt.translation.export.formats import Format, OpenFile
+from nmt.translation.export.partitions import Partitions
+from nmt.translation.export.text_columns import joined
 from nmt.translation.output import EXPORT, Output
 
 _BYTES = 32 << 20  # of a file before it is compressed, about
+_MOST_OPEN = 128 << 20  # bytes of all files that are being made
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,14 @@ class Export:
     Attributes:
         format: of its files.
         compressed: whether they are .gz.
+        text_columns: the columns whose texts are joined to rows again, where there are several.
+        partitions: the folders that rows go to; None is one.
     """
 
     format: Format
     compressed: bool = False
+    text_columns: tuple[str, ...] = ()
+    partitions: Partitions | None = None
 
     def write(self, output: Output, records: Sequence[UnitRecord]) -> dict[str, TableEntry]:
         """Store the files, and remove those of an earlier attempt that are none of them.
@@ -51,39 +60,59 @@ class Export:
             JobFailed: this job may no longer write here.
         """
         entries: dict[str, TableEntry] = {}
+        numbers: Counter[str] = Counter()
         ending = f"{self.format.ending}{'.gz' if self.compressed else ''}"
-        for number, (rows, data) in enumerate(self._contents(output, records)):
-            name = output.names.part(f"{EXPORT}/part-{number:05d}.{ending}")
+        for folder, rows, data in self._contents(output, records):
+            part = output.names.part(f"/part-{numbers[folder]:05d}.{ending}")
+            numbers[folder] += 1
+            name = f"{EXPORT}/{folder}{part}" if folder else f"{EXPORT}{part}"
             if self.compressed:
                 data = gzip.compress(data, mtime=0)
             output.store_bytes(output.location / name, data)
             output.withdraw_if_replaced([output.location / name])
             entries[name] = table_entry(rows, data)
-        for file in (output.location / EXPORT).files():
-            if f"{EXPORT}/{file.name}" not in entries and output.names.is_current(file.name):
+        for file in (output.location / EXPORT).files(recursive=True):
+            name = "/".join(file.parts_below(output.location))
+            if name not in entries and output.names.is_current(file.name):
                 output.remove(file)
-        return entries
+        return dict(sorted(entries.items()))
 
     def _contents(
         self, output: Output, records: Sequence[UnitRecord]
-    ) -> Iterator[tuple[int, bytes]]:
-        """The number of rows and the bytes of each file; one at least."""
-        data, rows, begun = bytearray(), 0, False
+    ) -> Iterator[tuple[str, int, bytes]]:
+        """The folder, the number of rows and the bytes of each file; one at least."""
+        files: dict[str, tuple[OpenFile, int]] = {}
+
+        def close(folder: str) -> tuple[str, int, bytes]:
+            file, rows = files.pop(folder)
+            return folder, rows, file.close()
+
+        begun = False
         for record in records:
-            try:
-                table = unit_rows(output, record)
-            except UnusableInput:  # perhaps a job that took over has removed it
-                output.guard()
-                raise
-            if not begun:
-                data, rows, begun = bytearray(self.format.head(table.schema)), 0, True
-            data += self.format.rows(table)
-            rows += table.num_rows
-            if len(data) >= _BYTES:
-                yield rows, bytes(data)
-                begun = False
-        if begun:
-            yield rows, bytes(data)
+            table = self._rows(output, record)
+            for folder, some in self._split(table):
+                file, rows = files.get(folder) or (self.format.open(some.schema), 0)
+                file.add(some)
+                files[folder], begun = (file, rows + some.num_rows), True
+                if file.size >= _BYTES:
+                    yield close(folder)
+            while sum(file.size for file, _ in files.values()) > _MOST_OPEN:
+                yield close(max(files, key=lambda folder: files[folder][0].size))
+        if records and not begun:  # no row, so that there is no partition
+            yield "", 0, self.format.open(table.schema).close()
+        for folder in [*files]:
+            yield close(folder)
+
+    def _split(self, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+        return iter([("", table)]) if self.partitions is None else self.partitions.split(table)
+
+    def _rows(self, output: Output, record: UnitRecord) -> pa.Table:
+        try:
+            table = unit_rows(output, record)
+        except UnusableInput:  # perhaps a job that took over has removed it
+            output.guard()
+            raise
+        return joined(table, self.text_columns) if self.text_columns else table
 
 
 def unit_rows(output: Output, record: UnitRecord) -> pa.Table:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.formats.archives import members
 from nmt.formats.detection import SENTENCES, detect
 from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
+from nmt.printable import FewLines
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
@@ -23,9 +27,13 @@ from nmt.translation.input.files import GIVE_SENTENCES, expand
 from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
+from nmt.translation.input.unit_rows import TEXT_COLUMN, read_unit
 from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
+log = logging.getLogger(__name__)
+
 _LOOKERS = 16  # files looked at together
+_OF_TEXT = pa.field(TEXT_COLUMN, pa.string())
 _WORDS = {"text": "text", "parquet": "Parquet", **{name: name.upper() for name in ROW_FORMATS}}
 
 
@@ -34,36 +42,36 @@ class InputCorpus:
 
     Attributes:
         kind: the format of its files, see `nmt.formats.detection.FileKind`.
-        rows: number of rows.
+        rows: number of texts: of rows, where each has one.
         inputs: path, size, SHA-256 and rows of each file, for the manifest.
         columns: the input's columns besides text and id, which the output keeps.
         folders: names of those that are partition columns.
         text_column: the column that holds the sentences; empty for text.
+        more_columns: further ones. Then `columns` has `TEXT_COLUMN`, too.
         id_column: the column that holds the ids; None where rows are numbered.
         id_type: the type of the ids.
     """
 
     def __init__(
-        self, files: list[CorpusFile], schema: pa.Schema, text_column: str, id_column: str | None
+        self,
+        files: list[CorpusFile],
+        schema: pa.Schema,
+        text_columns: Sequence[str],
+        id_column: str | None,
     ) -> None:
         self._files, self._schema = files, schema
         self._unit_rows: int | None = None
         self._name, self._listed = "", dict[str, PinnedFile]()
         self.kind = files[0].kind.format if files else "text"
-        self.rows = sum(file.rows for file in files)
-        self.columns = pa.schema([c for c in schema if c.name not in (text_column, id_column)])
+        self.text_column, *more_columns = text_columns
+        self.more_columns = tuple(more_columns)
+        self.rows = len(text_columns) * sum(file.rows for file in files)
+        columns = [c for c in schema if c.name not in (*text_columns, id_column)]
+        self.columns = pa.schema([*columns, *([_OF_TEXT] if more_columns else [])])
         self.folders = sorted({name for file in files for name, _ in file.folders})
-        self.text_column, self.id_column = text_column, id_column
+        self.id_column = id_column
         self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
-        self.inputs = [
-            InputFile(
-                path=file.location.shown,
-                bytes=file.location.bytes,
-                sha256=file.sha256,
-                rows=file.rows,
-            )
-            for file in files
-        ]
+        self.inputs = _inputs(files)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -72,7 +80,13 @@ class InputCorpus:
 
     def units(self) -> list[Unit]:
         """The corpus in units, the same every time; see `nmt.translation.input.units`."""
-        return cut(self._files, rows_of_units(self.rows, self._unit_rows), self._schema)
+        size = rows_of_units(self.rows, self._unit_rows)
+        return cut(self._files, size, self._schema, self.more_columns)
+
+    def values(self, column: str) -> Iterator[pa.ChunkedArray]:
+        """The values of one of its `columns`, some at a time, read anew."""
+        for unit in self.units():
+            yield read_unit(unit, self.text_column, self.id_column).others.column(column)
 
     def listed(self, name: str, files: Sequence[PinnedFile], unit_rows: int | None) -> InputCorpus:
         """This corpus, which knows by what name it was asked for, what that stood for, and how
@@ -99,6 +113,18 @@ class InputCorpus:
             return [str(file.location) for file, is_same in pairs if not is_same]
 
 
+def _inputs(files: Sequence[CorpusFile]) -> list[InputFile]:
+    """Each file once, with the rows of all its members."""
+    rows: dict[str, int] = {}
+    for file in files:
+        rows[file.location.shown] = rows.get(file.location.shown, 0) + file.rows
+    locations = {file.location.shown: file for file in files}
+    return [
+        InputFile(path=path, bytes=file.location.bytes, sha256=file.sha256, rows=rows[path])
+        for path, file in locations.items()
+    ]
+
+
 def _is_same(file: PinnedFile) -> bool:
     try:
         file.check()
@@ -114,6 +140,7 @@ def inspect(
     allow_empty: bool = False,
     unit_rows: int | None = None,
     language: str | None = None,
+    more_columns: Sequence[str] = (),
 ) -> InputCorpus:
     """Look through a corpus once: count and hash it, and refuse what cannot be used.
 
@@ -128,6 +155,7 @@ def inspect(
         allow_empty: whether it may be without rows.
         unit_rows: rows of a unit at most; None goes by the number of rows.
         language: of the sentences, for TMX files without a `text_column`.
+        more_columns: further columns of sentences.
 
     Raises:
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
@@ -135,20 +163,26 @@ def inspect(
     """
     locations, is_output = _files(name, allow_empty)
     needed = len(locations) == 1 and not allow_empty
+    warnings = FewLines(log.warning)
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
-        inspected = list(pool.map(lambda location: _look(name, location, needed), locations))
-    files = [file for file in inspected if file is not None]
+        look = partial(_look, name, needed, warnings)
+        inspected = list(pool.map(look, locations))
+    warnings.end()
+    files = [file for some in inspected for file in some]
     if not files and not allow_empty:
         raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
     formats = {file.kind.format for file in files}
     if len(formats) > 1:
         words = " and ".join(words for one, words in _WORDS.items() if one in formats)
         raise UnusableInput(f"{name}: holds {words} files; give one kind at a time")
+    text_columns = (text_column, *more_columns)
     if formats == {"parquet"}:
-        corpus = _inspect_parquet(files, text_column, id_column, is_output)
+        corpus = _inspect_parquet(files, text_columns, id_column, is_output)
     elif formats and formats <= ROW_FORMATS.keys():
-        columns = RowColumns(files, text_column, id_column, language)
-        corpus = InputCorpus(files, columns.schema, columns.text_column, columns.id_column)
+        columns = RowColumns(files, text_columns, id_column, language)
+        corpus = InputCorpus(files, columns.schema, columns.text_columns, columns.id_column)
+    elif formats and more_columns:
+        raise UnusableInput(f"{name}: text has no columns; leave --text-column out")
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
         raise UnusableInput(
             f"{name}: text has no column '{id_column}'; leave --id-column out to number the lines"
@@ -156,7 +190,7 @@ def inspect(
     else:
         none = pa.schema([])
         schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
-        corpus = InputCorpus(files, schema, "", None)
+        corpus = InputCorpus(files, schema, ["", *more_columns], None)
     if not corpus.rows and not allow_empty:
         raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
     # The output has them all; what it cannot hold is refused now, and not after the work.
@@ -168,21 +202,29 @@ def inspect(
     return corpus.listed(name, locations, unit_rows)
 
 
-def _look(name: str, location: PinnedFile, needed: bool) -> CorpusFile | None:
-    """What can be known of a file by itself; None for an empty one, unless it is needed."""
+def _look(name: str, needed: bool, warnings: FewLines, location: PinnedFile) -> list[CorpusFile]:
+    """What can be known of a file by itself, or of the members of an archive; nothing for an empty
+    one, unless it is needed."""
     size = location.bytes  # first: whoever changes the file from here on is found out
     if not size:
         if needed:
             raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
-        return None
-    file = CorpusFile(location, detect(location, SENTENCES), folders_of(location, name))
-    if file.kind.format == "parquet":
-        file.sha256 = location.sha256()
-    elif file.kind.format in ROW_FORMATS:
-        look_through(file)
+        return []
+    kind, folders = detect(location, SENTENCES), folders_of(location, name)
+    if kind.packing == "zip":
+        files = [CorpusFile(location, each, folders) for each in members(location, SENTENCES)]
     else:
-        _count_lines(file)
-    return file
+        files = [CorpusFile(location, kind, folders)]
+    for file in files:
+        if file.kind.format in ROW_FORMATS:
+            look_through(file, warnings)
+        elif file.kind.format == "text":
+            _count_lines(file)
+    if kind.packing == "zip" or kind.format == "parquet":  # which is not read as it lies there
+        digest = location.sha256()
+        for file in files:
+            file.sha256 = digest
+    return files
 
 
 def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
@@ -192,15 +234,15 @@ def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
 
 
 def _inspect_parquet(
-    files: list[CorpusFile], text_column: str, id_column: str | None, is_output: bool
+    files: list[CorpusFile], text_columns: Sequence[str], id_column: str | None, is_output: bool
 ) -> InputCorpus:
     pairs = [(file.location, file.folders) for file in files]
-    columns = inspect_columns(pairs, text_column, id_column)
+    columns = inspect_columns(pairs, text_columns, id_column)
     for file, rows, unpacked in zip(files, columns.rows, columns.unpacked, strict=True):
         file.rows, file.unpacked = rows, unpacked
-    dropped = {*OWN_COLUMNS} - {text_column, columns.id_column} if is_output else set()
+    dropped = {*OWN_COLUMNS} - {*text_columns, columns.id_column} if is_output else set()
     schema = pa.schema([field for field in columns.schema if field.name not in dropped])
-    return InputCorpus(files, schema, text_column, columns.id_column)
+    return InputCorpus(files, schema, text_columns, columns.id_column)
 
 
 def _count_lines(file: CorpusFile) -> None:

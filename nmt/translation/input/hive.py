@@ -15,7 +15,7 @@ from nmt.storage.location import Location
 from nmt.storage.uri import unquote
 
 Folders = tuple[tuple[str, str | None], ...]  # names and values
-_NULL = "__HIVE_DEFAULT_PARTITION__"
+NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def folders_of(file: Location, name: str) -> Folders:
@@ -44,7 +44,7 @@ def folders_of(file: Location, name: str) -> Folders:
             )
         if (key := unquote(key)) in columns:
             raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
-        columns[key] = None if value == _NULL else unquote(value)
+        columns[key] = None if value == NULL else unquote(value)
     return tuple(columns.items())
 
 

@@ -39,12 +39,14 @@ class Columns(NamedTuple):
     unpacked: list[int]
 
 
-def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str | None) -> Columns:
+def inspect_columns(
+    files: Sequence[InputFile], text_columns: Sequence[str], id_column: str | None
+) -> Columns:
     """Look through the files' columns and ids.
 
     Args:
         files: at least one.
-        text_column: the column of the sentences.
+        text_columns: the columns of the sentences.
         id_column: the column of the ids; None is ``id`` where there is such a column.
 
     Raises:
@@ -67,7 +69,7 @@ def inspect_columns(files: Sequence[InputFile], text_column: str, id_column: str
             yield str(location), with_folders(kept_schema(schema), folders)
 
     schema = unify(schemas())
-    id_column = _check_columns(files[0][0], schema, text_column, id_column)
+    id_column = _check_columns(files[0][0], schema, text_columns, id_column)
     if id_column is not None:
         check_ids(partial(_ids, files, schema.field(id_column)))
     return Columns(schema, id_column, counts, sizes)
@@ -96,21 +98,22 @@ def _check_names(location: Location, schema: pa.Schema) -> None:
 
 
 def _check_columns(
-    location: Location, schema: pa.Schema, text_column: str, id_column: str | None
+    location: Location, schema: pa.Schema, text_columns: Sequence[str], id_column: str | None
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
     there = join_names(schema.names)
-    if text_column not in schema.names:
-        raise UnusableInput(
-            f"{location}: no column '{text_column}' (there are {there}); name it with --text-column"
-        )
-    if not is_text(kind := schema.field(text_column).type):
-        raise UnusableInput(
-            f"{location}: column '{text_column}' holds {kind}, not text; name another with "
-            "--text-column"
-        )
+    for name in text_columns:
+        if name not in schema.names:
+            raise UnusableInput(
+                f"{location}: no column '{name}' (there are {there}); name it with --text-column"
+            )
+        if not is_text(kind := schema.field(name).type):
+            raise UnusableInput(
+                f"{location}: column '{name}' holds {kind}, not text; name another with "
+                "--text-column"
+            )
     if id_column is None:
-        if "id" not in schema.names or text_column == "id":
+        if "id" not in schema.names or "id" in text_columns:
             return None
         id_column = "id"
     if id_column not in schema.names:
@@ -118,7 +121,7 @@ def _check_columns(
             f"{location}: no column '{id_column}' (there are {there}); name one with "
             "--id-column, or leave the option out to number the rows"
         )
-    if id_column == text_column:
+    if id_column in text_columns:
         raise UnusableInput(
             f"{location}: column '{id_column}' holds the sentences; name another with --id-column"
         )

@@ -6,7 +6,7 @@ open where it was left, and a process that asks for one run after another reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
 from typing import NamedTuple
@@ -27,17 +27,21 @@ class Run(NamedTuple):
     """Consecutive rows of a file.
 
     Attributes:
-        table: its columns, without that of the texts.
-        texts: as they stand there, UTF-8 or not; None for a null. None at all where the file has no
-            such column.
+        table: its columns, without those of the texts.
+        texts: of each text column that the file has, as they stand there, UTF-8 or not; None for a
+            null.
     """
 
     table: pa.Table
-    texts: list[bytes | None]
+    texts: dict[str, list[bytes | None]]
 
 
 def read_rows(
-    location: PinnedFile, start: int, rows: int, text_column: str, longest: int | None = None
+    location: PinnedFile,
+    start: int,
+    rows: int,
+    text_columns: Sequence[str],
+    longest: int | None = None,
 ) -> Run:
     """Read some consecutive rows of a file.
 
@@ -49,12 +53,12 @@ def read_rows(
         location: the file; it stays open.
         start: the first row.
         rows: how many.
-        text_column: the column of the texts.
+        text_columns: the columns of the texts.
         longest: bytes of a text, see `as_bytes`.
     """
     global _last
     reader, _last = _last, None  # one that fails is not used again
-    identity = (location, location.state, text_column)
+    identity = (location, location.state, *text_columns)
     if reader is None or reader.identity != identity:
         if reader is not None:
             reader.close()
@@ -73,11 +77,13 @@ class _Reader:
 
     def __init__(self, location: PinnedFile, identity: tuple[object, ...]) -> None:
         self.identity = identity
-        self._location, self._text_column, self._stack = location, str(identity[2]), ExitStack()
+        self._location, self._stack = location, ExitStack()
+        self._wanted = [str(name) for name in identity[2:]]
         with readable(location):
             self._handle = self._stack.enter_context(location.open())
             self._parquet = open_parquet(location, self._handle)
             self._schema = self._parquet.schema_arrow.remove_metadata()
+            self._texts = [name for name in self._wanted if name in self._schema.names]
             metadata = self._parquet.metadata
             sizes = (metadata.row_group(n).num_rows for n in range(metadata.num_row_groups))
             self._ends = list(accumulate(sizes))
@@ -92,13 +98,13 @@ class _Reader:
 
     def read(self, start: int, rows: int, longest: int | None) -> Run:
         """See `read_rows`."""
-        others = [name for name in self._schema.names if name != self._text_column]
-        own = len(others) < len(self._schema)
+        others = [name for name in self._schema.names if name not in self._texts]
         batches: list[pa.RecordBatch] = []
-        texts: list[bytes | None] = []
+        texts: dict[str, list[bytes | None]] = {name: [] for name in self._texts}
         with readable(self._location):
             for batch in self._slices(start, start + rows):
-                texts += as_bytes(batch.column(self._text_column), longest) if own else []
+                for name, values in texts.items():
+                    values += as_bytes(batch.column(name), longest)
                 batches.append(batch.select(others).replace_schema_metadata(None))
         if sum(batch.num_rows for batch in batches) != rows:
             raise UnusableInput(f"{self._location}: damaged (rows are missing); fetch it again")
@@ -125,7 +131,7 @@ class _Reader:
         groups = range(group, len(self._ends))
         self._stop = self._ends[group] if group < len(self._ends) else self._position
         self._batches = read_batches(
-            self._location, self._handle, None, groups, [self._text_column], self._parquet
+            self._location, self._handle, None, groups, self._wanted, self._parquet
         )
 
     def _next(self) -> pa.RecordBatch | None:

@@ -18,7 +18,7 @@ from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import Row, check_columns, text_of
 from nmt.formats.text_files import open_text
-from nmt.printable import join_names
+from nmt.printable import FewLines, join_names, printable
 from nmt.storage.s3 import changed
 from nmt.translation.input.parquet_rows import Run
 from nmt.translation.input.streams import read_rows
@@ -31,8 +31,13 @@ _DRAIN = 1 << 20
 _NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 
-def look_through(file: CorpusFile) -> None:
-    """Count the rows of a file, hash it, and learn the kinds of its columns, in one reading."""
+def look_through(file: CorpusFile, warnings: FewLines) -> None:
+    """Count the rows of a file, hash it, and learn the kinds of its columns, in one reading.
+
+    Args:
+        file: which; it learns what was seen.
+        warnings: gets a line for each row that cannot be read.
+    """
     location, digest = file.location, hashlib.sha256()
     kinds = file.columns
     with open_text(location, file.kind, digest=digest) as stream:
@@ -41,7 +46,11 @@ def look_through(file: CorpusFile) -> None:
             for name, value in row.values.items():
                 kinds[name] = kinds.get(name, Kinds(0)) | kind_of(value)
                 file.unpacked += len(value) if isinstance(value, str) else 8
-            file.unpacked += len(row.unreadable or b"")
+            if row.unreadable is not None:
+                file.unpacked += len(row.unreadable)
+                why = getattr(row.unreadable, "why", "bytes that are not UTF-8")
+                where = f"{location}{file.kind.member and ': '}{printable(file.kind.member)}"
+                warnings.add(f"{where}: line {row.line}: {why}; the row is rejected", "unreadable")
             check_columns(location, kinds)
         while stream.read(_DRAIN):
             pass
@@ -53,14 +62,14 @@ class RowColumns:
 
     Attributes:
         schema: all columns, also those of folders.
-        text_column: the name of that of the sentences.
+        text_columns: the names of those of the sentences.
         id_column: the name of that of the ids; None without one.
     """
 
     def __init__(
         self,
         files: Sequence[CorpusFile],
-        text_column: str,
+        text_columns: Sequence[str],
         id_column: str | None,
         language: str | None = None,
     ) -> None:
@@ -68,7 +77,7 @@ class RowColumns:
 
         Args:
             files: each looked through; those without rows have no columns.
-            text_column: the column of the sentences.
+            text_columns: the columns of the sentences.
             id_column: the column of the ids; None is ``id`` where there is such a column.
             language: of the sentences, in files where a column is a language.
 
@@ -82,12 +91,12 @@ class RowColumns:
             for name, own in {**folders, **file.columns}.items():
                 kinds[name] = kinds.get(name, Kinds(0)) | own
             check_columns(file.location, kinds)
-        self.text_column, self.id_column, self.schema = text_column, None, pa.schema([])
+        self.text_columns, self.id_column, self.schema = [*text_columns], None, pa.schema([])
         if not files:
             return
-        self.text_column = self._find_texts(kinds, text_column, language)
+        self.text_columns = [self._find_texts(kinds, name, language) for name in text_columns]
         self.id_column = self._find_ids(kinds, id_column)
-        kinds[self.text_column] = Kinds.TEXT
+        kinds |= dict.fromkeys(self.text_columns, Kinds.TEXT)
         if self.id_column is not None and kinds[self.id_column] == Kinds.BOOL:
             kinds[self.id_column] |= Kinds.TEXT
         self.schema = pa.schema([(name, type_of(kinds[name])) for name in kinds])
@@ -109,7 +118,7 @@ class RowColumns:
 
     def _find_ids(self, kinds: Collection[str], wanted: str | None) -> str | None:
         if wanted is None:
-            return "id" if "id" in kinds and self.text_column != "id" else None
+            return "id" if "id" in kinds and "id" not in self.text_columns else None
         location = self._files[0].location
         if wanted not in kinds:
             there = join_names(sorted(kinds))
@@ -117,7 +126,7 @@ class RowColumns:
                 f"{location}: no column '{wanted}' (there are {there}); name one with --id-column, "
                 "or leave the option out to number the rows"
             )
-        if wanted == self.text_column:
+        if wanted in self.text_columns:
             raise UnusableInput(
                 f"{location}: column '{wanted}' holds the sentences; name another with --id-column"
             )
@@ -136,14 +145,18 @@ class RowColumns:
 
 
 def read_run(
-    part: Slice, schema: pa.Schema, text_column: str, id_column: str | None, longest: int
+    part: Slice,
+    schema: pa.Schema,
+    text_columns: Sequence[str],
+    id_column: str | None,
+    longest: int,
 ) -> Run:
     """Some rows of a file.
 
     Args:
         part: which.
-        schema: the columns of the corpus, without that of the texts.
-        text_column: `RowColumns.text_column`.
+        schema: the columns of the corpus, without those of the texts.
+        text_columns: `RowColumns.text_columns`.
         id_column: `RowColumns.id_column`. Where it cannot be read, since the row is none, the id is
             the number of the row among those of the corpus, counted from 1: negative where ids are
             numbers (-17), otherwise in words (``row 17``).
@@ -161,7 +174,10 @@ def read_run(
         return as_array([row.values.get(name, folder) for row in rows], column.type)
 
     columns = [values(column) for column in schema]
-    texts = [_text(row, text_column, folders.get(text_column), longest) for row in rows]
+    texts = {
+        name: [_text(row, name, folders.get(name), longest) for row in rows]
+        for name in text_columns
+    }
     return Run(pa.table(columns, schema), texts)
 
 

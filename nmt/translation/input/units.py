@@ -81,27 +81,39 @@ class Unit:
         slices: its rows.
         schema: all columns of the corpus, whatever those of a single file are; of text the
             partition columns.
+        more_columns: the text columns besides the first. Each row has a text of each, one after
+            the other.
     """
 
     number: int
     slices: tuple[Slice, ...]
     schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    more_columns: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of texts of a row."""
+        return 1 + len(self.more_columns)
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
-        return sum(part.rows for part in self.slices)
+        """Number of texts: of rows, where each has one."""
+        return self.width * sum(part.rows for part in self.slices)
 
     @property
     def first(self) -> int:
-        """Number of its first row in the corpus."""
-        return self.slices[0].first if self.slices else 0
+        """Number of its first text in the corpus."""
+        return self.width * self.slices[0].first if self.slices else 0
 
     @property
     def identity(self) -> str:
         """A hash of what it is made of: which rows of which contents."""
         return hash_json(
-            [[part.file.shown, part.file.digest, part.start, part.rows] for part in self.slices]
+            [
+                [part.file.shown, part.file.digest, part.start, part.rows]
+                + ([part.kind.member] if part.kind.member else [])
+                for part in self.slices
+            ]
         )
 
     @property
@@ -127,7 +139,9 @@ def rows_of_units(rows: int, most: int | None = None) -> int:
     return max(1, most // GRAIN) * GRAIN
 
 
-def cut(files: Sequence[CorpusFile], size: int, schema: pa.Schema) -> list[Unit]:
+def cut(
+    files: Sequence[CorpusFile], size: int, schema: pa.Schema, more_columns: tuple[str, ...] = ()
+) -> list[Unit]:
     """Cut a corpus into units.
 
     Small files share a unit. A file that is read as a stream is cut only where it has more rows
@@ -137,42 +151,45 @@ def cut(files: Sequence[CorpusFile], size: int, schema: pa.Schema) -> list[Unit]
 
     Args:
         files: of the corpus.
-        size: rows of a unit at most; fewer, where they have more than 64 MiB.
+        size: texts of a unit at most; fewer, where its rows have more than 64 MiB.
         schema: of the units.
+        more_columns: see `Unit`.
     """
+    width = 1 + len(more_columns)
+    size, grain = max(1, size // width), max(1, GRAIN // width)
     units: list[Unit] = []
     waiting: list[Slice] = []
     rows_left, bytes_left, first = size, _BYTES, 0
 
     def close() -> None:
         nonlocal rows_left, bytes_left
-        units.append(Unit(len(units), tuple(waiting), schema))
+        units.append(Unit(len(units), tuple(waiting), schema, more_columns))
         waiting.clear()
         rows_left, bytes_left = size, _BYTES
 
     for file in files:
-        width = max(1, file.unpacked // max(1, file.rows))
+        row_bytes = max(1, file.unpacked // max(1, file.rows))
         start = 0
         while start < file.rows:
             left = file.rows - start
-            room = min(rows_left, bytes_left // width)
+            room = min(rows_left, bytes_left // row_bytes)
             if not waiting:
-                room = max(room, GRAIN)
+                room = max(room, grain)
             if file.kind.is_stream:
-                whole = min(left, max(size, _ROWS), max(GRAIN, _BYTES // width))
+                whole = min(left, max(size, _ROWS // width), max(grain, _BYTES // row_bytes))
                 if room < whole and waiting:
                     close()
                     continue
                 room = max(room, whole)
             rows = min(room, left)
             if rows < left:  # a cut inside a text file must fall on a remembered offset
-                rows = max(0, rows - (start + rows) % GRAIN)
+                rows = max(0, rows - (start + rows) % grain)
             if rows:
                 offset = file.offsets[start // GRAIN] if file.offsets else 0
                 part = Slice(file.location, file.kind, start, rows, offset, first, file.folders)
                 waiting.append(part)
                 start, first = start + rows, first + rows
-                rows_left, bytes_left = rows_left - rows, bytes_left - rows * width
+                rows_left, bytes_left = rows_left - rows, bytes_left - rows * row_bytes
             if start < file.rows or min(rows_left, bytes_left) <= 0:
                 close()
     if waiting or not units:

@@ -72,8 +72,8 @@ class Check:
         sizes: dict[str, int] = {}
         for folder in (*FOLDERS, EXPORT):
             try:
-                for file, info in (self.location / folder).listed():
-                    sizes[f"{folder}/{file.name}"] = info.size or 0
+                for file, info in (self.location / folder).listed(folder == EXPORT):
+                    sizes["/".join(file.parts_below(self.location))] = info.size or 0
             except UnusableInput as error:
                 self.complain(str(error).removeprefix(f"{self.location}/"))
         return sizes
@@ -168,7 +168,7 @@ def check_parts(
                     check.part(seen.name, f"other columns than in other parts ({differing})")
             if seen.keys is not None:
                 identities.add(seen.name, seen.keys)
-        for problem in identities.violations(partial(ids_of, check.location)):
+        for problem in identities.violations(partial(ids_of, check.location, settings)):
             check.complain(problem)
     check.result.rows += rows_of["translations"] + rows_of["rejected"]
     return rows_of

@@ -116,7 +116,8 @@ def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, t
 def check_manifest(check: Check, manifest: Manifest, spread: Spread = in_threads) -> None:
     """Check that the files of a manifest are there, and are what it says."""
     counts, settings, limit = manifest.counts, manifest.settings, manifest.settings.max_rejected
-    rows = sum(file.rows for file in manifest.input_files)
+    input_rows = sum(file.rows for file in manifest.input_files)
+    rows = settings.width * input_rows
     if counts.rows != rows:
         check.complain(f"manifest.json: {counts.rows:,} rows, but the input had {rows:,}")
     if counts.translated + counts.rejected != counts.rows:
@@ -131,9 +132,11 @@ def check_manifest(check: Check, manifest: Manifest, spread: Spread = in_threads
         )
     _check_others(check, manifest.others)
     _check_exports(check, manifest)
-    numbered = settings.id_column is None
-    every = rows if numbered else None
-    rows_of = check_parts(check, manifest.files, settings, every, spread=spread)
+    every = rows if settings.numbered else None
+    # Of several text columns no pair of id and column stands there twice, so that none is missing.
+    numbers = settings.id_column is None and every is None
+    bounds = dict.fromkeys(manifest.files, (0, input_rows)) if numbers else None
+    rows_of = check_parts(check, manifest.files, settings, every, bounds, spread)
     for folder, name in (("translations", "translated"), ("rejected", "rejected")):
         if rows_of[folder] != getattr(counts, name):
             check.complain(
@@ -169,12 +172,14 @@ def _check_exports(check: Check, manifest: Manifest) -> None:
             check.part(name, str(error).removeprefix(f"{file}: "))
         except UnusableInput as error:
             check.part(name, f"cannot be one of its files ({error})")
-    rows = sum(entry.rows for entry in exports.values())
-    wanted = manifest.settings.output_format != "parquet"
-    if wanted != bool(exports) or (exports and rows != manifest.counts.rows):
+    settings = manifest.settings
+    rows, every = (
+        sum(entry.rows for entry in exports.values()), manifest.counts.rows // settings.width
+    )  # fmt: skip
+    if settings.exported != bool(exports) or (exports and rows != every):
         check.complain(
-            f"{EXPORT}/: {rows:,} rows, but the manifest has {manifest.counts.rows:,} and the "
-            f"format {manifest.settings.output_format}"
+            f"{EXPORT}/: {rows:,} rows, but the manifest has {every:,} and the "
+            f"format {settings.output_format}"
         )
 
 
@@ -185,7 +190,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
         known: names that were checked already.
     """
     output = Output(check.location, job.generation)
-    numbered = job.settings.id_column is None
+    are_numbers, width = job.settings.id_column is None, job.settings.width
     numbers: set[int] = set()
     files: dict[str, TableEntry] = {}
     bounds: dict[str, tuple[int, int]] = {}
@@ -206,9 +211,9 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
                 check.complain(f"unit {record.unit}: its {folder} are not {rows} rows")
         if counts.translated + counts.rejected != counts.rows:
             check.complain(f"unit {record.unit}: rows in are not translations and rejected")
-        if numbered:
-            stop = record.first + counts.rows
-            bounds |= dict.fromkeys(record.files, (record.first, stop))
+        if are_numbers:
+            stop = (record.first + counts.rows) // width
+            bounds |= dict.fromkeys(record.files, (record.first // width, stop))
     check.note(f"not finished; {len(numbers)} units are committed: {_runs(sorted(numbers))}")
     fresh = {name: entry for name, entry in files.items() if name not in known}
     check_parts(check, fresh, job.settings, bounds=bounds)

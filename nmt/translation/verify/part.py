@@ -13,6 +13,7 @@ from nmt.inference.source_flags import SOURCE_FLAGS
 from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar
 from nmt.text_limits import most_translated
+from nmt.translation.input.unit_rows import TEXT_COLUMN
 
 # The columns of each folder. An id has the type of the ids of the input.
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
@@ -48,6 +49,8 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
             yield f"column '{column}' holds {values.type}, not {kind}"
         if values.null_count and (folder, column) not in _NULLABLE:
             yield f"column '{column}' has {values.null_count} nulls"
+    if settings.text_columns:
+        yield from text_column_problems(table, settings)
     own = {*_COLUMNS[folder]} & {*table.column_names}
     search = settings.search
     own |= {_ALTERNATIVES} & {*table.column_names}
@@ -58,6 +61,17 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
             yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
     elif folder == "rejected" and table.num_rows == 0:
         yield "holds no row"
+
+
+def text_column_problems(table: pa.Table, settings: JobSettings) -> list[str]:
+    """What is wrong with the column that names the text column of each row, one line each."""
+    if TEXT_COLUMN not in table.column_names:
+        return [f"has no column '{TEXT_COLUMN}'"]
+    values = table.column(TEXT_COLUMN)
+    if values.type != pa.string():
+        return [f"column '{TEXT_COLUMN}' holds {values.type}, not string"]
+    odd = {*values.unique().to_pylist()} - {*settings.text_columns}
+    return [f"column '{TEXT_COLUMN}' names what is no --text-column"] if odd else []
 
 
 def value_problems(table: pa.Table, longest: int, n_best: int) -> Iterator[str]:

@@ -15,7 +15,8 @@ from nmt.records.output import JobSettings
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.parquet import read_whole
-from nmt.tables.values import is_scalar, written
+from nmt.tables.values import is_scalar, json_values, written
+from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.unique_ids import stored_keys
 from nmt.translation.verify import part
 
@@ -76,7 +77,8 @@ def look_through(location: Location, settings: JobSettings, unit: UnitFiles) -> 
             continue
         seen.columns = part.input_columns(folder, table)
         if name in ids and not ids[name].null_count:
-            seen.keys = stored_keys(ids[name])
+            if (known := identities(table, settings)) is not None:
+                seen.keys = stored_keys(known)
             seen.problems += _outside(ids[name], unit.bounds)
     for name, seen in findings.items():
         folder, _, file = name.partition("/")
@@ -132,12 +134,26 @@ def _read(location: Location, name: str, entry: TableEntry, problems: list[str])
     return table
 
 
-def ids_of(location: Location, name: str) -> pa.ChunkedArray | None:
-    """The ids of a file again; None where they cannot be read any more."""
+def ids_of(location: Location, settings: JobSettings, name: str) -> pa.ChunkedArray | None:
+    """The `identities` of a file again; None where they cannot be read any more."""
+    names = ["id", *([TEXT_COLUMN] if settings.text_columns else [])]
     try:
         file = location.named(name)
         with file.open() as handle:
-            ids = read_whole(file, handle, ["id"]).column("id")
+            table = read_whole(file, handle, names)
+            return identities(table, settings) if is_scalar(table.column("id").type) else None
     except (UnusableInput, pa.ArrowException, OSError, KeyError, UnicodeDecodeError):
         return None
-    return ids if is_scalar(ids.type) else None
+
+
+def identities(table: pa.Table, settings: JobSettings) -> pa.ChunkedArray | None:
+    """What no other row of an output has: the id and, of several text columns, which it is; None
+    where a file does not say so."""
+    ids = table.column("id")
+    if not settings.text_columns:
+        return ids
+    if part.text_column_problems(table, settings):
+        return None
+    columns = table.column(TEXT_COLUMN).to_pylist()
+    pairs = zip(json_values(ids), columns, strict=True)
+    return pa.chunked_array([pa.array([f"{one} ({column})" for one, column in pairs], pa.string())])

@@ -1,0 +1,93 @@
+"""Hive partitions of an export: the rows of each value of a column in a folder ``COLUMN=VALUE``.
+
+Values are percent-encoded, as pyarrow, Spark and Hive decode them, and in the name of the column
+what Hive encodes there (pyarrow leaves names as they are); a row without a value
+lies under ``__HIVE_DEFAULT_PARTITION__``. What stands in the name of the folder is no column of its
+files. `nmt.translation.input.hive` reads such folders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+
+from nmt.errors import UnusableInput
+from nmt.tables.values import json_values
+from nmt.translation.input.hive import NULL
+
+MOST_PARTITIONS = 1000
+_ODD_IN_NAMES = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
+_LONGEST_NAME = 255  # bytes of a folder's name
+_SHOWN = 80  # characters of a value
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """Where the rows of an export go.
+
+    Attributes:
+        column: whose values name the folders.
+    """
+
+    column: str
+
+    def folder(self, value: Any) -> str:
+        """The folder of a value, as JSON has it; null is one, too."""
+        text = NULL if value is None else quote(_text(value), safe="")
+        return f"{_ODD_IN_NAMES.sub(lambda match: quote(match[0], safe=''), self.column)}={text}"
+
+    def split(self, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+        """The rows of each folder, in their order, without the column."""
+        folders: dict[str, list[int]] = {}
+        for row, value in enumerate(json_values(table.column(self.column))):
+            folders.setdefault(self.folder(value), []).append(row)
+        table = table.drop_columns([self.column])
+        for folder, rows in folders.items():
+            yield folder, table.take(pa.array(np.array(rows, np.int64)))
+
+    def check(self, where: str, columns: Iterable[pa.ChunkedArray]) -> None:
+        """Refuse values that cannot name folders.
+
+        Args:
+            where: names the input, for the message.
+            columns: the values of the column, some at a time.
+
+        Raises:
+            UnusableInput: too many of them, one that is too long, or one that means null.
+        """
+        if self.column.startswith(("_", ".")):
+            raise UnusableInput(
+                f"--partition-by {self.column}: readers pass over folders whose names begin so; "
+                "rename the column"
+            )
+        seen: set[Any] = set()
+        for column in columns:
+            seen |= {*json_values(column.unique())}
+            if len(seen) > MOST_PARTITIONS:
+                raise UnusableInput(
+                    f"{where}: column '{self.column}' has more than {MOST_PARTITIONS:,} values, "
+                    "each a folder; give --partition-by a column of fewer"
+                )
+        for value in sorted(map(_text, seen - {None})):
+            name = self.folder(value)
+            if len(name.encode()) > _LONGEST_NAME:
+                raise UnusableInput(
+                    f"{where}: column '{self.column}' holds {value[:_SHOWN]!r}…, too long for the "
+                    f"name of a folder ({_LONGEST_NAME} bytes); shorten it, or leave "
+                    "--partition-by out"
+                )
+            if value == NULL:
+                raise UnusableInput(
+                    f"{where}: column '{self.column}' holds {value!r}, which readers of partitions "
+                    "take for null; rename it, or leave --partition-by out"
+                )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
