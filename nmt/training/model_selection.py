@@ -65,8 +65,8 @@ class ModelSelection:
         self._dataset, self._training, self._output = dataset, settings.training, output
         self._datasets, self._known = datasets, known
         self._description: dict[str, JsonValue] = {
-            "data": dataset.settings,
-            "direction": {**dataset.info.languages},
+            "data": dataset.described_settings,
+            "direction": dataset.info.languages.to_json(),
             "dataset_hash": dataset.hash,
         }
         if len(datasets) > 1:
@@ -80,9 +80,9 @@ class ModelSelection:
             dataset.target_vocabulary,
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
-        search = settings.search.greedy(dataset.settings["max_length"])
+        search = settings.search.greedy(dataset.settings.max_length)
         translator = Translator(live, search, batch_size=training.valid_sentences)
-        tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"])
+        tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages.target)
         self.validator, *others = (
             Validator(one, live.model, translator, training.valid_sentences, tokenize, replicas)
             for one in datasets

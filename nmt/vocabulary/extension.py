@@ -76,7 +76,8 @@ def with_tags(vocabulary: Vocabulary, tags: Iterable[str]) -> Vocabulary:
     if taken := new.keys() & set(vocabulary.entries):
         entry = min(taken)
         raise UnusableInput(
-            f"tag '{new[entry]}': the vocabulary has '{entry}' as a piece of text; give another name"
+            f"tag '{new[entry]}': the vocabulary has '{entry}' as a piece of text; give another "
+            "name"
         )
     if isinstance(vocabulary, SubwordVocabulary):
         return _with_pieces(vocabulary, [*new], are_tags=True)

@@ -59,10 +59,10 @@ def test_counts_and_reasons_are_told_by_corpus(prepared: Dataset) -> None:
     for name, corpus in info.corpora.items():
         for split in (*SPLITS, "rejected"):
             own = [row for row in rows(prepared, split) if row["corpus"] == name]
-            assert corpus.counts[split] == len(own)
+            assert getattr(corpus.counts, split) == len(own)
             if split == "rejected":
                 assert corpus.drops == Counter(row["reason"] for row in own)
-    assert info.corpora["second"].drops["duplicate"] >= 20 - info.counts["test"]
+    assert info.corpora["second"].drops["duplicate"] >= 20 - info.counts.test
     assert info.corpora["first"].drops["missing_column"] == 1
     assert info.corpora["first"].weight == 2
     assert (info.corpora["first"].tag, info.corpora["third"].domain) == ("talk", "news")

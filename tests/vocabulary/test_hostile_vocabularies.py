@@ -1,4 +1,4 @@
-"""A vocabulary that a stranger wrote is refused in one line, or costs no more than a genuine one."""
+"""A vocabulary that a stranger wrote is refused in one line, or costs no more than others."""
 
 from __future__ import annotations
 
@@ -68,10 +68,8 @@ def test_a_tag_whose_name_is_taken_says_so() -> None:
         model.pieces.add(piece="<web>", score=-1e4, type=model.SentencePiece.NORMAL)
 
     vocabulary = SubwordVocabulary(changed(add))
-    with pytest.raises(UnusableInput, match="tag 'web': .* has '<web>' as a piece of text"):
+    with pytest.raises(UnusableInput, match=r"tag 'web': .* has '<web>' as a piece of text"):
         with_tags(vocabulary, ["web"])
-
-
 
 
 def test_words_are_not_searched_once_for_each_symbol() -> None:
@@ -93,7 +91,9 @@ def test_symbols_stand_where_the_vocabulary_cuts_them_out(texts: list[str]) -> N
     vocabulary = train_subwords(TEXTS, vocab_size=330, symbols=["<b>", "<bb>", "<b><"])
     for text in texts:
         spans = vocabulary.symbol_spans(text)
-        standing = [token for token in vocabulary.encode(text).tokens if token in vocabulary.symbols]
+        standing = [
+            token for token in vocabulary.encode(text).tokens if token in vocabulary.symbols
+        ]
         assert [text[start:end] for start, end in spans] == standing
 
 

@@ -81,7 +81,7 @@ def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
             next could be compared with them.
     """
     scoring = request.settings.scoring
-    chosen = tokenizer_for(scoring.tokenize, dataset.info.languages["target"])
+    chosen = tokenizer_for(scoring.tokenize, dataset.info.languages.target)
     for earlier in validations.read(request.output)[-1:]:
         if changes := differences(earlier.signature, signatures(chosen)["BLEU"]):
             raise UnusableInput(
@@ -158,7 +158,7 @@ def _config(request: TrainRequest, datasets: Sequence[Dataset]) -> RunConfig:
         ],
         init_from=str(request.init_from) if request.init_from else None,
         # The corpus was prepared under its own settings, whatever this command sets.
-        settings={**settings, "data": datasets[0].settings},
+        settings={**settings, "data": datasets[0].described_settings},
     )
 
 

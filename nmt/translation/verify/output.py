@@ -87,6 +87,18 @@ def verify_manifest(
     return check.end()
 
 
+def verify_units(location: Location, job: JobRecord) -> Verification:
+    """Check the committed units of an unfinished output.
+
+    Args:
+        location: the OUT folder.
+        job: which it is for, with its generation.
+    """
+    check = Check(location, lambda _: None)
+    _check_units(check, job, set())
+    return check.end()
+
+
 def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, there: bool) -> None:
     """Check what a finished output must have besides its parts."""
     if (check.location / "_SUCCESS").info().size:

@@ -37,6 +37,21 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
         table: the part.
         settings: of the job.
     """
+    yield from column_problems(folder, table)
+    own = {*_COLUMNS[folder]} & {*table.column_names}
+    search = settings.search
+    own |= {_ALTERNATIVES} & {*table.column_names}
+    values = table.select(sorted(own))
+    yield from value_problems(values, most_translated(search.max_characters), search.n_best)
+    if folder == "translations":
+        if (settings.search.n_best > 1) != (_ALTERNATIVES in table.column_names):
+            yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
+    elif folder == "rejected" and table.num_rows == 0:
+        yield "holds no row"
+
+
+def column_problems(folder: str, table: pa.Table) -> Iterator[str]:
+    """What is wrong with the columns of a part, one line each; see `problems`."""
     for column, kind in _COLUMNS[folder].items():
         if column not in table.column_names:
             yield f"has no column '{column}'"
@@ -48,16 +63,8 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
             yield f"column '{column}' holds {values.type}, not {kind}"
         if values.null_count and (folder, column) not in _NULLABLE:
             yield f"column '{column}' has {values.null_count} nulls"
-    own = {*_COLUMNS[folder]} & {*table.column_names}
-    search = settings.search
-    own |= {_ALTERNATIVES} & {*table.column_names}
-    values = table.select(sorted(own))
-    yield from value_problems(values, most_translated(search.max_characters), search.n_best)
-    if folder == "translations":
-        if (settings.search.n_best > 1) != (_ALTERNATIVES in table.column_names):
-            yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
-    elif folder == "rejected" and table.num_rows == 0:
-        yield "holds no row"
+    if folder == "translations" and "reason" in table.column_names:
+        yield "has a column 'reason', which only rejected rows have"
 
 
 def value_problems(table: pa.Table, longest: int, n_best: int) -> Iterator[str]:
