@@ -99,6 +99,8 @@ def test_equal_files_in_one_corpus_or_two_have_equal_pairs(tmp_path: Path) -> No
         ("a: {pair: c.tsv}", "key 'pair' is unknown; did you mean 'pairs'?"),
         ("a: {pairs: c.tsv, weight: 0}", "'weight': must be above 0"),
         ("a: {pairs: c.tsv, weight: heavy}", "'weight'"),
+        ('a: {pairs: c.tsv, domain: "\\e[31m"}', "'domain': write a text that can be printed"),
+        ('a: {pairs: c.tsv, domain: "a\\u202e"}', "'domain': write a text that can be printed"),
         ("a: {pairs: c.tsv, filters: strict}", "'filters'"),
         ("a: {pairs: c.tsv, thresholds: {lettres: 1}}", "did you mean 'letters'?"),
         ("a: {pairs: c.tsv, thresholds: {letters: 2}}", "and at most 1"),
