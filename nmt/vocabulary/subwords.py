@@ -12,7 +12,6 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import sentencepiece
 from google.protobuf.message import DecodeError
@@ -21,6 +20,7 @@ from sentencepiece import sentencepiece_model_pb2
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
 from nmt.vocabulary.base import Segmented, Vocabulary
+from nmt.vocabulary.model_checks import check_kind, symbol_ids
 from nmt.vocabulary.special import (
     BLANK,
     BOS,
@@ -64,7 +64,7 @@ class SubwordVocabulary(Vocabulary):
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             written = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
-            _check_kind(written)
+            check_kind(written)
             self._processor.LoadFromSerializedProto(model)
             count = self._processor.get_piece_size()
             self._pieces: list[str] = [self._processor.id_to_piece(n) for n in range(count)]
@@ -83,14 +83,11 @@ class SubwordVocabulary(Vocabulary):
             texts[number] = ""
         self._texts = [text.replace(BLANK, " ") for text in texts]
         self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
-        self._symbol_ids = frozenset(
-            n for n, piece in enumerate(written.pieces) if piece.type == piece.USER_DEFINED
+        symbols = symbol_ids(written)
+        self._symbol_ids, self._symbols = (
+            frozenset(symbols),
+            tuple(self._pieces[n] for n in symbols),
         )
-        self._symbols = tuple(self._pieces[n] for n in sorted(self._symbol_ids))
-        if sorted(self._symbols) != sorted(map(_text, written.trainer_spec.user_defined_symbols)):
-            raise UnusableInput(
-                "this SentencePiece model names other symbols than it has; prepare the data again"
-            )
         self._silent = frozenset((PAD, BOS, EOS, *self._tags.values()))
         controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
         self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls, *self._tags.values())))
@@ -229,31 +226,6 @@ class SubwordVocabulary(Vocabulary):
     def file_name(cls, side: str) -> str:
         """See `Vocabulary.file_name`."""
         return f"{side}.spm"
-
-
-def _check_kind(model: Any) -> None:
-    """Refuse all but BPE that takes a text as it is, but for a blank before it.
-
-    Raises:
-        UnusableInput: another kind of model.
-    """
-    spec, training = model.normalizer_spec, model.trainer_spec
-    if training.model_type != training.BPE:
-        raise UnusableInput("this SentencePiece model is no BPE; prepare the data again")
-    if (
-        spec.precompiled_charsmap
-        or spec.normalization_rule_tsv
-        or not spec.add_dummy_prefix
-        or not spec.escape_whitespaces
-        or spec.remove_extra_whitespaces
-        or training.treat_whitespace_as_suffix
-    ):
-        raise UnusableInput("this SentencePiece model normalises; prepare the data again")
-
-
-def _text(symbol: str | bytes) -> str:
-    """A symbol as text: protobuf has bytes where they are no UTF-8."""
-    return symbol if isinstance(symbol, str) else symbol.decode("utf-8", "replace")
 
 
 def train_subwords(
