@@ -80,7 +80,7 @@ class Dataset:
         vocabularies = []
         for side in (tokenizer.source, tokenizer.target):
             data = read_recorded(location.named(side.file), side, "prepare the data again")
-            vocabularies.append(load(tokenizer.kind, data))
+            vocabularies.append(load(tokenizer.kind, data, location / side.file))
         dataset = cls(location, info, settings, *vocabularies)
         if problem := dataset._contradiction():
             raise UnusableInput(
