@@ -80,7 +80,7 @@ def _seconds(dataset: Dataset, model: Location, sentences: int, batches: int) ->
     from nmt.training.validation import Validator
 
     loaded = bundle.load(model)
-    search = SearchSettings().greedy(dataset.settings["max_length"])
+    search = SearchSettings().greedy(dataset.settings.max_length)
     translator = Translator(loaded, search, batch_size=sentences)
     validator = Validator(dataset, loaded.model, translator, sentences, "none", Replicas())
 

@@ -125,7 +125,7 @@ def trace_translation(folder: Path) -> ModuleTrace:
     dataset, model = Dataset.open(Location(folder / "data")), Location(folder / "model")
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     network = Seq2Seq(ModelSettings(), *(vocabulary.size for vocabulary in vocabularies))
-    model_id = bundle.save(network, *vocabularies, {"data": dataset.settings}, model)
+    model_id = bundle.save(network, *vocabularies, {"data": dataset.described_settings}, model)
     (folder / "in.txt").write_text("The dog sleeps.\n")
     corpus, out = inspect(str(folder / "in.txt"), "source"), Location(folder / "out")
     work = Work(

@@ -95,8 +95,8 @@ def read_vocabulary(location: Location, info: ModelRecord, side: str) -> Vocabul
     Raises:
         UnusableInput: the file is missing or changed.
     """
-    data = read_checked(location, info, vocabulary_file(info, side))
-    return load_vocabulary(info.tokenizer, data)
+    name = vocabulary_file(info, side)
+    return load_vocabulary(info.tokenizer, read_checked(location, info, name), location / name)
 
 
 def has_lexicon(info: ModelRecord) -> bool:

@@ -81,7 +81,7 @@ def demo_bundle(tiny_model: Any, demo_dataset: "Dataset") -> "Bundle":
     from nmt.records.model import ModelInfo
 
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
-    info = ModelInfo(model_id="random", data=demo_dataset.settings)
+    info = ModelInfo(model_id="random", data=demo_dataset.described_settings)
     return Bundle(tiny_model(source.size, target.size), source, target, info)
 
 
@@ -96,7 +96,7 @@ def saved_models(
     folder = tmp_path_factory.mktemp("models")
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
     info = {
-        "data": demo_dataset.settings,
+        "data": demo_dataset.described_settings,
         "direction": {"source": "en", "target": "de"},
         "validation": {},
     }

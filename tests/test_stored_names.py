@@ -109,6 +109,7 @@ def test_a_dataset_has_the_rows_that_it_says(demo_dataset, tmp_path: Path) -> No
     info = json.loads((folder / "dataset.json").read_text())
     info["files"]["train"][0]["rows"] *= 1000
     info["lengths"] = {key: 1000 * count for key, count in info["lengths"].items()}
+    info["counts"]["train"] *= 1000
     (folder / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(UnusableInput, match=r"rows, not the .* that were written"):
         next(Dataset.open(Location(folder)).read("train"))

@@ -47,10 +47,10 @@ def prepare(request: PrepareRequest) -> None:
     for split in ("train", "valid", "test", "rejected"):
         detail = ", ".join(f"{name} {count:,}" for name, count in info.drops.items())
         shown = f"  ({detail})" if split == "rejected" and detail else ""
-        echo(f"{split:<9}{info.counts[split]:>12,} pairs{shown}")
+        echo(f"{split:<9}{getattr(info.counts, split):>12,} pairs{shown}")
     for side in ("source", "target"):
         entry = getattr(info.tokenizer, side)
-        echo(f"{side:<9}{entry.size:>12,} entries  {info.languages[side]}  {entry.file}")
+        echo(f"{side:<9}{entry.size:>12,} entries  {getattr(info.languages, side)}  {entry.file}")
     echo(f"DATASET {dataset.location}")
 
 

@@ -173,6 +173,8 @@ def _corpus(
             f"{where} has {len(settings.source)} source but {len(settings.target)} target files; "
             "give one target for each source"
         )
+    if settings.domain is not None and not settings.domain.isprintable():
+        raise UnusableInput(f"{where}: 'domain': write a text that can be printed")
     chosen = settings.filters or preset
     pairs, sources, targets = (
         tuple(Location(path) for path in files)

@@ -13,7 +13,13 @@ from nmt.corpus.encoding import Encoded
 from nmt.corpus.filtering import SCORES, Filtered, Filtering
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit
-from nmt.records.dataset import CorpusRecord, DatasetRecord, NamedTable, ScoreDistribution
+from nmt.records.dataset import (
+    CorpusRecord,
+    DatasetRecord,
+    NamedTable,
+    PairCounts,
+    ScoreDistribution,
+)
 
 
 class Counted(Protocol):
@@ -75,7 +81,7 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
         **{name: label for name, label in labels.items() if label is not None},
         filters=corpus.filters,
         thresholds=corpus.thresholds,
-        counts={"input": counts.total(), **{s: counts[s] for s in (*SPLITS, "rejected")}},
+        counts=PairCounts(input=counts.total(), **{s: counts[s] for s in (*SPLITS, "rejected")}),
         drops=dict(sorted(drops.items())),
         scores={
             name: ScoreDistribution(

@@ -173,8 +173,8 @@ def _make(
         *zip(units, encoded, strict=True),
     ]
     dataset = with_corpora(dataset, corpora, results, filtering)
-    _require_training(dataset.counts, dataset.drops)
-    if not dataset.counts["valid"]:
+    _require_training(dataset.counts.to_json(), dataset.drops)
+    if not dataset.counts.valid:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
     return dataset
 

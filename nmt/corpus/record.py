@@ -21,11 +21,13 @@ from nmt.records import FileEntry
 from nmt.records.dataset import (
     DatasetRecord,
     NumberedInput,
+    PairCounts,
     Preparation,
     SplitFiles,
     Tokenizer,
     VocabularyFile,
 )
+from nmt.records.model import Direction
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
 from nmt.storage.encoding import hash_json
@@ -79,12 +81,12 @@ def record(
         _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(
         format_version=FORMAT_VERSION,
-        languages=languages._asdict(),
+        languages=Direction(**languages._asdict()),
         tokenizer=tokenizer,
-        counts={
-            "input": request.demo or sum(file.rows for file in inputs),
+        counts=PairCounts(
+            input=request.demo or sum(file.rows for file in inputs),
             **{split: sum(entry.rows for entry in files[split]) for split in files},
-        },
+        ),
         drops=total([unit.drops for unit in cleaned] + [unit.drops for unit in encoded]),
         cleaning=dict.fromkeys(RULES, 0) | total(unit.rules for unit in cleaned),
         split_rule=_split_rule(settings, request),

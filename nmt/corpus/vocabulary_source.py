@@ -59,8 +59,7 @@ class VocabularySource:
         if (location / INFO_NAME).is_file():
             dataset = Dataset.open(location)
             vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
-            settings = DataSettings.model_validate(dataset.settings)
-            return cls(location, settings, dict(zip(_SIDES, vocabularies, strict=True)))
+            return cls(location, dataset.settings, dict(zip(_SIDES, vocabularies, strict=True)))
         raise UnusableInput(
             f"--vocabulary-from {location}: neither a model nor a dataset; give a RUN/model, or "
             "what `nmt prepare` wrote"

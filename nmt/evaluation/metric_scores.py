@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -33,6 +34,10 @@ _FILES = Accepted(
     ("text", "parquet", "csv", "jsonl"),
     "give .parquet, .csv, .jsonl, or lines of values between tabs below a line of names (.tsv)",
     tables=True,
+)
+# As programs write numbers: `float` also reads 1_0 and digits of other scripts.
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
 )
 _DIGITS = 6
 _MOST_METRICS = 100  # of a file
@@ -239,14 +244,13 @@ def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndar
             if name == _ID:
                 ids.append(cell)
                 continue
-            try:
-                value = float(cell) if cell.strip() else math.nan
-            except ValueError:
+            text = cell.strip()
+            if text and not _NUMBER.fullmatch(text):
                 raise UnusableInput(
                     f"{location}: line {number}: {cell[:80]!r} in column '{name}' is no number; "
                     "leave a missing score empty"
-                ) from None
-            scores[name].append(value)
+                )
+            scores[name].append(float(text) if text else math.nan)
     return ids, {name: np.array(values, np.float64) for name, values in scores.items()}
 
 

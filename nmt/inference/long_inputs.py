@@ -53,7 +53,7 @@ def _placed(words: Sequence[range], part: str, start: int, owners: Sequence[int]
 
 def _spans(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[tuple[int, int]]:
     """Where the pieces of a text begin and end."""
-    start, inside = 0, _inside(vocabulary.symbols, text)
+    start, inside = 0, _inside(vocabulary, text)
     while start < len(text):
         end = _longest(text, start, vocabulary, limit, inside)
         if end < len(text):
@@ -94,12 +94,10 @@ def _longest(text: str, start: int, vocabulary: Vocabulary, limit: int, inside: 
     return whole(least)
 
 
-def _inside(symbols: Sequence[str], text: str) -> set[int]:
-    """The places inside symbols, the longest of them that begins at a place."""
-    if not symbols:
-        return set()
-    matches = re.finditer("|".join(map(re.escape, sorted(symbols, key=len, reverse=True))), text)
-    return {place for match in matches for place in range(match.start() + 1, match.end())}
+def _inside(vocabulary: Vocabulary, text: str) -> set[int]:
+    """The places inside symbols of the vocabulary."""
+    spans = vocabulary.symbol_spans(text)
+    return {place for start, end in spans for place in range(start + 1, end)}
 
 
 def _last(pattern: Any, text: str, start: int, end: int, inside: set[int]) -> int | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from nmt.records.base import Count, FileEntry, Keyed, Many, Named, Record, TableEntry, Versioned
+from nmt.records.model import Direction
 
 LengthPair = Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")]  # source, target tokens
 
@@ -70,6 +71,16 @@ class ScoreDistribution(Record):
     counts: Many[Count]
 
 
+class PairCounts(Record):
+    """Pairs that were read, and those in each split."""
+
+    input: Count = 0
+    train: Count
+    valid: Count
+    test: Count
+    rejected: Count
+
+
 class CorpusRecord(Record):
     """One corpus: how it was filtered, and what became of its pairs."""
 
@@ -78,7 +89,7 @@ class CorpusRecord(Record):
     domain: str | None = None
     filters: str = "none"
     thresholds: Named[bool | float | int] = {}
-    counts: Named[Count]
+    counts: PairCounts
     drops: Named[Count] = {}
     scores: Named[ScoreDistribution] = {}
 
@@ -99,9 +110,9 @@ class AlignerRecord(Record):
 class DatasetRecord(Versioned):
     """``DATASET/dataset.json``."""
 
-    languages: Named[str]
+    languages: Direction
     tokenizer: Tokenizer
-    counts: Named[Count]
+    counts: PairCounts
     drops: Named[Count]
     cleaning: Named[Count] = {}
     split_rule: str = ""

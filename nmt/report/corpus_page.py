@@ -49,17 +49,18 @@ def render_corpora(
         A whole HTML document, to be written as UTF-8.
     """
     counts = dataset.counts
-    total = sum(counts.get(name, 0) for name in _SPLITS)  # fewer than were read of a sample
+    total = sum(getattr(counts, name) for name in _SPLITS)  # fewer than were read of a sample
     rows = [_corpus_row(name, corpus) for name, corpus in dataset.corpora.items()]
     languages = dataset.languages
     return render_template(
         "dataset.html.j2",
         title=f"Corpus of {number(total)} pairs",
-        direction=f"{languages.get('source', 'und')} → {languages.get('target', 'und')}",
+        direction=f"{languages.source} → {languages.target}",
         languages=languages,
         tiles=[
-            (words(name), number(counts.get(name, 0)), percent(counts.get(name, 0) / max(total, 1)))
+            (words(name), number(count), percent(count / max(total, 1)))
             for name in _SPLITS
+            for count in [getattr(counts, name)]
         ],
         columns=[words(name) for name in ("pairs", *_SPLITS)],
         rows=rows,
@@ -95,7 +96,7 @@ def _corpus_row(name: str, corpus: CorpusRecord) -> dict[str, Any]:
     notes += [
         f"{key} {value}" for key, value in (("tag", corpus.tag), ("domain", corpus.domain)) if value
     ]
-    counts = [corpus.counts.get(key, 0) for key in ("input", *_SPLITS)]
+    counts = [getattr(corpus.counts, key) for key in ("input", *_SPLITS)]
     return {
         "name": name,
         "note": ", ".join(notes),

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from nmt import records, text_limits
 from nmt.configuration import validated
@@ -38,13 +38,20 @@ class Dataset:
         info: the content of dataset.json.
         source_vocabulary: the vocabulary of the source side.
         target_vocabulary: that of the target side.
+        settings: of its preparation, with the detected languages.
     """
 
     def __init__(
-        self, location: Location, info: DatasetRecord, source: Vocabulary, target: Vocabulary
+        self,
+        location: Location,
+        info: DatasetRecord,
+        settings: DataSettings,
+        source: Vocabulary,
+        target: Vocabulary,
     ) -> None:
         self.location = location
         self.info = info
+        self.settings = settings
         self.source_vocabulary = source
         self.target_vocabulary = target
         self._row_groups: dict[str, list[RowGroup]] = {}
@@ -54,8 +61,8 @@ class Dataset:
         """Open a finished dataset.
 
         Raises:
-            UnusableInput: dataset.json is missing, broken or of another format version, or a
-                vocabulary is not the one it names.
+            UnusableInput: dataset.json is missing, broken, of another format version or
+                contradicts itself, or a vocabulary is not the one it names.
         """
         info = read_info(location)
         if info is None:
@@ -73,24 +80,36 @@ class Dataset:
         vocabularies = []
         for side in (tokenizer.source, tokenizer.target):
             data = read_recorded(location.named(side.file), side, "prepare the data again")
-            vocabularies.append(load(tokenizer.kind, data))
-        dataset = cls(location, info, *vocabularies)
-        dataset._check_lengths(settings.max_length)
+            vocabularies.append(load(tokenizer.kind, data, location / side.file))
+        dataset = cls(location, info, settings, *vocabularies)
+        if problem := dataset._contradiction():
+            raise UnusableInput(
+                f"{location / INFO_NAME}: damaged ({problem}); restore it from a copy"
+            )
         return dataset
 
-    def _check_lengths(self, most: int) -> None:
-        """Hold the recorded lengths against the number of pairs and the longest allowed."""
-        lengths = self.lengths()
+    def _contradiction(self) -> str | None:
+        """What is recorded otherwise in one place than in another: the number of pairs, the longest
+        of them, how they were cut."""
+        for split in ("train", "valid", "test", "rejected"):
+            count, rows = getattr(self.info.counts, split), self.rows(split)
+            if count != rows:
+                return f"counts.{split}: {count:,}, but its files have {rows:,} rows"
+        lengths, most = self.lengths(), self.settings.max_length
         count, longest = sum(lengths.values()), max(map(max, lengths), default=0)
         if count != self.rows("train"):
-            problem = f"lengths of {count:,} pairs, but {self.rows('train'):,} for training"
-        elif longest > most:
-            problem = f"a length of {longest:,} tokens, more than data.max_length={most}"
-        else:
-            return
-        raise UnusableInput(
-            f"{self.location / INFO_NAME}: damaged ({problem}); restore it from a copy"
-        )
+            return f"lengths of {count:,} pairs, but {self.rows('train'):,} for training"
+        if longest > most:
+            return f"a length of {longest:,} tokens, more than data.max_length={most}"
+        kind = self.info.tokenizer.kind
+        if self.settings.tokenizer != kind:
+            setting = self.settings.tokenizer
+            return f"the setting 'tokenizer' is {setting}, but tokenizer.kind is {kind}"
+        for side in ("source", "target"):
+            vocabulary: Vocabulary = getattr(self, f"{side}_vocabulary")
+            if set(vocabulary.symbols) != set(self.settings.symbols):
+                return f"the setting 'symbols' names others than the {side} vocabulary has"
+        return None
 
     @property
     def name(self) -> str:
@@ -103,9 +122,9 @@ class Dataset:
         return hash_json(self.info.to_json())
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The `DataSettings` of its preparation, as a mapping, with the detected languages."""
-        return _settings(self.info)
+    def described_settings(self) -> dict[str, JsonValue]:
+        """The settings as a model and a run record them. Each corpus has filters of its own."""
+        return self.settings.model_dump(mode="json", exclude={"filters"})
 
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
@@ -133,7 +152,6 @@ class Dataset:
         return self._row_groups[split]
 
     def _content(self, split: str) -> Content:
-        settings = DataSettings.model_validate(self.settings)
         if split == "rejected":
             schema, sizes = REJECTED, {}
         else:
@@ -143,8 +161,8 @@ class Dataset:
                 "target_ids": self.target_vocabulary.size,
             }
         # Cleaning may make three characters of one.
-        most_bytes = 3 * text_limits.most_bytes(settings.max_characters)
-        return Content(schema, sizes, settings.max_length, most_bytes)
+        most_bytes = 3 * text_limits.most_bytes(self.settings.max_characters)
+        return Content(schema, sizes, self.settings.max_length, most_bytes)
 
     def read(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """A split's rows in order, one row group (at most 4,096 rows) at a time.
@@ -183,9 +201,14 @@ class Dataset:
         return histogram
 
 
-def _settings(info: DatasetRecord) -> dict[str, Any]:
-    languages = {f"{side}_language": code for side, code in info.languages.items()}
-    return {**info.request.settings, **languages}
+def _settings(info: DatasetRecord) -> dict[str, JsonValue]:
+    """The settings as they were recorded. One that is newer than the dataset has its default."""
+    return {
+        "tokenizer": info.tokenizer.kind,
+        **info.request.settings,
+        "source_language": info.languages.source,
+        "target_language": info.languages.target,
+    }
 
 
 def read_info(location: Location) -> DatasetRecord | None:

@@ -23,6 +23,8 @@ from nmt.storage.encoding import hash_json, hash_stream
 from nmt.storage.location import Location
 from nmt.storage.s3 import ObjectVersion, changed, open_object, version_of
 
+MOST_WHOLE = 32 << 30  # bytes of a file that is read into memory
+
 
 def read_recorded(file: Location, entry: FileEntry, remedy: str = "") -> bytes:
     """The whole file, if it is the one that was recorded.
@@ -33,11 +35,14 @@ def read_recorded(file: Location, entry: FileEntry, remedy: str = "") -> bytes:
         remedy: what to do if it is another one, for the message.
 
     Raises:
-        ChangedFile: it is another one.
+        ChangedFile: it is another one, or larger than what is read into memory.
     """
 
     def read(handle: pa.NativeFile) -> bytes:
         _compare_size(file, handle, entry, remedy)
+        if entry.bytes > MOST_WHOLE:  # the record may be a stranger's, too
+            problem = f"has {entry.bytes:,} bytes, more than the {MOST_WHOLE:,} that are read"
+            raise ChangedFile(f"{file}: {problem}{remedy and '; '}{remedy}")
         data = handle.read()
         _compare_hash(file, hashlib.sha256(data).hexdigest(), entry, remedy)
         return data

@@ -85,7 +85,7 @@ def _check_datasets(request: TrainRequest, datasets: Sequence[Dataset]) -> None:
                     f"{remedy}"
                 )
         for key in (*RULES, "lowercase"):
-            if dataset.settings.get(key) != first.settings.get(key):
+            if getattr(dataset.settings, key) != getattr(first.settings, key):
                 raise UnusableInput(
                     f"{dataset.location}: was prepared with another data.{key} than "
                     f"{first.location}; {remedy}"
@@ -133,7 +133,7 @@ def with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
     remedy = f"prepare the data with --vocabulary-from {location}"
     cleaning = {key: (info.data or {}).get(key) for key in (*RULES, "lowercase")}
     for key, value in {"tokenizer": info.tokenizer, **cleaning}.items():
-        if value not in (None, dataset.settings[key]):
+        if value not in (None, getattr(dataset.settings, key)):
             raise UnusableInput(
                 f"--init-from {location}: its corpus had another data.{key} than "
                 f"{dataset.location}; {remedy}"

@@ -135,6 +135,7 @@ class Training:
         self._stopped = False
         self._checkpointed = time.monotonic()
         self.run_folder = RunFolder(self.output, state.step, state.best_step)
+        self.selection.check(self.run_folder)
         if self._is_first:
             self.selection.repair(state, self.run_folder)
             self.selection.best.tidy(self.run_folder.validations)

@@ -23,6 +23,7 @@ from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
 from nmt.training.best_models import BestModels, score_of
 from nmt.training.optimizer import SummedAdam, trained_variables
+from nmt.training.retention import check_validations, losses, validated_names
 from nmt.training.run_folder import RunFolder
 from nmt.training.state import TrainingState, better
 from nmt.training.strategy import Replicas
@@ -65,8 +66,8 @@ class ModelSelection:
         self._dataset, self._training, self._output = dataset, settings.training, output
         self._datasets, self._known = datasets, known
         self._description: dict[str, JsonValue] = {
-            "data": dataset.settings,
-            "direction": {**dataset.info.languages},
+            "data": dataset.described_settings,
+            "direction": dataset.info.languages.to_json(),
             "dataset_hash": dataset.hash,
         }
         if len(datasets) > 1:
@@ -80,15 +81,15 @@ class ModelSelection:
             dataset.target_vocabulary,
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
-        search = settings.search.greedy(dataset.settings["max_length"])
+        search = settings.search.greedy(dataset.settings.max_length)
         translator = Translator(live, search, batch_size=training.valid_sentences)
-        tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages["target"])
+        tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages.target)
         self.validator, *others = (
             Validator(one, live.model, translator, training.valid_sentences, tokenize, replicas)
             for one in datasets
             if one.rows("valid")
         )
-        names = [one.name for one in datasets[1:] if one.rows("valid")]
+        names = validated_names(datasets)[1:]
         self._others = dict(zip(names, others, strict=True))
         self.best = BestModels(output / "best", training.keep_best, training.metric)
 
@@ -96,6 +97,15 @@ class ModelSelection:
     def _lexicon(self) -> Lexicon:
         known = [] if self._known is None else [self._known]
         return Lexicon.merged([*(dataset.lexicon() for dataset in self._datasets), *known])
+
+    def check(self, run: RunFolder) -> None:
+        """Refuse validations of an earlier attempt that the next cannot be compared with.
+
+        Raises:
+            UnusableInput: see `check_validations`.
+        """
+        names = [self._dataset.name, *self._others]
+        check_validations(self._output, run.validations, names, self._training)
 
     def refresh(self) -> None:
         """Give the evaluation model the present weights, or their averages."""
@@ -211,19 +221,11 @@ class ModelSelection:
 
     def _lost(self, line: ValidationLine, run: RunFolder) -> dict[str, float]:
         """The datasets on which more is lost than may be, and how much."""
-        if not run.validations or run.validations[0].step:
+        if not run.validations:
             return {}  # this is the model that training begins with
-        metric, lost = self._training.metric, {}
-        for name, most in self._training.keep.items():
-            first, now = (self._on(one, name) for one in (run.validations[0], line))
-            loss = score_of(first, metric) - score_of(now, metric)
-            if not loss <= most:  # NaN is no score that was kept
-                lost[name] = loss
-        return lost
-
-    def _on(self, line: ValidationLine, name: str) -> ValidationLine | Scores:
-        """The scores of a validation on the dataset of this name."""
-        return line if name == self._dataset.name else line.others[name]
+        every = losses(run.validations[0], line, self._dataset.name, self._training)
+        # NaN is no score that was kept.
+        return {name: loss for name, loss in every.items() if not loss <= self._training.keep[name]}
 
     def _save(self, line: ValidationLine, location: Location, **more: JsonValue) -> None:
         scores = line.model_dump(

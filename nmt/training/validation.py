@@ -25,7 +25,6 @@ from nmt.json_text import json_text, parse_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.heatmap import attention_heatmap
 from nmt.segmentation import count_words
-from nmt.settings import DataSettings
 from nmt.shards.batches import Ragged, Shape, make_batch
 from nmt.shards.dataset import Dataset
 from nmt.training.loss import cross_entropy
@@ -94,12 +93,11 @@ class Validator:
         count = min(table.num_rows, sentences)
         table = table.take(pa.array(np.linspace(0, table.num_rows - 1, count).astype(np.int64)))
         self._translator, self._replicas = translator, replicas
-        cleaning = DataSettings.model_validate(dataset.settings)
         self._sources = table["source"].to_pylist()
         tags = {number: name for name, number in dataset.source_vocabulary.tags.items()}
         self._tags = [tags.get(ids[0]) if ids else None for ids in table["source_ids"].to_pylist()]
         self._references = table["target"].to_pylist()
-        self._normalization = normalizations(dataset.info.tokenizer.kind, cleaning)[0]
+        self._normalization = normalizations(dataset.info.tokenizer.kind, dataset.settings)[0]
         self._tokenize, self.signatures = tokenize, signatures(tokenize)
         source, target = (Ragged.of(table[name]) for name in ("source_ids", "target_ids"))
         widths = np.maximum(source.lengths, target.lengths) + 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 
@@ -25,8 +27,8 @@ from nmt.translation.output import Output
 from nmt.translation.report import summary
 from nmt.translation.report.measures import MOST_HERE, measure
 from nmt.translation.request import TranslateRequest
-from nmt.translation.verify.files import in_threads
-from nmt.translation.verify.output import verify_manifest
+from nmt.translation.verify.files import Verification, in_threads
+from nmt.translation.verify.output import verify_manifest, verify_units
 from nmt.version import __version__
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,35 @@ def close(
         UnusableInput: the baseline cannot be read any more.
     """
     refuse_changed(corpus, output)
+    unfinished = job.model_copy(update={"generation": output.generation})
+    with _damage_forgotten(output, unfinished):
+        return _close(request, info, corpus, references, output, job, seconds)
+
+
+@contextmanager
+def _damage_forgotten(output: Output, job: JobRecord) -> Iterator[None]:
+    """Forget the units whose files cannot be read, so that the same command does them again.
+
+    Raises:
+        JobFailed: there are such units.
+    """
+    try:
+        yield
+    except UnusableInput:
+        output.guard()  # perhaps a job that took over has removed them
+        _refuse_damaged(output, verify_units(output.location, job))
+        raise
+
+
+def _close(
+    request: TranslateRequest,
+    info: ModelRecord,
+    corpus: InputCorpus,
+    references: References,
+    output: Output,
+    job: JobRecord,
+    seconds: float,
+) -> Outcome:
     records = output.records()
     counts = summary.total_counts(records)
     if counts.rows != corpus.rows or counts.translated + counts.rejected != corpus.rows:
@@ -191,7 +222,10 @@ def _verify(output: Output, manifest: Manifest, address: str | None, units: int)
     if units > MOST_HERE:
         connection.connect(address)
         every = partial(spread, title="verifying")
-    verification = verify_manifest(output.location, manifest, every)
+    _refuse_damaged(output, verify_manifest(output.location, manifest, every))
+
+
+def _refuse_damaged(output: Output, verification: Verification) -> None:
     if verification.count:
         output.forget(verification.damaged)
         shown = "; ".join(verification.violations[:3])

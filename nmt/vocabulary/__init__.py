@@ -40,14 +40,18 @@ def vocabulary_class(kind: str) -> type[Vocabulary]:
     raise UnusableInput(f"tokenizer '{kind}' is unknown; choose from spm, word")
 
 
-def load(kind: str, data: bytes) -> Vocabulary:
+def load(kind: str, data: bytes, file: object = None) -> Vocabulary:
     """Make a vocabulary from its file.
 
     Args:
         kind: ``spm`` or ``word``.
         data: what `Vocabulary.serialise` returned.
+        file: where they are from, for the error.
 
     Raises:
         UnusableInput: an unknown kind, or bytes that are no such vocabulary.
     """
-    return vocabulary_class(kind)(data)  # type: ignore[call-arg]
+    try:
+        return vocabulary_class(kind)(data)  # type: ignore[call-arg]
+    except UnusableInput as error:
+        raise error if file is None else UnusableInput(f"{file}: {error}") from None

@@ -57,6 +57,11 @@ class Vocabulary(ABC):
         """Texts that are one token wherever they stand, and never a part of one."""
         return ()
 
+    def symbol_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where `symbols` begin and end in a cleaned text, in order; as the text is cut, so that
+        it takes no longer with many symbols."""
+        return []
+
     @property
     @abstractmethod
     def tags(self) -> Mapping[str, int]:

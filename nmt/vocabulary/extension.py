@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 import regex
 from sentencepiece import sentencepiece_model_pb2
 
+from nmt.errors import UnusableInput
 from nmt.vocabulary.base import Vocabulary
 from nmt.vocabulary.special import BLANK, tag_entry
 from nmt.vocabulary.subwords import SubwordVocabulary, standardise
@@ -50,11 +51,12 @@ def extend_subwords(
     known = set(vocabulary.entries)
     letters: Counter[str] = Counter()
     for word, occurrences in words.items():
-        for symbol in vocabulary.symbols:
-            word = word.replace(symbol, "")
-        for character in word:
-            if character not in known:
-                letters[character] += occurrences
+        end = 0
+        for start, following in (*vocabulary.symbol_spans(word), (len(word), len(word))):
+            for character in word[end:start]:
+                if character not in known:
+                    letters[character] += occurrences
+            end = following
     frequent = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
     new = [character for character, seen in frequent[:count] if seen >= _LEAST]
     extended = _with_pieces(vocabulary, new)
@@ -63,12 +65,22 @@ def extend_subwords(
 
 
 def with_tags(vocabulary: Vocabulary, tags: Iterable[str]) -> Vocabulary:
-    """The vocabulary with these tags, the new ones last; see `Vocabulary.tags`."""
-    new = [tag_entry(name) for name in tags if name not in vocabulary.tags]
+    """The vocabulary with these tags, the new ones last; see `Vocabulary.tags`.
+
+    Raises:
+        UnusableInput: the vocabulary writes a piece of text as it would write a tag.
+    """
+    new = {tag_entry(name): name for name in tags if name not in vocabulary.tags}
     if not new:
         return vocabulary
+    if taken := new.keys() & set(vocabulary.entries):
+        entry = min(taken)
+        raise UnusableInput(
+            f"tag '{new[entry]}': the vocabulary has '{entry}' as a piece of text; give another "
+            "name"
+        )
     if isinstance(vocabulary, SubwordVocabulary):
-        return _with_pieces(vocabulary, new, are_tags=True)
+        return _with_pieces(vocabulary, [*new], are_tags=True)
     return WordVocabulary(("\n".join([*vocabulary.entries, *new]) + "\n").encode("utf-8"))
 
 

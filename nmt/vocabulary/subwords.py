@@ -12,7 +12,6 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import sentencepiece
 from google.protobuf.message import DecodeError
@@ -21,6 +20,7 @@ from sentencepiece import sentencepiece_model_pb2
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
 from nmt.vocabulary.base import Segmented, Vocabulary
+from nmt.vocabulary.model_checks import check_kind, symbol_ids
 from nmt.vocabulary.special import (
     BLANK,
     BOS,
@@ -53,8 +53,8 @@ class SubwordVocabulary(Vocabulary):
         model: the bytes of a ``.spm`` file.
 
     Raises:
-        UnusableInput: the bytes are no SentencePiece model with our special symbols and without
-            normalisation.
+        UnusableInput: the bytes are no BPE model of SentencePiece with our special symbols and
+            without normalisation, or it names other symbols than it has.
     """
 
     kind = "spm"
@@ -64,8 +64,7 @@ class SubwordVocabulary(Vocabulary):
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             written = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
-            if not _is_plain(written):
-                raise UnusableInput("this SentencePiece model normalises; prepare the data again")
+            check_kind(written)
             self._processor.LoadFromSerializedProto(model)
             count = self._processor.get_piece_size()
             self._pieces: list[str] = [self._processor.id_to_piece(n) for n in range(count)]
@@ -84,8 +83,13 @@ class SubwordVocabulary(Vocabulary):
             texts[number] = ""
         self._texts = [text.replace(BLANK, " ") for text in texts]
         self._bytes = {n: token_bytes(texts[n]) for n in range(count) if self._processor.is_byte(n)}
+        symbols = symbol_ids(written)
+        self._symbol_ids, self._symbols = (
+            frozenset(symbols),
+            tuple(self._pieces[n] for n in symbols),
+        )
+        self._silent = frozenset((PAD, BOS, EOS, *self._tags.values()))
         controls = [n for n, byte in self._bytes.items() if byte < b" " or byte == b"\x7f"]
-        self._symbols = tuple(written.trainer_spec.user_defined_symbols)
         self._never_chosen = tuple(sorted((PAD, UNK, BOS, *controls, *self._tags.values())))
 
     @property
@@ -113,8 +117,8 @@ class SubwordVocabulary(Vocabulary):
     @property
     def unmergeable(self) -> frozenset[int]:
         """Ids that are no part of a longer piece: special symbols, bytes, tags and `symbols`."""
-        symbols = [self._processor.piece_to_id(symbol) for symbol in self._symbols]
-        return frozenset([*range(len(SPECIALS)), *self._bytes, *self._tags.values(), *symbols])
+        special = frozenset([*range(len(SPECIALS)), *self._bytes, *self._tags.values()])
+        return special | self._symbol_ids
 
     @property
     def never_chosen(self) -> tuple[int, ...]:
@@ -129,18 +133,34 @@ class SubwordVocabulary(Vocabulary):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """See `Vocabulary.symbols`."""
+        """See `Vocabulary.symbols`: SentencePiece's user-defined symbols."""
         return self._symbols
+
+    def symbol_spans(self, text: str) -> list[tuple[int, int]]:
+        """See `Vocabulary.symbol_spans`."""
+        if not self._symbols:
+            return []
+        spans, place = [], -1  # a blank comes before the text
+        ids, _, written = self._cut(standardise(text))
+        for number, characters in zip(ids, written, strict=True):
+            if number in self._symbol_ids:
+                spans.append((place, place + len(characters)))
+            place += len(characters)
+        return spans
 
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`."""
         text = standardise(text)
+        ids, tokens, written = self._cut(text)
+        return Segmented(ids, tokens, _words_of(written, " " + text))
+
+    def _cut(self, text: str) -> tuple[list[int], list[str], list[str]]:
+        """The ids of a standardised text, their tokens, and what each token writes: joined, that
+        is the text after one leading blank."""
         ids: list[int] = self._processor.encode(text, out_type=int)
         # Of what is unknown the tokens are the characters themselves.
         tokens = self._processor.encode(text, out_type=str) if UNK in ids else self.tokens(ids)
-        written = self._written(ids, [token.replace(BLANK, " ") for token in tokens])
-        # Joined, the tokens are the text after one leading blank.
-        return Segmented(ids, tokens, _words_of(written, " " + text))
+        return ids, tokens, self._written(ids, [token.replace(BLANK, " ") for token in tokens])
 
     def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """See `Vocabulary.encode_ids`."""
@@ -174,7 +194,7 @@ class SubwordVocabulary(Vocabulary):
         written = self._written(ids)
         words = _words_of(written, "".join(written))
         return [
-            range(0) if number in (PAD, BOS, EOS) or number in self._tags.values() else own
+            range(0) if number in self._silent else own
             for number, own in zip(ids, words, strict=True)
         ]
 
@@ -206,18 +226,6 @@ class SubwordVocabulary(Vocabulary):
     def file_name(cls, side: str) -> str:
         """See `Vocabulary.file_name`."""
         return f"{side}.spm"
-
-
-def _is_plain(model: Any) -> bool:
-    """Whether a SentencePiece model takes a text as it is, but for a blank before it."""
-    spec = model.normalizer_spec
-    return (
-        not (spec.precompiled_charsmap or spec.normalization_rule_tsv)
-        and spec.add_dummy_prefix
-        and spec.escape_whitespaces
-        and not spec.remove_extra_whitespaces
-        and not model.trainer_spec.treat_whitespace_as_suffix
-    )
 
 
 def train_subwords(

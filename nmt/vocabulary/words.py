@@ -88,6 +88,10 @@ class WordVocabulary(Vocabulary):
         names = ((tag_name(entry), number) for entry, number in self._ids.items())
         return {name: number for name, number in names if name}
 
+    @cached_property
+    def _silent(self) -> frozenset[int]:
+        return frozenset((PAD, BOS, EOS, *self.tags.values()))
+
     def encode(self, text: str) -> Segmented:
         """See `Vocabulary.encode`; a word of nothing but punctuation yields no token."""
         ids, tokens, words = [], [], []
@@ -109,8 +113,7 @@ class WordVocabulary(Vocabulary):
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Vocabulary.decode`; unk is ``[UNK]``."""
-        silent = {PAD, BOS, EOS, *self.tags.values()}
-        return " ".join(self._entries[number] for number in ids if number not in silent)
+        return " ".join(self._entries[number] for number in ids if number not in self._silent)
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """See `Vocabulary.tokens`."""
@@ -120,8 +123,8 @@ class WordVocabulary(Vocabulary):
         """See `Vocabulary.token_words`."""
         words, before = [], 0
         for number in ids:
-            special = number in (PAD, BOS, EOS) or number in self.tags.values()
-            own = range(before, before + (0 if special else count_words(self._entries[number])))
+            silent = number in self._silent
+            own = range(before, before + (0 if silent else count_words(self._entries[number])))
             words.append(own)
             before = own.stop
         return words

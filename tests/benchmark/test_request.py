@@ -28,7 +28,7 @@ def run(saved_models, demo_dataset, tmp_path) -> Path:
         location = Location(tmp_path / place)
         actual = bundle.load(location)
         vocabularies = actual.source_vocabulary, actual.target_vocabulary
-        info = {"dataset_hash": demo_dataset.hash, "data": demo_dataset.settings}
+        info = {"dataset_hash": demo_dataset.hash, "data": demo_dataset.described_settings}
         bundle.save(actual.model, *vocabularies, info, location)
     settings = Settings.model_validate({"training": TRAINED, "model": {"encoder_units": 99}})
     write_config(tmp_path / "run", demo_dataset.hash, settings.model_dump())

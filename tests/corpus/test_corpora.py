@@ -59,10 +59,10 @@ def test_counts_and_reasons_are_told_by_corpus(prepared: Dataset) -> None:
     for name, corpus in info.corpora.items():
         for split in (*SPLITS, "rejected"):
             own = [row for row in rows(prepared, split) if row["corpus"] == name]
-            assert corpus.counts[split] == len(own)
+            assert getattr(corpus.counts, split) == len(own)
             if split == "rejected":
                 assert corpus.drops == Counter(row["reason"] for row in own)
-    assert info.corpora["second"].drops["duplicate"] >= 20 - info.counts["test"]
+    assert info.corpora["second"].drops["duplicate"] >= 20 - info.counts.test
     assert info.corpora["first"].drops["missing_column"] == 1
     assert info.corpora["first"].weight == 2
     assert (info.corpora["first"].tag, info.corpora["third"].domain) == ("talk", "news")
@@ -99,6 +99,8 @@ def test_equal_files_in_one_corpus_or_two_have_equal_pairs(tmp_path: Path) -> No
         ("a: {pair: c.tsv}", "key 'pair' is unknown; did you mean 'pairs'?"),
         ("a: {pairs: c.tsv, weight: 0}", "'weight': must be above 0"),
         ("a: {pairs: c.tsv, weight: heavy}", "'weight'"),
+        ('a: {pairs: c.tsv, domain: "\\e[31m"}', "'domain': write a text that can be printed"),
+        ('a: {pairs: c.tsv, domain: "a\\u202e"}', "'domain': write a text that can be printed"),
         ("a: {pairs: c.tsv, filters: strict}", "'filters'"),
         ("a: {pairs: c.tsv, thresholds: {lettres: 1}}", "did you mean 'letters'?"),
         ("a: {pairs: c.tsv, thresholds: {letters: 2}}", "and at most 1"),

@@ -154,7 +154,7 @@ def test_a_source_that_nearly_repeats_a_held_out_one_is_a_leak(tmp_path: Path) -
         )
         assert dataset.info.drops.get("leak", 0) >= leaks
         assert bool(dataset.info.drops) == bool(leaks)
-        assert dataset.info.counts["valid"] == 20, "given files are never filtered"
+        assert dataset.info.counts.valid == 20, "given files are never filtered"
 
 
 def test_what_was_prepared_with_other_filters_is_refused(tmp_path: Path) -> None:

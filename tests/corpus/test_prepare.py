@@ -55,8 +55,8 @@ def test_every_row_is_in_one_place_once(prepared: Dataset) -> None:
     assert ids == list(range(1007))
     assert all(found.values()), "each split has rows"
     for name, part in found.items():
-        assert prepared.info.counts[name] == prepared.rows(name) == len(part)
-    assert prepared.info.counts["input"] == 1007
+        assert getattr(prepared.info.counts, name) == prepared.rows(name) == len(part)
+    assert prepared.info.counts.input == 1007
 
 
 def test_rejected_rows_carry_line_and_reason(prepared: Dataset) -> None:
@@ -153,10 +153,10 @@ def test_given_splits_and_leaks(tmp_path: Path) -> None:
         "test": test,
     }
     cased = make(tmp_path / "cased", {}, **arguments)
-    assert cased.info.counts == {
+    assert cased.info.counts.to_json() == {
         "input": 307, "train": 302, "valid": 2, "test": 1, "rejected": 2,
     }  # fmt: skip
-    assert cased.info.languages == {"source": "en", "target": "de"}
+    assert cased.info.languages.to_json() == {"source": "en", "target": "de"}
     leak, empty = rows(cased, "rejected")
     assert (leak["id"], leak["line"], leak["reason"]) == (300, 1, "leak")
     assert (empty["id"], empty["line"], empty["reason"]) == (305, 1, "empty_source")
@@ -171,10 +171,10 @@ def test_a_given_split_leaves_the_other_fraction_to_be_asked_for(tmp_path: Path)
     pairs = write_lines(tmp_path / "c.tsv", pair_lines(500))
     valid = aligned(tmp_path, "valid", pair_lines(20, seed=9))
     plain = make(tmp_path / "plain", {}, pairs=pairs, valid=valid)
-    assert plain.info.counts["test"] == 0
-    assert plain.info.counts["valid"] == 20
+    assert plain.info.counts.test == 0
+    assert plain.info.counts.valid == 20
     asked = make(tmp_path / "asked", {"test_fraction": 0.2}, pairs=pairs, valid=valid)
-    assert asked.info.counts["test"] > 30
+    assert asked.info.counts.test > 30
 
 
 def test_joint_vocabulary_and_lower_case(tmp_path: Path) -> None:
@@ -217,5 +217,5 @@ def test_the_grammars_alignment_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(found) == 200
     assert {row["alignment"] for row in found} == {"2-0 3-1"}
     assert {row["source"].split()[1] for row in found} == {"3"}
-    assert dataset.info.languages == {"source": "en", "target": "de"}
+    assert dataset.info.languages.to_json() == {"source": "en", "target": "de"}
     assert len(dataset.files("train")) == 3

@@ -110,7 +110,7 @@ def test_a_folder_of_others_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput):
         make(empty, {"max_length": 1}, pairs=pairs)
     assert list(empty.iterdir()) == []
-    assert make(empty, pairs=pairs).info.counts["input"] == 50
+    assert make(empty, pairs=pairs).info.counts.input == 50
 
 
 @pytest.mark.parametrize("name", ["_preparing.json", "dataset.json"])

@@ -85,7 +85,7 @@ def test_rows_that_are_none_are_rejected_with_their_line(tmp_path: Path, pairs) 
         (2, "broken_utf8", '{"en": "a \ufffd", "de": "b"}'),
         (3, "missing_column", "a"),
     ]
-    assert dataset.info.counts["input"] == len(pairs) + 3
+    assert dataset.info.counts.input == len(pairs) + 3
     columns["target_column"] = "id"
     with pytest.raises(UnusableInput, match="made with other settings"):
         make(tmp_path / "out", LANGUAGES, pairs=Location(file), **columns)

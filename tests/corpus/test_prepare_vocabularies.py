@@ -51,8 +51,8 @@ def _pairs(folder: Path, target: str) -> Location:
 @pytest.mark.parametrize("language", _PAIRS)
 def test_the_script_of_the_text_decides_about_its_language(language: str, tmp_path: Path) -> None:
     dataset = make(tmp_path / "d", pairs=_pairs(tmp_path, _PAIRS[language]))
-    assert dataset.info.languages == {"source": "und", "target": language}
-    assert dataset.settings["target_language"] == language
+    assert dataset.info.languages.to_json() == {"source": "und", "target": language}
+    assert dataset.settings.target_language == language
 
 
 def test_a_vocabulary_too_large_for_its_text_is_said(tmp_path: Path, capsys) -> None:
@@ -75,7 +75,7 @@ def test_languages_are_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     pairs = _pairs(tmp_path, _PAIRS["und"])
     given = {"source_language": "eng", "target_language": "ger"}
     found = make(tmp_path / "named", given, pairs=pairs)
-    assert found.info.languages == {"source": "en", "target": "de"}
+    assert found.info.languages.to_json() == {"source": "en", "target": "de"}
     assert make(tmp_path / "named", {**given, "target_language": "de"}, pairs=pairs)  # the same
     capsys.readouterr()
     make(tmp_path / "odd", {**given, "target_language": "ja"}, pairs=pairs)
@@ -105,7 +105,7 @@ def test_the_endings_of_files_name_languages(
         write_lines(file, [f"{side} {number}".encode() for number in range(40)])
     source, target = map(Location, map(str, files))
     dataset = make(tmp_path / "d", sources=(source,), targets=(target,))
-    assert tuple(dataset.info.languages.values()) == languages
+    assert tuple(dataset.info.languages.to_json().values()) == languages
 
 
 def test_subwords_are_of_bytes_and_symbols_as_the_settings_say(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_multi30k_with_given_splits(tmp_path: Path) -> None:
         test=files["test"],
     )
     counts = dataset.info.counts
-    assert counts["train"] + counts["rejected"] == 29_000
-    assert (counts["valid"], counts["test"]) == (1014, 1000)
+    assert counts.train + counts.rejected == 29_000
+    assert (counts.valid, counts.test) == (1014, 1000)
     assert set(dataset.info.drops) <= {"leak"}
     assert dataset.info.cleaning["decode_entities"] > 0
     for side in ("source", "target"):
@@ -49,7 +49,7 @@ def test_a_sample_of_the_tatoeba_archive(tmp_path: Path) -> None:
     pairs = given("tatoeba/deu-eng.zip")
     dataset = make(tmp_path / "o", {"tokenizer": "word", "sample": 5000}, pairs=pairs)
     counts = dataset.info.counts
-    assert sum(counts[name] for name in ("train", "valid", "test", "rejected")) == 5000
-    assert counts["input"] == 169_813
+    assert sum(getattr(counts, name) for name in ("train", "valid", "test", "rejected")) == 5000
+    assert counts.input == 169_813
     ids = [row["id"] for row in rows(dataset, "train")]
     assert max(ids) > 160_000, "not the head of the file"

@@ -38,8 +38,8 @@ def test_vocabularies_cleaning_and_languages_are_taken_over(first, tmp_path, cap
     dataset = second(tmp_path, first.location)
     assert dataset.source_vocabulary.sha256 == first.source_vocabulary.sha256
     assert dataset.target_vocabulary.sha256 == first.target_vocabulary.sha256
-    assert dataset.info.languages == {"source": "en", "target": "de"}
-    assert dataset.settings["lowercase"]
+    assert dataset.info.languages.to_json() == {"source": "en", "target": "de"}
+    assert dataset.settings.lowercase
     assert all(row["source"].islower() for row in rows(dataset, "train"))
     said = capsys.readouterr().err
     assert "too rare" not in said
@@ -82,7 +82,7 @@ def test_of_a_model_too(first, tmp_path, tiny_model) -> None:
     sizes = first.source_vocabulary.size, first.target_vocabulary.size
     model, location = tiny_model(*sizes), Location(tmp_path / "model")
     vocabularies = first.source_vocabulary, first.target_vocabulary
-    bundle.save(model, *vocabularies, {"data": first.settings}, location)
+    bundle.save(model, *vocabularies, {"data": first.described_settings}, location)
     dataset = second(tmp_path, location)
     assert dataset.source_vocabulary.sha256 == first.source_vocabulary.sha256
     assert dataset.info.languages == first.info.languages

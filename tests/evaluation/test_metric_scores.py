@@ -107,6 +107,8 @@ def test_a_metric_that_is_significantly_worse_is_an_alarm(folder, lower, gate) -
         (["id\tQ", "zz\t1"], {}, "id 'zz' is of no translated row"),
         (["id\tQ", "r1\t1", "r1\t2"], {}, "has an id twice"),
         (["id\tQ", "r1\tgood"], {}, "line 2: 'good' in column 'Q' is no number"),
+        (["id\tQ", "r1\t1_0"], {}, "line 2: '1_0' in column 'Q' is no number"),
+        (["id\tQ", "r1\t\u0661"], {}, "line 2: '\u0661' in column 'Q' is no number"),
         (["id\tQ", "r1\t1\t2"], {}, "line 2: 3 values between tabs, not 2"),
         (["r1\t1"], {}, "line 1: names the columns"),
         (["id", "r1"], {}, "has no column of numbers"),

@@ -57,7 +57,11 @@ def japanese(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
     pairs, settings = write_lines(folder / "pairs.tsv", lines), {"vocab_size": 120}
     first = make(folder / "first", settings, pairs=pairs)
     source, target = first.source_vocabulary, first.target_vocabulary
-    info = {"data": first.settings, "direction": first.info.languages, "validation": {}}
+    info = {
+        "data": first.described_settings,
+        "direction": first.info.languages.to_json(),
+        "validation": {},
+    }
     model = tiny_model(source.size, target.size, 3)
     bundle.save(model, source, target, info, Location(folder / "model"))
     sources = [source for source, _ in _pairs()[::5]]
@@ -81,7 +85,7 @@ def japanese(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
 @pytest.mark.system
 def test_one_bleu_wherever_it_is_computed(japanese, tmp_path) -> None:
     dataset, model = japanese
-    assert dataset.info.languages["target"] == "ja"
+    assert dataset.info.languages.target == "ja"
     loaded = bundle.load(Location(model))
     tokenize = tokenizer_for("auto", "ja")
     translator = Translator(loaded, _SEARCH)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reports import ATTACK
 from test_page import Page
 
-from nmt.records.dataset import CorpusRecord, DatasetRecord, ScoreDistribution
+from nmt.records.dataset import CorpusRecord, DatasetRecord, PairCounts, ScoreDistribution
+from nmt.records.model import Direction
 from nmt.report.corpus_page import RejectedSample, render_corpora
 
 
@@ -15,13 +16,13 @@ def attacked() -> str:
         tag=ATTACK,
         domain=ATTACK,
         filters="web",
-        counts={"input": 4, "train": 3, "rejected": 1},
+        counts=PairCounts(input=4, train=3, valid=0, test=0, rejected=1),
         drops={"few_letters": 1},
         scores={"letters": scores},
     )
     dataset = DatasetRecord.model_construct(
-        languages={"source": "en", "target": ATTACK},
-        counts={"input": 90, "train": 3, "valid": 0, "test": 0, "rejected": 1},  # a sample of 4
+        languages=Direction(source="en", target=ATTACK),
+        counts=PairCounts(input=90, train=3, valid=0, test=0, rejected=1),  # a sample of 4
         drops={"few_letters": 1},
         corpora={ATTACK: corpus},
         aligner=None,

@@ -40,7 +40,7 @@ def overfitted(dataset, tmp_path_factory) -> tuple[Training, Path]:
 def test_a_small_model_learns_fifty_pairs_by_heart(overfitted, dataset) -> None:
     work, folder = overfitted
     assert lines_of(folder)[-1]["loss"] < 0.1
-    info = ModelInfo(model_id="x", data=dataset.settings)
+    info = ModelInfo(model_id="x", data=dataset.described_settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
     pairs = rows(dataset, "train")
@@ -137,7 +137,7 @@ def test_validation_decodes_for_real(overfitted, dataset) -> None:
     every, count = rows(dataset, "valid"), FAST["valid_sentences"]
     assert len(every) > count
     pairs = [every[i * (len(every) - 1) // (count - 1)] for i in range(count)]  # first to last
-    info = ModelInfo(model_id="x", data=dataset.settings)
+    info = ModelInfo(model_id="x", data=dataset.described_settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     longest = SearchSettings(max_source_length=100)
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info), longest)
@@ -154,7 +154,7 @@ def test_validation_leaves_unknown_words_unknown(tmp_path) -> None:
     dataset = make(tmp_path / "data", rare, demo=56)
     work = training(dataset, tmp_path, epochs=3)
     actual = work.run() and work.selection.validator.validate()
-    info = ModelInfo(model_id="x", data=dataset.settings)
+    info = ModelInfo(model_id="x", data=dataset.described_settings)
     vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
     translator = Translator(bundle.Bundle(work.model, *vocabularies, info))
     every = rows(dataset, "valid")

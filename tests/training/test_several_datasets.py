@@ -5,6 +5,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 # isort: split
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,44 @@ def test_where_none_keeps_it_the_first_model_stays(dataset, other, model, tmp_pa
     better = TrainingState(best_step=7)
     (work.output / "status.json").write_json(better.to_json())
     assert job._exit_status(replace(request, gate=True)) == 0
+
+
+def edited(run: Path, change: Callable[[dict[str, str]], object]) -> None:
+    """Change the last line of validations.tsv, and with it the columns of the others."""
+    lines = validations_of(run.parent)
+    change(lines[-1])
+    rows = [[*lines[-1]], *([line[name] for name in lines[-1]] for line in lines)]
+    (run / "validations.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+
+
+DAMAGES: dict[str, Callable[[dict[str, str]], object]] = {
+    "step 0: has no scores on dataset 'other'": lambda line: [
+        line.pop(f"other:{score}") for score in ("valid_loss", "accuracy", "bleu", "chrf")
+    ],
+    "its 'kept' is not what its scores say": lambda line: line.update(kept="yes"),
+    "step 6: its 'kept' is not": lambda line: line.update({"other:bleu": "nan", "kept": "yes"}),
+}
+
+
+@pytest.mark.parametrize("problem", DAMAGES)
+def test_validations_that_do_not_fit_are_named_when_the_run_is_opened(
+    dataset, other, model, tmp_path, problem
+) -> None:
+    settings = {"epochs": 1, "keep": {"other": 2}}
+    work = mixed([dataset, other], tmp_path, model, **settings)
+    scores(work, [10.0, 20.0], [30.0, 27.9])
+    step = work.run().step
+    edited(tmp_path / "run", DAMAGES[problem])
+    request = replace(
+        request_of([dataset, other], settings, init_from=model), output=Location(tmp_path / "run")
+    )
+    again = mixed([dataset, other], tmp_path, model, **settings)
+    again.state = replace(again.state, step=step)
+    for opened in (again.run, lambda: job._with_tokenizer(request, [dataset, other])):
+        with pytest.raises(UnusableInput) as caught:
+            opened()
+        assert str(caught.value).startswith(f"{tmp_path}/run/validations.tsv: damaged (step ")
+        assert problem.replace("step 6: ", "") in str(caught.value)
 
 
 @pytest.mark.slow

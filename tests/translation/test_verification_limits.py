@@ -1,6 +1,7 @@
 """Whatever an output claims, it is checked in the time that what it holds takes, in few lines."""
 
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from effort import steps
 from stored_outputs import ROWS, counts, output
 
 from nmt.cli import application
+from nmt.storage import recorded
 from nmt.storage.location import Location
 from nmt.translation import unique_ids
 from nmt.translation.unique_ids import OutputIds, stored_keys
@@ -45,6 +47,20 @@ def claimed(monkeypatch) -> list[int]:
 
     monkeypatch.setattr(OutputIds, "__init__", init)
     return rows
+
+
+@pytest.mark.parametrize("name", ["export/part-00000.jsonl", "translations/part-00000.parquet"])
+def test_a_huge_file_whose_size_is_recorded_is_not_read(tmp_path, monkeypatch, name) -> None:
+    """A sparse file takes no room, and minutes to read."""
+    out, huge = output(tmp_path), {"rows": 6, "bytes": 1 << 40, "sha256": "0" * 64}
+    key = "exports" if name.startswith("export/") else "files"
+    change(tmp_path / "manifest.json", lambda m: m.setdefault(key, {}).update({name: huge}))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 1 << 40)
+    monkeypatch.setattr(recorded, "hash_stream", lambda _: pytest.fail("it is read"))
+    lines = verify(out).violations
+    assert any(f"{name}: has 1,099,511,627,776 bytes, more than the" in line for line in lines)
 
 
 @pytest.mark.parametrize("text_ids", [False, True])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import make, pair_lines, rows, write_lines
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.bundle import Bundle
@@ -51,6 +51,7 @@ def test_a_tag_is_an_entry_that_writes_nothing(vocabulary: Vocabulary) -> None:
 
 
 @vocabularies
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("<news> dog[2]▁-"), max_size=20))
 def test_no_text_becomes_a_tag(vocabulary: Vocabulary, text: str) -> None:
     ids = vocabulary.encode_ids([text, f"<news> {text}", f"{text}<news>"])
@@ -125,7 +126,7 @@ def test_each_corpus_has_its_own_tag(tmp_path: Path, tiny_model) -> None:
     for split in ("train", "valid", "test"):
         for row in rows(dataset, split):
             assert names.get(row["source_ids"][0]) == expected[row["corpus"]]
-    info = ModelInfo(model_id="random", data=dataset.settings)
+    info = ModelInfo(model_id="random", data=dataset.described_settings)
     model = tiny_model(source.size, target.size)
     translator = Translator(Bundle(model, source, target, info), SearchSettings())
     validator = Validator(dataset, model, translator, 100, "13a", Replicas())
@@ -150,7 +151,7 @@ def test_an_augmented_source_keeps_it(tagged) -> None:
 def translator(tagged, tiny_model) -> Translator:
     source, target = tagged.source_vocabulary, tagged.target_vocabulary
     model = tiny_model(source.size, target.size)
-    info = ModelInfo(model_id="random", data=tagged.settings)
+    info = ModelInfo(model_id="random", data=tagged.described_settings)
     return Translator(Bundle(model, source, target, info), SearchSettings(max_length_extra=5))
 
 

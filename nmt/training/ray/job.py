@@ -30,6 +30,7 @@ from nmt.storage.retry import wait_for_stores
 from nmt.training import validations
 from nmt.training.checks import check, with_model
 from nmt.training.request import TrainRequest
+from nmt.training.retention import check_validations, validated_names
 from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
@@ -61,7 +62,7 @@ def train(request: TrainRequest) -> int:
         return 0
     if _is_finished(request):
         return _exit_status(request)
-    request = _with_tokenizer(request, datasets[0])
+    request = _with_tokenizer(request, datasets)
     ray = connection.connect(request.address)
     share = _share(ray, request)
     wait_for_stores()  # they answered just now
@@ -73,16 +74,18 @@ def train(request: TrainRequest) -> int:
     return _exit_status(request)
 
 
-def _with_tokenizer(request: TrainRequest, dataset: Dataset) -> TrainRequest:
-    """The request with the tokenizer for the dataset's target language, for all workers.
+def _with_tokenizer(request: TrainRequest, datasets: Sequence[Dataset]) -> TrainRequest:
+    """The request with the tokenizer for the first dataset's target language, for all workers.
 
     Raises:
-        UnusableInput: the run's earlier validations were scored otherwise, so that none of the
-            next could be compared with them.
+        UnusableInput: the run's earlier validations are damaged, or were scored otherwise, so that
+            none of the next could be compared with them.
     """
-    scoring = request.settings.scoring
-    chosen = tokenizer_for(scoring.tokenize, dataset.info.languages["target"])
-    for earlier in validations.read(request.output)[-1:]:
+    scoring, training = request.settings.scoring, request.settings.training
+    chosen = tokenizer_for(scoring.tokenize, datasets[0].info.languages.target)
+    lines = validations.read(request.output)
+    check_validations(request.output, lines, validated_names(datasets), training)
+    for earlier in lines[-1:]:
         if changes := differences(earlier.signature, signatures(chosen)["BLEU"]):
             raise UnusableInput(
                 f"{request.output}: its validations cannot be compared with the next ones "
@@ -159,7 +162,7 @@ def _config(request: TrainRequest, datasets: Sequence[Dataset]) -> RunConfig:
         init_from=str(request.init_from) if request.init_from else None,
         init_optimizer=str(request.init_optimizer) if request.init_optimizer else None,
         # The corpus was prepared under its own settings, whatever this command sets.
-        settings={**settings, "data": datasets[0].settings},
+        settings={**settings, "data": datasets[0].described_settings},
     )
 
 
@@ -224,7 +227,7 @@ def _print_plan(request: TrainRequest, datasets: Sequence[Dataset], config: RunC
     if finished := _finished(request):
         echo(f"output    {request.output}: already ended ({finished}); nothing would be done")
         return
-    request = _with_tokenizer(request, datasets[0])
+    request = _with_tokenizer(request, datasets)
     begun = (request.output / "config.yaml").is_file()
     state = "would be continued from its last checkpoint" if begun else "would be made"
     echo(f"output    {request.output}: {state}; {check_writable(request.output)}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from typing import Any
 
 import pyarrow.fs as pafs
 from fsspec.implementations.memory import MemoryFileSystem
+from ray.exceptions import ActorDiedError, RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.api.exceptions import ControllerError, TrainingFailedError
@@ -99,9 +101,7 @@ def _attempt(
         if reader.failure:  # the other workers may go on for long
             raise reader.failure
         if signals.received and not stopping:
-            stopping = True
-            log.info(f"{signals.received.name}: ending after this step, with a checkpoint")
-            ray.get(channel.request_stop.remote())
+            stopping = _request_stop(ray, channel, signals.received)
         if isinstance(result, TrainingFailedError):
             raise _explained(result, ray, share) from None
         if isinstance(result, BaseException):
@@ -109,6 +109,27 @@ def _attempt(
         if result is not None:
             return result.return_value
     raise AssertionError("in_thread yields a result at last")
+
+
+def _request_stop(ray: Any, channel: Any, received: signal.Signals) -> bool:
+    """Make the workers end; False if they cannot be told now, as while failed ones are replaced.
+
+    Raises:
+        Interrupted: they can never be told.
+    """
+    try:
+        ray.get(channel.request_stop.remote(), timeout=10)
+    except ActorDiedError:
+        raise Interrupted(
+            f"stopped by {received.name}; run the same command again to continue from the last "
+            "checkpoint",
+            received,
+        ) from None
+    except RayError as error:
+        log.debug(f"the workers cannot be told to end: {reason(error)}")
+        return False
+    log.info(f"{received.name}: ending after this step, with a checkpoint")
+    return True
 
 
 def _trainer(

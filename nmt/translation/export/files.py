@@ -24,6 +24,7 @@ from nmt.translation.export.formats import Format, OpenFile
 from nmt.translation.export.partitions import Partitions
 from nmt.translation.export.text_columns import joined
 from nmt.translation.output import EXPORT, Output
+from nmt.translation.verify import part
 
 _BYTES = 32 << 20  # of a file before it is compressed, about
 _MOST_OPEN = 128 << 20  # bytes of all files that are being made
@@ -117,12 +118,12 @@ class Export:
 
 def unit_rows(output: Output, record: UnitRecord) -> pa.Table:
     """The rows of a unit in the order of the input, with ``reason`` as the last column: null for
-    a translated row; of a rejected one all columns are null that it does not have."""
-    tables = {
-        name.partition("/")[0]: read_table(output.location.named(name), None, entry)
-        for name, entry in record.files.items()
-        if not name.startswith("alignments/")
-    }
+    a translated row; of a rejected one all columns are null that it does not have.
+
+    Raises:
+        UnusableInput: a file is damaged.
+    """
+    tables = _parts(output, record)
     translated = tables["translations"].replace_schema_metadata(None)
     rejected = tables.get("rejected")
     reason = pa.nulls(translated.num_rows, pa.string())
@@ -136,3 +137,22 @@ def unit_rows(output: Output, record: UnitRecord) -> pa.Table:
     numbers = np.arange(record.first, record.first + record.counts.rows)
     places = np.concatenate([np.setdiff1d(numbers, lost), lost])
     return every.take(pa.array(np.argsort(places, kind="stable")))
+
+
+def _parts(output: Output, record: UnitRecord) -> dict[str, pa.Table]:
+    """The parts of a unit by their folders, with the columns that a job makes."""
+    tables: dict[str, pa.Table] = {}
+    columns: pa.Schema | None = None
+    for name, entry in record.files.items():
+        folder, file = name.partition("/")[0], output.location.named(name)
+        if folder == "alignments":
+            continue
+        tables[folder] = read_table(file, None, entry)
+        problem = next(part.column_problems(folder, tables[folder]), None)
+        own = part.input_columns(folder, tables[folder])
+        if problem is None and (other := part.difference(own, columns or own)):
+            problem = f"other columns than in the unit's other part ({other})"
+        if problem:
+            raise UnusableInput(f"{file}: damaged ({problem}); translate again")
+        columns = own
+    return tables

@@ -22,6 +22,8 @@ from nmt.storage.recorded import check_recorded
 from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify.files import Check, Spread, Verification, check_parts, in_threads
 
+_EXPORT, _EXPORTED_ROW = 16 << 30, 4 << 20  # bytes of a file in another format, and more for a row
+
 
 def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> Verification:
     """Check a finished or an unfinished output.
@@ -84,6 +86,18 @@ def verify_manifest(
     """Check the files of a manifest that is still to be written; see `check_parts`."""
     check = Check(location, lambda _: None)
     check_manifest(check, manifest, spread)
+    return check.end()
+
+
+def verify_units(location: Location, job: JobRecord) -> Verification:
+    """Check the committed units of an unfinished output.
+
+    Args:
+        location: the OUT folder.
+        job: which it is for, with its generation.
+    """
+    check = Check(location, lambda _: None)
+    _check_units(check, job, set())
     return check.end()
 
 
@@ -160,12 +174,15 @@ def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
 
 def _check_exports(check: Check, manifest: Manifest) -> None:
     """Check the files in other formats: they must all be there, and hold a row per row."""
-    exports = manifest.exports
+    exports, most = manifest.exports, _EXPORT + _EXPORTED_ROW * manifest.counts.rows
     for name, entry in exports.items():
         try:
             file = check.location.named(name)
             if not file.is_file():
                 check.part(name, "is missing")
+                continue
+            if entry.bytes > most:
+                check.part(name, f"has {entry.bytes:,} bytes, more than the {most:,} of its rows")
                 continue
             file.read(partial(check_recorded, file, entry=entry, remedy=""))
         except ChangedFile as error:

@@ -38,17 +38,7 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
         table: the part.
         settings: of the job.
     """
-    for column, kind in _COLUMNS[folder].items():
-        if column not in table.column_names:
-            yield f"has no column '{column}'"
-            continue
-        values = table.column(column)
-        if kind is None and not is_scalar(values.type):
-            yield f"column '{column}' holds {values.type}, which is no type of an id"
-        if kind is not None and values.type != kind:
-            yield f"column '{column}' holds {values.type}, not {kind}"
-        if values.null_count and (folder, column) not in _NULLABLE:
-            yield f"column '{column}' has {values.null_count} nulls"
+    yield from column_problems(folder, table)
     if settings.text_columns:
         yield from text_column_problems(table, settings)
     own = {*_COLUMNS[folder]} & {*table.column_names}
@@ -61,6 +51,23 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
             yield f"column '{_ALTERNATIVES}' goes with search.n_best above 1"
     elif folder == "rejected" and table.num_rows == 0:
         yield "holds no row"
+
+
+def column_problems(folder: str, table: pa.Table) -> Iterator[str]:
+    """What is wrong with the columns of a part, one line each; see `problems`."""
+    for column, kind in _COLUMNS[folder].items():
+        if column not in table.column_names:
+            yield f"has no column '{column}'"
+            continue
+        values = table.column(column)
+        if kind is None and not is_scalar(values.type):
+            yield f"column '{column}' holds {values.type}, which is no type of an id"
+        if kind is not None and values.type != kind:
+            yield f"column '{column}' holds {values.type}, not {kind}"
+        if values.null_count and (folder, column) not in _NULLABLE:
+            yield f"column '{column}' has {values.null_count} nulls"
+    if folder == "translations" and "reason" in table.column_names:
+        yield "has a column 'reason', which only rejected rows have"
 
 
 def text_column_problems(table: pa.Table, settings: JobSettings) -> list[str]:
