@@ -3,7 +3,7 @@
 Each is a pure function from a unit to staged files of fixed names, as in `nmt.corpus.stages`:
 
     scores-…    what the rules say of each pair, and which one rejects it
-    held-…      fingerprints of the letters of sources in valid and test
+    held-…      fingerprints of the sources in valid and test, and of their letters
     aligner-…   word translations and lengths, learnt from the pairs that the rules leave
     judged-…    the same with what the aligner says; fingerprints of the pairs
     repeated-…  pairs that occurred before, by ranges of fingerprints
@@ -31,6 +31,7 @@ from nmt.corpus.filters import RULES, Filter, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
 from nmt.corpus.filters.judgement import LEARNT, LearntFilter
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
+from nmt.corpus.pair_filter import standardiser
 from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
 from nmt.languages import UNDETERMINED
 from nmt.records.dataset import AlignerRecord, NamedTable
@@ -151,7 +152,11 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
     )
     (plan.staging / unit.name("scores")).write_table(scored)
     held = table.filter(pc.not_equal(table["split"], "train"))["source"].to_pylist()
-    _write_arrays(plan.staging / unit.name("held"), keys=fingerprints(map(letters_of, held)))
+    _write_arrays(
+        plan.staging / unit.name("held"),
+        exact=fingerprints(map(standardiser(plan.settings), held)),
+        near=fingerprints(map(letters_of, held)),
+    )
     return Scored(scored["reason"].null_count, cells)
 
 
@@ -275,13 +280,16 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
             repeated[arrays["rows"][chosen]] = kind
     reasons[repeated == _EXACT] = str(RejectReason.DUPLICATE)
     reasons[repeated == _NEAR] = str(RejectReason.NEAR_DUPLICATE)
-    if _thresholds(plan, unit).get("near_leak"):
-        files = [_read_arrays(plan.staging / one.name("held"))["keys"] for one in units]
+    near = bool(_thresholds(plan, unit).get("near_leak"))
+    if near or (plan.by_document and unit.role == "train"):
+        compared = letters_of if near else standardiser(plan.settings)
+        name = "near" if near else "exact"
+        files = [_read_arrays(plan.staging / one.name("held"))[name] for one in units]
         held = np.unique(np.concatenate(files))
         train = np.array(table["split"].to_pylist(), object) == "train"
         rows = np.flatnonzero(train & _undecided(reasons))
         sources = table["source"].take(pa.array(rows)).to_pylist()
-        leaks = np.isin(fingerprints(map(letters_of, sources)), held)
+        leaks = np.isin(fingerprints(map(compared, sources)), held)
         reasons[rows[leaks]] = str(RejectReason.LEAK)
     kept = table.filter(pa.array(_undecided(reasons)))
     (plan.staging / unit.name("kept")).write_table(kept)

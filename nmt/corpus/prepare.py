@@ -35,7 +35,7 @@ from nmt.corpus.encoding import (
 )
 from nmt.corpus.filtering import Filtered, Filtering, filter_pairs
 from nmt.corpus.filters import Languages
-from nmt.corpus.readers import Inspection, PairReader
+from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.record import language, listed, number_inputs, record, total
 from nmt.corpus.request import (
     PrepareRequest,
@@ -98,6 +98,7 @@ def prepare(request: PrepareRequest) -> Dataset:
         demo=request.demo is not None,
         corpora=tuple(corpus.plan for corpus in corpora),
         named=request.corpora is not None,
+        by_document=any(corpus.split_by is not None for corpus in corpora),
     )
     new = not request.output.exists()
     _claim(plan, preparation)
@@ -166,7 +167,9 @@ def _make(
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
     count_pairs = functools.partial(learn_lexicon, plan, lengths)
     (lexicon,) = run(count_pairs, [trained], "learn the lexicon")
-    dataset = record(plan, request, preparation, inputs, languages, cleaned, encoded, lexicon)
+    dataset = record(
+        plan, request, preparation, corpora, inputs, languages, cleaned, encoded, lexicon
+    )
     results: list[tuple[Unit, Counted]] = [
         *zip(held_out + training, cleaned, strict=True),
         *zip(filtering.units, filtering.results, strict=True),
