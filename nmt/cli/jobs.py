@@ -37,8 +37,8 @@ def prepare(request: PrepareRequest) -> None:
 
     Give exactly one of --pairs, --source with --target, --corpora, --demo. Set further settings,
     such as single rules of cleaning and thresholds of filters, with --set data.KEY=VALUE and
-    --set filter.KEY=VALUE. Run the same command again after an
-    interruption: it begins anew, and leaves a finished DATASET alone.
+    --set filter.KEY=VALUE. Run the same command again to continue after an interruption; it leaves a
+    finished DATASET alone.
     """
     from nmt.corpus.prepare import prepare
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from nmt.corpus.corpora import Corpus
-from nmt.corpus.encoding import Encoded
-from nmt.corpus.filtering import SCORES, Filtered, Filtering
+from nmt.corpus.filtering import SCORES, Filtering
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit
 from nmt.records.dataset import CorpusRecord, DatasetRecord, NamedTable, ScoreDistribution
+from nmt.records.preparation import Encoded, Filtered
 
 
 class Counted(Protocol):
@@ -68,7 +68,7 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
             counts.update({split: entry.rows for split, entry in item.files.items()})
         if isinstance(item, Filtered):
             for name, bins in item.histograms.items():
-                histograms[name] = histograms.get(name, 0) + bins
+                histograms[name] = histograms.get(name, 0) + np.array(bins)
     labels = {"tag": corpus.tag, "domain": corpus.domain}
     return CorpusRecord(
         weight=corpus.weight,
@@ -82,8 +82,9 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
                 bound=SCORES[name].bound,
                 threshold=limits.get(name, 0.0),
                 edges=[float(edge) for edge in SCORES[name].edges],
-                counts=[int(count) for count in bins],
+                counts=[int(count) for count in histograms[name]],
             )
-            for name, bins in histograms.items()
+            for name in SCORES
+            if name in histograms
         },
     )

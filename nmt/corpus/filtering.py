@@ -19,9 +19,8 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +30,12 @@ from nmt.corpus.filters import RULES, Filter, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
 from nmt.corpus.filters.judgement import LEARNT, LearntFilter
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
+from nmt.corpus.journal import Journal
 from nmt.corpus.pair_filter import standardiser
 from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
 from nmt.languages import UNDETERMINED
-from nmt.records.dataset import AlignerRecord, NamedTable
+from nmt.records.dataset import AlignerRecord
+from nmt.records.preparation import Filtered, NothingCounted, Scored
 from nmt.reject_reasons import RejectReason
 from nmt.shards.schema import write_part
 from nmt.storage.location import Location
@@ -46,22 +47,6 @@ _RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
 _QUANTILES = (5, 25, 50, 75, 90, 95, 98, 99)
 _EXACT, _NEAR = 1, 2  # how a pair repeats another
 SCORES: dict[str, Filter | LearntFilter] = {rule.name: rule for rule in RULES} | LEARNT
-
-
-class Scored(NamedTuple):
-    """What `score_unit` counted: pairs that the rules leave, and source words × target words."""
-
-    pairs: int
-    cells: int
-
-
-class Filtered(NamedTuple):
-    """What `finish_unit` wrote and counted; histograms by the name of the score."""
-
-    counts: dict[str, int]
-    drops: dict[str, int]
-    scores: NamedTable | None
-    histograms: dict[str, np.ndarray]
 
 
 class Filtering(NamedTuple):
@@ -80,32 +65,45 @@ class Filtering(NamedTuple):
     limits: Sequence[Mapping[str, float]] = ()
 
 
-def filter_pairs(
-    plan: Plan,
-    languages: Languages,
-    units: Sequence[Unit],
-    run: Callable[[Callable[..., Any], list[Any], str], list[Any]],
-) -> Filtering:
+def filter_pairs(journal: Journal, languages: Languages, units: Sequence[Unit]) -> Filtering:
     """Run the stages over all units that were cleaned.
 
     Args:
-        plan: the preparation.
+        journal: runs them.
         languages: of both sides.
         units: all of them.
-        run: does a function for each of some units, under a title.
     """
-    units = list(units)
+    plan, units = journal.plan, list(units)
     _warn_of_unknown(plan, languages)
-    scored: list[Scored] = run(partial(score_unit, plan, languages), units, "score by rules")
+    scored = journal.run(
+        "score", score_unit, units, languages, result=Scored, title="score by rules"
+    )
     training = [unit for unit in units if unit.role == "train"]
     cells = sum(one.cells for one in scored)
     aligner = None
     if any(corpus.thresholds.get(name) for corpus in plan.corpora for name in LEARNT):
-        (aligner,) = run(partial(learn_aligner, plan, training), [cells], "learn to align")
-    run(partial(judge_unit, plan), units, "score by alignment")
+        (aligner,) = journal.run(
+            "aligner",
+            learn_aligner,
+            [cells],
+            training,
+            result=AlignerRecord,
+            title="learn to align",
+        )
+    journal.run("judge", judge_unit, units, result=NothingCounted, title="score by alignment")
     parts = ranges(sum(one.pairs for one in scored))
-    run(partial(find_repeated, plan, units, len(parts)), list(parts), "find repeated pairs")
-    results = run(partial(finish_unit, plan, units, len(parts)), units, "filter")
+    journal.run(
+        "repeated",
+        find_repeated,
+        parts,
+        units,
+        len(parts),
+        result=NothingCounted,
+        title="find repeated pairs",
+    )
+    results = journal.run(
+        "filter", finish_unit, units, units, len(parts), result=Filtered, title="filter"
+    )
     limits: list[dict[str, float]] = []
     for corpus in plan.corpora:
         limits.append({rule.name: float(corpus.thresholds.get(rule.name, 0)) for rule in RULES})
@@ -157,7 +155,7 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
         exact=fingerprints(map(standardiser(plan.settings), held)),
         near=fingerprints(map(letters_of, held)),
     )
-    return Scored(scored["reason"].null_count, cells)
+    return Scored(pairs=scored["reason"].null_count, cells=cells)
 
 
 def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecord:
@@ -301,11 +299,11 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     if scores.num_rows and scores.num_columns > 1:
         entry = write_part(plan.output, f"scores/part-{unit.number:05d}.parquet", scores)
     return Filtered(
-        dict(Counter(kept["split"].to_pylist())),
-        dict(Counter(filtered["reason"].to_pylist())),
-        entry,
-        {
-            name: histogram(scores[name].to_numpy(), one.edges)
+        counts=dict(Counter(kept["split"].to_pylist())),
+        drops=dict(Counter(filtered["reason"].to_pylist())),
+        scores=entry,
+        histograms={
+            name: histogram(scores[name].to_numpy(), one.edges).tolist()
             for name, one in SCORES.items()
             if name in scores.column_names
         },

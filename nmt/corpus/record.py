@@ -11,12 +11,11 @@ from typing import TypeVar
 
 from nmt.corpus.cleaning import RULES
 from nmt.corpus.corpora import Corpus
-from nmt.corpus.encoding import Encoded
 from nmt.corpus.filters import Languages
 from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
-from nmt.corpus.stages import Cleaned, Plan
+from nmt.corpus.stages import Plan
 from nmt.languages import contradiction, language_of
 from nmt.records import FileEntry
 from nmt.records.dataset import (
@@ -27,6 +26,7 @@ from nmt.records.dataset import (
     Tokenizer,
     VocabularyFile,
 )
+from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
 from nmt.storage.encoding import hash_json
@@ -76,7 +76,7 @@ def record(
         source=_vocabulary_file(plan, "source"),
         target=_vocabulary_file(plan, "target"),
     )
-    lengths: dict[tuple[int, int], int] = total(unit.lengths for unit in encoded)
+    lengths: dict[tuple[int, int], int] = total(unit.by_tokens() for unit in encoded)
     if request.vocabulary_from is None:
         _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(

@@ -10,6 +10,7 @@ A unit is some 100,000 pairs. Staged files lie under OUTPUT/_staging until the e
     rejected-…  what was not, with a reason
     keys-…      fingerprints of the sources of given valid/test files
     words-…     how often each word occurs in train (tokenizer word)
+    done-…      which pieces of which stage are done, see `nmt.corpus.journal`
 
 `nmt.corpus.filtering` adds others where pairs are filtered.
 """
@@ -28,6 +29,7 @@ import pyarrow.parquet as pq
 from nmt.corpus.pair_filter import PairFilter
 from nmt.corpus.splitting import document_key, split_keys, split_of
 from nmt.languages import count_scripts
+from nmt.records.preparation import Cleaned
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
@@ -146,16 +148,6 @@ class Unit:
         return f"{kind}{'-' + side if side else ''}-{self.number:05d}"
 
 
-class Cleaned(NamedTuple):
-    """What `clean_unit` counted."""
-
-    counts: dict[str, int]
-    drops: dict[str, int]
-    rules: dict[str, int]
-    scripts: dict[str, Counter[str]]  # letters of each side's first pairs, by script
-    documents: int  # pairs whose split a document decides on
-
-
 class Row(NamedTuple):
     """A raw pair with its id; ``document`` is that of `nmt.corpus.pair_reader.RawRow`,
     ``alignment`` only from the built-in grammar."""
@@ -235,12 +227,18 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     if not plan.filtered:
         count_words(plan, unit, table)
     counts = Counter(row[3] for row in kept.rows)
-    drops = Counter(row[2] for row in rejected.rows)
+    drops = Counter(str(row[2]) for row in rejected.rows)
     scripts = {
-        side: count_scripts(row[place] for row in kept.rows[:_FIRST])
+        side: dict(count_scripts(row[place] for row in kept.rows[:_FIRST]))
         for place, side in ((1, "source"), (2, "target"))
     }
-    return Cleaned(dict(counts), dict(drops), dict(rules), scripts, documents)
+    return Cleaned(
+        counts=dict(counts),
+        drops=dict(drops),
+        rules=dict(rules),
+        scripts=scripts,
+        documents=documents,
+    )
 
 
 def count_words(plan: Plan, unit: Unit, table: pa.Table) -> None:
