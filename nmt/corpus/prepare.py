@@ -28,6 +28,7 @@ from nmt.corpus.encoding import (
 )
 from nmt.corpus.filtering import Filtering, filter_pairs
 from nmt.corpus.filters import Languages
+from nmt.corpus.filters.cross_entropy import OpenScorer, PairModels
 from nmt.corpus.journal import Journal, pieces_key
 from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.reading import grammar_units, read_units
@@ -69,7 +70,7 @@ _PAGE = re.compile(r"index\.html")
 _NOTHING = re.compile("(?!)")
 
 
-def prepare(request: PrepareRequest) -> Dataset:
+def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> Dataset:
     """Make a DATASET, or find that it is there already.
 
     A preparation that was interrupted goes on with what it has not done; see
@@ -77,6 +78,8 @@ def prepare(request: PrepareRequest) -> Dataset:
 
     Args:
         request: inputs, output and settings.
+        open_scorer: loads the models that score pairs: `nmt.inference.pair_scores.open_scorer`;
+            None where there are none.
 
     Returns:
         The dataset, opened.
@@ -85,6 +88,13 @@ def prepare(request: PrepareRequest) -> Dataset:
         UnusableInput: arguments or inputs that cannot be used; nothing is left behind.
     """
     corpora = corpora_of(request)
+    models = None
+    if request.forward_model is not None or request.backward_model is not None:
+        if open_scorer is None:
+            raise TypeError(
+                "prepare: models need open_scorer=nmt.inference.pair_scores.open_scorer"
+            )
+        models = PairModels(open_scorer, request.forward_model, request.backward_model)
     given = VocabularySource.open(request.vocabulary_from) if request.vocabulary_from else None
     settings = resolve_settings(request, corpora, given)
     inputs, owners = open_inputs(request, corpora)
@@ -113,7 +123,7 @@ def prepare(request: PrepareRequest) -> Dataset:
         else:
             units = _read(journal, inputs, owners, inspected)
         numbered = number_inputs(inputs, inspected)
-        dataset = _make(journal, request, preparation, given, corpora, numbered, units)
+        dataset = _make(journal, request, preparation, given, models, corpora, numbered, units)
         write_page(request.output, dataset)
     except UnusableInput:
         _clear(request.output)
@@ -150,6 +160,7 @@ def _make(
     request: PrepareRequest,
     preparation: Preparation,
     given: VocabularySource | None,
+    models: PairModels | None,
     corpora: Sequence[Corpus],
     inputs: list[NumberedInput],
     units: list[Unit],
@@ -166,7 +177,9 @@ def _make(
     if plan.by_document:
         _tell_documents(cleaned)
     languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
-    filtering = filter_pairs(journal, languages, units) if plan.filtered else Filtering()
+    filtering = Filtering()
+    if plan.filtered:
+        filtering = filter_pairs(journal, languages, units, models)
     counted: Sequence[Cleaned | Filtered] = filtering.results or cleaned
     counts = total(item.counts for item in counted)
     drops = [*(item.drops for item in cleaned), *(item.drops for item in filtering.results)]

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from nmt.cluster.connection import Address
 from nmt.corpus.corpora import Corpus, read_corpora, thresholds_of
+from nmt.corpus.pair_models import describe_models, scored_by_models
 from nmt.corpus.pair_reader import SIDES, PairReader
 from nmt.corpus.readers import LineAligned, open_pairs
 from nmt.corpus.symbols import check_symbols
@@ -108,6 +109,14 @@ class PrepareRequest:
     test_pairs: Annotated[Location | None, Option("Test set in one file, as --pairs.", "FILE")] = (
         None
     )
+    forward_model: Annotated[
+        Location | None,
+        Option("Model from source to target that scores pairs: filter.cross_entropy.", "MODEL"),
+    ] = None
+    backward_model: Annotated[
+        Location | None,
+        Option("Model from target to source that does; best give both.", "MODEL"),
+    ] = None
     vocabulary_from: Annotated[
         Location | None,
         Option(
@@ -208,9 +217,9 @@ def corpora_of(request: PrepareRequest) -> list[Corpus]:
     _check_inputs(request)
     preset = request.settings.filters
     if request.corpora is not None:
-        return read_corpora(request.corpora, preset, request.thresholds, request.split_by)
-    return [
-        Corpus(
+        corpora = read_corpora(request.corpora, preset, request.thresholds, request.split_by)
+    else:
+        only = Corpus(
             pairs=() if request.pairs is None else (request.pairs,),
             sources=request.sources,
             targets=request.targets,
@@ -219,7 +228,8 @@ def corpora_of(request: PrepareRequest) -> list[Corpus]:
             columns=request.columns,
             split_by=request.split_by,
         )
-    ]
+        corpora = [only]
+    return scored_by_models(corpora, request.forward_model, request.backward_model)
 
 
 def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
@@ -262,6 +272,9 @@ def describe(
         others["columns"] = dict(zip(SIDES, request.columns, strict=True))
     if request.split_by is not None:
         others["split_by"] = request.split_by
+    languages = settings.source_language, settings.target_language
+    if models := describe_models(request.forward_model, request.backward_model, languages):
+        others["models"] = models
     # The preset of the filters is that of each corpus, below.
     kept = settings.model_dump(mode="json", exclude={"filters"})
     described = Preparation(settings=kept, inputs={**files, **others})
