@@ -46,7 +46,9 @@ class CorpusSettings(Group):
         None, description="Column in pairs that decides on the split; null is that of --split-by."
     )
     weight: float = Field(
-        1.0, gt=0, description="Its share in training, relative to others. It is only recorded."
+        1.0,
+        gt=0,
+        description="How often training sees its pairs, relative to those of the other corpora.",
     )
     tag: str | None = Field(
         None, pattern=TAG, description="Its tag; null is that of data.tag (see there)."
@@ -76,7 +78,8 @@ class Corpus:
         filters: the preset of its filters.
         thresholds: what follows from it, and from thresholds that were set.
         tag: before each of its sources.
-        weight, domain: recorded.
+        weight: how often training sees its pairs, relative to others.
+        domain: recorded.
         columns: of source and target in `pairs`.
         split_by: the column there that decides on the split; None is the source.
     """

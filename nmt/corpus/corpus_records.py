@@ -10,6 +10,7 @@ import numpy as np
 
 from nmt.corpus.corpora import Corpus
 from nmt.corpus.filtering import SCORES, Filtering
+from nmt.corpus.record import total
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit
 from nmt.records.dataset import CorpusRecord, DatasetRecord, NamedTable, ScoreDistribution
@@ -44,6 +45,10 @@ def with_corpora(
         own = [item for unit, item in results if unit.role == "train" and unit.corpus == place]
         limits = filtering.limits[place] if filtering.limits else {}
         records[corpus.name] = _record(corpus, own, limits)
+        if len({one.weight for one in corpora}) > 1:  # training draws them by their weights
+            lengths = total(one.lengths for one in own if isinstance(one, Encoded))
+            found = {"place": place, "lengths": lengths}
+            records[corpus.name] = records[corpus.name].model_copy(update=found)
     drops: Counter[str] = Counter()
     scores: list[NamedTable] = []
     for _, item in results:
@@ -69,7 +74,7 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
         if isinstance(item, Filtered):
             for name, bins in item.histograms.items():
                 histograms[name] = histograms.get(name, 0) + np.array(bins)
-    labels = {"tag": corpus.tag, "domain": corpus.domain}
+    labels: dict[str, Any] = {"tag": corpus.tag, "domain": corpus.domain}
     return CorpusRecord(
         weight=corpus.weight,
         **{name: label for name, label in labels.items() if label is not None},

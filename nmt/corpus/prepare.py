@@ -46,7 +46,7 @@ from nmt.corpus.stages import STAGING, Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry
-from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation
+from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation, lengths_of
 from nmt.records.preparation import (
     Cleaned,
     Encoded,
@@ -186,7 +186,7 @@ def _make(
     _require_training(counts, total(drops))
     _make_vocabularies(journal, training, counts["train"], given, request.extend_vocabulary)
     encoded = run("encode", encode_unit, units, result=Encoded, title="encode")
-    lengths = total(unit.by_tokens() for unit in encoded)
+    lengths = total(lengths_of(unit.lengths) for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
     (lexicon,) = run(
         "lexicon", learn_lexicon, [trained], lengths, result=FileEntry, title="learn the lexicon"

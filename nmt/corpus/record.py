@@ -25,6 +25,7 @@ from nmt.records.dataset import (
     SplitFiles,
     Tokenizer,
     VocabularyFile,
+    lengths_of,
 )
 from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
@@ -76,7 +77,7 @@ def record(
         source=_vocabulary_file(plan, "source"),
         target=_vocabulary_file(plan, "target"),
     )
-    lengths: dict[tuple[int, int], int] = total(unit.by_tokens() for unit in encoded)
+    lengths: dict[tuple[int, int], int] = total(lengths_of(unit.lengths) for unit in encoded)
     if request.vocabulary_from is None:
         _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(

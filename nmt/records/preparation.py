@@ -106,11 +106,3 @@ class Encoded(Record):
     files: Named[NamedTable]
     drops: Named[Count]
     lengths: Keyed[LengthPair, Count]
-
-    def by_tokens(self) -> dict[tuple[int, int], int]:
-        """`lengths` by the numbers of source and target tokens."""
-        numbers = {}
-        for key, count in self.lengths.items():
-            source, target = key.split()
-            numbers[int(source), int(target)] = count
-        return numbers
