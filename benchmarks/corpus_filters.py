@@ -12,6 +12,7 @@ Into the corpus go five kinds of noise, so many per cent of the pairs each:
 A line per kind says how much of it is rejected, and why; that of `clean` is the loss.
 
     python benchmarks/corpus_filters.py PAIRS [--messages FOLDER] [--filters web] [--share 0.06]
+        [--forward-model MODEL --backward-model MODEL [--cross-entropy NATS]]
 
 FOLDER holds the messages of a program for gettext, as LANGUAGE/LC_MESSAGES/*.mo somewhere below it:
 those of Django come with `pip download --no-deps django`, unpacked.
@@ -29,12 +30,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from nmt.corpus.filters import RULES, Languages, PairBatch
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
 from nmt.corpus.prepare import prepare
 from nmt.corpus.readers import open_pairs
 from nmt.corpus.request import PrepareRequest
-from nmt.settings import FILTER_PRESETS, DataSettings
+from nmt.inference.pair_scores import open_scorer
+from nmt.settings import FILTER_PRESETS, DataSettings, FilterSettings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 
@@ -124,6 +129,21 @@ def tell(dataset: Dataset, kinds: list[str]) -> None:
         print(f"{kind:<9}{share:>8.2%}  {listed}")
 
 
+def tell_entropies(dataset: Dataset, kinds: list[str]) -> None:
+    """Print how the models' scores of each kind are distributed."""
+    scores: dict[str, list[float]] = {kind: [] for kind in ("clean", *KINDS)}
+    for entry in dataset.info.files.scores:
+        with (dataset.location / entry.name).open() as file:
+            table = pq.read_table(file, columns=["id", "cross_entropy"])
+        for number, score in zip(*table.to_pydict().values(), strict=True):
+            if score is not None:
+                scores[kinds[number]].append(score)
+    for kind, own in scores.items():
+        if own:
+            parts = np.quantile(own, (0.01, 0.1, 0.5, 0.9, 0.99))
+            print(f"{kind:<9} cross-entropy at 1, 10, 50, 90, 99 %: {np.round(parts, 2)}")
+
+
 def time_rules(pairs: list[Pair], languages: Languages) -> None:
     """Print how long the rules and the fingerprints take."""
     spent: Counter[str] = Counter()
@@ -155,6 +175,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--source-language", default="en")
     parser.add_argument("--target-language", default="de")
+    parser.add_argument("--forward-model", type=Location, help="scores pairs, as the next one")
+    parser.add_argument("--backward-model", type=Location)
+    parser.add_argument("--cross-entropy", type=float, default=0.0, help="its threshold")
     arguments = parser.parse_args()
     clean = read(Location(arguments.pairs))
     messages = read_messages(arguments.messages)
@@ -172,8 +195,18 @@ def main() -> None:
         file.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), "utf-8")
         start = time.process_time()
         output = Location(Path(folder, "dataset"))
-        dataset = prepare(PrepareRequest(output, settings, pairs=Location(file)))
+        models = {
+            "forward_model": arguments.forward_model,
+            "backward_model": arguments.backward_model,
+        }
+        thresholds = FilterSettings()
+        if any(models.values()):
+            thresholds = FilterSettings(cross_entropy=arguments.cross_entropy)
+        request = PrepareRequest(output, settings, thresholds, pairs=Location(file), **models)
+        dataset = prepare(request, open_scorer)
         tell(dataset, kinds)
+        if any(models.values()):
+            tell_entropies(dataset, kinds)
         print(f"the whole of prepare: {time.process_time() - start:.0f} s of CPU time")
     time_rules(pairs, Languages(arguments.source_language, arguments.target_language))
 

@@ -109,6 +109,11 @@ class RejectReason(StrEnum):
         "The words of one side do not explain those of the other any better than in random pairs "
         "of the corpus (`filter.alignment`).",
     )
+    IMPROBABLE = (
+        *("improbable", (PREPARE,)),
+        "The models of `--forward-model` and `--backward-model` find the sides too improbable as "
+        "translations of each other (`filter.cross_entropy`).",
+    )
     DUPLICATE = (
         *("duplicate", (PREPARE,)),
         "The same pair occurred before, in any corpus (`filter.duplicates`).",

@@ -37,12 +37,17 @@ def prepare(request: PrepareRequest) -> None:
 
     Give exactly one of --pairs, --source with --target, --corpora, --demo. Set further settings,
     such as single rules of cleaning and thresholds of filters, with --set data.KEY=VALUE and
-    --set filter.KEY=VALUE. Run the same command again after an
-    interruption: it begins anew, and leaves a finished DATASET alone.
+    --set filter.KEY=VALUE. Run the same command again to continue after an interruption; a finished
+    DATASET is left alone.
     """
     from nmt.corpus.prepare import prepare
 
-    dataset = prepare(request)
+    if request.forward_model is None and request.backward_model is None:
+        dataset = prepare(request)
+    else:
+        from nmt.inference.pair_scores import open_scorer
+
+        dataset = prepare(request, open_scorer)
     info = dataset.info
     for split in ("train", "valid", "test", "rejected"):
         detail = ", ".join(f"{name} {count:,}" for name, count in info.drops.items())

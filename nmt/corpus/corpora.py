@@ -20,7 +20,8 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator
 
 from nmt.configuration import nearest, validated
-from nmt.corpus.readers import SIDES, LineAligned, PairReader, Sides, open_pairs
+from nmt.corpus.pair_reader import SIDES, PairReader, Sides
+from nmt.corpus.readers import LineAligned, open_pairs
 from nmt.corpus.stages import UNNAMED, PlannedCorpus
 from nmt.errors import UnusableInput
 from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
@@ -41,8 +42,13 @@ class CorpusSettings(Group):
     target: tuple[str, ...] = Field((), description="Their translations, line by line.")
     source_column: str = Field("source", description="Column of the sources in pairs.")
     target_column: str = Field("target", description="Column of their translations in pairs.")
+    split_by: str | None = Field(
+        None, description="Column in pairs that decides on the split; null is that of --split-by."
+    )
     weight: float = Field(
-        1.0, gt=0, description="Its share in training, relative to others. It is only recorded."
+        1.0,
+        gt=0,
+        description="How often training sees its pairs, relative to those of the other corpora.",
     )
     tag: str | None = Field(
         None, pattern=TAG, description="Its tag; null is that of data.tag (see there)."
@@ -72,8 +78,10 @@ class Corpus:
         filters: the preset of its filters.
         thresholds: what follows from it, and from thresholds that were set.
         tag: before each of its sources.
-        weight, domain: recorded.
+        weight: how often training sees its pairs, relative to others.
+        domain: recorded.
         columns: of source and target in `pairs`.
+        split_by: the column there that decides on the split; None is the source.
     """
 
     name: str = UNNAMED
@@ -86,6 +94,7 @@ class Corpus:
     tag: str | None = None
     domain: str | None = None
     columns: Sides = SIDES
+    split_by: str | None = None
 
     @property
     def plan(self) -> PlannedCorpus:
@@ -102,8 +111,16 @@ class Corpus:
         Raises:
             UnusableInput: a file is missing or of another format.
         """
+        if self.split_by is not None and self.sources:
+            where = f"corpus '{self.name}': " if self.name != UNNAMED else ""
+            raise UnusableInput(
+                f"{where}--source and --target have no column '{self.split_by}' to split by; give "
+                "files of pairs with that column, or name the column only for corpora that have it "
+                "(split_by in the file of --corpora)"
+            )
         readers = [
-            open_pairs(location, longest, self.columns, languages) for location in self.pairs
+            open_pairs(location, longest, self.columns, languages, self.split_by)
+            for location in self.pairs
         ]
         for source, target in zip(self.sources, self.targets, strict=True):
             readers.append(LineAligned(source, target, longest))
@@ -115,6 +132,8 @@ class Corpus:
         columns: dict[str, JsonValue] = {}
         if self.columns != SIDES:
             columns["columns"] = [*self.columns]
+        if self.split_by is not None:
+            columns["split_by"] = self.split_by
         return {
             **columns,
             **{"filters": self.filters, "thresholds": thresholds, "weight": self.weight},
@@ -130,13 +149,16 @@ def thresholds_of(preset: str, *settings: FilterSettings) -> dict[str, float | b
     return thresholds
 
 
-def read_corpora(file: Location, preset: FilterPreset, common: FilterSettings) -> list[Corpus]:
+def read_corpora(
+    file: Location, preset: FilterPreset, common: FilterSettings, split_by: str | None = None
+) -> list[Corpus]:
     """The corpora that a YAML file names.
 
     Args:
         file: the file; relative names in it count from the current folder, as on a command line.
         preset: of those that name none.
         common: thresholds of all of them.
+        split_by: the column that decides on the split, of those that name none.
 
     Raises:
         UnusableInput: an unknown key, a wrong value, or a corpus without files.
@@ -149,11 +171,16 @@ def read_corpora(file: Location, preset: FilterPreset, common: FilterSettings) -
         )
     if len(content) > _MOST:
         raise UnusableInput(f"{file}: {len(content):,} corpora, more than {_MOST:,}")
-    return [_corpus(file, name, value, preset, common) for name, value in content.items()]
+    return [_corpus(file, name, value, preset, common, split_by) for name, value in content.items()]
 
 
 def _corpus(
-    file: Location, name: Any, value: Any, preset: FilterPreset, common: FilterSettings
+    file: Location,
+    name: Any,
+    value: Any,
+    preset: FilterPreset,
+    common: FilterSettings,
+    split_by: str | None,
 ) -> Corpus:
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
         raise UnusableInput(
@@ -191,6 +218,7 @@ def _corpus(
         tag=settings.tag,
         domain=settings.domain,
         columns=(settings.source_column, settings.target_column),
+        split_by=split_by if settings.split_by is None else settings.split_by,
     )
 
 

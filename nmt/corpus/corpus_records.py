@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from nmt.corpus.corpora import Corpus
-from nmt.corpus.encoding import Encoded
-from nmt.corpus.filtering import SCORES, Filtered, Filtering
+from nmt.corpus.filtering import SCORES, Filtering
+from nmt.corpus.record import total
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit
 from nmt.records.dataset import (
@@ -20,6 +20,7 @@ from nmt.records.dataset import (
     PairCounts,
     ScoreDistribution,
 )
+from nmt.records.preparation import Encoded, Filtered
 
 
 class Counted(Protocol):
@@ -50,6 +51,10 @@ def with_corpora(
         own = [item for unit, item in results if unit.role == "train" and unit.corpus == place]
         limits = filtering.limits[place] if filtering.limits else {}
         records[corpus.name] = _record(corpus, own, limits)
+        if len({one.weight for one in corpora}) > 1:  # training draws them by their weights
+            lengths = total(one.lengths for one in own if isinstance(one, Encoded))
+            found = {"place": place, "lengths": lengths}
+            records[corpus.name] = records[corpus.name].model_copy(update=found)
     drops: Counter[str] = Counter()
     scores: list[NamedTable] = []
     for _, item in results:
@@ -74,8 +79,8 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
             counts.update({split: entry.rows for split, entry in item.files.items()})
         if isinstance(item, Filtered):
             for name, bins in item.histograms.items():
-                histograms[name] = histograms.get(name, 0) + bins
-    labels = {"tag": corpus.tag, "domain": corpus.domain}
+                histograms[name] = histograms.get(name, 0) + np.array(bins)
+    labels: dict[str, Any] = {"tag": corpus.tag, "domain": corpus.domain}
     return CorpusRecord(
         weight=corpus.weight,
         **{name: label for name, label in labels.items() if label is not None},
@@ -88,8 +93,9 @@ def _record(corpus: Corpus, results: list[Counted], limits: Mapping[str, float])
                 bound=SCORES[name].bound,
                 threshold=limits.get(name, 0.0),
                 edges=[float(edge) for edge in SCORES[name].edges],
-                counts=[int(count) for count in bins],
+                counts=[int(count) for count in histograms[name]],
             )
-            for name, bins in histograms.items()
+            for name in SCORES
+            if name in histograms
         },
     )

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from nmt.corpus.stages import Plan, Unit, read_table, rejected_rows
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
-from nmt.records.dataset import NamedTable
+from nmt.records.preparation import Encoded
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.schema import CORPUS, pairs_schema, write_part
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -28,14 +28,6 @@ log = logging.getLogger(__name__)
 
 SPM_SENTENCES = 1_000_000  # so many are enough to learn subwords from
 _Item = TypeVar("_Item")
-
-
-class Encoded(NamedTuple):
-    """What `encode_unit` wrote and counted; files by split, and lengths of training pairs."""
-
-    files: dict[str, NamedTable]
-    drops: dict[str, int]
-    lengths: dict[tuple[int, int], int]
 
 
 def learn_vocabulary(plan: Plan, units: tuple[Unit, ...], train_rows: int, side: str) -> None:
@@ -159,9 +151,12 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
             part = rows.combine_chunks()
             files[split] = write_part(plan.output, _part(split, unit.part), part)
     train = (splits == "train") & kept
-    pairs = zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True)
-    drops = Counter(late["reason"].to_pylist())
-    return Encoded(files, dict(drops), dict(Counter(pairs)))
+    pairs = Counter(zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True))
+    return Encoded(
+        files=files,
+        drops=dict(Counter(late["reason"].to_pylist())),
+        lengths={f"{source} {target}": count for (source, target), count in pairs.items()},
+    )
 
 
 def learn_lexicon(

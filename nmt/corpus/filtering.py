@@ -3,7 +3,7 @@
 Each is a pure function from a unit to staged files of fixed names, as in `nmt.corpus.stages`:
 
     scores-…    what the rules say of each pair, and which one rejects it
-    held-…      fingerprints of the letters of sources in valid and test
+    held-…      fingerprints of the sources in valid and test, and of their letters
     aligner-…   word translations and lengths, learnt from the pairs that the rules leave
     judged-…    the same with what the aligner says; fingerprints of the pairs
     repeated-…  pairs that occurred before, by ranges of fingerprints
@@ -16,12 +16,10 @@ fingerprints after the other.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,38 +27,28 @@ import pyarrow.compute as pc
 
 from nmt.corpus.filters import RULES, Filter, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
+from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, CrossEntropy, PairModels
 from nmt.corpus.filters.judgement import LEARNT, LearntFilter
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
+from nmt.corpus.journal import Journal
+from nmt.corpus.pair_filter import standardiser
+from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_arrays, write_arrays
 from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
 from nmt.languages import UNDETERMINED
-from nmt.records.dataset import AlignerRecord, NamedTable
+from nmt.records.dataset import AlignerRecord
+from nmt.records.preparation import Filtered, NothingCounted, Scored
 from nmt.reject_reasons import RejectReason
 from nmt.shards.schema import write_part
-from nmt.storage.location import Location
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 8192  # pairs
-_RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
 _QUANTILES = (5, 25, 50, 75, 90, 95, 98, 99)
-_EXACT, _NEAR = 1, 2  # how a pair repeats another
-SCORES: dict[str, Filter | LearntFilter] = {rule.name: rule for rule in RULES} | LEARNT
-
-
-class Scored(NamedTuple):
-    """What `score_unit` counted: pairs that the rules leave, and source words × target words."""
-
-    pairs: int
-    cells: int
-
-
-class Filtered(NamedTuple):
-    """What `finish_unit` wrote and counted; histograms by the name of the score."""
-
-    counts: dict[str, int]
-    drops: dict[str, int]
-    scores: NamedTable | None
-    histograms: dict[str, np.ndarray]
+SCORES: dict[str, Filter | LearntFilter | CrossEntropy] = {
+    **{rule.name: rule for rule in RULES},
+    **LEARNT,
+    CROSS_ENTROPY.name: CROSS_ENTROPY,
+}
 
 
 class Filtering(NamedTuple):
@@ -80,34 +68,55 @@ class Filtering(NamedTuple):
 
 
 def filter_pairs(
-    plan: Plan,
+    journal: Journal,
     languages: Languages,
     units: Sequence[Unit],
-    run: Callable[[Callable[..., Any], list[Any], str], list[Any]],
+    models: PairModels | None = None,
 ) -> Filtering:
     """Run the stages over all units that were cleaned.
 
     Args:
-        plan: the preparation.
+        journal: runs them.
         languages: of both sides.
         units: all of them.
-        run: does a function for each of some units, under a title.
+        models: what scores pairs, if any does.
     """
-    units = list(units)
+    plan, units = journal.plan, list(units)
     _warn_of_unknown(plan, languages)
-    scored: list[Scored] = run(partial(score_unit, plan, languages), units, "score by rules")
+    scored = journal.run(
+        "score", score_unit, units, languages, result=Scored, title="score by rules"
+    )
     training = [unit for unit in units if unit.role == "train"]
     cells = sum(one.cells for one in scored)
     aligner = None
     if any(corpus.thresholds.get(name) for corpus in plan.corpora for name in LEARNT):
-        (aligner,) = run(partial(learn_aligner, plan, training), [cells], "learn to align")
-    run(partial(judge_unit, plan), units, "score by alignment")
+        (aligner,) = journal.run(
+            "aligner",
+            learn_aligner,
+            [cells],
+            training,
+            result=AlignerRecord,
+            title="learn to align",
+        )
+    title = "score by alignment" if models is None else "score by alignment and models"
+    journal.run("judge", judge_unit, units, models, result=NothingCounted, title=title)
     parts = ranges(sum(one.pairs for one in scored))
-    run(partial(find_repeated, plan, units, len(parts)), list(parts), "find repeated pairs")
-    results = run(partial(finish_unit, plan, units, len(parts)), units, "filter")
+    journal.run(
+        "repeated",
+        find_repeated,
+        parts,
+        units,
+        len(parts),
+        result=NothingCounted,
+        title="find repeated pairs",
+    )
+    results = journal.run(
+        "filter", finish_unit, units, units, len(parts), result=Filtered, title="filter"
+    )
     limits: list[dict[str, float]] = []
     for corpus in plan.corpora:
-        limits.append({rule.name: float(corpus.thresholds.get(rule.name, 0)) for rule in RULES})
+        names = (*(rule.name for rule in RULES), CROSS_ENTROPY.name)
+        limits.append({name: float(corpus.thresholds.get(name, 0)) for name in names})
         for one in LEARNT.values() if aligner else ():
             if threshold := float(corpus.thresholds.get(one.name, 0)):
                 file = plan.staging / "aligner-00000"
@@ -151,8 +160,12 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
     )
     (plan.staging / unit.name("scores")).write_table(scored)
     held = table.filter(pc.not_equal(table["split"], "train"))["source"].to_pylist()
-    _write_arrays(plan.staging / unit.name("held"), keys=fingerprints(map(letters_of, held)))
-    return Scored(scored["reason"].null_count, cells)
+    write_arrays(
+        plan.staging / unit.name("held"),
+        exact=fingerprints(map(standardiser(plan.settings), held)),
+        near=fingerprints(map(letters_of, held)),
+    )
+    return Scored(pairs=scored["reason"].null_count, cells=cells)
 
 
 def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecord:
@@ -190,8 +203,15 @@ def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecor
     )
 
 
-def judge_unit(plan: Plan, unit: Unit) -> None:
-    """Let the aligner judge the pairs of a unit that the rules leave; take their fingerprints."""
+def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
+    """Let the aligner and models judge the pairs of a unit that the rules leave; take the
+    fingerprints of those that are left.
+
+    Args:
+        plan: the preparation.
+        models: what scores pairs, if any does.
+        unit: the pairs, cleaned and scored by the rules.
+    """
     table = read_table(plan.staging / unit.name("clean"))
     scored = read_table(plan.staging / unit.name("scores"))
     thresholds = _thresholds(plan, unit)
@@ -206,6 +226,14 @@ def judge_unit(plan: Plan, unit: Unit) -> None:
             rejected = one.rejects(aligner, scores, float(thresholds[one.name]))
             reasons[rejected & _undecided(reasons)] = str(one.reason)
             scored = scored.append_column(one.name, pa.array(scores, from_pandas=True))
+    if models is not None and CROSS_ENTROPY.name in thresholds:
+        rows = np.flatnonzero(_undecided(reasons))  # it is the dearest score
+        some = [sources[row] for row in rows], [targets[row] for row in rows]
+        scores = np.full(len(reasons), np.nan, np.float32)
+        scores[rows] = CROSS_ENTROPY.score(models, *some)
+        rejected = CROSS_ENTROPY.rejects(scores, float(thresholds[CROSS_ENTROPY.name]))
+        reasons[rejected] = str(CROSS_ENTROPY.reason)
+        scored = scored.append_column(CROSS_ENTROPY.name, pa.array(scores, from_pandas=True))
     place = scored.column_names.index("reason")
     scored = scored.set_column(place, "reason", pa.array(reasons.tolist(), pa.string()))
     (plan.staging / unit.name("judged")).write_table(scored)
@@ -216,43 +244,7 @@ def judge_unit(plan: Plan, unit: Unit) -> None:
     near = empty
     if thresholds.get("near_duplicates"):
         near = pair_fingerprints([*map(letters_of, sources)], [*map(letters_of, targets)])
-    _write_arrays(plan.staging / unit.name("pairs"), rows=rows, exact=exact, near=near)
-
-
-def ranges(pairs: int) -> range:
-    """Into how many ranges the fingerprints of so many pairs are divided."""
-    return range(max(1, -(-pairs // _RANGE)))
-
-
-def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) -> None:
-    """Find the pairs that occurred before, of one range of fingerprints.
-
-    Args:
-        plan: the preparation.
-        units: those of all corpora, in order.
-        count: into how many ranges the fingerprints are divided.
-        number: of the range.
-    """
-    repeated: list[tuple[np.ndarray, ...]] = []
-    for kind, name in ((_EXACT, "exact"), (_NEAR, "near")):
-        keys, owners, places = [], [], []
-        for unit in units:
-            arrays = _read_arrays(plan.staging / unit.name("pairs"))
-            chosen = np.flatnonzero(arrays[name] % np.uint64(count) == number)
-            keys.append(arrays[name][chosen])
-            places.append(arrays["rows"][chosen])
-            owners.append(np.full(len(chosen), unit.number, np.int32))
-        joined = np.concatenate([np.zeros(0, np.uint64), *keys])
-        again = np.ones(len(joined), bool)
-        again[np.unique(joined, return_index=True)[1]] = False
-        unit_numbers, rows = (
-            np.concatenate([np.zeros(0, np.int32), *parts])[again] for parts in (owners, places)
-        )
-        repeated.append((unit_numbers, rows, np.full(len(rows), kind, np.uint8)))
-    names = ("units", "rows", "kinds")
-    joined_parts = (np.concatenate(parts) for parts in zip(*repeated, strict=True))
-    file = plan.staging / f"repeated-{number:05d}"
-    _write_arrays(file, **dict(zip(names, joined_parts, strict=True)))
+    write_arrays(plan.staging / unit.name("pairs"), rows=rows, exact=exact, near=near)
 
 
 def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Filtered:
@@ -269,19 +261,22 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     reasons = np.array(judged["reason"].to_pylist(), object)
     repeated = np.zeros(len(reasons), np.uint8)
     for number in range(count):
-        arrays = _read_arrays(plan.staging / f"repeated-{number:05d}")
-        for kind in (_NEAR, _EXACT):
+        arrays = read_arrays(plan.staging / f"repeated-{number:05d}")
+        for kind in (NEAR, EXACT):
             chosen = (arrays["units"] == unit.number) & (arrays["kinds"] == kind)
             repeated[arrays["rows"][chosen]] = kind
-    reasons[repeated == _EXACT] = str(RejectReason.DUPLICATE)
-    reasons[repeated == _NEAR] = str(RejectReason.NEAR_DUPLICATE)
-    if _thresholds(plan, unit).get("near_leak"):
-        files = [_read_arrays(plan.staging / one.name("held"))["keys"] for one in units]
+    reasons[repeated == EXACT] = str(RejectReason.DUPLICATE)
+    reasons[repeated == NEAR] = str(RejectReason.NEAR_DUPLICATE)
+    near = bool(_thresholds(plan, unit).get("near_leak"))
+    if near or (plan.by_document and unit.role == "train"):
+        compared = letters_of if near else standardiser(plan.settings)
+        name = "near" if near else "exact"
+        files = [read_arrays(plan.staging / one.name("held"))[name] for one in units]
         held = np.unique(np.concatenate(files))
         train = np.array(table["split"].to_pylist(), object) == "train"
         rows = np.flatnonzero(train & _undecided(reasons))
         sources = table["source"].take(pa.array(rows)).to_pylist()
-        leaks = np.isin(fingerprints(map(letters_of, sources)), held)
+        leaks = np.isin(fingerprints(map(compared, sources)), held)
         reasons[rows[leaks]] = str(RejectReason.LEAK)
     kept = table.filter(pa.array(_undecided(reasons)))
     (plan.staging / unit.name("kept")).write_table(kept)
@@ -293,11 +288,11 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     if scores.num_rows and scores.num_columns > 1:
         entry = write_part(plan.output, f"scores/part-{unit.number:05d}.parquet", scores)
     return Filtered(
-        dict(Counter(kept["split"].to_pylist())),
-        dict(Counter(filtered["reason"].to_pylist())),
-        entry,
-        {
-            name: histogram(scores[name].to_numpy(), one.edges)
+        counts=dict(Counter(kept["split"].to_pylist())),
+        drops=dict(Counter(filtered["reason"].to_pylist())),
+        scores=entry,
+        histograms={
+            name: histogram(scores[name].to_numpy(), one.edges).tolist()
             for name, one in SCORES.items()
             if name in scores.column_names
         },
@@ -327,14 +322,3 @@ def _thresholds(plan: Plan, unit: Unit) -> Mapping[str, float | bool]:
 
 def _joined(parts: Sequence[np.ndarray]) -> pa.Array:
     return pa.array(np.concatenate([np.zeros(0, np.float32), *parts]), from_pandas=True)
-
-
-def _write_arrays(file: Location, **arrays: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    file.write_bytes(buffer.getvalue())
-
-
-def _read_arrays(file: Location) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}

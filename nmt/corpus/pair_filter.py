@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from nmt.corpus.cleaning import clean_counting
@@ -37,6 +37,15 @@ class JudgedPair(NamedTuple):
     reason: RejectReason | None
 
 
+def standardiser(settings: DataSettings) -> Callable[[str], str]:
+    """What makes of a cleaned text the text that the vocabulary sees."""
+    if settings.tokenizer == "word":
+        from nmt.vocabulary.words import standardise
+    else:
+        from nmt.vocabulary.subwords import standardise
+    return standardise
+
+
 class PairFilter:
     """Judges pairs one by one, before they are cut into tokens.
 
@@ -46,11 +55,8 @@ class PairFilter:
     """
 
     def __init__(self, settings: DataSettings, forbidden: frozenset[bytes]) -> None:
-        if settings.tokenizer == "word":
-            from nmt.vocabulary.words import standardise
-        else:
-            from nmt.vocabulary.subwords import standardise
-        self._settings, self._forbidden, self._standardise = settings, forbidden, standardise
+        self._settings, self._forbidden = settings, forbidden
+        self._standardise = standardiser(settings)
 
     def __call__(self, source: bytes | str | None, target: bytes | str | None) -> JudgedPair:
         """Judge a pair as it was read; None is a side that is missing."""

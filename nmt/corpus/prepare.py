@@ -2,40 +2,36 @@
 
 read (in order, here) → clean, reject and split → filter → learn vocabularies from train → encode →
 learn a lexicon from train. All but the first run in this process or as Ray Data jobs, those that
-clean, filter and encode unit by unit. dataset.json is written last. An interrupted preparation is
-not resumed: the same command clears what it left and begins anew.
+clean, filter and encode unit by unit. dataset.json is written last. After an interruption the same
+command goes on with the pieces that are not done, see `nmt.corpus.journal`.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.cluster.connection import connect
-from nmt.cluster.parallel_map import run_units
 from nmt.configuration import changed
-from nmt.console import activity
 from nmt.corpus.corpora import Corpus
 from nmt.corpus.corpus_records import Counted, with_corpora
 from nmt.corpus.encoding import (
-    Encoded,
     encode_unit,
     learn_lexicon,
     learn_vocabulary,
     take_vocabulary,
 )
-from nmt.corpus.filtering import Filtered, Filtering, filter_pairs
+from nmt.corpus.filtering import Filtering, filter_pairs
 from nmt.corpus.filters import Languages
-from nmt.corpus.readers import Inspection, PairReader
+from nmt.corpus.filters.cross_entropy import OpenScorer, PairModels
+from nmt.corpus.journal import Journal, pieces_key
+from nmt.corpus.pair_reader import Inspection, PairReader
+from nmt.corpus.reading import grammar_units, read_units
 from nmt.corpus.record import language, listed, number_inputs, record, total
 from nmt.corpus.request import (
     PrepareRequest,
@@ -45,11 +41,20 @@ from nmt.corpus.request import (
     resolve_settings,
 )
 from nmt.corpus.samples import write_page
-from nmt.corpus.splitting import SPLITS, draw
-from nmt.corpus.stages import RAW, STAGING, Cleaned, Plan, Unit, clean_unit
+from nmt.corpus.splitting import SPLITS
+from nmt.corpus.stages import STAGING, Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
-from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation
+from nmt.records import FileEntry
+from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation, lengths_of
+from nmt.records.preparation import (
+    Cleaned,
+    Encoded,
+    Filtered,
+    NothingCounted,
+    ReadUnits,
+    UnfinishedPreparation,
+)
 from nmt.shards.dataset import INFO_NAME, LEXICON_NAME, MARKER_NAME, Dataset, read_info
 from nmt.storage.location import Location
 from nmt.vocabulary import vocabulary_class
@@ -57,7 +62,6 @@ from nmt.vocabulary import vocabulary_class
 log = logging.getLogger(__name__)
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
-_BATCH_BYTES = 256 << 20  # of a unit: as many as 100,000 pairs of 1,000 characters a side
 _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
 
 # The names of files that a preparation writes.
@@ -66,13 +70,16 @@ _PAGE = re.compile(r"index\.html")
 _NOTHING = re.compile("(?!)")
 
 
-def prepare(request: PrepareRequest) -> Dataset:
+def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> Dataset:
     """Make a DATASET, or find that it is there already.
 
-    A preparation that was interrupted begins anew; only a finished one is kept.
+    A preparation that was interrupted goes on with what it has not done; see
+    `nmt.corpus.journal`.
 
     Args:
         request: inputs, output and settings.
+        open_scorer: loads the models that score pairs: `nmt.inference.pair_scores.open_scorer`;
+            None where there are none.
 
     Returns:
         The dataset, opened.
@@ -81,6 +88,13 @@ def prepare(request: PrepareRequest) -> Dataset:
         UnusableInput: arguments or inputs that cannot be used; nothing is left behind.
     """
     corpora = corpora_of(request)
+    models = None
+    if request.forward_model is not None or request.backward_model is not None:
+        if open_scorer is None:
+            raise TypeError(
+                "prepare: models need open_scorer=nmt.inference.pair_scores.open_scorer"
+            )
+        models = PairModels(open_scorer, request.forward_model, request.backward_model)
     given = VocabularySource.open(request.vocabulary_from) if request.vocabulary_from else None
     settings = resolve_settings(request, corpora, given)
     inputs, owners = open_inputs(request, corpora)
@@ -98,75 +112,88 @@ def prepare(request: PrepareRequest) -> Dataset:
         demo=request.demo is not None,
         corpora=tuple(corpus.plan for corpus in corpora),
         named=request.corpora is not None,
+        by_document=any(corpus.split_by is not None for corpus in corpora),
     )
     new = not request.output.exists()
-    _claim(plan, preparation)
+    journal = Journal(plan, pieces_key(preparation), distributed)
+    _claim(journal, preparation)
     try:
-        read = functools.partial(_stage, plan, inputs, owners, inspected)
-        units = _demo_units(plan, request.demo) if request.demo else read()
+        if request.demo:
+            units = grammar_units(plan, request.demo)
+        else:
+            units = _read(journal, inputs, owners, inspected)
         numbered = number_inputs(inputs, inspected)
-        dataset = _make(plan, request, preparation, given, corpora, numbered, units, distributed)
+        dataset = _make(journal, request, preparation, given, models, corpora, numbered, units)
         write_page(request.output, dataset)
     except UnusableInput:
         _clear(request.output)
         if new:
             request.output.delete_own(_NOTHING)
         raise
-    plan.staging.delete_own(_STAGED)
     (request.output / INFO_NAME).write_json(dataset)
-    (request.output / MARKER_NAME).delete()
+    _tidy(request.output)
     return Dataset.open(request.output)
 
 
+def _read(
+    journal: Journal,
+    inputs: dict[str, list[PairReader]],
+    owners: list[int],
+    inspected: dict[str, list[Inspection]],
+) -> list[Unit]:
+    """The units of the input files."""
+    rows = sum(item.rows for items in inspected.values() for item in items)
+    (read,) = journal.run(
+        "read",
+        read_units,
+        [rows],
+        *(inputs, owners, inspected),
+        result=ReadUnits,
+        title="read all files",
+        distributed=False,  # in order
+    )
+    return [Unit(**unit.model_dump()) for unit in read.units]
+
+
 def _make(
-    plan: Plan,
+    journal: Journal,
     request: PrepareRequest,
     preparation: Preparation,
     given: VocabularySource | None,
+    models: PairModels | None,
     corpora: Sequence[Corpus],
     inputs: list[NumberedInput],
     units: list[Unit],
-    distributed: bool,
 ) -> DatasetRecord:
     """Run the stages; returns the content of dataset.json."""
+    plan, run = journal.plan, journal.run
     settings = plan.settings
-
-    def run(function: Callable[..., Any], todo: list[Any], title: str) -> list[Any]:
-        return run_units(function, todo, distributed=distributed, title=title)
-
     held_out = tuple(unit for unit in units if unit.role != "train")
     training = tuple(unit for unit in units if unit.role == "train")
     cleaned: list[Cleaned] = []
     if held_out:
-        cleaned += run(
-            functools.partial(clean_unit, plan, ()), list(held_out), "clean given splits"
-        )
-    cleaned += run(functools.partial(clean_unit, plan, held_out), list(training), "clean and split")
+        cleaned += run("held", clean_unit, held_out, (), result=Cleaned, title="clean given splits")
+    cleaned += run("clean", clean_unit, training, held_out, result=Cleaned, title="clean and split")
+    if plan.by_document:
+        _tell_documents(cleaned)
     languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
-    filtering = filter_pairs(plan, languages, units, run) if plan.filtered else Filtering()
+    filtering = Filtering()
+    if plan.filtered:
+        filtering = filter_pairs(journal, languages, units, models)
     counted: Sequence[Cleaned | Filtered] = filtering.results or cleaned
     counts = total(item.counts for item in counted)
-    train_rows = counts.get("train", 0)
     drops = [*(item.drops for item in cleaned), *(item.drops for item in filtering.results)]
     _require_training(counts, total(drops))
-    sides = ["joint"] if settings.joint_vocabulary else ["source", "target"]
-    title = "vocabulary" if len(sides) == 1 else "vocabularies"
-    if given is None:
-        learn = functools.partial(learn_vocabulary, plan, training, train_rows)
-        run(learn, sides, f"learn the {title}")
-    else:
-        take = functools.partial(
-            take_vocabulary, plan, training, train_rows, given, request.extend_vocabulary
-        )
-        run(
-            take, sides, f"extend the {title}" if request.extend_vocabulary else f"copy the {title}"
-        )
-    encoded: list[Encoded] = run(functools.partial(encode_unit, plan), units, "encode")
-    lengths = total(unit.lengths for unit in encoded)
+    _make_vocabularies(journal, training, counts["train"], given, request.extend_vocabulary)
+    encoded = run("encode", encode_unit, units, result=Encoded, title="encode")
+    lengths = total(lengths_of(unit.lengths) for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
-    count_pairs = functools.partial(learn_lexicon, plan, lengths)
-    (lexicon,) = run(count_pairs, [trained], "learn the lexicon")
-    dataset = record(plan, request, preparation, inputs, languages, cleaned, encoded, lexicon)
+    (lexicon,) = run(
+        "lexicon", learn_lexicon, [trained], lengths, result=FileEntry, title="learn the lexicon"
+    )
+    dataset = record(
+        plan, request, preparation, corpora, inputs, languages, cleaned, encoded, lexicon
+    )
     results: list[tuple[Unit, Counted]] = [
         *zip(held_out + training, cleaned, strict=True),
         *zip(filtering.units, filtering.results, strict=True),
@@ -179,6 +206,38 @@ def _make(
     return dataset
 
 
+def _make_vocabularies(
+    journal: Journal,
+    training: tuple[Unit, ...],
+    train_rows: int,
+    given: VocabularySource | None,
+    extension: int,
+) -> None:
+    """Learn the vocabularies, or take over given ones."""
+    sides = ["joint"] if journal.plan.settings.joint_vocabulary else ["source", "target"]
+    noun = "vocabulary" if len(sides) == 1 else "vocabularies"
+    verb = "learn" if given is None else "extend" if extension else "copy"
+    function: Callable[..., None] = learn_vocabulary
+    arguments: tuple[Any, ...] = (training, train_rows)
+    if given is not None:
+        function, arguments = take_vocabulary, (*arguments, given, extension)
+    journal.run(
+        *("vocabulary", function, sides, *arguments),
+        result=NothingCounted,
+        title=f"{verb} the {noun}",
+    )
+
+
+def _tell_documents(cleaned: Sequence[Cleaned]) -> None:
+    """Say how many pairs have no document to be split by."""
+    pairs = sum(sum(one.counts.values()) for one in cleaned)
+    documents = sum(one.documents for one in cleaned)
+    log.info(
+        f"{documents:,} of {pairs:,} pairs have a document and are split by it, the others by "
+        "their sources"
+    )
+
+
 def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
     if not counts.get("train"):
         held = ", ".join(f"{split} {counts.get(split, 0):,}" for split in ("valid", "test"))
@@ -186,77 +245,6 @@ def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
             f"no usable pair is left for training ({held}; rejected: {listed(drops)}); "
             "give more or other pairs"
         )
-
-
-def _stage(
-    plan: Plan,
-    inputs: dict[str, list[PairReader]],
-    owners: list[int],
-    inspected: dict[str, list[Inspection]],
-) -> list[Unit]:
-    """Read the inputs in order and lay them down as units; draws the sample on the way."""
-    settings = plan.settings
-    everything = sum(item.rows for items in inspected.values() for item in items)
-    units: list[Unit] = []
-    number = 0
-    with activity("read", total=everything) as shown:
-        for role in SPLITS:
-            rows = sum(item.rows for item in inspected[role])
-            sample = settings.sample if role == "train" else None
-            if sample and sample > rows:
-                log.info(f"--sample {sample:,}: the corpus has only {rows:,} pairs; all are taken")
-            chosen = draw(rows, sample, settings.seed)
-            corpora = owners if role == "train" else [0] * len(inputs[role])
-            owned = zip(corpora, inputs[role], strict=True)
-            batches = _batches(owned, chosen, number, settings.shard_rows)
-            for part, (corpus, batch) in enumerate(batches):
-                unit = Unit(len(units), part, role, 0, len(batch), corpus)
-                columns = [
-                    pa.array(column, type=field.type)
-                    for column, field in zip(zip(*batch, strict=True), RAW, strict=True)
-                ]
-                table = pa.Table.from_arrays(columns, schema=RAW)
-                (plan.staging / unit.name("raw")).write_table(table)
-                units.append(unit)
-                shown.update(batch[-1][0] + 1)
-            number += rows
-    return units
-
-
-def _batches(
-    readers: Iterable[tuple[int, PairReader]], chosen: Iterator[bool], first: int, size: int
-) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-    """The pairs in order, in batches of one corpus each, with its place among the corpora.
-
-    Args:
-        readers: each with the place of its corpus.
-        chosen: for each pair whether it is wanted.
-        first: id of the first pair.
-        size: pairs of a batch, at most.
-    """
-    number = first
-    for corpus, group in itertools.groupby(readers, key=itemgetter(0)):
-        batch: list[tuple[Any, ...]] = []
-        room = _BATCH_BYTES
-        for row in itertools.chain.from_iterable(reader.rows() for _, reader in group):
-            if next(chosen):
-                batch.append((number, *row))
-                room -= len(row.source or b"") + len(row.target or b"")
-                if len(batch) == size or room < 0:
-                    yield corpus, batch
-                    batch, room = [], _BATCH_BYTES
-            number += 1
-        if batch:
-            yield corpus, batch
-
-
-def _demo_units(plan: Plan, count: int) -> list[Unit]:
-    size = plan.settings.shard_rows
-    starts = range(0, count, size)
-    return [
-        Unit(number, number, "train", start, min(size, count - start))
-        for number, start in enumerate(starts)
-    ]
 
 
 def _already_done(output: Location, preparation: Preparation) -> bool:
@@ -272,7 +260,7 @@ def _already_done(output: Location, preparation: Preparation) -> bool:
     if stored is not None:
         before = stored.request
     elif marker.is_file():
-        before = records.read(marker, Preparation)
+        before = records.read(marker, UnfinishedPreparation).request()
     else:
         if output.files(recursive=True):
             raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
@@ -285,16 +273,28 @@ def _already_done(output: Location, preparation: Preparation) -> bool:
             f"{'; …' if len(differences) > 3 else ''}); choose another --output or delete it"
         )
     if finished and marker.exists():
-        marker.delete()
+        _tidy(output)
     return finished
 
 
-def _claim(plan: Plan, preparation: Preparation) -> None:
-    """Mark the output as ours and remove what an interrupted run left of it."""
-    if (plan.output / MARKER_NAME).exists():
-        log.info(f"{plan.output}: an earlier preparation was interrupted; it is done again")
-        _clear(plan.output)
-    (plan.output / MARKER_NAME).write_json(preparation)
+def _claim(journal: Journal, preparation: Preparation) -> None:
+    """Mark the output as ours; of what an interrupted run left keep what can be used."""
+    output = journal.plan.output
+    marker = output / MARKER_NAME
+    if marker.exists():
+        if records.read(marker, UnfinishedPreparation).pieces == journal.key:
+            log.info(f"{output}: an earlier preparation was interrupted; this one goes on with it")
+            output.delete_half_written()
+            return
+        log.info(f"{output}: another release was interrupted here; the preparation begins anew")
+        _clear(output)
+    marker.write_json(UnfinishedPreparation(**preparation.to_json(), pieces=journal.key))
+
+
+def _tidy(output: Location) -> None:
+    """Remove what a finished dataset needs no more."""
+    (output / STAGING).delete_own(_STAGED)
+    (output / MARKER_NAME).delete()
 
 
 def _clear(output: Location) -> None:

@@ -1,93 +1,54 @@
-"""Sentence pairs out of files, as a stream of raw rows.
-
-Rows are bytes: what is broken in one row (a missing column, bytes that are no UTF-8) is found
-later and rejected with a reason. What makes a whole file unusable is found by `inspect`, before
-anything is written.
-"""
+"""Files of sentence pairs, opened: lines of text here, named columns in `column_readers`."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from pydantic import JsonValue
-
+from nmt.corpus.column_readers import ParquetPairs, RowPairs
+from nmt.corpus.pair_reader import (
+    SIDES,
+    Inspection,
+    PairReader,
+    RawRow,
+    Sides,
+    document_of,
+)
 from nmt.errors import UnusableInput
 from nmt.formats.archives import sniff_members
-from nmt.formats.detection import LINES, PAIRS, Accepted, FileKind, detect, readable
+from nmt.formats.detection import LINES, PAIRS, FileKind, detect
 from nmt.formats.lines import LONGEST, count_lines, lines
 from nmt.formats.registry import ROW_FORMATS
-from nmt.formats.rows import check_columns, text_of
 from nmt.formats.text_files import open_text
-from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
-from nmt.tables.columns import as_bytes, is_text
-from nmt.tables.parquet import open_parquet, read_batches
 from nmt.text_limits import MalformedRow
 
-SIDES = ("source", "target")
 _FIELDS = 3  # of a line: if it is cut off in the first two, one of them is longer than it may be
-
-
-Sides = tuple[str, str]  # names for source and target
-
-
-class RawRow(NamedTuple):
-    """One pair as it stands in its file; None for a side that is not there.
-
-    Of a side that is longer than may be the end may be missing; it is longer all the same.
-    """
-
-    line: int
-    source: bytes | None
-    target: bytes | None
-
-
-class Inspection(NamedTuple):
-    """What there is in a corpus."""
-
-    rows: int
-    text_bytes: int
-
-
-class PairReader(ABC):
-    """A corpus of sentence pairs that can be read again and again."""
-
-    locations: tuple[Location, ...]
-    accepted: Accepted
-
-    @abstractmethod
-    def inspect(self) -> Inspection:
-        """Read everything once and count it.
-
-        Raises:
-            UnusableInput: missing, empty, damaged, of another format, or of unequal lengths.
-        """
-
-    @abstractmethod
-    def rows(self) -> Iterator[RawRow]:
-        """The pairs in order, in flat memory; lines are counted from 1."""
-
-    def identify(self) -> list[dict[str, JsonValue]]:
-        """Name, size and SHA-256 of each file, for the dataset's record."""
-        for location in self.locations:
-            detect(location, self.accepted)
-        return [
-            {"name": file.name, "bytes": file.info().size, "sha256": file.sha256()}
-            for file in self.locations
-        ]
+_MOST_COLUMNS = 100  # of a line
 
 
 class TabSeparated(PairReader):
-    """Lines ``source<TAB>target[<TAB>anything]``, perhaps packed, or in a member of a .zip."""
+    """Lines ``source<TAB>target[<TAB>anything]``, perhaps packed, or in a member of a .zip.
+
+    Args:
+        location: of the file.
+        kind: how it is packed.
+        longest: bytes of a side that are read.
+        split_by: number of the column that decides on the split, from 3; None is none.
+    """
 
     accepted = PAIRS
 
-    def __init__(self, location: Location, kind: FileKind, longest: int = LONGEST) -> None:
+    def __init__(
+        self,
+        location: Location,
+        kind: FileKind,
+        longest: int = LONGEST,
+        split_by: int | None = None,
+    ) -> None:
         self.locations = (location,)
-        self._kind, self._longest = kind, _FIELDS * longest
+        self._kind, self._split_by = kind, split_by
+        self._longest = max(_FIELDS, split_by or 0) * longest
         if kind.packing == "zip":
             self._kind = kind._replace(member=_pairs_member(location))
 
@@ -102,14 +63,26 @@ class TabSeparated(PairReader):
             raise UnusableInput(
                 f"{location}: no line holds a tab; expected source<TAB>target in each"
             )
+        if self._split_by and all(row.document is None for row in self.rows()):
+            raise UnusableInput(
+                f"{location}: no line has a column {self._split_by}; --split-by counts the columns "
+                "from 1, and the source is the first"
+            )
         return Inspection(count, size)
 
     def rows(self) -> Iterator[RawRow]:
         """See `PairReader.rows`."""
         with open_text(self.locations[0], self._kind) as file:
             for number, line in enumerate(lines(file, self._longest), start=1):
-                source, *others = line.split(b"\t", 2)
-                yield RawRow(number, source, others[0] if others else None)
+                source, *others = line.split(b"\t", self._split_by or 2)
+                document = None
+                if self._split_by:
+                    if len(line) > self._longest and len(others) < self._split_by:
+                        why = "is too long, and may have lost the column that decides on its split"
+                        yield RawRow(number, MalformedRow(line, why), None)
+                        continue
+                    document = document_of(b"".join(others[self._split_by - 2 :][:1]))
+                yield RawRow(number, source, others[0] if others else None, document)
 
 
 class LineAligned(PairReader):
@@ -148,112 +121,12 @@ class LineAligned(PairReader):
                 yield RawRow(number, source_line, target_line)
 
 
-class ParquetPairs(PairReader):
-    """Two columns of a Parquet file; a line is a row."""
-
-    accepted = PAIRS
-
-    def __init__(self, location: Location, longest: int = LONGEST, columns: Sides = SIDES) -> None:
-        self.locations, self._longest, self._columns = (location,), longest, columns
-
-    def inspect(self) -> Inspection:
-        """See `PairReader.inspect`."""
-        location = self.locations[0]
-        with readable(location), location.open() as file:
-            parquet = open_parquet(location, file)
-            schema, metadata = parquet.schema_arrow, parquet.metadata
-        for name, side in zip(self._columns, SIDES, strict=True):
-            if name not in schema.names:
-                known = join_names(schema.names)
-                raise UnusableInput(
-                    f"{location}: has no column '{name}'; its columns are {known}: name one with "
-                    f"--{side}-column"
-                )
-            if schema.names.count(name) > 1:
-                raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")
-            if not is_text(kind := schema.field(name).type):
-                raise UnusableInput(f"{location}: column '{name}' holds {kind}, not text")
-        if not metadata.num_rows:
-            raise UnusableInput(f"{location}: holds no row; give a file with sentence pairs")
-        groups = range(metadata.num_row_groups)
-        size = sum(metadata.row_group(number).total_byte_size for number in groups)
-        return Inspection(metadata.num_rows, size)
-
-    def rows(self) -> Iterator[RawRow]:
-        """See `PairReader.rows`."""
-        location = self.locations[0]
-        number = 0
-        with readable(location), location.open() as file:
-            names = self._columns
-            both = list(dict.fromkeys(names))
-            for batch in read_batches(location, file, both, shared=both):
-                sides = [as_bytes(batch.column(name), self._longest) for name in names]
-                for source, target in zip(*sides, strict=True):
-                    number += 1
-                    yield RawRow(number, source, target)
-
-
-class RowPairs(PairReader):
-    """Two columns of a file of CSV or JSON Lines, or two languages of a TMX file.
-
-    A row that is none has no target, and what stands there for a source.
-    """
-
-    accepted = PAIRS
-
-    def __init__(
-        self, location: PinnedFile, kind: FileKind, longest: int, columns: Sides, languages: Sides
-    ) -> None:
-        self.locations, self._kind, self._longest = (location,), kind, longest
-        self._format = ROW_FORMATS[kind.format]
-        by_language = kind.format == "tmx" and columns == SIDES
-        self._wanted = languages if by_language else columns
-        self._hints = [
-            f"give --{side}-language" if by_language else f"name one with --{side}-column"
-            for side in SIDES
-        ]
-        self._columns: tuple[str, ...] = ()
-
-    def inspect(self) -> Inspection:
-        """See `PairReader.inspect`."""
-        location = self.locations[0]
-        names: set[str] = set()
-        count = size = 0
-        with open_text(location, self._kind) as file:
-            for row in self._format.rows(file, location):
-                count += 1
-                if not names.issuperset(row.values):
-                    names.update(row.values)
-                    check_columns(location, names)
-                size += sum(len(value) for value in row.values.values() if isinstance(value, str))
-        if not count:
-            raise UnusableInput(f"{location}: holds no row; give a file with sentence pairs")
-        self._columns = tuple(
-            self._format.column(location, wanted, names, hint)
-            for wanted, hint in zip(self._wanted, self._hints, strict=True)
-        )
-        return Inspection(count, size)
-
-    def rows(self) -> Iterator[RawRow]:
-        """See `PairReader.rows`."""
-        if not self._columns:
-            self.inspect()
-        location, most = self.locations[0], self._longest + 1
-        with open_text(location, self._kind) as file:
-            for row in self._format.rows(file, location):
-                sides = [text_of(row.values.get(name)) for name in self._columns]
-                raw = row.unreadable
-                if raw is None:
-                    raw = next((side for side in sides if isinstance(side, MalformedRow)), None)
-                source, target = sides if raw is None else (raw, None)
-                yield RawRow(row.line, source and source[:most], target and target[:most])
-
-
 def open_pairs(
     location: Location,
     longest: int = LONGEST,
     columns: Sides = SIDES,
     languages: tuple[str | None, str | None] = (None, None),
+    split_by: str | None = None,
 ) -> PairReader:
     """A reader for a file that holds both sides, chosen by its name and content.
 
@@ -262,6 +135,7 @@ def open_pairs(
         longest: bytes of a side that are read; what is longer is rejected later.
         columns: of source and target, where columns have names.
         languages: of source and target, which are the columns of a TMX file.
+        split_by: the column that decides on the split; of lines of text its number.
 
     Raises:
         UnusableInput: no such file, or none of these formats; columns of a file that has none.
@@ -269,15 +143,29 @@ def open_pairs(
     location = PinnedFile(location)
     kind = detect(location, PAIRS)
     if kind.format == "parquet":
-        return ParquetPairs(location, longest, columns)
+        return ParquetPairs(location, longest, columns, split_by)
     if kind.format in ROW_FORMATS:
-        return RowPairs(location, kind, longest, columns, (languages[0] or "", languages[1] or ""))
+        named = (languages[0] or "", languages[1] or "")
+        return RowPairs(location, kind, longest, columns, named, split_by)
     if columns != SIDES:
         raise UnusableInput(
             f"{location}: lines of text have no columns with names; leave --source-column and "
             "--target-column out, the source stands before the first tab"
         )
-    return TabSeparated(location, kind, longest)
+    return TabSeparated(location, kind, longest, _column_number(location, split_by))
+
+
+def _column_number(location: Location, split_by: str | None) -> int | None:
+    """The number that names a column of tab-separated lines."""
+    if split_by is None:
+        return None
+    number = int(split_by) if split_by.isascii() and split_by.isdigit() else 0
+    if not _FIELDS <= number <= _MOST_COLUMNS:
+        raise UnusableInput(
+            f"{location}: lines of text have no column '{split_by}'; give --split-by its number, "
+            f"from {_FIELDS} to {_MOST_COLUMNS}: the source is the first, the target the second"
+        )
+    return number
 
 
 def _pairs_member(location: Location) -> str:

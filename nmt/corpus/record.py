@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import platform
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TypeVar
 
 from nmt.corpus.cleaning import RULES
-from nmt.corpus.encoding import Encoded
+from nmt.corpus.corpora import Corpus
 from nmt.corpus.filters import Languages
-from nmt.corpus.readers import Inspection, PairReader
+from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
-from nmt.corpus.stages import Cleaned, Plan
+from nmt.corpus.stages import Plan
 from nmt.languages import contradiction, language_of
 from nmt.records import FileEntry
 from nmt.records.dataset import (
@@ -26,8 +26,10 @@ from nmt.records.dataset import (
     SplitFiles,
     Tokenizer,
     VocabularyFile,
+    lengths_of,
 )
 from nmt.records.model import Direction
+from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
 from nmt.storage.encoding import hash_json
@@ -58,6 +60,7 @@ def record(
     plan: Plan,
     request: PrepareRequest,
     preparation: Preparation,
+    corpora: Sequence[Corpus],
     inputs: list[NumberedInput],
     languages: Languages,
     cleaned: list[Cleaned],
@@ -76,7 +79,7 @@ def record(
         source=_vocabulary_file(plan, "source"),
         target=_vocabulary_file(plan, "target"),
     )
-    lengths: dict[tuple[int, int], int] = total(unit.lengths for unit in encoded)
+    lengths: dict[tuple[int, int], int] = total(lengths_of(unit.lengths) for unit in encoded)
     if request.vocabulary_from is None:
         _warn_of_rare_entries(tokenizer, lengths)
     return DatasetRecord(
@@ -89,7 +92,7 @@ def record(
         ),
         drops=total([unit.drops for unit in cleaned] + [unit.drops for unit in encoded]),
         cleaning=dict.fromkeys(RULES, 0) | total(unit.rules for unit in cleaned),
-        split_rule=_split_rule(settings, request),
+        split_rule=_split_rule(settings, request, corpora),
         seed=settings.seed,
         alignment=plan.demo,
         lexicon=lexicon,
@@ -159,7 +162,7 @@ def language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
     return named
 
 
-def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
+def _split_rule(settings: DataSettings, request: PrepareRequest, corpora: Sequence[Corpus]) -> str:
     parts = []
     held_out = [split for split in ("valid", "test") if request.split_files(split)]
     if held_out:
@@ -168,9 +171,14 @@ def _split_rule(settings: DataSettings, request: PrepareRequest) -> str:
             "them is rejected as leak"
         )
     if settings.valid_fraction or settings.test_fraction:
+        key = "by source sentence as the model sees it: u = BLAKE2b(seed, source) / 2^64; "
+        if columns := sorted({c.split_by for c in corpora if c.split_by is not None}):
+            key = (
+                f"by column {', '.join(columns)}: u = BLAKE2b(seed, value) / 2^64, of a pair "
+                "without a value by its source sentence; "
+            )
         parts.append(
-            "by source sentence as the model sees it: u = BLAKE2b(seed, source) / 2^64; "
-            f"u < {settings.test_fraction:g} is test, the next {settings.valid_fraction:g} valid, "
-            "else train"
+            f"{key}u < {settings.test_fraction:g} is test, the next "
+            f"{settings.valid_fraction:g} valid, else train"
         )
     return "; ".join(parts) or "all pairs are train"

@@ -12,9 +12,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import JsonValue
 
 from nmt.cluster.connection import Address
-from nmt.corpus.cleaning import clean
 from nmt.corpus.corpora import Corpus, read_corpora, thresholds_of
-from nmt.corpus.readers import SIDES, LineAligned, PairReader, open_pairs
+from nmt.corpus.pair_models import describe_models, scored_by_models
+from nmt.corpus.pair_reader import SIDES, PairReader
+from nmt.corpus.readers import LineAligned, open_pairs
+from nmt.corpus.symbols import check_symbols
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.languages import language_code
@@ -23,7 +25,6 @@ from nmt.records.dataset import Preparation
 from nmt.settings import DataSettings, FilterSettings
 from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
-from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
 
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|bz2|xz|zst|txt)$", re.IGNORECASE)
@@ -63,6 +64,15 @@ class PrepareRequest:
         str, Option("Column of the source in files of pairs (.csv .jsonl .parquet).", "COLUMN")
     ] = "source"
     target_column: Annotated[str, Option("Column of its translation there.", "COLUMN")] = "target"
+    split_by: Annotated[
+        str | None,
+        Option(
+            "Column that decides on the split, such as a document: all pairs with one value fall "
+            "into one split. Lines of text have numbers for columns, from 3.",
+            "COLUMN",
+            default="the source sentence",
+        ),
+    ] = None
     sources: Annotated[
         tuple[Location, ...],
         Option(
@@ -99,6 +109,14 @@ class PrepareRequest:
     test_pairs: Annotated[Location | None, Option("Test set in one file, as --pairs.", "FILE")] = (
         None
     )
+    forward_model: Annotated[
+        Location | None,
+        Option("Model from source to target that scores pairs: filter.cross_entropy.", "MODEL"),
+    ] = None
+    backward_model: Annotated[
+        Location | None,
+        Option("Model from target to source that does; best give both.", "MODEL"),
+    ] = None
     vocabulary_from: Annotated[
         Location | None,
         Option(
@@ -186,7 +204,7 @@ def resolve_settings(
         raise UnusableInput("--joint-vocabulary goes with --tokenizer spm only")
     if settings.sample and request.demo:
         raise UnusableInput("--sample and --demo exclude each other; give a smaller --demo")
-    _check_symbols(settings)
+    check_symbols(settings)
     return settings
 
 
@@ -199,17 +217,19 @@ def corpora_of(request: PrepareRequest) -> list[Corpus]:
     _check_inputs(request)
     preset = request.settings.filters
     if request.corpora is not None:
-        return read_corpora(request.corpora, preset, request.thresholds)
-    return [
-        Corpus(
+        corpora = read_corpora(request.corpora, preset, request.thresholds, request.split_by)
+    else:
+        only = Corpus(
             pairs=() if request.pairs is None else (request.pairs,),
             sources=request.sources,
             targets=request.targets,
             filters=preset,
             thresholds=thresholds_of(preset, request.thresholds),
             columns=request.columns,
+            split_by=request.split_by,
         )
-    ]
+        corpora = [only]
+    return scored_by_models(corpora, request.forward_model, request.backward_model)
 
 
 def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
@@ -218,7 +238,6 @@ def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
     Raises:
         UnusableInput: a file is missing or of another format.
     """
-    longest = most_bytes(request.settings.max_characters)
     longest = most_bytes(request.settings.max_characters)
     languages = request.settings.source_language, request.settings.target_language
     opened = [corpus.open(longest, languages) for corpus in corpora]
@@ -251,6 +270,11 @@ def describe(
         others["vocabulary"] = {**given.describe(), "extension": request.extend_vocabulary}
     if request.columns != SIDES:  # only then, so that releases without it know a dataset again
         others["columns"] = dict(zip(SIDES, request.columns, strict=True))
+    if request.split_by is not None:
+        others["split_by"] = request.split_by
+    languages = settings.source_language, settings.target_language
+    if models := describe_models(request.forward_model, request.backward_model, languages):
+        others["models"] = models
     # The preset of the filters is that of each corpus, below.
     kept = settings.model_dump(mode="json", exclude={"filters"})
     described = Preparation(settings=kept, inputs={**files, **others})
@@ -259,32 +283,6 @@ def describe(
     return described.model_copy(
         update={"corpora": {corpus.name: corpus.describe() for corpus in corpora}}
     )
-
-
-def _check_symbols(settings: DataSettings) -> None:
-    if settings.symbols and settings.tokenizer != "spm":
-        raise UnusableInput("data.symbols goes with --tokenizer spm only")
-    for number, symbol in enumerate(settings.symbols):
-        if symbol in settings.symbols[:number]:
-            raise UnusableInput(f"data.symbols: '{symbol}' stands there twice; give it once")
-        if is_byte(symbol):
-            raise UnusableInput(
-                f"data.symbols: '{symbol}' cannot be a symbol; SentencePiece writes a byte so"
-            )
-        if (
-            not symbol
-            or symbol in SPECIALS
-            or any(c.isspace() or c in (BLANK, "\0") for c in symbol)
-        ):
-            raise UnusableInput(
-                f"data.symbols: '{symbol}' cannot be a symbol; write a text without blanks and "
-                f"without {BLANK}, and none of {' '.join(SPECIALS)}"
-            )
-        if (cleaned := clean(symbol, settings)) != symbol:
-            raise UnusableInput(
-                f"data.symbols: '{symbol}' would never be found, for cleaning makes '{cleaned}' of "
-                "it; write that, or switch the rule off"
-            )
 
 
 def _check_inputs(request: PrepareRequest) -> None:
@@ -302,6 +300,8 @@ def _check_inputs(request: PrepareRequest) -> None:
             if request.corpora
             else "--source-column and --target-column go with --pairs only"
         )
+    if request.split_by is not None and request.demo is not None:
+        raise UnusableInput("--split-by and --demo exclude each other: the grammar has no columns")
     if len(request.sources) != len(request.targets):
         raise UnusableInput(
             f"{len(request.sources)} --source but {len(request.targets)} --target files; "

@@ -1,7 +1,8 @@
-"""Which pair goes where: a seeded hash of the source, and an exact random sample.
+"""Which pair goes where: a seeded hash of the source or the document, and an exact random sample.
 
 Both need no memory of the corpus. Two pairs of one source sentence always come into the same
-split, so that nothing of valid or test has been seen in training.
+split, so that nothing of valid or test has been seen in training. With `--split-by` it is two pairs
+of one document.
 """
 
 from __future__ import annotations
@@ -29,13 +30,24 @@ def source_key(source: str, seed: int) -> bytes:
     return hashlib.blake2b(text, digest_size=_KEY_BYTES).digest()
 
 
+def document_key(document: bytes, seed: int) -> bytes:
+    """A seeded fingerprint of a document, for `split_of`.
+
+    Args:
+        document: what all its pairs have in the column `--split-by`.
+        seed: the seed of the split.
+    """
+    text = f"{seed}\n".encode() + document
+    return hashlib.blake2b(text, digest_size=_KEY_BYTES, person=b"document").digest()
+
+
 def split_of(key: bytes, valid_fraction: float, test_fraction: float) -> str:
     """The split that a key falls into: ``test``, ``valid`` or ``train``.
 
     Args:
-        key: what `source_key` made.
-        valid_fraction: share of the different sources drawn for valid.
-        test_fraction: share of the different sources drawn for test.
+        key: what `source_key` or `document_key` made.
+        valid_fraction: share of the different keys drawn for valid.
+        test_fraction: share of the different keys drawn for test.
     """
     position = int.from_bytes(key[:8], "little") / 2**64
     if position < test_fraction:

@@ -10,6 +10,7 @@ A unit is some 100,000 pairs. Staged files lie under OUTPUT/_staging until the e
     rejected-…  what was not, with a reason
     keys-…      fingerprints of the sources of given valid/test files
     words-…     how often each word occurs in train (tokenizer word)
+    done-…      which pieces of which stage are done, see `nmt.corpus.journal`
 
 `nmt.corpus.filtering` adds others where pairs are filtered.
 """
@@ -26,8 +27,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import PairFilter
-from nmt.corpus.splitting import split_keys, split_of
+from nmt.corpus.splitting import document_key, split_keys, split_of
 from nmt.languages import count_scripts
+from nmt.records.preparation import Cleaned
 from nmt.reject_reasons import RejectReason
 from nmt.settings import DataSettings
 from nmt.shards.schema import REJECTED
@@ -42,6 +44,7 @@ RAW = pa.schema(
         ("line", pa.int64()),
         ("source", pa.large_binary()),
         ("target", pa.large_binary()),
+        ("document", pa.large_binary()),
     ]
 )
 _CLEAN = pa.schema(
@@ -82,6 +85,8 @@ class Plan:
         demo: whether the pairs come from the built-in grammar.
         corpora: those that units belong to, in order.
         named: whether the columns of the dataset say from which corpus a pair is.
+        by_document: whether documents decide on splits, so that a source may stand in several
+            splits; those in train are rejected.
     """
 
     output: Location
@@ -89,11 +94,12 @@ class Plan:
     demo: bool = False
     corpora: tuple[PlannedCorpus, ...] = (PlannedCorpus(),)
     named: bool = False
+    by_document: bool = False
 
     @property
     def filtered(self) -> bool:
-        """Whether any corpus has filters."""
-        return any(corpus.thresholds for corpus in self.corpora)
+        """Whether pairs are filtered after they were cleaned."""
+        return self.by_document or any(corpus.thresholds for corpus in self.corpora)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -142,23 +148,16 @@ class Unit:
         return f"{kind}{'-' + side if side else ''}-{self.number:05d}"
 
 
-class Cleaned(NamedTuple):
-    """What `clean_unit` counted."""
-
-    counts: dict[str, int]
-    drops: dict[str, int]
-    rules: dict[str, int]
-    scripts: dict[str, Counter[str]]  # letters of each side's first pairs, by script
-
-
 class Row(NamedTuple):
-    """A raw pair with its id; ``alignment`` only from the built-in grammar."""
+    """A raw pair with its id; ``document`` is that of `nmt.corpus.pair_reader.RawRow`,
+    ``alignment`` only from the built-in grammar."""
 
     id: int
     line: int
     source: str | bytes | None
     target: str | bytes | None
-    alignment: str | None
+    document: bytes | None = None
+    alignment: str | None = None
 
 
 @dataclass
@@ -200,6 +199,7 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     kept, rejected = Columns(_CLEAN), Columns(REJECTED)
     rules: Counter[str] = Counter()
     keys = []
+    documents = 0
     for row in unit_rows(plan, unit):
         source, target, key, reason = judge(row.source, row.target)
         rules.update(source.rules)
@@ -211,6 +211,9 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
             continue
         split = unit.role
         if split == "train":
+            if row.document is not None:
+                key = document_key(row.document, settings.seed)
+                documents += 1
             split = split_of(key, settings.valid_fraction, settings.test_fraction)
         alignment = row.alignment
         if alignment is not None and (source.rules or target.rules):
@@ -224,12 +227,18 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     if not plan.filtered:
         count_words(plan, unit, table)
     counts = Counter(row[3] for row in kept.rows)
-    drops = Counter(row[2] for row in rejected.rows)
+    drops = Counter(str(row[2]) for row in rejected.rows)
     scripts = {
-        side: count_scripts(row[place] for row in kept.rows[:_FIRST])
+        side: dict(count_scripts(row[place] for row in kept.rows[:_FIRST]))
         for place, side in ((1, "source"), (2, "target"))
     }
-    return Cleaned(dict(counts), dict(drops), dict(rules), scripts)
+    return Cleaned(
+        counts=dict(counts),
+        drops=dict(drops),
+        rules=dict(rules),
+        scripts=scripts,
+        documents=documents,
+    )
 
 
 def count_words(plan: Plan, unit: Unit, table: pa.Table) -> None:
@@ -275,13 +284,13 @@ def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
 
         pairs = generate(plan.settings.seed, unit.start, unit.count)
         for number, pair in enumerate(pairs, start=unit.start):
-            yield Row(number, number + 1, pair.source, pair.target, pair.alignment)
+            yield Row(number, number + 1, pair.source, pair.target, alignment=pair.alignment)
         return
     with (plan.staging / unit.name("raw")).open() as file:
         for batch in pq.ParquetFile(file).iter_batches(8192):
             columns = [column.to_pylist() for column in batch.columns]
-            for number, line, source, target in zip(*columns, strict=True):
-                yield Row(number, line, source, target, None)
+            for values in zip(*columns, strict=True):
+                yield Row(*values)
 
 
 def read_table(location: Location) -> pa.Table:

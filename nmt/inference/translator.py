@@ -39,7 +39,8 @@ class Translator:
 
     Attributes:
         row_filter: says which texts can be translated.
-        reference_filter: says which references `force` and `score` take.
+        forced_filter: says which texts `force` and `score` take.
+        reference_filter: says which references they take.
         decoder: decodes what they accept.
     """
 
@@ -52,7 +53,7 @@ class Translator:
         self.row_filter = RowFilter.of(bundle.source_vocabulary, cleaning, search)
         limits = search.max_source_length, search.max_characters
         self.reference_filter = RowFilter(bundle.target_vocabulary, cleaning, *limits)
-        self._forced_filter = RowFilter(bundle.source_vocabulary, cleaning, *limits)
+        self.forced_filter = RowFilter(bundle.source_vocabulary, cleaning, *limits)
         self.decoder = Decoder(bundle, search, batch_size)
 
     def __repr__(self) -> str:
@@ -217,7 +218,7 @@ class Translator:
             )
         limit = f"search.max_source_length={self.search_settings.max_source_length}"
         sides = (
-            ("sentence", texts, self._forced_filter, f"{limit}; split it or raise the limit"),
+            ("sentence", texts, self.forced_filter, f"{limit}; split it or raise the limit"),
             (
                 *("reference", references, self.reference_filter),
                 f"{limit}; leave it out or raise the limit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
@@ -82,9 +83,15 @@ class PairCounts(Record):
 
 
 class CorpusRecord(Record):
-    """One corpus: how it was filtered, and what became of its pairs."""
+    """One corpus: how it was filtered, and what became of its pairs.
+
+    Where corpora have different weights, ``place`` is that of the corpus' pairs among those of the
+    others, and ``lengths`` counts its training pairs by their tokens.
+    """
 
     weight: Annotated[float, Field(gt=0)] = 1.0
+    place: Count = 0
+    lengths: Keyed[LengthPair, Count] = {}
     tag: str | None = None
     domain: str | None = None
     filters: str = "none"
@@ -127,3 +134,17 @@ class DatasetRecord(Versioned):
     versions: Named[str] = {}
     request: Preparation
     fingerprint: str = ""
+
+
+def lengths_of(stored: Mapping[str, int]) -> dict[tuple[int, int], int]:
+    """Pairs by their (source, target) tokens, of what a record counts."""
+    return {tuple(map(int, key.split())): count for key, count in stored.items()}  # type: ignore[misc]
+
+
+def widths_of(stored: Mapping[str, int]) -> dict[int, int]:
+    """Pairs by the tokens of their longer side, EOS included, of what a record counts."""
+    widths: dict[int, int] = {}
+    for pair, count in lengths_of(stored).items():
+        width = max(pair) + 1
+        widths[width] = widths.get(width, 0) + count
+    return widths

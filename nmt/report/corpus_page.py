@@ -152,10 +152,10 @@ def _aligner_rows(dataset: DatasetRecord) -> list[tuple[str, str]]:
         ("Pairs that word translations and lengths were learnt from", number(aligner.pairs)),
         *(
             (f"Characters of a target for each of its source: {name}", number(ratio, 3))
-            for name, ratio in aligner.ratios.items()
+            for name, ratio in sorted(aligner.ratios.items())
         ),
         *(
             (f"{place} % of random pairings have a smaller gain than", number(value, 3))
-            for place, value in aligner.random.items()
+            for place, value in sorted(aligner.random.items(), key=lambda item: float(item[0]))
         ),
     ]

@@ -98,6 +98,12 @@ class FilterSettings(Group):
         description="Share of random pairings of the corpus whose words explain each other too "
         "badly; a pair that explains them no better is rejected as misaligned.",
     )
+    cross_entropy: float | None = Field(
+        None,
+        ge=0,
+        description="Most nats a token of the dual conditional cross-entropy under the models of "
+        "`--forward-model` and `--backward-model`; beyond it, improbable. No preset has it.",
+    )
     duplicates: bool | None = Field(
         None, description="Reject a pair that occurred before, in any corpus, as duplicate."
     )

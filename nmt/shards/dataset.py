@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from nmt import records, text_limits
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
-from nmt.records.dataset import DatasetRecord, NamedTable
+from nmt.records.dataset import DatasetRecord, NamedTable, lengths_of, widths_of
 from nmt.settings import DataSettings
 from nmt.shards.reading import READERS
 from nmt.shards.row_groups import Content, RowGroup, row_groups
@@ -186,19 +186,11 @@ class Dataset:
 
     def lengths(self) -> dict[tuple[int, int], int]:
         """Training pairs by their (source, target) tokens."""
-        histogram = {}
-        for key, count in self.info.lengths.items():
-            source, target = key.split()
-            histogram[int(source), int(target)] = count
-        return histogram
+        return lengths_of(self.info.lengths)
 
     def widths(self) -> dict[int, int]:
         """Training pairs by the tokens of their longer side, EOS included."""
-        histogram: dict[int, int] = {}
-        for (source, target), count in self.lengths().items():
-            width = max(source, target) + 1
-            histogram[width] = histogram.get(width, 0) + count
-        return histogram
+        return widths_of(self.info.lengths)
 
 
 def _settings(info: DatasetRecord) -> dict[str, JsonValue]:

@@ -31,13 +31,13 @@ class TrainingShards(Protocol):
         """Training pairs by the tokens of their longer side, EOS included."""
 
 
-CORPUS_NUMBER = "corpus_number"  # the column of `Piece.read` that says of which corpus a row is
+CORPUS_NUMBER = "corpus_number"  # the column of `Piece.read` that says of which dataset a row is
 
 
 class Piece(NamedTuple):
-    """Rows of a row group, from `start` to `stop`, of the corpus of this number."""
+    """Rows of a row group, from `start` to `stop`, of the dataset of this number."""
 
-    corpus: int
+    dataset: int
     group: RowGroup
     start: int
     stop: int
@@ -52,7 +52,7 @@ class Piece(NamedTuple):
         stored = [name for name in columns if name != CORPUS_NUMBER]
         table = self.group.read(stored).slice(self.start, self.rows)
         if len(stored) < len(columns):
-            table = table.append_column(CORPUS_NUMBER, pa.repeat(self.corpus, self.rows))
+            table = table.append_column(CORPUS_NUMBER, pa.repeat(self.dataset, self.rows))
         return table
 
 
@@ -76,6 +76,8 @@ class Mixture:
         stages: shares of the corpora, one stage after the other; the last one goes on. Without
             them every corpus has as much weight as pairs: an epoch is one pass through each.
         augmentation: changes the training pairs of each window; None leaves them as they are.
+        owners: for each corpus the number of its dataset, where a dataset has several; None where
+            each is one.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Mixture:
         corpora: Sequence[TrainingShards],
         stages: Sequence[Shares] = (),
         augmentation: Augmentation | None = None,
+        owners: Sequence[int] | None = None,
     ) -> None:
         self.corpora, self._stages, self.augmentation = corpora, stages, augmentation
+        self._owners = range(len(corpora)) if owners is None else owners
 
     def pieces(
         self, split: str, epoch: int, seed: int, window: int
@@ -102,8 +106,8 @@ class Mixture:
             The pieces, and the generator with which the order of the epoch goes on.
         """
         streams = [
-            _Stream(number, corpus.row_groups(split), seed)
-            for number, corpus in enumerate(self.corpora)
+            _Stream(number, owner, corpus.row_groups(split), seed)
+            for number, (owner, corpus) in enumerate(zip(self._owners, self.corpora, strict=True))
         ]
         starts, ends = (
             self._drawn([stream.rows for stream in streams], epoch + later) for later in (0, 1)
@@ -155,9 +159,12 @@ class Mixture:
         return widths
 
     def pairs(self, epoch: int) -> list[int]:
-        """How many pairs of each corpus an epoch has, rounded."""
+        """How many pairs of each dataset an epoch has, rounded."""
         rows = [sum(corpus.widths().values()) for corpus in self.corpora]
-        return [round(count) for count in _epoch_rows(rows, self.weights(epoch))]
+        drawn = [Fraction(0)] * (max(self._owners) + 1)
+        for owner, count in zip(self._owners, _epoch_rows(rows, self.weights(epoch)), strict=True):
+            drawn[owner] += count
+        return [round(count) for count in drawn]
 
     def epochs(self, count: int) -> Iterator[tuple[int, dict[int, int]]]:
         """So many epochs by stages: how many each stage has, and the `widths` of each of them."""
@@ -186,12 +193,13 @@ class _Stream:
 
     Args:
         number: of the corpus.
+        owner: the number of its dataset.
         groups: its row groups.
         seed: of the order.
     """
 
-    def __init__(self, number: int, groups: Sequence[RowGroup], seed: int) -> None:
-        self._number, self._groups, self._seed = number, groups, seed
+    def __init__(self, number: int, owner: int, groups: Sequence[RowGroup], seed: int) -> None:
+        self._number, self._owner, self._groups, self._seed = number, owner, groups, seed
         self.rows = sum(group.rows for group in groups)
 
     def turn(self, number: int) -> tuple[np.random.Generator, list[RowGroup]]:
@@ -209,6 +217,6 @@ class _Stream:
                 skipped -= first
                 while first < group.rows and start < end:
                     stop = min(group.rows, first + longest, first + end - start)
-                    yield Piece(self._number, group, first, stop)
+                    yield Piece(self._owner, group, first, stop)
                     start += stop - first
                     first = stop

@@ -159,6 +159,12 @@ class Location(Readable):
             for folder in (*(self / name for name in sorted(inner, key=len, reverse=True)), self):
                 folder._ask(partial(folder._below, below.remove_empty_folder))
 
+    def delete_half_written(self) -> None:
+        """Remove what killed processes left half written in this folder and below it."""
+        for file, _ in self._all_files(recursive=True):
+            if _HALF_WRITTEN.search("/".join(file.parts_below(self))):
+                file.delete()
+
     def open_lock(self) -> int:
         """The lock of this local file, opened; `files` passes it over."""
         return self._below(below.open_lock)

@@ -13,6 +13,7 @@ from nmt.shards.augmentation import Augmentation
 from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.shards.mixture import Mixture, Shares
+from nmt.shards.weighted import parts_of
 
 
 def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixture:
@@ -22,7 +23,9 @@ def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixtu
     if training.augment or training.subword_dropout:
         vocabularies = datasets[0].source_vocabulary, datasets[0].target_vocabulary
         augmentation = Augmentation(training.augment, training.subword_dropout, vocabularies)
-    return Mixture(datasets, stages, augmentation)
+    parts = parts_of(datasets)
+    pairs = [dataset.rows("train") for dataset in datasets]
+    return Mixture(parts.corpora, parts.stages(stages, pairs), augmentation, parts.owners)
 
 
 def plan_steps(mixture: Mixture, training: TrainingSettings) -> tuple[list[Shape], int]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from corpora import aligned, make, rows, write_lines
 
-from nmt.corpus import filtering
+from nmt.corpus import filtering, repeated
 from nmt.grammar import generate
 from nmt.settings import FilterSettings
 from nmt.shards import Dataset
@@ -81,10 +81,10 @@ def test_every_score_is_kept(filtered: Dataset) -> None:
     scores = {row["id"]: row for table in tables for row in table}
     cleaned = set(range(len(dirty_lines()))) - {dirty_lines().index("broken only")}
     assert set(scores) == cleaned
-    assert set(scores[0]) == {"id", *filtering.SCORES}
+    assert set(scores[0]) == {"id", *filtering.SCORES} - {"cross_entropy"}
     assert scores[0]["alignment"] > 0
     (corpus,) = filtered.info.corpora.values()
-    assert set(corpus.scores) == set(filtering.SCORES)
+    assert set(corpus.scores) == set(filtering.SCORES) - {"cross_entropy"}
     assert sum(corpus.scores["letters"].counts) == len(cleaned)
     assert corpus.scores["alignment"].threshold <= 0
 
@@ -99,7 +99,7 @@ def test_the_page_tells_every_reason_with_samples(filtered: Dataset) -> None:
 def test_neither_units_nor_ranges_change_a_decision(
     filtered: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filtering, "_RANGE", 100)
+    monkeypatch.setattr(repeated, "_RANGE", 100)
     monkeypatch.setattr(filtering, "_AT_ONCE", 37)
     other = prepare(tmp_path, dirty_lines(), {"shard_rows": 10_000})
     assert rows(other, "rejected") == rows(filtered, "rejected")

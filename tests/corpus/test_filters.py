@@ -156,7 +156,7 @@ def test_an_unknown_language_has_no_score() -> None:
 def test_markup_and_addresses_are_in_no_language() -> None:
     (rule,) = (rule for rule in RULES if rule.name == "language")
     text = "Die <b>Datei</b> wird <i>geöffnet</i>."
-    plain = re.sub("<[^>]*>", " ", text).strip()
+    plain = re.sub("<[^>]*>", "", text)
     marked, bare = (PairBatch(["The file."], [one], ENGLISH_GERMAN) for one in (text, plain))
     assert rule.score(marked) == pytest.approx(rule.score(bare))
 
@@ -171,3 +171,28 @@ def test_letters_alone_decide_on_near_repetitions() -> None:
 def test_a_histogram_counts_every_score_once() -> None:
     scores = np.array([-5, 0, 0.1, 0.99, 1, 7, np.nan], np.float32)
     assert histogram(scores, (0, 0.5, 1)).tolist() == [3, 3]
+
+
+def test_markup_and_names_are_no_text() -> None:
+    """Tags, paths and options are the same in all languages; the words between them decide."""
+    pairs = [
+        (
+            "The option <b>--root-directory</b> sets <i>/etc/systemd/system.conf.d/very/long</i>.",
+            "Die Option <b>--root-directory</b> setzt <i>/etc/systemd/system.conf.d/very/long</i>.",
+        ),
+        ("<b>-L</b>, <b>--local</b>[=<i>mode</i>]", "<b>-L</b>, <b>--local</b>[=<i>Modus</i>]"),
+        ("<b></b>", "<i></i>"),
+        ("La vida es un sueño --root=/usr/lib FOO_BAR", "Das Leben ist ein Traum --root=/usr/lib"),
+    ]
+    batch = PairBatch(*zip(*pairs, strict=True), Languages("en", "de"))
+    language, letters, longest = (
+        next(rule for rule in RULES if rule.name == name).score(batch)
+        for name in ("language", "letters", "longest_word")
+    )
+    assert language[0] > 0.05
+    assert np.isnan(language[1])  # no ten letters of a language
+    assert language[3] < 0.05
+    assert letters[0] > 0.6
+    assert letters[1] > 0.5
+    assert letters[2] == 0
+    assert longest[0] < 20

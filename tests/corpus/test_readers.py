@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.readers import LineAligned, PairReader, RawRow, open_pairs
+from nmt.corpus.pair_reader import PairReader, RawRow
+from nmt.corpus.readers import LineAligned, open_pairs
 from nmt.errors import JobFailed, UnusableInput
 from nmt.formats.detection import readable
 from nmt.storage.location import Location

@@ -28,7 +28,7 @@ def test_each_row_has_its_own_tag(demo_dataset, tiny_model, tmp_path: Path) -> N
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
     source = with_tags(source, ["news", "talk"])
     made = tiny_model(source.size, target.size, 1)
-    model = save(made, tmp_path / "model", source, target, **demo_dataset.settings)
+    model = save(made, tmp_path / "model", source, target, **demo_dataset.described_settings)
     put(tmp_path / "in.jsonl", jsonl(ROWS))
     options = {"tag_column": "kind", "max_rejected": 1.0, "heatmaps": 1, "cache": tmp_path / "c"}
     out = tmp_path / "out"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 1000  # of a side that are looked at
 _FEWEST = 10  # letters of a side: "Hallo." is a word of ten languages
-_NO_LANGUAGE = re.compile(r"</?[A-Za-z][^<>]*>|(?:https?://|www\.)\S+")  # tags, addresses
+# What is in no language: addresses, paths, options, names with digits or signs in them.
+_NAME = re.compile(r"^-|[/_=@\\|0-9]")
+_CAPITALS = re.compile(r"\b[A-Z]{2,}\b")
 # Languages so near that the identifier takes one for the other in whole sentences.
 _NEAR = (
     frozenset({"no", "nb", "nn", "da"}),
@@ -32,8 +34,9 @@ class ExpectedLanguage(Filter):
     """Probability of the side's language by its characters (py3langid, after Lui & Baldwin 2012).
 
     The identifier's probabilities are flatter for shorter texts, so that a short one is rejected
-    only if nothing speaks for its language. A side of fewer than ten letters has no score, nor has
-    one in a language that the identifier does not know.
+    only if nothing speaks for its language. Tags, addresses, paths, options, names with digits or
+    signs in them and single words of capitals are left out. A side of fewer than ten other letters
+    has no score, nor has one in a language that the identifier does not know.
     """
 
     name, reason, bound = "language", RejectReason.WRONG_LANGUAGE, "least"
@@ -49,11 +52,20 @@ class ExpectedLanguage(Filter):
         scores = np.full(len(side.texts), np.nan, np.float32)
         if names:
             rank = _identifier().rank
-            for place in np.flatnonzero(side.characters.count(LETTER) >= _FEWEST).tolist():
-                text = side.texts[place][:_MOST_CHARACTERS]
-                ranked = rank(_NO_LANGUAGE.sub(" ", text).strip())
-                scores[place] = sum(share for name, share in ranked if name in names)
+            for place in np.flatnonzero(side.plain_characters.count(LETTER) >= _FEWEST).tolist():
+                text = _words_of(side.plain[place][:_MOST_CHARACTERS])
+                if text:
+                    scores[place] = sum(share for name, share in rank(text) if name in names)
         return scores
+
+
+def _words_of(text: str) -> str:
+    """The words of a text that are in a language; empty if they have fewer than ten letters."""
+    words = text.split()  # of a script without blanks a word may be a sentence
+    text = " ".join(word for word in words if not (word.isascii() and _NAME.search(word)))
+    if not text.isupper():
+        text = _CAPITALS.sub(" ", text).strip()
+    return text if sum(map(str.isalpha, text)) >= _FEWEST else ""
 
 
 def expected_labels(language: str) -> frozenset[str]:

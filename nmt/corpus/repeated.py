@@ -1,0 +1,63 @@
+"""The stage that finds pairs that occurred before, in one range of fingerprints after another."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from nmt.corpus.stages import Plan, Unit
+from nmt.storage.location import Location
+
+_RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
+EXACT, NEAR = 1, 2  # how a pair repeats another
+
+
+def ranges(pairs: int) -> range:
+    """Into how many ranges the fingerprints of so many pairs are divided."""
+    return range(max(1, -(-pairs // _RANGE)))
+
+
+def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) -> None:
+    """Find the pairs that occurred before, of one range of fingerprints.
+
+    Args:
+        plan: the preparation.
+        units: those of all corpora, in order.
+        count: into how many ranges the fingerprints are divided.
+        number: of the range.
+    """
+    repeated: list[tuple[np.ndarray, ...]] = []
+    for kind, name in ((EXACT, "exact"), (NEAR, "near")):
+        keys, owners, places = [], [], []
+        for unit in units:
+            arrays = read_arrays(plan.staging / unit.name("pairs"))
+            chosen = np.flatnonzero(arrays[name] % np.uint64(count) == number)
+            keys.append(arrays[name][chosen])
+            places.append(arrays["rows"][chosen])
+            owners.append(np.full(len(chosen), unit.number, np.int32))
+        joined = np.concatenate([np.zeros(0, np.uint64), *keys])
+        again = np.ones(len(joined), bool)
+        again[np.unique(joined, return_index=True)[1]] = False
+        unit_numbers, rows = (
+            np.concatenate([np.zeros(0, np.int32), *parts])[again] for parts in (owners, places)
+        )
+        repeated.append((unit_numbers, rows, np.full(len(rows), kind, np.uint8)))
+    names = ("units", "rows", "kinds")
+    joined_parts = (np.concatenate(parts) for parts in zip(*repeated, strict=True))
+    file = plan.staging / f"repeated-{number:05d}"
+    write_arrays(file, **dict(zip(names, joined_parts, strict=True)))
+
+
+def write_arrays(file: Location, **arrays: np.ndarray) -> None:
+    """Store arrays as one file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    file.write_bytes(buffer.getvalue())
+
+
+def read_arrays(file: Location) -> dict[str, np.ndarray]:
+    """The arrays that `write_arrays` stored."""
+    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
