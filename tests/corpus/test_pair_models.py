@@ -36,7 +36,7 @@ def models(
     """A model from English to German, and one back."""
     backward = Location(tmp_path_factory.mktemp("backward") / "model")
     source, target = demo_dataset.target_vocabulary, demo_dataset.source_vocabulary
-    info = {"data": demo_dataset.settings, "direction": {"source": "de", "target": "en"}}
+    info = {"data": demo_dataset.described_settings, "direction": {"source": "de", "target": "en"}}
     save(tiny_model(source.size, target.size, seed=3), source, target, info, backward)
     return Location(saved_models[0]), backward
 

@@ -103,9 +103,11 @@ def test_shares_of_datasets_hold_beside_weights_of_corpora(
 
 def test_counts_that_do_not_fit_are_one_line(dataset: Dataset) -> None:
     corpora = dict(dataset.info.corpora)
-    counts = {**corpora["news"].counts, "train": corpora["news"].counts["train"] - 1}
+    counts = corpora["news"].counts
+    counts = counts.model_copy(update={"train": counts.train - 1})
     corpora["news"] = corpora["news"].model_copy(update={"counts": counts})
     info = dataset.info.model_copy(update={"corpora": corpora})
-    damaged = Dataset(dataset.location, info, dataset.source_vocabulary, dataset.target_vocabulary)
+    sides = dataset.source_vocabulary, dataset.target_vocabulary
+    damaged = Dataset(dataset.location, info, dataset.settings, *sides)
     with pytest.raises(UnusableInput, match=r"damaged \(the counts of its corpora"):
         drawn(mixture_of([damaged], TrainingSettings()), 0)

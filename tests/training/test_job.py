@@ -23,7 +23,7 @@ from models import TINY
 from nmt import bundle
 from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation.scores import signatures
+from nmt.evaluation.metrics import signatures
 from nmt.records.run import ValidationLine
 from nmt.settings import Settings
 from nmt.shards.batches import choose_shapes, count_batches

@@ -113,7 +113,7 @@ def test_a_dry_run_touches_nothing(demo_dataset, tmp_path, monkeypatch, capsys, 
     told = yaml.safe_load(told.partition("settings  ")[2].partition("\n")[2])
     # What config.yaml would hold: the data as they were prepared, and nothing of other jobs.
     assert set(told) == {"data", "model", "training", "search", "scoring"}
-    assert told["data"] == demo_dataset.settings
+    assert told["data"] == demo_dataset.described_settings
     assert told["training"] == settings.training.model_dump(mode="json")
 
 

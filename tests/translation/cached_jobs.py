@@ -36,7 +36,7 @@ def models(demo_dataset, tiny_model, tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
     source, target = demo_dataset.source_vocabulary, demo_dataset.target_vocabulary
     made = [tiny_model(source.size, target.size, seed) for seed in (1, 2)]
-    settings = demo_dataset.settings
+    settings = demo_dataset.described_settings
     return [save(m, folder / str(i), source, target, **settings) for i, m in enumerate(made)]
 
 
