@@ -10,7 +10,7 @@ benchmarks/fast.yaml on
 Each has vocabularies of its own. Prints the number of pairs, and BLEU of greedy search on 1,000
 clean pairs whose sources are in no training. What is there already is not done again.
 
-    python benchmarks/training_on_filtered.py FOLDER PAIRS [--messages FOLDER] [--epochs 2]
+    python benchmarks/training_on_filtered.py FOLDER PAIRS [--messages FOLDER] [--most 60000]
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("pairs", type=Location)
     parser.add_argument("--messages", type=Path)
     parser.add_argument("--share", type=float, default=0.06)
+    parser.add_argument("--most", type=int, help="pairs of the corpus, drawn at random")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--filters", default="web")
     asked = parser.parse_args()
@@ -59,10 +60,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # All pairs of a source lie in one split.
     splits: tuple[list[Pair], ...] = ([], [], [])
-    for pair in read(asked.pairs):
+    rng = random.Random(1)
+    pairs_read = read(asked.pairs)
+    if asked.most and asked.most < len(pairs_read):
+        pairs_read = rng.sample(pairs_read, asked.most)
+    for pair in pairs_read:
         splits[max(0, zlib.crc32(pair[0].lower().encode()) % 100 - 97)].append(pair)
     train, *held_out = splits
-    rng = random.Random(1)
     for name, pairs in zip(("valid", "test"), held_out, strict=True):
         write(folder / f"{name}.tsv", pairs[:HELD_OUT])
     noisy, kinds = spoil(train, read_messages(asked.messages), asked.share, rng)
