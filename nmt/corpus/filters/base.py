@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -14,7 +13,6 @@ from nmt.corpus.filters.characters import Characters
 from nmt.reject_reasons import RejectReason
 from nmt.segmentation import split_words
 
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _FIRST_UNSPACED = 0xE00  # no character before it is of a script without blanks
 
 
@@ -40,18 +38,6 @@ class Texts:
     def characters(self) -> Characters:
         """The characters of the texts."""
         return Characters(self.texts)
-
-    @cached_property
-    def plain(self) -> Sequence[str]:
-        """The texts without tags: markup is in no language, and has letters of its own."""
-        if not any("<" in text for text in self.texts):
-            return self.texts
-        return [_TAG.sub("", text) if "<" in text else text for text in self.texts]
-
-    @cached_property
-    def plain_characters(self) -> Characters:
-        """The characters of `plain`."""
-        return self.characters if self.plain is self.texts else Characters(self.plain)
 
     @cached_property
     def word_counts(self) -> np.ndarray:

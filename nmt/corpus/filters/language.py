@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 1000  # of a side that are looked at
 _FEWEST = 10  # letters of a side: "Hallo." is a word of ten languages
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # What is in no language: addresses, paths, options, names with digits or signs in them.
 _NAME = re.compile(r"^-|[/_=@\\|0-9]")
 _CAPITALS = re.compile(r"\b[A-Z]{2,}\b")
@@ -52,8 +53,8 @@ class ExpectedLanguage(Filter):
         scores = np.full(len(side.texts), np.nan, np.float32)
         if names:
             rank = _identifier().rank
-            for place in np.flatnonzero(side.plain_characters.count(LETTER) >= _FEWEST).tolist():
-                text = _words_of(side.plain[place][:_MOST_CHARACTERS])
+            for place in np.flatnonzero(side.characters.count(LETTER) >= _FEWEST).tolist():
+                text = _words_of(_TAG.sub("", side.texts[place])[:_MOST_CHARACTERS])
                 if text:
                     scores[place] = sum(share for name, share in rank(text) if name in names)
         return scores

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmt.corpus.filters.base import COUNTS, RATIOS, Filter, PairBatch, Texts, larger
-from nmt.corpus.filters.characters import Characters
+from nmt.corpus.filters.base import COUNTS, RATIOS, Filter, PairBatch, larger
 from nmt.reject_reasons import RejectReason
 
 _SMOOTHING = 10  # characters added to both sides: "Hi." may well be "Guten Tag zusammen."
@@ -49,7 +48,7 @@ class LengthRatio(Filter):
 
 
 class LongestWord(Filter):
-    """Characters of the longest word; tags are left out, and a slash ends a word of a path."""
+    """Characters of the longest word."""
 
     name, reason, bound = "longest_word", RejectReason.LONG_WORD, "most"
     title = "Characters of the longest word"
@@ -57,10 +56,4 @@ class LongestWord(Filter):
 
     def score(self, batch: PairBatch) -> np.ndarray:
         """See `Filter.score`."""
-        return larger(self._side(side) for side in batch.sides)
-
-    @staticmethod
-    def _side(side: Texts) -> np.ndarray:
-        if not any("/" in text for text in side.plain):
-            return side.plain_characters.longest_word()
-        return Characters([text.replace("/", " ") for text in side.plain]).longest_word()
+        return larger(side.characters.longest_word() for side in batch.sides)

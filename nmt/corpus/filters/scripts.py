@@ -11,8 +11,7 @@ from nmt.reject_reasons import RejectReason
 
 
 class Letters(Filter):
-    """Share of letters, with their marks, among the characters that are no blanks; tags are left
-    out."""
+    """Share of letters, with their marks, among the characters that are no blanks."""
 
     name, reason, bound = "letters", RejectReason.FEW_LETTERS, "least"
     title = "Share of letters (the side that has fewer)"
@@ -23,9 +22,8 @@ class Letters(Filter):
 
     @staticmethod
     def _side(side: Texts) -> np.ndarray:
-        characters = side.plain_characters
-        whole = characters.lengths - characters.count(BLANK)
-        return np.nan_to_num(share(characters.count(LETTER), whole))  # nothing but tags has none
+        characters = side.characters
+        return share(characters.count(LETTER), characters.lengths - characters.count(BLANK))
 
 
 class ExpectedScript(Filter):
