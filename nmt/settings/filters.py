@@ -101,7 +101,7 @@ class FilterSettings(Group):
     cross_entropy: float | None = Field(
         None,
         ge=0,
-        description="Most nats a token of the dual conditional cross-entropy under the models of "
+        description="Most nats per token of the dual conditional cross-entropy under the models of "
         "`--forward-model` and `--backward-model`; beyond it, improbable. No preset has it.",
     )
     duplicates: bool | None = Field(

@@ -17,7 +17,7 @@ from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 
 PairScorer = Callable[[Sequence[str], Sequence[str]], np.ndarray]
-"""Mean log-probability of each target given its source, nats a token, float32, shape (pairs,);
+"""Mean log-probability of each target given its source, nats per token, float32, shape (pairs,);
 NaN of a pair that the model cannot take."""
 
 OpenScorer = Callable[[Location], PairScorer]
@@ -40,7 +40,7 @@ class PairModels:
 
 
 class CrossEntropy:
-    """Dual conditional cross-entropy: |H_f − H_b| + (H_f + H_b) / 2, in nats a token.
+    """Dual conditional cross-entropy: |H_f − H_b| + (H_f + H_b) / 2, in nats per token.
 
     H_f is the cross-entropy of the target given the source under the forward model, H_b that of the
     source given the target under the backward one. With one model it is its cross-entropy alone.
@@ -51,13 +51,13 @@ class CrossEntropy:
 
     name, reason = "cross_entropy", RejectReason.IMPROBABLE
     bound: Literal["most", "least"] = "most"
-    title = "Dual conditional cross-entropy of the models (nats a token)"
+    title = "Dual conditional cross-entropy of the models (nats per token)"
     edges: tuple[float, ...] = tuple(n / 2 for n in range(25))
 
     def score(
         self, models: PairModels, sources: Sequence[str], targets: Sequence[str]
     ) -> np.ndarray:
-        """The score of each pair, float32, shape (pairs,); NaN where a model takes it not.
+        """The score of each pair, float32, shape (pairs,); NaN where a model cannot take it.
 
         Args:
             models: one or two.
