@@ -37,7 +37,7 @@ _FILES = Accepted(
 )
 # As programs write numbers: `float` also reads 1_0 and digits of other scripts.
 _NUMBER = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
 )
 _DIGITS = 6
 _MOST_METRICS = 100  # of a file

@@ -302,7 +302,7 @@ def test_two_workers_train_as_one_does_and_go_on(dataset, tmp_path) -> None:
         {path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*")}
         for name in ("one", "two")
     ]
-    for unlike in ("events.out", "agreed-", "weights-"):
+    for unlike in ("events.out", "agreed-", "weights-", "ended-"):
         names = [{name for name in each if unlike not in name} for each in names]
     assert names[0] == names[1]
 
