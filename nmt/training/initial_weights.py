@@ -12,6 +12,7 @@ from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
 from nmt.storage.location import Location
 from nmt.training.optimizer import SummedAdam
+from nmt.training.state import LARGEST_STEP
 from nmt.vocabulary import UNK, Vocabulary
 from nmt.vocabulary.lexicon import Lexicon
 
@@ -69,8 +70,12 @@ def take_over_moments(
     stored = tensors.pick(state, [variable.path for variable, _ in pairs], run, remedy)
     for (variable, weight), values in zip(pairs, stored, strict=True):
         wanted = shapes[weight.path] if weight is not None else ()
-        if values.shape != wanted:
-            raise UnusableInput(f"{run}: its {variable.path} has another shape; {remedy}")
+        if (values.shape, values.dtype) != (wanted, np.dtype(variable.dtype)):
+            raise UnusableInput(f"{run}: its {variable.path} has another shape or type; {remedy}")
+        if weight is None and not 0 <= values <= LARGEST_STEP:
+            raise UnusableInput(f"{run}: no training makes {values} updates; {remedy}")
+        if variable.path.endswith("_velocity") and values.min(initial=0.0) < 0:
+            raise UnusableInput(f"{run}: its {variable.path} is negative; {remedy}")
         variable.assign(_new_values(values, parts, weight.path) if weight is not None else values)
 
 

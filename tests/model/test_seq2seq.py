@@ -271,7 +271,11 @@ def test_sizes_that_do_not_fit_are_refused(tiny_model, settings) -> None:
 
 @pytest.mark.parametrize(
     ("place", "settings"),
-    [*product(DropoutRates._fields, [{}]), *product(("encoder", "readout", "state"), [ALL])],
+    [
+        *product(DropoutRates._fields, [{}]),
+        *(pytest.param(place, ALL, marks=pytest.mark.slow) for place in ("encoder", "readout")),
+        ("state", ALL),
+    ],
     ids=str,
 )
 def test_dropout_is_a_pure_function_of_the_seed(tiny_model, place, settings) -> None:

@@ -136,6 +136,7 @@ def test_three_commands_as_submitted_jobs(
             assert SECRET.encode() not in path.read_bytes(), f"{path} holds the secret"
 
 
+@pytest.mark.slow
 def test_the_two_terminals_of_the_guide_on_one_machine(checkout: Path, tmp_path: Path) -> None:
     """In a fresh home folder; in a used one it finds a token, and leaves it as it is."""
     section = GUIDE.split("\n## A cluster on one machine\n")[1]

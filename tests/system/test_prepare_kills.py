@@ -46,7 +46,7 @@ def kill_when(
     return process.wait(_PATIENCE) != 0
 
 
-@pytest.mark.parametrize("store", ["local", "s3"])
+@pytest.mark.parametrize("store", [pytest.param("local", marks=pytest.mark.slow), "s3"])
 def test_killed_again_and_again_it_ends_with_the_same_bytes(
     s3: S3Server, store: str, tmp_path: Path
 ) -> None:

@@ -86,7 +86,8 @@ def test_batches_of_one_update_are_one_batch() -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    "precision", ["float32", pytest.param(*bfloat16.values, marks=[*bfloat16.marks, SYSTEM])]
+    "precision",
+    ["float32", pytest.param(*bfloat16.values, marks=[*bfloat16.marks, pytest.mark.slow])],
 )
 def test_an_interrupted_accumulation_is_resumed_exactly(dataset, tmp_path, precision) -> None:
     """Amid an epoch, whose last update has fewer batches."""
@@ -130,7 +131,7 @@ def test_an_interrupted_float16_training_is_resumed_exactly(dataset, tmp_path, m
 @pytest.mark.parametrize("precision", [bfloat16, "float16"])
 @pytest.mark.parametrize(
     "architecture",
-    [pytest.param({}, id="plain"), pytest.param(STACKED, id="stacked", marks=pytest.mark.system)],
+    [pytest.param({}, id="plain"), pytest.param(STACKED, id="stacked", marks=pytest.mark.slow)],
 )
 def test_half_precision_learns_nearly_the_same(precision, architecture) -> None:
     exact = Work(clip=1e9, **architecture)

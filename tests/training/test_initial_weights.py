@@ -3,17 +3,16 @@
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 
 # isort: split
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from rounding import STEP
+from safetensors.numpy import load, save
 from trainings import SIZES, assert_same, training
 
-from nmt import bundle, tensors
+from nmt import bundle
 from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.model.seq2seq import Seq2Seq
@@ -129,11 +128,8 @@ def test_a_training_goes_on_with_the_optimizer(dataset, tmp_path) -> None:
     first = training(dataset, tmp_path / "first", epochs=1)
     first.run()
     step = first.state.step
-    with tempfile.TemporaryDirectory() as place:
-        checkpoint.save(Path(place), first.model, first.optimizer, first.state)
-        files = {file.name: file.read_bytes() for file in Path(place).iterdir()}
     CheckpointStore(first.output, 2).keep(
-        step, lambda folder: [(folder / name).write_bytes(data) for name, data in files.items()]
+        step, lambda folder: checkpoint.save(folder, first.model, first.optimizer, first.state)
     )
     begin = {"init_from": first.output / "model", "init_optimizer": first.output}
     again = training(dataset, tmp_path / "again", **begin)
@@ -141,12 +137,21 @@ def test_a_training_goes_on_with_the_optimizer(dataset, tmp_path) -> None:
     moments = [moment.numpy() for moment, _ in again.optimizer.moments]
     assert_same(moments, [moment.numpy() for moment, _ in first.optimizer.moments])
     assert all(values.any() for values in moments)
-    other = training(dataset, tmp_path / "other", model={"readout_units": 24})
-    state = tensors.serialise([*other.model.weights, *other.optimizer.variables])
     model = bundle.load(begin["init_from"])
     vocabularies = (dataset.source_vocabulary, dataset.target_vocabulary)
-    with pytest.raises(UnusableInput, match="another shape; give the RUN in which MODEL"):
-        take_over_moments(again.optimizer, state, model, vocabularies, Location("other"))
+    values = load(checkpoint.newest_state(first.output))
+    velocity = "adam/readout_kernel_velocity"
+    for name, odd, problem in (
+        ("adam/readout_kernel_momentum", np.zeros((2, 3), np.float32), "another shape or type"),
+        ("adam/readout_kernel_momentum", values[velocity] > 0, "another shape or type"),
+        (velocity, -values[velocity], "is negative"),
+        ("adam/iteration", np.int64(-1), "no training makes -1 updates"),
+        ("adam/iteration", np.int64(2**40), "no training makes 1099511627776 updates"),
+        ("adam/iteration", np.float64(3.7), "another shape or type"),
+    ):
+        state = save({**values, name: np.array(odd)})
+        with pytest.raises(UnusableInput, match=f"{problem}; give the RUN in which MODEL"):
+            take_over_moments(again.optimizer, state, model, vocabularies, Location("other"))
     with pytest.raises(UnusableInput, match="has no checkpoint; give the RUN"):
         training(dataset, tmp_path / "none", **{**begin, "init_optimizer": Location(tmp_path)})
 

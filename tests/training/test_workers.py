@@ -189,7 +189,7 @@ def told_of(folder: Path, name: str) -> list[float]:
     return [json.loads(line)[name] for line in lines]
 
 
-@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_any_layout_of_workers_and_devices_trains_the_same_weights(
     dataset, tmp_path, accumulate
 ) -> None:
@@ -215,6 +215,7 @@ def test_any_layout_of_workers_and_devices_trains_the_same_weights(
     assert steps.pop() > 10 // accumulate
 
 
+@pytest.mark.slow
 def test_two_devices_train_the_same_weights_whenever_outcomes_are_read(dataset, tmp_path) -> None:
     for at_once in (False, True):
         train(dataset, tmp_path / str(at_once), 1, devices=2, at_once=at_once, dropout=0.3)
@@ -276,6 +277,7 @@ def test_two_workers_go_on_exactly_after_one_was_killed_amid_an_epoch(
     assert again["bleu"] == said["bleu"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_ten_times_slower_is_named_and_changes_nothing(
     dataset, tmp_path, undisturbed
 ) -> None:
