@@ -93,7 +93,7 @@ def _rates(rates: dict[str, float]) -> str:
 
 
 def _speed(throughput: Throughput) -> str:
-    text = f"{number(throughput.sentences_per_second)} sentences/s an actor, "
+    text = f"{number(throughput.sentences_per_second)} sentences/s per actor, "
     text += f"{number(throughput.target_tokens_per_second)} tokens/s; in all "
     text += duration(throughput.total_seconds)
     return text + (f", cost {throughput.cost:.2f}" if throughput.cost is not None else "")
