@@ -7,6 +7,7 @@ machine or of a service account. Those of a role it renews.
 from __future__ import annotations
 
 import functools
+import io
 import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -220,12 +221,12 @@ class _Steady:
         """
         from botocore.exceptions import HTTPClientError
 
-        pieces, left = list[bytes](), amt
+        content, left = io.BytesIO(), amt  # whose value is no copy
         since, count = time.monotonic(), 0
         while left is None or left > 0:
             if not (piece := self._body.read1(_PIECE if left is None else min(left, _PIECE))):
                 break
-            pieces.append(piece)
+            content.write(piece)
             left = None if left is None else left - len(piece)
             count += len(piece)
             if (now := time.monotonic()) - since >= _MINUTE:
@@ -236,4 +237,4 @@ class _Steady:
                         f"{_LEAST_OF_A_MINUTE:,} a minute"
                     )
                 since, count = now, 0
-        return b"".join(pieces)
+        return content.getvalue()
