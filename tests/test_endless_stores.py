@@ -1,11 +1,16 @@
 """A store that gives more than it says, or has always more to say, ends a job in one line."""
 
 import http.server
+import itertools
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import HTTPClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from logged import Recorder
 
 from nmt.errors import StoreAway, UnusableInput
@@ -27,6 +32,7 @@ class Endless:
 
     Attributes:
         answer: the status and the text of an answer to a GET, from its number.
+        headers: more of an answer.
         length: what an answer says of its length, beside the pieces in which it comes.
         requests: the paths that were asked for.
         sent: bytes after the text.
@@ -35,6 +41,7 @@ class Endless:
     def __init__(self) -> None:
         self.answer: Callable[[int], tuple[int, str]] = lambda number: (200, "")
         self.length, self.requests, self.sent = -1, list[str](), 0
+        self.headers = dict[str, str]()
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +58,11 @@ def server() -> Iterator[tuple[Endless, str]]:
             self.send_response(status)
             self.send_header("ETag", '"tag"')
             self.send_header("Content-Length", str(len(text)))
+            for name, value in endless.headers.items():
+                self.send_header(name, value)
             if endless.length < 0:
                 self.end_headers()
-                self.wfile.write(text.encode())
+                self.wfile.write(text.encode() if self.command == "GET" else b"")
                 return
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -65,6 +74,8 @@ def server() -> Iterator[tuple[Endless, str]]:
                 self.wfile.write(b"0\r\n\r\n")
             except OSError:  # nobody listens any more
                 pass
+
+        do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -149,3 +160,79 @@ def test_all_pages_of_a_listing_are_read(store: Endless) -> None:
     store.answer = lambda number: (200, (PAGE if number < 3 else last).format(number, number))
     names = [file.name for file in Location("s3://bucket/in").files()]
     assert names == ["1.txt", "2.txt", "3.txt"]
+
+
+ENTRY = (
+    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>in/a.txt</Key>"
+    "<LastModified>{}</LastModified><Size>{}</Size></Contents></ListBucketResult>"
+)
+DAY = "2026-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (DAY, "9" * 40),
+        (DAY, "9" * 5000),
+        (DAY, "-5"),
+        (DAY, "1e5"),
+        ("no date", "3"),
+        ("99999-01-01T00:00:00Z", "3"),
+    ],
+)
+def test_a_damaged_listing_is_one_line_about_the_store(store: Endless, entry) -> None:
+    store.answer = lambda _: (200, ENTRY.format(*entry))
+    with pytest.raises(StoreAway, match="its answer is damaged: ") as caught:
+        Location("s3://bucket/in").files()
+    assert "\n" not in str(caught.value)
+
+
+REDIRECT = "<Error><Code>TemporaryRedirect</Code></Error>"
+
+
+@pytest.mark.parametrize(
+    ("region", "problem"),
+    [
+        ("", "307|Redirect"),
+        ("evil.example.com/#", "its answer is damaged: "),
+        ("eu-west-1", "307|Redirect"),
+    ],
+)
+def test_redirects_come_to_an_end(store: Endless, region, problem) -> None:
+    store.headers = {"Location": "/other"} | ({"x-amz-bucket-region": region} if region else {})
+    store.answer = lambda _: (307, REDIRECT)
+    for ask in (Location.read_bytes, Location.files, Location.is_file):
+        store.requests.clear()
+        with pytest.raises(StoreAway, match=problem) as caught:
+            ask(Location("s3://bucket/in"))
+        assert "\n" not in str(caught.value)
+        assert len(store.requests) <= 3
+
+
+@pytest.mark.parametrize("what", ["object", "listing"])
+def test_a_body_that_comes_too_slowly_is_given_up(store: Endless, monkeypatch, what) -> None:
+    reads = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: 30.0 * next(reads))
+    monkeypatch.setattr(s3_client, "time", clock)
+    monkeypatch.setattr(s3_client, "_PIECE", 1 << 10)
+    place = Location("s3://bucket/in")
+    store.answer = lambda _: (200, "x" * (1 << 16))
+    with pytest.raises(StoreAway, match=r"2,048 bytes in 60 s, less than 61,440 a minute"):
+        place.read_bytes() if what == "object" else place.files()
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=8), st.integers(0, 900))
+@settings(max_examples=40, deadline=None)
+def test_a_body_is_whole_or_too_slow_for_a_minute(kibibytes, most) -> None:
+    """Pieces come 20 seconds apart: three of them are a minute."""
+    pieces = [b"x" * (size << 10) for size in kibibytes]
+    body, now = iter(pieces), itertools.count(0, 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3_client, "time", SimpleNamespace(monotonic=lambda: next(now)))
+        raw = SimpleNamespace(read1=lambda _: next(body, b""), close=lambda: None)
+        minutes = [sum(kibibytes[n : n + 3]) for n in range(0, len(kibibytes) - 2, 3)]
+        if min(minutes, default=60) < 60:
+            with pytest.raises(HTTPClientError, match="less than 61,440 a minute"):
+                s3_client._Steady(raw).read()
+        else:
+            assert s3_client._Steady(raw).read() == b"".join(pieces)

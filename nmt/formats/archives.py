@@ -7,18 +7,68 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO, cast
 
+import pyarrow as pa
+
 from nmt.errors import UnusableInput
 from nmt.formats.detection import HEAD, Accepted, FileKind, format_of_name, is_container, readable
 from nmt.formats.packed import most_unpacked
 from nmt.storage.location import Location
 
 _MOST_MEMBERS, _SNIFFED_LINES = 1000, 1000
+_MOST_ENTRIES = 10_000  # of the directory, with folders and hidden members
 _SHOWN = 80  # characters of a member's name
 _ENCRYPTED = 0x1  # see APPNOTE.TXT of zip, 4.4.4 and 4.4.5
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 
 
-def open_member(archive: zipfile.ZipFile, name: str, location: Location) -> IO[bytes]:
+class _FewEntries(list[zipfile.ZipInfo]):
+    """The entries of a directory while it is parsed; each takes memory, whatever is in it."""
+
+    def __init__(self, location: Location) -> None:
+        super().__init__()
+        self._location = location
+
+    def append(self, info: zipfile.ZipInfo) -> None:
+        if not info.filename:
+            raise zipfile.BadZipFile("a member without a name")
+        if len(self) >= _MOST_ENTRIES:
+            raise UnusableInput(
+                f"{self._location}: more than {_MOST_ENTRIES:,} entries, folders and hidden "
+                "members too, are not looked into; unpack the archive and name the file"
+            )
+        super().append(info)
+
+
+class Archive(zipfile.ZipFile):
+    """A zip archive with no more entries than `_MOST_ENTRIES`.
+
+    Args:
+        raw: its bytes.
+        location: the archive.
+        entry: one entry of its directory, if it was parsed before: then it is not parsed again,
+            so that reading all members one by one takes no time that grows with their square.
+
+    Raises:
+        UnusableInput: it has more entries.
+        BadZipFile: it is damaged.
+    """
+
+    def __init__(
+        self, raw: pa.NativeFile, location: Location, entry: zipfile.ZipInfo | None = None
+    ) -> None:
+        self._location, self._entry = location, entry
+        super().__init__(cast(IO[bytes], raw))
+
+    def _RealGetContents(self) -> None:  # noqa: N802 - parses the directory; see `zipfile`
+        if self._entry is None:
+            self.filelist: list[zipfile.ZipInfo] = _FewEntries(self._location)
+            super()._RealGetContents()  # type: ignore[misc]
+        else:
+            self.filelist = [self._entry]
+            self.NameToInfo = {self._entry.filename: self._entry}
+
+
+def open_member(archive: Archive, name: str, location: Location) -> IO[bytes]:
     """A member of an archive, if it can be read a piece at a time.
 
     Only deflate takes a limit to what comes out: `zipfile` unpacks all that a piece of bzip2 or
@@ -41,13 +91,13 @@ def sniff_members(location: Location) -> Iterator[tuple[str, list[bytes]]]:
     each.
 
     Raises:
-        UnusableInput: no archive, one of more than 1,000 such members, or one of a member that
-            `open_member` does not read.
+        UnusableInput: no archive, one of more than 1,000 such members or 10,000 entries, or one of
+            a member that `open_member` does not read.
     """
     with (
         readable(location),
         location.open() as raw,
-        zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
+        Archive(raw, location) as archive,
     ):
         names = [
             name
@@ -78,7 +128,7 @@ def members(location: Location, accepted: Accepted) -> list[FileKind]:
     with (
         readable(location),
         location.open() as raw,
-        zipfile.ZipFile(cast(IO[bytes], raw)) as archive,
+        Archive(raw, location) as archive,
     ):
         infos = [info for info in archive.infolist() if not (info.is_dir() or _hidden(info))]
         _refuse_many(location, len(infos), "members")
@@ -104,7 +154,8 @@ def members(location: Location, accepted: Accepted) -> list[FileKind]:
                 )
             open_member(archive, info.filename, location).close()
             if info.file_size:
-                kinds.append(FileKind(form, "zip", info.filename))
+                info.extra = info.comment = b""  # up to 128 KiB, with every unit
+                kinds.append(FileKind(form, "zip", info.filename, info))
         return kinds
 
 

@@ -82,11 +82,13 @@ class FileKind(NamedTuple):
         format: ``text``, ``parquet``, or a key of `nmt.formats.registry.ROW_FORMATS`.
         packing: a key of `nmt.formats.packed.PACKINGS`, ``zip``, or empty.
         member: of a ``zip``, the member that is meant.
+        entry: of the archive's directory, where it was parsed: the member is opened by it.
     """
 
     format: str
     packing: str = ""
     member: str = ""
+    entry: zipfile.ZipInfo | None = None
 
     @property
     def is_stream(self) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, cast
 
 from nmt.errors import UnusableInput
-from nmt.formats.archives import open_member
+from nmt.formats.archives import Archive, open_member
 from nmt.formats.detection import (
     HEAD,
     WORDS,
@@ -48,7 +47,7 @@ def open_text(location: Location, kind: FileKind, digest: Any = None) -> Iterato
         raw = stack.enter_context(location.open())
         stream = cast(io.RawIOBase, raw if digest is None else _Hashed(raw, digest))
         if kind.packing == "zip":
-            archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], raw)))
+            archive = stack.enter_context(Archive(raw, location, kind.entry))
             opened = stack.enter_context(open_member(archive, kind.member, location))
             stream = Proportionate(opened, location, raw.size())
         elif kind.packing:

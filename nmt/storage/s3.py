@@ -21,7 +21,7 @@ from nmt.storage.s3_client import s3_client
 if TYPE_CHECKING:
     from nmt.storage.readable import Readable
 
-_LARGEST = 1 << 50  # bytes of an object; S3 takes 50 TB
+LARGEST = 1 << 50  # bytes of an object; S3 takes 50 TB
 
 _NO_OBJECT = {"NoSuchKey", "404", "NotFound"}
 _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
@@ -39,7 +39,13 @@ def explained(location: Readable) -> Iterator[None]:
         ChangedFile: the object is not of the version that was asked for.
         UnusableInput, StoreAway: see `nmt.storage.errors.explain`.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        InvalidRegionError,
+    )
+    from botocore.parsers import ResponseParserError
 
     answered = is_waiting()  # then the job has begun, and the address was right
     try:
@@ -51,7 +57,11 @@ def explained(location: Readable) -> Iterator[None]:
         reason: Exception = OSError(_WORDS.get(code, error))
         reason = FileNotFoundError() if code in _NO_OBJECT else reason
         raise explain(location.uri, "s3", reason, answered) from None
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, ValueError, OverflowError, ResponseParserError) as error:
+        # A region of the user's was checked when the client was made.
+        if isinstance(error, InvalidRegionError) or not isinstance(error, BotoCoreError):
+            problem = f"its answer is damaged: {str(error)[:200]}"
+            raise _unexpected(location, problem) from None
         # Those of a role may be there again in a moment, others will not.
         lasting = "Credential" in type(error).__name__
         lasting = lasting and not isinstance(error, CredentialRetrievalError)
@@ -106,7 +116,7 @@ def _version(answer: Mapping[str, Any], location: Readable) -> ObjectVersion:
         StoreAway: the answer does not say.
     """
     etag, size = answer.get("ETag"), answer.get("ContentLength", -1)
-    if not etag or not 0 <= size <= _LARGEST:
+    if not etag or not 0 <= size <= LARGEST:
         raise _unexpected(location, "it answers without the entity tag or the length of an object")
     return ObjectVersion(etag, size)
 

@@ -7,7 +7,9 @@ machine or of a service account. Those of a role it renews.
 from __future__ import annotations
 
 import functools
+import io
 import os
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nmt.errors import UnusableInput
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # requests of one client
 _LARGEST_ANSWER = 16 << 20  # bytes; a page with 1,000 names of a kilobyte has four million
+_PIECE = 1 << 18  # bytes that are read at once
+_MINUTE = 60.0  # seconds in which so many bytes come, or the store counts as failed
+_LEAST_OF_A_MINUTE = 60 << 10  # 1 KiB a second
 
 
 def s3_client(location: Readable) -> Any:
@@ -133,13 +138,28 @@ def _client(settings: _Settings) -> Any:
         config=config,
     )
     client._endpoint.http_session = _BoundedAnswers(client._endpoint.http_session)
+    client.meta.events.register_first("needs-retry.s3.HeadBucket", _end_redirects)
     return client
+
+
+def _end_redirects(
+    request_dict: dict[str, Any], response: tuple[Any, dict[str, Any]] | None, **_: Any
+) -> None:
+    """Follow no redirect of HEAD of a bucket that names no region.
+
+    To find the region, botocore's `S3RegionRedirectorv2` would ask HEAD of the bucket again, and
+    within that again, without an end.
+    """
+    metadata = response[1].get("ResponseMetadata", {}) if response else {}
+    if "x-amz-bucket-region" not in metadata.get("HTTPHeaders", {}):
+        request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 class _BoundedAnswers:
     """Bounds what is read of answers that boto3 takes whole: errors, and pages of a listing.
 
-    The content of an object is read by whoever asked for it. See botocore's `URLLib3Session`.
+    The content of an object is read by whoever asked for it, as `_Steady`. See botocore's
+    `URLLib3Session`.
 
     Args:
         session: sends the requests.
@@ -155,13 +175,14 @@ class _BoundedAnswers:
         """Send a request; returns its answer.
 
         Raises:
-            HTTPClientError: the answer is too large, or breaks off.
+            HTTPClientError: the answer is too large or too slow, or breaks off.
         """
         from botocore.exceptions import HTTPClientError, ReadTimeoutError
         from urllib3 import exceptions
 
         is_object, request.stream_output = request.stream_output, True
         answer = self._session.send(request)
+        answer.raw = _Steady(answer.raw)
         if is_object and answer.status_code < 300:
             return answer
         try:
@@ -175,3 +196,45 @@ class _BoundedAnswers:
             raise HTTPClientError(error=f"an answer of more than {_LARGEST_ANSWER:,} bytes")
         answer._content = content
         return answer
+
+
+class _Steady:
+    """The body of an answer; it fails where the body comes too slowly to come to an end.
+
+    The time limit of a connection begins anew with each byte.
+
+    Args:
+        body: of urllib3.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def read(self, amt: int | None = None) -> bytes:
+        """So many bytes, fewer only at the end.
+
+        Raises:
+            HTTPClientError: in a minute came less than a kibibyte a second.
+        """
+        from botocore.exceptions import HTTPClientError
+
+        content, left = io.BytesIO(), amt  # whose value is no copy
+        since, count = time.monotonic(), 0
+        while left is None or left > 0:
+            if not (piece := self._body.read1(_PIECE if left is None else min(left, _PIECE))):
+                break
+            content.write(piece)
+            left = None if left is None else left - len(piece)
+            count += len(piece)
+            if (now := time.monotonic()) - since >= _MINUTE:
+                if count < _LEAST_OF_A_MINUTE:
+                    self._body.close()
+                    raise HTTPClientError(
+                        error=f"{count:,} bytes in {now - since:.0f} s, less than "
+                        f"{_LEAST_OF_A_MINUTE:,} a minute"
+                    )
+                since, count = now, 0
+        return content.getvalue()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-from nmt.storage.s3 import explained
+from nmt.storage.s3 import LARGEST, explained
 from nmt.storage.s3_client import s3_client
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_objects(folder: Readable, recursive: bool) -> list[pafs.FileInfo]:
                 if error.response["Error"].get("Code") == "NoSuchBucket":
                     return []
                 raise
-        infos += _files(answer, bucket)
+            infos += _files(answer, bucket)
         token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
         if not token:
             return infos
@@ -68,7 +68,14 @@ def list_objects(folder: Readable, recursive: bool) -> list[pafs.FileInfo]:
 
 
 def _files(answer: dict[str, Any], bucket: str) -> list[pafs.FileInfo]:
-    """The objects of a page; a key that ends in a slash is the mark of a folder."""
+    """The objects of a page; a key that ends in a slash is the mark of a folder.
+
+    Raises:
+        ValueError, OverflowError: a size or a time that no object has.
+    """
+    for entry in answer.get("Contents", ()):
+        if not 0 <= entry.get("Size", 0) <= LARGEST:
+            raise ValueError(f"an object of {entry['Size']} bytes")
     return [
         pafs.FileInfo(
             f"{bucket}/{entry['Key']}",

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written_rows import WRITERS
 
+from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.formats import archives
+from nmt.storage.location import Location
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.unit_rows import read_unit
 
@@ -106,3 +108,42 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
         archive.writestr("a.txt", b"y")
     with pytest.raises(UnusableInput, match=r"has two members 'a\.txt'"):
         inspect(str(tmp_path / "in.zip"), "source")
+
+
+def test_a_directory_is_parsed_once_however_many_members_it_has(tmp_path, monkeypatch) -> None:
+    parsed = list[str]()
+    real = zipfile.ZipInfo.__init__
+
+    def init(info: zipfile.ZipInfo, *args, **kwargs) -> None:
+        parsed.append(args[0] if args else "")
+        real(info, *args, **kwargs)
+
+    members = {f"{n}.txt": b"A cat sleeps." for n in range(9)} | {f"_{n}": b"" for n in range(20)}
+    name = pack(tmp_path / "in.zip", members)
+    monkeypatch.setattr(zipfile.ZipInfo, "__init__", init)
+    corpus = inspect(name, "source")
+    assert texts(corpus) == [b"A cat sleeps."] * 9
+    assert sorted(parsed) == sorted(members)
+
+
+@pytest.mark.parametrize("kind", ["_{}", "{}/", "{}.txt"])
+def test_hidden_entries_and_folders_count_too(tmp_path, monkeypatch, kind) -> None:
+    monkeypatch.setattr(archives, "_MOST_ENTRIES", 20)
+    names = [kind.format(n) for n in range(19)]
+    seen = {"a.txt": b"A cat\tEine Katze\nA dog\tEin Hund\n"}
+    fits = pack(tmp_path / "in.zip", seen | dict.fromkeys(names, b""))
+    assert inspect(fits, "source").rows == 2
+    assert open_pairs(Location(fits)).inspect().rows == 2
+    many = pack(tmp_path / "in.zip", seen | dict.fromkeys([*names, "_"], b""))
+    for read in (lambda: inspect(many, "source"), lambda: open_pairs(Location(many))):
+        with pytest.raises(UnusableInput, match="more than 20 entries"):
+            read()
+
+
+def test_a_member_without_a_name_is_one_line(tmp_path: Path) -> None:
+    name = pack(tmp_path / "in.zip", {"a.txt": b"x", "zz": b""})
+    data = Path(name).read_bytes()
+    Path(name).write_bytes(data.replace(b"zz", b"\0\0"))  # a name ends where a NUL stands
+    for read in (lambda: inspect(name, "source"), lambda: open_pairs(Location(name))):
+        with pytest.raises(UnusableInput, match=r"damaged or cut off \(a member without a name"):
+            read()
