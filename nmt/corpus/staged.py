@@ -168,4 +168,4 @@ def _check_rows(location: Location, stored: int, rows: int | None, most: int | N
 
 
 def _damaged(location: Location, problem: str) -> UnusableInput:
-    return UnusableInput(f"{location}: damaged ({problem}); delete it and run it again")
+    return UnusableInput(f"{location}: damaged ({problem}); run it again")
