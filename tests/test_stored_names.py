@@ -83,10 +83,12 @@ def test_a_dataset_reads_nothing_outside_of_its_folder(demo_dataset, tmp_path: P
     info = json.loads((folder / "dataset.json").read_text())
     shutil.copy(folder / info["tokenizer"]["source"]["file"], tmp_path / "private")
     shutil.copy(folder / info["files"]["train"][0]["name"], tmp_path / "private.parquet")
-    info["files"]["train"][0]["name"] = "../private.parquet"
+    part = info["files"]["train"][0]
+    own, part["name"] = part["name"], "../private.parquet"
     (folder / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(UnusableInput, match=r"'\.\./private\.parquet', which is none below it"):
         next(Dataset.open(Location(folder)).read("train"))
+    part["name"] = own
     info["tokenizer"]["source"]["file"] = "../private"
     (folder / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(UnusableInput, match=r"'\.\./private', which is none below it"):

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from nmt.corpus.corpora import Corpus
-from nmt.corpus.filtering import SCORES, Filtering
+from nmt.corpus.filtering import Filtering
+from nmt.corpus.filters.scores import SCORES
 from nmt.corpus.record import total
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit

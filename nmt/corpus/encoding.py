@@ -10,17 +10,20 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import judge_lengths
 from nmt.corpus.splitting import SPLITS
-from nmt.corpus.stages import Plan, Unit, read_table, rejected_rows
+from nmt.corpus.staged import CLEAN, WORDS, read_rejected, read_table
+from nmt.corpus.stages import Plan, Unit, rejected_rows
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.records import FileEntry, file_entry
 from nmt.records.preparation import Encoded
 from nmt.shards.dataset import LEXICON_NAME
+from nmt.shards.row_groups import Content
 from nmt.shards.schema import CORPUS, pairs_schema, write_part
+from nmt.storage.location import Location
+from nmt.tables.parquet import read_whole
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
 from nmt.vocabulary.lexicon import CELLS, Lexicon
 
@@ -109,7 +112,7 @@ def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]
     """How often each word of a side occurs in train (tokenizer word)."""
     total: Counter[str] = Counter()
     for unit in units:
-        table = read_table(plan.staging / unit.name("words", side))
+        table = read_table(plan.staging / unit.name("words", side), WORDS)
         words, counts = table["word"].to_pylist(), table["count"].to_pylist()
         total.update(dict(zip(words, counts, strict=True)))
     return total
@@ -118,7 +121,7 @@ def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]
 def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     """Cut the kept pairs of a unit into tokens and write its final files."""
     settings = plan.settings
-    table = read_table(plan.staging / unit.name(plan.kept))
+    table = read_table(plan.staging / unit.name(plan.kept), CLEAN, most=unit.count)
     lengths = []
     for side in ("source", "target"):
         vocabulary = _load(plan, side)
@@ -131,7 +134,7 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     kept = np.array([reason is None for reason in reasons], bool)
     late = rejected_rows(plan, unit, table, reasons)
     earlier = ("rejected", "filtered") if plan.filtered else ("rejected",)
-    staged = [read_table(plan.staging / unit.name(name)) for name in earlier]
+    staged = [read_rejected(plan.staging / unit.name(name), unit.count) for name in earlier]
     rejected = pa.concat_tables([*staged, late]).sort_by("id")
     owner = pa.scalar(plan.corpora[unit.corpus].name if unit.role == "train" else None, pa.string())
     corpus = pa.repeat(owner, max(table.num_rows, rejected.num_rows))
@@ -139,7 +142,7 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     if rejected.num_rows:
         if plan.named:
             rejected = rejected.append_column(CORPUS, corpus[: rejected.num_rows])
-        files["rejected"] = write_part(plan.output, _part("rejected", unit.number), rejected)
+        files["rejected"] = write_part(plan.output, part_name("rejected", unit.number), rejected)
     if plan.named:
         table = table.append_column(CORPUS, corpus[: table.num_rows])
     schema = pairs_schema(plan.demo, plan.named)
@@ -149,7 +152,7 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
         if chosen.any():
             rows = table.filter(pa.array(chosen)).select(schema.names).cast(schema)
             part = rows.combine_chunks()
-            files[split] = write_part(plan.output, _part(split, unit.part), part)
+            files[split] = write_part(plan.output, part_name(split, unit.part), part)
     train = (splits == "train") & kept
     pairs = Counter(zip(lengths[0][train].tolist(), lengths[1][train].tolist(), strict=True))
     return Encoded(
@@ -171,13 +174,16 @@ def learn_lexicon(
     """
     cells = sum((source + 1) * target * count for (source, target), count in lengths.items())
     step = max(1, -(-cells // CELLS))
+    sizes = {f"{side}_ids": _load(plan, side).size for side in ("source", "target")}
+    schema = pa.schema([pairs_schema(alignment=False).field(name) for name in sizes])
+    content = Content(schema, sizes, plan.settings.max_length, 0)
 
     def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
         first = 0
         for name in names:
-            table = (plan.output / name).read(
-                lambda file: pq.read_table(file, columns=["source_ids", "target_ids"])
-            )
+            table = _read_ids(plan.output.named(name))
+            if problem := content.problem(table):
+                raise UnusableInput(f"{plan.output / name}: damaged ({problem}); prepare anew")
             rows = table.take(pa.array(range(first, table.num_rows, step), pa.int64()))
             first = (first - table.num_rows) % step
             source, target = (
@@ -185,13 +191,18 @@ def learn_lexicon(
             )
             yield source, target
 
-    lexicon = Lexicon.learn(pairs(), _load(plan, "source").size, _load(plan, "target").size)
+    lexicon = Lexicon.learn(pairs(), *sizes.values())
     data = lexicon.serialise()
     (plan.output / LEXICON_NAME).write_bytes(data)
     return file_entry(data)
 
 
-def _part(folder: str, number: int) -> str:
+def _read_ids(file: Location) -> pa.Table:
+    return file.read(lambda handle: read_whole(file, handle, ["source_ids", "target_ids"]))
+
+
+def part_name(folder: str, number: int) -> str:
+    """The name of a Parquet file in a folder of the dataset."""
     return f"{folder}/part-{number:05d}.parquet"
 
 
@@ -217,7 +228,9 @@ class _Sentences:
 
     def _pairs(self) -> Iterator[list[str]]:
         for unit in self.units:
-            table = read_table(self.plan.staging / unit.name(self.plan.kept))
+            table = read_table(
+                self.plan.staging / unit.name(self.plan.kept), CLEAN, most=unit.count
+            )
             for split, *texts in zip(
                 *(table[name].to_pylist() for name in ("split", *self.sides)), strict=True
             ):

@@ -25,15 +25,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.corpus.filters import RULES, Filter, Languages, PairBatch, histogram
+from nmt.corpus.arrays import array_bytes
+from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
-from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, CrossEntropy, PairModels
-from nmt.corpus.filters.judgement import LEARNT, LearntFilter
+from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
+from nmt.corpus.filters.judgement import LEARNT
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
+from nmt.corpus.filters.scores import SCORES
 from nmt.corpus.journal import Journal
 from nmt.corpus.pair_filter import standardiser
-from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_arrays, write_arrays
-from nmt.corpus.stages import Plan, Unit, count_words, read_table, rejected_rows
+from nmt.corpus.plausible import filtered_problem, scored_problem
+from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_repeated
+from nmt.corpus.staged import CLEAN, SCORED, read_arrays, read_table
+from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
 from nmt.languages import UNDETERMINED
 from nmt.records.dataset import AlignerRecord
 from nmt.records.preparation import Filtered, NothingCounted, Scored
@@ -44,11 +48,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 8192  # pairs
 _QUANTILES = (5, 25, 50, 75, 90, 95, 98, 99)
-SCORES: dict[str, Filter | LearntFilter | CrossEntropy] = {
-    **{rule.name: rule for rule in RULES},
-    **LEARNT,
-    CROSS_ENTROPY.name: CROSS_ENTROPY,
-}
 
 
 class Filtering(NamedTuple):
@@ -84,7 +83,10 @@ def filter_pairs(
     plan, units = journal.plan, list(units)
     _warn_of_unknown(plan, languages)
     scored = journal.run(
-        "score", score_unit, units, languages, result=Scored, title="score by rules"
+        *("score", score_unit, units, languages),
+        result=Scored,
+        title="score by rules",
+        problem=scored_problem,
     )
     training = [unit for unit in units if unit.role == "train"]
     cells = sum(one.cells for one in scored)
@@ -111,7 +113,10 @@ def filter_pairs(
         title="find repeated pairs",
     )
     results = journal.run(
-        "filter", finish_unit, units, units, len(parts), result=Filtered, title="filter"
+        *("filter", finish_unit, units, units, len(parts)),
+        result=Filtered,
+        title="filter",
+        problem=filtered_problem,
     )
     limits: list[dict[str, float]] = []
     for corpus in plan.corpora:
@@ -132,7 +137,7 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
         languages: of both sides.
         unit: the pairs, cleaned.
     """
-    table = read_table(plan.staging / unit.name("clean"))
+    table = _read_clean(plan, unit)
     thresholds = _thresholds(plan, unit)
     rules = [rule for rule in RULES if rule.name in thresholds]
     reasons = np.full(table.num_rows, None, object)
@@ -160,11 +165,11 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
     )
     (plan.staging / unit.name("scores")).write_table(scored)
     held = table.filter(pc.not_equal(table["split"], "train"))["source"].to_pylist()
-    write_arrays(
-        plan.staging / unit.name("held"),
+    held_bytes = array_bytes(
         exact=fingerprints(map(standardiser(plan.settings), held)),
         near=fingerprints(map(letters_of, held)),
     )
+    (plan.staging / unit.name("held")).write_bytes(held_bytes)
     return Scored(pairs=scored["reason"].null_count, cells=cells)
 
 
@@ -181,8 +186,8 @@ def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecor
     targets: list[str] = []
     owners: list[int] = []
     for unit in units:
-        table = read_table(plan.staging / unit.name("clean"))
-        scored = read_table(plan.staging / unit.name("scores"))
+        table = _read_clean(plan, unit)
+        scored = _read_scores(plan, unit, "scores", table)
         chosen = table["id"].to_numpy() % step == 0
         chosen &= pc.is_null(scored["reason"]).to_numpy(zero_copy_only=False)
         some = table.filter(pa.array(chosen))
@@ -212,8 +217,8 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
         models: what scores pairs, if any does.
         unit: the pairs, cleaned and scored by the rules.
     """
-    table = read_table(plan.staging / unit.name("clean"))
-    scored = read_table(plan.staging / unit.name("scores"))
+    table = _read_clean(plan, unit)
+    scored = _read_scores(plan, unit, "scores", table)
     thresholds = _thresholds(plan, unit)
     reasons = np.array(scored["reason"].to_pylist(), object)
     sources, targets = table["source"].to_pylist(), table["target"].to_pylist()
@@ -244,7 +249,8 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     near = empty
     if thresholds.get("near_duplicates"):
         near = pair_fingerprints([*map(letters_of, sources)], [*map(letters_of, targets)])
-    write_arrays(plan.staging / unit.name("pairs"), rows=rows, exact=exact, near=near)
+    pairs = array_bytes(rows=rows, exact=exact, near=near)
+    (plan.staging / unit.name("pairs")).write_bytes(pairs)
 
 
 def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Filtered:
@@ -256,12 +262,12 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
         count: into how many ranges fingerprints were divided.
         unit: the pairs.
     """
-    table = read_table(plan.staging / unit.name("clean"))
-    judged = read_table(plan.staging / unit.name("judged"))
+    table = _read_clean(plan, unit)
+    judged = _read_scores(plan, unit, "judged", table)
     reasons = np.array(judged["reason"].to_pylist(), object)
     repeated = np.zeros(len(reasons), np.uint8)
     for number in range(count):
-        arrays = read_arrays(plan.staging / f"repeated-{number:05d}")
+        arrays = read_repeated(plan, units, number)
         for kind in (NEAR, EXACT):
             chosen = (arrays["units"] == unit.number) & (arrays["kinds"] == kind)
             repeated[arrays["rows"][chosen]] = kind
@@ -271,7 +277,7 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     if near or (plan.by_document and unit.role == "train"):
         compared = letters_of if near else standardiser(plan.settings)
         name = "near" if near else "exact"
-        files = [read_arrays(plan.staging / one.name("held"))[name] for one in units]
+        files = [_read_held(plan, one)[name] for one in units]
         held = np.unique(np.concatenate(files))
         train = np.array(table["split"].to_pylist(), object) == "train"
         rows = np.flatnonzero(train & _undecided(reasons))
@@ -297,6 +303,21 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
             if name in scores.column_names
         },
     )
+
+
+def _read_clean(plan: Plan, unit: Unit) -> pa.Table:
+    return read_table(plan.staging / unit.name("clean"), CLEAN, most=unit.count)
+
+
+def _read_scores(plan: Plan, unit: Unit, kind: str, table: pa.Table) -> pa.Table:
+    """The scores of the pairs of a table, row by row."""
+    others = dict.fromkeys(SCORES, pa.float32())
+    file = plan.staging / unit.name(kind)
+    return read_table(file, SCORED, rows=table.num_rows, others=others)
+
+
+def _read_held(plan: Plan, unit: Unit) -> dict[str, np.ndarray]:
+    return read_arrays(plan.staging / unit.name("held"), unit.count, "exact", "near")
 
 
 def _warn_of_unknown(plan: Plan, languages: Languages) -> None:

@@ -9,17 +9,14 @@ command goes on with the pieces that are not done, see `nmt.corpus.journal`.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import pyarrow.fs as pafs
-
-from nmt import records
 from nmt.cluster.connection import connect
-from nmt.configuration import changed
 from nmt.corpus.corpora import Corpus
 from nmt.corpus.corpus_records import Counted, with_corpora
+from nmt.corpus.dataset_folder import already_done, claim, clear, remove_empty, tidy
 from nmt.corpus.encoding import (
     encode_unit,
     learn_lexicon,
@@ -29,8 +26,14 @@ from nmt.corpus.encoding import (
 from nmt.corpus.filtering import Filtering, filter_pairs
 from nmt.corpus.filters import Languages
 from nmt.corpus.filters.cross_entropy import OpenScorer, PairModels
-from nmt.corpus.journal import Journal, pieces_key
+from nmt.corpus.journal import Journal, UnusablePieces, described, pieces_key
 from nmt.corpus.pair_reader import Inspection, PairReader
+from nmt.corpus.plausible import (
+    cleaned_problem,
+    encoded_problem,
+    lexicon_problem,
+    read_problem,
+)
 from nmt.corpus.reading import grammar_units, read_units
 from nmt.corpus.record import language, listed, number_inputs, record, total
 from nmt.corpus.request import (
@@ -42,9 +45,10 @@ from nmt.corpus.request import (
 )
 from nmt.corpus.samples import write_page
 from nmt.corpus.splitting import SPLITS
-from nmt.corpus.stages import STAGING, Plan, Unit, clean_unit
+from nmt.corpus.stages import Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, Stopped, UnusableInput
+from nmt.printable import printable, shorten
 from nmt.records import FileEntry
 from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation, lengths_of
 from nmt.records.preparation import (
@@ -53,21 +57,13 @@ from nmt.records.preparation import (
     Filtered,
     NothingCounted,
     ReadUnits,
-    UnfinishedPreparation,
 )
-from nmt.shards.dataset import INFO_NAME, LEXICON_NAME, MARKER_NAME, Dataset, read_info
-from nmt.storage.location import Location
-from nmt.vocabulary import vocabulary_class
+from nmt.shards.dataset import INFO_NAME, Dataset
 
 log = logging.getLogger(__name__)
 
 _SMALL_BYTES = 64 << 20  # less text than this is done before Ray would have started
 _DEMO_BYTES = 120  # of a pair of the built-in grammar, about
-
-# The names of files that a preparation writes.
-_STAGED, _PART = re.compile(r"[a-z]+(?:-[a-z]+)?-\d+"), re.compile(r"part-\d+\.parquet")
-_PAGE = re.compile(r"index\.html")
-_NOTHING = re.compile("(?!)")
 
 
 def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> Dataset:
@@ -99,7 +95,7 @@ def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> D
     settings = resolve_settings(request, corpora, given)
     inputs, owners = open_inputs(request, corpora)
     preparation = describe(request, settings, corpora, inputs, given)
-    if _already_done(request.output, preparation):
+    if already_done(request.output, preparation):
         log.info(f"{request.output}: already prepared with these settings, nothing to do")
         return Dataset.open(request.output)
     inspected = {role: [reader.inspect() for reader in readers] for role, readers in inputs.items()}
@@ -115,23 +111,42 @@ def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> D
         by_document=any(corpus.split_by is not None for corpus in corpora),
     )
     new = not request.output.exists()
-    journal = Journal(plan, pieces_key(preparation), distributed)
-    _claim(journal, preparation)
-    try:
+    key = pieces_key(preparation)
+    resumed = claim(request.output, preparation, key)
+
+    def attempt(resumed: bool) -> DatasetRecord:
+        journal = Journal(plan, key, distributed, resumed)
         if request.demo:
             units = grammar_units(plan, request.demo)
         else:
             units = _read(journal, inputs, owners, inspected)
         numbered = number_inputs(inputs, inspected)
         dataset = _make(journal, request, preparation, given, models, corpora, numbered, units)
+        if resumed:  # by others, perhaps: what is recorded of a file, and what lies there
+            Dataset.of_record(request.output, dataset).check_files()
         write_page(request.output, dataset)
+        return dataset
+
+    try:
+        try:
+            dataset = attempt(resumed)
+        except (JobFailed, Stopped):  # of the machine, or a person's wish
+            raise
+        except Exception as error:
+            if not resumed:
+                raise
+            problem = printable(shorten(described(error)))
+            log.warning(f"what an earlier run left cannot be used: {problem}; all is done anew")
+            clear(request.output)
+            claim(request.output, preparation, key)
+            dataset = attempt(resumed=False)
     except UnusableInput:
-        _clear(request.output)
+        clear(request.output)
         if new:
-            request.output.delete_own(_NOTHING)
+            remove_empty(request.output)
         raise
     (request.output / INFO_NAME).write_json(dataset)
-    _tidy(request.output)
+    tidy(request.output)
     return Dataset.open(request.output)
 
 
@@ -142,15 +157,18 @@ def _read(
     inspected: dict[str, list[Inspection]],
 ) -> list[Unit]:
     """The units of the input files."""
-    rows = sum(item.rows for items in inspected.values() for item in items)
+    pairs = {role: sum(item.rows for item in inspected[role]) for role in SPLITS}
+    sample = journal.plan.settings.sample
+    taken = pairs if not sample else {**pairs, "train": min(sample, pairs["train"])}
     (read,) = journal.run(
         "read",
         read_units,
-        [rows],
+        [sum(pairs.values())],
         *(inputs, owners, inspected),
         result=ReadUnits,
         title="read all files",
         distributed=False,  # in order
+        problem=partial(read_problem, taken, owners),
     )
     return [Unit(**unit.model_dump()) for unit in read.units]
 
@@ -172,8 +190,18 @@ def _make(
     training = tuple(unit for unit in units if unit.role == "train")
     cleaned: list[Cleaned] = []
     if held_out:
-        cleaned += run("held", clean_unit, held_out, (), result=Cleaned, title="clean given splits")
-    cleaned += run("clean", clean_unit, training, held_out, result=Cleaned, title="clean and split")
+        cleaned += run(
+            *("held", clean_unit, held_out, ()),
+            result=Cleaned,
+            title="clean given splits",
+            problem=cleaned_problem,
+        )
+    cleaned += run(
+        *("clean", clean_unit, training, held_out),
+        result=Cleaned,
+        title="clean and split",
+        problem=cleaned_problem,
+    )
     if plan.by_document:
         _tell_documents(cleaned)
     languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
@@ -185,11 +213,16 @@ def _make(
     drops = [*(item.drops for item in cleaned), *(item.drops for item in filtering.results)]
     _require_training(counts, total(drops))
     _make_vocabularies(journal, training, counts["train"], given, request.extend_vocabulary)
-    encoded = run("encode", encode_unit, units, result=Encoded, title="encode")
+    encoded = run(
+        "encode", encode_unit, units, result=Encoded, title="encode", problem=encoded_problem
+    )
     lengths = total(lengths_of(unit.lengths) for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
     (lexicon,) = run(
-        "lexicon", learn_lexicon, [trained], lengths, result=FileEntry, title="learn the lexicon"
+        *("lexicon", learn_lexicon, [trained], lengths),
+        result=FileEntry,
+        title="learn the lexicon",
+        problem=lexicon_problem,
     )
     dataset = record(
         plan, request, preparation, corpora, inputs, languages, cleaned, encoded, lexicon
@@ -201,6 +234,8 @@ def _make(
     ]
     dataset = with_corpora(dataset, corpora, results, filtering)
     _require_training(dataset.counts.to_json(), dataset.drops)
+    if sum(dataset.drops.values()) != dataset.counts.rejected:
+        raise UnusablePieces("the pieces have other reasons than rejected pairs")
     if not dataset.counts.valid:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
     return dataset
@@ -245,69 +280,6 @@ def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:
             f"no usable pair is left for training ({held}; rejected: {listed(drops)}); "
             "give more or other pairs"
         )
-
-
-def _already_done(output: Location, preparation: Preparation) -> bool:
-    """Whether this dataset is finished; raises where the output is in use for something else."""
-    info = output.info()
-    if info.type == pafs.FileType.NotFound:
-        return False
-    if info.type == pafs.FileType.File:
-        raise UnusableInput(f"{output}: a file; --output must name a folder")
-    stored = read_info(output)
-    finished = stored is not None
-    marker = output / MARKER_NAME
-    if stored is not None:
-        before = stored.request
-    elif marker.is_file():
-        before = records.read(marker, UnfinishedPreparation).request()
-    else:
-        if output.files(recursive=True):
-            raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
-        return False
-    differences = changed(before.to_json(), preparation.to_json())
-    if differences:
-        state = "holds a dataset" if finished else "holds an unfinished dataset"
-        raise UnusableInput(
-            f"{output}: {state} made with other settings ({'; '.join(differences[:3])}"
-            f"{'; …' if len(differences) > 3 else ''}); choose another --output or delete it"
-        )
-    if finished and marker.exists():
-        _tidy(output)
-    return finished
-
-
-def _claim(journal: Journal, preparation: Preparation) -> None:
-    """Mark the output as ours; of what an interrupted run left keep what can be used."""
-    output = journal.plan.output
-    marker = output / MARKER_NAME
-    if marker.exists():
-        if records.read(marker, UnfinishedPreparation).pieces == journal.key:
-            log.info(f"{output}: an earlier preparation was interrupted; this one goes on with it")
-            output.delete_half_written()
-            return
-        log.info(f"{output}: another release was interrupted here; the preparation begins anew")
-        _clear(output)
-    marker.write_json(UnfinishedPreparation(**preparation.to_json(), pieces=journal.key))
-
-
-def _tidy(output: Location) -> None:
-    """Remove what a finished dataset needs no more."""
-    (output / STAGING).delete_own(_STAGED)
-    (output / MARKER_NAME).delete()
-
-
-def _clear(output: Location) -> None:
-    """Remove what a preparation writes; the marker last, for till then the folder is ours."""
-    (output / STAGING).delete_own(_STAGED)
-    for name in (*SPLITS, "rejected", "scores"):
-        (output / name).delete_own(_PART)
-    (output / "report").delete_own(_PAGE)
-    for kind in ("spm", "word"):
-        for side in ("source", "target"):
-            (output / vocabulary_class(kind).file_name(side)).delete()
-    (output / LEXICON_NAME).delete()
-    (output / MARKER_NAME).delete()
 
 
 def _distributed(request: PrepareRequest, inspected: dict[str, list[Inspection]]) -> bool:

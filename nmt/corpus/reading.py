@@ -14,7 +14,8 @@ import pyarrow as pa
 from nmt.console import activity
 from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.splitting import SPLITS, draw
-from nmt.corpus.stages import RAW, Plan, Unit
+from nmt.corpus.staged import RAW
+from nmt.corpus.stages import Plan, Unit
 from nmt.records.preparation import ReadUnits, StagedUnit
 
 log = logging.getLogger(__name__)

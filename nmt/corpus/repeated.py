@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
+from nmt.corpus.arrays import array_bytes
+from nmt.corpus.staged import read_arrays
 from nmt.corpus.stages import Plan, Unit
-from nmt.storage.location import Location
 
 _RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
 EXACT, NEAR = 1, 2  # how a pair repeats another
@@ -32,7 +32,7 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
     for kind, name in ((EXACT, "exact"), (NEAR, "near")):
         keys, owners, places = [], [], []
         for unit in units:
-            arrays = read_arrays(plan.staging / unit.name("pairs"))
+            arrays = read_pairs(plan, unit)
             chosen = np.flatnonzero(arrays[name] % np.uint64(count) == number)
             keys.append(arrays[name][chosen])
             places.append(arrays["rows"][chosen])
@@ -47,17 +47,16 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
     names = ("units", "rows", "kinds")
     joined_parts = (np.concatenate(parts) for parts in zip(*repeated, strict=True))
     file = plan.staging / f"repeated-{number:05d}"
-    write_arrays(file, **dict(zip(names, joined_parts, strict=True)))
+    file.write_bytes(array_bytes(**dict(zip(names, joined_parts, strict=True))))
 
 
-def write_arrays(file: Location, **arrays: np.ndarray) -> None:
-    """Store arrays as one file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    file.write_bytes(buffer.getvalue())
+def read_pairs(plan: Plan, unit: Unit) -> dict[str, np.ndarray]:
+    """The fingerprints ``exact`` and ``near`` of the pairs of a unit, and their ``rows``."""
+    return read_arrays(plan.staging / unit.name("pairs"), unit.count, "rows", "exact", "near")
 
 
-def read_arrays(file: Location) -> dict[str, np.ndarray]:
-    """The arrays that `write_arrays` stored."""
-    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+def read_repeated(plan: Plan, units: Sequence[Unit], number: int) -> dict[str, np.ndarray]:
+    """What `find_repeated` found in a range: ``units``, ``rows`` and ``kinds``."""
+    most = 2 * sum(unit.count for unit in units)
+    file = plan.staging / f"repeated-{number:05d}"
+    return read_arrays(file, most, "units", "rows", "kinds")

@@ -7,14 +7,14 @@ import heapq
 import logging
 from collections.abc import Iterator
 
-import pyarrow.parquet as pq
-
-from nmt.corpus.filtering import SCORES
+from nmt.corpus.filters.scores import SCORES
 from nmt.corpus.stages import UNNAMED
+from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord
 from nmt.reject_reasons import RejectReason
 from nmt.report.corpus_page import RejectedSample, render_corpora
 from nmt.storage.location import Location
+from nmt.tables.parquet import open_parquet, read_batches
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,16 @@ def _rejected(
 ) -> Iterator[tuple[str, int, str, RejectedSample]]:
     """Corpus, id, reason and texts of every rejected pair, in order."""
     for entry in dataset.files.rejected:
-        with (output / entry.name).open() as file:
-            parquet = pq.ParquetFile(file)
-            named = "corpus" in parquet.schema_arrow.names
-            for batch in parquet.iter_batches(4096, columns=[*_COLUMNS, *["corpus"] * named]):
+        location = output.named(entry.name)
+        with location.open() as handle:
+            file = open_parquet(location, handle)
+            named = "corpus" in file.schema_arrow.names
+            columns = [*_COLUMNS, *["corpus"] * named]
+            for batch in read_batches(location, handle, columns, file=file):
                 for row in batch.to_pylist():
                     texts = ((row[side] or "")[:_SHOWN] for side in ("source", "target"))
                     corpus = row["corpus"] or "" if named else UNNAMED
-                    yield corpus, row["id"], row["reason"], RejectedSample(row["line"], *texts)
+                    if named and corpus and corpus not in dataset.corpora:
+                        raise UnusableInput(f"{location}: damaged (a corpus that there is not)")
+                    reason = str(RejectReason(row["reason"]))
+                    yield corpus, row["id"], reason, RejectedSample(row["line"], *texts)

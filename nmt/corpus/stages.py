@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from nmt.corpus.pair_filter import PairFilter
 from nmt.corpus.splitting import document_key, split_keys, split_of
+from nmt.corpus.staged import CLEAN, WORDS, read_raw
 from nmt.languages import count_scripts
 from nmt.records.preparation import Cleaned
 from nmt.reject_reasons import RejectReason
@@ -38,26 +38,7 @@ from nmt.storage.location import Location
 STAGING = "_staging"
 UNNAMED = "all"  # the only corpus, where none was named
 
-RAW = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("line", pa.int64()),
-        ("source", pa.large_binary()),
-        ("target", pa.large_binary()),
-        ("document", pa.large_binary()),
-    ]
-)
-_CLEAN = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("source", pa.string()),
-        ("target", pa.string()),
-        ("split", pa.string()),
-        ("alignment", pa.string()),
-    ]
-)
 _FIRST = 1000  # pairs of a unit whose scripts are counted
-WORDS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -196,7 +177,7 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     for held_out in leaks:
         forbidden |= split_keys((plan.staging / held_out.name("keys")).read_bytes())
     judge = PairFilter(settings, forbidden)
-    kept, rejected = Columns(_CLEAN), Columns(REJECTED)
+    kept, rejected = Columns(CLEAN), Columns(REJECTED)
     rules: Counter[str] = Counter()
     keys = []
     documents = 0
@@ -286,14 +267,5 @@ def unit_rows(plan: Plan, unit: Unit) -> Iterator[Row]:
         for number, pair in enumerate(pairs, start=unit.start):
             yield Row(number, number + 1, pair.source, pair.target, alignment=pair.alignment)
         return
-    with (plan.staging / unit.name("raw")).open() as file:
-        for batch in pq.ParquetFile(file).iter_batches(8192):
-            columns = [column.to_pylist() for column in batch.columns]
-            for values in zip(*columns, strict=True):
-                yield Row(*values)
-
-
-def read_table(location: Location) -> pa.Table:
-    """A whole staged file."""
-    with location.open() as file:
-        return pq.read_table(file)
+    for values in read_raw(plan.staging / unit.name("raw"), unit.count):
+        yield Row(*values)

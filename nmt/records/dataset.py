@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from nmt.records.base import Count, FileEntry, Keyed, Many, Named, Record, TableEntry, Versioned
 from nmt.records.model import Direction
@@ -21,10 +22,19 @@ class Preparation(Record):
     corpora: Named[JsonValue] = {}
 
 
+_PART = re.compile(r"(?:train|valid|test|rejected|scores)/part-[0-9]{5,16}\.parquet")
+
+
+def _part_of_a_dataset(name: str) -> str:
+    if not _PART.fullmatch(name):
+        raise ValueError(f"names a file {name[:80]!r}, which is none below it")
+    return name
+
+
 class NamedTable(TableEntry):
     """A Parquet file, by its path in the dataset."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_part_of_a_dataset)]
 
 
 class SplitFiles(Record):

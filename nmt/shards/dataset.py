@@ -73,6 +73,15 @@ class Dataset:
                 else f"no {INFO_NAME} here; give the --output of `nmt prepare`"
             )
             raise UnusableInput(f"{location}: not a finished dataset: {reason}")
+        return cls.of_record(location, info)
+
+    @classmethod
+    def of_record(cls, location: Location, info: DatasetRecord) -> Dataset:
+        """Open the dataset that a record tells of, whether it is stored or not yet.
+
+        Raises:
+            UnusableInput: the record contradicts itself, or a vocabulary is not the one it names.
+        """
         settings = validated(
             DataSettings, _settings(info), f"{location / INFO_NAME}: damaged: '{{}}'"
         )
@@ -173,6 +182,18 @@ class Dataset:
         """
         for group in self.row_groups(split):
             yield group.read(columns)
+
+    def check_files(self) -> None:
+        """Read and hash every file but those of the vocabularies, which `open` has read.
+
+        Raises:
+            UnusableInput: a file is damaged, or not the one that the record names.
+        """
+        for split in ("train", "valid", "test", "rejected"):
+            self.row_groups(split)
+        for entry in self.info.files.scores:
+            row_groups(self.location.named(entry.name), entry)
+        self.lexicon()
 
     def lexicon(self) -> Lexicon:
         """Likely translations of single tokens in the training pairs.

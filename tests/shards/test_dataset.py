@@ -106,10 +106,11 @@ def test_there_is_one_writer_of_parquet(
 ) -> None:
     table = next(dataset.read("valid"))
     whole = Location(tmp_path / "whole.parquet").write_table(table, ROW_GROUP_ROWS)
-    entry = write_part(Location(tmp_path), "x/part.parquet", table)
-    assert entry.to_json() == {"name": "x/part.parquet", **whole.to_json()}
+    name = "valid/part-00000.parquet"
+    expected = {"name": name, **whole.to_json()}
+    assert write_part(Location(tmp_path), name, table).to_json() == expected
     monkeypatch.setattr(Location, "write_table", lambda *_: whole)
-    assert write_part(Location(tmp_path), "p", table).to_json() == {"name": "p", **whole.to_json()}
+    assert write_part(Location(tmp_path), name, table).to_json() == expected
 
 
 def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:

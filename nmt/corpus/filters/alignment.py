@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nmt.corpus.arrays import array_bytes, parse_arrays
 from nmt.corpus.filters.translations import TranslationTable
 from nmt.segmentation import split_words
 
@@ -196,9 +196,7 @@ class Aligner:
 
     def serialise(self) -> bytes:
         """The aligner as a file: arrays alone."""
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
+        return array_bytes(
             **{f"forward_{name}": array for name, array in self.forward._asdict().items()},
             **{f"backward_{name}": array for name, array in self.backward._asdict().items()},
             source=_joined(self.source),
@@ -207,25 +205,24 @@ class Aligner:
             step=np.array(self.step),
             random=self.random,
         )
-        return buffer.getvalue()
 
     @classmethod
     def parse(cls, data: bytes) -> Aligner:
         """Read what `serialise` wrote."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            forward, backward = (
-                TranslationTable(*(arrays[f"{way}_{name}"] for name in TranslationTable._fields))
-                for way in ("forward", "backward")
-            )
-            return cls(
-                _split(arrays["source"]),
-                _split(arrays["target"]),
-                forward,
-                backward,
-                tuple(LengthModel(*values) for values in arrays["lengths"].tolist()),
-                int(arrays["step"]),
-                arrays["random"],
-            )
+        arrays = parse_arrays(data)
+        forward, backward = (
+            TranslationTable(*(arrays[f"{way}_{name}"] for name in TranslationTable._fields))
+            for way in ("forward", "backward")
+        )
+        return cls(
+            _split(arrays["source"]),
+            _split(arrays["target"]),
+            forward,
+            backward,
+            tuple(LengthModel(*values) for values in arrays["lengths"].tolist()),
+            int(arrays["step"]),
+            arrays["random"],
+        )
 
 
 def _joined(words: Words) -> np.ndarray:
