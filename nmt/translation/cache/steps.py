@@ -69,7 +69,7 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> It
         partition: which one.
         groups: the sentences.
     """
-    plan.cache.merge(partition)
+    plan.cache.merge(partition, plan.results)
     results, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
     origins = np.where(own, Origin.REPEATED, Origin.REUSED)
     results = results.append_column("origin", pa.array(origins, pa.int8()))

@@ -148,7 +148,13 @@ class Cache:
 
         return self._with_files(partition, read)
 
-    def merge(self, partition: int, many: int = _MANY, settled: float = _SETTLED) -> None:
+    def merge(
+        self,
+        partition: int,
+        schema: pa.Schema | None = None,
+        many: int = _MANY,
+        settled: float = _SETTLED,
+    ) -> None:
         """Make few files of a partition's many small ones, as nights leave them: each of 1 GiB
         unpacked at most, and no more is in memory at once.
 
@@ -156,10 +162,14 @@ class Cache:
 
         Args:
             partition: which one.
+            schema: see `read`; None keeps all columns, whatever they are.
             many: fewer files than this are left alone.
             settled: so are files younger than this, in seconds: the job that wrote them may
                 still run, and counts by their names what it has decoded.
         """
+
+        wanted = [] if schema is None else [*_expected(schema, lambda _: ())]
+        columns, check = (wanted[0], wanted[2]) if wanted else (None, lambda _: None)
 
         def merge(files: Sequence[Location]) -> None:
             infos = {file: file.info() for file in files}
@@ -168,7 +178,7 @@ class Cache:
                 for file, info in infos.items()
                 if time.time() - _written(info) > settled and (info.size or 0) < _SMALL
             ]
-            for lot in lots(sound_files(old)) if len(old) >= many else ():
+            for lot in lots(sound_files(old, columns, check)) if len(old) >= many else ():
                 if len(lot) > 1:
                     self._rewrite(_MERGED, lot)
 
