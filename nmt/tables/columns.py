@@ -34,6 +34,15 @@ def is_text(kind: pa.DataType) -> bool:
     return plain_type(kind) in _TEXT
 
 
+def is_bytes(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds bytes that are not declared to be text or a UUID."""
+    plain = plain_type(kind)
+    if plain == pa.uuid():
+        return False
+    plain = stored_type(plain)
+    return plain in _TEXT[3:] or pa.types.is_fixed_size_binary(plain)
+
+
 def as_bytes(column: pa.Array | pa.ChunkedArray, longest: int | None = None) -> list[bytes | None]:
     """The rows of a text column as bytes; None for a null.
 

@@ -180,18 +180,37 @@ def read_whole(
     columns: Sequence[str] | None = None,
     groups: Sequence[int] | None = None,
     metadata: pq.FileMetaData | None = None,
+    most: int | None = None,
 ) -> pa.Table:
     """All rows of a file, or of some row groups; see `read_batches`.
 
     Args:
         metadata: of the file, if `open_parquet` has opened it before.
+        most: bytes that the rows may have in memory; None is any number.
+
+    Raises:
+        UnusableInput: they have more.
     """
     file = _reader(handle, metadata, ()) if metadata else open_parquet(location, handle)
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
     batches = read_batches(location, handle, columns, groups, file=file)
+    if most is not None:
+        batches = _within(location, batches, most)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
+
+
+def _within(
+    location: Location, batches: Iterator[pa.RecordBatch], most: int
+) -> Iterator[pa.RecordBatch]:
+    """Batches as long as they have no more bytes together."""
+    held = 0
+    for batch in batches:
+        held += batch.nbytes
+        if held > most:
+            raise UnusableInput(f"{location}: unpacks to more than {most:,} bytes; write it anew")
+        yield batch
 
 
 def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from nmt import model_folder
 from nmt.configuration import nearest
 from nmt.errors import UnusableInput
@@ -16,7 +18,7 @@ from nmt.printable import join_names
 from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
-from nmt.tables.columns import is_text
+from nmt.tables.columns import is_bytes, is_text
 from nmt.tables.values import is_scalar
 from nmt.translation import notification
 from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
@@ -129,13 +131,18 @@ def _check_export(request: TranslateRequest, corpus: InputCorpus) -> None:
         raise UnusableInput("--export-compression goes with --output-format jsonl, csv or text")
     if (partitions := request.partitions) is not None:
         columns, name = corpus.columns, partitions.column
-        if name not in columns.names or not is_scalar(kind := columns.field(name).type):
+        # Bytes are written as a text may stand there, too: 0xff.
+        if name not in columns.names or not _names_folders(kind := columns.field(name).type):
             problem = f"it holds {kind}" if name in columns.names else "there is no such"
             raise UnusableInput(
                 f"--partition-by {name}: {problem}; give a column of texts, numbers or dates "
                 f"(there are {join_names(columns.names) or 'none'})"
             )
         partitions.check(request.input, corpus.values(name))
+
+
+def _names_folders(kind: pa.DataType) -> bool:
+    return is_scalar(kind) and not is_bytes(kind)
 
 
 def _check_text_columns(request: TranslateRequest, corpus: InputCorpus) -> None:

@@ -139,7 +139,7 @@ def _close(
         log.warning(f"{line}")
     exported = {}
     if (export := request.export) is not None:
-        exported["exports"] = export.write(output, records)
+        exported["exports"] = export.write(output, records, job.settings, corpus.ids_of_units())
     manifest = Manifest.model_validate(
         {
             **job.to_json(),

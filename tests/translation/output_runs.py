@@ -77,7 +77,7 @@ def run(
     files = {name: entry for record in records for name, entry in record.files.items()}
     manifest = {**job(beam).to_json(), "exit_status": 0, "counts": counts(6), "files": files}
     manifest["others"] = out.others()
-    manifest["exports"] = Export(TextLines("blank")).write(out, records)
+    manifest["exports"] = Export(TextLines("blank")).write(out, records, job(beam).settings)
     inputs = [{"path": "in.txt", "rows": 6}]
     out.finish(Manifest.model_validate({**manifest, "input_files": inputs}))
 

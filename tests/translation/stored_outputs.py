@@ -61,7 +61,9 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
             ids = [f"id-{i}" for i in ids]
         own: dict[str, dict] = {}
         found = unit(number, ids, ROWS - number, own, out)
-        record = {"unit": number, "first": number * ROWS, "rejected_rows": []}
+        stop = (number + 1) * ROWS
+        record = {"unit": number, "first": number * ROWS}
+        record |= {"rejected_rows": [*range(stop - number, stop)]}
         record |= {"counts": found, "files": own, "sums": rates.sums(Measures.of([]))}
         record |= {"alignment": None}
         (out / f"_units/{number:05d}.json").write_json(record)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.cache import store
+from nmt.translation.cache import files, store
 from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
 from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
 from nmt.translation.cache.store import Cache
@@ -114,15 +115,15 @@ def test_files_are_not_merged_beyond_what_is_read(tmp_path, monkeypatch) -> None
     for night in range(20):
         cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(50))))
     before = content(cache)
-    sizes = [file.stat().st_size for file in tmp_path.rglob("*.parquet")]
-    monkeypatch.setattr(store, "_WHOLE", sum(sizes) // 4)
+    held = sum(pq.read_table(file).nbytes for file in tmp_path.rglob("*.parquet"))
+    monkeypatch.setattr(files, "_HELD", held // 4 + 100)
     age(tmp_path, 2)
     cache.merge(0)
     merged = sorted(tmp_path.rglob("*.parquet"))
     assert 3 <= len(merged) <= 5
     assert content(cache) == before
     # Files that are large enough are not made again.
-    monkeypatch.setattr(store, "_WHOLE", min(file.stat().st_size for file in merged))
+    monkeypatch.setattr(store, "_SMALL", min(file.stat().st_size for file in merged))
     cache.add(0, "tonight", rows("new"))
     age(tmp_path, 2)
     cache.merge(0, many=2)

@@ -16,6 +16,7 @@ from outputs import translate
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.translation.cache import files
 from nmt.translation.cache.keys import KEY, keys_of, partitions_of
 from nmt.translation.cache.plan import _LOST
 from nmt.translation.cache.store import Cache
@@ -147,3 +148,32 @@ def test_links_of_words_that_are_not_there_are_made_anew(models, corpus, tmp_pat
         stored.add(partition, "a", table)
     translate(models[0], corpus, tmp_path / "second", cache=cache, **options)
     assert_same(tmp_path / "first", tmp_path / "second")
+
+
+def repeating(text: str, first: int, count: int = 40) -> pa.Table:
+    """Rows of one long translation, which Parquet stores once."""
+    texts = [f"{number}" for number in range(first, first + count)]
+    return pa.table({"key": keys_of(texts), "translation": pa.array([text] * count)})
+
+
+@pytest.mark.parametrize("first", ["read", "merge"])
+def test_files_that_unpack_to_far_more_than_jobs_write_are_set_aside(
+    tmp_path: Path, monkeypatch, first: str
+) -> None:
+    """What is held of a partition grows with the bytes that are stored, not with what they say."""
+    monkeypatch.setattr(files, "_LITTLE", 1 << 20)
+    cache, schema = Cache(Location(tmp_path), 1), pa.schema({"translation": pa.string()})
+    honest = repeating("short", 0)
+    cache.add(0, "0", honest)
+    for number in range(20):
+        cache.add(0, f"{number + 1:x}", repeating("a " * 10_000, 40 * (number + 1)))
+    for file in tmp_path.rglob("*.parquet"):
+        os.utime(file, (1, 1))
+    stored = sum(file.stat().st_size for file in tmp_path.rglob("*.parquet"))
+    assert stored < 200_000  # unpacked 16 MB
+    if first == "merge":
+        cache.merge(0, settled=OLD)
+    rows, _ = cache.read(0, schema, "")
+    assert 10 <= len(cache.damaged()) < 20
+    assert rows.nbytes <= max(1 << 20, 200 * stored)
+    assert {*honest.column("key").to_pylist()} <= {*rows.column("key").to_pylist()}

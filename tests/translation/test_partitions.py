@@ -139,6 +139,28 @@ def test_values_that_cannot_name_folders_are_refused(values, message) -> None:
         Partitions("k").check("in", [pa.chunked_array([values])])
 
 
+def test_stored_values_are_checked_again() -> None:
+    folders: set[str] = set()
+    for first in range(0, MOST_PARTITIONS, 250):
+        table = pa.table({"k": [*range(first, first + 250)]})
+        assert Partitions("k").problem(table, folders) is None
+        assert Partitions("k").problem(table, folders) is None
+    more = pa.table({"k": [MOST_PARTITIONS]})
+    assert "more than 1,000 values" in (Partitions("k").problem(more, folders) or "")
+    lists = pa.table({"k": [[1]]})
+    for table in (lists, lists.drop_columns(["k"])):
+        assert "names no partitions" in (Partitions("k").problem(table, set()) or "")
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(1)])
+def test_bytes_name_no_folders(saved_models, tmp_path, kind) -> None:
+    """As text b'\\xff' would be 0xff, and so is the text 0xff."""
+    rows = {"source": ["A cat."], "k": pa.array([b"\xff"], kind)}
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    with pytest.raises(UnusableInput, match=r"--partition-by k: it holds .*binary.*; give"):
+        translate(saved_models[0], tmp_path / "in.parquet", tmp_path / "out", partition_by="k")
+
+
 def test_values_of_other_types_are_as_they_are_written() -> None:
     table = pa.table({"k": [True, False, None], "i": [1, 2, 3]})
     assert [name for name, _ in Partitions("k").split(table)] == ["k=true", "k=false", f"k={NULL}"]

@@ -187,7 +187,8 @@ def test_units_of_an_unfinished_output_are_checked(tmp_path) -> None:
     (tmp_path / "_units/00001.json").unlink()
     rewrite(tmp_path / T0, column("id", 70))
     found = verify(out)
-    assert found.violations == [f"{T0}: ids 1 to 70, but its unit has 0 to 5",
+    assert found.violations == [f"{T0}: its rows are not in the order of the input",
+                                f"{T0}: ids 1 to 70, but its unit has 0 to 5",
                                 f"{A0}: its ids are not those of {T0}"]  # fmt: skip
     assert "not finished; 2 units are committed: 0, 2" in found.notes
     assert f"{T1}: is not named, so it does not count" in found.notes

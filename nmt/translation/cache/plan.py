@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.inference.row_filter import RowFilter
 from nmt.text_limits import most_translated
+from nmt.translation.cache.files import problem
 from nmt.translation.cache.keys import KEY
-from nmt.translation.cache.store import Cache, problem
+from nmt.translation.cache.store import Cache
 from nmt.translation.input.units import Unit
 from nmt.translation.known import Origin, known_schema
 from nmt.translation.results_table import stored_schema

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.storage.retry import retry
+from nmt.tables.chunks import combined, take
 from nmt.translation.cache.keys import distinct, partitions_of, places
 from nmt.translation.cache.plan import Plan
 from nmt.translation.input.units import Unit
@@ -68,22 +69,22 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> It
         partition: which one.
         groups: the sentences.
     """
-    plan.cache.merge(partition)
+    plan.cache.merge(partition, plan.results)
     results, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
     origins = np.where(own, Origin.REPEATED, Origin.REUSED)
     results = results.append_column("origin", pa.array(origins, pa.int8()))
     known = pa.concat_tables([results, lost], promote_options="default")
-    known = known.select(known_schema(plan.results).names).combine_chunks()
+    known = combined([known.select(known_schema(plan.results).names)])
     parts = [group.filter(pc.equal(group.column("partition"), partition)) for group in groups]
     sentences = pa.concat_tables(parts).combine_chunks()
     keys, first, numbers = distinct(sentences.column("key").combine_chunks())
-    at = places(keys, known.column("key"))
+    at = places(keys, known.column("key").combine_chunks())
     owners = np.where(at < 0, sentences.column("unit").to_numpy()[first], _KNOWN)
     start = 0
     for part in parts:
         chosen = numbers[start : start + len(part)]
         start += len(part)
-        rows = known.take(pa.array(at[chosen], mask=at[chosen] < 0))
+        rows = take(known, at[chosen])
         rows = rows.set_column(0, "key", part.column("key"))
         yield rows.append_column("owner", pa.array(owners[chosen], pa.int64()))
 
@@ -102,9 +103,9 @@ def write_known(
     Returns:
         The number of each unit, and how many sentences it decodes, and awaits of others.
     """
-    table, states = pa.concat_tables(results).combine_chunks(), []
+    table, states = combined(results), []
     for unit, chosen in zip(units, own, strict=True):
-        known = table.take(pa.array(chosen))
+        known = take(table, chosen)
         owners, keys = known.column("owner").to_numpy(), known.column("key").combine_chunks()
         origins = pc.fill_null(known.column("origin"), int(Origin.REPEATED)).to_numpy().copy()
         if (of_job := origins == Origin.REPEATED).any():

@@ -1,40 +1,33 @@
 """The files of one generation of the cache, partition by partition.
 
-A damaged file is set aside (``….parquet.damaged``) by whoever meets it: what it held is translated
-again, for a cache is no more than translations that need not be made twice.
+`nmt.translation.cache.files` reads them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.errors import JobFailed, UnusableInput
+from nmt.errors import JobFailed
 from nmt.storage.encoding import parquet_bytes
 from nmt.storage.location import Location
-from nmt.tables.parquet import read_whole
+from nmt.tables.chunks import combined
+from nmt.translation.cache.files import DAMAGED, digest, lots, problem, run_of, sound_files
 from nmt.translation.cache.keys import KEY, digest_of, distinct, partitions_of
 
 _MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
 _AT_ONCE = 16  # files that are written together
-_MERGED, _DAMAGED = "merged", ".damaged"
-_LONGEST_NAME = 255  # bytes
-_LARGEST = 1 << 30  # bytes of a file that is read
-_WHOLE = 256 << 20  # bytes of a file to which small ones are merged, which are below half of it
-_UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
+_MERGED = "merged"
+_SMALL = 128 << 20  # bytes of a file that is merged with others
 T = TypeVar("T")
 Problems = Callable[[pa.Table], Iterable[str]]
 
@@ -68,7 +61,7 @@ class Cache:
 
     def _store(self, folder: Location, run: str, rows: pa.Table) -> Location:
         keys, data = digest_of(rows.column("key").combine_chunks()), parquet_bytes(rows)
-        file = folder / f"{run}-{keys}-{_digest(data)}.parquet"
+        file = folder / f"{run}-{keys}-{digest(data)}.parquet"
         file.write_bytes(data)
         return file
 
@@ -87,7 +80,7 @@ class Cache:
         return [
             file
             for file in files
-            if _run(file) == run or time.time() - _written(file.info()) > _SETTLED
+            if run_of(file) == run or time.time() - _written(file.info()) > _SETTLED
         ]
 
     def settle(self, files: Sequence[Location], schema: pa.Schema, problems: Problems) -> None:
@@ -101,28 +94,20 @@ class Cache:
             schema, problems: see `read`.
         """
         columns, whole, check = _expected(schema, problems)
-        runs: dict[str, dict[Location, pa.Table]] = {}
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):  # another job has done it
-                for _, rows in _sound([file], check=check):
-                    rows = rows.select(columns).cast(whole)
-                    runs.setdefault(_run(file), {})[file] = rows
-        for run, sound in runs.items():
-            self._rewrite(run, sound)
+        for run, own in groupby(sorted(files, key=run_of), key=run_of):
+            sound = sound_files(own, columns, check, gone=True)  # another job may have done it
+            for lot in lots((file, rows.select(columns).cast(whole)) for file, rows in sound):
+                self._rewrite(run, lot)
 
-    def _rewrite(self, run: str, sound: dict[Location, pa.Table], pieces: int = 1) -> None:
-        """Put the rows of files into so many files of each partition; then the old ones go."""
-        rows = pa.concat_tables(sound.values()).combine_chunks()
+    def _rewrite(self, run: str, sound: Mapping[Location, pa.Table]) -> None:
+        """Put the rows of files into one file of each partition; then the old ones go."""
+        rows = pa.concat_tables(sound.values())
         keys, first, _ = distinct(rows.column("key").combine_chunks())
-        rows, partitions = rows.take(pa.array(first)), partitions_of(keys, self.partitions)
-        parts: list[int] = []
-        tables: list[pa.Table] = []
-        for partition in np.unique(partitions).tolist():
-            own = rows.filter(pa.array(partitions == partition))
-            step = -(-len(own) // pieces)
-            some = [own.slice(start, step) for start in range(0, len(own), step)]
-            parts += [partition] * len(some)
-            tables += some
+        owners = np.full(rows.num_rows, -1)
+        owners[first] = partitions_of(keys, self.partitions)
+        parts = np.unique(owners[first]).tolist()
+        # Rows are filtered chunk by chunk; to take them would make one chunk of all.
+        tables = [rows.filter(pa.array(owners == partition)) for partition in parts]
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
             written = set(pool.map(self.add, parts, repeat(run), tables))
         for file in sound.keys() - written:
@@ -149,52 +134,59 @@ class Cache:
             problems: what else is wrong with rows, if anything is.
 
         Returns:
-            The rows, and which of them this job made, bool, shape (rows,).
+            The rows, in chunks that `nmt.tables.chunks.take` reads, and which of them this job
+            made, bool, shape (rows,).
         """
         columns, whole, check = _expected(schema, problems)
 
         def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
-            sound = list(_sound(files, columns, check))
+            sound = list(sound_files(files, columns, check))
             tables = [rows.select(columns) for _, rows in sound]
-            own = [np.full(rows.num_rows, _run(file) == run) for file, rows in sound]
-            table = pa.concat_tables([whole.empty_table(), *(t.cast(whole) for t in tables)])
-            return table.combine_chunks(), np.concatenate([np.zeros(0, bool), *own])
+            own = [np.full(rows.num_rows, run_of(file) == run) for file, rows in sound]
+            table = combined([whole.empty_table(), *(t.cast(whole) for t in tables)])
+            return table, np.concatenate([np.zeros(0, bool), *own])
 
         return self._with_files(partition, read)
 
-    def merge(self, partition: int, many: int = _MANY, settled: float = _SETTLED) -> None:
-        """Make few files of a partition's many small ones, as nights leave them: of any number of
-        rows none that is too large to be read.
+    def merge(
+        self,
+        partition: int,
+        schema: pa.Schema | None = None,
+        many: int = _MANY,
+        settled: float = _SETTLED,
+    ) -> None:
+        """Make few files of a partition's many small ones, as nights leave them: each of 1 GiB
+        unpacked at most, and no more is in memory at once.
 
         A new file is whole before an old one goes, so at any moment every row is there.
 
         Args:
             partition: which one.
+            schema: see `read`; None keeps all columns, whatever they are.
             many: fewer files than this are left alone.
             settled: so are files younger than this, in seconds: the job that wrote them may
                 still run, and counts by their names what it has decoded.
         """
 
-        def read(files: Sequence[Location]) -> tuple[dict[Location, pa.Table], int]:
-            infos = {file: file.info() for file in files}
-            old = {
-                file: info.size or 0
-                for file, info in infos.items()
-                if time.time() - _written(info) > settled and (info.size or 0) < _WHOLE // 2
-            }
-            sound = dict(_sound(old)) if len(old) >= many else {}
-            tables = list(sound.values())
-            alike = all(table.schema.equals(tables[0].schema) for table in tables)
-            size = sum(old[file] for file in sound)
-            return sound if len(sound) >= many and alike else {}, -(-size // _WHOLE)
+        wanted = [] if schema is None else [*_expected(schema, lambda _: ())]
+        columns, check = (wanted[0], wanted[2]) if wanted else (None, lambda _: None)
 
-        sound, pieces = self._with_files(partition, read)
-        if sound:
-            self._rewrite(_MERGED, sound, pieces)
+        def merge(files: Sequence[Location]) -> None:
+            infos = {file: file.info() for file in files}
+            old = [
+                file
+                for file, info in infos.items()
+                if time.time() - _written(info) > settled and (info.size or 0) < _SMALL
+            ]
+            for lot in lots(sound_files(old, columns, check)) if len(old) >= many else ():
+                if len(lot) > 1:
+                    self._rewrite(_MERGED, lot)
+
+        self._with_files(partition, merge)
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
-        return self.location.files(_DAMAGED, recursive=True)
+        return self.location.files(DAMAGED, recursive=True)
 
     @property
     def _new(self) -> Location:
@@ -232,103 +224,6 @@ def _expected(
     return whole.names, whole, check
 
 
-def _run(file: Location) -> str:
-    return file.name.partition("-")[0]
-
-
 def _written(info: pafs.FileInfo) -> float:
     """When a file was written, seconds since 1970; now, if it has gone."""
     return time.time() if info.mtime_ns is None else info.mtime_ns / 1e9
-
-
-class _Damaged(Exception):
-    """A file cannot be read, although its store gives it."""
-
-    def __init__(self, file: Location) -> None:
-        super().__init__(str(file))
-        self._file = file
-
-    def set_aside(self) -> None:
-        """Give it another name; it is not read, for nothing says how large it is."""
-        target = self._file.parent / f"{self._file.name}{_DAMAGED}"
-        if len(os.fsencode(target.name)) > _LONGEST_NAME or (
-            target.info().type == pafs.FileType.Directory
-        ):
-            target = self._file.parent / f"{secrets.token_hex(8)}{_DAMAGED}"
-
-        try:
-            self._file.rename(target.name)
-        except UnusableInput:
-            if self._file.is_file():  # else another task has done it
-                raise
-
-
-def _sound(
-    files: Iterable[Location],
-    columns: list[str] | None = None,
-    check: Callable[[pa.Table], None] = lambda rows: None,
-) -> Iterator[tuple[Location, pa.Table]]:
-    """The files that `_read` reads, with their rows; one that is damaged is set aside."""
-    for file in files:
-        try:
-            rows = _read(file, columns, check)
-        except _Damaged as damaged:
-            damaged.set_aside()
-        else:
-            yield file, rows
-
-
-def _read(
-    file: Location,
-    columns: list[str] | None = None,
-    check: Callable[[pa.Table], None] = lambda rows: None,
-) -> pa.Table:
-    """Read a file, the column ``key`` among others.
-
-    Args:
-        file: the file.
-        columns: the columns wanted; None is all.
-        check: raises pa.ArrowInvalid if the rows are none.
-
-    Raises:
-        FileNotFoundError: it has gone.
-        _Damaged: it is not what its name says, or damaged otherwise.
-    """
-
-    try:
-        with file.open() as stream:
-            if stream.size() > _LARGEST:
-                raise _Damaged(file)
-        data = file.read_bytes()
-    except UnusableInput:
-        file.refuse_links()  # nor does a pipe go away
-        if file.exists():
-            raise
-        raise FileNotFoundError(str(file)) from None
-    try:
-        if not file.name.endswith(f"-{_digest(data)}.parquet"):
-            raise pa.ArrowInvalid("other contents than the name of the file says")
-        rows = read_whole(file, pa.BufferReader(data), columns)
-        keys = rows.column("key")
-        if keys.type != KEY or keys.null_count:
-            raise pa.ArrowInvalid("keys that are none")
-        if f"-{digest_of(keys.combine_chunks())}-" not in file.name:
-            raise pa.ArrowInvalid("other keys than the name of the file says")
-        check(rows)
-        return rows
-    except _UNREADABLE:
-        raise _Damaged(file) from None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
-
-
-def problem(column: pa.ChunkedArray, field: pa.Field) -> str | None:
-    """What is wrong with a column of results, if anything is."""
-    if column.type != field.type:
-        return f"column '{field.name}' holds {column.type}, not {field.type}"
-    nulls = 0 if field.nullable else column.null_count
-    if pa.types.is_list(column.type):
-        nulls += sum(chunk.flatten().null_count for chunk in column.chunks)
-    return f"column '{field.name}' has {nulls:,} nulls" if nulls else None

@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation.sentences import read_table
 from nmt.records import TableEntry, table_entry
-from nmt.records.output import UnitRecord
+from nmt.records.output import JobSettings, UnitRecord
 from nmt.translation.export.formats import Format, OpenFile
 from nmt.translation.export.partitions import Partitions
 from nmt.translation.export.text_columns import joined
 from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify import part
+from nmt.translation.verify.order import is_elsewhere, same_values
 
 _BYTES = 32 << 20  # of a file before it is compressed, about
 _MOST_OPEN = 128 << 20  # bytes of all files that are being made
@@ -46,24 +47,34 @@ class Export:
     text_columns: tuple[str, ...] = ()
     partitions: Partitions | None = None
 
-    def write(self, output: Output, records: Sequence[UnitRecord]) -> dict[str, TableEntry]:
+    def write(
+        self,
+        output: Output,
+        records: Sequence[UnitRecord],
+        settings: JobSettings,
+        ids: Callable[[int], pa.Array] | None = None,
+    ) -> dict[str, TableEntry]:
         """Store the files, and remove those of an earlier attempt that are none of them.
 
         Args:
             output: the OUT folder.
             records: of all its units, in order.
+            settings: of the job.
+            ids: gives the ids of the texts of a unit, by its number; None where they are the
+                numbers of rows.
 
         Returns:
             The files' entries for the manifest, by their names below OUT.
 
         Raises:
             UnusableInput: a unit's file is damaged.
-            JobFailed: this job may no longer write here.
+            JobFailed: this job may no longer write here, or the rows of a unit are not those of
+                the input in their order. The unit is forgotten.
         """
         entries: dict[str, TableEntry] = {}
         numbers: Counter[str] = Counter()
         ending = f"{self.format.ending}{'.gz' if self.compressed else ''}"
-        for folder, rows, data in self._contents(output, records):
+        for folder, rows, data in self._contents(self._tables(output, records, settings, ids)):
             part = output.names.part(f"/part-{numbers[folder]:05d}.{ending}")
             numbers[folder] += 1
             name = f"{EXPORT}/{folder}{part}" if folder else f"{EXPORT}{part}"
@@ -78,9 +89,7 @@ class Export:
                 output.remove(file)
         return dict(sorted(entries.items()))
 
-    def _contents(
-        self, output: Output, records: Sequence[UnitRecord]
-    ) -> Iterator[tuple[str, int, bytes]]:
+    def _contents(self, tables: Iterable[pa.Table]) -> Iterator[tuple[str, int, bytes]]:
         """The folder, the number of rows and the bytes of each file; one at least."""
         files: dict[str, tuple[OpenFile, int]] = {}
 
@@ -88,9 +97,8 @@ class Export:
             file, rows = files.pop(folder)
             return folder, rows, file.close()
 
-        begun = False
-        for record in records:
-            table = self._rows(output, record)
+        begun, table = False, None
+        for table in tables:
             for folder, some in self._split(table):
                 file, rows = files.get(folder) or (self.format.open(some.schema), 0)
                 file.add(some)
@@ -99,7 +107,7 @@ class Export:
                     yield close(folder)
             while sum(file.size for file, _ in files.values()) > _MOST_OPEN:
                 yield close(max(files, key=lambda folder: files[folder][0].size))
-        if records and not begun:  # no row, so that there is no partition
+        if table is not None and not begun:  # no row, so that there is no partition
             yield "", 0, self.format.open(table.schema).close()
         for folder in [*files]:
             yield close(folder)
@@ -107,13 +115,36 @@ class Export:
     def _split(self, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         return iter([("", table)]) if self.partitions is None else self.partitions.split(table)
 
-    def _rows(self, output: Output, record: UnitRecord) -> pa.Table:
-        try:
-            table = unit_rows(output, record)
-        except UnusableInput:  # perhaps a job that took over has removed it
-            output.guard()
-            raise
-        return joined(table, self.text_columns) if self.text_columns else table
+    def _tables(
+        self,
+        output: Output,
+        records: Sequence[UnitRecord],
+        settings: JobSettings,
+        ids: Callable[[int], pa.Array] | None,
+    ) -> Iterator[pa.Table]:
+        """The rows of each unit as they are exported."""
+        folders: set[str] = set()
+        for record in records:
+            try:
+                table = unit_rows(output, record)
+            except UnusableInput:  # perhaps a job that took over has removed it
+                output.guard()
+                raise
+            numbers = np.arange(record.first, record.first + record.counts.rows)
+            problem = None
+            if is_elsewhere(table, settings, numbers) or (
+                ids is not None and not same_values(table.column("id"), ids(record.unit))
+            ):
+                problem = "its rows are not those of the input in their order"
+            elif self.partitions is not None:
+                problem = self.partitions.problem(table, folders)
+            if problem:
+                output.forget([record.unit])
+                raise JobFailed(
+                    f"{output.record_file(record.unit)}: a damaged unit ({problem}); run the same "
+                    "command again to translate it anew"
+                )
+            yield joined(table, self.text_columns) if self.text_columns else table
 
 
 def unit_rows(output: Output, record: UnitRecord) -> pa.Table:

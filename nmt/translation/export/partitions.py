@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.tables.values import json_values
+from nmt.tables.values import is_scalar, json_values
 from nmt.translation.input.hive import NULL
 
 MOST_PARTITIONS = 1000
@@ -75,18 +75,33 @@ class Partitions:
                     "each a folder; give --partition-by a column of fewer"
                 )
         for value in sorted(map(_text, seen - {None})):
-            name = self.folder(value)
-            if len(name.encode()) > _LONGEST_NAME:
+            if why := self._unfit(value):
                 raise UnusableInput(
-                    f"{where}: column '{self.column}' holds {value[:_SHOWN]!r}…, too long for the "
-                    f"name of a folder ({_LONGEST_NAME} bytes); shorten it, or leave "
-                    "--partition-by out"
+                    f"{where}: column '{self.column}' holds {value[:_SHOWN]!r}, {why}; change it, "
+                    "or leave --partition-by out"
                 )
-            if value == NULL:
-                raise UnusableInput(
-                    f"{where}: column '{self.column}' holds {value!r}, which readers of partitions "
-                    "take for null; rename it, or leave --partition-by out"
-                )
+
+    def problem(self, table: pa.Table, folders: set[str]) -> str | None:
+        """What is wrong with stored values, which come from an input that was checked.
+
+        Args:
+            table: stored rows.
+            folders: the folders of all values so far, to which theirs are added.
+        """
+        if self.column not in table.column_names or not is_scalar(table.field(self.column).type):
+            return f"column '{self.column}' names no partitions"
+        values = {*json_values(table.column(self.column).unique())}
+        folders |= {self.folder(value) for value in values}
+        if len(folders) > MOST_PARTITIONS:
+            return f"column '{self.column}' has more than {MOST_PARTITIONS:,} values"
+        reasons = (self._unfit(value) for value in map(_text, values - {None}))
+        return next((f"column '{self.column}' holds one {why}" for why in reasons if why), None)
+
+    def _unfit(self, value: str) -> str | None:
+        """Why a value cannot name a folder; None if it can."""
+        if len(self.folder(value).encode()) > _LONGEST_NAME:
+            return f"too long for the name of a folder ({_LONGEST_NAME} bytes)"
+        return "which readers of partitions take for null" if value == NULL else None
 
 
 def _text(value: Any) -> str:

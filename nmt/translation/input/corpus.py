@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -87,6 +87,14 @@ class InputCorpus:
         """The values of one of its `columns`, some at a time, read anew."""
         for unit in self.units():
             yield read_unit(unit, self.text_column, self.id_column).others.column(column)
+
+    def ids_of_units(self) -> Callable[[int], pa.Array] | None:
+        """What gives the ids of the texts of one of its `units` by its number, read anew; None
+        where they are the numbers of rows."""
+        if self.id_column is None:
+            return None
+        units = self.units()
+        return lambda number: read_unit(units[number], self.text_column, self.id_column).ids
 
     def listed(self, name: str, files: Sequence[PinnedFile], unit_rows: int | None) -> InputCorpus:
         """This corpus, which knows by what name it was asked for, what that stood for, and how

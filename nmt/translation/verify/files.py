@@ -136,6 +136,7 @@ def check_parts(
     rows: int | None = None,
     bounds: Mapping[str, tuple[int, int]] | None = None,
     spread: Spread = in_threads,
+    rejected: Mapping[str, tuple[int, ...]] | None = None,
 ) -> dict[str, int]:
     """Check files, and that each id stands in one of them; returns the rows of each folder.
 
@@ -145,6 +146,7 @@ def check_parts(
         rows: of the whole input, where its ids are their numbers, and all of them should be here.
         bounds: the first id that a file may hold, and the one after the last.
         spread: does a function for each of many items, and gives the results in any order.
+        rejected: the numbers of the rejected texts of the unit that a file belongs to.
     """
     rows_of = dict.fromkeys(FOLDERS, 0)
     others: pa.Schema | None = None
@@ -158,7 +160,9 @@ def check_parts(
     room = room if rows is None else min(rows, room + _FEWEST_MISSING)
     look = partial(look_through, check.location, settings)
     with OutputIds(room, rows is not None) as identities:
-        for seen in chain.from_iterable(spread(look, _units(check, files, bounds or {}))):
+        for seen in chain.from_iterable(
+            spread(look, _units(check, files, bounds or {}, rejected or {}))
+        ):
             for problem in seen.problems:
                 check.part(seen.name, problem)
             rows_of[seen.name.partition("/")[0]] += seen.rows
@@ -175,7 +179,10 @@ def check_parts(
 
 
 def _units(
-    check: Check, files: Mapping[str, TableEntry], bounds: Mapping[str, tuple[int, int]]
+    check: Check,
+    files: Mapping[str, TableEntry],
+    bounds: Mapping[str, tuple[int, int]],
+    rejected: Mapping[str, tuple[int, ...]],
 ) -> list[UnitFiles]:
     """The files of each unit; what is no name of a part is a violation."""
     units: dict[str, dict[str, TableEntry]] = {}
@@ -185,4 +192,7 @@ def _units(
             units.setdefault(file, {})[name] = files[name]
         else:
             check.part(name, "no name of a part")
-    return [UnitFiles(entries, bounds.get(min(entries))) for entries in units.values()]
+    return [
+        UnitFiles(entries, bounds.get(min(entries)), rejected.get(min(entries)))
+        for entries in units.values()
+    ]

@@ -211,6 +211,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
     numbers: set[int] = set()
     files: dict[str, TableEntry] = {}
     bounds: dict[str, tuple[int, int]] = {}
+    rejected: dict[str, tuple[int, ...]] = {}
     for file in output.record_files():
         record = check.json(file, UnitRecord)
         if record is None:
@@ -221,6 +222,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
             check.part(name, "is named by the records of two units")
         numbers.add(record.unit)
         files |= record.files
+        rejected |= dict.fromkeys(record.files, tuple(record.rejected_rows))
         counts = record.counts
         for folder, rows in (("translations", counts.translated), ("rejected", counts.rejected)):
             entries = [e for name, e in record.files.items() if name.startswith(f"{folder}/")]
@@ -233,7 +235,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
             bounds |= dict.fromkeys(record.files, (record.first // width, stop))
     check.note(f"not finished; {len(numbers)} units are committed: {_runs(sorted(numbers))}")
     fresh = {name: entry for name, entry in files.items() if name not in known}
-    check_parts(check, fresh, job.settings, bounds=bounds)
+    check_parts(check, fresh, job.settings, bounds=bounds, rejected=rejected)
     return set(files)
 
 

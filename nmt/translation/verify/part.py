@@ -14,6 +14,7 @@ from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar
 from nmt.text_limits import most_translated
 from nmt.translation.input.unit_rows import TEXT_COLUMN
+from nmt.translation.verify.order import order_problems
 
 # The columns of each folder. An id has the type of the ids of the input.
 _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
@@ -41,6 +42,7 @@ def problems(folder: str, table: pa.Table, settings: JobSettings) -> Iterator[st
     yield from column_problems(folder, table)
     if settings.text_columns:
         yield from text_column_problems(table, settings)
+    yield from order_problems(table, settings)
     own = {*_COLUMNS[folder]} & {*table.column_names}
     search = settings.search
     own |= {_ALTERNATIVES} & {*table.column_names}

@@ -19,6 +19,7 @@ from nmt.tables.values import is_scalar, json_values, written
 from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.unique_ids import stored_keys
 from nmt.translation.verify import part
+from nmt.translation.verify.order import is_elsewhere
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ class UnitFiles:
         entries: what was recorded of each, by its name below OUT.
         bounds: the first id that they may hold, and the one after the last; None where ids are
             not the numbers of rows.
+        rejected: the numbers of the rejected texts, where the record of the unit is there.
     """
 
     entries: Mapping[str, TableEntry]
     bounds: tuple[int, int] | None = None
+    rejected: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -76,6 +79,9 @@ def look_through(location: Location, settings: JobSettings, unit: UnitFiles) -> 
         if folder == "alignments":
             continue
         seen.columns = part.input_columns(folder, table)
+        lost = unit.rejected if folder == "rejected" and name in ids else None
+        if lost is not None and is_elsewhere(table, settings, np.array(lost, np.int64)):
+            seen.problems.append("its rows are not the rejected ones of its unit's record")
         if name in ids and not ids[name].null_count:
             if (known := identities(table, settings)) is not None:
                 seen.keys = stored_keys(known)
