@@ -54,8 +54,8 @@ def with_corpora(
         records[corpus.name] = _record(corpus, own, limits)
         if len({one.weight for one in corpora}) > 1:  # training draws them by their weights
             lengths = total(one.lengths for one in own if isinstance(one, Encoded))
-            found = {"place": place, "lengths": lengths}
-            records[corpus.name] = records[corpus.name].model_copy(update=found)
+            placed = {"place": place, "lengths": lengths}
+            records[corpus.name] = records[corpus.name].model_copy(update=placed)
     drops: Counter[str] = Counter()
     scores: list[NamedTable] = []
     for _, item in results:

@@ -64,7 +64,79 @@ def close(
     refuse_changed(corpus, output)
     unfinished = job.model_copy(update={"generation": output.generation})
     with _damage_forgotten(output, unfinished):
-        return _close(request, info, corpus, references, output, job, seconds)
+        records = output.records()
+        counts = summary.total_counts(records)
+        if counts.rows != corpus.rows or counts.translated + counts.rejected != corpus.rows:
+            raise JobFailed(
+                f"{request.output}: {corpus.rows:,} rows in, but {counts.translated:,} translated "
+                f"and {counts.rejected:,} rejected; give another --output"
+            )
+        added = _added(corpus)
+        measured = measure(request, info, references, output, records, seconds, len(added))
+        measured = _with_names(measured, added)
+        status, verdict = judge(request, measured.alarms)
+        report = Report.model_validate(
+            {
+                **measured.to_json(),
+                "title": f"Translation of {Location(request.input).name}",
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "verdict": verdict,
+                "exit_status": status,
+                "model": _model(request, info),
+                "settings": {
+                    **job.settings.to_json(),
+                    "batch_size": request.batch_size,
+                    "cache": None if request.cache is None else request.cache.shown,
+                },
+                "inputs": corpus.inputs,
+                "versions": _versions(),
+            }
+        )
+        # Loads matplotlib, which is not needed before.
+        from nmt.report import picture
+        from nmt.report.length_plot import length_plot
+        from nmt.report.sheet import contact_sheet
+
+        output.guard()
+        folder = request.output / "report"
+        output.store_json(folder / "report.json", report)
+        images = output.drawings.heatmaps()
+        drawn = [image for _, image in images]
+        if images and request.heatmap_pages:
+            output.store_bytes(folder / "heatmaps.pdf", contact_sheet(drawn))
+        output.store_bytes(folder / "index.html", page.render(report.to_json(), images).encode())
+        if plot := length_plot([entry.to_json() for entry in report.by_length], [report.title]):
+            output.store_bytes(folder / "lengths.png", plot)
+            drawn.append(plot)
+        if line := picture.warning(drawn):
+            log.warning(f"{line}")
+        exported = {}
+        if (export := request.export) is not None:
+            exported["exports"] = export.write(output, records, job.settings, corpus.ids_of_units())
+        manifest = Manifest.model_validate(
+            {
+                **job.to_json(),
+                "exit_status": status,
+                "verdict": verdict,
+                "created": report.created,
+                "counts": counts,
+                "direction": info.direction.to_json(),
+                "text": describe(info.tokenizer, cleaning_of(info)),
+                "input_files": corpus.inputs,
+                "input_versions": corpus.versions,
+                "added_files": added,
+                "versions": report.versions,
+                "files": {
+                    name: entry for record in records for name, entry in record.files.items()
+                },
+                "others": output.others(),
+                **exported,
+            }
+        )
+        _verify(output, manifest, request.address, len(records))
+        output.finish(manifest)
+        output.scratch.clear()
+        return Outcome(status, verdict, report)
 
 
 @contextmanager
@@ -80,88 +152,6 @@ def _damage_forgotten(output: Output, job: JobRecord) -> Iterator[None]:
         output.guard()  # perhaps a job that took over has removed them
         _refuse_damaged(output, verify_units(output.location, job))
         raise
-
-
-def _close(
-    request: TranslateRequest,
-    info: ModelRecord,
-    corpus: InputCorpus,
-    references: References,
-    output: Output,
-    job: JobRecord,
-    seconds: float,
-) -> Outcome:
-    records = output.records()
-    counts = summary.total_counts(records)
-    if counts.rows != corpus.rows or counts.translated + counts.rejected != corpus.rows:
-        raise JobFailed(
-            f"{request.output}: {corpus.rows:,} rows in, but {counts.translated:,} translated "
-            f"and {counts.rejected:,} rejected; give another --output"
-        )
-    added = _added(corpus)
-    measured = measure(request, info, references, output, records, seconds, len(added))
-    measured = _with_names(measured, added)
-    status, verdict = judge(request, measured.alarms)
-    report = Report.model_validate(
-        {
-            **measured.to_json(),
-            "title": f"Translation of {Location(request.input).name}",
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "verdict": verdict,
-            "exit_status": status,
-            "model": _model(request, info),
-            "settings": {
-                **job.settings.to_json(),
-                "batch_size": request.batch_size,
-                "cache": None if request.cache is None else request.cache.shown,
-            },
-            "inputs": corpus.inputs,
-            "versions": _versions(),
-        }
-    )
-    # Loads matplotlib, which is not needed before.
-    from nmt.report import picture
-    from nmt.report.length_plot import length_plot
-    from nmt.report.sheet import contact_sheet
-
-    output.guard()
-    folder = request.output / "report"
-    output.store_json(folder / "report.json", report)
-    images = output.drawings.heatmaps()
-    drawn = [image for _, image in images]
-    if images and request.heatmap_pages:
-        output.store_bytes(folder / "heatmaps.pdf", contact_sheet(drawn))
-    output.store_bytes(folder / "index.html", page.render(report.to_json(), images).encode())
-    if plot := length_plot([entry.to_json() for entry in report.by_length], [report.title]):
-        output.store_bytes(folder / "lengths.png", plot)
-        drawn.append(plot)
-    if line := picture.warning(drawn):
-        log.warning(f"{line}")
-    exported = {}
-    if (export := request.export) is not None:
-        exported["exports"] = export.write(output, records, job.settings, corpus.ids_of_units())
-    manifest = Manifest.model_validate(
-        {
-            **job.to_json(),
-            "exit_status": status,
-            "verdict": verdict,
-            "created": report.created,
-            "counts": counts,
-            "direction": info.direction.to_json(),
-            "text": describe(info.tokenizer, cleaning_of(info)),
-            "input_files": corpus.inputs,
-            "input_versions": corpus.versions,
-            "added_files": added,
-            "versions": report.versions,
-            "files": {name: entry for record in records for name, entry in record.files.items()},
-            "others": output.others(),
-            **exported,
-        }
-    )
-    _verify(output, manifest, request.address, len(records))
-    output.finish(manifest)
-    output.scratch.clear()
-    return Outcome(status, verdict, report)
 
 
 def refuse_changed(corpus: InputCorpus, output: Output) -> None:
