@@ -67,7 +67,7 @@ test-system: setup
 		--max-worker-restart 0
 
 test-all: setup
-	$(BIN)/python -m pytest -m "slow or system or not slow"
+	$(BIN)/python -m pytest -m "slow or system or not slow" --hypothesis-profile random
 
 lint: setup
 	$(BIN)/ruff check .

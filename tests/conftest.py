@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from browser import browser
+from hypothesis import HealthCheck
 from models import tiny_model
 from ray_head import ray_head
 from s3 import s3, s3_server
@@ -16,9 +17,18 @@ if TYPE_CHECKING:
     from nmt.bundle import Bundle
     from nmt.shards.dataset import Dataset
 
-# No example fails because it takes long; machines are shared.
-hypothesis.settings.register_profile("no deadline", deadline=None)
-hypothesis.settings.load_profile("no deadline")
+# The same examples in every run, and none fails because it takes long: machines are shared.
+# `make test-all` draws others with --hypothesis-profile=random.
+hypothesis.settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.register_profile(
+    "random", hypothesis.settings.get_profile("repeatable"), derandomize=False
+)
+hypothesis.settings.load_profile("repeatable")
 
 __all__ = ["browser", "ray_head", "s3", "s3_server", "tiny_model"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.tables import chunks
@@ -16,9 +16,7 @@ def table(texts: list[str]) -> pa.Table:
     return pa.table({"text": pa.array(texts, pa.string()), "lists": lists})
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(st.lists(TEXTS, min_size=1, max_size=6), st.data())
 def test_rows_of_many_chunks_are_those_of_one(monkeypatch, parts, data) -> None:
     monkeypatch.setattr(chunks, "_CHUNK", 60)

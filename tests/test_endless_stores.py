@@ -222,7 +222,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(store: Endless, monkeypatch, w
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=8), st.integers(0, 900))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_body_is_whole_or_too_slow_for_a_minute(kibibytes, most) -> None:
     """Pieces come 20 seconds apart: three of them are a minute."""
     pieces = [b"x" * (size << 10) for size in kibibytes]

@@ -298,14 +298,14 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JSON)
 def test_what_is_written_is_read(value) -> None:
     assert parse_json(json_text(value)) == value
     assert parse_json(json_text(value, indent=2).encode()) == value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=30) | st.text('[]{}:,"\\u0dD8c19eE-.+truefalsnNaI y', max_size=30))
 def test_what_is_read_can_be_written(text) -> None:
     try:

@@ -80,7 +80,7 @@ GOOD = {"decoder/W_a": W_A, "bias": entry(24, 36)}
 NAMES = st.text(max_size=20).filter(lambda name: name != "__metadata__")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(NAMES, VALUES, max_size=6), st.data())
 def test_what_is_read_is_what_was_written(values, data) -> None:
     """Of any type and layout in memory, numbers that are none and negative zeros included."""
@@ -203,7 +203,7 @@ def test_what_was_cut_off_or_damaged_anywhere_is_refused_or_complete() -> None:
                 assign(bytes(changed), variables, "a file", "")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_garbage_is_refused(data) -> None:
     refusal(data)

@@ -77,7 +77,7 @@ def test_a_character_again_and_again_is_repetition() -> None:
     assert reasons([("Wait for me!!!", "Warte auf mich...")], "web") == [None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS)
 def test_characters_are_counted_as_one_text_after_the_other_would_be(texts: list[str]) -> None:
     counted = Characters(texts)
@@ -91,7 +91,7 @@ def test_characters_are_counted_as_one_text_after_the_other_would_be(texts: list
         assert counted.longest_run()[place] == max((len(run) for run, _ in runs), default=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text("abc  犬が寝。", max_size=15), max_size=5))
 def test_words_are_those_of_alignments(texts: list[str]) -> None:
     counted = Characters(texts)
@@ -101,7 +101,7 @@ def test_words_are_those_of_alignments(texts: list[str]) -> None:
     assert counted.longest_word().tolist() == longest
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), max_size=5))
 def test_a_score_depends_on_its_pair_alone(pairs: list[tuple[str, str]]) -> None:
     for rule in RULES:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from effort import LINEAR, growth, steps
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.corpus.aligned import read_aligned
@@ -125,7 +125,7 @@ def test_reading_grows_with_what_is_read(tmp_path, name) -> None:
         with suppress(UnusableInput, ValueError, yaml.YAMLError):
             READERS[name](tmp_path, data)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25)
     @given(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=4).map(b"".join))
     def look(atom: bytes) -> None:
         nonlocal worst

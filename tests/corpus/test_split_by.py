@@ -95,7 +95,7 @@ def test_all_pairs_of_a_document_fall_into_one_split(
     assert dataset.info.drops["leak"] == len(pairs) - len(chosen) > 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=200, unique=True),
     st.integers(0, 9),

@@ -101,7 +101,7 @@ def test_entities_that_come_about_one_by_one_take_few_rounds(work) -> None:
 MIXTURES = st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4).map("".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MIXTURES)
 def test_steps_on_any_mixture_grow_with_its_length(atom) -> None:
     short, long = (steps(partial(WORK["row filter"], t))[0] for t in short_and_long(atom, 500))
@@ -109,7 +109,7 @@ def test_steps_on_any_mixture_grow_with_its_length(atom) -> None:
 
 
 @pytest.mark.system
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MIXTURES)
 def test_seconds_on_any_mixture_grow_with_its_length(atom) -> None:
     assert growth(WORK["row filter"], *short_and_long(atom, 1500)) < LINEAR

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_rows import PACKERS, WRITERS, put
 
@@ -16,9 +16,7 @@ from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
 
 TEXT = st.text("abAB ü😀,\"'\u2028\t{}<&", max_size=8)
-FEW = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=10)
 
 
 def write_rows(folder: Path, ending: str, rows: list[dict[str, str]]) -> str:

@@ -105,7 +105,7 @@ def test_scores_are_those_of_sacrebleus_command(tmp_path, count, tokenize, lower
 LINE = st.text(st.sampled_from("abc ABC.,!?-%1\u2028\u00a0\r\x85\t私。😀"), max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(LINE, LINE, LINE), min_size=1, max_size=6), st.sampled_from(["13a", "char"])
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_rows import PACKERS, WRITERS, jsonl, put
 
@@ -23,9 +23,7 @@ TEXTS = st.lists(st.one_of(ODD, st.text(max_size=3)), max_size=6).map("".join)
 ROWS = st.lists(
     st.fixed_dictionaries({"source": TEXTS, "target": TEXTS, "note": TEXTS}), min_size=1, max_size=6
 )
-FEW = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=20)
 
 
 def read_all(corpus: InputCorpus) -> list[Rows]:

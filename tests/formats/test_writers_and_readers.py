@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_rows import PACKERS, put
 
@@ -21,9 +21,7 @@ ODD = st.sampled_from([*"\"'\\,\t\n\r\0\x0b\x85\ufeff\u2028\ufffd ;|{}", "\r\n",
 TEXTS = st.lists(st.one_of(ODD, st.text(max_size=3)), max_size=6).map("".join)
 ROWS = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6)
 ENOUGH = [("A dog.", "Ein Hund.")] * 40  # lines without control characters: else it is no text
-FEW = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=15)
 BROKEN = st.sampled_from([b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xf8\x88"])
 
 

@@ -62,7 +62,7 @@ def numbers_of(batch: Batch) -> list[int]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_batches_of_an_epoch_are_those_that_were_planned(data) -> None:
     lengths = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=150)

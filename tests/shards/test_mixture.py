@@ -48,7 +48,7 @@ def of(pairs: Counter[tuple[int, int]], number: int) -> int:
 weights = st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.0])] * 3).filter(any)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_shares_are_the_weights_and_every_pair_comes_once_a_pass(data: st.DataObject) -> None:
     rows = data.draw(st.tuples(*[st.integers(1, 120)] * 3))

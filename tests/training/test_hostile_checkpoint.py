@@ -77,7 +77,7 @@ states = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(states, st.integers(0, 2**22), st.floats(-3e38, 3e38))
 def test_what_is_read_of_a_position_can_be_worked_with(values, tokens, score) -> None:
     """And what comes of it can be read again: it is no damaged checkpoint."""

@@ -32,7 +32,7 @@ SOURCES = [
 ]
 REJECTED = {1: "broken_utf8", 4: "too_long"}
 ANY = st.one_of(st.none(), st.text(max_size=8), st.text("ab,\"'\r\n\x00\u2028\x85 😀", max_size=8))
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 def table(rows: list[tuple]) -> pa.Table:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from memory import peak
 from outputs import first_part
@@ -140,7 +140,6 @@ TOKENS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(TOKENS, TOKENS, st.integers(0, 9))
 def test_whatever_the_tokens_every_target_word_has_a_few_links(source, target, seed) -> None:
     weights = np.random.default_rng(seed).random((len(target), len(source)))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from outputs import translate
 from written_rows import jsonl, put
@@ -30,9 +30,7 @@ VALUES = st.one_of(
     st.text(max_size=5).filter(lambda text: text != NULL),
 )  # fmt: skip
 NAMES = st.sampled_from(["k", "Kind of text", "a/b", "part-0", "Größe", "ü=%"])
-FEW = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=15)
 
 
 def as_text(schema: pa.Schema) -> ds.Partitioning:

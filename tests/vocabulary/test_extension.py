@@ -45,7 +45,7 @@ def test_new_entries_shorten_the_new_texts(old: SubwordVocabulary, new: SubwordV
     assert UNK not in used
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.sampled_from("thekingfshrdvłóź 2.,<ag>"), max_size=40))
 def test_old_tokens_are_merged_and_never_cut(text: str) -> None:
     old = train_subwords(OLD + NEW, vocab_size=330, symbols=["<tag>"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import make, pair_lines, rows, write_lines
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.bundle import Bundle
@@ -51,7 +51,6 @@ def test_a_tag_is_an_entry_that_writes_nothing(vocabulary: Vocabulary) -> None:
 
 
 @vocabularies
-@settings(deadline=None)
 @given(text=st.text(st.sampled_from("<news> dog[2]▁-"), max_size=20))
 def test_no_text_becomes_a_tag(vocabulary: Vocabulary, text: str) -> None:
     ids = vocabulary.encode_ids([text, f"<news> {text}", f"{text}<news>"])
