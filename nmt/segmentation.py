@@ -49,9 +49,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
         and every character that is not a blank lies in one.
     """
     spans = [match.span() for match in _BETWEEN_BLANKS.finditer(text)]
-    if text.isascii() or max(text) < _FIRST or not _UNSPACED.search(text):
-        return spans
-    return [word for span in spans for word in _cut(text, *span)]
+    return [word for span in spans for word in _cut(text, *span)] if _has_unspaced(text) else spans
 
 
 def is_unspaced(character: str) -> bool:
@@ -66,7 +64,7 @@ def split_words(text: str) -> list[str]:
 
 def count_words(text: str) -> int:
     """How many words a text has."""
-    return len(word_spans(text))
+    return len(word_spans(text)) if _has_unspaced(text) else len(text.split())
 
 
 def character_words(text: str) -> list[int]:
@@ -88,6 +86,10 @@ def join_sentences(texts: Iterable[str]) -> str:
         blank = joined and not _CHINESE_OR_JAPANESE.match(joined[-1])
         joined += f" {text}" if blank else text
     return joined
+
+
+def _has_unspaced(text: str) -> bool:
+    return not text.isascii() and max(text) >= _FIRST and _UNSPACED.search(text) is not None
 
 
 def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:

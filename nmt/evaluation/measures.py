@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from nmt import segmentation
+from nmt.evaluation.columns import STRINGS
 from nmt.evaluation.sentences import Sentence
 from nmt.vocabulary.special import SPECIALS, UNK, is_byte, lost_bytes
 
@@ -53,7 +56,7 @@ class Measures(NamedTuple):
             attention_entropy=np.array([s.attention_entropy for s in sentences], np.float64),
             coverage=np.array([s.coverage for s in sentences], np.float64),
             unknown=np.array([unknown(s.target_tokens) for s in sentences], np.int64),
-            spelled=spelled([s.source_tokens for s in sentences]),
+            spelled=spelled(pa.array([s.source_tokens for s in sentences], STRINGS)),
             source_tokens=np.array([len(s.source_tokens) for s in sentences], np.int64),
             source_words=count_words([s.source for s in sentences]),
             target_words=count_words([s.translation for s in sentences]),
@@ -70,9 +73,13 @@ def count_words(texts: Sequence[str]) -> np.ndarray:
     return np.fromiter(map(segmentation.count_words, texts), np.int64, len(texts))
 
 
-def spelled(lists: Sequence[Sequence[str]]) -> np.ndarray:
+def spelled(lists: pa.ListArray) -> np.ndarray:
     """How many tokens of each list are bytes of characters that the vocabulary lacks."""
-    return np.fromiter((sum(map(is_byte, tokens)) for tokens in lists), np.int64, len(lists))
+    tokens = lists.flatten()
+    chosen = pc.starts_with(tokens, "<").to_numpy(zero_copy_only=False)
+    places = [place for place in np.flatnonzero(chosen).tolist() if is_byte(tokens[place].as_py())]
+    owners = pc.list_parent_indices(lists).to_numpy()[places]
+    return np.bincount(owners, minlength=len(lists))
 
 
 def unknown(tokens: Sequence[str]) -> int:

@@ -106,7 +106,7 @@ def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
         attention_entropy=_floats(results.column("attention_entropy")),
         coverage=_floats(results.column("coverage")),
         unknown=numbers("unknown"),
-        spelled=spelled(results.column("source_tokens").to_pylist()),
+        spelled=spelled(results.column("source_tokens").combine_chunks()),
         source_tokens=pc.list_value_length(results.column("source_tokens")).to_numpy(),
         source_words=count_words(sources),
         target_words=numbers("target_words"),

@@ -45,10 +45,9 @@ def test_members_are_read_as_the_files_of_a_folder(tmp_path_factory, files) -> N
     name = pack(top / "in.zip", {**dict(reversed(members.items())), **hidden})
     try:
         folder = inspect(str(top / "in"), "source")
-    except UnusableInput as e:  # most of a file's lines hold NUL: it is no text
+    except UnusableInput:  # most of a file's lines hold NUL: it is no text
         with pytest.raises(UnusableInput, match="is binary data"):
             inspect(name, "source")
-        assert "binary data" in str(e)
         return
     archive = inspect(name, "source")
     assert texts(archive) == texts(folder)
