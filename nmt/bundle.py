@@ -17,7 +17,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -149,17 +148,16 @@ def load(
     lexicon = None
     if LEXICON_NAME in data:
         lexicon = Lexicon.parse(data[LEXICON_NAME], source.size, target.size)
+    settings = ModelSettings.model_validate(info.architecture)
     if runtime == "onnx":
         from nmt.runtime.onnx import OnnxRuntime
 
-        kernel, bias = _output_weights(location, info, data[WEIGHTS_NAME])
-        attends = info.architecture["attention"] != "none"
+        kernel, bias = _output_weights(location, settings, target.size, data[WEIGHTS_NAME])
         own = graphs.read(location, info.model_id, precision)
-        model = OnnxRuntime(own, kernel, bias, attends, threads)
+        model = OnnxRuntime(own, kernel, bias, settings.attention != "none", threads)
         return Bundle(model, source, target, info, lexicon)
     from nmt.model.seq2seq import Seq2Seq
 
-    settings = ModelSettings.model_validate(info.architecture)
     if _least_parameters(settings, source.size, target.size) * 4 > len(data[WEIGHTS_NAME]):
         raise UnusableInput(
             f"{location}: damaged, its {WEIGHTS_NAME} is too small for the architecture in "
@@ -173,14 +171,18 @@ def load(
 
 
 def _output_weights(
-    location: Location, info: ModelRecord, data: bytes
+    location: Location, settings: ModelSettings, target_size: int, data: bytes
 ) -> tuple[np.ndarray, np.ndarray]:
     """The output projection, shape (readout_units, target_size), and its bias; see `Seq2Seq`."""
-    tied = info.architecture["tie_embeddings"]
+    tied = settings.tie_embeddings
     names: dict[Any, str] = {False: "seq2seq/output_kernel", True: "target_embedding/embeddings"}
     names["three-way"] = "embedding/embeddings"
-    read = partial(tensors.pick, data, place=location / WEIGHTS_NAME, remedy="copy the model again")
-    kernel, bias = read([names[tied], "seq2seq/output_bias"])
+    shape = settings.readout_units, target_size
+    wanted = {
+        names[tied]: (shape[::-1] if tied else shape, "float32"),
+        "seq2seq/output_bias": (shape[1:], "float32"),
+    }
+    kernel, bias = tensors.pick(data, wanted, location / WEIGHTS_NAME, "copy the model again")
     return kernel.T if tied else kernel, bias
 
 

@@ -22,6 +22,7 @@ FORMAT_VERSION = 2
 INFO_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
 LEXICON_NAME = "lexicon.npz"
+_AGAIN = "copy the model again"
 SIDES = ("source", "target")
 FILES = re.compile(
     r"model\.json|model\.safetensors|(?:source|target)\.(?:spm|vocab\.txt)|lexicon\.npz"
@@ -52,14 +53,16 @@ def describe(location: Location) -> ModelRecord:
             "use the release that wrote it, or retrain"
         )
     if hash_of(content) != model_id or not _is_text(file, format_json(content)):
-        raise UnusableInput(f"{file}: does not match its model id; copy the model again")
+        raise UnusableInput(f"{file}: does not match its model id; {_AGAIN}")
     info = records.check(content, ModelRecord, file)
     for kind, values in ((ModelSettings, info.architecture), (DataSettings, info.data or {})):
         known = {key: values[key] for key in kind.model_fields if key in values}
         validated(kind, values if kind is ModelSettings else known, f"{file}: damaged: '{{}}'")
+    if missing := [name for name in ModelSettings.model_fields if name not in info.architecture]:
+        raise UnusableInput(f"{file}: damaged (its architecture has no '{missing[0]}'); {_AGAIN}")
     names = (WEIGHTS_NAME, *(vocabulary_class(info.tokenizer).file_name(s) for s in SIDES))
     if missing := [name for name in names if name not in info.files]:
-        raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); copy the model again")
+        raise UnusableInput(f"{file}: damaged (it names no {missing[0]}); {_AGAIN}")
     return info
 
 
@@ -112,5 +115,5 @@ def read_checked(location: Location, info: ModelRecord, name: str) -> bytes:
     """
     file = location.named(name)
     if not file.is_file():
-        raise UnusableInput(f"{file}: missing; copy the model again")
-    return read_recorded(file, info.files[name], "copy the model again")
+        raise UnusableInput(f"{file}: missing; {_AGAIN}")
+    return read_recorded(file, info.files[name], _AGAIN)

@@ -7,7 +7,7 @@ variables of a model, no more and no less, each of its shape and type.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 
 from nmt.errors import UnusableInput
 
+Kind = tuple[tuple[int, ...], str]  # shape and type, as ((3, 4), "float32")
 _LONGEST_HEADER = 1 << 20  # bytes; that of 10,000 tensors
 _SHOWN = 60  # characters of a foreign name
 
@@ -48,9 +49,13 @@ def assign(
         UnusableInput: no such file, or one of other variables or numbers.
     """
     variables = list(variables)
+    wanted = {
+        variable.path: (tuple(variable.shape), np.dtype(variable.dtype).name)
+        for variable in variables
+    }
     try:
         tensors = _parse(data)
-        _compare(tensors, variables)
+        _compare(tensors, wanted)
         if finite:
             _check_finite(tensors)
     except ValueError as error:
@@ -71,12 +76,12 @@ def check(data: bytes, place: Any, remedy: str) -> None:
         raise UnusableInput(f"{place}: {error}; {remedy}") from None
 
 
-def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.ndarray]:
+def pick(data: bytes, wanted: Mapping[str, Kind], place: Any, remedy: str) -> list[np.ndarray]:
     """Some tensors of a file, in which every number is finite.
 
     Args:
         data: see `assign`.
-        names: of the tensors.
+        wanted: the tensors, by their names.
         place: see `assign`.
         remedy: see `assign`.
 
@@ -85,12 +90,11 @@ def pick(data: bytes, names: Sequence[str], place: Any, remedy: str) -> list[np.
     """
     try:
         tensors = _parse(data)
-        if missing := [name for name in names if name not in tensors]:
-            raise ValueError(f"misses {missing[0]}")
+        _compare({name: tensors[name] for name in wanted if name in tensors}, wanted)
         _check_finite(tensors)
     except ValueError as error:
         raise UnusableInput(f"{place}: {error}; {remedy}") from None
-    return [tensors[name] for name in names]
+    return [tensors[name] for name in wanted]
 
 
 def _parse(data: bytes) -> dict[str, np.ndarray]:
@@ -115,24 +119,19 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _compare(tensors: dict[str, np.ndarray], variables: list[Any]) -> None:
-    """Raise ValueError where these are not the tensors of these variables."""
-    paths = {variable.path for variable in variables}
+def _compare(tensors: Mapping[str, np.ndarray], wanted: Mapping[str, Kind]) -> None:
+    """Raise ValueError where these are not the tensors that are wanted, and no others."""
     for what, names in (
-        ("misses", paths - tensors.keys()),
-        ("holds the foreign", tensors.keys() - paths),
+        ("misses", wanted.keys() - tensors.keys()),
+        ("holds the foreign", tensors.keys() - wanted.keys()),
     ):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"{what} {_short(min(names))}{more}")
-    for variable in variables:
-        tensor = tensors[variable.path]
-        wanted = tuple(variable.shape), np.dtype(variable.dtype).name
-        stored = tensor.shape, tensor.dtype.name
-        if stored != wanted:
-            raise ValueError(
-                f"its {variable.path} is {_kind(*stored)}, and not {_kind(*wanted)} as here"
-            )
+    for name, kind in wanted.items():
+        stored = tensors[name].shape, tensors[name].dtype.name
+        if stored != kind:
+            raise ValueError(f"its {name} is {_kind(*stored)}, and not {_kind(*kind)} as here")
 
 
 def _check_finite(tensors: Mapping[str, np.ndarray]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle, model_folder
@@ -206,6 +207,28 @@ def test_weights_of_another_model_are_refused(copy) -> None:
     rehash(copy)
     with pytest.raises(UnusableInput, match=r"it names no model\.safetensors"):
         bundle.load(Location(copy))
+
+
+@pytest.mark.parametrize("field", ModelSettings.model_fields)
+def test_an_architecture_says_all(copy, field) -> None:
+    info = json.loads((copy / "model.json").read_text())
+    del info["architecture"][field]
+    (copy / "model.json").write_text(json.dumps(info))
+    rehash(copy)
+    assert f"its architecture has no '{field}'" in refused(copy)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "tensorflow"])
+@pytest.mark.parametrize("name", ["seq2seq/output_kernel", "seq2seq/output_bias"])
+def test_each_runtime_compares_the_weights_with_the_architecture(copy, runtime, name) -> None:
+    file = copy / "model.safetensors"
+    weights = load(file.read_bytes())
+    own = weights[name]
+    for other in (own[..., :-1], own[None], own.flat[0], own.astype(np.float64), own.astype(bool)):
+        file.write_bytes(save({**weights, name: np.ascontiguousarray(other)}))
+        rehash(copy)
+        with pytest.raises(UnusableInput, match=rf"its {name} is .*, and not float32\[.*; copy"):
+            bundle.load(Location(copy), runtime)
 
 
 def rehash(folder: Path) -> None:

@@ -67,11 +67,15 @@ def take_over_moments(
     shapes = {weight.path: tuple(weight.shape) for weight in trained.model.weights}
     remedy = "give the RUN in which MODEL was trained, or leave --init-optimizer out"
     pairs = [(optimizer.iterations, None), *optimizer.moments]
-    stored = tensors.pick(state, [variable.path for variable, _ in pairs], run, remedy)
+    wanted = {
+        variable.path: (
+            () if weight is None else shapes[weight.path],
+            np.dtype(variable.dtype).name,
+        )
+        for variable, weight in pairs
+    }
+    stored = tensors.pick(state, wanted, run, remedy)
     for (variable, weight), values in zip(pairs, stored, strict=True):
-        wanted = shapes[weight.path] if weight is not None else ()
-        if (values.shape, values.dtype) != (wanted, np.dtype(variable.dtype)):
-            raise UnusableInput(f"{run}: its {variable.path} has another shape or type; {remedy}")
         if weight is None and not 0 <= values <= LARGEST_STEP:
             raise UnusableInput(f"{run}: no training makes {values} updates; {remedy}")
         if variable.path.endswith("_velocity") and values.min(initial=0.0) < 0:
