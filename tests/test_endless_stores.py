@@ -39,7 +39,7 @@ class Endless:
     """
 
     def __init__(self) -> None:
-        self.answer: Callable[[int], tuple[int, str]] = lambda number: (200, "")
+        self.answer: Callable[[int], tuple[int, str | bytes]] = lambda number: (200, "")
         self.length, self.requests, self.sent = -1, list[str](), 0
         self.headers = dict[str, str]()
 
@@ -55,20 +55,21 @@ def server() -> Iterator[tuple[Endless, str]]:
         def do_GET(self) -> None:
             endless.requests.append(self.path)
             status, text = endless.answer(len(endless.requests))
+            data = text.encode() if isinstance(text, str) else text
             self.send_response(status)
             self.send_header("ETag", '"tag"')
-            self.send_header("Content-Length", str(len(text)))
+            self.send_header("Content-Length", str(len(data)))
             for name, value in endless.headers.items():
                 self.send_header(name, value)
             if endless.length < 0:
                 self.end_headers()
-                self.wfile.write(text.encode() if self.command == "GET" else b"")
+                self.wfile.write(data if self.command == "GET" else b"")
                 return
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self.close_connection = True
             try:
-                for piece in [text.encode()] * bool(text) + [PIECE] * (ENDLESS // len(PIECE)):
+                for piece in [data] * bool(data) + [PIECE] * (ENDLESS // len(PIECE)):
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                     endless.sent += len(piece)
                 self.wfile.write(b"0\r\n\r\n")
@@ -185,6 +186,28 @@ def test_a_damaged_listing_is_one_line_about_the_store(store: Endless, entry) ->
     with pytest.raises(StoreAway, match="its answer is damaged: ") as caught:
         Location("s3://bucket/in").files()
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_no_object_has_are_damage(store: Endless) -> None:
+    store.answer = lambda _: (200, ENTRY.format(DAY, 3).replace("in/a", "in/" + "ü" * 600))
+    with pytest.raises(StoreAway, match="its answer is damaged: a name of 607 characters"):
+        Location("s3://bucket/in").files()
+
+
+def test_an_endless_token_is_damage(store: Endless) -> None:
+    store.answer = lambda number: (200, PAGE.format("t" * 8193, number))
+    with pytest.raises(StoreAway, match="its answer is damaged: a token of 8,193 characters"):
+        Location("s3://bucket/in").files()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_entities_of_an_answer_do_not_unfold(store: Endless, encoding, status) -> None:
+    """Neither in a listing nor in an error, however the document type is written."""
+    text = '<!DOCTYPE r [<!ENTITY a "' + "a" * 100 + '">]>' + ENTRY.format(DAY, 3)
+    store.answer = lambda _: (status, text.replace("in/a", "in/" + "&a;" * 100).encode(encoding))
+    with pytest.raises(StoreAway, match="an answer with a document type, or with NUL"):
+        Location("s3://bucket/in").files()
 
 
 REDIRECT = "<Error><Code>TemporaryRedirect</Code></Error>"

@@ -175,7 +175,8 @@ class _BoundedAnswers:
         """Send a request; returns its answer.
 
         Raises:
-            HTTPClientError: the answer is too large or too slow, or breaks off.
+            HTTPClientError: the answer is too large or too slow, breaks off, or is XML with a
+                document type.
         """
         from botocore.exceptions import HTTPClientError, ReadTimeoutError
         from urllib3 import exceptions
@@ -194,6 +195,9 @@ class _BoundedAnswers:
         if len(content) > _LARGEST_ANSWER:
             answer.raw.close()
             raise HTTPClientError(error=f"an answer of more than {_LARGEST_ANSWER:,} bytes")
+        # Entities of a document type unfold without a bound; in UTF-16 each letter has a NUL.
+        if b"<!DOCTYPE" in content or b"\0" in content:
+            raise HTTPClientError(error="an answer with a document type, or with NUL")
         answer._content = content
         return answer
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _MOST_FILES = 2_000_000  # of a folder
 _MOST_PAGES = 20_000  # S3 puts 1,000 files into each
+_LONGEST_NAME = 1024  # bytes
+_LONGEST_TOKEN = 8192  # characters: a store may write a name into it
 _SECONDS = 10.0  # between two lines of progress
 
 
@@ -52,7 +54,9 @@ def list_objects(folder: Readable, recursive: bool) -> list[pafs.FileInfo]:
                     return []
                 raise
             infos += _files(answer, bucket)
-        token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+            token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+            if token and len(token) > _LONGEST_TOKEN:
+                raise ValueError(f"a token of {len(token):,} characters")
         if not token:
             return infos
         if token in tokens or len(tokens) >= _MOST_PAGES or len(infos) > _MOST_FILES:
@@ -71,9 +75,11 @@ def _files(answer: dict[str, Any], bucket: str) -> list[pafs.FileInfo]:
     """The objects of a page; a key that ends in a slash is the mark of a folder.
 
     Raises:
-        ValueError, OverflowError: a size or a time that no object has.
+        ValueError, OverflowError: a name, size or time that no object has.
     """
     for entry in answer.get("Contents", ()):
+        if len(entry.get("Key", "").encode()) > _LONGEST_NAME:
+            raise ValueError(f"a name of {len(entry['Key']):,} characters")
         if not 0 <= entry.get("Size", 0) <= LARGEST:
             raise ValueError(f"an object of {entry['Size']} bytes")
     return [
