@@ -8,6 +8,7 @@ A file of lines has one text per line; a table has columns: Parquet, or a format
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 
 import pyarrow as pa
 from pydantic import JsonValue
@@ -16,6 +17,7 @@ from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.formats.detection import Accepted, FileKind, detect, readable
 from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
+from nmt.formats.packed import most_unpacked
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns
 from nmt.formats.text_files import open_text, read_lines
@@ -23,13 +25,15 @@ from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import is_text, texts_of
-from nmt.tables.parquet import open_parquet, read_batches
+from nmt.tables.parquet import open_parquet, read_batches, read_whole
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 TEXTS = Accepted(
     ("text", "parquet", *ROW_FORMATS),
     "give UTF-8 text, one text per line, .csv, .jsonl or .tmx (also compressed), or .parquet",
 )
+# Values of a file of rows: of a small one, and for each byte of it, packed as it is.
+_FEW_VALUES, _VALUES_OF_A_BYTE = 4_000_000, 8
 
 
 class Table:
@@ -43,10 +47,20 @@ class Table:
         self.location = location
 
     @cached_property
+    def _file(self) -> tuple[pa.Schema, int]:
+        with readable(self.location), self.location.open() as handle:
+            file = open_parquet(self.location, handle)
+            return file.schema_arrow, file.metadata.num_rows
+
+    @property
     def schema(self) -> pa.Schema:
         """Names and types of its columns."""
-        with readable(self.location), self.location.open() as handle:
-            return open_parquet(self.location, handle).schema_arrow
+        return self._file[0]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self._file[1]
 
     def find_column(self, column: str) -> str | None:
         """The column that a user means; None if there is no such, or several."""
@@ -69,25 +83,37 @@ class Table:
         return found
 
     def column(self, option: str, name: str) -> pa.ChunkedArray:
-        """The values of a column; see `check_column`."""
-        name = self.check_column(option, name)
-        with readable(self.location), self.location.open() as handle:
-            batches = read_batches(self.location, handle, [name])
-            kind = self.schema.field(name).type
-            return pa.chunked_array([batch.column(name).cast(kind) for batch in batches], kind)
-
-    def texts(self, option: str, name: str) -> list[str | None]:
-        """The texts of a column, what is no UTF-8 in them as U+FFFD; None for a null.
+        """The values of a column; see `check_column`.
 
         Raises:
-            UnusableInput: it is missing, or holds no text.
+            UnusableInput: it is missing, or has too many bytes for such a file.
+        """
+        name = self.check_column(option, name)
+        with readable(self.location), self.location.open() as handle:
+            return read_whole(self.location, handle, [name]).column(name)
+
+    def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
+        """The texts of a column, what is no UTF-8 in them as U+FFFD; None for a null.
+
+        Args:
+            option: see `check_column`.
+            name: of the column.
+            most: characters of a text that count; a longer one may be cut off, and is still
+                longer.
+
+        Raises:
+            UnusableInput: it is missing, holds no text, or has too many bytes for such a file.
         """
         name = self.check_column(option, name)
         if not is_text(kind := self.schema.field(name).type):
             raise UnusableInput(f"{self.location}: column '{name}' for {option} holds {kind}")
         with readable(self.location), self.location.open() as handle:
-            batches = read_batches(self.location, handle, [name], shared=[name])
-            return [text for batch in batches for text in texts_of(batch.column(name))]
+            batches = read_batches(
+                *(self.location, handle, [name]), shared=[name], most=most_unpacked(handle.size())
+            )
+            return [
+                text for own in batches for text in texts_of(own.column(name), most_bytes(most))
+            ]
 
 
 class RowTable(Table):
@@ -96,20 +122,23 @@ class RowTable(Table):
     Args:
         location: the file.
         kind: what it is.
+        most: rows that may be of use: only so many and one more are read. None reads all.
 
     Raises:
-        UnusableInput: a row that cannot be read.
+        UnusableInput: a row that cannot be read, or too many values for such a file.
     """
 
-    def __init__(self, location: Location, kind: FileKind) -> None:
+    def __init__(self, location: Location, kind: FileKind, most: int | None = None) -> None:
         super().__init__(location)
         self._format = ROW_FORMATS[kind.format]
         # Of each column only the cells that there are: rows may leave most of them out.
         self._cells: dict[str, dict[int, JsonValue]] = {}
         kinds: dict[str, Kinds] = {}
         self._rows = 0
+        room = max(_FEW_VALUES, _VALUES_OF_A_BYTE * location.info().size)
         with open_text(location, kind) as file:
-            for row in self._format.rows(file, location):
+            rows = self._format.rows(file, location)
+            for row in rows if most is None else islice(rows, most + 1):
                 if row.unreadable is not None:
                     raise UnusableInput(
                         f"{location}: the row of line {row.line} cannot be read; mend it"
@@ -121,12 +150,23 @@ class RowTable(Table):
                     self._cells[name][self._rows] = value
                     kinds[name] |= kind_of(value)
                 self._rows += 1
+                room -= max(len(row.values), 1)
+                if room < 0:
+                    raise UnusableInput(
+                        f"{location}: has more than {self._rows:,} rows, out of all proportion to "
+                        "its size; write it anew, or cut it into smaller files"
+                    )
         self._schema = pa.schema([(name, type_of(kinds[name])) for name in self._cells])
 
     @property
     def schema(self) -> pa.Schema:
         """See `Table.schema`."""
         return self._schema
+
+    @property
+    def rows(self) -> int:
+        """How many rows have been read."""
+        return self._rows
 
     def find_column(self, column: str) -> str | None:
         """See `Table.find_column`."""
@@ -139,14 +179,21 @@ class RowTable(Table):
         values = [cells.get(row) for row in range(self._rows)]
         return pa.chunked_array([as_array(values, self._schema.field(name).type)])
 
-    def texts(self, option: str, name: str) -> list[str | None]:
-        """See `Table.texts`; numbers are as they are written."""
+    def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
+        """See `Table.texts`; numbers are as they are written, and nothing is cut off."""
         column = self.column(option, name)
         return [None if value is None else str(value) for value in column.to_pylist()]
 
 
-def open_table(location: Location, accepted: Accepted = TEXTS) -> Table | None:
+def open_table(
+    location: Location, accepted: Accepted = TEXTS, most: int | None = None
+) -> Table | None:
     """A file of columns; None for one of lines.
+
+    Args:
+        location: the file.
+        accepted: what it may be.
+        most: rows that may be of use; more need not be read.
 
     Raises:
         UnusableInput: no such file, or one of another format.
@@ -154,7 +201,7 @@ def open_table(location: Location, accepted: Accepted = TEXTS) -> Table | None:
     kind = detect(location, accepted)
     if kind.format == "parquet":
         return Table(location)
-    return RowTable(location, kind) if kind.format in ROW_FORMATS else None
+    return RowTable(location, kind, most) if kind.format in ROW_FORMATS else None
 
 
 def read_translations(location: Location, most: int) -> list[str]:
@@ -192,7 +239,7 @@ def read_beside(
         UnusableInput: no such file or column, of another format, or of another number of rows.
     """
     location = PinnedFile(Location(name))
-    if (table := open_table(location)) is None:
+    if (table := open_table(location, most=rows)) is None:
         if column is not None:
             raise UnusableInput(
                 f"{location}: has lines and no column '{column}'; leave {option} out"
@@ -205,10 +252,11 @@ def read_beside(
                 f"{location}: has columns (there are {join_names(table.schema.names)}); name that "
                 f"of the {what} with {option}"
             )
-    texts = table.texts(option, column)
-    if len(texts) != rows:
+    table.check_column(option, column)
+    if table.rows != rows:
+        count = f"more than {rows:,}" if table.rows > rows else f"{table.rows:,}"
         raise UnusableInput(
-            f"{location} has {len(texts):,} rows but the input has {rows:,}; {what} must be "
-            "line-aligned with the input"
+            f"{location} has {count} rows but the input has {rows:,}; {what} must be line-aligned "
+            "with the input"
         )
-    return texts
+    return table.texts(option, column, most)

@@ -22,7 +22,7 @@ from nmt.tables.columns import is_text, texts_of
 from nmt.tables.footers import read_footer
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, json_values
-from nmt.text_limits import MOST_CHARACTERS, excess
+from nmt.text_limits import MOST_CHARACTERS, excess, most_bytes
 
 _ID = "id"
 _TEXTS = {*COLUMNS, "reason", "alignment"}
@@ -318,7 +318,8 @@ def read_sentences(
         if references.column:
             if not is_text(kind := table.column(references.column).type):
                 raise UnusableInput(f"{file}: column '{references.column}' holds {kind}")
-            texts = [[text] for text in texts_of(table.column(references.column))]
+            longest = most_bytes(references.most)
+            texts = [[text] for text in texts_of(table.column(references.column), longest)]
         else:
             texts = [[stream[row] for stream in references.streams] for row in numbers]
         usable = [references.usable(row) for row in texts]

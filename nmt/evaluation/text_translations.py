@@ -86,7 +86,7 @@ class TextTranslations:
                 )
             texts = [*read_translations(self._file, _LONGEST)]
         else:
-            texts = self._table.texts("--candidate-column", where.column or _TRANSLATION)
+            texts = self._table.texts("--candidate-column", where.column or _TRANSLATION, _LONGEST)
         for number, text in enumerate(texts, 1):
             if text is not None and len(text) > _LONGEST:
                 raise UnusableInput(

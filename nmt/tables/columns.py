@@ -61,8 +61,18 @@ def as_bytes(column: pa.Array | pa.ChunkedArray, longest: int | None = None) -> 
     return values
 
 
-def texts_of(column: pa.ChunkedArray) -> list[str | None]:
-    """The rows of a text column, what is no UTF-8 in them as U+FFFD; None for a null."""
+def texts_of(column: pa.Array | pa.ChunkedArray, longest: int | None = None) -> list[str | None]:
+    """The rows of a text column, what is no UTF-8 in them as U+FFFD; None for a null.
+
+    Args:
+        column, longest: see `as_bytes`. The rows of a dictionary share its texts, too.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        return [text for chunk in column.chunks for text in texts_of(chunk, longest)]
+    if pa.types.is_dictionary(column.type):
+        texts = texts_of(column.dictionary, longest)
+        return [None if place is None else texts[place] for place in column.indices.to_pylist()]
     return [
-        None if value is None else value.decode("utf-8", "replace") for value in as_bytes(column)
+        None if value is None else value.decode("utf-8", "replace")
+        for value in as_bytes(column, longest)
     ]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables.columns import stored_type
+from nmt.tables.columns import is_text, stored_type
 from nmt.tables.footers import read_footer
 from nmt.tables.schemas import cast
 
@@ -143,6 +143,7 @@ def read_batches(
     groups: Sequence[int] | None = None,
     shared: Sequence[str] = (),
     file: pq.ParquetFile | None = None,
+    most: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a file, some at a time; its footer is parsed once.
 
@@ -154,15 +155,17 @@ def read_batches(
         shared: columns whose type may be that of a dictionary, though the file's is another:
             `nmt.tables.columns.as_bytes` reads both.
         file: the same, if `open_parquet` has opened it.
+        most: bytes that all batches may have together; None is any number.
 
     Raises:
-        UnusableInput: the values of another column have too many bytes.
+        UnusableInput: they have more, or the values of another column have too many.
     """
     file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file, wanted)
     by_dictionary = _reader(handle, file.metadata, list(texts)) if texts else file
     readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
+    held = 0
     for group in range(file.num_row_groups) if groups is None else groups:
         delta = _delta_columns(file.metadata.row_group(group))
         kept = {path: name for path, name in texts.items() if path not in delta}
@@ -171,7 +174,13 @@ def read_batches(
             readers[long] = _reader(handle, file.metadata, long)
         size = _FEW_LONG if "DELTA_BYTE_ARRAY" in delta.values() else BATCH
         for batch in readers[long].iter_batches(size, row_groups=[group], columns=wanted):
-            yield _decoded(location, batch, file.schema_arrow, shared) if long else batch
+            held += _bytes_of(location, batch, shared)
+            if most is not None and held > most:
+                raise UnusableInput(
+                    f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
+                    "its size; write it anew"
+                )
+            yield _decoded(batch, file.schema_arrow, shared) if long else batch
 
 
 def read_whole(
@@ -186,31 +195,19 @@ def read_whole(
 
     Args:
         metadata: of the file, if `open_parquet` has opened it before.
-        most: bytes that the rows may have in memory; None is any number.
+        most: bytes that the rows may have in memory; None goes by the size of the file.
 
     Raises:
         UnusableInput: they have more.
     """
+    if most is None:
+        most = max(_LITTLE, _RATIO * handle.size())
     file = _reader(handle, metadata, ()) if metadata else open_parquet(location, handle)
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
-    batches = read_batches(location, handle, columns, groups, file=file)
-    if most is not None:
-        batches = _within(location, batches, most)
+    batches = read_batches(location, handle, columns, groups, file=file, most=most)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
-
-
-def _within(
-    location: Location, batches: Iterator[pa.RecordBatch], most: int
-) -> Iterator[pa.RecordBatch]:
-    """Batches as long as they have no more bytes together."""
-    held = 0
-    for batch in batches:
-        held += batch.nbytes
-        if held > most:
-            raise UnusableInput(f"{location}: unpacks to more than {most:,} bytes; write it anew")
-        yield batch
 
 
 def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[str, str]:
@@ -300,20 +297,31 @@ def _as_binary(array: pa.Array) -> pa.Array:
     return array.cast(pa.large_binary()) if array.type in views else array
 
 
-def _decoded(
-    location: Location, batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]
-) -> pa.RecordBatch:
+def _bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) -> int:
+    """The bytes of a batch whose dictionaries, but for those of shared columns, are decoded.
+
+    Raises:
+        UnusableInput: a column has too many.
+    """
+    size = batch.nbytes
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        if name not in shared and pa.types.is_dictionary(array.type) and is_text(array.type):
+            lengths = pc.binary_length(_as_binary(array.dictionary))
+            own = pc.sum(lengths.take(array.indices)).as_py() or 0
+            if own > _MOST_BYTES:
+                raise UnusableInput(
+                    f"{location}: {len(array):,} rows have {own:,} bytes in column '{name}', more "
+                    f"than {_MOST_BYTES:,}; leave it out, or cut its texts"
+                )
+            size += own
+    return size
+
+
+def _decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> pa.RecordBatch:
     """A batch with the file's own types, but for shared columns."""
     arrays, fields = [], []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
-            lengths = pc.binary_length(_as_binary(array.dictionary))
-            size = pc.sum(lengths.take(array.indices)).as_py() or 0
-            if size > _MOST_BYTES:
-                raise UnusableInput(
-                    f"{location}: {len(array):,} rows have {size:,} bytes in column '{name}', more "
-                    f"than {_MOST_BYTES:,}; leave it out, or cut its texts"
-                )
             array = cast(array.dictionary_decode(), schema.field(name).type)
         arrays.append(array)
         fields.append(schema.field(name).with_type(array.type))

@@ -1,0 +1,113 @@
+"""Small tables beside translations that stand for far more: one line, in little memory."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from memory import peak
+
+from nmt.errors import UnusableInput
+from nmt.evaluation import files, job
+from nmt.evaluation.files import open_table, read_beside
+from nmt.evaluation.request import EvaluateRequest
+from nmt.storage.location import Location
+
+LONG = 900_000  # bytes of a value that stands once in a file
+LITTLE = 64 << 20  # bytes of Python's memory; each of these files stands for some 2 GB
+
+
+def repeated(rows: int, text: str) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+
+
+def write(folder: Path, rows: int, types: bool = True, **columns: str | float) -> str:
+    """A file with the same values in all rows; with the types of dictionaries, or of texts."""
+    values = {
+        name: repeated(rows, value) if isinstance(value, str) else pa.array([value] * rows)
+        for name, value in columns.items()
+    }
+    file = folder / "t.parquet"
+    pq.write_table(pa.table(values), file, compression="zstd", store_schema=types)
+    assert file.stat().st_size < 2000
+    return str(file)
+
+
+def refused(call, message: str) -> None:
+    def expect() -> None:
+        with pytest.raises(UnusableInput, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+    assert peak(expect) < LITTLE
+
+
+@pytest.mark.parametrize("types", [True, False])
+def test_a_long_reference_of_all_rows_is_held_once(tmp_path: Path, types: bool) -> None:
+    rows = 2000
+    given = write(tmp_path, rows, types, ref="y" * LONG), "ref", "--reference-column"
+    refused(lambda: read_beside(*given, 20, "references"), "has more than 20 rows")
+    texts: list[str | None] = []
+
+    def read() -> None:
+        texts.extend(read_beside(*given, rows, "references"))
+
+    assert peak(read) < LITTLE
+    assert {*texts} == {texts[0]}
+    assert files.MOST_CHARACTERS < len(texts[0] or "") < LONG  # cut off, and still too long
+
+
+def test_values_of_a_few_thousand_bytes_in_every_row_are_in_proportion(tmp_path: Path) -> None:
+    """Which a batch may hold, and a whole column of such a file may not."""
+    name = write(tmp_path, 100_000, False, ref="y" * 20_000)
+    refused(
+        lambda: read_beside(name, "ref", "--reference-column", 100_000, "references"),
+        r"t\.parquet: unpacks to more than 67,108,864 bytes",
+    )
+
+
+@pytest.mark.parametrize("types", [True, False])
+@pytest.mark.parametrize("option", ["id", "group", "scores"])
+def test_long_ids_and_groups_of_all_rows_are_one_line(tmp_path, option, types) -> None:
+    rows, lines = 3000, tmp_path / "lines.txt"
+    lines.write_text("A dog sleeps.\n" * rows)
+    column = "group" if option == "group" else "id"
+    name = write(tmp_path, rows, types, translation="a b", m=0.5, **{column: "y" * LONG})
+    candidate, more = {
+        "id": (name, {"id_column": "id"}),
+        "group": (name, {"group_by": ("group",)}),
+        "scores": (str(lines), {"scores": (name,)}),
+    }[option]
+    request = EvaluateRequest(
+        Location(candidate),
+        Location(tmp_path / "out"),
+        references=(str(lines),),
+        target_language="de",
+        **more,
+    )
+    refused(lambda: job.evaluate(request), "3,000 rows have 2,700,000,000 bytes in column")
+
+
+def test_rows_beyond_those_of_the_translations_are_not_read(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("ref\n" + "x\n" * 50_000)
+    read, held = files.RowTable, list[files.RowTable]()
+
+    def keep(*given) -> files.RowTable:
+        held.append(read(*given))
+        return held[-1]
+
+    monkeypatch.setattr(files, "RowTable", keep)
+    with pytest.raises(UnusableInput, match="has more than 20 rows but the input has 20"):
+        read_beside(str(file), "ref", "--reference-column", 20, "references")
+    assert held[0].rows == 21
+
+
+def test_many_empty_rows_of_a_small_file_are_one_line(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(files, "_FEW_VALUES", 1000)
+    monkeypatch.setattr(files, "_VALUES_OF_A_BYTE", 0.1)
+    for name, row in (("r.csv", "x\n"), ("r.jsonl", "{}\n")):
+        file = tmp_path / name
+        file.write_text(("ref\n" if name == "r.csv" else "") + row * 5000)
+        with pytest.raises(UnusableInput, match=r"has more than 1,\d\d\d rows, out of all"):
+            open_table(Location(file))
