@@ -258,7 +258,8 @@ def _long_columns(
         return ()
     long_columns = []
     for path, name in texts.items():
-        longest = max(map(_longest, _dictionaries(first.column(name))), default=0)
+        arrays = _dictionaries(first.column(name))
+        longest = max((_longest(array.dictionary) for array in arrays), default=0)
         if longest > _LONG:
             if path != name:
                 raise UnusableInput(
@@ -269,11 +270,11 @@ def _long_columns(
     return tuple(long_columns)
 
 
-def _dictionaries(array: pa.Array) -> Iterator[pa.Array]:
-    """The dictionaries of an array and of those inside it."""
+def _dictionaries(array: pa.Array) -> Iterator[pa.DictionaryArray]:
+    """The array, or those inside it, that have dictionaries."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        yield array.dictionary
+        yield array
     elif isinstance(array, pa.ExtensionArray):
         yield from _dictionaries(array.storage)
     elif pa.types.is_struct(kind):
@@ -305,16 +306,24 @@ def _bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) 
     """
     size = batch.nbytes
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        if name not in shared and pa.types.is_dictionary(array.type) and is_text(array.type):
-            lengths = pc.binary_length(_as_binary(array.dictionary))
-            own = pc.sum(lengths.take(array.indices)).as_py() or 0
-            if own > _MOST_BYTES:
-                raise UnusableInput(
-                    f"{location}: {len(array):,} rows have {own:,} bytes in column '{name}', more "
-                    f"than {_MOST_BYTES:,}; leave it out, or cut its texts"
-                )
-            size += own
+        if name in shared:
+            continue
+        own = sum(map(_decoded_bytes, _dictionaries(array)))
+        if own > _MOST_BYTES:
+            raise UnusableInput(
+                f"{location}: {len(array):,} rows have {own:,} bytes in column '{name[:80]}', more "
+                f"than {_MOST_BYTES:,}; leave it out, or cut its texts"
+            )
+        size += own
     return size
+
+
+def _decoded_bytes(array: pa.DictionaryArray) -> int:
+    """The bytes of the texts of all rows."""
+    if not is_text(array.type):
+        return 0
+    lengths = pc.binary_length(_as_binary(array.dictionary))
+    return pc.sum(pc.cast(lengths, pa.int64()).take(array.indices)).as_py() or 0
 
 
 def _decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ from nmt.evaluation import files, job
 from nmt.evaluation.files import open_table, read_beside
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
+from nmt.tables.parquet import read_whole
 
 LONG = 900_000  # bytes of a value that stands once in a file
 LITTLE = 64 << 20  # bytes of Python's memory; each of these files stands for some 2 GB
@@ -111,3 +112,19 @@ def test_many_empty_rows_of_a_small_file_are_one_line(tmp_path: Path, monkeypatc
         file.write_text(("ref\n" if name == "r.csv" else "") + row * 5000)
         with pytest.raises(UnusableInput, match=r"has more than 1,\d\d\d rows, out of all"):
             open_table(Location(file))
+
+
+@pytest.mark.parametrize("nested", ["list", "struct"])
+def test_values_inside_of_others_count_in_every_row(tmp_path: Path, nested: str) -> None:
+    rows = 8000
+    values = repeated(rows, "y" * 60_000)
+    column = {
+        "list": lambda: pa.ListArray.from_arrays(pa.array(range(rows + 1), pa.int32()), values),
+        "struct": lambda: pa.StructArray.from_arrays([values], ["text"]),
+    }[nested]()
+    file = Location(tmp_path / "t.parquet")
+    pq.write_table(pa.table({"x": column}), str(file), compression="zstd")
+    refused(
+        lambda: file.read(lambda handle: read_whole(file, handle)),
+        "8,000 rows have 480,000,000 bytes in column 'x'",
+    )
