@@ -182,8 +182,9 @@ class TrainingClock:
         minutes_per_step = (minutes - since) / max(step - first, 1)
         if not self._has_estimated:
             self._since, self._has_estimated = (step, minutes), True
-        left = (self.steps - step) * minutes_per_step
+        steps = max(self.steps, step)  # those of an epoch of augmented pairs are not exact
+        left = (steps - step) * minutes_per_step
         if limit is None or minutes + left <= limit:
-            return self.steps, left
+            return steps, left
         left = max(limit - minutes, 0.0)
-        return min(self.steps, step + round(left / max(minutes_per_step, 1e-9))), left
+        return min(steps, step + round(left / max(minutes_per_step, 1e-9))), left

@@ -29,6 +29,11 @@ def test_steps_end_a_training_without_a_time_limit() -> None:
     assert clock.at(1000, 9.0) == (1000, 0.0)
 
 
+def test_no_time_is_left_beyond_the_planned_steps() -> None:
+    """With augmentation an epoch may have more than were planned."""
+    assert Clock(1000, None).at(1050, 10.0) == (1050, 0.0)
+
+
 def test_minutes_end_it_where_they_come_first() -> None:
     clock = Clock(35_740, 12.0)
     estimates = [clock.at(100 * minute, float(minute)) for minute in range(1, 13)]
