@@ -1,8 +1,8 @@
 """What augmentation is worth on texts in capitals, in lower case and with typing errors.
 
 Trains benchmarks/fast.yaml on Multi30k twice, without and with training.augment, and scores both
-models on test_2016 as it is and changed: in capitals (the references, too), in lower case, with
-every 15th letter of the source left out. Decoding is greedy.
+models on test_2016 as it is and changed: in capitals (the references, too), with and without
+search.recase, in lower case, with every 15th letter of the source left out. Decoding is greedy.
 
     python benchmarks/augmentation.py FOLDER --data /data [--epochs 3]
 """
@@ -42,11 +42,13 @@ def same(text: str) -> str:
     return text
 
 
-CHANGES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
-    "as it is": (same, same),
-    "capitals": (str.upper, str.upper),
-    "lower case": (str.lower, same),
-    "letters left out": (thinned, same),
+# Of the source, of the reference; and search.recase.
+CHANGES: dict[str, tuple[Callable[[str], str], Callable[[str], str], bool]] = {
+    "as it is": (same, same, True),
+    "capitals": (str.upper, str.upper, True),
+    "not recased": (str.upper, str.upper, False),
+    "lower case": (str.lower, same, True),
+    "letters left out": (thinned, same, True),
 }
 
 
@@ -74,8 +76,9 @@ def main() -> None:
             "--set", f"training.augment={augment}")  # fmt: skip
         model = nmt.load_model(folder / name / "model")
         scores = []
-        for change, wanted in CHANGES.values():
-            translations = [one.text for one in model.translate(map(change, sources))]
+        for change, wanted, recase in CHANGES.values():
+            results = model.translate(map(change, sources), recase=recase)
+            translations = [one.text for one in results]
             bleu = sacrebleu.corpus_bleu(translations, [[wanted(text) for text in references]])
             scores.append(bleu.score)
         print(f"{name:<12}" + "".join(f"{score:18.2f}" for score in scores), flush=True)

@@ -210,6 +210,26 @@ def test_entities_of_an_answer_do_not_unfold(store: Endless, encoding, status) -
         Location("s3://bucket/in").files()
 
 
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_an_answer_of_any_depth_is_one_line(store: Endless, status: int) -> None:
+    store.answer = lambda _: (status, "<Error>" + "<a>" * 5000 + "</a>" * 5000 + "</Error>")
+    with pytest.raises(StoreAway, match="its answer is damaged: maximum recursion") as caught:
+        Location("s3://bucket/in").files()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("ask", ["info", "is_file", "exists", "read_bytes", "files"])
+def test_no_redirect_leads_to_another_address(store: Endless, server, status, ask) -> None:
+    """It would get the session's token, and may be any address that this machine reaches."""
+    store.answer = lambda _: (status, "")
+    store.headers = {"Location": f"{server[1]}/internal"}
+    with pytest.raises((StoreAway, UnusableInput)):
+        getattr(Location("s3://bucket/in/a.txt"), ask)()
+    assert store.requests
+    assert not [path for path in store.requests if path.startswith("/internal")]
+
+
 REDIRECT = "<Error><Code>TemporaryRedirect</Code></Error>"
 
 

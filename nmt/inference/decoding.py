@@ -252,7 +252,7 @@ class Decoder:
         segment = source.encoded(self._bundle.source_vocabulary)
         if len(segment.ids) <= settings.max_source_length:
             return [segment] if segment.ids else []
-        return cut(source.cleaned, self._bundle.source_vocabulary, settings.max_source_length)
+        return cut(source.decoded, self._bundle.source_vocabulary, settings.max_source_length)
 
     def _batches(self, segments: Sequence[Segmented], beam_size: int = 1) -> Iterator[list[int]]:
         """Positions of sentences that are decoded together.

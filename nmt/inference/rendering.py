@@ -10,6 +10,7 @@ import numpy as np
 
 from nmt.bundle import Bundle
 from nmt.evaluation.measures import unknown
+from nmt.inference.recasing import capitals
 from nmt.inference.row_filter import CleanedText
 from nmt.inference.translation import Translation
 from nmt.inference.unknown_words import read_dictionary, replace_unknown
@@ -92,6 +93,9 @@ class Renderer:
         else:
             text, places = vocabulary.decode(chosen), vocabulary.token_words(chosen)
             flags = (*flags, "unk") if unknown(tokens) else flags
+        if part.source.recased:
+            text = capitals(text, part.source.cleaning.target_language)
+            flags = (*flags, "recased")
         return Translation(
             text=text,
             score=float(log_probability / max(1, length)),

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from nmt.configuration import nearest
 from nmt.corpus.cleaning import clean, stored_words
 from nmt.errors import UnusableInput
+from nmt.inference.recasing import is_in_capitals, sentence_case
 from nmt.inference.unknown_words import raw_words
 from nmt.records.model import ModelInfo
 from nmt.reject_reasons import RejectReason
@@ -27,6 +28,7 @@ class CleanedText:
         cleaning: what cleaned it.
         segment: its tokens, once somebody has needed them.
         tag: the id that stands before them, if there is one.
+        recased: whether it is in capitals and decoded in the case of a sentence.
     """
 
     text: str
@@ -34,6 +36,14 @@ class CleanedText:
     cleaning: DataSettings
     segment: Segmented | None = None
     tag: tuple[int, ...] = ()
+    recased: bool = False
+
+    @cached_property
+    def decoded(self) -> str:
+        """What is cut into tokens."""
+        if not self.recased:
+            return self.cleaned
+        return sentence_case(self.cleaned, self.cleaning.source_language)
 
     @cached_property
     def stored_words(self) -> tuple[int, ...] | None:
@@ -51,7 +61,7 @@ class CleanedText:
     def encoded(self, vocabulary: Vocabulary) -> Segmented:
         """Its tokens."""
         if self.segment is None:
-            self.segment = vocabulary.encode(self.cleaned)
+            self.segment = vocabulary.encode(self.decoded)
         return self.segment
 
 
@@ -100,6 +110,8 @@ class RowFilter:
         longest: tokens that a text may have, see `most_tokens`.
         characters: that a text may have.
         tag: the kind of texts that have none of their own; None is none.
+        recase: whether texts in capitals are decoded in the case of sentences. One that holds a
+            symbol of the vocabulary stays as it is.
 
     Raises:
         UnusableInput: the vocabulary has no such tag.
@@ -112,8 +124,9 @@ class RowFilter:
         longest: int,
         characters: int,
         tag: str | None = None,
+        recase: bool = False,
     ) -> None:
-        self._vocabulary, self.cleaning = vocabulary, cleaning
+        self._vocabulary, self.cleaning, self._recase = vocabulary, cleaning, recase
         self.longest, self.characters = longest, characters
         self._tag = () if tag is None else (tag_id(vocabulary, tag),)
         self._tags = vocabulary.tags
@@ -123,7 +136,8 @@ class RowFilter:
         cls, vocabulary: Vocabulary, cleaning: DataSettings, search: SearchSettings
     ) -> RowFilter:
         """The filter of sources under these settings of the search."""
-        return cls(vocabulary, cleaning, most_tokens(search), search.max_characters, search.tag)
+        limits = most_tokens(search), search.max_characters
+        return cls(vocabulary, cleaning, *limits, search.tag, search.recase)
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""
@@ -141,14 +155,18 @@ class RowFilter:
         if reason:
             return CleanedText(text, "", self.cleaning), reason
         row = CleanedText(text, self.clean(text), self.cleaning, tag=self._tag)
+        row.recased = self._recase and self._is_recased(row.cleaned)
         if row.cleaned is not text and has_too_many_marks(row.cleaned):  # written as entities
             reason = RejectReason.TOO_MANY_MARKS
         elif self._is_too_long(row):
             reason = RejectReason.TOO_LONG
         return row, reason
 
+    def _is_recased(self, text: str) -> bool:
+        return is_in_capitals(text) and not self._vocabulary.symbol_spans(text)
+
     def _is_too_long(self, row: CleanedText) -> bool:
-        if self._vocabulary.surely_fits(row.cleaned, self.longest):
+        if self._vocabulary.surely_fits(row.decoded, self.longest):
             return False
         return len(row.encoded(self._vocabulary).ids) > self.longest
 

@@ -30,8 +30,9 @@ class Translation:
         flags: ``empty``, ``truncated`` (cut off at the length limit), ``unk`` (unknown words, or
             bytes that form no character and were left out), ``unk_replaced`` (held unknown words,
             and source words or a dictionary's stand for them in `text`), ``split`` (too long to be
-            translated at once), ``multiline`` and ``markup`` (the source is no single sentence,
-            see `nmt.inference.source_flags`).
+            translated at once), ``recased`` (the source is in capitals: translated as a sentence,
+            and `text` written in capitals), ``multiline`` and ``markup`` (the source is no single
+            sentence, see `nmt.inference.source_flags`).
         stored_words: for each word of the cleaned source its index in the source as it was given;
             None where cleaning changed nothing.
         ranking: what the search compares hypotheses by; only in `alternatives`.

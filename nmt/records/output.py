@@ -33,6 +33,7 @@ class Counts(Record):
     truncated: Count
     split: Count = 0
     unk_replaced: Count = 0
+    recased: Count = 0
     multiline: Count = 0
     markup: Count = 0
     source_tokens: Count = 0

@@ -32,6 +32,7 @@ _COUNTS = {
     "truncated": "Cut at the length limit",
     "split": "Too long, translated in pieces",
     "unk_replaced": "Unknown words replaced",
+    "recased": "In capitals, translated as sentences",
     "multiline": "Several lines or sentences in one",
     "markup": "With markup, as HTML",
     "source_tokens": "Source tokens",

@@ -129,6 +129,11 @@ class SearchSettings(Group):
         pattern=TAG,
         description="Translate as the texts that were prepared with this data.tag.",
     )
+    recase: bool = Field(
+        True,
+        description="Translate a source that is all in capitals as a sentence, and write its "
+        "translation in capitals.",
+    )
     replace_unknown: bool = Field(
         True,
         description="Replace an unknown word by the source word of the highest attention "
@@ -153,6 +158,7 @@ class SearchSettings(Group):
     def greedy(self, max_source_length: int) -> SearchSettings:
         """Greedy search with these limits to a translation's length, and nothing else."""
         return SearchSettings(
+            recase=False,
             replace_unknown=False,
             max_length_ratio=self.max_length_ratio,
             max_length_extra=self.max_length_extra,

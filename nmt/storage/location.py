@@ -129,7 +129,10 @@ class Location(Readable):
         """Give this file another name in its folder."""
         if self.is_local:
             return self._ask(lambda: self._below(below.rename, name))
-        self._ask(lambda: self.filesystem.move(self.path, (self.parent / name).path))
+        target = self.parent / name
+        if self.is_s3:
+            return self._ask(lambda: s3.rename(self, target))
+        self._ask(lambda: self.filesystem.move(self.path, target.path))
 
     def delete_own(self, names: re.Pattern[str]) -> None:
         """Remove what a program of ours wrote to this folder, and folders that it leaves empty.

@@ -29,7 +29,7 @@ from nmt.storage.encoding import hash_stream
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
 from nmt.storage.s3_filesystem import s3_filesystem
-from nmt.storage.s3_listing import list_objects
+from nmt.storage.s3_listing import list_objects, object_info
 from nmt.storage.store_path import StorePath
 from nmt.storage.uri import scheme_of, unquote
 
@@ -84,6 +84,8 @@ class Readable(StorePath):
             UnusableInput: the store cannot be reached or refuses the credentials.
             StoreAway: the store failed in another way.
         """
+        if self.is_s3:
+            return self._ask(lambda: object_info(self))
         return self._ask(lambda: self.filesystem.get_file_info(self.path))
 
     def exists(self) -> bool:
@@ -92,7 +94,7 @@ class Readable(StorePath):
 
     def is_file(self) -> bool:
         """Whether a file lies here."""
-        if self.is_s3:
+        if self.is_s3:  # one request
             return self._ask(lambda: s3.version_if_any(self)) is not None
         return self.info().type == pafs.FileType.File
 

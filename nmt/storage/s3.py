@@ -1,7 +1,7 @@
-"""Objects of S3, and of what speaks its protocol: read, stored and deleted by boto3.
+"""Objects of S3, and of what speaks its protocol: all requests are boto3's.
 
-pyarrow's filesystem lists and moves them. It knows no conditions, asks more than once for a small
-object, and reads past the end of one that has become shorter.
+pyarrow's filesystem knows no conditions, asks more than once for a small object, reads past the end
+of one that has become shorter, and follows a store's redirect with the session's token to any host.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.storage.errors import explain
@@ -28,6 +29,7 @@ _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 _NOTHING = {"IfNoneMatch": "*"}
+_DAMAGE = (ValueError, OverflowError, RecursionError)  # of whoever parses an answer
 _WORDS = {"403": "ACCESS_DENIED"}  # an answer to HEAD has none
 
 
@@ -57,7 +59,7 @@ def explained(location: Readable) -> Iterator[None]:
         reason: Exception = OSError(_WORDS.get(code, error))
         reason = FileNotFoundError() if code in _NO_OBJECT else reason
         raise explain(location.uri, "s3", reason, answered) from None
-    except (BotoCoreError, ValueError, OverflowError, ResponseParserError) as error:
+    except (BotoCoreError, *_DAMAGE, ResponseParserError) as error:
         # A region of the user's was checked when the client was made.
         if isinstance(error, InvalidRegionError) or not isinstance(error, BotoCoreError):
             problem = f"its answer is damaged: {str(error)[:200]}"
@@ -103,9 +105,22 @@ def version_of(location: Readable) -> ObjectVersion:
 
 def version_if_any(location: Readable) -> ObjectVersion | None:
     """The same; None where there is no object."""
+    answer = _head(location)
+    return None if answer is None else _version(answer, location)
+
+
+def info_if_any(location: Readable) -> pafs.FileInfo | None:
+    """Size and time of an object; None where there is none."""
+    if (answer := _head(location)) is None:
+        return None
+    size, time = _version(answer, location).size, answer.get("LastModified")
+    return pafs.FileInfo(location.path, pafs.FileType.File, size=size, mtime=time)
+
+
+def _head(location: Readable) -> Mapping[str, Any] | None:
     client, name = s3_client(location), object_name(location)
     with explained(location), _none_where_nothing_is():
-        return _version(client.head_object(**name), location)
+        return client.head_object(**name)
     return None
 
 
@@ -249,6 +264,18 @@ def store(location: Readable, data: bytes) -> None:
     client = s3_client(location)
     with explained(location):
         client.put_object(**object_name(location), Body=data)
+
+
+def rename(location: Readable, target: Readable) -> None:
+    """Give an object another name in its bucket.
+
+    Raises:
+        UnusableInput: it is gone, or access is refused.
+    """
+    client, name = s3_client(location), object_name(location)
+    with explained(location):
+        client.copy_object(**object_name(target), CopySource=name)
+        client.delete_object(**name)
 
 
 def delete(location: Readable, version: str | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
-from nmt.storage.s3 import LARGEST, explained
+from nmt.storage.s3 import LARGEST, explained, info_if_any
 from nmt.storage.s3_client import s3_client
 
 if TYPE_CHECKING:
@@ -25,6 +25,31 @@ _MOST_PAGES = 20_000  # S3 puts 1,000 files into each
 _LONGEST_NAME = 1024  # bytes
 _LONGEST_TOKEN = 8192  # characters: a store may write a name into it
 _SECONDS = 10.0  # between two lines of progress
+
+
+def object_info(location: Readable) -> pafs.FileInfo:
+    """What lies under a name of S3: an object, a folder (whatever lies below it), or nothing.
+
+    Raises:
+        UnusableInput, StoreAway: see `nmt.storage.s3.explained`.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, _, key = location.path.strip("/").partition("/")
+    if key and (info := info_if_any(location)) is not None:
+        return info
+    with explained(location):
+        try:
+            answer = s3_client(location).list_objects_v2(
+                Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1
+            )
+            there = not key or bool(answer.get("Contents"))
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "NoSuchBucket":
+                raise
+            there = False
+    kind = pafs.FileType.Directory if there else pafs.FileType.NotFound
+    return pafs.FileInfo(location.path, kind)
 
 
 def list_objects(folder: Readable, recursive: bool) -> list[pafs.FileInfo]:

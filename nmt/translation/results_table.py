@@ -126,7 +126,7 @@ def counts(results: pa.Table) -> dict[str, int]:
         name: pc.sum(pc.list_value_length(results.column(name))).as_py() or 0
         for name in ("source_tokens", "target_tokens")
     }
-    names = ("empty", "truncated", "split", "unk_replaced", *SOURCE_FLAGS)
+    names = ("empty", "truncated", "split", "unk_replaced", "recased", *SOURCE_FLAGS)
     return {**{name: flags.get(name, 0) for name in names}, **tokens}
 
 

@@ -23,7 +23,7 @@ _COLUMNS: dict[str, dict[str, pa.DataType | None]] = {
     "alignments": {"id": None, "alignment": pa.string()},
 }
 _ALTERNATIVES = "alternatives"  # a column of translations with search.n_best
-FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", *SOURCE_FLAGS})
+FLAGS = frozenset({"empty", "truncated", "unk", "unk_replaced", "split", "recased", *SOURCE_FLAGS})
 _NULLABLE = {("rejected", "source"), *(("translations", name) for name in NULLABLE)}
 # Far beyond what a model makes, and small enough that those of a unit can be added up.
 _BOUNDS = {"score": (-(2.0**18), 0.0), "attention_entropy": (0.0, 64.0), "coverage": (0.0, 1.0)}
