@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import outputs
 import pyarrow.parquet as pq
 from in_process import Run, call, command
 from stored_folders import Site
@@ -85,8 +84,6 @@ def _files(folder: str) -> Callable[[Site], Any]:
 
 
 def _translate_lines(site: Site) -> Run:
-    outputs._translators.clear()
-
     def translate() -> None:
         model = load_model(str(site / "run/model"))
         model.translate(["A dog sleeps.", ""])

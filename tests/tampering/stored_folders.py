@@ -18,14 +18,14 @@ from in_process import Killed, command
 from models import TINY
 
 PAIRS = [
-    ("The dog sleeps.", "Der Hund schläft.", "0-0 1-1 2-2 3-3"),
-    ("A cat sees the old dog.", "Eine Katze sieht den alten Hund.", "0-0 1-1 2-2"),
+    ("A dog.", "Hund.", "0-0 1-0"),
+    ("The cat.", "Die Katze.", "0-0 1-1"),
     ("word " * 90, "Wort", ""),
-    ("The old dog sees a cat.", "Der alte Hund sieht eine Katze.", "0-0 1-1"),
-    ("A farmer buys a bird.", "Ein Bauer kauft einen Vogel.", "0-0"),
+    ("Dogs see.", "Hund.", "0-0 0-1"),
+    ("", "", ""),
 ]
 ROWS_OF_A_UNIT = 256
-SEARCH = ("max_length_ratio=0.5", "max_length_extra=4", "max_source_length=60", "too_long=reject")
+SEARCH = ("max_length_ratio=0.1", "max_length_extra=4", "max_source_length=60", "too_long=reject")
 _SEARCH = [word for one in SEARCH for word in ("--set", f"search.{one}")]
 _MODEL = [word for key, value in TINY.items() for word in ("--set", f"model.{key}={value}")]
 FAST = {"batch_tokens": 2000, "buckets": 2, "epochs": 2, "heatmaps": 0, "checkpoints": 2}
