@@ -35,7 +35,7 @@ def seal(folder: Path, file: Path, old: bytes) -> bool:
         if record == file:
             continue
         text = record.read_text("utf-8", "replace")
-        if before not in text and f"{before[:8]}" not in record.name:
+        if before not in text:
             continue
         try:
             content = json.loads(text)
@@ -49,6 +49,15 @@ def seal(folder: Path, file: Path, old: bytes) -> bool:
             seal(folder, record, raw)
             sealed = True
     return sealed
+
+
+def is_named(folder: Path, file: Path, old: bytes) -> bool:
+    """Whether a record above a file says what its content was."""
+    digest = _digest(old)
+    if digest[:32] in file.name:
+        return True
+    others = (record for record in _records(folder) if record != file)
+    return any(digest in record.read_text("utf-8", "replace") for record in others)
 
 
 def _records(folder: Path) -> Iterator[Path]:
@@ -91,7 +100,8 @@ def _identify(file: Path) -> None:
     """Give a model.json the id of what it holds."""
     try:
         content = json.loads(file.read_text())
+    except (ValueError, RecursionError):
+        return
+    if isinstance(content, dict):
         content["model_id"] = hash_of(content)
         file.write_text(json_tampering.format_like(content))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return

@@ -20,7 +20,7 @@ import table_tampering
 from file_tampering import Change
 from in_process import Run
 from readers import READERS, Reader
-from sealing import seal
+from sealing import is_named, seal
 from stored_folders import Site, remove
 
 LONGEST = 500  # characters of a message, names of folders apart
@@ -103,7 +103,7 @@ def apply(site: Site, tampering: Tampering, consistent: bool) -> bool | None:
             return None
         remove(file)
         file.write_bytes(data)
-        return seal(folder, file, old) if consistent else True
+        return seal(folder, file, old) if consistent else is_named(folder, file, old)
     remove(file)
     match tampering.name:
         case "empty folder":
