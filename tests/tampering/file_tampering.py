@@ -85,12 +85,18 @@ def arrays(data: bytes) -> Iterator[Change]:
         for what, other in _other_arrays(array):
             yield f"{name}: {what}", partial(_npz, stored | {name: other})
         yield f"{name}: gone", partial(_npz, {n: a for n, a in stored.items() if n != name})
-        yield f"{name}: huge by its header", partial(_npz, stored, {name: _header(array, (10**13,))})
+        yield (
+            f"{name}: huge by its header",
+            partial(_npz, stored, {name: _header(array, (10**13,))}),
+        )
         yield f"{name}: negative shape", partial(_npz, stored, {name: _header(array, (-1,))})
         yield f"{name}: no npy", partial(_npz, stored, {name: b"garbage"})
     yield "another array", partial(_npz, {**stored, "../x\x1b": np.zeros(1)})
     yield "many arrays", partial(_npz, {**stored, **{f"a{n}": np.zeros(0) for n in range(3000)}})
-    yield "bomb", partial(_npz, {**stored, next(iter(stored)): np.zeros(2 * 10**7)}, compressed=True)
+    yield (
+        "bomb",
+        partial(_npz, {**stored, next(iter(stored)): np.zeros(2 * 10**7)}, compressed=True),
+    )
 
 
 def _other_arrays(array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

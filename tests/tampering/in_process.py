@@ -1,4 +1,4 @@
-"""The commands of ``nmt`` in this process: real ones, but for Ray's processes and TensorFlow's graphs.
+"""The commands of ``nmt`` in this process, without Ray's processes and TensorFlow's graphs.
 
 An actor decodes here, a step of a training moves the weights and nothing else, and a validation
 scores what it is told. Whatever reads a stored file is what users run.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,6 @@ from nmt.cluster import connection
 from nmt.cluster.tasks import Tasks
 from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.shards.dataset import Dataset
-from nmt.storage.location import Location
 from nmt.training.checkpoint import CheckpointStore
 from nmt.training.loop import Training
 from nmt.training.strategy import Replicas
@@ -126,8 +126,6 @@ def _fit(_ray: Any, request: Any, _share: Any, _held: Any) -> None:
     begin = request.init_from, request.init_optimizer
     work = Training(data, request.settings, request.output, Replicas(), _Hooks(store), *begin)
     instant(work, [float(score) for score in range(1, 100)])
-    import tempfile
-
     with tempfile.TemporaryDirectory() as place:
         if name := store.fetch_newest(Path(place)):
             store.remove_later(name)

@@ -64,9 +64,8 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:
             keys = keys[:2]
         for key in keys:
             yield from paths(value[key], (*path, key))
-    elif isinstance(value, list):
-        if value:
-            yield from paths(value[0], (*path, 0))
+    elif isinstance(value, list) and value:
+        yield from paths(value[0], (*path, 0))
 
 
 def tampered(text: str) -> Iterator[tuple[str, Callable[[], bytes | None]]]:

@@ -61,8 +61,14 @@ def _rows(folder: str) -> Callable[[Site], Any]:
 
 
 def _scores(file: Path) -> Any:
+    """What a report says of translations, wherever these came from."""
     report = json.loads(file.read_text())
-    return {name: report.get(name) for name in ("counts", "scores", "rates", "alignment")}
+    counts = {
+        name: count
+        for name, count in report["counts"].items()
+        if name not in ("decoded", "reused", "repeated")
+    }
+    return counts, [report.get(name) for name in ("scores", "rates", "alignment")]
 
 
 def _evaluation(site: Site) -> Any:
@@ -150,7 +156,9 @@ READERS: dict[str, tuple[Reader, ...]] = {
         _command("translate plan", lambda site: site.translate("new", "--dry-run")),
         _command("translate", lambda site: site.translate("new"), "new", slow=True),
         _command(
-            "train from", lambda site: site.train("new", "--init-from", str(site / MODEL)), "new",
+            "train from",
+            lambda site: site.train("new", "--init-from", str(site / MODEL)),
+            "new",
             slow=True,
         ),
         _command(
@@ -169,6 +177,7 @@ READERS: dict[str, tuple[Reader, ...]] = {
             lambda site: site.evaluate("again", "--baseline", str(site / "out")),
             "report",
             result=_evaluation,
+            slow=True,
         ),
         _command("verify repair", lambda site: [*VERIFY, str(site / "out"), "--repair"]),
         _command(

@@ -62,8 +62,10 @@ def is_named(folder: Path, file: Path, old: bytes) -> bool:
 
 def _records(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and (
-            path.suffix == ".json" or path.name.startswith("done-")
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and (path.suffix == ".json" or path.name.startswith("done-"))
         ):
             yield path
 

@@ -110,8 +110,11 @@ def _column_changes(
 
     yield "dropped", lambda: table.remove_column(place)
     yield "twice", lambda: table.append_column(field, column)
-    yield "renamed", lambda: table.rename_columns(
-        [name if n != place else name.upper() for n, name in enumerate(table.column_names)]
+    yield (
+        "renamed",
+        lambda: table.rename_columns(
+            [name if n != place else name.upper() for n, name in enumerate(table.column_names)]
+        ),
     )
     yield "all null", lambda: put(pa.nulls(rows, kind))
     for name, other in TYPES.items():

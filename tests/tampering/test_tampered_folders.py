@@ -1,21 +1,20 @@
-"""Whatever a stranger has written into a stored folder, each command that reads it ends in one line.
+"""Whatever a stranger has written into a stored folder, a command that reads it ends in one line.
 
-`tampering.problems` says what must hold. The fast tests try a few tamperings of every file with
+`tamperings.problems` says what must hold. The fast tests try a few tamperings of every file with
 every quick reader; the slow ones try all, or one of so many as the variable NMT_TAMPERINGS has.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import in_process
 import pytest
 from readers import READERS, Reader
 from stored_folders import Site, make_site
-from tampering import examine, tamperings
+from tamperings import examine, tamperings
 
-QUICK = 10  # tamperings with a folder that each quick reader is tried with
+QUICK = 4  # tamperings with a folder that each quick reader is tried with
 CASES = [(folder, reader) for folder, readers in READERS.items() for reader in readers]
 FAST = [case for case in CASES if not case[1].slow]
 SHOWN = 30  # problems in a message

@@ -19,7 +19,7 @@ import outputs
 import table_tampering
 from file_tampering import Change
 from in_process import Run
-from readers import READERS, Reader
+from readers import Reader
 from sealing import is_named, seal
 from stored_folders import Site, remove
 
@@ -152,7 +152,11 @@ def problems(
 def _of_run(site: Site, run: Run) -> Iterator[str]:
     if run.fault is not None:
         frames = traceback.extract_tb(run.fault.__traceback__)
-        own = [f"{f.filename.rpartition('/nmt/')[2]}:{f.lineno}" for f in frames if "/nmt/" in f.filename]
+        own = [
+            f"{f.filename.rpartition('/nmt/')[2]}:{f.lineno}"
+            for f in frames
+            if "/nmt/" in f.filename
+        ]
         yield f"{run.message[:200]!r} at {' < '.join(own[::-1][:4])}"
         return
     if run.status not in range(5):
