@@ -18,6 +18,9 @@ from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 
+MODEL = "run/model"
+VERIFY = ("verify", "--output")
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -55,7 +58,7 @@ def _rows(folder: str) -> Callable[[Site], Any]:
             for file in sorted((out / part).glob("part-*.parquet"))
             for row in pq.read_table(file).to_pylist()
         ]
-        return sorted(rows, key=lambda row: row[0]), _scores(out / "report/report.json")
+        return sorted(rows, key=lambda row: str(row[0])), _scores(out / "report/report.json")
 
     return read
 
@@ -97,6 +100,11 @@ def _translate_lines(site: Site) -> Run:
     return call(translate)
 
 
+def _repaired(site: Site) -> Run:
+    run = command(*VERIFY, site / "out", "--repair")
+    return run if run.fault or run.status else command(*site.translate("out"))
+
+
 def _benchmark_model(site: Site) -> Run:
     return call(lambda: measured_settings(Location(site / "run/model")))
 
@@ -114,8 +122,6 @@ def _benchmark_data(site: Site) -> Run:
     return call(check)
 
 
-MODEL = "run/model"
-VERIFY = ("verify", "--output")
 READERS: dict[str, tuple[Reader, ...]] = {
     "data": (
         _command("prepare finished", lambda site: site.prepare("data")),
@@ -180,12 +186,7 @@ READERS: dict[str, tuple[Reader, ...]] = {
             slow=True,
         ),
         _command("verify repair", lambda site: [*VERIFY, str(site / "out"), "--repair"]),
-        _command(
-            "repaired",
-            lambda site: site.translate("out"),
-            result=_rows("out"),
-            slow=True,
-        ),
+        Reader("repaired", _repaired, result=_rows("out"), slow=True),
         _command(
             "translate baseline",
             lambda site: site.translate("half", "--baseline", str(site / "out"), "--overwrite"),
