@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import re
 import resource
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -132,11 +134,11 @@ def problems(
         outputs._translators.clear()
     written = {tampering.folder.split("/")[0], *reader.writes}
     before = _snapshot(site, written)
-    memory = _peak()
+    memory = _memory()
     with _limits():
         run = reader.run(site)
     found = list(_of_run(site, run))
-    if (more := _peak() - memory) > MEMORY:
+    if (more := _memory() - memory) > MEMORY:
         found.append(f"{more >> 20:,} MiB of memory")
     if changed := before.items() ^ _snapshot(site, written).items():
         found.append(f"touched {sorted({name for name, _ in changed})}")
@@ -186,8 +188,8 @@ def _snapshot(site: Site, written: set[str]) -> dict[str, tuple[int, ...]]:
     return files
 
 
-def _peak() -> int:
-    """Bytes of memory that the process has now."""
+def _memory() -> int:
+    """Bytes of memory that the process has and uses."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
@@ -204,10 +206,12 @@ def _limits() -> Iterator[None]:
         size = int(file.read().split()[0]) * resource.getpagesize()
     previous = signal.signal(signal.SIGALRM, _on_alarm)
     signal.alarm(SECONDS)
+    faulthandler.dump_traceback_later(2 * SECONDS, exit=True, file=sys.__stderr__)  # in C
     resource.setrlimit(resource.RLIMIT_AS, (size + 4 * MEMORY, limits[1]))
     try:
         yield
     finally:
+        faulthandler.cancel_dump_traceback_later()
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)
         resource.setrlimit(resource.RLIMIT_AS, limits)
