@@ -43,7 +43,7 @@ def test_two_columns_of_one_name_are_one_violation(copy: Path, folder: str) -> N
     entry = {"bytes": file.stat().st_size, "sha256": Location(file).sha256()}
     edit(out / "manifest.json", lambda m: m["files"][f"{folder}/{file.name}"].update(entry))
     found = verify(Location(out))
-    assert any("several columns" in line for line in found.violations)
+    assert any("several columns" in line for line in found.violations), found.violations
     with pytest.raises(UnusableInput, match=rf"several columns '{last.name}'"):
         read_table(Location(file))
 
