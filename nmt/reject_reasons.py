@@ -8,6 +8,7 @@ aside by `nmt.translation.quarantine`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 PREPARE, TRANSLATE = "prepare", "translate"
@@ -145,3 +146,8 @@ class RejectReason(StrEnum):
         *("crashed", (TRANSLATE,)),
         "Decoding the row alone kills its process, twice.",
     )
+
+
+def are_reasons(values: Iterable[object]) -> bool:
+    """Whether all of these are values of a column ``reason``: stored ones may be a stranger's."""
+    return {*values} <= {*RejectReason}

@@ -14,9 +14,11 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
+from nmt.evaluation.sentences import read_table
 from nmt.storage.location import Location
 from nmt.translation.checks import check
 from nmt.translation.input.corpus import inspect
+from nmt.translation.verify.output import verify
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,22 @@ def sound(saved_models, tmp_path_factory) -> Path:
 def copy(sound: Path, tmp_path: Path) -> Path:
     shutil.copytree(sound / "out", tmp_path / "out")
     return tmp_path
+
+
+@pytest.mark.parametrize("folder", ["translations", "rejected", "alignments"])
+def test_two_columns_of_one_name_are_one_violation(copy: Path, folder: str) -> None:
+    """Also where it is a column that nothing but a look at all columns reads."""
+    out = copy / "out"
+    file = next((out / folder).glob("*.parquet"))
+    table = pq.read_table(file)
+    last = table.schema.field(table.num_columns - 1)
+    pq.write_table(table.append_column(last, table.column(table.num_columns - 1)), file)
+    entry = {"bytes": file.stat().st_size, "sha256": Location(file).sha256()}
+    edit(out / "manifest.json", lambda m: m["files"][f"{folder}/{file.name}"].update(entry))
+    found = verify(Location(out))
+    assert any("several columns" in line for line in found.violations), found.violations
+    with pytest.raises(UnusableInput, match=rf"several columns '{last.name}'"):
+        read_table(Location(file))
 
 
 MAP = pa.map_(pa.string(), pa.int64())

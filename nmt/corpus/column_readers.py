@@ -68,8 +68,6 @@ class ParquetPairs(PairReader):
                     f"{location}: has no column '{name}'; its columns are {known}: name one with "
                     f"{option}"
                 )
-            if schema.names.count(name) > 1:
-                raise UnusableInput(f"{location}: has several columns '{name}'; rename the others")
             kind = schema.field(name).type
             if option == "--split-by" and not (is_text(kind) or _is_plain(kind)):
                 raise UnusableInput(

@@ -22,6 +22,7 @@ from nmt.cluster.parallel_map import run_units
 from nmt.corpus.stages import Plan
 from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.json_text import parse_json
+from nmt.printable import printable
 from nmt.records import FileEntry, Record, file_entry
 from nmt.records.dataset import Preparation
 from nmt.records.preparation import PieceRecord
@@ -32,6 +33,7 @@ from nmt.version import __version__
 log = logging.getLogger(__name__)
 
 _LIBRARIES = ("numpy", "pyarrow", "py3langid", "regex", "sentencepiece")  # that decide on bytes
+_SHOWN = 200  # characters of an error
 R = TypeVar("R", bound=Record)
 Problem = Callable[[Any, R, Mapping[str, FileEntry]], str]
 
@@ -41,8 +43,11 @@ class UnusablePieces(UnusableInput):
 
 
 def described(error: Exception) -> str:
-    """An error as one line that says what kind it is, if it does not do so itself."""
-    return str(error) if isinstance(error, UnusableInput) else f"{type(error).__name__}: {error}"
+    """An error as one short line that says what kind it is, if it does not do so itself."""
+    if isinstance(error, UnusableInput):
+        return str(error)
+    text = printable(str(error))  # of a library, which may repeat what a stranger has written
+    return f"{type(error).__name__}: {text[:_SHOWN]}{'…' * (len(text) > _SHOWN)}"
 
 
 def _plausible(*_: object) -> str:

@@ -48,7 +48,6 @@ from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import JobFailed, Stopped, UnusableInput
-from nmt.printable import printable, shorten
 from nmt.records import FileEntry
 from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation, lengths_of
 from nmt.records.preparation import (
@@ -135,7 +134,7 @@ def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> D
         except Exception as error:
             if not resumed:
                 raise
-            problem = printable(shorten(described(error)))
+            problem = described(error)
             log.warning(f"what an earlier run left cannot be used: {problem}; all is done anew")
             clear(request.output)
             claim(request.output, preparation, key)

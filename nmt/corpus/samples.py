@@ -11,7 +11,7 @@ from nmt.corpus.filters.scores import SCORES
 from nmt.corpus.stages import UNNAMED
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord
-from nmt.reject_reasons import RejectReason
+from nmt.reject_reasons import RejectReason, are_reasons
 from nmt.report.corpus_page import RejectedSample, render_corpora
 from nmt.storage.location import Location
 from nmt.tables.parquet import open_parquet, read_batches
@@ -64,10 +64,11 @@ def _rejected(
             named = "corpus" in file.schema_arrow.names
             columns = [*_COLUMNS, *["corpus"] * named]
             for batch in read_batches(location, handle, columns, file=file):
+                if not are_reasons(batch.column("reason").unique().to_pylist()):
+                    raise UnusableInput(f"{location}: damaged (a reason that there is not)")
                 for row in batch.to_pylist():
                     texts = ((row[side] or "")[:_SHOWN] for side in ("source", "target"))
                     corpus = row["corpus"] or "" if named else UNNAMED
                     if named and corpus and corpus not in dataset.corpora:
                         raise UnusableInput(f"{location}: damaged (a corpus that there is not)")
-                    reason = str(RejectReason(row["reason"]))
-                    yield corpus, row["id"], reason, RejectedSample(row["line"], *texts)
+                    yield corpus, row["id"], row["reason"], RejectedSample(row["line"], *texts)

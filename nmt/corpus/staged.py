@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from nmt.corpus.arrays import most_bytes, parse_arrays
 from nmt.errors import UnusableInput
-from nmt.reject_reasons import RejectReason
+from nmt.reject_reasons import are_reasons
 from nmt.shards.schema import REJECTED
 from nmt.storage.location import Location
 from nmt.tables.columns import as_bytes, is_text
@@ -86,10 +86,9 @@ def read_table(
             raise _damaged(location, f"column '{field.name}' has {column.null_count:,} nulls")
     if "id" in schema.names and bool((np.diff(table["id"].to_numpy()) <= 0).any()):
         raise _damaged(location, "its ids do not ascend")
-    if "reason" in schema.names:
-        reasons = set(pc.unique(table["reason"]).to_pylist()) - {None}
-        if not reasons <= set(map(str, RejectReason)):
-            raise _damaged(location, "a reason that there is not")
+    reasons = pc.unique(table["reason"]).to_pylist() if "reason" in schema.names else []
+    if not are_reasons({*reasons} - {None}):
+        raise _damaged(location, "a reason that there is not")
     return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
 
 

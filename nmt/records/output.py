@@ -18,6 +18,7 @@ UnitSeconds = Annotated[float, Field(ge=0, le=_LARGEST_IN_UNIT)]
 
 
 LAST_GENERATION = 1_000_000  # of an output
+FinishedStatus = Literal[0, 3]  # the exit status of a job that has ended its work
 
 
 class Counts(Record):
@@ -281,7 +282,7 @@ class Manifest(JobRecord):
     """
 
     model_id: str
-    exit_status: int
+    exit_status: FinishedStatus
     verdict: str = ""
     created: str = ""
     counts: Counts

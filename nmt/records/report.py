@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue
 
 from nmt.records.base import Count, Many, Named, Record
-from nmt.records.output import Counts, InputFile, JobSettings
+from nmt.records.output import Counts, FinishedStatus, InputFile, JobSettings
 
 Scalar = str | int | float | bool | None
 
@@ -228,7 +228,7 @@ class Report(Measured):
     title: str = ""
     created: Annotated[str, Field(max_length=100)] = ""
     verdict: str = ""
-    exit_status: int = 0
+    exit_status: FinishedStatus = 0
     model: ModelDescription = ModelDescription()
     settings: ReportSettings | None = None
     inputs: Many[InputFile] = []
@@ -296,7 +296,7 @@ class EvaluationReport(EvaluationKind):
     counts: Counts | TextCounts
     rates: Named[float]
     verdict: str = ""
-    exit_status: int = 0
+    exit_status: FinishedStatus = 0
     alarms: Many[Alarm] = []
     scores: Many[Score]
     scored_sentences: Count

@@ -8,6 +8,7 @@ itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -33,7 +34,8 @@ _MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
-    """Open a file whose footer claims no more than a file of its size can hold.
+    """Open a file whose footer claims no more than a file of its size can hold, and whose columns
+    have each a name of their own.
 
     All its times are read: the nanoseconds into which pyarrow makes those of the obsolete type
     INT96 end with the year 2262, and 9999-12-31 would be a day in 1816.
@@ -43,7 +45,7 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         handle: the file, open.
 
     Raises:
-        UnusableInput: it claims more.
+        UnusableInput: it claims more, or two columns have one name.
     """
     metadata, size = read_footer(location, handle), handle.size()
     file = _reader(handle, metadata, ())
@@ -51,6 +53,10 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         raise UnusableInput(
             f"{location}: {metadata.num_columns:,} columns, more than {MOST_COLUMNS:,}; leave some "
             "out"
+        )
+    if twice := [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]:
+        raise UnusableInput(
+            f"{location}: has several columns '{min(twice)[:80]}'; give each a name of its own"
         )
     most = min(_GROUPS, _CHUNKS // max(1, metadata.num_columns))
     if metadata.num_row_groups > most:

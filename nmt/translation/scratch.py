@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import read_table
-from nmt.reject_reasons import RejectReason
+from nmt.reject_reasons import are_reasons
 from nmt.storage.location import Location
 
 _SCRATCH = re.compile(r"[\w-]+\.(?:parquet|json|attempts)")
@@ -54,8 +54,8 @@ class Scratch:
         table = read_table(file)
         is_sound = table.schema.equals(schema)
         if is_sound and "reason" in schema.names:
-            reasons = {*RejectReason, None} if kind == "known" else {*RejectReason}
-            is_sound = {*table.column("reason").unique().to_pylist()} <= reasons
+            reasons = {*table.column("reason").unique().to_pylist()}
+            is_sound = are_reasons(reasons - {None} if kind == "known" else reasons)
         if not is_sound:
             raise UnusableInput(f"{file}: damaged; run the same command again")
         return table

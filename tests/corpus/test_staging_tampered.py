@@ -161,6 +161,28 @@ def test_what_cannot_be_used_is_told_in_one_line(
     assert lines[0].isprintable()
 
 
+def test_a_reason_that_there_is_not_is_told_in_one_short_line(
+    interrupted: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, request = interrupted
+    shutil.copytree(folder / "o", tmp_path / "o")
+    name = "rejected/part-00000.parquet"
+    file, done = tmp_path / "o" / name, tmp_path / "o/_staging/done-encode-00000"
+    rows = pq.read_table(file)
+    place = rows.column_names.index("reason")
+    pq.write_table(rows.set_column(place, "reason", pa.array(["9" * 5000] * len(rows))), file)
+    data, record = file.read_bytes(), json.loads(done.read_text())
+    entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    record["files"][name] |= entry
+    record["result"]["files"]["rejected"] |= entry
+    done.write_text(json.dumps(record))
+    make(tmp_path / "o", SETTINGS, **request)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "done anew" in line]
+    assert "damaged (a reason that there is not)" in line
+    assert len(line) < 500
+    assert contents(tmp_path / "o") == contents(folder / "whole/o")
+
+
 def test_a_folder_in_the_place_of_the_record_is_refused_before_anything_is_read(
     interrupted: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ FILES = [
     (remove(A1), f"{A1}: is missing"),
     (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: damaged (no JSON"),
     (lambda f: (f / "_SUCCESS").write_text("x"), "_SUCCESS: is not empty"),
-    (edit("manifest.json", exit_status=1), "the exit status of a finished job"),
+    (edit("manifest.json", exit_status=1), "exit_status: input should be 0 or 3"),
     (edit("manifest.json", model_id="other"), "another job than _job.json"),
     (edit("manifest.json", input_files=[{"rows": 17}]), "18 rows, but the input had 17"),
     (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -65,7 +64,6 @@ def inspect_columns(
                 groups = (footer.row_group(number) for number in range(footer.num_row_groups))
                 sizes.append(max(0, sum(group.total_byte_size for group in groups)))
                 schema = parquet.schema_arrow
-            _check_names(location, schema)
             yield str(location), with_folders(kept_schema(schema), folders)
 
     schema = unify(schemas())
@@ -87,14 +85,6 @@ def _ids(files: Sequence[InputFile], column: pa.Field) -> Iterator[pa.Array]:
             else:
                 values = [dict(folders)[name]] * parquet.metadata.num_rows
                 yield cast(pa.array(values, pa.string()), column.type)
-
-
-def _check_names(location: Location, schema: pa.Schema) -> None:
-    twice = [name for name, count in Counter(schema.names).items() if count > 1]
-    if twice:
-        raise UnusableInput(
-            f"{location}: has several columns '{min(twice)}'; give each a name of its own"
-        )
 
 
 def _check_columns(

@@ -133,7 +133,8 @@ def _read(location: Location, name: str, entry: TableEntry, problems: list[str])
     try:
         table = read_whole(file, pa.BufferReader(data))
     except (pa.ArrowException, OSError, UnicodeDecodeError, UnusableInput) as error:
-        problems.append(f"no Parquet file ({' '.join(str(error).split())[:120]})")
+        problem = " ".join(str(error).removeprefix(f"{file}: ").split())[:120]
+        problems.append(f"no Parquet file ({problem})")
         return None
     if table.num_rows != entry.rows:
         problems.append(f"has {table.num_rows:,} rows, not the {entry.rows:,} that were written")
