@@ -7,7 +7,7 @@ import pytest
 
 from nmt.corpus.filters.alignment import Aligner, LengthModel, Words, stems
 from nmt.corpus.filters.judgement import LEARNT
-from nmt.corpus.filters.translations import Cells, TranslationTable
+from nmt.alignment.translations import Cells, TranslationTable
 from nmt.grammar import generate
 
 PAIRS = 1000

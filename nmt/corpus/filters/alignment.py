@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmt.corpus.arrays import array_bytes, parse_arrays
-from nmt.corpus.filters.translations import TranslationTable
+from nmt.alignment.translations import TranslationTable
 from nmt.segmentation import split_words
 
 CELLS = 10_000_000  # source words × target words that are learnt from: about 600 MB

@@ -83,21 +83,62 @@ class TranslationTable(NamedTuple):
         cls, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
     ) -> TranslationTable:
         """Learn it by expectation and maximisation; see `Cells.of` for the arguments."""
+        return cls.learn_with_places(sources, targets, sizes)[0]
+
+    @classmethod
+    def learn_with_places(
+        cls, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
+    ) -> tuple[TranslationTable, np.ndarray]:
+        """The same, and the place of each cell of `Cells.of` among the entries, int32."""
         cells = Cells.of(sources, targets, sizes)
         entries, places = np.unique(cells.entries, return_inverse=True)
         places = places.astype(np.int32)
-        source = entries // sizes[1]
-        probability = np.ones(len(entries), np.float32)
-        counts: np.ndarray = np.zeros(len(entries))
-        source_counts: np.ndarray = np.zeros(sizes[0] + 1)
+        nothing = np.zeros(len(entries), np.float32)
+        table = cls(
+            entries,
+            np.ones(len(entries), np.float32),
+            nothing,
+            np.zeros(sizes[0] + 1),
+            np.bincount(cells.words, minlength=sizes[1]),
+        )
         for _ in range(_ROUNDS if len(entries) else 0):
-            shares = probability[places]
+            shares = table.probability[places]
             shares /= np.repeat(cells.sums(shares), cells.widths)
-            counts = np.bincount(places, shares, minlength=len(entries))
-            source_counts = np.bincount(source, counts, minlength=sizes[0] + 1)
-            probability = (counts / source_counts[source]).astype(np.float32)
-        target_counts = np.bincount(cells.words, minlength=sizes[1])
-        return cls(entries, probability, counts.astype(np.float32), source_counts, target_counts)
+            table = table.maximised(places, shares)
+        return table, places
+
+    def maximised(self, places: np.ndarray, shares: np.ndarray) -> TranslationTable:
+        """The table that makes expected alignments likeliest.
+
+        Args:
+            places: the entry of each cell.
+            shares: how often each cell's words are expected to be aligned.
+        """
+        source = self.entries // len(self.target_counts)
+        counts = np.bincount(places, shares, minlength=len(self.entries))
+        source_counts = np.bincount(source, counts, minlength=len(self.source_counts))
+        # A word that is never aligned keeps its probabilities at 0.
+        totals = np.maximum(source_counts[source], 1e-30)
+        probability = (counts / totals).astype(np.float32)
+        return self._replace(
+            probability=probability, counts=counts.astype(np.float32), source_counts=source_counts
+        )
+
+    def smoothed(self, cells, prior):
+        places, known = self.find(cells.entries)
+        counts = np.where(known, self.counts[places], 0)
+        totals = self.source_counts[cells.entries // len(self.target_counts)]
+        if not prior:
+            return np.where(known, self.probability[places], 0).astype(float)
+        chance = (self.target_counts[cells.words] + 0.5) / (self.target_counts.sum() + 1)
+        return (counts + prior * np.repeat(chance, cells.widths)) / (totals + prior)
+
+    def find(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places of entries in the table, and which of them it has."""
+        if not len(self.entries):
+            return np.zeros(len(entries), np.int64), np.zeros(len(entries), bool)
+        places = np.minimum(np.searchsorted(self.entries, entries), len(self.entries) - 1)
+        return places, self.entries[places] == entries
 
     def score(
         self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], learnt: np.ndarray
@@ -117,21 +158,55 @@ class TranslationTable(NamedTuple):
         """
         sizes = len(self.source_counts) - 1, len(self.target_counts)
         cells = Cells.of(sources, targets, sizes)
-        scores = np.zeros(len(targets), np.float32)
         if not len(cells.words) or not len(self.entries):
-            return scores
-        places = np.minimum(np.searchsorted(self.entries, cells.entries), len(self.entries) - 1)
-        known = self.entries[places] == cells.entries
+            return np.zeros(len(targets), np.float32)
+        places, known = self.find(cells.entries)
         own = np.where(known, self.probability[places], 0)
         own /= np.repeat(np.maximum(cells.sums(own), 1e-30), cells.widths)
         own *= np.repeat(learnt[cells.pairs], cells.widths)
+        others = self.without(cells, own, learnt[cells.pairs])
+        gain = np.log(cells.sums(others.probability) / cells.widths / others.chance)
+        return weighted_means(gain, others.weights, cells.pairs, len(targets))
+
+    def without(self, cells: Cells, own: np.ndarray, learnt: np.ndarray) -> Others:
+        """What the other pairs say of the words of some.
+
+        Args:
+            cells: of the pairs.
+            own: what the pair of each cell contributed to the entry's count.
+            learnt: whether the table was learnt from each target word's pair, bool.
+        """
+        places, known = self.find(cells.entries)
         counts = np.maximum(np.where(known, self.counts[places], 0) - own, 0)
-        totals = np.maximum(self.source_counts[cells.entries // sizes[1]] - own, 0)
-        occurrences = np.maximum(self.target_counts[cells.words] - learnt[cells.pairs], 0)
+        totals = np.maximum(self.source_counts[cells.entries // len(self.target_counts)] - own, 0)
+        occurrences = np.maximum(self.target_counts[cells.words] - learnt, 0)
         chance = (occurrences + 0.5) / (self.target_counts.sum() + 1)
         probability = (counts + _PRIOR * np.repeat(chance, cells.widths)) / (totals + _PRIOR)
-        gain = np.log(cells.sums(probability) / cells.widths / chance)
-        weights = occurrences / (occurrences + _DOUBT)
-        total = np.bincount(cells.pairs, gain * weights, minlength=len(targets))
-        weight = np.bincount(cells.pairs, weights, minlength=len(targets))
-        return (total / np.maximum(weight, 1)).astype(np.float32)
+        return Others(probability, chance, occurrences / (occurrences + _DOUBT))
+
+
+class Others(NamedTuple):
+    """See `TranslationTable.without`.
+
+    Attributes:
+        probability: of each cell's target word given its source word.
+        chance: probability of each target word without a source.
+        weights: how much is known of each target word, 0 to 1.
+    """
+
+    probability: np.ndarray
+    chance: np.ndarray
+    weights: np.ndarray
+
+
+def weighted_means(
+    gain: np.ndarray, weights: np.ndarray, pairs: np.ndarray, count: int
+) -> np.ndarray:
+    """The mean over the target words of each pair; those of a weight below 1 in all count as 1.
+
+    Returns:
+        float32, shape (count,).
+    """
+    total = np.bincount(pairs, gain * weights, minlength=count)
+    weight = np.bincount(pairs, weights, minlength=count)
+    return (total / np.maximum(weight, 1)).astype(np.float32)
