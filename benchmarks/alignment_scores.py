@@ -14,28 +14,19 @@ import argparse
 import random
 import time
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from corpus_filters import KINDS, read, read_messages, spoil
 
 from nmt.alignment.hmm import HMM
-from nmt.alignment.translations import TranslationTable
+from nmt.alignment.words import Words, stems
 from nmt.corpus.filters import RULES, Languages, PairBatch
-from nmt.corpus.filters.alignment import Words, stems
 from nmt.settings import FILTER_PRESETS
 from nmt.storage.location import Location
 
 LOSSES = (0.005, 0.007, 0.01, 0.02)
 _AT_ONCE = 8192  # pairs
 Ids = list[np.ndarray]
-
-
-class Scoring(Protocol):
-    """A model of one direction."""
-
-    def score(self, sources: Ids, targets: Ids, learnt: np.ndarray) -> np.ndarray:
-        """Nats a word beyond chance, shape (pairs,)."""
 
 
 def passes_rules(pairs: list[tuple[str, str]], languages: Languages) -> np.ndarray:
@@ -52,7 +43,7 @@ def passes_rules(pairs: list[tuple[str, str]], languages: Languages) -> np.ndarr
     return np.concatenate(kept)
 
 
-def both_ways(models: tuple[Scoring, Scoring], sides: tuple[Ids, Ids]) -> np.ndarray:
+def both_ways(models: tuple[HMM, HMM], sides: tuple[Ids, Ids]) -> np.ndarray:
     """The smaller score of both directions."""
     learnt = np.ones(_AT_ONCE, bool)
     parts = []
@@ -91,9 +82,9 @@ def main() -> None:
     sides = tuple(
         [own.ids(one) for one in side] for own, side in zip(vocabularies, words, strict=True)
     )
-    for name, model in (("IBM-1", TranslationTable), ("HMM", HMM)):
+    for name, rounds in (("IBM-1", 0), ("HMM", 5)):
         start = time.process_time()
-        models = model.learn(*sides, sizes), model.learn(*sides[::-1], sizes[::-1])
+        models = HMM.learn(*sides, sizes, rounds), HMM.learn(*sides[::-1], sizes[::-1], rounds)
         learnt = time.process_time()
         scores = both_ways(models, sides)
         spent = learnt - start, time.process_time() - learnt

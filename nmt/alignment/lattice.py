@@ -11,12 +11,12 @@ the first ones, and nothing is padded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-NO_WORD = 0.2  # probability that a target word is aligned to none, p0 of Och & Ney
+NO_WORD = 0.05  # probability that a target word is aligned to none, p0 of Och & Ney
 CELLS = 1 << 17  # source words × target words of a batch, unless one pair has more
 _TINY = 1e-300
 
@@ -49,6 +49,16 @@ class Batch(NamedTuple):
         positions = np.repeat(np.arange(len(counts)), counts)
         pairs = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
         return cls(length, counts, starts[pairs] + positions, pairs)
+
+    @property
+    def cells(self) -> int:
+        """Source words of all target words, the empty word with them."""
+        return len(self.order) * (self.length + 1)
+
+    def rows(self, values: np.ndarray) -> np.ndarray:
+        """Values of the cells of the pairs, as `nmt.alignment.translations.Cells` sorts them, by
+        rows; shape (rows, length + 1)."""
+        return values.reshape(-1, self.length + 1)[self.order]
 
     def positions(self) -> Iterator[slice]:
         """The rows of each position of the target."""
@@ -192,9 +202,9 @@ def viterbi(emitted: np.ndarray, jumps: np.ndarray, batch: Batch) -> np.ndarray:
     links = np.empty(len(emitted), np.int64)
     for rows in reversed(slices):
         own = place[: rows.stop - rows.start]
-        number = np.arange(rows.start, rows.stop)
-        links[rows] = np.where(aligned[number, own], own, -1)
-        own[:] = came[number, own]
+        own_rows = np.arange(rows.start, rows.stop)
+        links[rows] = np.where(aligned[own_rows, own], own, -1)
+        own[:] = came[own_rows, own]
     return links
 
 
@@ -203,8 +213,3 @@ def in_order(values: np.ndarray, batch: Batch) -> np.ndarray:
     ordered = np.empty_like(values)
     ordered[batch.order] = values
     return ordered
-
-
-def likelihoods(gains: Sequence[np.ndarray]) -> float:
-    """The log-likelihood of several batches, in nats."""
-    return float(sum(one.sum() for one in gains))

@@ -1,7 +1,7 @@
-"""IBM model 1 (Brown et al. 1993), learnt from the corpus that it judges.
+"""How words are translated: IBM model 1 (Brown et al. 1993), and what others make of its table.
 
-A pair is judged by what the other pairs say of its words: what it contributed to the model itself
-is taken out again. Otherwise the model would have learnt a wrong pair by heart, too.
+A pair can be judged by what the other pairs say of its words: what it contributed to the table is
+taken out again. Otherwise the table would have learnt a wrong pair by heart, too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+CELLS = 10_000_000  # source words × target words that are learnt from
 _ROUNDS = 4  # of expectation and maximisation
 _PRIOR = 5.0  # occurrences that the distribution without a source word counts as
 _DOUBT = 5.0  # occurrences of a word from which it has half its weight
@@ -61,8 +62,23 @@ class Cells(NamedTuple):
         return np.add.reduceat(values, self.starts) if len(self.starts) else values[:0]
 
 
+class Others(NamedTuple):
+    """What pairs other than its own say of a target word.
+
+    Attributes:
+        probability: given the source word of each cell, float64, shape (cells,); never 0.
+        chance: without a source, float64, shape (words,).
+        weights: how much is known of it, 0 to 1: n occurrences count n / (n + 5), float64, shape
+            (words,).
+    """
+
+    probability: np.ndarray
+    chance: np.ndarray
+    weights: np.ndarray
+
+
 class TranslationTable(NamedTuple):
-    """How often each source word was translated by each target word, as expected by the model.
+    """How often each source word was translated by each target word, as expected by a model.
 
     Attributes:
         entries: those that occur, ascending, as in `Cells`, int64.
@@ -79,134 +95,75 @@ class TranslationTable(NamedTuple):
     target_counts: np.ndarray
 
     @classmethod
-    def learn(
-        cls, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
-    ) -> TranslationTable:
-        """Learn it by expectation and maximisation; see `Cells.of` for the arguments."""
-        return cls.learn_with_places(sources, targets, sizes)[0]
+    def learn(cls, cells: Cells, sizes: tuple[int, int]) -> tuple[TranslationTable, np.ndarray]:
+        """Learn IBM model 1 by expectation and maximisation.
 
-    @classmethod
-    def learn_with_places(
-        cls, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
-    ) -> tuple[TranslationTable, np.ndarray]:
-        """The same, and the place of each cell of `Cells.of` among the entries, int32."""
-        cells = Cells.of(sources, targets, sizes)
+        Args:
+            cells: of the pairs.
+            sizes: words of both vocabularies.
+
+        Returns:
+            The table, and the place of each cell among its entries, int32.
+        """
         entries, places = np.unique(cells.entries, return_inverse=True)
         places = places.astype(np.int32)
-        nothing = np.zeros(len(entries), np.float32)
         table = cls(
             entries,
             np.ones(len(entries), np.float32),
-            nothing,
+            np.zeros(len(entries), np.float32),
             np.zeros(sizes[0] + 1),
             np.bincount(cells.words, minlength=sizes[1]),
         )
-        for _ in range(_ROUNDS if len(entries) else 0):
+        for _ in range(_ROUNDS):
             shares = table.probability[places]
             shares /= np.repeat(cells.sums(shares), cells.widths)
             table = table.maximised(places, shares)
         return table, places
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Words of both vocabularies, without the empty word."""
+        return len(self.source_counts) - 1, len(self.target_counts)
 
     def maximised(self, places: np.ndarray, shares: np.ndarray) -> TranslationTable:
         """The table that makes expected alignments likeliest.
 
         Args:
             places: the entry of each cell.
-            shares: how often each cell's words are expected to be aligned.
+            shares: how often the words of each cell are expected to be aligned.
         """
-        source = self.entries // len(self.target_counts)
+        source = self.entries // self.sizes[1]
         counts = np.bincount(places, shares, minlength=len(self.entries))
-        source_counts = np.bincount(source, counts, minlength=len(self.source_counts))
-        # A word that is never aligned keeps its probabilities at 0.
-        totals = np.maximum(source_counts[source], 1e-30)
-        probability = (counts / totals).astype(np.float32)
+        source_counts = np.bincount(source, counts, minlength=self.sizes[0] + 1)
+        probability = counts / np.maximum(source_counts[source], 1e-30)
         return self._replace(
-            probability=probability, counts=counts.astype(np.float32), source_counts=source_counts
+            probability=probability.astype(np.float32),
+            counts=counts.astype(np.float32),
+            source_counts=source_counts,
         )
 
-    def smoothed(self, cells, prior):
-        places, known = self.find(cells.entries)
-        counts = np.where(known, self.counts[places], 0)
-        totals = self.source_counts[cells.entries // len(self.target_counts)]
-        if not prior:
-            return np.where(known, self.probability[places], 0).astype(float)
-        chance = (self.target_counts[cells.words] + 0.5) / (self.target_counts.sum() + 1)
-        return (counts + prior * np.repeat(chance, cells.widths)) / (totals + prior)
-
-    def find(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Places of entries in the table, and which of them it has."""
-        if not len(self.entries):
-            return np.zeros(len(entries), np.int64), np.zeros(len(entries), bool)
-        places = np.minimum(np.searchsorted(self.entries, entries), len(self.entries) - 1)
-        return places, self.entries[places] == entries
-
-    def score(
-        self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], learnt: np.ndarray
-    ) -> np.ndarray:
-        """How much likelier each source makes its target than chance does, in nats a word.
-
-        A target word that occurred n times counts n / (n + 5): of a rare word the model knows
-        little.
-
-        Args:
-            sources: ids of the words of each source.
-            targets: those of each target.
-            learnt: whether the table was learnt from the pair, bool, shape (pairs,).
-
-        Returns:
-            float32, shape (pairs,); 0 where the target has no word.
-        """
-        sizes = len(self.source_counts) - 1, len(self.target_counts)
-        cells = Cells.of(sources, targets, sizes)
-        if not len(cells.words) or not len(self.entries):
-            return np.zeros(len(targets), np.float32)
-        places, known = self.find(cells.entries)
-        own = np.where(known, self.probability[places], 0)
-        own /= np.repeat(np.maximum(cells.sums(own), 1e-30), cells.widths)
-        own *= np.repeat(learnt[cells.pairs], cells.widths)
-        others = self.without(cells, own, learnt[cells.pairs])
-        gain = np.log(cells.sums(others.probability) / cells.widths / others.chance)
-        return weighted_means(gain, others.weights, cells.pairs, len(targets))
+    def looked_up(self, cells: Cells) -> np.ndarray:
+        """The probability of each cell, float32; 0 where its words never occurred together."""
+        places, known = self._find(cells)
+        return np.where(known, self.probability[places], np.float32(0))
 
     def without(self, cells: Cells, own: np.ndarray, learnt: np.ndarray) -> Others:
-        """What the other pairs say of the words of some.
+        """What other pairs say of the target words of some.
 
         Args:
             cells: of the pairs.
-            own: what the pair of each cell contributed to the entry's count.
-            learnt: whether the table was learnt from each target word's pair, bool.
+            own: how much of the count of each cell's entry comes from its own pair.
+            learnt: whether the table was learnt from the pair of each target word, bool.
         """
-        places, known = self.find(cells.entries)
+        places, known = self._find(cells)
         counts = np.maximum(np.where(known, self.counts[places], 0) - own, 0)
-        totals = np.maximum(self.source_counts[cells.entries // len(self.target_counts)] - own, 0)
+        totals = np.maximum(self.source_counts[cells.entries // self.sizes[1]] - own, 0)
         occurrences = np.maximum(self.target_counts[cells.words] - learnt, 0)
         chance = (occurrences + 0.5) / (self.target_counts.sum() + 1)
         probability = (counts + _PRIOR * np.repeat(chance, cells.widths)) / (totals + _PRIOR)
         return Others(probability, chance, occurrences / (occurrences + _DOUBT))
 
-
-class Others(NamedTuple):
-    """See `TranslationTable.without`.
-
-    Attributes:
-        probability: of each cell's target word given its source word.
-        chance: probability of each target word without a source.
-        weights: how much is known of each target word, 0 to 1.
-    """
-
-    probability: np.ndarray
-    chance: np.ndarray
-    weights: np.ndarray
-
-
-def weighted_means(
-    gain: np.ndarray, weights: np.ndarray, pairs: np.ndarray, count: int
-) -> np.ndarray:
-    """The mean over the target words of each pair; those of a weight below 1 in all count as 1.
-
-    Returns:
-        float32, shape (count,).
-    """
-    total = np.bincount(pairs, gain * weights, minlength=count)
-    weight = np.bincount(pairs, weights, minlength=count)
-    return (total / np.maximum(weight, 1)).astype(np.float32)
+    def _find(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the cells among the entries, and which cells have one; it needs entries."""
+        places = np.minimum(np.searchsorted(self.entries, cells.entries), len(self.entries) - 1)
+        return places, self.entries[places] == cells.entries

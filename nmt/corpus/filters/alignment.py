@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nmt.alignment.hmm import HMM
+from nmt.alignment.words import Words, stems
 from nmt.corpus.arrays import array_bytes, parse_arrays
-from nmt.alignment.translations import TranslationTable
-from nmt.segmentation import split_words
 
-CELLS = 10_000_000  # source words × target words that are learnt from: about 600 MB
-MOST_WORDS = 60  # of a side that are looked at
-_VOCABULARY = 50_000  # words of a side that are told apart; all others are one
-_STEM = 5  # letters of a word that are looked at: a cheap stemmer
-_WORD = re.compile(r"\w+|[^\w\s]")
-_FIRST_UNSPACED = "\u0e00"
 _AT_ONCE = 8192  # pairs
 _REPAIRED = 20_000  # random pairings, at most
 _NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 Pairs = tuple[Sequence[str], Sequence[str]]
-
-
-def stems(text: str) -> list[str]:
-    """The first words of a text as the aligner sees them: lower-cased, cut after five letters."""
-    text = text.lower()
-    if not text.isascii() and max(text) >= _FIRST_UNSPACED:
-        return [word[:_STEM] for word in split_words(text)[:MOST_WORDS]]
-    return [word[:_STEM] for word in _WORD.findall(text)[:MOST_WORDS]]
-
-
-class Words:
-    """A vocabulary of the aligner; id 0 stands for all words that it does not have.
-
-    Args:
-        words: in the order of their ids, from 1.
-    """
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words = tuple(words)
-        self._ids = {word: number for number, word in enumerate(words, start=1)}
-
-    @classmethod
-    def learn(cls, texts: Iterable[Sequence[str]]) -> Words:
-        """The most frequent words of some texts."""
-        counts: Counter[str] = Counter()
-        for words in texts:
-            counts.update(words)
-        return cls([word for word, _ in counts.most_common(_VOCABULARY)])
-
-    def __len__(self) -> int:
-        return len(self.words) + 1
-
-    def ids(self, words: Iterable[str]) -> np.ndarray:
-        """The ids of words, int64."""
-        return np.array([self._ids.get(word, 0) for word in words], np.int64)
 
 
 @dataclass(frozen=True)
@@ -100,8 +57,8 @@ class Aligner:
     Attributes:
         source: words of the source side.
         target: words of the target side.
-        forward: target words by source word.
-        backward: source words by target word.
+        forward: source to target.
+        backward: target to source.
         lengths: of both sides, in each corpus.
         step: the pairs whose id is divisible by it were learnt from.
         random: scores of random pairings of the corpus, ascending, float32.
@@ -109,8 +66,8 @@ class Aligner:
 
     source: Words
     target: Words
-    forward: TranslationTable
-    backward: TranslationTable
+    forward: HMM
+    backward: HMM
     lengths: tuple[LengthModel, ...]
     step: int
     random: np.ndarray
@@ -136,8 +93,8 @@ class Aligner:
         source, target = (Words.learn(side) for side in words)
         ids = [source.ids(one) for one in words[0]], [target.ids(one) for one in words[1]]
         del words
-        forward = TranslationTable.learn(*ids, (len(source), len(target)))
-        backward = TranslationTable.learn(ids[1], ids[0], (len(target), len(source)))
+        forward = HMM.learn(*ids, (len(source), len(target)))
+        backward = HMM.learn(ids[1], ids[0], (len(target), len(source)))
         sizes = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
         lengths = tuple(
             LengthModel.learn(*(side[owners == corpus] for side in sizes))
@@ -197,8 +154,8 @@ class Aligner:
     def serialise(self) -> bytes:
         """The aligner as a file: arrays alone."""
         return array_bytes(
-            **{f"forward_{name}": array for name, array in self.forward._asdict().items()},
-            **{f"backward_{name}": array for name, array in self.backward._asdict().items()},
+            **{f"forward_{name}": array for name, array in self.forward.arrays().items()},
+            **{f"backward_{name}": array for name, array in self.backward.arrays().items()},
             source=_joined(self.source),
             target=_joined(self.target),
             lengths=np.array([(one.ratio, one.centre, one.spread) for one in self.lengths]),
@@ -211,8 +168,14 @@ class Aligner:
         """Read what `serialise` wrote."""
         arrays = parse_arrays(data)
         forward, backward = (
-            TranslationTable(*(arrays[f"{way}_{name}"] for name in TranslationTable._fields))
-            for way in ("forward", "backward")
+            HMM.of_arrays(
+                {
+                    name.removeprefix(way): array
+                    for name, array in arrays.items()
+                    if name.startswith(way)
+                }
+            )
+            for way in ("forward_", "backward_")
         )
         return cls(
             _split(arrays["source"]),
