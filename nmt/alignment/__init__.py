@@ -4,6 +4,6 @@ texts → words → translations (IBM-1) → hmm (jumps, lattice), each way → 
 """
 
 from nmt.alignment.aligner import WordAligner, align
-from nmt.alignment.symmetry import HEURISTICS, Heuristic, Links
+from nmt.alignment.symmetry import HEURISTICS, Heuristic, Links, symmetrise
 
-__all__ = ["HEURISTICS", "Heuristic", "Links", "WordAligner", "align"]
+__all__ = ["HEURISTICS", "Heuristic", "Links", "WordAligner", "align", "symmetrise"]

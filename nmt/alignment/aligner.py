@@ -14,7 +14,7 @@ from nmt.alignment.translations import CELLS
 from nmt.alignment.words import MOST_WORDS, Words, word_stems
 from nmt.segmentation import count_words
 
-LONGEST = 1000  # words of a side that are aligned; those after them have no links
+LONGEST = 500  # words of a side that are aligned; those after them have no links
 _AT_ONCE = 4096  # pairs
 
 
@@ -79,7 +79,7 @@ class WordAligner:
         Yields:
             (source word, target word) of each link, ascending. Words are those of
             `nmt.segmentation.split_words`, counted from 0. A pair with an empty side has no
-            links, and of a long side only the first 1,000 words have any.
+            links, and of a long side only the first 500 words have any.
 
         Raises:
             ValueError: not as many targets as sources.
