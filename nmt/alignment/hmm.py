@@ -47,7 +47,7 @@ class HMM(NamedTuple):
         """Learn it by expectation and maximisation, from the table of IBM model 1.
 
         Nothing is drawn at random. The order of the pairs changes the order of sums alone:
-        probabilities differ by less than one in a million of 1.
+        probabilities change by less than 0.00001.
 
         Args:
             sources: ids of the words of each source. Pairs with an empty side are left out.
