@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from nmt.alignment import HEURISTICS, Links, WordAligner, symmetrise
+from nmt.alignment import HEURISTICS, Heuristic, Links, WordAligner, symmetrise
 from nmt.alignment.hmm import HMM
 from nmt.alignment.words import Words, word_stems
 from nmt.corpus.readers import open_pairs
@@ -52,7 +52,7 @@ def show_all(name: str, links: Both, gold: Sequence[Gold]) -> None:
         show(f"{name}, {heuristic}", symmetrised(links, heuristic), gold)
 
 
-def symmetrised(links: Both, heuristic: str) -> list[Links]:
+def symmetrised(links: Both, heuristic: Heuristic) -> list[Links]:
     """One alignment per pair."""
     return [symmetrise(*both, heuristic) for both in zip(*links, strict=True)]
 
