@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
@@ -70,6 +71,12 @@ def test_a_pair_is_aligned_alone_as_among_others(
     together = [*aligner.align([one.source for one in some], [one.target for one in some])]
     for links, pair in zip(together, some, strict=True):
         assert [links] == [*aligner.align([pair.source], [pair.target])]
+
+
+def test_it_can_be_pickled(aligner: WordAligner, corpus: list[SentencePair]) -> None:
+    sources, targets = [one.source for one in corpus[:20]], [one.target for one in corpus[:20]]
+    again = pickle.loads(pickle.dumps(aligner))
+    assert [*again.align(sources, targets)] == [*aligner.align(sources, targets)]
 
 
 def test_any_texts_are_aligned(aligner: WordAligner) -> None:
