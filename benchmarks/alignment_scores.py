@@ -2,8 +2,8 @@
 
 Into a corpus goes the noise of `corpus_filters.py`. Pairs that the rules of the preset `web` reject
 are left out; both models learn from the others, and score them, what a pair contributed taken out
-again. For each share of the clean pairs that may be lost, a line says how many of the shuffled and
-of the cut pairs lie below the same threshold.
+again. For each share of the clean pairs that may be lost, a line says how many of the other pairs
+lie below the same threshold.
 
     python benchmarks/alignment_scores.py PAIRS [--messages FOLDER] [--most 60000] [--seed 1]
 """
@@ -93,7 +93,8 @@ def main() -> None:
         for loss in LOSSES:
             limit = np.quantile(scores[kind == "clean"], loss)
             recalls = ", ".join(
-                f"{one} {(scores[kind == one] < limit).mean():.2%}" for one in ("shuffled", "cut")
+                f"{one} {(scores[kind == one] < limit).mean():.2%}"
+                for one in ("shuffled", "cut", "garbage")
             )
             print(f"  {loss:.1%} of clean pairs lost at {limit:.2f}: {recalls}")
 
