@@ -55,8 +55,8 @@ class HMM(NamedTuple):
             sizes: words of both vocabularies.
             rounds: of expectation and maximisation; without any it is IBM model 1.
         """
-        batches = [*_batched(sources, targets)]
-        order = [number for part, _ in batches for number in part.tolist()]
+        parts = [*_batched(sources, targets)]
+        order = [number for part, _ in parts for number in part.tolist()]
         table, places = TranslationTable.learn(_cells(sources, targets, order, sizes), sizes)
         jumps = Jumps.uniform()
         likelihoods = np.zeros(rounds)
@@ -64,7 +64,7 @@ class HMM(NamedTuple):
         for number in range(rounds):
             end = 0
             expected: dict[int, np.ndarray] = {}
-            for _, batch in batches:
+            for _, batch in parts:
                 start, end = end, end + batch.cells
                 emitted = np.maximum(table.probability[batch.rows(places[start:end])], _LEAST)
                 posterior = forward_backward(emitted, jumps.matrix(batch.length), batch)

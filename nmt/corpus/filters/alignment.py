@@ -14,7 +14,6 @@ from nmt.corpus.arrays import array_bytes, parse_arrays
 _AT_ONCE = 8192  # pairs
 _REPAIRED = 20_000  # random pairings, at most
 _NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-Pairs = tuple[Sequence[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
