@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from corpus_filters import KINDS, read, read_messages, spoil
 
-from nmt.alignment.hmm import HMM
+from nmt.alignment.hmm import HMM, LEAST, batched, cells_of
+from nmt.alignment.lattice import forward, forward_backward, in_order
+from nmt.alignment.translations import Cells, TranslationTable
 from nmt.alignment.words import Words, stems
 from nmt.corpus.filters import RULES, Languages, PairBatch
 from nmt.settings import FILTER_PRESETS
@@ -27,6 +30,7 @@ from nmt.storage.location import Location
 LOSSES = (0.005, 0.007, 0.01, 0.02)
 _AT_ONCE = 8192  # pairs
 Ids = list[np.ndarray]
+Score = Callable[..., np.ndarray]  # of the direction, sources, targets, and whether learnt from
 
 
 def passes_rules(pairs: list[tuple[str, str]], languages: Languages) -> np.ndarray:
@@ -43,16 +47,30 @@ def passes_rules(pairs: list[tuple[str, str]], languages: Languages) -> np.ndarr
     return np.concatenate(kept)
 
 
-def both_ways(models: tuple[HMM, HMM], sides: tuple[Ids, Ids]) -> np.ndarray:
+def hmm_scores(model: HMM, sources: Ids, targets: Ids, learnt: np.ndarray) -> np.ndarray:
+    """What `TranslationTable.score` says, with the places that the HMM expects."""
+    scores = np.zeros(len(targets), np.float32)
+    table = model.table
+    for part, batch in batched(sources, targets):
+        jumps = model.jumps.matrix(batch.length)
+        cells = cells_of(sources, targets, part.tolist(), table.sizes)
+        inside = learnt[part][cells.pairs]
+        emitted = np.maximum(batch.rows(table.looked_up(cells)), LEAST)
+        expected = in_order(forward_backward(emitted, jumps, batch).words, batch)
+        others = table.without(cells, (expected * inside[:, np.newaxis]).ravel(), inside)
+        scales = forward(batch.rows(others.probability), jumps, batch)[1]
+        gains = np.log(in_order(scales, batch)) - np.log(others.chance)
+        scores[part] = others.means(gains, cells.pairs, len(part))
+    return scores
+
+
+def both_ways(score: Score, sides: tuple[Ids, Ids]) -> np.ndarray:
     """The smaller score of both directions."""
-    learnt = np.ones(_AT_ONCE, bool)
     parts = []
     for first in range(0, len(sides[0]), _AT_ONCE):
         source, target = (side[first : first + _AT_ONCE] for side in sides)
-        own = learnt[: len(source)]
-        parts.append(
-            np.minimum(models[0].score(source, target, own), models[1].score(target, source, own))
-        )
+        learnt = np.ones(len(source), bool)
+        parts.append(np.minimum(score(0, source, target, learnt), score(1, target, source, learnt)))
     return np.concatenate(parts)
 
 
@@ -82,11 +100,17 @@ def main() -> None:
     sides = tuple(
         [own.ids(one) for one in side] for own, side in zip(vocabularies, words, strict=True)
     )
-    for name, rounds in (("IBM-1", 0), ("HMM", 5)):
+    ways = (sides, sizes), (sides[::-1], sizes[::-1])
+    for name in ("IBM-1", "HMM"):
         start = time.process_time()
-        models = HMM.learn(*sides, sizes, rounds), HMM.learn(*sides[::-1], sizes[::-1], rounds)
+        if name == "IBM-1":
+            tables = [TranslationTable.learn(Cells.of(*own, size), size)[0] for own, size in ways]
+            score: Score = lambda way, *pairs: tables[way].score(*pairs)  # noqa: E731, B023
+        else:
+            models = [HMM.learn(*own, size) for own, size in ways]
+            score = lambda way, *pairs: hmm_scores(models[way], *pairs)  # noqa: E731, B023
         learnt = time.process_time()
-        scores = both_ways(models, sides)
+        scores = both_ways(score, sides)
         spent = learnt - start, time.process_time() - learnt
         rates = " and ".join(f"{len(pairs) / seconds:,.0f}" for seconds in spent)
         print(f"{name}: {rates} pairs per second and core, learnt from and scored both ways")

@@ -76,6 +76,21 @@ class Others(NamedTuple):
     chance: np.ndarray
     weights: np.ndarray
 
+    def means(self, gains: np.ndarray, pairs: np.ndarray, count: int) -> np.ndarray:
+        """The mean of values of the target words of each pair, by their weights.
+
+        Args:
+            gains: of each target word.
+            pairs: the pair of each.
+            count: how many pairs there are.
+
+        Returns:
+            float32, shape (count,). Weights that add up to less than 1 count as 1.
+        """
+        total = np.bincount(pairs, gains * self.weights, minlength=count)
+        weight = np.bincount(pairs, self.weights, minlength=count)
+        return (total / np.maximum(weight, 1)).astype(np.float32)
+
 
 class TranslationTable(NamedTuple):
     """How often each source word was translated by each target word, as expected by a model.
@@ -162,6 +177,31 @@ class TranslationTable(NamedTuple):
         chance = (occurrences + 0.5) / (self.target_counts.sum() + 1)
         probability = (counts + _PRIOR * np.repeat(chance, cells.widths)) / (totals + _PRIOR)
         return Others(probability, chance, occurrences / (occurrences + _DOUBT))
+
+    def score(
+        self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], learnt: np.ndarray
+    ) -> np.ndarray:
+        """How much likelier each source makes its target than chance does, in nats a word.
+
+        Args:
+            sources: ids of the words of each source.
+            targets: those of each target.
+            learnt: whether the table was learnt from the pair, bool, shape (pairs,).
+
+        Returns:
+            The mean over the target words by their weights (see `Others`), float32, shape
+            (pairs,); 0 where the target has no word.
+        """
+        cells = Cells.of(sources, targets, self.sizes)
+        if not len(cells.words) or not len(self.entries):
+            return np.zeros(len(targets), np.float32)
+        inside = learnt[cells.pairs]
+        own = self.looked_up(cells)
+        own /= np.repeat(np.maximum(cells.sums(own), 1e-30), cells.widths)
+        own *= np.repeat(inside, cells.widths)
+        others = self.without(cells, own, inside)
+        gains = np.log(cells.sums(others.probability) / cells.widths / others.chance)
+        return others.means(gains, cells.pairs, len(targets))
 
     def _find(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Places of the cells among the entries, and which cells have one; it needs entries."""

@@ -153,7 +153,7 @@ FILTER_PRESETS: dict[str, dict[str, float | bool]] = {
         "repeated_characters": 10,
         "repetition": 0.5,
         "language": 0.05,
-        "alignment": 0.995,
+        "alignment": 0.99,
         "near_duplicates": True,
     },
 }

@@ -46,7 +46,7 @@ def test_without_its_own_contribution_a_pair_scores_less(
         half.score(*some, np.arange(0, 400, 2)),
         half.score(*some, np.arange(200) * 2 + 1),
     )
-    assert (learnt < others).mean() > 0.8
+    assert (learnt < others).mean() > 0.9
     assert learnt[:50].mean() < others[:50].mean() - 0.5, "wrong pairs depend on themselves most"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmt.alignment.hmm import HMM
+from nmt.alignment.translations import Cells, TranslationTable
 from nmt.alignment.words import Words, stems
 from nmt.corpus.arrays import array_bytes, parse_arrays
 
@@ -56,8 +56,8 @@ class Aligner:
     Attributes:
         source: words of the source side.
         target: words of the target side.
-        forward: source to target.
-        backward: target to source.
+        forward: target words by source word.
+        backward: source words by target word.
         lengths: of both sides, in each corpus.
         step: the pairs whose id is divisible by it were learnt from.
         random: scores of random pairings of the corpus, ascending, float32.
@@ -65,8 +65,8 @@ class Aligner:
 
     source: Words
     target: Words
-    forward: HMM
-    backward: HMM
+    forward: TranslationTable
+    backward: TranslationTable
     lengths: tuple[LengthModel, ...]
     step: int
     random: np.ndarray
@@ -92,8 +92,8 @@ class Aligner:
         source, target = (Words.learn(side) for side in words)
         ids = [source.ids(one) for one in words[0]], [target.ids(one) for one in words[1]]
         del words
-        forward = HMM.learn(*ids, (len(source), len(target)))
-        backward = HMM.learn(ids[1], ids[0], (len(target), len(source)))
+        forward = _learn_table(*ids, (len(source), len(target)))
+        backward = _learn_table(*ids[::-1], (len(target), len(source)))
         sizes = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
         lengths = tuple(
             LengthModel.learn(*(side[owners == corpus] for side in sizes))
@@ -153,8 +153,8 @@ class Aligner:
     def serialise(self) -> bytes:
         """The aligner as a file: arrays alone."""
         return array_bytes(
-            **{f"forward_{name}": array for name, array in self.forward.arrays().items()},
-            **{f"backward_{name}": array for name, array in self.backward.arrays().items()},
+            **{f"forward_{name}": array for name, array in self.forward._asdict().items()},
+            **{f"backward_{name}": array for name, array in self.backward._asdict().items()},
             source=_joined(self.source),
             target=_joined(self.target),
             lengths=np.array([(one.ratio, one.centre, one.spread) for one in self.lengths]),
@@ -167,14 +167,8 @@ class Aligner:
         """Read what `serialise` wrote."""
         arrays = parse_arrays(data)
         forward, backward = (
-            HMM.of_arrays(
-                {
-                    name.removeprefix(way): array
-                    for name, array in arrays.items()
-                    if name.startswith(way)
-                }
-            )
-            for way in ("forward_", "backward_")
+            TranslationTable(*(arrays[f"{way}_{name}"] for name in TranslationTable._fields))
+            for way in ("forward", "backward")
         )
         return cls(
             _split(arrays["source"]),
@@ -185,6 +179,12 @@ class Aligner:
             int(arrays["step"]),
             arrays["random"],
         )
+
+
+def _learn_table(
+    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
+) -> TranslationTable:
+    return TranslationTable.learn(Cells.of(sources, targets, sizes), sizes)[0]
 
 
 def _joined(words: Words) -> np.ndarray:

@@ -83,7 +83,7 @@ class LengthDeviation(LearntFilter):
 class Alignment(LearntFilter):
     """How much likelier the words of each side make those of the other than chance does.
 
-    The HMM of `nmt.alignment` in both directions, the smaller value; nats a word.
+    IBM model 1 in both directions, the smaller value; nats a word.
     """
 
     name, reason, bound = "alignment", RejectReason.MISALIGNED, "least"
