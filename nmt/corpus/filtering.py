@@ -25,9 +25,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.alignment.translations import CELLS
+from nmt.alignment.words import MOST_WORDS
 from nmt.corpus.arrays import array_bytes
 from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
-from nmt.corpus.filters.alignment import CELLS, MOST_WORDS, Aligner
+from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
 from nmt.corpus.filters.judgement import LEARNT
 from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nmt.alignment import Links
 from nmt.errors import UnusableInput
 
-Links = list[tuple[int, int]]  # (source word, target word), both counted from 0
 _MOST_SHARING = 16  # source words that share tokens: a subword has at most so many characters
 _MOST_LINKS = 100  # per word of both texts
 

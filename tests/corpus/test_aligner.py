@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nmt.corpus.filters.alignment import Aligner, LengthModel, Words, stems
+from nmt.corpus.filters.alignment import Aligner, LengthModel
 from nmt.corpus.filters.judgement import LEARNT
-from nmt.corpus.filters.translations import Cells, TranslationTable
 from nmt.grammar import generate
 
 PAIRS = 1000
@@ -61,29 +60,6 @@ def test_it_is_the_same_when_stored(aligner: Aligner, corpus: tuple[list[str], l
     assert again.lengths == aligner.lengths
 
 
-def test_expected_counts_add_up_to_the_words_of_the_corpus() -> None:
-    rng = np.random.default_rng(1)
-    sources, targets = (
-        [rng.integers(0, 9, rng.integers(0, 6)) for _ in range(40)] for _ in range(2)
-    )
-    table = TranslationTable.learn(sources, targets, (9, 9))
-    target = table.entries % 9
-    counts = np.bincount(target, table.counts, minlength=9)
-    np.testing.assert_allclose(counts, table.target_counts, rtol=1e-4)
-    assert table.source_counts.sum() == pytest.approx(table.target_counts.sum(), rel=1e-4)
-    source = table.entries // 9
-    given_word = np.bincount(source, table.probability, minlength=10)
-    np.testing.assert_allclose(given_word[given_word > 0], 1, rtol=1e-4)
-
-
-def test_a_cell_is_a_word_beside_a_word_of_the_same_pair() -> None:
-    cells = Cells.of([np.array([1]), np.array([], int)], [np.array([0, 2]), np.array([1])], (2, 3))
-    assert [(int(cell) // 3, int(cell) % 3) for cell in cells.entries] == [
-        *((1, 0), (2, 0), (1, 2), (2, 2)),
-        (2, 1),  # the empty word alone
-    ]
-
-
 def test_nothing_to_learn_from_rejects_nothing() -> None:
     aligner = Aligner.learn([], [], 1)
     scores = aligner.score(["a b", ""], ["c", ""], np.arange(2))
@@ -111,10 +87,3 @@ def test_each_corpus_has_its_own_lengths(corpus: tuple[list[str], list[str]]) ->
     for place, side in enumerate((targets, long)):
         scores = deviation.score(aligner, place, sources, side, np.arange(len(sources)))
         assert np.median(scores) < 1.5
-
-
-def test_words_are_cut_and_others_are_one() -> None:
-    assert stems("Die Katzen schliefen!") == ["die", "katze", "schli", "!"]
-    assert stems("犬が寝る") == ["犬", "が", "寝", "る"]
-    words = Words.learn([["a", "b"], ["a"]])
-    assert words.ids(["a", "b", "x"]).tolist() == [1, 2, 0]

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nmt.alignment.translations import Cells, TranslationTable
+from nmt.alignment.words import Words, stems
 from nmt.corpus.arrays import array_bytes, parse_arrays
-from nmt.corpus.filters.translations import TranslationTable
-from nmt.segmentation import split_words
 
-CELLS = 10_000_000  # source words × target words that are learnt from: about 600 MB
-MOST_WORDS = 60  # of a side that are looked at
-_VOCABULARY = 50_000  # words of a side that are told apart; all others are one
-_STEM = 5  # letters of a word that are looked at: a cheap stemmer
-_WORD = re.compile(r"\w+|[^\w\s]")
-_FIRST_UNSPACED = "\u0e00"
 _AT_ONCE = 8192  # pairs
 _REPAIRED = 20_000  # random pairings, at most
 _NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-Pairs = tuple[Sequence[str], Sequence[str]]
-
-
-def stems(text: str) -> list[str]:
-    """The first words of a text as the aligner sees them: lower-cased, cut after five letters."""
-    text = text.lower()
-    if not text.isascii() and max(text) >= _FIRST_UNSPACED:
-        return [word[:_STEM] for word in split_words(text)[:MOST_WORDS]]
-    return [word[:_STEM] for word in _WORD.findall(text)[:MOST_WORDS]]
-
-
-class Words:
-    """A vocabulary of the aligner; id 0 stands for all words that it does not have.
-
-    Args:
-        words: in the order of their ids, from 1.
-    """
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words = tuple(words)
-        self._ids = {word: number for number, word in enumerate(words, start=1)}
-
-    @classmethod
-    def learn(cls, texts: Iterable[Sequence[str]]) -> Words:
-        """The most frequent words of some texts."""
-        counts: Counter[str] = Counter()
-        for words in texts:
-            counts.update(words)
-        return cls([word for word, _ in counts.most_common(_VOCABULARY)])
-
-    def __len__(self) -> int:
-        return len(self.words) + 1
-
-    def ids(self, words: Iterable[str]) -> np.ndarray:
-        """The ids of words, int64."""
-        return np.array([self._ids.get(word, 0) for word in words], np.int64)
 
 
 @dataclass(frozen=True)
@@ -136,8 +92,8 @@ class Aligner:
         source, target = (Words.learn(side) for side in words)
         ids = [source.ids(one) for one in words[0]], [target.ids(one) for one in words[1]]
         del words
-        forward = TranslationTable.learn(*ids, (len(source), len(target)))
-        backward = TranslationTable.learn(ids[1], ids[0], (len(target), len(source)))
+        forward = _learn_table(*ids, (len(source), len(target)))
+        backward = _learn_table(*ids[::-1], (len(target), len(source)))
         sizes = [np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets)]
         lengths = tuple(
             LengthModel.learn(*(side[owners == corpus] for side in sizes))
@@ -223,6 +179,12 @@ class Aligner:
             int(arrays["step"]),
             arrays["random"],
         )
+
+
+def _learn_table(
+    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], sizes: tuple[int, int]
+) -> TranslationTable:
+    return TranslationTable.learn(Cells.of(sources, targets, sizes), sizes)[0]
 
 
 def _joined(words: Words) -> np.ndarray:
