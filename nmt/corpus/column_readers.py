@@ -19,6 +19,7 @@ from nmt.corpus.pair_reader import (
 from nmt.errors import UnusableInput
 from nmt.formats.detection import PAIRS, FileKind, readable
 from nmt.formats.lines import LONGEST
+from nmt.formats.packed import most_unpacked
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns, text_of
 from nmt.formats.text_files import open_text
@@ -87,11 +88,18 @@ class ParquetPairs(PairReader):
         location = self.locations[0]
         number = 0
         with readable(location), location.open() as file:
+            room = most = most_unpacked(file.size())
             names = list(dict.fromkeys((*self._columns, self._split_by or self._columns[0])))
             for batch in read_batches(location, file, names, shared=names):
                 sides = [as_bytes(batch.column(name), self._longest) for name in self._columns]
                 for source, target, document in zip(*sides, self._documents(batch), strict=True):
                     number += 1
+                    room -= len(source or b"") + len(target or b"")
+                    if room < 0:
+                        raise UnusableInput(
+                            f"{location}: its first {number:,} rows have more than {most:,} bytes, "
+                            "out of all proportion to its size; write it anew"
+                        )
                     yield RawRow(number, source, target, document)
 
     def _documents(self, batch: pa.RecordBatch) -> list[bytes | None]:

@@ -258,3 +258,16 @@ def test_bytes_that_were_changed_are_one_line(tmp_path: Path, seed: int) -> None
 
         for use in (read, lambda: list(open_pairs(Location(file)).rows())):
             assert "\n" not in refusal(use)
+
+
+def test_pairs_that_share_long_sides_are_in_proportion_to_their_file(tmp_path: Path) -> None:
+    """Each row of them costs what its sides have, however often the file has them."""
+    rows, sides = 2000, {}
+    for name in ("source", "target"):
+        places = pa.array([0] * rows, pa.int32())
+        sides[name] = pa.DictionaryArray.from_arrays(places, pa.array([name[0] * 900_000]))
+    file = tmp_path / "pairs.parquet"
+    pq.write_table(pa.table(sides), file, compression="zstd")
+    with pytest.raises(UnusableInput, match=r"its first \d+ rows have more than 67,108,864 bytes"):
+        for row in open_pairs(Location(file)).rows():
+            assert row.line < rows
