@@ -269,5 +269,4 @@ def test_pairs_that_share_long_sides_are_in_proportion_to_their_file(tmp_path: P
     file = tmp_path / "pairs.parquet"
     pq.write_table(pa.table(sides), file, compression="zstd")
     with pytest.raises(UnusableInput, match=r"its first \d+ rows have more than 67,108,864 bytes"):
-        for row in open_pairs(Location(file)).rows():
-            assert row.line < rows
+        list(open_pairs(Location(file)).rows())
