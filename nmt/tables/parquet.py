@@ -246,7 +246,8 @@ def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
 def _long_columns(
     location: Location, by_dictionary: pq.ParquetFile, group: int, texts: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """The columns of a row group whose dictionaries hold long values.
+    """The columns of a row group whose dictionaries hold long values, or may make too many bytes of
+    a batch; see `_MOST_BYTES`.
 
     Args:
         location: names the file in errors.
@@ -262,7 +263,9 @@ def _long_columns(
     )
     if first is None:
         return ()
-    long_columns = []
+    long_columns, metadata = [], by_dictionary.metadata.row_group(group)
+    columns = (metadata.column(number) for number in range(metadata.num_columns))
+    values = {column.path_in_schema: column.num_values for column in columns}
     for path, name in texts.items():
         arrays = _dictionaries(first.column(name))
         longest = max((_longest(array.dictionary) for array in arrays), default=0)
@@ -272,6 +275,8 @@ def _long_columns(
                     f"{location}: column '{path[:80]}' holds texts of {longest:,} bytes, more than "
                     f"{_LONG:,} inside of others; leave it out"
                 )
+            long_columns.append(path)
+        elif longest * (min(values[path], BATCH) if path == name else values[path]) > _MOST_BYTES:
             long_columns.append(path)
     return tuple(long_columns)
 
@@ -337,7 +342,8 @@ def _decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) ->
     arrays, fields = [], []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
-            array = cast(array.dictionary_decode(), schema.field(name).type)
+            array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+            array = cast(array, schema.field(name).type)
         arrays.append(array)
         fields.append(schema.field(name).with_type(array.type))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -128,3 +128,27 @@ def test_values_inside_of_others_count_in_every_row(tmp_path: Path, nested: str)
         lambda: file.read(lambda handle: read_whole(file, handle)),
         "8,000 rows have 480,000,000 bytes in column 'x'",
     )
+
+
+@pytest.mark.parametrize("types", [True, False])
+def test_lists_of_values_that_rows_share_are_counted_before_they_are_read(tmp_path, types) -> None:
+    """Many values of one long one among short ones are none too much."""
+    rows, each, file = 300, 100, Location(tmp_path / "t.parquet")
+    ends = pa.array(range(0, rows * each + 1, each), pa.int32())
+
+    def read() -> pa.Table:
+        return file.read(lambda handle: read_whole(file, handle))
+
+    for places, problem in (
+        ([0] * rows * each, "300 rows have 1,800,000,000 bytes in column 'x'"),
+        ([0] + [1] * (rows * each - 1), ""),
+    ):
+        values = pa.DictionaryArray.from_arrays(
+            pa.array(places, pa.int32()), pa.array(["y" * 60_000, "b"])
+        )
+        column = pa.ListArray.from_arrays(ends, values)
+        pq.write_table(pa.table({"x": column}), str(file), compression="zstd", store_schema=types)
+        if problem:
+            refused(read, problem)
+        else:
+            assert read()["x"].to_pylist() == column.to_pylist()
