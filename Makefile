@@ -7,6 +7,7 @@
 # make bench      speed of training and decoding on the built-in corpus
 # make lint       ruff, mypy, and that no room imports from one above it
 # make docs       the documentation, below build/docs/html; a warning is an error
+# make reference  write the parts of docs/reference/ that are made from the code
 # make lock       resolve the lock files anew from pyproject.toml
 # make audit      look the versions of the lock files up in the database of known vulnerabilities
 
@@ -17,7 +18,7 @@ DEMO ?= demo
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: setup setup-gpu install install-gpu demo bench test test-avx2 test-system test-all lint
-.PHONY: docs lock audit clean
+.PHONY: docs reference lock audit clean
 
 setup: .venv/ready
 
@@ -79,6 +80,9 @@ docs: setup
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/docs/doctrees \
 		docs build/docs/html
 	@echo build/docs/html/index.html
+
+reference: setup
+	$(BIN)/python docs/generated.py
 
 # What is locked already stays as it is where pyproject.toml allows it. The jobs run with the versions
 # that were tested.

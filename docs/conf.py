@@ -1,7 +1,6 @@
 """How Sphinx builds the documentation: `make docs`."""
 
 import re
-import runpy
 from pathlib import Path
 
 from nmt.version import __version__
@@ -21,26 +20,18 @@ html_static_path, html_css_files = ["_static"], ["tables.css"]
 html_copy_source = False
 html_show_sphinx = False
 
-_DOCS = Path(__file__).parent
-_PARTS = runpy.run_path(str(_DOCS / "generated.py"))["PARTS"]
-_GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
-_FILE = re.compile(r"^<!-- file: (\w+\.md) -->$", re.MULTILINE)
-_ONLY_SOURCE = re.compile(r"<!-- only-source -->.*?<!-- end -->\n*", re.DOTALL)
+_ROOT = Path(__file__).parents[1]
 _ROOT_LINK = re.compile(r"\]\((?:\.\./\.\./)?([A-Z]+)\.md")
 
 
 def setup(app):
-    """Insert what pages name: generated parts of the reference, and pages of the project's root."""
+    """Show the pages of the project's root below project/, and let links lead there."""
 
     def insert(app, page, source):
-        text = _ONLY_SOURCE.sub("", source[0])
-        text = _GENERATED.sub(lambda match: _PARTS[match[1]](), text)
-        text = _FILE.sub(lambda match: _root_page(match[1]), text)
+        text = source[0]
+        if page.startswith("project/"):
+            text = (_ROOT / f"{Path(page).name.upper()}.md").read_text("utf-8")
+            text = text.replace("](docs/", "](../")
         source[0] = _ROOT_LINK.sub(lambda match: f"](../project/{match[1].lower()}.md", text)
 
     app.connect("source-read", insert)
-
-
-def _root_page(name):
-    text = (_DOCS.parent / name).read_text("utf-8")
-    return text.replace("](docs/", "](../")

@@ -1,7 +1,6 @@
-"""The parts of the reference that are made from the code, as Markdown.
+"""The parts of the reference that are made from the code, as Markdown: `make reference`.
 
-`docs/conf.py` puts each where a page has the line ``<!-- generated: NAME -->``.
-`python docs/generated.py NAME` prints one.
+A page holds each part between the lines ``<!-- generated: NAME -->`` and ``<!-- end: NAME -->``.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -290,5 +289,19 @@ PARTS: dict[str, Callable[[], str]] = {
     for part in (commands, settings, presets, stored, columns, reject_reasons, exit_statuses)
 }
 
+_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(\n<!-- end: \2 -->)", re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Every page of the reference with such parts, and its text as the code says it now."""
+    parts = {name: part() for name, part in PARTS.items()}
+    return {
+        path: _PART.sub(lambda match: f"{match[1]}\n{parts[match[2]]}\n{match[3]}", text)
+        for path in sorted((Path(__file__).parent / "reference").glob("*.md"))
+        if _PART.search(text := path.read_text("utf-8"))
+    }
+
+
 if __name__ == "__main__":
-    print("\n\n".join(PARTS[name]() for name in sys.argv[1:] or PARTS))
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")

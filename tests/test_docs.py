@@ -1,5 +1,6 @@
 """The documentation says what is measured, names what exists, and shows commands that parse."""
 
+import difflib
 import json
 import re
 import runpy
@@ -29,11 +30,18 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*sorted(ROOT.glob("*.md")), *DOCS]
 README = (ROOT / "README.md").read_text("utf-8")
 RESULTS = json.loads((ROOT / "docs/results.json").read_text("utf-8"))
-PARTS = runpy.run_path(str(ROOT / "docs/generated.py"))["PARTS"]
+GENERATED = runpy.run_path(str(ROOT / "docs/generated.py"))
+PARTS = GENERATED["PARTS"]
 
 
 def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def anchors(text: str) -> set[str]:
+    """The headings as links on GitHub and in Sphinx name them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_the_readme_fits_on_three_screens() -> None:
@@ -62,9 +70,12 @@ def test_every_result_says_how_it_was_measured() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_named_files_exist(path: Path) -> None:
     text = path.read_text("utf-8")
-    for target in re.findall(r"\]\(([^)#]+)", text):
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
         if "://" not in target:
-            assert (path.parent / target).exists(), target
+            other = path.parent / target if target else path
+            assert other.exists(), target
+            if anchor and other.suffix == ".md":
+                assert anchor in anchors(other.read_text("utf-8")), (target, anchor)
     if path.name != "CHANGELOG.md":
         for name in re.findall(r"`((?:nmt|tests|benchmarks|deploy|docs|jobs)/[\w./-]+)`", text):
             assert (ROOT / name).exists(), name
@@ -165,7 +176,8 @@ def test_every_option_in_a_command_exists() -> None:
 
 def test_the_reference_is_complete() -> None:
     pages = "\n".join(path.read_text("utf-8") for path in DOCS)
-    assert sorted(re.findall(r"<!-- generated: (\w+) -->", pages)) == sorted(PARTS)
+    parts = re.findall(r"<!-- generated: (\w+) -->\n.*?\n<!-- end: \1 -->", pages, re.DOTALL)
+    assert sorted(parts) == sorted(PARTS)
     text = {name: part() for name, part in PARTS.items()}
     for request in (TrainRequest, TranslateRequest):
         for field in declared_fields(request):
@@ -184,6 +196,13 @@ def test_the_reference_is_complete() -> None:
         for table in re.findall(r"(?:^\|.*\n?)+", part, re.MULTILINE):
             widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
             assert len(widths) == 1, table[:200]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    for path, text in GENERATED["pages"]().items():
+        stored, current = path.read_text("utf-8").splitlines(), text.splitlines()
+        difference = "\n".join(difflib.unified_diff(stored, current, path.name, "code", n=0))
+        assert not difference, f"run make reference, and commit the pages:\n{difference}"
 
 
 def test_one_version_stands_everywhere() -> None:

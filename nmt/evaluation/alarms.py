@@ -52,7 +52,7 @@ _MEASURES = {
         "higher",
         whole=True,
     ),
-    "rejected": _Measure("{} of the rows are rejected", "higher", share=True),
+    "rejected": _Measure("{} of the {things} are rejected", "higher", share=True),
     "suspicious": _Measure("{} of the translations are suspicious", "higher", share=True),
     "truncated": _Measure(
         "{} of the translations are cut off at the length limit", "higher", share=True
@@ -91,6 +91,7 @@ def alarms(
     limits: Limits,
     baseline: Mapping[str, float] | None = None,
     bleu: MetricComparison | None = None,
+    things: str = "rows",
 ) -> list[Alarm]:
     """The measures beyond their limits, each at most once.
 
@@ -99,6 +100,7 @@ def alarms(
         limits: of the measures.
         baseline: the rates of the baseline, if there is one.
         bleu: BLEU of both; None if unknown.
+        things: what is translated: rows or, of several text columns, texts.
 
     Returns:
         The alarms: ``baseline`` is set for one of drift, ``limits`` has the settings that are
@@ -134,9 +136,8 @@ def alarms(
                 f"{measure.write(other, value)} by more than drift.{name}={limit:g}"
             )
         if words:
-            text = (
-                f"{measure.sentence.format(measure.write(value, *beside))}, {' and '.join(words)}"
-            )
+            sentence = measure.sentence.format(measure.write(value, *beside), things=things)
+            text = f"{sentence}, {' and '.join(words)}"
             result.append(Alarm(measure=name, value=value, limits=exceeded, text=text, **drifted))
     return result
 

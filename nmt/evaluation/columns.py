@@ -18,4 +18,5 @@ RESULTS = {
     "flags": STRINGS,
 }
 COLUMNS = {"source": pa.string(), **RESULTS}
+TEXT_COLUMN = "text_column"  # of several text columns: which one a text is of
 NULLABLE = frozenset({"attention_entropy", "coverage"})

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
@@ -264,6 +265,8 @@ class FinishedOutput:
         others: Sequence[str] = (),
     ) -> Iterator[Sentence]:
         """Its sentences in order; see `read_sentences`."""
+        if self.manifest.settings.width > 1:
+            others = [*others, TEXT_COLUMN]
         return read_sentences(
             self.location, self.parts, references, wanted, others, longest=self._longest
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -29,13 +30,15 @@ def page_samples(rows: int) -> list[int]:
 def sample(sentence: Sentence) -> Sample:
     """A sentence with its measurements; chrF if it has references."""
     references = sentence.complete
-    more = {
+    more: dict[str, Any] = {
         name: round(value, 4)
         for name in ("score", "coverage", "attention_entropy")
         if (value := getattr(sentence, name)) is not None
     }
     if references:
         more["chrf"] = round(sentence_chrf(sentence.translation, references), 2)
+    if sentence.text_column is not None:
+        more["text_column"] = str(sentence.text_column)
     return Sample(
         id=sentence.id,
         source=clipped(sentence.source),
@@ -46,9 +49,9 @@ def sample(sentence: Sentence) -> Sample:
     )
 
 
-def clipped(text: str) -> str:
-    """A text as a report shows it: the first 5,000 characters of a longer one."""
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
+def clipped(text: str, most: int = MOST_SHOWN) -> str:
+    """A text as a report shows it: the first characters of a longer one."""
+    return text if len(text) <= most else f"{text[:most]} …"
 
 
 def suspicious(suspects: list[Suspect], sentences: Iterable[Sentence]) -> list[SuspiciousSample]:

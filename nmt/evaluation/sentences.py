@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
+from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS, TEXT_COLUMN
 from nmt.records import TableEntry
 from nmt.records.base import LARGEST_MEASURE
 from nmt.storage.location import Location
@@ -100,6 +100,7 @@ class Sentence:
         flags: ``empty``, ``truncated``, ``unk``.
         references: one a stream, apart from blank ones that are none.
         others: values of further columns, as JSON has them.
+        text_column: which one it is of, where there are several and `TEXT_COLUMN` is read.
     """
 
     row: int
@@ -114,6 +115,7 @@ class Sentence:
     flags: list[str]
     references: list[str | None]
     others: tuple[Any, ...] = ()
+    text_column: int | str | None = None
 
     @property
     def complete(self) -> list[str] | None:
@@ -325,9 +327,12 @@ def read_sentences(
         usable = [references.usable(row) for row in texts]
         values = [table.column(name).to_pylist() for name in COLUMNS]
         ids = json_values(table.column(_ID))
+        for name in others:
+            if not is_scalar(kind := table.column(name).type):
+                raise UnusableInput(f"{file}: column '{name}' holds {kind}")
         more = list(zip(*[json_values(table.column(name)) for name in others], strict=True))
         more = more or [()] * len(numbers)
-        for row, *fields, row_references, other in zip(
-            numbers, ids, *values, usable, more, strict=True
-        ):
-            yield Sentence(row, *(*fields, row_references, other))
+        names = json_values(table.column(TEXT_COLUMN)) if TEXT_COLUMN in others else None
+        names = names or [None] * len(numbers)
+        for row, *fields in zip(numbers, ids, *values, usable, more, names, strict=True):
+            yield Sentence(row, *fields)

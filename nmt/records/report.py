@@ -33,9 +33,14 @@ class RowAttention(WordAttention):
 
 
 class Sample(Record):
-    """A translated sentence on the page."""
+    """A translated sentence on the page.
+
+    Attributes:
+        text_column: which one the sentence is of, where there are several.
+    """
 
     id: int | str
+    text_column: str | None = None
     source: str = ""
     translation: str = ""
     reference: str | None = None
@@ -51,6 +56,15 @@ class SuspiciousSample(Sample):
     """A suspicious translation, and why it is one."""
 
     reasons: Many[str] = []
+
+
+class RejectedSample(Record):
+    """A rejected row, and why it is one; of several text columns one text of a row."""
+
+    id: int | str | None
+    text_column: str | None = None
+    reason: str
+    source: str | None
 
 
 class ChangedSample(Sample):
@@ -212,6 +226,7 @@ class Measured(Record):
     throughput: Throughput
     samples: Many[Sample] = []
     suspicious: Many[SuspiciousSample] = []
+    rejected: Many[RejectedSample] = []
     scores: Many[Score] = []
     scored_sentences: Count = 0
     by_length: Many[LengthScores] = []

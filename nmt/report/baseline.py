@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nmt.report.numbers import date, is_number, number, p_value, percent, signed, words
-from nmt.report.quality import digits, interval
+from nmt.report.quality import digits, interval, lower_is_better
 
 _SHOWN = ("score", "length_ratio", "unk", "rejected", "attention_entropy")  # of a group's rates
 
@@ -51,34 +51,58 @@ def comparison(
                 "baseline_interval": interval(entry.get("baseline_confidence"), digits(entry)),
                 "difference": signed(entry.get("difference"), max(2, digits(entry))),
                 "p": p_value(entry.get("p")),
-                "significant": is_number(p := entry.get("p")) and p < 0.05,
+                "lower": lower_is_better(entry),
+                **_outcome(entry),
             }
             for entry in metrics
         ],
     }
 
 
+def _outcome(entry: Mapping[str, Any]) -> dict[str, str | None]:
+    """Whether a metric is significantly better or worse than the baseline's, and its colour."""
+    p: Any = entry.get("p")
+    difference: Any = entry.get("difference")
+    if not is_number(p) or not is_number(difference) or p >= 0.05 or not difference:
+        return {"outcome": "not significant", "tone": None}
+    if (difference < 0) == lower_is_better(entry):
+        return {"outcome": "significantly better", "tone": "good"}
+    return {"outcome": "significantly worse", "tone": "warn"}
+
+
 def _number_row(description: tuple, entry: Mapping[str, Any], alarm: bool) -> dict[str, object]:
     name, form = description[0], description[-1]
     difference: Any = entry.get("difference")
-    plus = "+" if is_number(difference) and difference > 0 else ""
+    shown = [form(entry.get("value")), form(entry.get("baseline"))]
+    # As many places as the two numbers have, so that their difference is what a reader sees.
+    places = max(len(text.rstrip(" %").partition(".")[2]) for text in shown)
+    if form is percent and is_number(difference):
+        change = f"{signed(100 * difference, places)} %"
+    else:
+        change = signed(difference, places)
     return {
         "name": name,
-        "value": form(entry.get("value")),
-        "baseline": form(entry.get("baseline")),
-        "difference": f"{plus}{form(difference)}",
+        "value": shown[0],
+        "baseline": shown[1],
+        "difference": change,
         "alarm": alarm,
     }
 
 
 def groups(
-    groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple]
+    groups: Sequence[Mapping[str, Any]], rates: Mapping[str, tuple], things: str = "rows"
 ) -> list[dict[str, object]]:
-    """A table per column: its name, heads, and a row per group."""
-    return [_table(group, rates) for group in groups]
+    """A table per column: its name, heads, and a row per group.
+
+    Args:
+        groups: of the report.
+        rates: name, meaning and format of each rate.
+        things: what a group has: rows or texts.
+    """
+    return [_table(group, rates, things) for group in groups]
 
 
-def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, object]:
+def _table(group: Mapping[str, Any], rates: Mapping[str, tuple], things: str) -> dict[str, object]:
     entries = group.get("values") or []
     scores = {"bleu": "BLEU", "chrf": "chrF", "chrfpp": "chrF++", "ter": "TER"}
     scores["baseline"] = "Baseline BLEU"
@@ -99,5 +123,5 @@ def _table(group: Mapping[str, Any], rates: Mapping[str, tuple]) -> dict[str, ob
         ]
         named = not other and value not in (None, "")
         rows.append({"label": label, "named": named, "numbers": numbers})
-    heads = ["Rows", *scores.values(), *metrics, *(rates[key][0] for key in measured)]
+    heads = [things.capitalize(), *scores.values(), *metrics, *(rates[key][0] for key in measured)]
     return {"column": str(group.get("column")), "names": heads, "rows": rows}

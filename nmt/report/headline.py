@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nmt.report import quality
+from nmt.report import quality, rejected
 from nmt.report.numbers import is_number, number, p_value, percent, signed
 
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
@@ -31,7 +31,7 @@ def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
     return {
         "text": text[:1].upper() + text[1:],
         "alarms": [alarm[:1].upper() + alarm[1:] for alarm in alarms],
-        "warn": bool(alarms) or bool(report.get("exit_status")),
+        "tone": "bad" if report.get("exit_status") else "warn" if alarms else None,
     }
 
 
@@ -57,14 +57,15 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
         note = f"of {number(compared.get('paired'))} sentences of the baseline"
         changed = percent(compared["changed"])
         shown.append(Tile("Translated otherwise", changed, note))
+    things = rejected.things(report)
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
     measures = {alarm.get("measure") for alarm in report.get("alarms") or []}
     if "translated" in counts:
-        rows = f"of {number(counts['rows'])} rows" if "rows" in counts else None
+        rows = f"of {number(counts['rows'])} {things}" if "rows" in counts else None
         shown.append(Tile("Sentences", number(counts["translated"]), rows))
     elif "rows" in counts:
-        shown.append(Tile("Sentences", number(counts["rows"]), "rows read"))
+        shown.append(Tile("Sentences", number(counts["rows"]), f"{things} read"))
     if "suspicious" in rates:
         note = "looping, empty, cut off, low score or coverage"
         alarm = "suspicious" in measures
@@ -75,7 +76,7 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
         speed = number(throughput["sentences_per_second"])
         shown.append(Tile("Sentences/s", speed, team))
     if "rejected" in counts:
-        share = f"{percent(rates['rejected'])} of rows" if "rejected" in rates else None
+        share = f"{percent(rates['rejected'])} of {things}" if "rejected" in rates else None
         alarm = "rejected" in measures
         shown.append(Tile("Rejected", number(counts["rejected"]), share, alarm=alarm))
     return shown

@@ -28,7 +28,7 @@ def number(value: Any, digits: int | None = None) -> str:
         return str(value)
     if digits is None:
         digits = 0 if isinstance(value, int) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return f"{value:z,.{digits}f}".replace("-", "−")
 
 
 def counted(number: float, noun: str) -> str:
@@ -98,8 +98,9 @@ def date(value: Any) -> str:
 
 
 def signed(value: Any, digits: int) -> str:
-    """A difference: a number with its sign, be it a plus."""
-    return f"+{number(value, digits)}" if is_number(value) and value > 0 else number(value, digits)
+    """A difference: a number with its sign, be it a plus; what is shown as zero has none."""
+    plus = "+" if is_number(value) and round(value, digits) > 0 else ""
+    return f"{plus}{number(value, digits)}"
 
 
 def p_value(value: Any) -> str:

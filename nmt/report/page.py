@@ -25,8 +25,10 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
     by_length   [{from, to, sentences, bleu, chrf, chrfpp, ter, baseline}]
     differences [samples with baseline, and baseline_chrf and difference, or similarity]
     suspicious  [samples with reasons]
-    samples     [{id, source, translation, reference, score, chrf, coverage, attention_entropy,
-                flags, attention {source [word], target [word], weights ["0 12 88"]}}]
+    rejected    [{id, text_column, reason, source}]
+    samples     [{id, text_column, source, translation, reference, score, chrf, coverage,
+                attention_entropy, flags, attention {source [word], target [word],
+                weights ["0 12 88"]}}]
     settings    nested dictionary
     inputs      [{path, bytes, sha256, rows}]
     versions    {name: version}

@@ -9,15 +9,16 @@ from nmt.report.numbers import number, percent, plain, words
 
 def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     """A row per score; further values are below the signature."""
-    known = {"metric", "score", "confidence", "signature", "text"}
+    known = {"metric", "score", "confidence", "signature", "text", "lower_is_better"}
     return [
         {
             "metric": score.get("metric"),
+            "lower": lower_is_better(score),
             "score": number(score.get("score"), digits(score)),
             "interval": interval(score.get("confidence"), digits(score)),
             "text": score.get("text"),
             "signature": score.get("signature"),
-            "others": [(k, plain(v)) for k, v in score.items() if k not in known],
+            "others": [(words(k), plain(v)) for k, v in score.items() if k not in known],
         }
         for score in scores
     ]
@@ -60,6 +61,11 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, value in alignment.items()
         if key != "of"
     ]
+
+
+def lower_is_better(score: Mapping[str, Any]) -> bool:
+    """Whether less of a metric is better, as of TER."""
+    return bool(score.get("lower_is_better")) or str(score.get("metric")).lower() == "ter"
 
 
 def digits(score: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import baseline, headline, quality
+from nmt.report import baseline, headline, quality, rejected
 from nmt.report.numbers import (
     date,
     is_number,
@@ -22,7 +22,6 @@ from nmt.report.numbers import (
 )
 
 _COUNTS = {
-    "rows": "Rows read",
     "translated": "Translated",
     "rejected": "Rejected",
     "decoded": "Decoded",
@@ -39,7 +38,7 @@ _COUNTS = {
     "target_tokens": "Target tokens",
 }
 RATES = {  # name, meaning, format
-    "rejected": ("Rejected", "rows that could not be translated", percent),
+    "rejected": ("Rejected", "what could not be translated, see rejected/", percent),
     "unk": ("Unknown tokens", "target tokens that are [UNK], or bytes of no character", percent),
     "bytes": ("Spelled in bytes", "source tokens of characters that the vocabulary lacks", percent),
     "multiline": ("Multiline", "sources of several lines or sentences, translated as one", percent),
@@ -101,6 +100,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a report needs the key {key!r}; it has {sorted(report)}")
     model = report.get("model") or {}
     scores = report.get("scores") or []
+    things = rejected.things(report)
     source_language, target_language = _languages(model.get("direction"))
     return {
         "title": report["title"],
@@ -117,10 +117,12 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "comparison": baseline.comparison(
             report.get("comparison") or {}, report.get("alarms") or [], RATES, THROUGHPUT
         ),
-        "groups": baseline.groups(report.get("groups") or [], RATES),
+        "groups": baseline.groups(report.get("groups") or [], RATES, things),
         "alignment": quality.alignment(report.get("alignment") or {}),
         "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
-        "counts": _counts(report["counts"]),
+        "things": things,
+        "rejected": rejected.reasons(report["counts"], report.get("rejected") or []),
+        "counts": _counts(report["counts"], things),
         "rates": _rates(report.get("rates") or {}),
         "throughput": _throughput(report.get("throughput") or {}),
         "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
@@ -153,14 +155,15 @@ def _model(model: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _counts(counts: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
+def _counts(counts: Mapping[str, Any], things: str) -> list[tuple[str, str, bool]]:
     """Rows of name, number and whether it is a part of the row above."""
     reasons = counts.get("rejected_by_reason") or {}
+    names = {"rows": f"{things.capitalize()} read", **_COUNTS}
     rows = []
     for key, value in counts.items():
         if key == "rejected_by_reason":
             continue
-        rows.append((_COUNTS.get(key, words(key)), number(value), False))
+        rows.append((names.get(key, words(key)), number(value), False))
         if key == "rejected":
             ordered = sorted(reasons.items(), key=lambda item: str(item[0]))
             rows += [(str(reason), number(count), True) for reason, count in ordered]
@@ -215,6 +218,7 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
     source = str(sample.get("source") or "")
     return {
         "id": sample.get("id"),
+        "text_column": sample.get("text_column"),
         "source": source,
         "translation": str(sample.get("translation") or ""),
         "reference": sample.get("reference"),

@@ -8,6 +8,7 @@ from nmt import model_folder
 from nmt.configuration import nearest
 from nmt.errors import UnusableInput
 from nmt.evaluation.baseline import Baseline, read_baseline
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.files import read_beside
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.sentences import References
@@ -25,7 +26,6 @@ from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
 from nmt.translation.export.text_columns import columns_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
-from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.request import TranslateRequest
 
 

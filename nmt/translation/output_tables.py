@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from nmt.evaluation import quality_checks, rates
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.inference.row_filter import CleanedText, FilteredRows
 from nmt.records.output import Counts, Sums, UnitRecord
 from nmt.reject_reasons import RejectReason
 from nmt.text_limits import shown
 from nmt.translation import results_table
-from nmt.translation.input.unit_rows import TEXT_COLUMN, Rows
+from nmt.translation.input.unit_rows import Rows
 from nmt.translation.input.units import Unit
 
 

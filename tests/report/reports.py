@@ -72,7 +72,7 @@ def full_report() -> dict[str, Any]:
         "counts": {
             "rows": 1003, "translated": 1000, "rejected": 3, "empty": 1, "truncated": 2,
             "source_tokens": 13058, "target_tokens": 12411,
-            "rejected_by_reason": {"not UTF-8": 2, "too long": 1},
+            "rejected_by_reason": {"not UTF-8": 2, "null": 1},
         },
         "rates": {
             "rejected": 0.003, "unk": 0.00042, "truncated": 0.002, "repetition": 0.01,
@@ -87,8 +87,11 @@ def full_report() -> dict[str, Any]:
             {
                 "metric": metric, "score": score, "confidence": [score - 1, score + 1],
                 "signature": signature, "text": "raw",
+                **({"lower_is_better": True} if metric == "metricx" else {}),
             }
-            for metric, score in (("BLEU", 35.1), ("chrF2", 58.4), ("TER", 49.3))
+            for metric, score in (
+                ("BLEU", 35.1), ("chrF2", 58.4), ("TER", 49.3), ("metricx", 2.0),
+            )
         ],
         "comparison": {
             "baseline": "out/yesterday",
@@ -99,6 +102,8 @@ def full_report() -> dict[str, Any]:
             "rates": {
                 "score": {"value": -0.62, "baseline": -0.4, "difference": -0.22},
                 "length_ratio": {"value": 1.0, "baseline": 0.9, "difference": 0.1},
+                "coverage": {"value": 0.93, "baseline": 0.9341, "difference": -0.0041},
+                "unk": {"value": 0.0042, "baseline": 0.0043, "difference": -0.0001},
             },
             "throughput": {
                 "sentences_per_second": {"value": 83.4, "baseline": 80.0, "difference": 3.4}
@@ -110,6 +115,8 @@ def full_report() -> dict[str, Any]:
                     "signature": signature,
                 },
                 {"metric": "TER", "score": 49.3, "baseline": 49.5, "difference": -0.2, "p": 0.31},
+                {"metric": "metricx", "score": 2.0, "baseline": 1.97, "difference": 0.03,
+                 "p": 0.01, "lower_is_better": True},
             ],
         },
         "differences": [
@@ -121,6 +128,11 @@ def full_report() -> dict[str, Any]:
         ],
         "suspicious": [
             {**samples[2], "coverage": 0.31, "attention_entropy": 2.2, "reasons": ["looping"]}
+        ],
+        "rejected": [
+            {"id": 7, "reason": "not UTF-8", "text_column": "title", "source": "A \ufffd."},
+            {"id": "x", "reason": "not UTF-8", "text_column": "body", "source": ""},
+            {"id": None, "reason": "null", "text_column": "body", "source": None},
         ],
         "alignment": {"of": "Attention", "aer": 0.12, "aer_diagonal": 0.4, "sentences": 200},
         "by_length": [

@@ -52,9 +52,10 @@ def test_a_full_report_shows_its_numbers():
         "Test set, nightly", "9f8a7b6c5d4e", "1,234,567", "5 January 2026, 14:03 UTC", "35.1",
         "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
         "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
-        "+0.90", "0.012", "33.2 – 35.2", "not significant", "looping", "1.2 % of all", "39.1",
+        "+0.90", "0.012", "33.2 – 35.2", "not significant",
+        "TER lower is better 49.3", "significantly worse", "looping", "1.2 % of all", "39.1",
         "chrF 41.5", "By domain", "null", "other", "25.3 % of 999", "4 January 2026",
-        "60.5", "Done, but look", "The mean score is -0.620", "−0.22", "+0.10", "+3.40",
+        "60.5", "Done, but look", "The mean score is -0.620", "−0.22", "+0.10", "+3.4",
         "Brevity penalty", "Translation report", "p, one-sided", "p = 0.012 (one-sided)",
     ):  # fmt: skip
         assert shown in page.text, shown
@@ -214,7 +215,9 @@ def test_the_first_line_is_the_verdict_told_once(verdict, alarms, status, shown)
     text = Page(html[html.index('<main id="main"') : html.index("</main>")] + "</main>").text
     assert text.startswith(shown)
     assert not alarms or text.lower().count(shown.lower()) == 1
-    assert ('class="card verdict warn"' in html) is bool(alarms or status)
+    tone = "bad" if status else "warn" if alarms else None
+    for name in ("bad", "warn"):
+        assert (f'class="card verdict {name}"' in html) is (name == tone)
 
 
 def test_sections_come_in_the_order_of_a_readers_questions():
@@ -222,12 +225,49 @@ def test_sections_come_in_the_order_of_a_readers_questions():
     sections = [attributes["id"] for tag, attributes in page.elements
                 if tag == "section" and "id" in attributes]  # fmt: skip
     assert sections == [
-        *("verdict", "changes", "quality", "groups", "suspicious", "attention", "samples"),
-        *("job", "provenance"),
+        *("verdict", "changes", "quality", "groups", "rejected", "suspicious", "attention"),
+        *("samples", "job", "provenance"),
     ]
     links = [attributes["href"] for tag, attributes in page.elements
              if tag == "a" and attributes.get("class") != "skip"]  # fmt: skip
     assert links == [f"#{name}" for name in sections[1:]]
+
+
+def test_first_rejected_rows_stand_below_their_reasons():
+    text = Page(render(full_report(), [])).text
+    section = text[text.index("Rejected texts") : text.index("Suspicious translations")]
+    assert "not UTF-8 2 Texts rejected as not UTF-8 Id Text column Source 7 title A" in section
+    assert "x body empty null 1 The text is null." in section
+    assert "– body null" in section
+    assert "1,003 texts" in text
+    assert "0.3 % of texts" in text
+
+
+def test_of_one_text_column_rows_are_rows_and_reasons_alone_are_counted():
+    report = full_report()
+    del report["rejected"]
+    text = Page(render(report, [])).text
+    assert "Rejected rows They have no translation. All of them are in rejected/ . not UTF" in text
+    assert "Rows read" in text
+    assert "Text column" not in text
+
+
+def test_differences_have_the_places_of_what_they_are_between():
+    rates = {
+        "coverage": {"value": 0.93, "baseline": 0.9341, "difference": -0.0041},
+        "length_ratio": {"value": 1.02, "baseline": 0.9, "difference": 0.12},
+        "unk": {"value": 0.0042, "baseline": 0.0042006, "difference": -6e-6},
+        "truncated": {"value": 0.0, "baseline": 0.0004, "difference": -0.0004},
+    }
+    report = {**full_report(), "comparison": {"baseline": "b", "rates": rates}}
+    text = Page(render(report, [])).text
+    for row in (
+        "Coverage 0.93 0.93 0.00",
+        "Length ratio 1.02 0.90 +0.12",
+        "Unknown tokens 0.4 % 0.4 % 0.0 %",
+        "Truncated 0.0 % 0.040 % −0.040 %",
+    ):
+        assert row in text, row
 
 
 def test_suspicious_translations_are_a_headline_number():

@@ -1,11 +1,13 @@
 """A finished output is scored block by block: however it is cut, the report is the same."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +23,12 @@ from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Numbers, References, Sentence
 from nmt.evaluation.significance import resampled_totals, weighted_totals
 from nmt.evaluation.totals import Collected
+from nmt.records.output import Sums, UnitRecord
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 from nmt.translation.report import blocks, measures
 from nmt.translation.report.pairing import KEYED, pair, places_of
+from nmt.translation.report.rejected import MOST_SHOWN, first_rejected
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 
 WORDS = ["der", "Hund", "Katze", "schläft", "sieht", "im", "Garten", "Haus", "alte", "kleine"]
@@ -245,3 +249,34 @@ def test_a_scorer_says_what_the_blocks_say() -> None:
     scoring.read(options, sentences, places)
     own.add([(s.translation, s.complete) for s in sentences if s.complete])
     assert scoring.scores(options).scores == own.scores()
+
+
+def test_the_first_rejected_rows_of_each_reason_are_shown_shortened(tmp_path) -> None:
+    source = "x" * 2 * MOST_SHOWN
+    location, records = Location(tmp_path), []
+    reasons = (["failed"], [], ["null"] * 2 + ["failed"], ["failed"] * 4, ["null"] * 9)
+    for number, own in enumerate(reasons):
+        name = f"rejected/part-{number:05d}.parquet"
+        texts = [None if reason == "null" else source for reason in own]
+        ids = [f"{number}-{place}" for place in range(len(own))]
+        table = pa.table({"id": ids, "reason": own, "source": pa.array(texts, pa.string())})
+        files = {name: location.named(name).write_table(table)} if own else {}
+        counts = {"rows": len(own), "translated": 0, "rejected": len(own), "empty": 0}
+        counts |= {"truncated": 0, "target_tokens": 0, "rejected_by_reason": Counter(own)}
+        sums = dict.fromkeys(Sums.model_fields, 0.0)
+        records.append(
+            UnitRecord(
+                unit=number, first=0, counts=counts, files=files, sums=sums, alignment=None,
+                rejected_rows=[],
+            )
+        )  # fmt: skip
+    last = location.named("rejected/part-00004.parquet")
+    shown = first_rejected(location, records, several=False)
+    assert [(sample.id, sample.reason) for sample in shown] == [
+        *(("0-0", "failed"), ("2-0", "null"), ("2-1", "null"), ("2-2", "failed")),
+        *(("3-0", "failed"), ("4-0", "null")),
+    ]
+    assert {sample.source for sample in shown} == {None, f"{'x' * MOST_SHOWN} …"}
+    last.delete()
+    with pytest.raises(UnusableInput, match="part-00004"):
+        first_rejected(location, records, several=False)

@@ -99,6 +99,19 @@ def test_a_job_of_two_columns(saved_models, tmp_path: Path) -> None:
     assert manifest["counts"]["decoded"] == 2  # each text once
     report = json.loads((out / "report/report.json").read_text())
     assert {group["value"] for group in report["groups"][0]["values"]} == {*COLUMNS}
+    assert report["rejected"] == [
+        *({"id": f"n{i}", "reason": "null", "source": None, "text_column": "title"}
+          for i in (0, 3, 6)),
+        *({"id": "row 151", "reason": "malformed", "source": "[1, 2]", "text_column": name}
+          for name in COLUMNS),
+    ]  # fmt: skip
+    assert all(
+        (sample["id"], sample["text_column"]) in texts
+        for sample in (*report["samples"], *report["suspicious"])
+    )
+    page = (out / "report/index.html").read_text("utf-8")
+    assert "Rejected texts" in page
+    assert "302 texts" in page
     request = EvaluateRequest(Location(out), Location(tmp_path / "r"), reference_column="n")
     with pytest.raises(UnusableInput, match="translates the columns title, body; name a file of"):
         check(request)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.translation.input.earlier_output import OWN_COLUMNS
-from nmt.translation.input.unit_rows import TEXT_COLUMN
 
 _OF_TEXT = ("translation", "score", "flags", "reason")  # what is kept of each text, with its source
 

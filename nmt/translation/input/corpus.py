@@ -11,6 +11,7 @@ from functools import partial
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.formats.archives import members
 from nmt.formats.detection import SENTENCES, detect
 from nmt.formats.lines import whole_lines
@@ -27,7 +28,7 @@ from nmt.translation.input.files import GIVE_SENTENCES, expand
 from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
-from nmt.translation.input.unit_rows import TEXT_COLUMN, read_unit
+from nmt.translation.input.unit_rows import read_unit
 from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
 log = logging.getLogger(__name__)

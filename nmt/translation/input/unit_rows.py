@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.formats.lines import LONGEST, bare, whole_lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
@@ -22,8 +23,6 @@ from nmt.translation.input.parquet_rows import Run, read_rows
 from nmt.translation.input.row_files import read_run
 from nmt.translation.input.streams import read_lines
 from nmt.translation.input.units import Slice, Unit
-
-TEXT_COLUMN = "text_column"  # the column of an output that says of which text column a text is
 
 
 @dataclass

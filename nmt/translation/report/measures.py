@@ -23,6 +23,7 @@ from nmt.translation.decode_statistics import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
 from nmt.translation.report.blocks import blocks_of, named_values, score
+from nmt.translation.report.rejected import first_rejected
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 from nmt.translation.request import TranslateRequest
 
@@ -54,8 +55,10 @@ def measure(
         UnusableInput: the baseline cannot be read any more.
     """
 
+    several = bool(request.text_columns)
+
     def read(rows: Iterable[int]) -> Iterator[Sentence]:
-        return summary.sentences(output, records, references, rows)
+        return summary.sentences(output, records, references, rows, several)
 
     counts = summary.total_counts(records)
     drawn = list(read(samples.page_samples(counts.rows)))
@@ -72,7 +75,8 @@ def measure(
             }
         ),
         samples=attention.added(shown, looked_at, output.drawings.attention()),
-        suspicious=summary.suspicious(output, records, references),
+        suspicious=summary.suspicious(records, read),
+        rejected=first_rejected(output.location, records, several),
         alarms=[],
     )
     baseline = earlier = None
@@ -113,7 +117,8 @@ def measure(
     if added_files:
         rates = {**measured.rates, "added_files": float(added_files)}
         measured = measured.model_copy(update={"rates": rates})
-    beyond = alarms(measured.rates, request.limits, before, bleu)
+    things = "texts" if several else "rows"
+    beyond = alarms(measured.rates, request.limits, before, bleu, things)
     return measured.model_copy(update={"alarms": beyond})
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from nmt.evaluation import quality_checks, samples
 from nmt.evaluation.alignment import LinkCounts
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.rates import added
 from nmt.evaluation.rates import rates as rates_of
 from nmt.evaluation.sentences import Numbers, Part, References, Sentence, read_sentences
@@ -47,10 +48,20 @@ def sentences(
     output: Output,
     records: Sequence[UnitRecord],
     references: References,
-    wanted: Iterable[int] | None = None,
+    wanted: Iterable[int],
+    several: bool,
 ) -> Iterator[Sentence]:
-    """The translated rows in order, read back from the output; see `read_sentences`."""
-    return read_sentences(output.location, map(part_of, records), references, wanted)
+    """Some translated rows in order, read back from the output, to be shown; see `read_sentences`.
+
+    Args:
+        output: the OUT folder.
+        records: of its units.
+        references: where the references are.
+        wanted: the numbers of the rows.
+        several: whether there are several text columns; then each sentence names its own.
+    """
+    others = [TEXT_COLUMN] if several else []
+    return read_sentences(output.location, map(part_of, records), references, wanted, others)
 
 
 def part_of(record: UnitRecord) -> Part:
@@ -62,9 +73,14 @@ def part_of(record: UnitRecord) -> Part:
 
 
 def suspicious(
-    output: Output, records: Sequence[UnitRecord], references: References
+    records: Sequence[UnitRecord], read: Callable[[Iterable[int]], Iterable[Sentence]]
 ) -> list[SuspiciousSample]:
-    """The most suspicious translations of all units."""
+    """The most suspicious translations of all units.
+
+    Args:
+        records: of the units.
+        read: the translated rows of the given numbers.
+    """
     worst = quality_checks.worst(suspect for record in records for suspect in record.suspicious)
     rows = [suspect.row for suspect in worst]
-    return samples.suspicious(worst, sentences(output, records, references, rows))
+    return samples.suspicious(worst, read(rows))

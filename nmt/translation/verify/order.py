@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar, written
-from nmt.translation.input.unit_rows import TEXT_COLUMN
 
 
 def order_problems(table: pa.Table, settings: JobSettings) -> Iterator[str]:

@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS
+from nmt.evaluation.columns import COLUMNS, NULLABLE, STRINGS, TEXT_COLUMN
 from nmt.inference.source_flags import SOURCE_FLAGS
 from nmt.records.output import JobSettings
 from nmt.tables.values import is_scalar
 from nmt.text_limits import most_translated
-from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.verify.order import order_problems
 
 # The columns of each folder. An id has the type of the ids of the input.

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import ChangedFile, UnusableInput
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.records import TableEntry
 from nmt.records.output import JobSettings
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.tables.parquet import read_whole
 from nmt.tables.values import is_scalar, json_values, written
-from nmt.translation.input.unit_rows import TEXT_COLUMN
 from nmt.translation.unique_ids import stored_keys
 from nmt.translation.verify import part
 from nmt.translation.verify.order import is_elsewhere
