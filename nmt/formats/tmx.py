@@ -36,6 +36,7 @@ from nmt.text_limits import MalformedRow
 _CHUNK = 1 << 16
 _LONGEST_MARKUP = 4 << 20  # bytes of a tag or a comment, which expat keeps as a whole
 _DEEPEST = 100  # elements inside each other
+_MOST_NAMES = 1000  # of elements and attributes
 _VALUE = 100  # bytes of a value besides its text, about
 _CODES = frozenset({"bpt", "ept", "ph", "it", "ut"})
 _COLUMNS = {"id": "ind"}  # ISO 639-3
@@ -141,6 +142,7 @@ class _Parser:
         self._expat.SkippedEntityHandler = self._entity
         self._fed = 0
         self._path: list[str] = []
+        self._names: set[str] = set()  # of elements and attributes, which expat never forgets
         self._rows: list[Row] = []
         self._columns: set[str] = set()
         self._values: dict[str, list[str]] | None = None  # of the unit that is open
@@ -179,6 +181,11 @@ class _Parser:
             raise self._unusable(f"begins <{name[:40]}>, not <tmx>; give a TMX file")
         if len(self._path) == _DEEPEST:
             raise self._unusable(f"nests elements deeper than {_DEEPEST}; flatten them")
+        self._names.update((name, *attributes))
+        if len(self._names) > _MOST_NAMES:
+            raise self._unusable(
+                f"has more than {_MOST_NAMES:,} names of elements and attributes; TMX has 30"
+            )
         self._path.append(name)
         if name == "tu":
             self._values, self._size = {}, 0

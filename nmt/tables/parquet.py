@@ -9,17 +9,16 @@ itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables.columns import is_text, stored_type
+from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
-from nmt.tables.schemas import cast
+from nmt.tables.shared_values import LONG, bytes_of, decoded, long_columns
 
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
@@ -28,9 +27,7 @@ _LITTLE, _RATIO = 256 << 20, 200
 MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
 _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
-_LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
 _FEW_LONG = 16  # rows decoded at once where values may share bytes (DELTA_BYTE_ARRAY)
-_MOST_BYTES = 256 << 20  # that the values of a column may have in a batch
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -94,10 +91,10 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         )
     for number in range(metadata.num_columns):
         column = metadata.schema.column(number)
-        if column.length > _LONG:
+        if column.length > LONG:
             raise UnusableInput(
                 f"{location}: column '{column.path[:80]}' holds values of {column.length:,} bytes, "
-                f"more than {_LONG:,}; leave it out"
+                f"more than {LONG:,}; leave it out"
             )
     return file
 
@@ -174,19 +171,26 @@ def read_batches(
     held = 0
     for group in range(file.num_row_groups) if groups is None else groups:
         delta = _delta_columns(file.metadata.row_group(group))
+        for path, encoding in delta.items():
+            if encoding == "DELTA_BYTE_ARRAY" and texts.get(path, path) != path:
+                raise UnusableInput(
+                    f"{location}: column '{path[:80]}' has texts inside of others in the encoding "
+                    f"{encoding}, in which a few bytes may stand for any number; leave it out, or "
+                    "write the file anew with dictionaries"
+                )
         kept = {path: name for path, name in texts.items() if path not in delta}
-        long = _long_columns(location, by_dictionary, group, kept)
+        long = long_columns(location, by_dictionary, group, kept, BATCH)
         if long not in readers:
             readers[long] = _reader(handle, file.metadata, long)
         size = _FEW_LONG if "DELTA_BYTE_ARRAY" in delta.values() else BATCH
         for batch in readers[long].iter_batches(size, row_groups=[group], columns=wanted):
-            held += _bytes_of(location, batch, shared)
+            held += bytes_of(location, batch, shared)
             if most is not None and held > most:
                 raise UnusableInput(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
                     "its size; write it anew"
                 )
-            yield _decoded(batch, file.schema_arrow, shared) if long else batch
+            yield decoded(batch, file.schema_arrow, shared) if long else batch
 
 
 def read_whole(
@@ -241,109 +245,3 @@ def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
         for encoding in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
         if encoding in column.encodings
     }
-
-
-def _long_columns(
-    location: Location, by_dictionary: pq.ParquetFile, group: int, texts: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The columns of a row group whose dictionaries hold long values, or may make too many bytes of
-    a batch; see `_MOST_BYTES`.
-
-    Args:
-        location: names the file in errors.
-        by_dictionary: reads columns of texts as dictionaries.
-        group: the row group.
-        texts: these columns, see `_text_columns`.
-    """
-    names = sorted(set(texts.values()))
-    first = (
-        next(by_dictionary.iter_batches(1, row_groups=[group], columns=names), None)
-        if names
-        else None
-    )
-    if first is None:
-        return ()
-    long_columns, metadata = [], by_dictionary.metadata.row_group(group)
-    columns = (metadata.column(number) for number in range(metadata.num_columns))
-    values = {column.path_in_schema: column.num_values for column in columns}
-    for path, name in texts.items():
-        arrays = _dictionaries(first.column(name))
-        longest = max((_longest(array.dictionary) for array in arrays), default=0)
-        if longest > _LONG:
-            if path != name:
-                raise UnusableInput(
-                    f"{location}: column '{path[:80]}' holds texts of {longest:,} bytes, more than "
-                    f"{_LONG:,} inside of others; leave it out"
-                )
-            long_columns.append(path)
-        elif longest * (min(values[path], BATCH) if path == name else values[path]) > _MOST_BYTES:
-            long_columns.append(path)
-    return tuple(long_columns)
-
-
-def _dictionaries(array: pa.Array) -> Iterator[pa.DictionaryArray]:
-    """The array, or those inside it, that have dictionaries."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        yield array
-    elif isinstance(array, pa.ExtensionArray):
-        yield from _dictionaries(array.storage)
-    elif pa.types.is_struct(kind):
-        for number in range(kind.num_fields):
-            yield from _dictionaries(array.field(number))
-    elif pa.types.is_map(kind):
-        yield from _dictionaries(array.keys)
-        yield from _dictionaries(array.items)
-    elif pa.types.is_nested(kind):
-        yield from _dictionaries(array.values)
-
-
-def _longest(dictionary: pa.Array) -> int:
-    if not len(dictionary) or dictionary.type.id == pa.null().id:
-        return 0
-    return pc.max(pc.binary_length(_as_binary(dictionary))).as_py() or 0
-
-
-def _as_binary(array: pa.Array) -> pa.Array:
-    views = pa.string_view(), pa.binary_view()
-    return array.cast(pa.large_binary()) if array.type in views else array
-
-
-def _bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) -> int:
-    """The bytes of a batch whose dictionaries, but for those of shared columns, are decoded.
-
-    Raises:
-        UnusableInput: a column has too many.
-    """
-    size = batch.nbytes
-    for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        if name in shared:
-            continue
-        own = sum(map(_decoded_bytes, _dictionaries(array)))
-        if own > _MOST_BYTES:
-            raise UnusableInput(
-                f"{location}: {len(array):,} rows have {own:,} bytes in column '{name[:80]}', more "
-                f"than {_MOST_BYTES:,}; leave it out, or cut its texts"
-            )
-        size += own
-    return size
-
-
-def _decoded_bytes(array: pa.DictionaryArray) -> int:
-    """The bytes of the texts of all rows."""
-    if not is_text(array.type):
-        return 0
-    lengths = pc.binary_length(_as_binary(array.dictionary))
-    return pc.sum(pc.cast(lengths, pa.int64()).take(array.indices)).as_py() or 0
-
-
-def _decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> pa.RecordBatch:
-    """A batch with the file's own types, but for shared columns."""
-    arrays, fields = [], []
-    for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        if name not in shared and array.type != schema.field(name).type:
-            array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-            array = cast(array, schema.field(name).type)
-        arrays.append(array)
-        fields.append(schema.field(name).with_type(array.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -152,3 +152,26 @@ def test_lists_of_values_that_rows_share_are_counted_before_they_are_read(tmp_pa
             refused(read, problem)
         else:
             assert read()["x"].to_pylist() == column.to_pylist()
+
+
+def test_columns_that_share_values_count_together(tmp_path: Path) -> None:
+    file, rows = Location(tmp_path / "t.parquet"), 8192
+    columns = {f"c{number}": repeated(rows, "y" * 20_000) for number in range(3)}
+    pq.write_table(pa.table(columns), str(file), compression="zstd", store_schema=False)
+    refused(
+        lambda: file.read(lambda handle: read_whole(file, handle)),
+        "8,192 rows have 163,840,000 bytes in column 'c.', and [0-9,]+ in all, more than",
+    )
+
+
+def test_texts_in_lists_share_no_beginnings(tmp_path: Path) -> None:
+    file, lists = Location(tmp_path / "t.parquet"), [["y" * 6000] * 100] * 300
+    pq.write_table(
+        pa.table({"x": lists}),
+        str(file),
+        use_dictionary=False,
+        column_encoding={"x.list.element": "DELTA_BYTE_ARRAY"},
+    )
+    assert Path(str(file)).stat().st_size < 20_000
+    message = r"column 'x\.list\.element' has texts inside of others in the encoding DELTA_BYTE"
+    refused(lambda: file.read(lambda handle: read_whole(file, handle)), message)

@@ -55,6 +55,14 @@ LAUGHS = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
         (f"<!--{'x' * (1 << 18)}-->", "begins markup of more than 4 MiB"),
         (f"<tmx a='{'x' * (1 << 18)}'>", "begins markup of more than 4 MiB"),
         ("<tmx>" * 101, "nests elements deeper than 100"),
+        (
+            "<tmx>" + "".join(f"<e{n}/>" for n in range(1001)),
+            "has more than 1,000 names of elements and attributes",
+        ),
+        (
+            "<tmx><e " + " ".join(f'a{n}=""' for n in range(1001)) + ">",
+            "has more than 1,000 names of elements and attributes",
+        ),
     ],
 )
 def test_hostile_xml_is_refused_in_one_line(tmp_path, head, reason, monkeypatch) -> None:
