@@ -124,23 +124,6 @@ def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
     return " and ".join(bounds)
 
 
-def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The differences of two nested mappings, each as ``name: old → new``."""
-    differences: list[str] = []
-    for key in sorted({*old, *new}, key=str):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            differences += changed(before, after, f"{prefix}{key}.")
-        elif before != after:
-            differences.append(f"{prefix}{key}: {_short(before)} → {_short(after)}")
-    return differences
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint for who wrote a word that is unknown: the nearest choice, or all of them."""
     choices = sorted(choices)

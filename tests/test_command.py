@@ -280,7 +280,7 @@ _ONCE = {"--pairs": "; several corpora: --corpora"}
         "translate --model m --model n --output o --input {} --input {}",
         "translate --model m --beam-size {} --beam-size {}",
         "translate --model m --input i --output o --id-column {} --id-column {}",
-        "evaluate --reference r --output o --candidate {} --candidate {}",
+        "evaluate --references r --output o --candidate {} --candidate {}",
         "verify --output {} --output {}",
         "cache list --cache {} --cache {}",
         "prepare --demo 3 --output o --log-format text --log-format json",
@@ -301,8 +301,7 @@ def test_an_option_of_one_value_is_not_given_twice(line, monkeypatch) -> None:
 
 
 def test_switches_and_repeatable_options_may_stand_twice() -> None:
-    assert run(*"--data d --output o --dry-run --dry-run --set search.beam_size=3".split())[0] == 0
-    status, error, _ = run(
-        *"--data d --output o --references a --references b --use-gpu --no-use-gpu".split()
-    )
+    assert run("--data", "d", "--output", "o", "--dry-run", "--dry-run")[0] == 0
+    twice = ["--references", "a", "--references", "b", "--use-gpu", "--no-use-gpu"]
+    status, error, _ = run("--data", "d", "--output", "o", *twice)
     assert (status, error) == (0, "")

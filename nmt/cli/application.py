@@ -42,7 +42,7 @@ def application() -> typer.Typer:
         callback=_common,
     )
     translate = either(TranslateRequest, jobs.translate, LinesRequest, translate_lines)
-    for job in (
+    for subcommand in (
         command(PrepareRequest, jobs.prepare),
         command(TrainRequest, jobs.train),
         translate,
@@ -52,12 +52,16 @@ def application() -> typer.Typer:
         command(BenchmarkRequest, jobs.benchmark),
         command(jobs.DemoRequest, jobs.demo, config=False),
     ):
-        app.command(cls=OnceCommand)(job)
+        app.command(cls=OnceCommand)(subcommand)
     cache = typer.Typer(
         rich_markup_mode=None, help="List or prune what earlier jobs decoded (translate --cache)."
     )
-    cache.command("list", cls=OnceCommand)(command(jobs.ListCacheRequest, jobs.list_cache, config=False))
-    cache.command("prune", cls=OnceCommand)(command(jobs.PruneCacheRequest, jobs.prune_cache, config=False))
+    cache.command("list", cls=OnceCommand)(
+        command(jobs.ListCacheRequest, jobs.list_cache, config=False)
+    )
+    cache.command("prune", cls=OnceCommand)(
+        command(jobs.PruneCacheRequest, jobs.prune_cache, config=False)
+    )
     app.add_typer(cache, name="cache")
     return app
 

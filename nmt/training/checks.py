@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nmt import model_folder
-from nmt.configuration import changed, nearest
+from nmt.changes import changed, describe_changes
+from nmt.configuration import nearest
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.settings import ModelSettings, check_sizes
@@ -127,8 +128,8 @@ def with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
     ours, theirs = request.settings.model.model_dump(exclude_unset=True), architecture.model_dump()
     if differences := changed({key: theirs[key] for key in ours}, ours):
         raise UnusableInput(
-            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); leave "
-            "these settings out"
+            f"--init-from {location}: another architecture "
+            f"({describe_changes(differences, {'': 'model.'})}); leave these settings out"
         )
     remedy = f"prepare the data with --vocabulary-from {location}"
     cleaning = {key: (info.data or {}).get(key) for key in (*RULES, "lowercase")}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from nmt import records
-from nmt.configuration import changed
+from nmt.changes import changed, describe_changes
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.printable import join_names
 from nmt.records import FileEntry, TableEntry
@@ -19,6 +19,7 @@ from nmt.records.report import ReportedCounts
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
+from nmt.translation.job_changes import NAMES
 from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify.files import Check, Spread, Verification, check_parts, in_threads
 
@@ -116,7 +117,8 @@ def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, t
         begun, ended = job.to_json(), manifest.to_json()
         if differences := changed(begun, {key: ended.get(key) for key in begun}):
             check.complain(
-                f"manifest.json: is that of another job than _job.json ({differences[0]})"
+                "manifest.json: is that of another job than _job.json "
+                f"({describe_changes(differences, NAMES)})"
             )
     if manifest.exit_status not in (0, 3):
         check.complain(
