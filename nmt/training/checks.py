@@ -11,6 +11,7 @@ from nmt.changes import changed, describe_changes
 from nmt.configuration import nearest
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.languages import are_different
 from nmt.settings import ModelSettings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.training.request import TrainRequest
@@ -131,6 +132,14 @@ def with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
             f"--init-from {location}: another architecture "
             f"({describe_changes(differences, {'': 'model.'})}); leave these settings out"
         )
+    languages = dataset.info.languages
+    for side in ("source", "target"):
+        learnt_language, language = getattr(info.direction, side), getattr(languages, side)
+        if are_different(learnt_language, language):
+            raise UnusableInput(
+                f"--init-from {location}: its {side} language is {learnt_language}, but that of "
+                f"{dataset.location} is {language}; give a model or data of the same languages"
+            )
     remedy = f"prepare the data with --vocabulary-from {location}"
     cleaning = {key: (info.data or {}).get(key) for key in (*RULES, "lowercase")}
     for key, value in {"tokenizer": info.tokenizer, **cleaning}.items():

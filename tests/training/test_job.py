@@ -42,7 +42,8 @@ def model(demo_bundle, tmp_path_factory) -> Location:
     """A MODEL with the vocabularies of the demo dataset."""
     location = Location(tmp_path_factory.mktemp("begin") / "model")
     vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
-    bundle.save(demo_bundle.model, *vocabularies, {}, location)
+    described = {"direction": {"source": "en", "target": "de"}}
+    bundle.save(demo_bundle.model, *vocabularies, described, location)
     return location
 
 
@@ -76,6 +77,12 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     assert "another architecture (model.decoder_units 20 → 24)" in line
     line = refused(asked(demo_dataset, output, init_from=model, model={"attention": "none"}))
     assert "model.attention bahdanau → none" in line
+    languages = {"source_language": "en", "target_language": "fr"}
+    french = make(tmp_path / "french", languages, demo=None, pairs=write_lines(
+        tmp_path / "french.tsv", [b"The dog %d.\tLe chien %d." % (n, n) for n in range(99)]
+    ))  # fmt: skip
+    line = refused(asked(french, output, init_from=model))
+    assert f"its target language is de, but that of {french.location} is fr" in line
     # As many subwords, but not the same ones.
     settings = {"vocab_size": 300, "valid_fraction": 0.05, "test_fraction": 0.05, "seed": 5}
     pairs = write_lines(tmp_path / "pairs.tsv", [b"zzqq xxyy %d\tqqyy zzxx" % n for n in range(99)])

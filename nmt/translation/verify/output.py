@@ -55,7 +55,10 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
         if manifest is not None:
             check.note("the manifest is there, but not _SUCCESS: the job ended before its end, "
                        "it is to be repaired, or another one takes its place")  # fmt: skip
-        named |= _check_units(check, job, set(named))
+        files, committed = _check_units(check, job, set(named))
+        if manifest is not None and manifest.generation == job.generation:
+            check.forget(manifest.files, committed)
+        named |= files
     for name in sorted(check.sizes.keys() - named):
         check.note(f"{name}: is not named, so it does not count", "stray")
     return check.end()
@@ -202,8 +205,9 @@ def _check_exports(check: Check, manifest: Manifest) -> None:
         )
 
 
-def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
-    """Check the committed units of an unfinished output; returns their files' names.
+def _check_units(check: Check, job: JobRecord, known: set[str]) -> tuple[set[str], set[int]]:
+    """Check the committed units of an unfinished output; returns their files' names and their
+    numbers.
 
     Args:
         known: names that were checked already.
@@ -238,7 +242,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
     check.note(f"not finished; {len(numbers)} units are committed: {_runs(sorted(numbers))}")
     fresh = {name: entry for name, entry in files.items() if name not in known}
     check_parts(check, fresh, job.settings, bounds=bounds, rejected=rejected)
-    return set(files)
+    return set(files), numbers
 
 
 def _runs(numbers: list[int]) -> str:
