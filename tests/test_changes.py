@@ -1,6 +1,6 @@
 """What is said of an output that another job has begun."""
 
-from nmt.changes import Change, changed, describe_changes
+from nmt.changes import Change, describe_changes
 from nmt.corpus.preparation_changes import NAMES as PREPARED
 from nmt.corpus.preparation_changes import preparation_changes
 from nmt.options import declared_fields
@@ -93,10 +93,3 @@ def test_changes_of_a_preparation_are_said_as_they_are_typed() -> None:
     )
     named = {"train": {"0": file}, "columns": {"source": "en", "target": "target"}}
     assert changed_to(inputs=named) == "--source-column source → en"
-
-
-def test_what_is_changed_is_found_at_any_depth() -> None:
-    assert changed({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}, "d": 4}) == [
-        Change("a.c", 2, 3),
-        Change("d", None, 4),
-    ]
