@@ -15,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
+from nmt.printable import lower_first
 from nmt.settings import Settings
+from nmt.vocabulary.special import TAG
 from nmt.yaml_text import describe_problem, parse_yaml
 
 _SHOWN = 120  # characters of a value in a message
@@ -98,13 +100,16 @@ def validated(kind: type[_Group], values: Mapping[str, Any], name: str) -> _Grou
     except ValidationError as error:
         first = error.errors()[0]
     place = [part for part in first["loc"] if isinstance(part, str)]
-    problem = first["msg"].lower().replace("valid tuple", "list, as [a, b]")
+    problem = lower_first(first["msg"]).replace("valid tuple", "list, as [a, b]")
+    if words := _PATTERNS.get(first.get("ctx", {}).get("pattern", "")):
+        problem = f"write {words}"
     if bounds := _bounds(kind, place) if first["type"].endswith(_OUTSIDE) else "":
         problem = f"must be {bounds}"
     given = reprlib.repr(first["input"])
     raise UnusableInput(f"{name.format('.'.join(map(str, first['loc'])))}: {problem}, not {given}")
 
 
+_PATTERNS = {TAG: "letters, digits, _ and -, at most 32, a letter or digit first"}
 _OUTSIDE = ("_than", "_than_equal", "finite_number")  # ends of pydantic's names of such errors
 _WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
@@ -122,23 +127,6 @@ def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
         if (bound := getattr(one, attribute, None)) is not None
     ]
     return " and ".join(bounds)
-
-
-def changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The differences of two nested mappings, each as ``name: old → new``."""
-    differences: list[str] = []
-    for key in sorted({*old, *new}, key=str):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            differences += changed(before, after, f"{prefix}{key}.")
-        elif before != after:
-            differences.append(f"{prefix}{key}: {_short(before)} → {_short(after)}")
-    return differences
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -61,6 +61,16 @@ def language_code(text: str) -> str:
     return langcodes.standardize_tag(text)
 
 
+def are_different(one: str | None, other: str | None) -> bool:
+    """Whether two codes are of different languages; unknown ones and regions differ from none."""
+    try:
+        tags = [langcodes.Language.get(code or UNDETERMINED) for code in (one, other)]
+    except langcodes.LanguageTagError:
+        return False
+    languages = {tag.prefer_macrolanguage().language or UNDETERMINED for tag in tags}
+    return len(languages) > 1 and UNDETERMINED not in languages
+
+
 def script_of(language: str) -> str:
     """The script that a language is written in by its code, or usually: ``Latn``, ``Jpan``.
 

@@ -44,6 +44,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(_escape, without_secrets(text))
 
 
+def lower_first(text: str) -> str:
+    """A sentence as it goes on after a colon: its first letter small, all else as it is."""
+    return text[:1].lower() + text[1:]
+
+
 def shorten(text: str) -> str:
     """A text of at most 2,000 characters: of a longer one the beginning and the end."""
     if len(text) <= _LONGEST:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from nmt.cli import application
 from nmt.cli.command import command
+from nmt.cli.once import OnceCommand
 from nmt.cli.parameters import parse_range
 from nmt.cluster.connection import Address
 from nmt.configuration import resolve
@@ -40,7 +41,7 @@ class SmallRequest:
 
 def application_of(job: Callable[[SmallRequest], None]) -> typer.Typer:
     app = typer.Typer()
-    app.command("train")(command(SmallRequest, job))
+    app.command("train", cls=OnceCommand)(command(SmallRequest, job))
     app.command("other")(lambda: None)  # a single one would have no name
     return app
 
@@ -265,3 +266,42 @@ def test_ranges() -> None:
     for text in ("", "0", "4:1", "1:2:3", "x", "-1", "1:"):
         with pytest.raises(UnusableInput, match="write N or MIN:MAX"):
             parse_range(text)
+
+
+_ONCE = {"--pairs": "; several corpora: --corpora"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "prepare --output o --pairs {} --pairs {}",
+        "prepare --pairs p --output {} --output {}",
+        "train --data d --data e --output {} --output {}",
+        "translate --model m --model n --output o --input {} --input {}",
+        "translate --model m --beam-size {} --beam-size {}",
+        "translate --model m --input i --output o --id-column {} --id-column {}",
+        "evaluate --references r --output o --candidate {} --candidate {}",
+        "verify --output {} --output {}",
+        "cache list --cache {} --cache {}",
+        "prepare --demo 3 --output o --log-format text --log-format json",
+    ],
+)
+def test_an_option_of_one_value_is_not_given_twice(line, monkeypatch) -> None:
+    monkeypatch.delenv("NMT_CONFIG", raising=False)
+    option = line.split()[-2]
+    runner = CliRunner()
+    with runner.isolation() as (_, error, *_):
+        with pytest.raises(SystemExit) as end:
+            application.run(application.application(), line.format("1", "2").split())
+        sys.stderr.flush()
+        shown = error.getvalue().decode()
+    assert end.value.code == 2
+    message = f"{option} is given twice; it takes one value{_ONCE.get(option, '')}\n"
+    assert shown.partition(": ")[2] == message
+
+
+def test_switches_and_repeatable_options_may_stand_twice() -> None:
+    assert run("--data", "d", "--output", "o", "--dry-run", "--dry-run")[0] == 0
+    twice = ["--references", "a", "--references", "b", "--use-gpu", "--no-use-gpu"]
+    status, error, _ = run("--data", "d", "--output", "o", *twice)
+    assert (status, error) == (0, "")

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from nmt.configuration import changed, resolve
+from nmt.changes import changed
+from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings, Settings, check_sizes
@@ -140,4 +141,4 @@ def test_differences_are_told() -> None:
     old = {"a": 1, "b": {"c": 2, "d": 3}, "e": 5}
     assert changed(old, old) == []
     new = {"a": 1, "b": {"c": 4, "d": 3}, "f": 6}
-    assert changed(old, new) == ["b.c: 2 → 4", "e: 5 → None", "f: None → 6"]
+    assert changed(old, new) == [("b.c", 2, 4), ("e", 5, None), ("f", None, 6)]

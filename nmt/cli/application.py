@@ -17,6 +17,7 @@ from nmt.benchmark.request import BenchmarkRequest
 from nmt.cli import jobs
 from nmt.cli.command import command, either
 from nmt.cli.lines import INTERRUPTED, LinesRequest, translate_lines
+from nmt.cli.once import OnceCommand
 from nmt.cli.streams import open_standard_streams
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import JobFailed, Stopped, UnusableInput
@@ -41,7 +42,7 @@ def application() -> typer.Typer:
         callback=_common,
     )
     translate = either(TranslateRequest, jobs.translate, LinesRequest, translate_lines)
-    for job in (
+    for subcommand in (
         command(PrepareRequest, jobs.prepare),
         command(TrainRequest, jobs.train),
         translate,
@@ -51,12 +52,16 @@ def application() -> typer.Typer:
         command(BenchmarkRequest, jobs.benchmark),
         command(jobs.DemoRequest, jobs.demo, config=False),
     ):
-        app.command()(job)
+        app.command(cls=OnceCommand)(subcommand)
     cache = typer.Typer(
         rich_markup_mode=None, help="List or prune what earlier jobs decoded (translate --cache)."
     )
-    cache.command("list")(command(jobs.ListCacheRequest, jobs.list_cache, config=False))
-    cache.command("prune")(command(jobs.PruneCacheRequest, jobs.prune_cache, config=False))
+    cache.command("list", cls=OnceCommand)(
+        command(jobs.ListCacheRequest, jobs.list_cache, config=False)
+    )
+    cache.command("prune", cls=OnceCommand)(
+        command(jobs.PruneCacheRequest, jobs.prune_cache, config=False)
+    )
     app.add_typer(cache, name="cache")
     return app
 

@@ -6,7 +6,7 @@ import datetime
 import logging
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +84,9 @@ def translate(request: TranslateRequest) -> None:
         return
     for line in outcome.summary():
         log.info(line)
+    level = logging.WARNING if outcome.report.alarms or outcome.exit_status else logging.INFO
+    for line in outcome.verdict():
+        log.log(level, line)
     for name, value in outcome.headline().items():
         echo(f"{name} {value}")
     echo(f"REPORT {request.output / 'report' / 'index.html'}")
@@ -145,14 +148,22 @@ def verify(request: VerifyRequest) -> None:
     for note in verification.notes:
         log.info(note)
     if verification.count:
-        log.info(f"{verification.count:,} violations")
+        log.info(counted(verification.count, "violation"))
         if request.repair:
             repair(request.output, verification.damaged)
-            units = counted(len(verification.damaged), "unit")
-            log.info(f"{units} forgotten; run the same nmt translate command again")
+            log.info(_to_do(verification.damaged | verification.forgotten))
             return
+        if verification.forgotten:
+            log.info(_to_do(verification.forgotten))
         raise typer.Exit(1)
     log.info(f"no violation in {verification.rows:,} rows")
+    if verification.forgotten:
+        log.info(_to_do(verification.forgotten))
+
+
+def _to_do(units: Collection[int]) -> str:
+    be = "is" if len(units) == 1 else "are"
+    return f"{counted(len(units), 'unit')} {be} to be done again: run the job's command again"
 
 
 @dataclass(frozen=True)

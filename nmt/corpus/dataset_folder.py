@@ -8,7 +8,8 @@ import re
 import pyarrow.fs as pafs
 
 from nmt import records
-from nmt.configuration import changed
+from nmt.changes import describe_changes
+from nmt.corpus.preparation_changes import NAMES, preparation_changes
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import STAGING
 from nmt.errors import UnusableInput
@@ -54,12 +55,11 @@ def already_done(output: Location, preparation: Preparation) -> bool:
         if output.files(recursive=True):
             raise UnusableInput(f"{output}: not empty and no dataset; choose another --output")
         return False
-    differences = changed(before.to_json(), preparation.to_json())
-    if differences:
+    if differences := preparation_changes(before, preparation):
         state = "holds a dataset" if finished else "holds an unfinished dataset"
         raise UnusableInput(
-            f"{output}: {state} made with other settings ({'; '.join(differences[:3])}"
-            f"{'; …' if len(differences) > 3 else ''}); choose another --output or delete it"
+            f"{output}: {state} made with other settings ({describe_changes(differences, NAMES)}); "
+            "choose another --output or delete it"
         )
     if finished and marker.exists():
         tidy(output)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from nmt.corpus.corpora import Corpus
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY
 from nmt.errors import UnusableInput
-from nmt.languages import UNDETERMINED
+from nmt.languages import are_different
 from nmt.model_folder import describe
 from nmt.storage.location import Location
 
@@ -63,14 +63,10 @@ def describe_models(
         info = describe(location)
         own = info.direction.source, info.direction.target
         for there, expected in zip(own, wanted, strict=True):
-            if expected and there not in ("", UNDETERMINED) and _base(there) != _base(expected):
+            if are_different(there, expected):
                 raise UnusableInput(
                     f"--{name}-model {location}: translates from {own[0]} to {own[1]}, not from "
                     f"{wanted[0] or '?'} to {wanted[1] or '?'}; give another model"
                 )
         ids[name] = info.model_id
     return ids
-
-
-def _base(language: str) -> str:
-    return language.partition("-")[0].lower()

@@ -44,12 +44,18 @@ from nmt.corpus.request import (
     resolve_settings,
 )
 from nmt.corpus.samples import write_page
-from nmt.corpus.splitting import SPLITS
+from nmt.corpus.splitting import SPLITS, lopsided
 from nmt.corpus.stages import Plan, Unit, clean_unit
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.records import FileEntry
-from nmt.records.dataset import DatasetRecord, NumberedInput, Preparation, lengths_of
+from nmt.records.dataset import (
+    DatasetRecord,
+    NumberedInput,
+    PairCounts,
+    Preparation,
+    lengths_of,
+)
 from nmt.records.preparation import (
     Cleaned,
     Encoded,
@@ -235,6 +241,8 @@ def _make(
     _require_training(dataset.counts.to_json(), dataset.drops)
     if sum(dataset.drops.values()) != dataset.counts.rejected:
         raise UnusablePieces("the pieces have other reasons than rejected pairs")
+    if plan.by_document:
+        _warn_of_lopsided_splits(plan, dataset.counts)
     if not dataset.counts.valid:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
     return dataset
@@ -270,6 +278,17 @@ def _tell_documents(cleaned: Sequence[Cleaned]) -> None:
         f"{documents:,} of {pairs:,} pairs have a document and are split by it, the others by "
         "their sources"
     )
+
+
+def _warn_of_lopsided_splits(plan: Plan, counts: PairCounts) -> None:
+    """Say where documents of unlike sizes have given a split far more or less than its share."""
+    shares = {"valid": plan.settings.valid_fraction, "test": plan.settings.test_fraction}
+    odd = lopsided({"train": counts.train, **{s: getattr(counts, s) for s in shares}}, shares)
+    if odd:
+        log.warning(
+            f"--split-by: documents of unlike sizes make the splits lopsided: {'; '.join(odd)}; "
+            "give another --seed or column, or files for the held-out splits"
+        )
 
 
 def _require_training(counts: dict[str, int], drops: dict[str, int]) -> None:

@@ -30,7 +30,7 @@ _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)$")
 _ENDINGS = re.compile(r"\.(gz|bz2|xz|zst|txt)$", re.IGNORECASE)
 
 
-_OPTIONS = (
+OPTIONS = (
     *("valid_fraction", "test_fraction", "tokenizer", "vocab_size", "joint_vocabulary"),
     *("min_frequency", "lowercase", "max_length", "sample", "seed"),
     *("source_language", "target_language", "filters", "tag"),
@@ -47,7 +47,7 @@ class PrepareRequest:
 
     output: Annotated[Location, Option("Folder or URI to write.", "DATASET")]
     settings: Annotated[
-        DataSettings, FromSettings("data", tuple(f"data.{name}" for name in _OPTIONS))
+        DataSettings, FromSettings("data", tuple(f"data.{name}" for name in OPTIONS))
     ] = field(default_factory=DataSettings)
     thresholds: Annotated[FilterSettings, FromSettings("filter")] = field(
         default_factory=FilterSettings

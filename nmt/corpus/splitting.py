@@ -8,7 +8,7 @@ of one document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 SPLITS = ("train", "valid", "test")
@@ -53,6 +53,25 @@ def split_of(key: bytes, valid_fraction: float, test_fraction: float) -> str:
     if position < test_fraction:
         return "test"
     return "valid" if position < test_fraction + valid_fraction else "train"
+
+
+def lopsided(counts: Mapping[str, int], fractions: Mapping[str, float]) -> list[str]:
+    """The splits that have far more or less than their share, each with both as text.
+
+    Args:
+        counts: pairs of each split.
+        fractions: shares of the splits that were drawn from what remains for ``train``.
+    """
+    shares = {split: share for split, share in fractions.items() if share}
+    pairs = sum(counts[split] for split in ("train", *shares))
+    odd = {split: share for split, share in shares.items() if counts[split] > 3 * share * pairs}
+    training = 1 - sum(shares.values())
+    if 2 * counts["train"] < training * pairs:
+        odd = {"train": training, **odd}
+    return [
+        f"{split} has {counts[split] / pairs:.1%} of {pairs:,} pairs, not {share:.1%}"
+        for split, share in odd.items()
+    ]
 
 
 def split_keys(data: bytes) -> frozenset[bytes]:

@@ -10,6 +10,8 @@ from nmt import model_folder
 from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.languages import are_different
+from nmt.records.model import Direction
 from nmt.settings import DataSettings
 from nmt.shards.dataset import INFO_NAME, Dataset
 from nmt.storage.location import Location
@@ -30,11 +32,13 @@ class VocabularySource:
     Attributes:
         location: the MODEL or DATASET.
         settings: under which its own corpus was prepared.
+        direction: the languages of that corpus.
         vocabularies: of ``source`` and ``target``.
     """
 
     location: Location
     settings: DataSettings
+    direction: Direction
     vocabularies: dict[str, Vocabulary]
 
     @classmethod
@@ -55,11 +59,13 @@ class VocabularySource:
             where = f"{location / model_folder.INFO_NAME}: damaged: '{{}}'"
             settings = validated(DataSettings, known, where)
             read = model_folder.read_vocabulary
-            return cls(location, settings, {side: read(location, info, side) for side in _SIDES})
+            learnt = {side: read(location, info, side) for side in _SIDES}
+            return cls(location, settings, info.direction, learnt)
         if (location / INFO_NAME).is_file():
             dataset = Dataset.open(location)
             vocabularies = dataset.source_vocabulary, dataset.target_vocabulary
-            return cls(location, dataset.settings, dict(zip(_SIDES, vocabularies, strict=True)))
+            learnt = dict(zip(_SIDES, vocabularies, strict=True))
+            return cls(location, dataset.settings, dataset.info.languages, learnt)
         raise UnusableInput(
             f"--vocabulary-from {location}: neither a model nor a dataset; give a RUN/model, or "
             "what `nmt prepare` wrote"
@@ -78,8 +84,14 @@ class VocabularySource:
                     f"data.{key}: --vocabulary-from {self.location} was prepared with {value!r}; "
                     "leave it out"
                 )
-        for key in (f"{side}_language" for side in _SIDES):
-            if getattr(settings, key) is None:
+        for side in _SIDES:
+            key, own = f"{side}_language", getattr(self.direction, side)
+            if are_different(chosen := getattr(settings, key), own):
+                raise UnusableInput(
+                    f"--{side}-language {chosen}: the {side} language of --vocabulary-from "
+                    f"{self.location} is {own}; leave it out"
+                )
+            if chosen is None:
                 taken[key] = getattr(self.settings, key)
         return settings.model_copy(update=taken)
 

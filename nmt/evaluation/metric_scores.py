@@ -235,23 +235,32 @@ def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndar
         )
     ids: list[str | None] = []
     scores: dict[str, list[float]] = {name: [] for name in names if name != _ID}
+    undecided, texts = {*scores}, set()
     for number, cells in enumerate(rows, 2):
         if len(cells) != len(names):
             raise UnusableInput(
                 f"{location}: line {number}: {len(cells)} values between tabs, not {len(names)}"
             )
         for name, cell in zip(names, cells, strict=True):
+            text = cell.strip()
             if name == _ID:
                 ids.append(cell)
-                continue
-            text = cell.strip()
-            if text and not _NUMBER.fullmatch(text):
+            elif not text:
+                scores[name].append(math.nan)
+            elif _NUMBER.fullmatch(text):
+                undecided.discard(name)
+                scores[name].append(float(text))
+            elif name in undecided or name in texts:  # the first value decides
+                undecided.discard(name)
+                texts.add(name)
+            else:
                 raise UnusableInput(
                     f"{location}: line {number}: {cell[:80]!r} in column '{name}' is no number; "
                     "leave a missing score empty"
                 )
-            scores[name].append(float(text) if text else math.nan)
-    return ids, {name: np.array(values, np.float64) for name, values in scores.items()}
+    return ids, {
+        name: np.array(values, np.float64) for name, values in scores.items() if name not in texts
+    }
 
 
 def _cells(location: Location) -> Iterator[list[str]]:

@@ -186,7 +186,9 @@ def format_of_name(name: str, accepted: Accepted) -> tuple[str, str]:
     if form not in accepted.formats:
         other = ROW_FORMATS[form].words
     if other and not (inner == "tsv" and accepted.tables):
-        return f"named .{inner}, but {other} cannot be read here", form
+        remedy = ": save it as .csv with a line of names, or one column as text (cut -f1)"
+        what_to_do = remedy if inner == "tsv" and "csv" in accepted.formats else ""
+        return f"named .{inner}, but {other} cannot be read here{what_to_do}", form
     return "", form
 
 

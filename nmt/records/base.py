@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from nmt.errors import UnusableInput
+from nmt.printable import lower_first
 
 if TYPE_CHECKING:
     from nmt.storage.location import Location
@@ -148,5 +149,5 @@ def damaged(error: ValidationError, where: object) -> UnusableInput:
     """The line that says what is wrong with stored values."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))[:_SHOWN]
-    problem = f"{place}: {first['msg']}" if place else first["msg"]
-    return UnusableInput(f"{where}: damaged ({problem.lower()}); restore it from a copy")
+    problem = f"{place}: {lower_first(first['msg'])}" if place else lower_first(first["msg"])
+    return UnusableInput(f"{where}: damaged ({problem}); restore it from a copy")

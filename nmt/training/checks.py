@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nmt import model_folder
-from nmt.configuration import changed, nearest
+from nmt.changes import changed, describe_changes
+from nmt.configuration import nearest
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.languages import are_different
 from nmt.settings import ModelSettings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.training.request import TrainRequest
@@ -127,9 +129,17 @@ def with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
     ours, theirs = request.settings.model.model_dump(exclude_unset=True), architecture.model_dump()
     if differences := changed({key: theirs[key] for key in ours}, ours):
         raise UnusableInput(
-            f"--init-from {location}: another architecture ({'; '.join(differences[:5])}); leave "
-            "these settings out"
+            f"--init-from {location}: another architecture "
+            f"({describe_changes(differences, {'': 'model.'})}); leave these settings out"
         )
+    languages = dataset.info.languages
+    for side in ("source", "target"):
+        learnt_language, language = getattr(info.direction, side), getattr(languages, side)
+        if are_different(learnt_language, language):
+            raise UnusableInput(
+                f"--init-from {location}: its {side} language is {learnt_language}, but that of "
+                f"{dataset.location} is {language}; give a model or data of the same languages"
+            )
     remedy = f"prepare the data with --vocabulary-from {location}"
     cleaning = {key: (info.data or {}).get(key) for key in (*RULES, "lowercase")}
     for key, value in {"tokenizer": info.tokenizer, **cleaning}.items():

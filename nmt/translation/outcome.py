@@ -31,7 +31,7 @@ class Outcome:
         return lines
 
     def summary(self) -> list[str]:
-        """The job on one screen: counts, rates, speed, scores, the baseline, alarms."""
+        """The job on one screen: counts, rates, speed, scores, the baseline."""
         report = self.report
         lines = [
             ("rows", _counts(report.counts)),
@@ -47,12 +47,16 @@ class Outcome:
         if report.comparison is not None:
             lines.append(("baseline", report.comparison.baseline))
             lines.append(("", _comparison(report.comparison)))
+        return [f"{name:9} {text}".rstrip() for name, text in lines if text]
+
+    def verdict(self) -> list[str]:
+        """How the job ended, with its alarms: the end of the screen of `summary`."""
         verdict, _, _ = self.reason.partition(": ")
         status = f" (exit status {self.exit_status})" if self.exit_status else ""
-        alarms = report.alarms
-        lines.append(("verdict", verdict + status + (":" if alarms else "")))
-        lines += [("", f"- {alarm.text}") for alarm in alarms]
-        return [f"{name:9} {text}".rstrip() for name, text in lines if text]
+        alarms = self.report.alarms
+        first = verdict + status + (":" if alarms else "")
+        lines = [f"verdict   {first}"] if first else []
+        return [*lines, *(f"{'':9} - {alarm.text}" for alarm in alarms)]
 
 
 def judge(request: TranslateRequest, alarms: Sequence[Alarm]) -> tuple[int, str]:

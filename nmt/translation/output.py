@@ -29,7 +29,7 @@ from typing import Any
 import pyarrow as pa
 
 from nmt import records
-from nmt.configuration import changed
+from nmt.changes import Change, describe_changes
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import is_whole
 from nmt.printable import FewLines
@@ -48,6 +48,7 @@ from nmt.storage.location import Location, json_bytes
 from nmt.translation.drawings import Drawings
 from nmt.translation.file_names import FileNames
 from nmt.translation.input.units import Unit
+from nmt.translation.job_changes import NAMES, job_changes
 from nmt.translation.scratch import Scratch
 from nmt.translation.unit_records import misfit
 
@@ -166,13 +167,9 @@ class Output:
     def _named_generation(self) -> dict[str, int]:
         return {"generation": self.generation} if self.generation > 1 else {}
 
-    def _differences(self, job: JobRecord) -> list[str] | None:
+    def _differences(self, job: JobRecord) -> list[Change] | None:
         """How the job of this folder differs from another; None if nothing was begun here."""
-        if not self._marker.is_file():
-            return None
-        before = self._job().to_json()
-        before.pop("generation", None)
-        return changed(before, job.to_json())
+        return job_changes(self._job(), job) if self._marker.is_file() else None
 
     def check(self, job: JobRecord, overwrite: bool) -> None:
         """Refuse a folder in other use; see `begin`. Writes nothing."""
@@ -187,7 +184,7 @@ class Output:
         elif differences and not overwrite:
             raise UnusableInput(
                 f"{self.location}: in use with other settings or inputs "
-                f"({'; '.join(differences[:4])}); give another --output, or --overwrite"
+                f"({describe_changes(differences, NAMES)}); give another --output, or --overwrite"
             )
 
     def commit(self, unit: Unit, tables: dict[str, pa.Table], record: UnitRecord) -> UnitRecord:

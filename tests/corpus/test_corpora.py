@@ -128,3 +128,14 @@ def test_a_threshold_of_a_corpus_wins_over_the_common_one(tmp_path: Path) -> Non
     assert first.thresholds == FILTER_PRESETS["basic"] | {"letters": 0.9, "words": 7}
     assert second.thresholds == FILTER_PRESETS["web"] | {"letters": 0.8, "words": 7}
     assert thresholds_of("none", FilterSettings()) == {}
+
+
+def test_a_pattern_is_said_in_words_and_no_message_changes_its_case(tmp_path) -> None:
+    file = Location(tmp_path / "c.yaml")
+    for content, message in (
+        ("{pairs: a, tag: 'a b'}", "'tag': write letters, digits, _ and -, at most 32"),
+        ("{pairs: a, filters: WEB}", "should be 'none', 'basic' or 'web', not 'WEB'"),
+    ):
+        file.write_text(f"News: {content}\n")
+        with pytest.raises(UnusableInput, match=message):
+            read_corpora(file, "none", FilterSettings())

@@ -117,7 +117,7 @@ def test_what_does_not_go_together_is_one_line(
         make(tmp_path / "o", pairs, forward_model=Location(tmp_path / "nothing"))
     assert not (tmp_path / "o").exists()
     make(tmp_path / "o", pairs, forward_model=forward)
-    with pytest.raises(UnusableInput, match="models"):
+    with pytest.raises(UnusableInput, match="--backward-model not set"):
         make(tmp_path / "o", pairs, forward_model=forward, backward_model=backward)
 
 

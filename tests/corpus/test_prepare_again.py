@@ -20,7 +20,7 @@ def test_a_finished_dataset_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
     first = make(tmp_path / "o", pairs=pairs)
     monkeypatch.setattr(module, "_make", lambda *_: pytest.fail("made again"))
     assert make(tmp_path / "o", pairs=pairs).hash == first.hash
-    with pytest.raises(UnusableInput, match="seed: 1 → 2"):
+    with pytest.raises(UnusableInput, match="seed 1 → 2"):
         make(tmp_path / "o", {"seed": 2}, pairs=pairs)
     write_lines(tmp_path / "c.tsv", pair_lines(201))
     with pytest.raises(UnusableInput, match="sha256"):

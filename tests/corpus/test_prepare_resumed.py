@@ -144,7 +144,7 @@ def test_other_settings_inputs_and_programs_use_no_piece(
 ) -> None:
     request, expected = whole
     interrupt(tmp_path / "o", monkeypatch, request)
-    with pytest.raises(UnusableInput, match=r"unfinished dataset .*seed: 1 → 2"):
+    with pytest.raises(UnusableInput, match=r"unfinished dataset .*seed 1 → 2"):
         make(tmp_path / "o", {**SETTINGS, "seed": 2}, **request)
     more = write_lines(tmp_path / "more.tsv", [b"A cat.\tEine Katze.\tx"] * 200)
     with pytest.raises(UnusableInput, match="sha256"):

@@ -210,3 +210,17 @@ def test_a_line_whose_document_was_cut_off_is_rejected(tmp_path: Path) -> None:
         next(row for row in rows(dataset, "rejected") if row["id"] == 0)["source"]
         == "A dog.\tEin Hund.\t" + "x" * 983
     )
+
+
+def test_documents_of_unlike_sizes_are_warned_of(tmp_path, capsys) -> None:
+    """Of several seeds some have the long document in valid or test."""
+    pairs = [*pairs_of(20, 3), *[(f"A dog {n}.", f"Ein Hund {n}.", "long") for n in range(200)]]
+    file, said = write(tmp_path / "pairs.csv", pairs), {}
+    split = {split_of(document_key(b"long", seed), 0.1, 0.1): seed for seed in range(60)}
+    for place in ("train", "valid"):
+        settings = {"valid_fraction": 0.1, "test_fraction": 0.1, "seed": split[place]}
+        make(tmp_path / place, settings, pairs=file, split_by="page")
+        said[place] = capsys.readouterr().err
+    assert "lopsided: train has" in said["valid"]
+    assert "; valid has" in said["valid"]
+    assert "lopsided" not in said["train"]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from nmt.corpus.splitting import draw, source_key, split_keys, split_of
+from nmt.corpus.splitting import draw, lopsided, source_key, split_keys, split_of
 
 
 def test_shares_are_about_right_and_the_seed_matters() -> None:
@@ -42,3 +42,17 @@ def test_a_sample_larger_than_the_corpus_or_none_is_all_of_it() -> None:
 def test_every_row_is_equally_likely() -> None:
     hits = Counter(n for seed in range(4000) for n, f in enumerate(draw(10, 3, seed)) if f)
     assert all(1080 < hits[n] < 1320 for n in range(10)), hits  # 1200 ± 4 standard deviations
+
+
+def test_a_split_far_from_its_share_is_named() -> None:
+    drawn = {"valid": 0.1, "test": 0.0}
+    assert lopsided({"train": 90, "valid": 10, "test": 0}, drawn) == []
+    assert lopsided({"train": 70, "valid": 30, "test": 0}, drawn) == []  # three times as many
+    assert lopsided({"train": 69, "valid": 31, "test": 500}, drawn) == [  # test has files
+        "valid has 31.0% of 100 pairs, not 10.0%"
+    ]
+    assert lopsided({"train": 195, "valid": 1103, "test": 2}, {"valid": 0.01, "test": 0.01}) == [
+        "train has 15.0% of 1,300 pairs, not 98.0%",
+        "valid has 84.8% of 1,300 pairs, not 1.0%",
+    ]
+    assert lopsided({"train": 0, "valid": 0, "test": 0}, drawn) == []

@@ -49,6 +49,14 @@ def test_vocabularies_cleaning_and_languages_are_taken_over(first, tmp_path, cap
         second(tmp_path, first.location, extend_vocabulary=5)
 
 
+def test_other_languages_than_the_vocabularies_are_refused(first, tmp_path) -> None:
+    with pytest.raises(UnusableInput, match=r"--source-language fr: the source language of .* is"):
+        second(tmp_path, first.location, {"source_language": "fr"})
+    assert not (tmp_path / "d").exists()
+    same = second(tmp_path, first.location, {"source_language": "eng-GB"})
+    assert same.info.languages.source == "en-GB"
+
+
 def test_it_can_be_extended(first, tmp_path) -> None:
     dataset = second(tmp_path, first.location, extend_vocabulary=30)
     for side in ("source", "target"):

@@ -101,14 +101,27 @@ def test_a_metric_that_is_significantly_worse_is_an_alarm(folder, lower, gate) -
     assert alarm["text"] in report["verdict"]
 
 
+def test_a_column_of_texts_is_passed_over_in_every_format(folder) -> None:
+    rows = ["id\tnote\tCOMET", "r0\t\t", *(f"r{n}\tSatz {n}\t{VALUES[n]:.9f}" for n in range(1, 9))]
+    (folder / "scores.tsv").write_text("\n".join(rows))
+    (folder / "scores.csv").write_text("\n".join(row.replace("\t", ",") for row in rows))
+    for name in ("scores.tsv", "scores.csv"):
+        *_, comet = evaluate(folder, name)["scores"]
+        assert comet["metric"] == "COMET", name
+        assert comet["score"] == pytest.approx(VALUES[1:9].mean(), abs=1e-6)
+    (folder / "scores.tsv").write_text("id\tnote\nr0\tgood\n")
+    with pytest.raises(UnusableInput, match="no column of numbers"):
+        evaluate(folder, "scores.tsv")
+
+
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
         (["id\tQ", "zz\t1"], {}, "id 'zz' is of no translated row"),
         (["id\tQ", "r1\t1", "r1\t2"], {}, "has an id twice"),
-        (["id\tQ", "r1\tgood"], {}, "line 2: 'good' in column 'Q' is no number"),
-        (["id\tQ", "r1\t1_0"], {}, "line 2: '1_0' in column 'Q' is no number"),
-        (["id\tQ", "r1\t\u0661"], {}, "line 2: '\u0661' in column 'Q' is no number"),
+        (["id\tQ", "r0\t1", "r1\tgood"], {}, "line 3: 'good' in column 'Q' is no number"),
+        (["id\tQ", "r0\t1", "r1\t1_0"], {}, "line 3: '1_0' in column 'Q' is no number"),
+        (["id\tQ", "r0\t1", "r1\t\u0661"], {}, "line 3: '\u0661' in column 'Q' is no number"),
         (["id\tQ", "r1\t1\t2"], {}, "line 2: 3 values between tabs, not 2"),
         (["r1\t1"], {}, "line 1: names the columns"),
         (["id", "r1"], {}, "has no column of numbers"),

@@ -9,7 +9,7 @@ from checkpoints import keep
 from logged import Recorder
 from memory import peak
 
-from nmt.configuration import changed
+from nmt.changes import changed
 from nmt.errors import UnusableInput
 from nmt.records.run import ValidationLine
 from nmt.report.learning_curve import learning_curve
@@ -128,9 +128,9 @@ def test_empty_lines_of_a_run_take_no_memory(tmp_path: Path, monkeypatch) -> Non
 
 def test_settings_of_keys_that_are_no_text_are_compared() -> None:
     assert changed({"a": 1, 1: 2}, {"a": 2, None: 3}) == [
-        "1: 2 → None",
-        "None: None → 3",
-        "a: 1 → 2",
+        ("1", 2, None),
+        ("None", None, 3),
+        ("a", 1, 2),
     ]
 
 

@@ -42,7 +42,8 @@ def model(demo_bundle, tmp_path_factory) -> Location:
     """A MODEL with the vocabularies of the demo dataset."""
     location = Location(tmp_path_factory.mktemp("begin") / "model")
     vocabularies = demo_bundle.source_vocabulary, demo_bundle.target_vocabulary
-    bundle.save(demo_bundle.model, *vocabularies, {}, location)
+    described = {"direction": {"source": "en", "target": "de"}}
+    bundle.save(demo_bundle.model, *vocabularies, described, location)
     return location
 
 
@@ -73,9 +74,15 @@ def test_a_model_to_begin_with_must_be_of_the_same_kind(
     assert "source_language: en" in said
     assert "target_language: de" in said  # the dataset's, whatever this command says of data
     line = refused(asked(demo_dataset, output, init_from=model, model={"decoder_units": 24}))
-    assert "another architecture (decoder_units: 20 → 24)" in line
+    assert "another architecture (model.decoder_units 20 → 24)" in line
     line = refused(asked(demo_dataset, output, init_from=model, model={"attention": "none"}))
-    assert "attention: bahdanau → none" in line
+    assert "model.attention bahdanau → none" in line
+    languages = {"source_language": "en", "target_language": "fr"}
+    french = make(tmp_path / "french", languages, demo=None, pairs=write_lines(
+        tmp_path / "french.tsv", [b"The dog %d.\tLe chien %d." % (n, n) for n in range(99)]
+    ))  # fmt: skip
+    line = refused(asked(french, output, init_from=model))
+    assert f"its target language is de, but that of {french.location} is fr" in line
     # As many subwords, but not the same ones.
     settings = {"vocab_size": 300, "valid_fraction": 0.05, "test_fraction": 0.05, "seed": 5}
     pairs = write_lines(tmp_path / "pairs.tsv", [b"zzqq xxyy %d\tqqyy zzxx" % n for n in range(99)])
@@ -271,7 +278,7 @@ def test_a_run_of_an_older_release_goes_on_under_the_defaults(demo_dataset, tmp_
     (request.output / "config.yaml").write_text(job.yaml.safe_dump(config.to_json()))
     train(replace(request, dry_run=True))
     request = asked(demo_dataset, tmp_path / "run", training={"ema_decay": 0.9})
-    with pytest.raises(UnusableInput, match=r"ema_decay: 0\.0 → 0\.9"):
+    with pytest.raises(UnusableInput, match=r"training\.ema_decay 0\.0 → 0\.9"):
         train(replace(request, dry_run=True))
 
 

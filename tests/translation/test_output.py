@@ -119,9 +119,8 @@ def test_an_input_that_changed_is_refused_by_its_name(tmp_path) -> None:
     out = Output(Location(tmp_path))
     out.begin(job(1, inputs=inputs), overwrite=False)
     for changed in ({**inputs, "s3://b/day 2.txt": "sha256 cc"}, {"s3://b/day 1.txt": "sha256 aa"}):
-        with pytest.raises(
-            UnusableInput, match=r"inputs\.s3://b/day 2\.txt: sha256 bb → "
-        ) as caught:
+        state = "--input: s3://b/day 2.txt (has changed|is gone)"
+        with pytest.raises(UnusableInput, match=state) as caught:
             out.check(job(1, inputs=changed), overwrite=False)
         assert "day 1" not in str(caught.value)
         assert "--overwrite" in str(caught.value)
@@ -168,7 +167,7 @@ def test_an_output_belongs_to_one_job(tmp_path) -> None:
     assert out.begin(job(1), overwrite=False) is None  # begun, not finished: it goes on
     other = job(5)
     for attempt in (out.begin, out.check):
-        with pytest.raises(UnusableInput, match="beam_size: 1 → 5") as caught:
+        with pytest.raises(UnusableInput, match="beam_size 1 → 5") as caught:
             attempt(other, False)
         assert "\n" not in str(caught.value)
     ended = {"counts": counts(0), "files": {}, "input_files": [], "exit_status": 0}

@@ -156,7 +156,7 @@ def test_an_alarm_is_told_always_but_a_gate_only_if_asked(
     assert verdict.exit_status == (3 if gate else 0)
     said = "a gate says no" if gate else "done, but look"
     assert verdict.reason == f"{said}: {'; '.join(texts)}"
-    screen = "\n".join(verdict.summary())
+    screen = "\n".join(verdict.verdict())
     assert f"verdict   {said}{' (exit status 3)' if gate else ''}:" in screen
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert (manifest["exit_status"], manifest["verdict"]) == (verdict.exit_status, verdict.reason)
@@ -185,7 +185,7 @@ def test_a_night_without_alarms_is_done(saved_models, night, tmp_path) -> None:
         gates=LENIENT,
     )  # fmt: skip
     assert (verdict.exit_status, verdict.reason) == (0, "done")
-    assert verdict.summary()[-1] == "verdict   done"
+    assert verdict.verdict() == ["verdict   done"]
     page = (tmp_path / "out/report/index.html").read_text()
     assert 'class="card verdict" id="verdict"' in page
 

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 from stored_outputs import ROWS, SETTINGS, counts, output
 
 from nmt import records
+from nmt.cli import jobs
 from nmt.errors import UnusableInput
 from nmt.records.output import Manifest
 from nmt.storage.location import Location
@@ -177,6 +179,7 @@ def test_what_is_damaged_can_be_forgotten(tmp_path, finished) -> None:
         "00000.json",
         "00002.json",
     ]
+    assert verify(out).forgotten == ({1} if finished else set())
     (tmp_path / "_job.json").unlink()
     with pytest.raises(UnusableInput, match=r"no _job\.json to continue from; translate it again"):
         repair(out, {0})
@@ -244,3 +247,20 @@ def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
     covered = {i for low, *high in missing for i in range(int(low), int((high or [low])[-1]) + 1)}
     assert covered == (set(gone.tolist()) if kind == "numbers" else set())
     assert len(lines) == len(repeated) + len(missing)
+
+
+def test_after_a_repair_verify_says_what_is_to_be_done(tmp_path, capsys) -> None:
+    """Until it is done, also where no violation is left."""
+    said = "1 unit is to be done again: run the job's command again"
+    out = output(tmp_path)
+    repair(out, {1})
+    jobs.verify(jobs.VerifyRequest(out))
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
+    (tmp_path / "_SUCCESS").touch()
+    spoil(tmp_path / T1)
+    jobs.verify(jobs.VerifyRequest(out, repair=True))
+    with pytest.raises(typer.Exit):
+        jobs.verify(jobs.VerifyRequest(out))
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if line.endswith(said)]) == 2
+    assert lines[-1].endswith(said)

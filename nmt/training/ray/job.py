@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from nmt import records
+from nmt.changes import changed, describe_changes
 from nmt.cluster import connection, resources
-from nmt.configuration import changed, validated
+from nmt.configuration import validated
 from nmt.console import activity, echo
 from nmt.errors import UnusableInput
 from nmt.evaluation.metrics import signatures
@@ -35,6 +36,14 @@ from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
 log = logging.getLogger(__name__)
+
+# What a config.yaml holds, as it is typed, the most important first; see `describe_changes`.
+_NAMES = {
+    "datasets.": "--data: dataset ",
+    "init_from": "--init-from",
+    "init_optimizer": "--init-optimizer",
+    "settings.": "",
+}
 
 
 def train(request: TrainRequest) -> int:
@@ -179,8 +188,8 @@ def _check_output(request: TrainRequest, config: RunConfig) -> None:
     before = records.check(read_yaml(file), RunConfig, file)
     if differences := changed(_fixed(before, file), _fixed(config, file)):
         raise UnusableInput(
-            f"{output}: was begun with other settings ({'; '.join(differences[:5])}); give "
-            "another --output or the same settings"
+            f"{output}: was begun with other settings ({describe_changes(differences, _NAMES)}); "
+            "give another --output or the same settings"
         )
 
 

@@ -45,6 +45,7 @@ class Verification:
         notes: what is worth knowing and no violation.
         rows: rows of the input that are in the checked parts.
         damaged: numbers of the units in whose files there are violations.
+        forgotten: numbers of the units of an earlier manifest that are to be done again.
     """
 
     count: int = 0
@@ -52,6 +53,7 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     rows: int = 0
     damaged: set[int] = field(default_factory=set)
+    forgotten: set[int] = field(default_factory=set)
 
 
 class Check:
@@ -91,6 +93,11 @@ class Check:
     def note(self, line: str, kind: str = "") -> None:
         """Add what is worth knowing."""
         self._notes.add(line, kind)
+
+    def forget(self, files: Iterable[str], committed: set[int]) -> None:
+        """Note the units of these files of a manifest that are committed no more."""
+        numbers = {int(match[1]) for name in files if (match := _PART.search(name))}
+        self.result.forgotten = numbers - committed
 
     def end(self) -> Verification:
         """What was found out, with the numbers of lines that were left out."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from nmt import records
-from nmt.configuration import changed
+from nmt.changes import changed, describe_changes
 from nmt.errors import ChangedFile, UnusableInput
 from nmt.printable import join_names
 from nmt.records import FileEntry, TableEntry
@@ -19,6 +19,7 @@ from nmt.records.report import ReportedCounts
 from nmt.storage import lease
 from nmt.storage.location import Location
 from nmt.storage.recorded import check_recorded
+from nmt.translation.job_changes import NAMES
 from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify.files import Check, Spread, Verification, check_parts, in_threads
 
@@ -54,7 +55,10 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
         if manifest is not None:
             check.note("the manifest is there, but not _SUCCESS: the job ended before its end, "
                        "it is to be repaired, or another one takes its place")  # fmt: skip
-        named |= _check_units(check, job, set(named))
+        files, committed = _check_units(check, job, set(named))
+        if manifest is not None and manifest.generation == job.generation:
+            check.forget(manifest.files, committed)
+        named |= files
     for name in sorted(check.sizes.keys() - named):
         check.note(f"{name}: is not named, so it does not count", "stray")
     return check.end()
@@ -116,7 +120,8 @@ def _check_end(check: Check, job: JobRecord | None, manifest: Manifest | None, t
         begun, ended = job.to_json(), manifest.to_json()
         if differences := changed(begun, {key: ended.get(key) for key in begun}):
             check.complain(
-                f"manifest.json: is that of another job than _job.json ({differences[0]})"
+                "manifest.json: is that of another job than _job.json "
+                f"({describe_changes(differences, NAMES)})"
             )
     if report is not None and report.counts != manifest.counts.to_json():
         check.complain("report/report.json: its counts are not those of the manifest")
@@ -195,8 +200,9 @@ def _check_exports(check: Check, manifest: Manifest) -> None:
         )
 
 
-def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
-    """Check the committed units of an unfinished output; returns their files' names.
+def _check_units(check: Check, job: JobRecord, known: set[str]) -> tuple[set[str], set[int]]:
+    """Check the committed units of an unfinished output; returns their files' names and their
+    numbers.
 
     Args:
         known: names that were checked already.
@@ -231,7 +237,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
     check.note(f"not finished; {len(numbers)} units are committed: {_runs(sorted(numbers))}")
     fresh = {name: entry for name, entry in files.items() if name not in known}
     check_parts(check, fresh, job.settings, bounds=bounds, rejected=rejected)
-    return set(files)
+    return set(files), numbers
 
 
 def _runs(numbers: list[int]) -> str:
