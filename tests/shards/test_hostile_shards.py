@@ -74,7 +74,8 @@ TRAIN: dict[str, Callable[[pa.Table], pa.Table]] = {
 @pytest.mark.parametrize("what", TRAIN)
 def test_ids_that_no_preparation_writes_are_one_line(copy: Path, what: str) -> None:
     rewrite(copy, "train", TRAIN[what])
-    with pytest.raises(UnusableInput, match=r"train/part-00000\.parquet: (damaged \(|has several columns)") as caught:
+    problem = r"train/part-00000\.parquet: (damaged \(|has several columns)"
+    with pytest.raises(UnusableInput, match=problem) as caught:
         use(copy)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
