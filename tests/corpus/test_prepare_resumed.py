@@ -147,7 +147,7 @@ def test_other_settings_inputs_and_programs_use_no_piece(
     with pytest.raises(UnusableInput, match=r"unfinished dataset .*seed 1 → 2"):
         make(tmp_path / "o", {**SETTINGS, "seed": 2}, **request)
     more = write_lines(tmp_path / "more.tsv", [b"A cat.\tEine Katze.\tx"] * 200)
-    with pytest.raises(UnusableInput, match="sha256"):
+    with pytest.raises(UnusableInput, match=r"more\.tsv is new"):
         make(tmp_path / "o", SETTINGS, **{**request, "pairs": more})
     # Another release begins anew, whatever stands there.
     for done in (tmp_path / "o/_staging").glob("done-clean-*"):

@@ -120,7 +120,7 @@ def test_other_settings_on_the_same_output_are_refused(
     done = run("translate", "--model", trained / "run/model", "--input", trained / "dataset/test",
                "--output", translated, *OPTIONS, "--beam-size", "2",
                head=ray_head, status=2)  # fmt: skip
-    assert "settings.search.beam_size: 1 → 2" in done.stderr
+    assert "search.beam_size 1 → 2" in done.stderr
     done = run("train", "--data", trained / "dataset", "--output", trained / "run", *TINY,
                "--set", "training.learning_rate=0.5", head=ray_head, status=2)  # fmt: skip
     assert "learning_rate" in done.stderr

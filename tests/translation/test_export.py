@@ -217,7 +217,7 @@ def test_an_interrupted_job_leaves_one_whole_export(saved_models, corpus, tmp_pa
 def test_another_job_replaces_the_export(saved_models, corpus, tmp_path) -> None:
     out = tmp_path / "out"
     translate(saved_models[0], corpus, out, output_format="text", **OPTIONS)
-    with pytest.raises(UnusableInput, match="output_format: text → jsonl"):
+    with pytest.raises(UnusableInput, match="--output-format text → jsonl"):
         translate(saved_models[0], corpus, out, output_format="jsonl", **OPTIONS)
     translate(saved_models[0], corpus, out, output_format="jsonl", overwrite=True, **OPTIONS)
     assert [file.name for file in (out / "export").iterdir()] == ["part-g2-00000.jsonl"]
