@@ -178,6 +178,9 @@ DAY = "2026-01-01T00:00:00.000Z"
         (DAY, "-5"),
         (DAY, "1e5"),
         ("no date", "3"),
+        ("1e400", "3"),
+        ("99999999999999999999", "3"),
+        ("x" * 100_000, "3"),
         ("99999-01-01T00:00:00Z", "3"),
     ],
 )
@@ -206,7 +209,31 @@ def test_entities_of_an_answer_do_not_unfold(store: Endless, encoding, status) -
     """Neither in a listing nor in an error, however the document type is written."""
     text = '<!DOCTYPE r [<!ENTITY a "' + "a" * 100 + '">]>' + ENTRY.format(DAY, 3)
     store.answer = lambda _: (status, text.replace("in/a", "in/" + "&a;" * 100).encode(encoding))
-    with pytest.raises(StoreAway, match="an answer with a document type, or with NUL"):
+    with pytest.raises(StoreAway, match="an answer with a document type, long namespace, or NUL"):
+        Location("s3://bucket/in").files()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<Code>A</Code><Code>B</Code>",
+        "<Code><x>NoSuchBucket</x></Code>",
+        "<Code>AuthorizationHeaderMalformed</Code><Region><a>eu</a><a>b</a></Region>",
+    ],
+)
+def test_an_error_of_another_shape_is_one_line(store: Endless, content: str) -> None:
+    store.answer = lambda _: (400, f"<Error>{content}</Error>")
+    with pytest.raises(StoreAway, match="its answer is damaged: ") as caught:
+        Location("s3://bucket/in").files()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["xmlns:n", "xmlns", "a='>' xmlns \n= "])
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_long_namespace_is_in_no_name(store: Endless, status: int, name: str) -> None:
+    namespace = f"{name}=".replace("= =", "=")
+    store.answer = lambda _: (status, f"<ListBucketResult {namespace}'{'u>' * 500}'><e/></a>")
+    with pytest.raises(StoreAway, match="an answer with a document type, long namespace, or NUL"):
         Location("s3://bucket/in").files()
 
 

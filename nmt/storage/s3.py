@@ -29,7 +29,8 @@ _OTHER_VERSION = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _REFUSED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "409", "412"}
 _UNKNOWN = {"NotImplemented", "InvalidArgument", "InvalidRequest", "501"}
 _NOTHING = {"IfNoneMatch": "*"}
-_DAMAGE = (ValueError, OverflowError, RecursionError)  # of whoever parses an answer
+# Of whoever parses an answer.
+_DAMAGE = (ValueError, OverflowError, RuntimeError, TypeError, LookupError, AttributeError)
 _WORDS = {"403": "ACCESS_DENIED"}  # an answer to HEAD has none
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # requests of one client
 _LARGEST_ANSWER = 16 << 20  # bytes; a page with 1,000 names of a kilobyte has four million
+# One of a prefix, or a long one; that of S3 has 39 characters.
+_NAMESPACE = re.compile(rb"""\sxmlns(?::|\s*=\s*(?:"[^"]{200}|'[^']{200}))""")
+_LONGEST_TIME = 64  # characters; the parser of times takes the square of them
 _PIECE = 1 << 18  # bytes that are read at once
 _MINUTE = 60.0  # seconds in which so many bytes come, or the store counts as failed
 _LEAST_OF_A_MINUTE = 60 << 10  # 1 KiB a second
@@ -107,8 +111,21 @@ class _Settings(NamedTuple):
 @functools.lru_cache(8)
 def _session(environment: tuple[tuple[str, str], ...]) -> Any:
     import boto3
+    import botocore.session
 
-    return boto3.session.Session()
+    core = botocore.session.get_session()
+    factory = core.get_component("response_parser_factory")
+    factory.set_parser_defaults(timestamp_parser=_time)
+    return boto3.session.Session(botocore_session=core)
+
+
+def _time(value: Any) -> Any:
+    """A time of an answer."""
+    from botocore.utils import parse_timestamp
+
+    if len(str(value)) > _LONGEST_TIME:
+        raise ValueError(f"a time of {len(str(value)):,} characters")
+    return parse_timestamp(value)
 
 
 @functools.lru_cache(8)
@@ -175,8 +192,8 @@ class _BoundedAnswers:
         """Send a request; returns its answer.
 
         Raises:
-            HTTPClientError: the answer is too large or too slow, breaks off, or is XML with a
-                document type.
+            HTTPClientError: the answer is too large or too slow, breaks off, or is XML that may
+                unfold.
         """
         from botocore.exceptions import HTTPClientError, ReadTimeoutError
         from urllib3 import exceptions
@@ -195,9 +212,10 @@ class _BoundedAnswers:
         if len(content) > _LARGEST_ANSWER:
             answer.raw.close()
             raise HTTPClientError(error=f"an answer of more than {_LARGEST_ANSWER:,} bytes")
-        # Entities of a document type unfold without a bound; in UTF-16 each letter has a NUL.
-        if b"<!DOCTYPE" in content or b"\0" in content:
-            raise HTTPClientError(error="an answer with a document type, or with NUL")
+        # Entities of a document type unfold without a bound, a namespace is a part of the name of
+        # each element, and in UTF-16 each letter has a NUL.
+        if b"<!DOCTYPE" in content or b"\0" in content or _NAMESPACE.search(content):
+            raise HTTPClientError(error="an answer with a document type, long namespace, or NUL")
         answer._content = content
         return answer
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
-from nmt.tables.shared_values import LONG, bytes_of, decoded, long_columns
+from nmt.tables.shared_values import LONG, bytes_of, decoded
 
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
@@ -74,6 +75,8 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
             unpacked += max(0, widths[number]) * count  # so many bytes has a null, too
     if sum(group.num_rows for group in row_groups) != metadata.num_rows or min(values) < 0:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
+    if not _are_apart(row_groups, size):
+        raise UnusableInput(f"{location}: damaged (columns share their bytes); fetch it again")
     if max(values) > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
         raise UnusableInput(
             f"{location}: {size:,} bytes that hold {max(values):,} values of a column, more than "
@@ -99,15 +102,31 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     return file
 
 
+def _are_apart(row_groups: Sequence[pq.RowGroupMetaData], size: int) -> bool:
+    """Whether all columns have bytes of their own, so that none are unpacked more than once."""
+    spans = []
+    for group in row_groups:
+        for number in range(group.num_columns):
+            column = group.column(number)
+            first = column.data_page_offset
+            if column.has_dictionary_page and 0 < column.dictionary_page_offset < first:
+                first = column.dictionary_page_offset
+            if column.num_values:
+                spans.append((first, first + max(0, column.total_compressed_size)))
+    spans = [*sorted(spans), (size, size)]
+    return all(last <= first for (_, last), (first, _) in pairwise(spans))
+
+
 def count_columns(schema: pa.Schema) -> int:
     """The columns that Parquet has of these; a struct is as many as it has parts."""
     return sum(1 for field in schema for _ in _repeats_of(field.type, 1, False))
 
 
 def _reader(
-    handle: pa.NativeFile, metadata: pq.FileMetaData, dictionaries: Sequence[str]
+    handle: pa.NativeFile, metadata: pq.FileMetaData, dictionaries: Sequence[int]
 ) -> pq.ParquetFile:
-    """The file of these metadata, some of whose columns are read as dictionaries."""
+    """The file of these metadata, some of whose columns are read as dictionaries: by their numbers,
+    for a column and a part of another one may have one path."""
     return pq.ParquetFile(
         handle,
         metadata=metadata,
@@ -166,31 +185,31 @@ def read_batches(
     file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file, wanted)
-    by_dictionary = _reader(handle, file.metadata, list(texts)) if texts else file
-    readers: dict[tuple[str, ...], pq.ParquetFile] = {(): file}
+    readers: dict[tuple[int, ...], pq.ParquetFile] = {(): file}
     held = 0
     for group in range(file.num_row_groups) if groups is None else groups:
         delta = _delta_columns(file.metadata.row_group(group))
-        for path, encoding in delta.items():
-            if encoding == "DELTA_BYTE_ARRAY" and texts.get(path, path) != path:
+        for number, encoding in delta.items():
+            path = file.metadata.schema.column(number).path
+            if encoding == "DELTA_BYTE_ARRAY" and texts.get(number, path) != path:
                 raise UnusableInput(
                     f"{location}: column '{path[:80]}' has texts inside of others in the encoding "
                     f"{encoding}, in which a few bytes may stand for any number; leave it out, or "
                     "write the file anew with dictionaries"
                 )
-        kept = {path: name for path, name in texts.items() if path not in delta}
-        long = long_columns(location, by_dictionary, group, kept, BATCH)
-        if long not in readers:
-            readers[long] = _reader(handle, file.metadata, long)
+        # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
+        numbers = tuple(number for number in texts if number not in delta)
+        if numbers not in readers:
+            readers[numbers] = _reader(handle, file.metadata, numbers)
         size = _FEW_LONG if "DELTA_BYTE_ARRAY" in delta.values() else BATCH
-        for batch in readers[long].iter_batches(size, row_groups=[group], columns=wanted):
+        for batch in readers[numbers].iter_batches(size, row_groups=[group], columns=wanted):
             held += bytes_of(location, batch, shared)
             if most is not None and held > most:
                 raise UnusableInput(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
                     "its size; write it anew"
                 )
-            yield decoded(batch, file.schema_arrow, shared) if long else batch
+            yield decoded(batch, file.schema_arrow, shared)
 
 
 def read_whole(
@@ -220,8 +239,8 @@ def read_whole(
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
 
 
-def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[str, str]:
-    """The paths of the columns wanted whose values may have any length, each with the name of the
+def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, str]:
+    """The numbers of the columns wanted whose values may have any length, each with the name of the
     column of the table that it is, or is a part of: names may have dots, too."""
     count, schema = file.metadata.num_columns, file.metadata.schema
     names = [field.name for field in file.schema_arrow for _ in _repeats_of(field.type, 1, False)]
@@ -229,19 +248,19 @@ def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[s
     if len(names) != count:
         names = [leaf.path.partition(".")[0] for leaf in leaves]
     return {
-        leaf.path: name
-        for leaf, name in zip(leaves, names, strict=True)
+        number: name
+        for number, (leaf, name) in enumerate(zip(leaves, names, strict=True))
         if leaf.physical_type == "BYTE_ARRAY" and (columns is None or name in columns)
     }
 
 
-def _delta_columns(group: pq.RowGroupMetaData) -> dict[str, str]:
-    """The paths of the columns in one of Parquet's encodings that cannot be read as dictionaries,
+def _delta_columns(group: pq.RowGroupMetaData) -> dict[int, str]:
+    """The numbers of the columns in one of Parquet's encodings that cannot be read as dictionaries,
     and that encoding."""
     columns = (group.column(number) for number in range(group.num_columns))
     return {
-        column.path_in_schema: encoding
-        for column in columns
+        number: encoding
+        for number, column in enumerate(columns)
         for encoding in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
         if encoding in column.encodings
     }

@@ -5,11 +5,10 @@ In a dictionary a value stands once, however many rows, and elements of lists in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
@@ -17,56 +16,7 @@ from nmt.tables.columns import is_text
 from nmt.tables.schemas import cast
 
 LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
-_MOST_BYTES = 256 << 20  # that the columns of a batch may have
-
-
-def long_columns(
-    location: Location,
-    by_dictionary: pq.ParquetFile,
-    group: int,
-    texts: Mapping[str, str],
-    rows: int,
-) -> tuple[str, ...]:
-    """The columns of a row group that are read as dictionaries: those with long values, and those
-    that may make a batch too large.
-
-    Args:
-        location: names the file in errors.
-        by_dictionary: reads columns of texts as dictionaries.
-        group: the row group.
-        texts: the paths of these columns, each with the name of the column of the table that it is,
-            or is a part of.
-        rows: of a batch.
-
-    Raises:
-        UnusableInput: long values inside of others.
-    """
-    names = sorted(set(texts.values()))
-    batches = by_dictionary.iter_batches(1, row_groups=[group], columns=names) if names else ()
-    if (first := next(iter(batches), None)) is None:
-        return ()
-    metadata = by_dictionary.metadata.row_group(group)
-    columns = (metadata.column(number) for number in range(metadata.num_columns))
-    values = {column.path_in_schema: column.num_values for column in columns}
-    chosen, sizes = [], dict[str, int]()
-    for path, name in texts.items():
-        arrays = _dictionaries(first.column(name))
-        longest = max((_longest(array.dictionary) for array in arrays), default=0)
-        if longest <= LONG:
-            sizes[path] = longest * (min(values[path], rows) if path == name else values[path])
-        elif path == name:
-            chosen.append(path)
-        else:
-            raise UnusableInput(
-                f"{location}: column '{path[:80]}' holds texts of {longest:,} bytes, more than "
-                f"{LONG:,} inside of others; leave it out"
-            )
-    room = _MOST_BYTES
-    for path, size in sorted(sizes.items(), key=lambda item: item[1]):
-        room -= size
-        if room < 0:
-            chosen.append(path)
-    return tuple(sorted(chosen))
+_MOST_BYTES = 256 << 20  # that the columns of a batch may have more than are stored of them
 
 
 def bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) -> int:
@@ -79,15 +29,27 @@ def bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) -
 
     Raises:
         UnusableInput: they are too many.
+        pa.ArrowInvalid: a row has a value that is in no dictionary.
     """
-    sizes = {
-        name: sum(map(_decoded_bytes, _dictionaries(array)))
-        for name, array in zip(batch.schema.names, batch.columns, strict=True)
-        if name not in shared
-    }
-    if (size := sum(sizes.values())) > _MOST_BYTES:
+    sizes: dict[str, int] = {}
+    stored = 0
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        dictionaries = [*_dictionaries(array)]
+        for one in dictionaries:
+            _check_indices(one)
+        texts = [one for one in dictionaries if is_text(one.type)]
+        longest = max((_longest(one.dictionary) for one in texts), default=0)
+        if longest > LONG and not pa.types.is_dictionary(array.type):
+            raise UnusableInput(
+                f"{location}: column '{name[:80]}' holds texts of {longest:,} bytes, more than "
+                f"{LONG:,} inside of others; leave it out"
+            )
+        if name not in shared:
+            stored += sum(one.dictionary.nbytes for one in texts)
+            sizes[name] = sum(map(_decoded_bytes, texts))
+    if (size := sum(sizes.values())) > _MOST_BYTES + stored:
         largest = max(sizes, key=lambda name: sizes[name])
-        more = "" if sizes[largest] == size else f", and {size:,} in all"
+        more = "" if sizes[largest] > _MOST_BYTES else f", and {size:,} in all"
         raise UnusableInput(
             f"{location}: {len(batch):,} rows have {sizes[largest]:,} bytes in column "
             f"'{largest[:80]}'{more}, more than {_MOST_BYTES:,}; leave it out, or cut its texts"
@@ -135,9 +97,14 @@ def _as_binary(array: pa.Array) -> pa.Array:
     return array.cast(pa.large_binary()) if array.type in views else array
 
 
+def _check_indices(array: pa.DictionaryArray) -> None:
+    """Raise ArrowInvalid where indices lead out of the dictionary: Arrow does not look."""
+    least, most = pc.min_max(array.indices).as_py().values()
+    if most is not None and not 0 <= least <= most < len(array.dictionary):
+        raise pa.ArrowInvalid("values that are in no dictionary")
+
+
 def _decoded_bytes(array: pa.DictionaryArray) -> int:
     """The bytes of the texts of all rows."""
-    if not is_text(array.type):
-        return 0
     lengths = pc.binary_length(_as_binary(array.dictionary))
     return pc.sum(pc.cast(lengths, pa.int64()).take(array.indices)).as_py() or 0

@@ -58,15 +58,6 @@ def test_a_long_reference_of_all_rows_is_held_once(tmp_path: Path, types: bool) 
     assert files.MOST_CHARACTERS < len(texts[0] or "") < LONG  # cut off, and still too long
 
 
-def test_values_of_a_few_thousand_bytes_in_every_row_are_in_proportion(tmp_path: Path) -> None:
-    """Which a batch may hold, and a whole column of such a file may not."""
-    name = write(tmp_path, 100_000, False, ref="y" * 20_000)
-    refused(
-        lambda: read_beside(name, "ref", "--reference-column", 100_000, "references"),
-        r"t\.parquet: unpacks to more than 67,108,864 bytes",
-    )
-
-
 @pytest.mark.parametrize("types", [True, False])
 @pytest.mark.parametrize("option", ["id", "group", "scores"])
 def test_long_ids_and_groups_of_all_rows_are_one_line(tmp_path, option, types) -> None:
@@ -175,3 +166,27 @@ def test_texts_in_lists_share_no_beginnings(tmp_path: Path) -> None:
     assert Path(str(file)).stat().st_size < 20_000
     message = r"column 'x\.list\.element' has texts inside of others in the encoding DELTA_BYTE"
     refused(lambda: file.read(lambda handle: read_whole(file, handle)), message)
+
+
+def test_a_first_row_without_values_hides_none(tmp_path: Path) -> None:
+    file, rows = Location(tmp_path / "t.parquet"), 8192
+    ends = pa.array([0, 0, *range(4, 4 * rows, 4)], pa.int32())
+    values = repeated(4 * (rows - 1), "y" * 20_000)
+    column = pa.ListArray.from_arrays(ends, values)
+    pq.write_table(pa.table({"x": column}), str(file), compression="zstd", store_schema=False)
+    refused(
+        lambda: file.read(lambda handle: read_whole(file, handle)),
+        "8,192 rows have 655,280,000 bytes in column 'x'",
+    )
+
+
+@pytest.mark.parametrize("long", ["x.y", "x"])
+def test_a_path_that_two_columns_have_hides_neither(tmp_path: Path, long: str) -> None:
+    file, rows = Location(tmp_path / "t.parquet"), 8192
+    values = {name: repeated(rows, "y" * (60_000 if name == long else 1)) for name in ("x.y", "x")}
+    table = pa.table({"x.y": values["x.y"], "x": pa.StructArray.from_arrays([values["x"]], ["y"])})
+    pq.write_table(table, str(file), compression="zstd", store_schema=False)
+    refused(
+        lambda: file.read(lambda handle: read_whole(file, handle)),
+        f"8,192 rows have 491,520,000 bytes in column '{long}'",
+    )
