@@ -19,7 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
-from nmt.tables.shared_values import LONG, bytes_of, decoded
+from nmt.tables.shared_values import LONG, Window, decoded
 
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
@@ -28,7 +28,7 @@ _LITTLE, _RATIO = 256 << 20, 200
 MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
 _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
-_FEW_LONG = 16  # rows decoded at once where values may share bytes (DELTA_BYTE_ARRAY)
+_FEW_LONG = 16  # rows decoded at once where the values of a column may share bytes, see `Window`
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -186,7 +186,7 @@ def read_batches(
     wanted = None if columns is None else list(columns)
     texts = _text_columns(file, wanted)
     readers: dict[tuple[int, ...], pq.ParquetFile] = {(): file}
-    held = 0
+    held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
         delta = _delta_columns(file.metadata.row_group(group))
         for number, encoding in delta.items():
@@ -201,9 +201,15 @@ def read_batches(
         numbers = tuple(number for number in texts if number not in delta)
         if numbers not in readers:
             readers[numbers] = _reader(handle, file.metadata, numbers)
-        size = _FEW_LONG if "DELTA_BYTE_ARRAY" in delta.values() else BATCH
+        copied = {
+            texts[number]
+            for number, encoding in delta.items()
+            if encoding == "DELTA_BYTE_ARRAY" and number in texts
+        }
+        window.copied = copied
+        size = max(1, _FEW_LONG // len(copied)) if copied else BATCH
         for batch in readers[numbers].iter_batches(size, row_groups=[group], columns=wanted):
-            held += bytes_of(location, batch, shared)
+            held += window.add(batch)
             if most is not None and held > most:
                 raise UnusableInput(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "

@@ -5,7 +5,8 @@ In a dictionary a value stands once, however many rows, and elements of lists in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,45 +17,70 @@ from nmt.tables.columns import is_text
 from nmt.tables.schemas import cast
 
 LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
-_MOST_BYTES = 256 << 20  # that the columns of a batch may have more than are stored of them
+_MOST_BYTES = 256 << 20  # that the columns of some rows may have beyond what is stored of them
 
 
-def bytes_of(location: Location, batch: pa.RecordBatch, shared: Sequence[str]) -> int:
-    """The bytes of a batch whose dictionaries, but for those of shared columns, are decoded.
+class Window:
+    """Counts the bytes that neighbouring rows have beyond those that are stored of them.
 
     Args:
         location: names the file in errors.
-        batch: as it was read.
-        shared: columns that stay as they are.
+        rows: of a window; then counting begins anew.
+        shared: columns that stay dictionaries.
 
-    Raises:
-        UnusableInput: they are too many.
-        pa.ArrowInvalid: a row has a value that is in no dictionary.
+    Attributes:
+        copied: columns in the encoding DELTA_BYTE_ARRAY, whose values were read as they are, though
+            a few bytes may stand for many.
     """
-    sizes: dict[str, int] = {}
-    stored = 0
-    for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        dictionaries = [*_dictionaries(array)]
-        for one in dictionaries:
-            _check_indices(one)
-        texts = [one for one in dictionaries if is_text(one.type)]
-        longest = max((_longest(one.dictionary) for one in texts), default=0)
-        if longest > LONG and not pa.types.is_dictionary(array.type):
+
+    def __init__(self, location: Location, rows: int, shared: Collection[str]) -> None:
+        self._location, self._most, self._shared = location, rows, shared
+        self.copied: Collection[str] = ()
+        self._rows, self._sizes = 0, Counter[str]()
+
+    def add(self, batch: pa.RecordBatch) -> int:
+        """Count a batch as it was read.
+
+        Returns:
+            The bytes that it has with its dictionaries decoded.
+
+        Raises:
+            UnusableInput: they are too many.
+            pa.ArrowInvalid: a row has a value that is in no dictionary.
+        """
+        if self._rows >= self._most:
+            self._rows, self._sizes = 0, Counter()
+        self._rows += len(batch)
+        size = batch.nbytes
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if name in self.copied:
+                self._sizes[name] += array.nbytes
+            dictionaries = [*_dictionaries(array)]
+            for one in dictionaries:
+                _check_indices(one)
+            texts = [one for one in dictionaries if is_text(one.type)]
+            longest = max((_longest(one.dictionary) for one in texts), default=0)
+            if longest > LONG and not pa.types.is_dictionary(array.type):
+                raise UnusableInput(
+                    f"{self._location}: column '{name[:80]}' holds texts of {longest:,} bytes, "
+                    f"more than {LONG:,} inside of others; leave it out"
+                )
+            if name not in self._shared:
+                own = sum(map(_decoded_bytes, texts))
+                self._sizes[name] += max(0, own - sum(one.dictionary.nbytes for one in texts))
+                size += own
+        self._check()
+        return size
+
+    def _check(self) -> None:
+        if (size := self._sizes.total()) > _MOST_BYTES:
+            ((name, largest),) = self._sizes.most_common(1)
+            more = "" if largest > _MOST_BYTES else f", and {size:,} in all"
             raise UnusableInput(
-                f"{location}: column '{name[:80]}' holds texts of {longest:,} bytes, more than "
-                f"{LONG:,} inside of others; leave it out"
+                f"{self._location}: {self._rows:,} rows share or repeat {largest:,} bytes in "
+                f"column '{name[:80]}'{more}, more than {_MOST_BYTES:,}; leave it out, or cut its "
+                "texts"
             )
-        if name not in shared:
-            stored += sum(one.dictionary.nbytes for one in texts)
-            sizes[name] = sum(map(_decoded_bytes, texts))
-    if (size := sum(sizes.values())) > _MOST_BYTES + stored:
-        largest = max(sizes, key=lambda name: sizes[name])
-        more = "" if sizes[largest] > _MOST_BYTES else f", and {size:,} in all"
-        raise UnusableInput(
-            f"{location}: {len(batch):,} rows have {sizes[largest]:,} bytes in column "
-            f"'{largest[:80]}'{more}, more than {_MOST_BYTES:,}; leave it out, or cut its texts"
-        )
-    return batch.nbytes + size
 
 
 def decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> pa.RecordBatch:
