@@ -76,7 +76,7 @@ def test_long_values_of_other_columns_have_a_limit(tmp_path) -> None:
     table = pa.table({"source": ["a"] * 300, "note": ["x" * (1 << 20)] * 300})
     pq.write_table(table, file, compression="zstd")
     unit = inspect(str(file), "source").units()[0]
-    with pytest.raises(UnusableInput, match=r"300 rows have 314,572,800 bytes in column 'note'"):
+    with pytest.raises(UnusableInput, match=r"300 rows share or repeat 31[0-9,]+ bytes in column 'note'"):
         read_unit(unit, "source", None)
     with pytest.raises(UnusableInput, match="in column 'note'"):
         inspect(str(file), "source", "note")
