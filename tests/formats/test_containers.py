@@ -51,7 +51,7 @@ def repeated(path: Path, rows: int, size: int = 1 << 20, **others: object) -> Pa
 @pytest.mark.system
 def test_a_long_value_that_all_rows_have_needs_memory_once(tmp_path) -> None:
     peaks = []
-    for rows in (64, 512):
+    for rows in (64, 300):
         file = repeated(tmp_path / f"{rows}.parquet", rows)
         assert file.stat().st_size < 10_000
 
@@ -76,7 +76,9 @@ def test_long_values_of_other_columns_have_a_limit(tmp_path) -> None:
     table = pa.table({"source": ["a"] * 300, "note": ["x" * (1 << 20)] * 300})
     pq.write_table(table, file, compression="zstd")
     unit = inspect(str(file), "source").units()[0]
-    with pytest.raises(UnusableInput, match=r"300 rows share or repeat 31[0-9,]+ bytes in column 'note'"):
+    with pytest.raises(
+        UnusableInput, match=r"300 rows share or repeat 31\d[0-9,]+ bytes in .*note"
+    ):
         read_unit(unit, "source", None)
     with pytest.raises(UnusableInput, match="in column 'note'"):
         inspect(str(file), "source", "note")
@@ -87,7 +89,7 @@ def test_long_values_of_other_columns_have_a_limit(tmp_path) -> None:
     inside = pa.table({"source": ["a"] * 300, "list": [[{"a": "x" * (1 << 20)}]] * 300})
     pq.write_table(inside, file, compression="zstd")
     unit = inspect(str(file), "source").units()[0]
-    with pytest.raises(UnusableInput, match=r"'list.list.element.a' holds texts of 1,048,576"):
+    with pytest.raises(UnusableInput, match=r"'list' holds texts of 1,048,576"):
         read_unit(unit, "source", None)
 
 
