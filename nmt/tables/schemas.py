@@ -85,6 +85,21 @@ def cast(column: Column, kind: pa.DataType) -> Column:
     return column.cast(options=pc.CastOptions(target_type=kind, allow_invalid_utf8=True))
 
 
+def without_views(kind: pa.DataType) -> pa.DataType:
+    """A type with plain texts in the place of views, which nothing but a plain text is cast to."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(without_views(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        fields = kind.key_field, kind.item_field
+        return pa.map_(*(field.with_type(without_views(field.type)) for field in fields))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        value = kind.value_field.with_type(without_views(kind.value_type))
+        if pa.types.is_fixed_size_list(kind):
+            return pa.list_(value, kind.list_size)
+        return pa.large_list(value) if pa.types.is_large_list(kind) else pa.list_(value)
+    return _VIEWS.get(kind, kind)
+
+
 def _kept_type(kind: pa.DataType, nested: bool = False) -> pa.DataType:
     if pa.types.is_dictionary(kind):
         value = _kept_type(kind.value_type, nested)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
-from nmt.tables.schemas import cast
+from nmt.tables.schemas import cast, without_views
 
 LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
 _MOST_BYTES = 256 << 20  # that the columns of some rows may have beyond what is stored of them
@@ -89,7 +89,8 @@ def decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> 
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
             array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-            array = cast(array, schema.field(name).type)
+            kind = schema.field(name).type
+            array = cast(cast(array, without_views(kind)), kind)
         arrays.append(array)
         fields.append(schema.field(name).with_type(array.type))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
