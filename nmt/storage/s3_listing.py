@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _MOST_FILES = 2_000_000  # of a folder
 _MOST_PAGES = 20_000  # S3 puts 1,000 files into each
+_NOTHING = {"NoSuchBucket", "404", "NotFound"}
 _LONGEST_NAME = 1024  # bytes
 _LONGEST_TOKEN = 8192  # characters: a store may write a name into it
 _SECONDS = 10.0  # between two lines of progress
@@ -45,7 +46,7 @@ def object_info(location: Readable) -> pafs.FileInfo:
             )
             there = not key or bool(answer.get("Contents"))
         except ClientError as error:
-            if error.response["Error"].get("Code") != "NoSuchBucket":
+            if error.response["Error"].get("Code") not in _NOTHING:
                 raise
             there = False
     kind = pafs.FileType.Directory if there else pafs.FileType.NotFound
