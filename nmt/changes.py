@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 _MOST = 6  # differences in a message
 _FILES = 2  # of one kind in a message
 _SHOWN = 60  # characters of a value in a message
+_PATH = 200  # of the end of a file's name
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -66,7 +67,7 @@ def _is_below(key: str, group: str) -> bool:
 
 def _files(entries: list[tuple[str, Change]]) -> str:
     states = [
-        f"{_short(file)} "
+        f"{file if len(file) <= _PATH else f'…{file[-_PATH:]}'} "
         + ("is new" if one.before is None else "is gone" if one.after is None else "has changed")
         for file, one in entries
     ]

@@ -1,4 +1,4 @@
-"""A store with TLS behind a proxy: both clients ask for a tunnel, and check certificates."""
+"""A store with TLS behind a proxy: requests go through a tunnel, and certificates are checked."""
 
 import datetime
 import socket
@@ -121,15 +121,13 @@ def tunnels(s3, monkeypatch, tmp_path) -> Iterator[tuple[list[str], Path]]:
             yield heads, file
 
 
-def test_both_clients_go_through_a_tunnel(tunnels) -> None:
+def test_requests_go_through_a_tunnel(tunnels) -> None:
     heads, file = tunnels
     folder = Location(f"s3://nmt/tunnel?tls_ca_file_path={file}")
     (folder / "a").write_bytes(b"1")
-    stored = len(heads)
-    assert stored > 0
+    assert heads
     assert [each.name for each in folder.files()] == ["a"]
     assert folder.exists()
-    assert len(heads) > stored  # pyarrow's own
     assert (folder / "a").read_bytes() == b"1"
     lease = versioned_file(folder / "lease")
     assert lease.replace(b"first", lease.read()[1])
@@ -142,7 +140,7 @@ def test_both_clients_go_through_a_tunnel(tunnels) -> None:
     assert all("Basic dXNlcjpwQHNz" in head for head in heads), heads
 
 
-def test_a_certificate_that_nobody_knows_is_refused_by_both(tunnels) -> None:
+def test_a_certificate_that_nobody_knows_is_refused(tunnels) -> None:
     location = Location("s3://nmt/tunnel")
     for ask in (location.exists, location.is_file):
         with pytest.raises(UnusableInput, match="no answer; check AWS_ENDPOINT_URL, HTTPS_PROXY"):
