@@ -23,6 +23,7 @@ LEVEL_VARIABLE, FORMAT_VARIABLE = "NMT_LOG_LEVEL", "NMT_LOG_FORMAT"
 console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
+_LONGEST_JOB = 20  # characters
 _job = "nmt"  # the name of the command that runs
 
 
@@ -39,7 +40,7 @@ def configure(level: str | None = None, form: str | None = None, job: str | None
         job: the name of the command, as ``train``; None keeps the one before.
     """
     global _job
-    _job = job or _job
+    _job = printable(job)[:_LONGEST_JOB] if job else _job
     form = form or os.environ.get(FORMAT_VARIABLE) or "text"
     logger = logging.getLogger("nmt")
     level = (level or os.environ.get(LEVEL_VARIABLE) or "INFO").upper()

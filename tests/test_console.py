@@ -10,6 +10,7 @@ import pytest
 from logged import messages
 
 from nmt import logs
+from nmt.cli.application import application, run
 from nmt.console import activity, echo
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
@@ -98,6 +99,19 @@ def test_an_error_is_the_same_on_a_worker_and_here() -> None:
 
     for error in (UnusableInput(HOSTILE), JobFailed("plain")):
         assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_command_that_does_not_exist_forges_no_line(form, capsys, monkeypatch) -> None:
+    monkeypatch.setenv(logs.FORMAT_VARIABLE, form)
+    with pytest.raises(SystemExit, match="2"):
+        run(application(), [f"{HOSTILE}ray://KEY:SECRET@head:1/x{'y' * 10_000}"])
+    shown = capsys.readouterr().err
+    logs.configure(job="nmt")
+    assert len(shown) < 3000
+    assert shown.count("\n") == 1
+    assert "SECRET" not in shown
+    assert all(c.isprintable() for c in shown[:-1])
 
 
 def test_a_hook_is_told_one_line(tmp_path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from logged import messages
 
+from nmt.cli.application import application, run
 from nmt.cluster import connection
 from nmt.errors import JobFailed, UnusableInput
 from nmt.printable import printable
@@ -153,3 +154,17 @@ def test_before_a_job_shows_it() -> None:
 )
 def test_a_plain_address_is_taken(address) -> None:
     connection.check_address(address)
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "prepare --demo 9", "train --data x", "export --model x"]
+)
+@pytest.mark.parametrize(
+    "place", ["s3://KEY:S3CRET0@b/x", "s3://b/x?endpoint_override=http://K:S3CRET0@h"]
+)
+def test_a_place_with_a_secret_is_shown_by_no_command(command, place, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(application(), [*command.split(), "--output", place])
+    ended = capsys.readouterr()
+    assert "S3CRET0" not in ended.err + ended.out
+    assert ended.err.count("\n") == 1

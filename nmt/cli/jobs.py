@@ -23,6 +23,7 @@ from nmt.options import Option
 from nmt.process import module_process
 from nmt.report.numbers import counted, size
 from nmt.storage.location import Location
+from nmt.storage.uri import scheme_of
 from nmt.training.request import TrainRequest
 from nmt.translation.cache.generations import Generation, generations, unused
 from nmt.translation.request import TranslateRequest
@@ -284,13 +285,14 @@ class DemoRequest:
 
 def demo(request: DemoRequest) -> None:
     """Prepare, train, translate and report on a built-in corpus."""
-    folder = Path(request.output)
-    data, run = str(folder / "dataset"), str(folder / "run")
-    translate = ["translate", "--model", f"{run}/model", "--input", f"{data}/test", "--output"]
+    location = Location(request.output)
+    folder = location if scheme_of(request.output) else Path(request.output)  # as it was typed
+    data, run = folder / "dataset", folder / "run"
     for words in (
-        ["prepare", "--demo", "60000", "--vocab-size", "3000", "--output", data],
-        ["train", "--data", data, "--output", run, "--preset", "demo"],
-        [*translate, str(folder / "translations"), "--reference-column", "target",
+        ["prepare", "--demo", "60000", "--vocab-size", "3000", "--output", str(data)],
+        ["train", "--data", str(data), "--output", str(run), "--preset", "demo"],
+        ["translate", "--model", str(run / "model"), "--input", str(data / "test"),
+         "--output", str(folder / "translations"), "--reference-column", "target",
          "--alignment-column", "alignment"],
     ):  # fmt: skip
         log.info(f"$ nmt {shlex.join(words)}")

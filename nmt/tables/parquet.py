@@ -19,6 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
+from nmt.tables.pages import ColumnBytes, span_of
 from nmt.tables.shared_values import LONG, Window, decoded
 
 BATCH = 8192  # rows decoded at once
@@ -87,11 +88,7 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
             f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
             f"{_ROWS_OF_A_BYTE} a byte; leave columns of lists out"
         )
-    if unpacked > max(_LITTLE, _RATIO * size):
-        raise UnusableInput(
-            f"{location}: {size:,} bytes that unpack to {unpacked:,}, more than {_RATIO} times as "
-            "many; write it without compression if it is meant to be so"
-        )
+    _check_unpacked(location, size, unpacked)
     for number in range(metadata.num_columns):
         column = metadata.schema.column(number)
         if column.length > LONG:
@@ -102,17 +99,21 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     return file
 
 
+def _check_unpacked(location: Location, size: int, unpacked: int) -> None:
+    if unpacked > max(_LITTLE, _RATIO * size):
+        raise UnusableInput(
+            f"{location}: {size:,} bytes that unpack to {unpacked:,}, more than {_RATIO} times as "
+            "many; write it without compression if it is meant to be so"
+        )
+
+
 def _are_apart(row_groups: Sequence[pq.RowGroupMetaData], size: int) -> bool:
     """Whether all columns have bytes of their own, so that none are unpacked more than once."""
     spans = []
     for group in row_groups:
         for number in range(group.num_columns):
-            column = group.column(number)
-            first = column.data_page_offset
-            if column.has_dictionary_page and 0 < column.dictionary_page_offset < first:
-                first = column.dictionary_page_offset
-            if column.num_values:
-                spans.append((first, first + max(0, column.total_compressed_size)))
+            if (column := group.column(number)).num_values:
+                spans.append(span_of(column))
     spans = [*sorted(spans), (size, size)]
     return all(last <= first for (_, last), (first, _) in pairwise(spans))
 
@@ -123,7 +124,7 @@ def count_columns(schema: pa.Schema) -> int:
 
 
 def _reader(
-    handle: pa.NativeFile, metadata: pq.FileMetaData, dictionaries: Sequence[int]
+    handle: pa.NativeFile | ColumnBytes, metadata: pq.FileMetaData, dictionaries: Sequence[int]
 ) -> pq.ParquetFile:
     """The file of these metadata, some of whose columns are read as dictionaries: by their numbers,
     for a column and a part of another one may have one path."""
@@ -184,10 +185,14 @@ def read_batches(
     """
     file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
-    texts = _text_columns(file, wanted)
-    readers: dict[tuple[int, ...], pq.ParquetFile] = {(): file}
+    leaves = _leaves(file, wanted)
+    texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
+    data, unpacked = ColumnBytes(location, handle), 0
+    readers: dict[tuple[int, ...], pq.ParquetFile] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
+        unpacked += data.hold(file.metadata.row_group(group), [*leaves])
+        _check_unpacked(location, handle.size(), unpacked)
         delta = _delta_columns(file.metadata.row_group(group))
         for number, encoding in delta.items():
             path = file.metadata.schema.column(number).path
@@ -200,7 +205,7 @@ def read_batches(
         # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
         numbers = tuple(number for number in texts if number not in delta)
         if numbers not in readers:
-            readers[numbers] = _reader(handle, file.metadata, numbers)
+            readers[numbers] = _reader(data, file.metadata, numbers)
         copied = {
             texts[number]
             for number, encoding in delta.items()
@@ -245,19 +250,19 @@ def read_whole(
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
 
 
-def _text_columns(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, str]:
-    """The numbers of the columns wanted whose values may have any length, each with the name of the
-    column of the table that it is, or is a part of: names may have dots, too."""
+def _leaves(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, str]:
+    """The numbers of Parquet's columns that are read, each with the name of the column of the table
+    that it is, or is a part of: names may have dots, too."""
     count, schema = file.metadata.num_columns, file.metadata.schema
     names = [field.name for field in file.schema_arrow for _ in _repeats_of(field.type, 1, False)]
-    leaves = [schema.column(number) for number in range(count)]
     if len(names) != count:
-        names = [leaf.path.partition(".")[0] for leaf in leaves]
-    return {
-        number: name
-        for number, (leaf, name) in enumerate(zip(leaves, names, strict=True))
-        if leaf.physical_type == "BYTE_ARRAY" and (columns is None or name in columns)
-    }
+        names = [schema.column(number).path.partition(".")[0] for number in range(count)]
+    return {number: name for number, name in enumerate(names) if columns is None or name in columns}
+
+
+def _holds_texts(file: pq.ParquetFile, number: int) -> bool:
+    """Whether the values of a column may have any length."""
+    return bool(file.metadata.schema.column(number).physical_type == "BYTE_ARRAY")
 
 
 def _delta_columns(group: pq.RowGroupMetaData) -> dict[int, str]:

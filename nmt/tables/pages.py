@@ -1,0 +1,222 @@
+"""The pages of Parquet files: how much they unpack to, before anything unpacks them.
+
+The header of a page says how many bytes it has once it is unpacked; Arrow makes room for as many,
+and a few kilobytes of Zstandard can fill gigabytes. So the bytes of a row group are read once,
+their headers are added up, and Arrow gets these very bytes. A header is a struct `PageHeader` of
+the Parquet format in Thrift's compact protocol:
+https://parquet.apache.org/docs/file-format/data-pages/,
+https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmt.errors import UnusableInput
+from nmt.storage.location import Location
+
+_HOLE, _RANGE = 8 << 10, 32 << 20  # bytes between columns, and in all, that are read at once
+_MOST_NESTED = 10  # structs in each other of a header; the format has two
+_PADDING = 100  # bytes by which old writers said too few; Arrow reads them, too
+_STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = (
+    0,
+    1,
+    2,
+    3,
+    *range(4, 9),
+    12,
+)
+_TYPE, _UNPACKED, _PACKED = (1,), (2,), (3,)  # where a header has them
+_DICTIONARY = 2  # its type
+_VALUES = {0: (5, 1), _DICTIONARY: (7, 1), 3: (8, 1)}  # by the type of a page; others have none
+
+
+class ColumnBytes(io.RawIOBase):
+    """The bytes of some columns of a row group, held in memory for Arrow.
+
+    Args:
+        location: names the file in errors.
+        handle: the file, open; what is not held is read from it.
+    """
+
+    def __init__(self, location: Location, handle: pa.NativeFile) -> None:
+        self._location, self._handle = location, handle
+        self._size, self._position = handle.size(), 0
+        self._starts: list[int] = []
+        self._held: list[memoryview] = []
+
+    def hold(self, group: pq.RowGroupMetaData, columns: Sequence[int]) -> int:
+        """Read columns of a row group, in place of those before.
+
+        Returns:
+            The bytes that their pages say they unpack to.
+
+        Raises:
+            UnusableInput: a page has no header that can be read, or less than it says.
+        """
+        chunks = [group.column(number) for number in columns]
+        spans = sorted(self._padded(one) for one in chunks)
+        self._starts, self._held = [], []
+        for first, last in _joined(spans):
+            self._starts.append(first)
+            self._held.append(memoryview(self._handle.read_at(last - first, first)))
+        unpacked = 0
+        for chunk in chunks:
+            self._position, last = self._padded(chunk)
+            try:
+                pages = memoryview(self.read(last - self._position))
+                unpacked += _unpacked(pages, chunk.num_values)
+            except (IndexError, KeyError, ValueError) as error:
+                raise UnusableInput(
+                    f"{self._location}: damaged (a page of column "
+                    f"'{chunk.path_in_schema[:80]}' cannot be read); fetch it again"
+                ) from error
+        return unpacked
+
+    def _padded(self, column: pq.ColumnChunkMetaData) -> tuple[int, int]:
+        first, last = span_of(column)
+        return first, max(first, min(self._size, last + _PADDING))
+
+    def read(self, size: int | None = -1) -> bytes | memoryview:
+        """The next bytes; those that are held are not copied."""
+        start = self._position
+        left = max(0, self._size - start)
+        size = left if size is None or size < 0 else min(size, left)
+        self._position += size
+        if (number := bisect_right(self._starts, start) - 1) >= 0:
+            offset, held = start - self._starts[number], self._held[number]
+            if offset + size <= len(held):
+                return held[offset : offset + size]
+        return self._handle.read_at(size, start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        self._position = max(0, start[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+
+def span_of(column: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """Where the pages of a column of a row group begin and end, as Arrow reads them."""
+    first = column.data_page_offset
+    if column.has_dictionary_page and 0 < column.dictionary_page_offset < first:
+        first = column.dictionary_page_offset
+    return first, first + max(0, column.total_compressed_size)
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Neighbours as one, so that a store is asked a few times only."""
+    first = last = -1
+    for start, end in spans:
+        if last >= 0 and start <= last + _HOLE and max(last, end) - first <= _RANGE:
+            last = max(last, end)
+            continue
+        if last >= 0:
+            yield first, last
+        first, last = start, end
+    if last >= 0:
+        yield first, last
+
+
+def _unpacked(data: memoryview, values: int) -> int:
+    """The unpacked bytes of the pages that Arrow reads: until it has so many values.
+
+    Raises:
+        IndexError: the bytes end within a page.
+        KeyError: a header has not all its fields.
+        ValueError: they are no header, or the pages have more values than the footer says.
+    """
+    position = total = seen = 0
+    while seen < values:
+        header = _Header(data, position)
+        unpacked, packed = header.numbers[_UNPACKED], header.numbers[_PACKED]
+        position = header.end + packed
+        if unpacked < 0 or packed < 0 or position > len(data):
+            raise ValueError("no sizes of a page")
+        total += unpacked
+        kind = header.numbers[_TYPE]
+        if kind in _VALUES:
+            count = header.numbers[_VALUES[kind]]
+            # Room is made for the values of a dictionary, each of which has a byte at least.
+            if count < 0 or (kind == _DICTIONARY and count > unpacked):
+                raise ValueError("no number of values")
+            seen += 0 if kind == _DICTIONARY else count
+    if seen > values:
+        raise ValueError("more values than the footer says")
+    return total
+
+
+class _Header:
+    """The whole numbers of a header. What the format does not have is refused, for Arrow's parser
+    may take it for something else.
+
+    Attributes:
+        numbers: of 32 bits, by the numbers of the fields that lead there.
+        end: where the header ends.
+    """
+
+    def __init__(self, data: memoryview, start: int) -> None:
+        self._data, self.end = data, start
+        self.numbers: dict[tuple[int, ...], int] = {}
+        self._struct((), 0)
+
+    def _struct(self, path: tuple[int, ...], depth: int) -> None:
+        if depth > _MOST_NESTED:
+            raise ValueError("structs in each other")
+        field = 0
+        while (head := self._byte()) != _STOP:
+            kind, step = head & 15, head >> 4
+            field = field + step if step else self._integer(16)
+            if not 0 < field < 1 << 15:
+                raise ValueError(f"field {field}")
+            self._value(kind, (*path, field), depth)
+
+    def _value(self, kind: int, path: tuple[int, ...], depth: int) -> None:
+        if kind == _STRUCT:
+            self._struct(path, depth + 1)
+        elif kind == _I32:
+            self.numbers[path] = self._integer(32)
+        elif kind in (_I16, _I64):
+            self._integer(64)
+        elif kind == _BINARY:
+            size = self._varint()
+            self.end += size
+        elif kind in (_BYTE, _DOUBLE):
+            self.end += 1 if kind == _BYTE else 8
+        elif kind not in (_TRUE, _FALSE):
+            raise ValueError(f"type {kind}")
+
+    def _byte(self) -> int:
+        value = self._data[self.end]
+        self.end += 1
+        return value
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number without end")
+
+    def _integer(self, bits: int) -> int:
+        value = self._varint()
+        if value >> bits:
+            raise ValueError(f"a number of more than {bits} bits")
+        return (value >> 1) ^ -(value & 1)

@@ -1,0 +1,178 @@
+"""What Parquet's pages say they unpack to counts, whatever the footer says."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nmt.errors import UnusableInput
+from nmt.storage.location import Location
+from nmt.tables import pages
+from nmt.tables.pages import ColumnBytes
+from nmt.tables.parquet import read_whole
+
+MIB = 1 << 20
+LAST = (1 << 31) - 1
+
+
+def varint(value: int, size: int = 0) -> bytes:
+    """Thrift's, with as many bytes as asked for."""
+    data = [value & 127]
+    while (value := value >> 7) or len(data) < size:
+        data[-1] |= 128
+        data.append(value & 127)
+    return bytes(data)
+
+
+def number(value: int) -> bytes:
+    """A whole number as Thrift has it: those below 0 in between the others."""
+    return varint(value << 1 if value >= 0 else (-value << 1) - 1)
+
+
+def field(step: int, kind: int, value: bytes = b"") -> bytes:
+    return bytes([step << 4 | kind]) + value
+
+
+def header(
+    kind: int = 0, unpacked: int = 7, packed: int = 0, values: int = 1, data: bytes = b""
+) -> bytes:
+    """A header of a page of data, with its sizes and the number of its values."""
+    sizes = b"".join(field(1, 5, number(value)) for value in (kind, unpacked, packed))
+    place = {0: 5, 2: 7, 3: 8}[kind]
+    return sizes + (data or field(place - 3, 12, field(1, 5, number(values)) + b"\0")) + b"\0"
+
+
+def count(data: bytes, values: int = 1) -> int:
+    return pages._unpacked(memoryview(data), values)
+
+
+def test_a_header_says_what_its_page_unpacks_to():
+    assert count(header(unpacked=LAST)) == LAST
+    assert count(header(values=1) + header(values=2), 3) == 14
+    # A dictionary has no values of the column, and what comes after the last value is not read.
+    assert count(header(kind=2, values=7) + header(values=5) + b"rest", 5) == 14
+    with_text = field(2, 12, field(1, 5, number(1)) + field(4, 12, field(1, 8, b"\3abc\0")) + b"\0")
+    assert count(header(data=with_text)) == 7
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        header()[:-1],
+        header(unpacked=-1),
+        header(packed=-1),
+        header(packed=1),
+        header(values=2),
+        header(values=-1),
+        header(kind=2, values=8) + header(),
+        # What Arrow would cut to 16 or 32 bits, or pass over, and what stands for one of two.
+        header(unpacked=1 << 31),
+        header(values=(1 << 32) + 1),
+        b"\x05" + number((1 << 16) + 2) + number(7) + header(),
+        b"\x05" + number(-1) + number(7) + header(),
+        header(data=field(2, 12, field(1, 6, number(1)) + b"\0")),
+        header(kind=3, data=field(2, 12, field(1, 5, number(1)) + b"\0")),
+        field(1, 5, number(5)) + field(1, 5, number(0)) * 2 + b"\0",
+        field(1, 5, number(0)) + b"\0",
+        header(data=field(2, 9, b"\x15\2")),
+        header(data=field(2, 12) * 50),
+        b"\x15" + b"\xff" * 20,
+    ],
+)
+def test_what_is_no_header_is_refused(data: bytes):
+    with pytest.raises((IndexError, KeyError, ValueError)):
+        count(data)
+
+
+@pytest.fixture
+def lying(tmp_path: Path) -> Path:
+    """300 pages of 1 MiB in 60 kB, whose footer says 1,000 bytes of each."""
+    rows, path = pa.table({"x": [b"z" * MIB]}), tmp_path / "x.parquet"
+    with pq.ParquetWriter(
+        path, rows.schema, compression="zstd", use_dictionary=False, write_statistics=False
+    ) as file:
+        for _ in range(300):
+            file.write_table(rows)
+    data = path.read_bytes()
+    true = pq.read_metadata(path).row_group(0).total_byte_size
+    assert true > MIB
+    told = varint(true << 1)
+    assert data.count(told) >= 600
+    path.write_bytes(data.replace(told, varint(1000 << 1, len(told))))
+    assert pq.read_metadata(path).row_group(0).total_byte_size == 1000
+    return path
+
+
+def test_pages_count_whatever_the_footer_says(lying: Path):
+    location = Location(str(lying))
+    with (
+        location.open() as handle,
+        pytest.raises(
+            UnusableInput, match=r"bytes that unpack to 268,[0-9,]+, more than 200 times"
+        ),
+    ):
+        read_whole(location, handle, most=1 << 40)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.binary(max_size=30), st.none() | st.integers(0, 3), st.lists(st.text())),
+        max_size=40,
+    ),
+    codec=st.sampled_from(["snappy", "gzip", "brotli", "zstd", "lz4"]),
+    version=st.sampled_from(["1.0", "2.0"]),
+    dictionary=st.booleans(),
+    size=st.sampled_from([64, MIB]),
+)
+def test_pages_of_any_file_are_counted(tmp_path_factory, rows, codec, version, dictionary, size):
+    columns = [[row[n] for row in rows] for n in range(3)]
+    kinds = pa.binary(), pa.int32(), pa.list_(pa.string())
+    table = pa.table([pa.array(c, k) for c, k in zip(columns, kinds, strict=True)], ["a", "b", "c"])
+    folder = tmp_path_factory.mktemp("pages")
+    sizes = []
+    for name in (codec, "none"):
+        location = Location(str(folder / f"{name}.parquet"))
+        pq.write_table(
+            table,
+            location.path,
+            compression=name,
+            data_page_version=version,
+            use_dictionary=dictionary,
+            data_page_size=size,
+            write_batch_size=4,
+        )
+        with location.open() as handle:
+            assert read_whole(location, handle).equals(pq.read_table(location.path))
+            group = pq.ParquetFile(handle).metadata
+            if group.num_row_groups:
+                sizes.append(ColumnBytes(location, handle).hold(group.row_group(0), [0, 1, 2]))
+                assert 0 <= sizes[-1] <= group.row_group(0).total_byte_size
+    assert sizes[:1] == sizes[1:]
+
+
+@given(place=st.floats(0, 1), value=st.integers(0, 255), dictionary=st.booleans())
+def test_a_changed_byte_never_makes_other_rows(tmp_path_factory, place, value, dictionary):
+    table = pa.table({"a": [f"text {n}" for n in range(50)], "b": [None, [1]] * 25})
+    path = tmp_path_factory.mktemp("pages") / "x.parquet"
+    pq.write_table(table, path, use_dictionary=dictionary, compression="none", data_page_size=99)
+    data = bytearray(path.read_bytes())
+    group = pq.read_metadata(path).row_group(0)
+    end = max(pages.span_of(group.column(n))[1] for n in range(2))
+    data[4 + int(place * (end - 5))] = value
+    path.write_bytes(data)
+    try:
+        expected = pq.read_table(path)
+        expected.validate(full=True)
+    except (OSError, ValueError):
+        expected = None
+    location = Location(str(path))
+    try:
+        with location.open() as handle:
+            rows = read_whole(location, handle)
+    except (UnusableInput, OSError, ValueError):
+        return
+    assert expected is None or rows.equals(expected)
