@@ -62,7 +62,7 @@ def record_other(folder: Path, name: str) -> None:
     out = Location(folder)
     manifest = (out / "manifest.json").read_json()
     size, digest = (out / name).info().size, (out / name).sha256()
-    manifest["others"][name] = {"bytes": size, "sha256": digest}
+    manifest.setdefault("others", {})[name] = {"bytes": size, "sha256": digest}
     (out / "manifest.json").write_json(manifest)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from outputs import record_other
 from stored_outputs import ROWS, SETTINGS, counts, output
 
 from nmt import records
@@ -204,6 +205,22 @@ def test_files_that_are_not_named_do_not_count(tmp_path) -> None:
     found = verify(out)
     assert found.violations == []
     assert found.notes == ["translations/part-99999.parquet: is not named, so it does not count"]
+
+
+@pytest.mark.parametrize("there", ["nothing", "a folder"])
+def test_a_record_that_is_gone_is_told(tmp_path, there) -> None:
+    out, name = output(tmp_path), "_units/00001.json"
+    record_other(tmp_path, name)
+    assert verify(out).notes == []
+    (tmp_path / name).unlink()
+    if there == "a folder":
+        (tmp_path / name).mkdir()
+    found = verify(out)
+    if there == "a folder":
+        assert (found.violations, found.notes) == ([f"{name}: is a folder"], [])
+        assert found.damaged == {1}
+    else:
+        assert (found.violations, found.notes) == ([], [f"{name}: is not there any more"])
 
 
 def test_what_is_no_output_is_refused(tmp_path) -> None:

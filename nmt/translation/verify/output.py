@@ -160,12 +160,17 @@ def check_manifest(check: Check, manifest: Manifest, spread: Spread = in_threads
 
 
 def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
-    """Check records of units and files of the report; they may be gone, but not be others."""
+    """Check records of units and files of the report; they may be gone, which is noted, but not be
+    others."""
     for name, entry in others.items():
         try:
             file = check.location.named(name)
             if file.is_file():
                 file.read(partial(check_recorded, file, entry=entry, remedy=""))
+            elif file.exists():
+                check.part(name, "is a folder")
+            else:
+                check.note(f"{name}: is not there any more", "gone")
         except ChangedFile as error:
             check.part(name, str(error).removeprefix(f"{file}: "))
         except UnusableInput as error:
