@@ -30,7 +30,8 @@ Spread = Callable[
     [Callable[[UnitFiles], list[FileFindings]], Iterable[UnitFiles]], Iterable[list[FileFindings]]
 ]
 R = TypeVar("R", bound=records.Record)
-_PART = re.compile(r"part-(?:g\d+-)?(\d{1,15})\.parquet")
+# A file of a unit, and the unit's number.
+_PART = re.compile(r"(?:part-|_units/)(?:g\d+-)?(\d{1,15})\.(?:parquet|json)")
 _THREADS = 4
 _FEWEST_MISSING = 10_000  # ids that are named as missing, besides as many as there are
 
