@@ -1,20 +1,15 @@
 """A store that gives more than it says, or has always more to say, ends a job in one line."""
 
 import http.server
-import itertools
 import threading
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import HTTPClientError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from logged import Recorder
 
 from nmt.errors import StoreAway, UnusableInput
-from nmt.storage import s3_client, s3_listing
+from nmt.storage import s3_answers, s3_client, s3_listing
 from nmt.storage.location import Location
 from nmt.translation.input.files import expand
 
@@ -119,7 +114,7 @@ def test_fewer_bytes_than_an_object_has_are_none(store: Endless, monkeypatch) ->
 
 @pytest.mark.parametrize("status", [200, 403])
 def test_no_more_of_an_answer_is_read_than_one_may_have(store, monkeypatch, status) -> None:
-    monkeypatch.setattr(s3_client, "_LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr(s3_answers, "_LARGEST", 1 << 20)
     store.length, store.answer = 0, lambda _: (status, "<Error>")
     with pytest.raises(StoreAway, match="an answer of more than 1,048,576 bytes"):
         Location("s3://bucket/in").files()
@@ -277,32 +272,3 @@ def test_redirects_come_to_an_end(store: Endless, region, problem) -> None:
             ask(Location("s3://bucket/in"))
         assert "\n" not in str(caught.value)
         assert len(store.requests) <= 3
-
-
-@pytest.mark.parametrize("what", ["object", "listing"])
-def test_a_body_that_comes_too_slowly_is_given_up(store: Endless, monkeypatch, what) -> None:
-    reads = itertools.count()
-    clock = SimpleNamespace(monotonic=lambda: 30.0 * next(reads))
-    monkeypatch.setattr(s3_client, "time", clock)
-    monkeypatch.setattr(s3_client, "_PIECE", 1 << 10)
-    place = Location("s3://bucket/in")
-    store.answer = lambda _: (200, "x" * (1 << 16))
-    with pytest.raises(StoreAway, match=r"2,048 bytes in 60 s, less than 61,440 a minute"):
-        place.read_bytes() if what == "object" else place.files()
-
-
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=8), st.integers(0, 900))
-@settings(max_examples=40)
-def test_a_body_is_whole_or_too_slow_for_a_minute(kibibytes, most) -> None:
-    """Pieces come 20 seconds apart: three of them are a minute."""
-    pieces = [b"x" * (size << 10) for size in kibibytes]
-    body, now = iter(pieces), itertools.count(0, 20)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(s3_client, "time", SimpleNamespace(monotonic=lambda: next(now)))
-        raw = SimpleNamespace(read1=lambda _: next(body, b""), close=lambda: None)
-        minutes = [sum(kibibytes[n : n + 3]) for n in range(0, len(kibibytes) - 2, 3)]
-        if min(minutes, default=60) < 60:
-            with pytest.raises(HTTPClientError, match="less than 61,440 a minute"):
-                s3_client._Steady(raw).read()
-        else:
-            assert s3_client._Steady(raw).read() == b"".join(pieces)

@@ -7,10 +7,7 @@ machine or of a service account. Those of a role it renews.
 from __future__ import annotations
 
 import functools
-import io
 import os
-import re
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nmt.errors import UnusableInput
@@ -21,13 +18,7 @@ if TYPE_CHECKING:
     from nmt.storage.readable import Readable
 
 AT_ONCE = 16  # requests of one client
-_LARGEST_ANSWER = 16 << 20  # bytes; a page with 1,000 names of a kilobyte has four million
-# One of a prefix, or a long one; that of S3 has 39 characters.
-_NAMESPACE = re.compile(rb"""\sxmlns(?::|\s*=\s*(?:"[^"]{200}|'[^']{200}))""")
 _LONGEST_TIME = 64  # characters; the parser of times takes the square of them
-_PIECE = 1 << 18  # bytes that are read at once
-_MINUTE = 60.0  # seconds in which so many bytes come, or the store counts as failed
-_LEAST_OF_A_MINUTE = 60 << 10  # 1 KiB a second
 
 
 def s3_client(location: Readable) -> Any:
@@ -133,6 +124,8 @@ def _client(settings: _Settings) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
 
+    from nmt.storage.s3_answers import BoundedSession
+
     own = settings.endpoint or endpoint_of_environment()
     session = _session(settings.environment)
     config = Config(
@@ -154,7 +147,7 @@ def _client(settings: _Settings) -> Any:
         verify=settings.verify,
         config=config,
     )
-    client._endpoint.http_session = _BoundedAnswers(client._endpoint.http_session)
+    client._endpoint.http_session = BoundedSession(client._endpoint.http_session)
     client.meta.events.register_first("needs-retry.s3.HeadBucket", _end_redirects)
     return client
 
@@ -170,93 +163,3 @@ def _end_redirects(
     metadata = response[1].get("ResponseMetadata", {}) if response else {}
     if "x-amz-bucket-region" not in metadata.get("HTTPHeaders", {}):
         request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
-
-
-class _BoundedAnswers:
-    """Bounds what is read of answers that boto3 takes whole: errors, and pages of a listing.
-
-    The content of an object is read by whoever asked for it, as `_Steady`. See botocore's
-    `URLLib3Session`.
-
-    Args:
-        session: sends the requests.
-    """
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def send(self, request: Any) -> Any:
-        """Send a request; returns its answer.
-
-        Raises:
-            HTTPClientError: the answer is too large or too slow, breaks off, or is XML that may
-                unfold.
-        """
-        from botocore.exceptions import HTTPClientError, ReadTimeoutError
-        from urllib3 import exceptions
-
-        is_object, request.stream_output = request.stream_output, True
-        answer = self._session.send(request)
-        answer.raw = _Steady(answer.raw)
-        if is_object and answer.status_code < 300:
-            return answer
-        try:
-            content = answer.raw.read(_LARGEST_ANSWER + 1)
-        except exceptions.ReadTimeoutError as error:
-            raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
-        except exceptions.HTTPError as error:
-            raise HTTPClientError(error=error) from None
-        if len(content) > _LARGEST_ANSWER:
-            answer.raw.close()
-            raise HTTPClientError(error=f"an answer of more than {_LARGEST_ANSWER:,} bytes")
-        # Entities of a document type unfold without a bound, a namespace is a part of the name of
-        # each element, and in UTF-16 each letter has a NUL.
-        if b"<!DOCTYPE" in content or b"\0" in content or _NAMESPACE.search(content):
-            raise HTTPClientError(error="an answer with a document type, long namespace, or NUL")
-        answer._content = content
-        return answer
-
-
-class _Steady:
-    """The body of an answer; it fails where the body comes too slowly to come to an end.
-
-    The time limit of a connection begins anew with each byte.
-
-    Args:
-        body: of urllib3.
-    """
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
-
-    def read(self, amt: int | None = None) -> bytes:
-        """So many bytes, fewer only at the end.
-
-        Raises:
-            HTTPClientError: in a minute came less than a kibibyte a second.
-        """
-        from botocore.exceptions import HTTPClientError
-
-        content, left = io.BytesIO(), amt  # whose value is no copy
-        since, count = time.monotonic(), 0
-        while left is None or left > 0:
-            if not (piece := self._body.read1(_PIECE if left is None else min(left, _PIECE))):
-                break
-            content.write(piece)
-            left = None if left is None else left - len(piece)
-            count += len(piece)
-            if (now := time.monotonic()) - since >= _MINUTE:
-                if count < _LEAST_OF_A_MINUTE:
-                    self._body.close()
-                    raise HTTPClientError(
-                        error=f"{count:,} bytes in {now - since:.0f} s, less than "
-                        f"{_LEAST_OF_A_MINUTE:,} a minute"
-                    )
-                since, count = now, 0
-        return content.getvalue()
