@@ -58,6 +58,8 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, Sma
             raise UnusableInput(f"{request.data}: give other data")
         if request.data == "failed":
             raise JobFailed("the disk is gone")
+        if request.data == "large":
+            raise MemoryError("an array of 9 GiB")
         if request.data == "stop":
             raise KeyboardInterrupt
         if request.data == "gate":
@@ -224,6 +226,8 @@ def test_each_end_has_its_status() -> None:
     assert (status, error) == (2, "ERROR train: bad: give other data\n")
     status, error, _ = run("--data", "failed", "--output", "o")
     assert (status, error) == (1, "ERROR train: the disk is gone\n")
+    status, error, _ = run("--data", "large", "--output", "o")
+    assert (status, error) == (1, "ERROR train: not enough memory (an array of 9 GiB)\n")
     assert run("--data", "gate", "--output", "o")[0] == 3
     status, error, _ = run("--data", "stop", "--output", "o")
     assert (status, error) == (130, "INFO train: interrupted; run the same command again\n")

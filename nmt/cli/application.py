@@ -98,6 +98,9 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except MemoryError as error:
+        log.error("not enough memory (%s)", error or "none left")
+        status = JobFailed.exit_status
     except Exception as error:
         # Typer's base class of usage errors is not public; its method is.
         if format_message := getattr(error, "format_message", None):

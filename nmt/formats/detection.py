@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.formats.packed import PACKINGS, Damaged
 from nmt.formats.registry import ROW_FORMATS
 from nmt.storage.local_files import check_file
@@ -266,3 +266,7 @@ def readable(location: Location) -> Iterator[None]:
             ) from None
         except NotImplementedError as e:
             raise UnusableInput(f"{location}: cannot be unpacked ({e})") from None
+        except MemoryError as e:
+            raise JobFailed(
+                f"{location}: not enough memory to read it ({e or 'none left'})"
+            ) from None

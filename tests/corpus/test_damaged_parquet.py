@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.corpus.readers import open_pairs
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.storage.location import Location
 from nmt.tables import parquet
 from nmt.translation.input.corpus import inspect
@@ -270,3 +270,16 @@ def test_pairs_that_share_long_sides_are_in_proportion_to_their_file(tmp_path: P
     pq.write_table(pa.table(sides), file, compression="zstd")
     with pytest.raises(UnusableInput, match=r"its first \d+ rows have more than 67,108,864 bytes"):
         list(open_pairs(Location(file)).rows())
+
+
+def test_what_needs_more_memory_than_there_is_is_one_line(tmp_path, monkeypatch) -> None:
+    """And it is the machine's fault, not that of the file."""
+    write(tmp_path / "a.parquet")
+
+    def no_room(*_, **__):
+        raise pa.ArrowMemoryError("malloc of size 9 failed")
+
+    monkeypatch.setattr(parquet.Window, "add", no_room)
+    reader = open_pairs(Location(tmp_path / "a.parquet"))
+    with pytest.raises(JobFailed, match=r"a\.parquet: not enough memory to read it \(malloc of"):
+        [*reader.rows()]
