@@ -1,5 +1,6 @@
 """Options, settings files and statuses of a command, in this process with a job of its own."""
 
+import errno
 import os
 import re
 import sys
@@ -60,6 +61,8 @@ def run(*options: str, env: dict[str, str] | None = None) -> tuple[int, str, Sma
             raise JobFailed("the disk is gone")
         if request.data == "large":
             raise MemoryError("an array of 9 GiB")
+        if request.data == "full":
+            raise OSError(errno.ENOSPC, "No space left on device", "a\x1b[31mb")
         if request.data == "stop":
             raise KeyboardInterrupt
         if request.data == "gate":
@@ -228,6 +231,9 @@ def test_each_end_has_its_status() -> None:
     assert (status, error) == (1, "ERROR train: the disk is gone\n")
     status, error, _ = run("--data", "large", "--output", "o")
     assert (status, error) == (1, "ERROR train: not enough memory (an array of 9 GiB)\n")
+    status, error, _ = run("--data", "full", "--output", "o")
+    assert status == 1
+    assert error == "ERROR train: [Errno 28] No space left on device: 'a\\x1b[31mb'\n"
     assert run("--data", "gate", "--output", "o")[0] == 3
     status, error, _ = run("--data", "stop", "--output", "o")
     assert (status, error) == (130, "INFO train: interrupted; run the same command again\n")

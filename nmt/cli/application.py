@@ -106,6 +106,9 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
         if format_message := getattr(error, "format_message", None):
             log.error(f"{_one_line(format_message())} (see --help)")
             sys.exit(UnusableInput.exit_status)
+        if isinstance(error, OSError) and error.errno:  # the system says best what is wrong
+            log.error("%s", error)
+            sys.exit(JobFailed.exit_status)
         # A fault of this program: all of it is shown, each part as it is.
         for part in traceback.TracebackException.from_exception(error).format():
             for line in part.splitlines() if part.startswith("  ") else [part.strip()]:

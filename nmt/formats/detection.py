@@ -154,7 +154,7 @@ def detect(location: Location, accepted: Accepted) -> FileKind:
     problem, named = format_of_name(location.name, accepted)
     if problem:
         raise UnusableInput(f"{location}: {problem}; {accepted.hint}")
-    with location.open() as file:
+    with readable(location), location.open() as file:
         content = sniff(file.read(HEAD))
     if content == "empty":
         raise UnusableInput(f"{location}: the file is empty; {accepted.hint}")

@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.json_text import parse_json
 from nmt.storage import below, s3
 from nmt.storage.credentials import refuse_secret_endpoint
@@ -247,6 +247,7 @@ class Readable(StorePath):
         Raises:
             UnusableInput: the user can mend it: no such file or bucket, no right to it, ….
             StoreAway: a remote store failed in another way, which may pass.
+            JobFailed: a disk failed.
         """
         try:
             yield
@@ -274,6 +275,8 @@ class Readable(StorePath):
             if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 reason = os.strerror(error.errno).lower()
                 raise UnusableInput(f"{self}: {reason}; check the path") from None
+            if isinstance(error, OSError) and error.errno == errno.EIO:
+                raise JobFailed(f"{self}: cannot be read or written; check the disk") from None
             if isinstance(error, OSError) and os.path.isdir(self.uri):
                 raise UnusableInput(f"{self}: a folder; name a file") from None
             raise

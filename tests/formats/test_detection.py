@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from written_rows import PACKERS
 
-from nmt.errors import UnusableInput
+from nmt.errors import JobFailed, UnusableInput
 from nmt.formats.detection import ENTRIES, LINES, PAIRS, SENTENCES, FileKind, detect
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import read_lines
@@ -175,3 +175,10 @@ def test_a_table_holds_pairs_and_no_sentences(tmp_path: Path) -> None:
 )
 def test_other_names_are_those_of_text(tmp_path: Path, name: str) -> None:
     assert detect(put(tmp_path / name, TEXT), SENTENCES) == TEXT_FILE
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that cannot be read")
+def test_a_disk_that_fails_is_one_line() -> None:
+    with pytest.raises(JobFailed) as caught:
+        detect(Location("/proc/self/mem"), SENTENCES)
+    assert str(caught.value) == "/proc/self/mem: cannot be read or written; check the disk"
