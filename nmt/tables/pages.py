@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +37,21 @@ _DICTIONARY = 2  # its type
 _VALUES = {0: (5, 1), _DICTIONARY: (7, 1), 3: (8, 1)}  # by the type of a page; others have none
 
 
+class Claims(NamedTuple):
+    """What pages say that they hold.
+
+    Attributes:
+        unpacked: bytes.
+        entries: values of dictionaries; there may be more than the rows have.
+    """
+
+    unpacked: int
+    entries: int
+
+    def __add__(self, other: Claims) -> Claims:  # type: ignore[override]
+        return Claims(self.unpacked + other.unpacked, self.entries + other.entries)
+
+
 class ColumnBytes(io.RawIOBase):
     """The bytes of some columns of a row group, held in memory for Arrow.
 
@@ -50,11 +66,8 @@ class ColumnBytes(io.RawIOBase):
         self._starts: list[int] = []
         self._held: list[memoryview] = []
 
-    def hold(self, group: pq.RowGroupMetaData, columns: Sequence[int]) -> int:
+    def hold(self, group: pq.RowGroupMetaData, columns: Sequence[int]) -> Claims:
         """Read columns of a row group, in place of those before.
-
-        Returns:
-            The bytes that their pages say they unpack to.
 
         Raises:
             UnusableInput: a page has no header that can be read, or less than it says.
@@ -65,18 +78,18 @@ class ColumnBytes(io.RawIOBase):
         for first, last in _joined(spans):
             self._starts.append(first)
             self._held.append(memoryview(self._handle.read_at(last - first, first)))
-        unpacked = 0
+        claims = Claims(0, 0)
         for chunk in chunks:
             self._position, last = self._padded(chunk)
             try:
                 pages = memoryview(self.read(last - self._position))
-                unpacked += _unpacked(pages, chunk.num_values)
+                claims += _claims(pages, chunk.num_values)
             except (IndexError, KeyError, ValueError) as error:
                 raise UnusableInput(
                     f"{self._location}: damaged (a page of column "
                     f"'{chunk.path_in_schema[:80]}' cannot be read); fetch it again"
                 ) from error
-        return unpacked
+        return claims
 
     def _padded(self, column: pq.ColumnChunkMetaData) -> tuple[int, int]:
         first, last = span_of(column)
@@ -131,15 +144,15 @@ def _joined(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _unpacked(data: memoryview, values: int) -> int:
-    """The unpacked bytes of the pages that Arrow reads: until it has so many values.
+def _claims(data: memoryview, values: int) -> Claims:
+    """What the pages say that Arrow reads: until it has so many values.
 
     Raises:
         IndexError: the bytes end within a page.
         KeyError: a header has not all its fields.
         ValueError: they are no header, or the pages have more values than the footer says.
     """
-    position = total = seen = 0
+    position = total = entries = seen = 0
     while seen < values:
         header = _Header(data, position)
         unpacked, packed = header.numbers[_UNPACKED], header.numbers[_PACKED]
@@ -153,10 +166,13 @@ def _unpacked(data: memoryview, values: int) -> int:
             # Room is made for the values of a dictionary, each of which has a byte at least.
             if count < 0 or (kind == _DICTIONARY and count > unpacked):
                 raise ValueError("no number of values")
-            seen += 0 if kind == _DICTIONARY else count
+            if kind == _DICTIONARY:
+                entries += count
+            else:
+                seen += count
     if seen > values:
         raise ValueError("more values than the footer says")
-    return total
+    return Claims(total, entries)
 
 
 class _Header:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
-from nmt.tables.pages import ColumnBytes, span_of
+from nmt.tables.pages import Claims, ColumnBytes, span_of
 from nmt.tables.shared_values import LONG, Window, decoded
 
 BATCH = 8192  # rows decoded at once
@@ -78,11 +78,7 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
     if not _are_apart(row_groups, size):
         raise UnusableInput(f"{location}: damaged (columns share their bytes); fetch it again")
-    if max(values) > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
-        raise UnusableInput(
-            f"{location}: {size:,} bytes that hold {max(values):,} values of a column, more than "
-            f"{_ROWS_OF_A_BYTE} a byte; give the rows in several files if it is meant to be so"
-        )
+    _check_values(location, size, max(values))
     if sum(values) > max(_FEW_VALUES, _ROWS_OF_A_BYTE * size):
         raise UnusableInput(
             f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
@@ -97,6 +93,14 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
                 f"more than {LONG:,}; leave it out"
             )
     return file
+
+
+def _check_values(location: Location, size: int, values: int) -> None:
+    if values > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
+        raise UnusableInput(
+            f"{location}: {size:,} bytes that hold {values:,} values of a column, more than "
+            f"{_ROWS_OF_A_BYTE} a byte; give the rows in several files if it is meant to be so"
+        )
 
 
 def _check_unpacked(location: Location, size: int, unpacked: int) -> None:
@@ -187,12 +191,13 @@ def read_batches(
     wanted = None if columns is None else list(columns)
     leaves = _leaves(file, wanted)
     texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
-    data, unpacked = ColumnBytes(location, handle), 0
+    data, claims = ColumnBytes(location, handle), Claims(0, 0)
     readers: dict[tuple[int, ...], pq.ParquetFile] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
-        unpacked += data.hold(file.metadata.row_group(group), [*leaves])
-        _check_unpacked(location, handle.size(), unpacked)
+        claims += data.hold(file.metadata.row_group(group), [*leaves])
+        _check_unpacked(location, handle.size(), claims.unpacked)
+        _check_values(location, handle.size(), claims.entries)
         delta = _delta_columns(file.metadata.row_group(group))
         for number, encoding in delta.items():
             path = file.metadata.schema.column(number).path
@@ -215,6 +220,7 @@ def read_batches(
         size = max(1, _FEW_LONG // len(copied)) if copied else BATCH
         for batch in readers[numbers].iter_batches(size, row_groups=[group], columns=wanted):
             held += window.add(batch)
+            batch = batch if wanted is None else batch.select(wanted)
             if most is not None and held > most:
                 raise UnusableInput(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
@@ -251,13 +257,21 @@ def read_whole(
 
 
 def _leaves(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, str]:
-    """The numbers of Parquet's columns that are read, each with the name of the column of the table
-    that it is, or is a part of: names may have dots, too."""
-    count, schema = file.metadata.num_columns, file.metadata.schema
+    """The numbers of Parquet's columns that pyarrow reads, each with the name of the column of the
+    table that it is, or is a part of. Who asks for a column ``a.b`` gets the part ``b`` of a column
+    ``a``, too."""
+    schema = file.metadata.schema
+    paths = [schema.column(number).path for number in range(file.metadata.num_columns)]
     names = [field.name for field in file.schema_arrow for _ in _repeats_of(field.type, 1, False)]
-    if len(names) != count:
-        names = [schema.column(number).path.partition(".")[0] for number in range(count)]
-    return {number: name for number, name in enumerate(names) if columns is None or name in columns}
+    if len(names) != len(paths):
+        names = [path.partition(".")[0] for path in paths]
+    wanted = None if columns is None else set(columns)
+    leaves = {}
+    for number, (name, path) in enumerate(zip(names, paths, strict=True)):
+        parts = [name, *path.removeprefix(name).split(".")[1:]]
+        if wanted is None or not wanted.isdisjoint(accumulate(parts, "{}.{}".format)):
+            leaves[number] = name
+    return leaves
 
 
 def _holds_texts(file: pq.ParquetFile, number: int) -> bool:

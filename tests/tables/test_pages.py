@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables import pages
-from nmt.tables.pages import ColumnBytes
+from nmt.tables import pages, parquet
+from nmt.tables.pages import Claims, ColumnBytes
 from nmt.tables.parquet import read_whole
 
 MIB = 1 << 20
@@ -45,17 +45,17 @@ def header(
     return sizes + (data or field(place - 3, 12, field(1, 5, number(values)) + b"\0")) + b"\0"
 
 
-def count(data: bytes, values: int = 1) -> int:
-    return pages._unpacked(memoryview(data), values)
+def count(data: bytes, values: int = 1) -> Claims:
+    return pages._claims(memoryview(data), values)
 
 
 def test_a_header_says_what_its_page_unpacks_to():
-    assert count(header(unpacked=LAST)) == LAST
-    assert count(header(values=1) + header(values=2), 3) == 14
+    assert count(header(unpacked=LAST)) == (LAST, 0)
+    assert count(header(values=1) + header(values=2), 3) == (14, 0)
     # A dictionary has no values of the column, and what comes after the last value is not read.
-    assert count(header(kind=2, values=7) + header(values=5) + b"rest", 5) == 14
+    assert count(header(kind=2, values=7) + header(values=5) + b"rest", 5) == (14, 7)
     with_text = field(2, 12, field(1, 5, number(1)) + field(4, 12, field(1, 8, b"\3abc\0")) + b"\0")
-    assert count(header(data=with_text)) == 7
+    assert count(header(data=with_text)) == (7, 0)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,50 @@ def test_pages_count_whatever_the_footer_says(lying: Path):
         read_whole(location, handle, most=1 << 40)
 
 
+def test_values_of_dictionaries_count_though_no_row_has_them(tmp_path: Path, monkeypatch):
+    words = pa.array([str(number) for number in range(100)])
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 8, pa.int32()), words)
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"x": column}), path)
+    for rows in (100, 99):
+        monkeypatch.setattr(parquet, "_FEW_ROWS", rows)
+        monkeypatch.setattr(parquet, "_ROWS_OF_A_BYTE", 0)
+        location = Location(str(path))
+        with location.open() as handle:
+            if rows == 100:
+                assert read_whole(location, handle).num_rows == 8
+                continue
+            with pytest.raises(UnusableInput, match="that hold 100 values of a column"):
+                read_whole(location, handle)
+
+
+@pytest.mark.parametrize("wanted", [["text.en"], ["text"], ["text.en", "text"], ["a"], None])
+def test_columns_whose_names_are_paths_are_counted_and_read(tmp_path: Path, wanted):
+    """pyarrow reads the column ``text.en``, and of the column ``text`` what is called ``en``."""
+    path, words = tmp_path / "x.parquet", [f"w{number}" for number in range(5000)]
+    columns = {
+        "text.en": pa.array(words),
+        "text": pa.array([{"en": word, "de": None} for word in words]),
+        "a": pa.array(words),
+        "a.b": pa.array(words),
+    }
+    location = Location(str(path))
+    pq.write_table(pa.table(columns), path)
+    with location.open() as handle:
+        rows = read_whole(location, handle, wanted)
+        assert rows.equals(pa.table(columns).select(wanted or [*columns]))
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["y" * 60_000])
+    columns["text"] = pa.StructArray.from_arrays([shared, words], ["en", "de"])
+    columns["a.b"] = shared
+    pq.write_table(pa.table(columns), path)
+    with location.open() as handle:
+        if wanted == ["a"]:
+            assert read_whole(location, handle, wanted).num_rows == 5000
+            return
+        with pytest.raises(UnusableInput, match=r"5,000 rows share or repeat [0-9,]+ bytes in co"):
+            read_whole(location, handle, wanted, most=1 << 40)
+
+
 @given(
     rows=st.lists(
         st.tuples(st.binary(max_size=30), st.none() | st.integers(0, 3), st.lists(st.text())),
@@ -150,7 +194,7 @@ def test_pages_of_any_file_are_counted(tmp_path_factory, rows, codec, version, d
             group = pq.ParquetFile(handle).metadata
             if group.num_row_groups:
                 sizes.append(ColumnBytes(location, handle).hold(group.row_group(0), [0, 1, 2]))
-                assert 0 <= sizes[-1] <= group.row_group(0).total_byte_size
+                assert 0 <= sizes[-1].unpacked <= group.row_group(0).total_byte_size
     assert sizes[:1] == sizes[1:]
 
 
