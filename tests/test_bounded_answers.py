@@ -58,6 +58,10 @@ WITHOUT_AN_END = {
     "a status": (b"HTTP/1.1 200 ", LINE.strip()),
     "a header": (BEGIN + b"x: ", LINE.strip()),
     "headers": (BEGIN, LINE),
+    "long headers": (
+        BEGIN + b"Content-Length: 5\r\nExpires: " + b"1 " * 9000 + b"\r\n\r\n",
+        b"<a />",
+    ),
     "the size of a chunk": (BEGIN + b"Transfer-Encoding: chunked\r\n\r\n5;", LINE.strip()),
     "sizes of chunks": (CHUNKED, (b"1;" + LINE + b"z\r\n") * 10),
     "trailers": (CHUNKED + b"0\r\n", LINE),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from itertools import chain
 from typing import Any
 
 from botocore.awsrequest import (
@@ -26,6 +27,7 @@ _LARGEST = 16 << 20  # bytes; a page with 1,000 names of a kilobyte has four mil
 _NAMESPACE = re.compile(rb"""\sxmlns(?::|\s*=\s*(?:"[^"]{200}|'[^']{200}))""")
 _MINUTE = 60.0  # seconds of waiting in which so many bytes come, or the store counts as failed
 _LEAST_OF_A_MINUTE = 60 << 10  # 1 KiB a second
+_LARGEST_HEADERS = 16 << 10  # bytes; S3 has 2,048 for those of a user, and a few of its own
 _MOST_LINES = 1 << 20  # bytes of lines beside content, beyond as many as the content has
 
 
@@ -56,6 +58,9 @@ class BoundedSession:
         """
         is_object, request.stream_output = request.stream_output, True
         answer = self._session.send(request)
+        if (size := sum(map(len, chain(*answer.headers.items())))) > _LARGEST_HEADERS:
+            answer.raw.close()
+            raise HTTPClientError(error=f"headers of {size:,} bytes")
         if is_object and answer.status_code < 300:
             return answer
         try:

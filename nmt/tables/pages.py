@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -34,22 +34,24 @@ _STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = (
 )
 _TYPE, _UNPACKED, _PACKED = (1,), (2,), (3,)  # where a header has them
 _DICTIONARY = 2  # its type
+_ENCODINGS = {0: (5, 2), 3: (8, 4)}  # by the type of a page of data
 _VALUES = {0: (5, 1), _DICTIONARY: (7, 1), 3: (8, 1)}  # by the type of a page; others have none
 
 
 class Claims(NamedTuple):
-    """What pages say that they hold.
+    """What the pages of a column say that they hold.
 
     Attributes:
         unpacked: bytes.
+        largest: of them, those of the largest page; no value has more.
         entries: values of dictionaries; there may be more than the rows have.
+        encodings: of the values, by their numbers in the format.
     """
 
     unpacked: int
+    largest: int
     entries: int
-
-    def __add__(self, other: Claims) -> Claims:  # type: ignore[override]
-        return Claims(self.unpacked + other.unpacked, self.entries + other.entries)
+    encodings: frozenset[int]
 
 
 class ColumnBytes(io.RawIOBase):
@@ -66,24 +68,24 @@ class ColumnBytes(io.RawIOBase):
         self._starts: list[int] = []
         self._held: list[memoryview] = []
 
-    def hold(self, group: pq.RowGroupMetaData, columns: Sequence[int]) -> Claims:
+    def hold(self, group: pq.RowGroupMetaData, columns: Iterable[int]) -> dict[int, Claims]:
         """Read columns of a row group, in place of those before.
 
         Raises:
             UnusableInput: a page has no header that can be read, or less than it says.
         """
-        chunks = [group.column(number) for number in columns]
-        spans = sorted(self._padded(one) for one in chunks)
+        chunks = {number: group.column(number) for number in columns}
+        spans = sorted(self._padded(one) for one in chunks.values())
         self._starts, self._held = [], []
         for first, last in _joined(spans):
             self._starts.append(first)
             self._held.append(memoryview(self._handle.read_at(last - first, first)))
-        claims = Claims(0, 0)
-        for chunk in chunks:
+        claims = {}
+        for number, chunk in chunks.items():
             self._position, last = self._padded(chunk)
             try:
                 pages = memoryview(self.read(last - self._position))
-                claims += _claims(pages, chunk.num_values)
+                claims[number] = _claims(pages, chunk.num_values)
             except (IndexError, KeyError, ValueError) as error:
                 raise UnusableInput(
                     f"{self._location}: damaged (a page of column "
@@ -152,14 +154,15 @@ def _claims(data: memoryview, values: int) -> Claims:
         KeyError: a header has not all its fields.
         ValueError: they are no header, or the pages have more values than the footer says.
     """
-    position = total = entries = seen = 0
+    position = total = largest = entries = seen = 0
+    encodings = set()
     while seen < values:
         header = _Header(data, position)
         unpacked, packed = header.numbers[_UNPACKED], header.numbers[_PACKED]
         position = header.end + packed
         if unpacked < 0 or packed < 0 or position > len(data):
             raise ValueError("no sizes of a page")
-        total += unpacked
+        total, largest = total + unpacked, max(largest, unpacked)
         kind = header.numbers[_TYPE]
         if kind in _VALUES:
             count = header.numbers[_VALUES[kind]]
@@ -170,9 +173,10 @@ def _claims(data: memoryview, values: int) -> Claims:
                 entries += count
             else:
                 seen += count
+                encodings.add(header.numbers[_ENCODINGS[kind]])
     if seen > values:
         raise ValueError("more values than the footer says")
-    return Claims(total, entries)
+    return Claims(total, largest, entries, frozenset(encodings))
 
 
 class _Header:

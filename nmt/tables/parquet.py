@@ -19,7 +19,7 @@ from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
 from nmt.tables.footers import read_footer
-from nmt.tables.pages import Claims, ColumnBytes, span_of
+from nmt.tables.pages import ColumnBytes, span_of
 from nmt.tables.shared_values import LONG, Window, decoded
 
 BATCH = 8192  # rows decoded at once
@@ -29,7 +29,10 @@ _LITTLE, _RATIO = 256 << 20, 200
 MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
 _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
 _FEW_VALUES = 20_000_000  # of all columns together
-_FEW_LONG = 16  # rows decoded at once where the values of a column may share bytes, see `Window`
+_COPIED = 64 << 20  # bytes decoded at once of values that may share bytes, see `Window`
+# Encodings in which Arrow cannot read a dictionary: DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY.
+_DELTA_LENGTH = 6
+_DELTA = {_DELTA_LENGTH, 7}
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -191,33 +194,33 @@ def read_batches(
     wanted = None if columns is None else list(columns)
     leaves = _leaves(file, wanted)
     texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
-    data, claims = ColumnBytes(location, handle), Claims(0, 0)
+    data, unpacked, entries = ColumnBytes(location, handle), 0, 0
     readers: dict[tuple[int, ...], pq.ParquetFile] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
-        claims += data.hold(file.metadata.row_group(group), [*leaves])
-        _check_unpacked(location, handle.size(), claims.unpacked)
-        _check_values(location, handle.size(), claims.entries)
-        delta = _delta_columns(file.metadata.row_group(group))
-        for number, encoding in delta.items():
-            path = file.metadata.schema.column(number).path
-            if encoding == "DELTA_BYTE_ARRAY" and texts.get(number, path) != path:
-                raise UnusableInput(
-                    f"{location}: column '{path[:80]}' has texts inside of others in the encoding "
-                    f"{encoding}, in which a few bytes may stand for any number; leave it out, or "
-                    "write the file anew with dictionaries"
-                )
+        claims = data.hold(file.metadata.row_group(group), leaves)
+        unpacked += sum(own.unpacked for own in claims.values())
+        entries += sum(own.entries for own in claims.values())
+        _check_unpacked(location, handle.size(), unpacked)
+        _check_values(location, handle.size(), entries)
         # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
-        numbers = tuple(number for number in texts if number not in delta)
+        numbers = tuple(number for number in texts if not claims[number].encodings & _DELTA)
         if numbers not in readers:
             readers[numbers] = _reader(data, file.metadata, numbers)
-        copied = {
-            texts[number]
-            for number, encoding in delta.items()
-            if encoding == "DELTA_BYTE_ARRAY" and number in texts
-        }
-        window.copied = copied
-        size = max(1, _FEW_LONG // len(copied)) if copied else BATCH
+        # A few bytes may stand for many, and cannot be read so.
+        plain = texts.keys() - {*numbers}
+        copied = [number for number in plain if claims[number].encodings - {_DELTA_LENGTH}]
+        for number in copied:
+            path = file.metadata.schema.column(number).path
+            if texts[number] != path:
+                raise UnusableInput(
+                    f"{location}: column '{path[:80]}' has texts inside of others in the encoding "
+                    "DELTA_BYTE_ARRAY, or in several, in which a few bytes may stand for any "
+                    "number; leave it out, or write the file anew with dictionaries"
+                )
+        window.copied = {texts[number] for number in copied}
+        largest = sum(claims[number].largest for number in copied)
+        size = max(1, min(BATCH, _COPIED // max(1, largest)))
         for batch in readers[numbers].iter_batches(size, row_groups=[group], columns=wanted):
             held += window.add(batch)
             batch = batch if wanted is None else batch.select(wanted)
@@ -277,15 +280,3 @@ def _leaves(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, st
 def _holds_texts(file: pq.ParquetFile, number: int) -> bool:
     """Whether the values of a column may have any length."""
     return bool(file.metadata.schema.column(number).physical_type == "BYTE_ARRAY")
-
-
-def _delta_columns(group: pq.RowGroupMetaData) -> dict[int, str]:
-    """The numbers of the columns in one of Parquet's encodings that cannot be read as dictionaries,
-    and that encoding."""
-    columns = (group.column(number) for number in range(group.num_columns))
-    return {
-        number: encoding
-        for number, column in enumerate(columns)
-        for encoding in ("DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY")
-        if encoding in column.encodings
-    }

@@ -235,7 +235,7 @@ def test_bytes_that_values_share_are_unpacked_a_few_at_a_time(tmp_path: Path, mo
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
     (unit, *_) = inspect(str(file), "source").units()
     read_unit(unit, "source", None, 1000)
-    assert max(sizes) == 16
+    assert max(sizes) * 50_000 <= 64 << 20
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -42,20 +42,26 @@ def header(
     """A header of a page of data, with its sizes and the number of its values."""
     sizes = b"".join(field(1, 5, number(value)) for value in (kind, unpacked, packed))
     place = {0: 5, 2: 7, 3: 8}[kind]
-    return sizes + (data or field(place - 3, 12, field(1, 5, number(values)) + b"\0")) + b"\0"
+    own = field(1, 5, number(values)) + field({3: 3}.get(kind, 1), 5, number(0)) + b"\0"
+    return sizes + (data or field(place - 3, 12, own)) + b"\0"
 
 
 def count(data: bytes, values: int = 1) -> Claims:
     return pages._claims(memoryview(data), values)
 
 
+PLAIN = frozenset({0})
+
+
 def test_a_header_says_what_its_page_unpacks_to():
-    assert count(header(unpacked=LAST)) == (LAST, 0)
-    assert count(header(values=1) + header(values=2), 3) == (14, 0)
+    assert count(header(unpacked=LAST)) == (LAST, LAST, 0, PLAIN)
+    assert count(header(values=1) + header(values=2), 3) == (14, 7, 0, PLAIN)
     # A dictionary has no values of the column, and what comes after the last value is not read.
-    assert count(header(kind=2, values=7) + header(values=5) + b"rest", 5) == (14, 7)
-    with_text = field(2, 12, field(1, 5, number(1)) + field(4, 12, field(1, 8, b"\3abc\0")) + b"\0")
-    assert count(header(data=with_text)) == (7, 0)
+    assert count(header(kind=2, values=7) + header(values=5) + b"rest", 5) == (14, 7, 7, PLAIN)
+    with_text = field(
+        2, 12, field(1, 5, number(1)) * 2 + field(3, 12, field(1, 8, b"\3abc\0")) + b"\0"
+    )
+    assert count(header(data=with_text)) == (7, 7, 0, {1})
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,23 @@ def test_pages_count_whatever_the_footer_says(lying: Path):
             UnusableInput, match=r"bytes that unpack to 268,[0-9,]+, more than 200 times"
         ),
     ):
+        read_whole(location, handle, most=1 << 40)
+
+
+def test_pages_say_their_encodings_whatever_the_footer_says(tmp_path: Path):
+    """By DELTA_LENGTH_BYTE_ARRAY each row would get a value of its own."""
+    location = Location(str(tmp_path / "x.parquet"))
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["y" * 60_000])
+    pq.write_table(pa.table({"x": shared}), location.path, store_schema=False)
+    data = Path(location.path).read_bytes()
+    plain_rle_dictionary, delta_length = b"\x35\x00\x06\x10", b"\x35\x00\x06\x0c"
+    assert data.count(plain_rle_dictionary) == 1
+    Path(location.path).write_bytes(data.replace(plain_rle_dictionary, delta_length))
+    assert (
+        "DELTA_LENGTH_BYTE_ARRAY"
+        in pq.read_metadata(location.path).row_group(0).column(0).encodings
+    )
+    with location.open() as handle, pytest.raises(UnusableInput, match="5,000 rows share or rep"):
         read_whole(location, handle, most=1 << 40)
 
 
@@ -194,7 +217,11 @@ def test_pages_of_any_file_are_counted(tmp_path_factory, rows, codec, version, d
             group = pq.ParquetFile(handle).metadata
             if group.num_row_groups:
                 sizes.append(ColumnBytes(location, handle).hold(group.row_group(0), [0, 1, 2]))
-                assert 0 <= sizes[-1].unpacked <= group.row_group(0).total_byte_size
+                assert (
+                    0
+                    <= sum(one.unpacked for one in sizes[-1].values())
+                    <= group.row_group(0).total_byte_size
+                )
     assert sizes[:1] == sizes[1:]
 
 
