@@ -25,6 +25,7 @@ from nmt.tables.shared_values import LONG, Window, decoded
 BATCH = 8192  # rows decoded at once
 # Rows, and bytes that are unpacked: of a small file, and of each byte of a larger one.
 _FEW_ROWS, _ROWS_OF_A_BYTE = 1_000_000, 100
+_ENTRIES_OF_A_BYTE = 4  # of dictionaries: they differ
 _LITTLE, _RATIO = 256 << 20, 200
 MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
 _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
@@ -81,7 +82,7 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
     if not _are_apart(row_groups, size):
         raise UnusableInput(f"{location}: damaged (columns share their bytes); fetch it again")
-    _check_values(location, size, max(values))
+    _check_values(location, size, max(values), _ROWS_OF_A_BYTE)
     if sum(values) > max(_FEW_VALUES, _ROWS_OF_A_BYTE * size):
         raise UnusableInput(
             f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
@@ -98,11 +99,12 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     return file
 
 
-def _check_values(location: Location, size: int, values: int) -> None:
-    if values > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
+def _check_values(location: Location, size: int, values: int, of_a_byte: int) -> None:
+    if values > max(_FEW_ROWS, of_a_byte * size):
+        what = "a column" if of_a_byte == _ROWS_OF_A_BYTE else "dictionaries"
         raise UnusableInput(
-            f"{location}: {size:,} bytes that hold {values:,} values of a column, more than "
-            f"{_ROWS_OF_A_BYTE} a byte; give the rows in several files if it is meant to be so"
+            f"{location}: {size:,} bytes that hold {values:,} values of {what}, more than "
+            f"{of_a_byte} a byte; give the rows in several files if it is meant to be so"
         )
 
 
@@ -202,7 +204,7 @@ def read_batches(
         unpacked += sum(own.unpacked for own in claims.values())
         entries += sum(own.entries for own in claims.values())
         _check_unpacked(location, handle.size(), unpacked)
-        _check_values(location, handle.size(), entries)
+        _check_values(location, handle.size(), entries, _ENTRIES_OF_A_BYTE)
         # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
         numbers = tuple(number for number in texts if not claims[number].encodings & _DELTA)
         if numbers not in readers:

@@ -148,13 +148,13 @@ def test_values_of_dictionaries_count_though_no_row_has_them(tmp_path: Path, mon
     pq.write_table(pa.table({"x": column}), path)
     for rows in (100, 99):
         monkeypatch.setattr(parquet, "_FEW_ROWS", rows)
-        monkeypatch.setattr(parquet, "_ROWS_OF_A_BYTE", 0)
+        monkeypatch.setattr(parquet, "_ENTRIES_OF_A_BYTE", 0)
         location = Location(str(path))
         with location.open() as handle:
             if rows == 100:
                 assert read_whole(location, handle).num_rows == 8
                 continue
-            with pytest.raises(UnusableInput, match="that hold 100 values of a column"):
+            with pytest.raises(UnusableInput, match="that hold 100 values of dictionaries"):
                 read_whole(location, handle)
 
 
