@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,8 +32,8 @@ _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row 
 _FEW_VALUES = 20_000_000  # of all columns together
 _COPIED = 64 << 20  # bytes decoded at once of values that may share bytes, see `Window`
 # Encodings in which Arrow cannot read a dictionary: DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY.
-_DELTA_LENGTH = 6
-_DELTA = {_DELTA_LENGTH, 7}
+_DELTA = {6, 7}
+_WHOLE = {0, 6}  # in these each value has bytes of its own: PLAIN, DELTA_LENGTH_BYTE_ARRAY
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -71,26 +71,28 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     values = [metadata.num_rows, *(group.num_rows for group in row_groups)]
     unpacked = sum(group.total_byte_size for group in row_groups)
     repeats = _repeats(file.schema_arrow, metadata.num_columns)
-    widths = [metadata.schema.column(number).length for number in range(metadata.num_columns)]
+    leaves = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+    in_all = 0
     for group in row_groups:
         for number, (repeated, in_lists) in enumerate(repeats):
             count = group.column(number).num_values
             lists = count if in_lists else group.num_rows
             values.append(max(count, repeated * lists))
-            unpacked += max(0, widths[number]) * count  # so many bytes has a null, too
+            # Each level of lists has an offset for each of them.
+            in_all += values[-1] * max(1, leaves[number].max_repetition_level)
+            unpacked += max(0, leaves[number].length) * count  # so many bytes has a null, too
     if sum(group.num_rows for group in row_groups) != metadata.num_rows or min(values) < 0:
         raise UnusableInput(f"{location}: damaged (it miscounts its rows); fetch it again")
     if not _are_apart(row_groups, size):
         raise UnusableInput(f"{location}: damaged (columns share their bytes); fetch it again")
     _check_values(location, size, max(values), _ROWS_OF_A_BYTE)
-    if sum(values) > max(_FEW_VALUES, _ROWS_OF_A_BYTE * size):
+    if in_all > max(_FEW_VALUES, _ROWS_OF_A_BYTE * size):
         raise UnusableInput(
-            f"{location}: {size:,} bytes that hold {sum(values):,} values, more than "
+            f"{location}: {size:,} bytes that hold {in_all:,} values, more than "
             f"{_ROWS_OF_A_BYTE} a byte; leave columns of lists out"
         )
     _check_unpacked(location, size, unpacked)
-    for number in range(metadata.num_columns):
-        column = metadata.schema.column(number)
+    for column in leaves:
         if column.length > LONG:
             raise UnusableInput(
                 f"{location}: column '{column.path[:80]}' holds values of {column.length:,} bytes, "
@@ -156,6 +158,25 @@ def _repeats(schema: pa.Schema, columns: int) -> list[tuple[int, bool]]:
     )
 
 
+def _dictionaries(file: pq.ParquetFile) -> set[int]:
+    """The numbers of Parquet's columns that are read as dictionaries."""
+    kinds = [*chain.from_iterable(map(_leaf_types, file.schema_arrow.types))]
+    if len(kinds) != file.metadata.num_columns:
+        return set()
+    return {number for number, kind in enumerate(kinds) if pa.types.is_dictionary(kind)}
+
+
+def _leaf_types(kind: pa.DataType) -> Iterator[pa.DataType]:
+    """The types of Parquet's columns in a column of a table."""
+    if isinstance(kind, pa.BaseExtensionType):
+        yield from _leaf_types(kind.storage_type)
+    elif pa.types.is_nested(kind):
+        for number in range(kind.num_fields):
+            yield from _leaf_types(kind.field(number).type)
+    else:
+        yield kind
+
+
 def _repeats_of(kind: pa.DataType, size: int, in_lists: bool) -> Iterator[tuple[int, bool]]:
     kind = stored_type(kind)
     if pa.types.is_fixed_size_list(kind):
@@ -209,16 +230,16 @@ def read_batches(
         numbers = tuple(number for number in texts if not claims[number].encodings & _DELTA)
         if numbers not in readers:
             readers[numbers] = _reader(data, file.metadata, numbers)
-        # A few bytes may stand for many, and cannot be read so.
-        plain = texts.keys() - {*numbers}
-        copied = [number for number in plain if claims[number].encodings - {_DELTA_LENGTH}]
+        # It does so all the same in columns of decimals, JSON, ….
+        plain = texts.keys() - _dictionaries(readers[numbers])
+        copied = [number for number in plain if claims[number].encodings - _WHOLE]
         for number in copied:
-            path = file.metadata.schema.column(number).path
-            if texts[number] != path:
+            column = file.metadata.schema.column(number)
+            if column.max_repetition_level:
                 raise UnusableInput(
-                    f"{location}: column '{path[:80]}' has texts inside of others in the encoding "
-                    "DELTA_BYTE_ARRAY, or in several, in which a few bytes may stand for any "
-                    "number; leave it out, or write the file anew with dictionaries"
+                    f"{location}: column '{column.path[:80]}' has values in lists, of which a few "
+                    "bytes may stand for any number; leave it out, or write the file anew with "
+                    "texts, and with dictionaries or without"
                 )
         window.copied = {texts[number] for number in copied}
         largest = sum(claims[number].largest for number in copied)

@@ -141,6 +141,38 @@ def test_pages_say_their_encodings_whatever_the_footer_says(tmp_path: Path):
         read_whole(location, handle, most=1 << 40)
 
 
+@pytest.mark.parametrize("nested", ["alone", "in a struct", "in lists"])
+def test_values_that_come_as_no_dictionaries_are_counted(tmp_path: Path, nested: str):
+    """Arrow gives each row its own, though dictionaries are asked for."""
+    location, rows = Location(str(tmp_path / "x.parquet")), 6000
+    texts = pa.array(["y" * 60_000] * rows).cast(pa.json_())
+    if nested == "in a struct":
+        texts = pa.StructArray.from_arrays([texts], ["s"])
+    if nested == "in lists":
+        texts = pa.ListArray.from_arrays(pa.array([*range(rows + 1)], pa.int32()), texts)
+    pq.write_table(pa.table({"x": texts}), location.path, compression="zstd")
+    message = r"column 'x.*' has values in l" if nested == "in lists" else "5,590 rows share or rep"
+    with location.open() as handle, pytest.raises(UnusableInput, match=message):
+        read_whole(location, handle, most=1 << 40)
+
+
+def test_each_level_of_lists_counts(tmp_path: Path, monkeypatch):
+    value, kind = [1] * 100, pa.list_(pa.int64())
+    for _ in range(9):
+        value, kind = [value], pa.list_(kind)
+    location = Location(str(tmp_path / "x.parquet"))
+    pq.write_table(pa.table({"x": pa.array([value], kind)}), location.path)
+    monkeypatch.setattr(parquet, "_ROWS_OF_A_BYTE", 0)
+    for most in (1000, 999):
+        monkeypatch.setattr(parquet, "_FEW_VALUES", most)
+        with location.open() as handle:
+            if most == 1000:
+                assert read_whole(location, handle).num_rows == 1
+                continue
+            with pytest.raises(UnusableInput, match="that hold 1,000 values"):
+                read_whole(location, handle)
+
+
 def test_values_of_dictionaries_count_though_no_row_has_them(tmp_path: Path, monkeypatch):
     words = pa.array([str(number) for number in range(100)])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 8, pa.int32()), words)
