@@ -255,16 +255,21 @@ def prune_cache(request: PruneCacheRequest) -> None:
         if not request.dry_run:
             generation.delete()
         echo("  ".join([*_described(generation), action]))
-    translations = 0
-    for generation in stored if request.unused is not None else ():
-        if generation not in chosen:
-            cache = Cache(generation.location)
-            if old := remove_unused(cache, request.unused, request.dry_run):
-                number = counted(old, "translation")
-                echo("  ".join([*_described(generation), f"{number} {action}"]))
-                translations += old
-    if not chosen and not translations:
+    others = [generation for generation in stored if generation not in chosen]
+    removed = 0
+    if request.unused is not None:
+        removed = sum(_prune_within(one, request.unused, request.dry_run, action) for one in others)
+    if not chosen and not removed:
         log.info(f"{request.cache}: nothing is unused for {request.unused:g} days")
+
+
+def _prune_within(generation: Generation, days: float, dry_run: bool, action: str) -> int:
+    """Remove single translations of a generation; returns how many."""
+    removed = remove_unused(Cache(generation.location), days, dry_run)
+    if removed:
+        number = counted(removed, "translation")
+        echo("  ".join([*_described(generation), f"{number} {action}"]))
+    return removed
 
 
 def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:

@@ -30,13 +30,13 @@ from nmt.storage.retry import retry
 from nmt.tables.parquet import open_parquet, read_batches
 from nmt.translation.cache.keys import KEY, halves_of
 
-GROUP = 4096  # rows
+GROUP = 2048  # rows
 _DIGESTS = b"nmt.groups"
 _DIGEST = 32  # hexadecimal digits
 DAMAGED = ".damaged"
 _LONGEST_NAME = 255  # bytes
-_TAIL = 256 << 10  # bytes that are read at first: mostly all of a small file
-_GAP = 256 << 10  # bytes between two parts that are read rather than asked for anew
+_TAIL = 64 << 10  # bytes that are read at first: mostly all of a small file
+_GAP = 64 << 10  # bytes between two parts that are read rather than asked for anew
 _LARGEST = 1 << 30  # bytes of a file
 # Bytes to which a file unpacks: a small one, and for each byte of it.
 LITTLE, RATIO = 256 << 20, 200
