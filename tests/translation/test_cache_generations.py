@@ -14,11 +14,12 @@ from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
+from nmt.translation.cache import rows_file
 from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
 from nmt.translation.cache.keys import keys_of
 from nmt.translation.cache.last_use import LAG, days_of, is_due, is_unused
 from nmt.translation.cache.store import Cache
-from nmt.translation.cache.upkeep import remove_unused, settle
+from nmt.translation.cache.upkeep import merge, remove_unused, settle
 
 GENERATION = depends_on("m", SearchSettings(), None, raw=False)
 TEXTS = [f"sentence {number}" for number in range(60)]
@@ -141,7 +142,7 @@ def test_entries_that_no_job_uses_are_removed(tmp_path) -> None:
 @pytest.mark.parametrize("aged", [False, True])
 def test_whoever_uses_an_entry_keeps_it(tmp_path, aged) -> None:
     """However often that is; also where files are merged."""
-    for step in (3, 40):
+    for step in (6, 40):
         folder = tmp_path / f"{step}"
         cache = Cache(Location(folder), DAY)
         cache.add("a", entries(*TEXTS))
@@ -188,3 +189,21 @@ def test_prune_removes_what_no_job_has_used(tmp_path, capsys) -> None:
     assert found(one, "xyz") == expected("z")
     prune_cache(PruneCacheRequest(Location(tmp_path), unused=50))
     assert capsys.readouterr().out == ""
+
+
+def test_a_cache_on_s3_is_read_in_parts_too(s3, monkeypatch) -> None:
+    monkeypatch.setattr(rows_file, "GROUP", 10)
+    monkeypatch.setattr(rows_file, "_TAIL", 64)
+    cache = Cache(Location("s3://nmt/cache-in-parts"), DAY)
+    cache.add("a", entries(*TEXTS[:40], day=DAY - 50))
+    cache.add_new("b", entries(*TEXTS[30:]).drop_columns(["used"]))
+    settle(cache, cache.new_files("b"), COLUMNS)
+    assert found(cache, TEXTS[::7]) == expected(TEXTS[::7])
+    listed = cache.files()
+    with rows_file.RowsFile(listed[0].file) as opened:
+        merge(cache, listed, COLUMNS)
+        with pytest.raises(FileNotFoundError):  # so that the cache is listed anew
+            list(opened.batches(opened.all_groups))
+    assert len(cache.files()) == 1
+    assert remove_unused(cache, 10) == 30
+    assert found(cache, TEXTS) == expected(TEXTS[30:])

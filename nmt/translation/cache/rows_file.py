@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from nmt.errors import UnusableInput
+from nmt.errors import ChangedFile, UnusableInput
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
 from nmt.tables.parquet import open_parquet, read_batches
@@ -268,7 +268,12 @@ class RowsFile:
                 self._handle.seek(start)
                 return self._handle.read(end - start)
 
-        data = retry(read)
+        try:
+            data = retry(read)
+        except UnusableInput as error:  # another job has removed it, or stored it once more
+            if self.file.exists() and not isinstance(error, ChangedFile):
+                raise
+            raise FileNotFoundError(str(self.file)) from None
         if len(data) != end - start:
             raise Damaged(self.file)
         self._data[start:end] = np.frombuffer(data, np.uint8)
