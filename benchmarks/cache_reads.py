@@ -5,7 +5,7 @@ as the tasks of a job do, in a process of its own. Prints per cache and number o
 bytes of the cache and of what was read, the CPU seconds, and by how much the peak resident set of
 the process grew. As many unknown keys as known ones are looked up with them.
 
-    python benchmarks/cache_reads.py FOLDER [--entries 1000000 4000000] [--known 1000 100000]
+    python benchmarks/cache_reads.py FOLDER [--entries N …] [--known N …] [--merged]
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from nmt.translation.cache.keys import between, halves_of, keys_of, range_bounds
 from nmt.translation.cache.last_use import stamped
 from nmt.translation.cache.reading import Columns
 from nmt.translation.cache.store import Cache
+from nmt.translation.cache.upkeep import merge
 from nmt.translation.results_table import result_row, result_schema, stored_schema
 
 _LOT = 500_000  # entries that are stored together, about as many as `settle` takes
 _SENTENCES = 50_000  # different results
 _DAY = 20_000
+_COLUMNS = Columns(stored_schema(1, alignments=True))
 _MIB = 1 << 20
 
 
@@ -78,13 +80,13 @@ def look_up(folder: Path, entries: int, known: int) -> dict[str, float]:
         real(self, start, end)
 
     rows_file.RowsFile._read = counted  # type: ignore[method-assign]
-    columns, files = Columns(stored_schema(1, alignments=True)), cache.files()
-    cache.find(keys[:1], columns, "", files)  # imports, and starts what parses footers
+    files = cache.files()
+    cache.find(keys[:1], _COLUMNS, "", files)  # imports, and starts what parses footers
     read[0], before, start, found = 0, peak_bytes(), time.process_time(), 0
     ranges = cache.ranges(files)
     for number in range(ranges):
         some = keys[between(halves, range_bounds(number, ranges))]
-        found += len(cache.find(some, columns, "", files)[0])
+        found += len(cache.find(some, _COLUMNS, "", files)[0])
     assert found == known
     size = sum(file.size for file in files)
     return {
@@ -104,6 +106,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, nargs="+", default=[1_000_000, 4_000_000])
     parser.add_argument("--known", type=int, nargs="+", default=[1000, 100_000])
     parser.add_argument("--alone", action="store_true", help="measure in this process")
+    parser.add_argument("--merged", action="store_true", help="merge the files of each cache first")
     given = parser.parse_args()
     if given.alone:
         print(json.dumps(look_up(given.folder, given.entries[0], given.known[0])))
@@ -112,6 +115,9 @@ def main() -> None:
         folder = given.folder / str(entries)
         if not folder.exists():
             write(folder, entries)
+        cache = Cache(Location(folder), _DAY)
+        if given.merged:
+            merge(cache, cache.files(), _COLUMNS)
         for known in given.known:
             command = [sys.executable, __file__, str(folder), "--alone"]
             command += ["--entries", str(entries), "--known", str(known)]

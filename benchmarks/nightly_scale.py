@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,9 @@ from nmt.grammar import generate
 
 JOBS = Path(__file__).parents[1] / "jobs"
 _EVERY = 0.5  # seconds between two looks at the CPU times
-_FEW = 256  # rows of the job that measures start-up
+# Rows of the job that measures start-up: a unit for each core, so that as many actors start.
+_UNIT = 256
+_FEW = _UNIT * (os.cpu_count() or 1)
 
 
 def run(job: str, *options: str) -> tuple[float, float]:
@@ -99,12 +102,16 @@ def main() -> None:
     parser.add_argument("--new", type=float, default=0.02)
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--model")
+    parser.add_argument("--rows-per-file", help="of both nights")
     given, options = parser.parse_known_args()
     folder: Path = given.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     chosen = given.model or str(model(folder, given.minutes))
     options = ["--model", chosen, *options]
-    few = night(folder, "startup", sources(4, _FEW), [*options, "--cache", str(folder / "few")])
+    own = ["--cache", str(folder / "few"), "--rows-per-file", str(_UNIT)]
+    few = night(folder, "startup", sources(4, _FEW), [*options, *own])
+    if given.rows_per_file:
+        options += ["--rows-per-file", given.rows_per_file]
     options += ["--cache", str(folder / "memory")]
     lines = sources(2, given.rows)
     first = night(folder, "first", lines, options)
