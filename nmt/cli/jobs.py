@@ -255,7 +255,7 @@ def prune_cache(request: PruneCacheRequest) -> None:
         if not request.dry_run:
             generation.delete()
         echo("  ".join([*_described(generation), action]))
-    others = [generation for generation in stored if generation not in chosen]
+    others = [one for one in stored if one.is_current and one not in chosen]
     removed = 0
     if request.unused is not None:
         removed = sum(_prune_within(one, request.unused, request.dry_run, action) for one in others)

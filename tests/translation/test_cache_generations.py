@@ -12,10 +12,17 @@ from cache_entries import COLUMNS, DAY, age, entries, expected, found, merge_all
 
 from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
+from nmt.records.cache import GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache import rows_file
-from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
+from nmt.translation.cache.generations import (
+    _name,
+    depends_on,
+    generations,
+    open_generation,
+    unused,
+)
 from nmt.translation.cache.keys import keys_of
 from nmt.translation.cache.last_use import LAG, days_of, is_due, is_unused
 from nmt.translation.cache.store import Cache
@@ -189,6 +196,21 @@ def test_prune_removes_what_no_job_has_used(tmp_path, capsys) -> None:
     assert found(one, "xyz") == expected("z")
     prune_cache(PruneCacheRequest(Location(tmp_path), unused=50))
     assert capsys.readouterr().out == ""
+
+
+def test_a_generation_of_an_earlier_format_is_removed_as_a_whole(tmp_path, capsys) -> None:
+    described = {**GENERATION.to_json(), "format_version": 3, "partitions": 64, "created": ""}
+    record = GenerationRecord.model_validate(described)
+    folder = tmp_path / _name(record)
+    (folder / "017").mkdir(parents=True)
+    Location(folder / "generation.json").write_json(record)
+    (folder / "017/ab-cd-ef.parquet").write_bytes(b"of another layout")
+    prune_cache(PruneCacheRequest(Location(tmp_path), unused=50))
+    assert [file.name for file in parquet(tmp_path)] == ["ab-cd-ef.parquet"]
+    assert found(open_generation(Location(tmp_path), GENERATION), "x") == {}
+    prune_cache(PruneCacheRequest(Location(tmp_path), generations=(folder.name,)))
+    assert f"{folder.name}  " in capsys.readouterr().out
+    assert not folder.exists()
 
 
 def test_a_cache_on_s3_is_read_in_parts_too(s3, monkeypatch) -> None:

@@ -103,6 +103,11 @@ class Generation:
     bytes: int
     used: float
 
+    @property
+    def is_current(self) -> bool:
+        """Whether its files have the layout that jobs read; others are only removed as a whole."""
+        return self.description.format_version == FORMAT_VERSION
+
     def delete(self) -> None:
         """Remove it: last what makes it a generation, so that what is left of it is listed.
 
