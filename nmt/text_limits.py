@@ -68,6 +68,8 @@ def decode_text(raw: bytes | str, most: int) -> tuple[str, RejectReason | None]:
     Returns:
         The text; that of a rejected row as `shown` stores it. A `MalformedRow` is rejected.
     """
+    if type(raw) is bytes and len(raw) <= most and raw.isascii():  # most texts of some languages
+        return raw.decode("ascii"), None
     reason = excess(raw, most)
     if reason is None and isinstance(raw, MalformedRow):
         reason = RejectReason.MALFORMED

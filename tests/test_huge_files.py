@@ -22,6 +22,8 @@ from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.training.run_folder import _read_metrics
 from nmt.translation.cache.keys import keys_of
+from nmt.translation.cache.last_use import stamped
+from nmt.translation.cache.reading import Columns
 from nmt.translation.cache.store import Cache
 from nmt.translation.output import Output
 from nmt.translation.verify.output import verify
@@ -131,9 +133,10 @@ def test_huge_lines_of_a_run_are_refused(tmp_path: Path, name: str, read) -> Non
 
 
 def test_a_huge_file_of_a_memory_is_set_aside(tmp_path: Path) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    file = cache.add(0, "a", pa.table({"key": keys_of(["x"])}))
+    cache = Cache(Location(tmp_path))
+    (file,) = cache.add("a", stamped(pa.table({"key": keys_of(["x"])}), cache.day))
     grow(Path(file.path))
-    assert cache.read(0, pa.schema([("translation", pa.string())]), "run")[0].num_rows == 0
+    columns = Columns(pa.schema([("translation", pa.string())]))
+    assert cache.find(keys_of(["x"]), columns, "run")[0].num_rows == 0
     assert [aside.name for aside in cache.damaged()] == [f"{file.name}.damaged"]
     assert Path(cache.damaged()[0].path).stat().st_size == HUGE

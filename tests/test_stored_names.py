@@ -25,7 +25,9 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training.checkpoint import CheckpointStore
 from nmt.translation.cache.generations import depends_on, open_generation
-from nmt.translation.cache.keys import digest_of, keys_of
+from nmt.translation.cache.keys import keys_of
+from nmt.translation.cache.last_use import stamped
+from nmt.translation.cache.reading import Columns
 from nmt.translation.verify.output import verify
 
 SETTINGS = depends_on("0" * 64, SearchSettings(), None, False)
@@ -222,23 +224,27 @@ def test_an_archive_is_not_unpacked_to_the_names_in_it(tmp_path: Path) -> None:
 
 def test_a_cache_with_other_translations_is_set_aside(tmp_path: Path) -> None:
     cache = open_generation(Location(tmp_path), SETTINGS)
-    schema = pa.schema([("translation", pa.string())])
+    columns = Columns(pa.schema([("translation", pa.string())]))
     keys = keys_of(["one", "two"])
-    file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
-    assert cache.read(3, schema, "run")[0].num_rows == 2
-    pq.write_table(pa.table({"key": keys, "translation": ["theirs", "theirs"]}), file.uri)
-    assert cache.read(3, schema, "run")[0].num_rows == 0
+    rows = stamped(pa.table({"key": keys, "translation": ["eins", "zwei"]}), cache.day)
+    (file,) = cache.add("run", rows)
+    assert cache.find(keys, columns, "run")[0].num_rows == 2
+    other = pa.table({"key": keys, "translation": ["theirs", "theirs"]})
+    (theirs,) = cache.add("theirs", stamped(other, cache.day))
+    theirs.rename(file.name)
+    assert cache.find(keys, columns, "run")[0].num_rows == 0
     assert len(cache.damaged()) == 1
 
 
 def test_a_cache_that_was_renamed_is_set_aside(tmp_path: Path) -> None:
-    """A file is named by its keys; under another name it holds other sentences' translations."""
+    """The name of a file has the digest of its contents."""
     cache = open_generation(Location(tmp_path), GENERATION)
     keys = keys_of(["one", "two"])
-    file = cache.add(3, "run", pa.table({"key": keys, "translation": ["eins", "zwei"]}))
-    schema = pa.schema([("translation", pa.string())])
-    assert cache.read(3, schema, "run")[0].num_rows == 2
-    name = file.name.replace(digest_of(keys), digest_of(keys_of(["three"])))
-    os.rename(file.uri, Path(file.uri).with_name(name))
-    assert cache.read(3, schema, "run")[0].num_rows == 0
+    rows = stamped(pa.table({"key": keys, "translation": ["eins", "zwei"]}), cache.day)
+    (file,) = cache.add("run", rows)
+    columns = Columns(pa.schema([("translation", pa.string())]))
+    assert cache.find(keys, columns, "run")[0].num_rows == 2
+    run, _, digest = file.name.partition("-")
+    file.rename(f"{run}-{'0' * 32}{digest[32:]}")
+    assert cache.find(keys, columns, "run")[0].num_rows == 0
     assert len(cache.damaged()) == 1

@@ -26,6 +26,8 @@ from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of
 from nmt.training.request import TrainRequest
 from nmt.translation.cache.generations import Generation, generations, unused
+from nmt.translation.cache.store import Cache
+from nmt.translation.cache.upkeep import remove_unused
 from nmt.translation.request import TranslateRequest
 
 log = logging.getLogger(__name__)
@@ -215,7 +217,13 @@ class PruneCacheRequest:
 
     cache: Annotated[Location, Option("The folder of `nmt translate --cache`.", "URI")]
     unused: Annotated[
-        float | None, Option("Remove what no job has used for so many days.", "DAYS", least=0)
+        float | None,
+        Option(
+            "Remove what no job has used for so many days: whole generations, and of the others "
+            "single translations, these up to four weeks later.",
+            "DAYS",
+            least=0,
+        ),
     ] = None
     generations: Annotated[
         tuple[str, ...],
@@ -235,21 +243,34 @@ def list_cache(request: ListCacheRequest) -> None:
 
 
 def prune_cache(request: PruneCacheRequest) -> None:
-    """Remove generations of a cache that no job will read again.
+    """Remove generations of a cache that no job will read again, and translations that none uses.
 
-    A generation is read only by jobs with its model and its settings. To remove one costs no more
-    than to decode its sentences again.
+    A generation is read only by jobs with its model and its settings. To remove something costs no
+    more than to decode its sentences again.
     """
     if request.unused is None and not request.generations:
         raise UnusableInput("give --unused DAYS or --generation GENERATION: what to remove")
-    chosen = _chosen(request, generations(request.cache))
-    if not chosen:
-        log.info(f"{request.cache}: no generation is unused for {request.unused:g} days")
+    stored = generations(request.cache)
+    chosen, action = _chosen(request, stored), "would be removed" if request.dry_run else "removed"
     for generation in chosen:
         if not request.dry_run:
             generation.delete()
-        action = "would be removed" if request.dry_run else "removed"
         echo("  ".join([*_described(generation), action]))
+    others = [one for one in stored if one.is_current and one not in chosen]
+    removed = 0
+    if request.unused is not None:
+        removed = sum(_prune_within(one, request.unused, request.dry_run, action) for one in others)
+    if not chosen and not removed:
+        log.info(f"{request.cache}: nothing is unused for {request.unused:g} days")
+
+
+def _prune_within(generation: Generation, days: float, dry_run: bool, action: str) -> int:
+    """Remove single translations of a generation; returns how many."""
+    removed = remove_unused(Cache(generation.location), days, dry_run)
+    if removed:
+        number = counted(removed, "translation")
+        echo("  ".join([*_described(generation), f"{number} {action}"]))
+    return removed
 
 
 def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:

@@ -38,11 +38,13 @@ class CleanedText:
     tag: tuple[int, ...] = ()
     recased: bool = False
 
-    @cached_property
+    @property
     def decoded(self) -> str:
         """What is cut into tokens."""
-        if not self.recased:
-            return self.cleaned
+        return self._sentence if self.recased else self.cleaned
+
+    @cached_property
+    def _sentence(self) -> str:
         return sentence_case(self.cleaned, self.cleaning.source_language)
 
     @cached_property

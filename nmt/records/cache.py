@@ -36,5 +36,4 @@ class GenerationKey(Record):
 class GenerationRecord(GenerationKey):
     """``CACHE/…/generation.json``."""
 
-    partitions: Annotated[int, Field(ge=1, le=64)]  # two bytes of a key choose among them
     created: JsonValue = ""

@@ -32,8 +32,11 @@ def test_what_goes_from_a_cache_while_the_job_runs_is_decoded_again(
     assert_same(tmp_path / "plain", tmp_path / "out")
 
 
-def test_a_damaged_cache_is_said_and_costs_its_sentences(models, corpus, tmp_path, capsys) -> None:
+def test_a_damaged_cache_is_said_and_costs_its_sentences(
+    models, corpus, tmp_path, capsys, monkeypatch
+) -> None:
     cache = tmp_path / "cache"
+    monkeypatch.setattr("nmt.translation.cache.store._HELD", 5000)  # so there are several files
     first = translate(models[0], corpus, tmp_path / "first", cache=cache)
     files = sorted(cache.rglob("*.parquet"))
     lost = sum(pq.read_metadata(file).num_rows for file in files[:2])

@@ -1,4 +1,4 @@
-"""What units have decoded moves to the partitions of a cache, and is in the cache at any moment."""
+"""What units have decoded is put in order, and is in the cache at any moment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from cache_entries import COLUMNS, SCHEMA, entries
 
 from nmt.errors import UnusableInput
 from nmt.records.cache import GenerationKey
@@ -14,32 +15,33 @@ from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, generations, open_generation
 from nmt.translation.cache.keys import keys_of
+from nmt.translation.cache.reading import Columns
 from nmt.translation.cache.store import Cache
+from nmt.translation.cache.upkeep import settle
 
-SCHEMA = pa.schema([pa.field("translation", pa.string(), False)])
 GENERATION: GenerationKey = depends_on("m", SearchSettings(), None, raw=False)
 TEXTS = [f"sentence {n}" for n in range(50)]
 
 
 def rows(*texts: str) -> pa.Table:
-    return pa.table({"key": keys_of(texts), "translation": pa.array([t.upper() for t in texts])})
+    return entries(*texts).drop_columns(["used"])
 
 
 def content(cache: Cache, run: str = "a") -> dict[str, bool]:
     """The translations, and whether the run has made them."""
-    found: dict[str, bool] = {}
-    for partition in range(cache.partitions):
-        table, own = cache.read(partition, SCHEMA, run)
-        found.update(zip(table.column("translation").to_pylist(), own.tolist(), strict=True))
-    return found
+    table, own = cache.find(keys_of([*TEXTS, "x", "y"]), COLUMNS, run)
+    return dict(zip(table.column("translation").to_pylist(), own.tolist(), strict=True))
 
 
 def problems(table: pa.Table) -> list[str]:
     return ["bad"] if "BAD" in table.column("translation").to_pylist() else []
 
 
-def settle(cache: Cache, run: str = "a") -> None:
-    cache.settle(cache.new_files(run), SCHEMA, problems)
+CHECKED = Columns(SCHEMA, problems)
+
+
+def settle_new(cache: Cache, run: str = "a") -> None:
+    settle(cache, cache.new_files(run), CHECKED)
 
 
 def new(folder: Path) -> list[Path]:
@@ -52,32 +54,32 @@ def age(*files: Path) -> None:
         os.utime(file, (then, then))
 
 
-def test_new_files_become_one_of_each_partition(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 4)
-    settle(cache)
+def test_new_files_become_one(tmp_path) -> None:
+    cache = Cache(Location(tmp_path))
+    settle_new(cache)
     for start in range(0, 50, 10):
         cache.add_new("a", rows(*TEXTS[start : start + 10]))
     assert content(cache) == {}
-    settle(cache)
+    settle_new(cache)
     assert content(cache) == {text.upper(): True for text in TEXTS}
     assert new(tmp_path) == []
-    assert len(list(tmp_path.rglob("*.parquet"))) == 4
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
 
 
 def test_those_of_another_job_stay_until_they_are_old(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 4)
+    cache = Cache(Location(tmp_path))
     cache.add_new("a", rows("x"))
     cache.add_new("b", rows("y"))
-    settle(cache, "a")
+    settle_new(cache, "a")
     (file,) = new(tmp_path)
     assert content(cache) == {"X": True}
     age(file)
-    settle(cache, "a")
+    settle_new(cache, "a")
     assert content(cache) == {"X": True, "Y": False}  # it is still the other's
 
 
 def test_who_is_killed_in_between_loses_nothing(tmp_path, monkeypatch) -> None:
-    cache = Cache(Location(tmp_path), 4)
+    cache = Cache(Location(tmp_path))
     cache.add_new("a", rows(*TEXTS))
     for name in ("delete", "write_bytes"):
 
@@ -87,20 +89,20 @@ def test_who_is_killed_in_between_loses_nothing(tmp_path, monkeypatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(Location, name, killed)
             with pytest.raises(KeyboardInterrupt):
-                settle(cache)
+                settle_new(cache)
         assert len(new(tmp_path)) == 1
-    settle(cache)
+    settle_new(cache)
     assert content(cache) == {text.upper(): True for text in TEXTS}
     assert new(tmp_path) == []
 
 
 def test_another_job_may_be_first(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 4)
+    cache = Cache(Location(tmp_path))
     cache.add_new("a", rows("x"))
     cache.add_new("a", rows("y"))
     files = cache.new_files("a")
-    cache.settle(files[:1], SCHEMA, problems)
-    cache.settle(files, SCHEMA, problems)
+    settle(cache, files[:1], CHECKED)
+    settle(cache, files, CHECKED)
     assert content(cache) == {"X": True, "Y": True}
 
 
@@ -125,7 +127,7 @@ def test_a_damaged_one_costs_its_rows_only(tmp_path, damage) -> None:
             file.write_bytes(b"PAR1 nothing PAR1")
     cache.add_new("a", rows("y"))
     age(*new(folder))
-    settle(cache)
+    settle_new(cache)
     assert content(cache) == {"Y": True}
     (aside,) = cache.damaged()
     assert aside.parent == cache.location / "new"
@@ -135,10 +137,10 @@ def test_a_damaged_one_costs_its_rows_only(tmp_path, damage) -> None:
 
 
 def test_a_link_among_them_is_named(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 4)
+    cache = Cache(Location(tmp_path))
     cache.add_new("a", rows("x"))
     (file,) = new(tmp_path)
     file.unlink()
     file.symlink_to("/etc/passwd")
     with pytest.raises(UnusableInput, match=rf"{file.name}: .*; remove it"):
-        settle(cache)
+        settle_new(cache)

@@ -7,35 +7,37 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from cache_entries import COLUMNS, DAY, age, entries, expected, found, merge_all, parquet
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nmt.cli.jobs import PruneCacheRequest, prune_cache
 from nmt.errors import UnusableInput
-from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation.cache import files, store
-from nmt.translation.cache.generations import depends_on, generations, open_generation, unused
-from nmt.translation.cache.keys import KEY, bytes_of, distinct, keys_of, partitions_of, places
+from nmt.translation.cache import rows_file, store, upkeep
+from nmt.translation.cache.keys import (
+    KEY,
+    between,
+    bounds_of,
+    bytes_of,
+    distinct,
+    halves_of,
+    keys_of,
+    matches,
+    places,
+    range_bounds,
+)
+from nmt.translation.cache.last_use import stamped
+from nmt.translation.cache.reading import Columns
 from nmt.translation.cache.store import Cache
 
-SCHEMA = pa.schema({"translation": pa.string()})
-GENERATION = depends_on("m", SearchSettings(), None, raw=False)
 TOKENS = pa.list_(pa.string())
+TEXTS = [f"sentence {number}" for number in range(300)]
 
 
-def rows(*texts: str) -> pa.Table:
-    return pa.table({"key": keys_of(texts), "translation": pa.array([t.upper() for t in texts])})
-
-
-def content(cache: Cache, partition: int = 0) -> dict[bytes, str]:
-    table, _ = cache.read(partition, SCHEMA, "")
-    keys, values = (table.column(name).to_pylist() for name in ("key", "translation"))
-    return dict(zip(keys, values, strict=True))
-
-
-def expected(*texts: str) -> dict[bytes, str]:
-    return dict(zip(keys_of(texts).to_pylist(), [t.upper() for t in texts], strict=True))
+@pytest.fixture
+def cache(tmp_path) -> Cache:
+    return Cache(Location(tmp_path), DAY)
 
 
 def test_keys_are_spread_evenly_and_tell_texts_apart() -> None:
@@ -43,15 +45,23 @@ def test_keys_are_spread_evenly_and_tell_texts_apart() -> None:
     keys = keys_of(texts)
     assert keys.type == KEY
     assert len(set(keys.to_pylist())) == len(texts)
-    for count in (1, 7, 64):
-        owners = partitions_of(keys, count)
-        sizes = np.bincount(owners, minlength=count)
-        assert len(sizes) == count
+    halves = np.sort(halves_of(keys)[:, :1], axis=0)
+    for count in (1, 8, 64):
+        parts = [between(halves, range_bounds(number, count)) for number in range(count)]
+        assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+        assert (parts[0].start, parts[-1].stop) == (0, len(texts))
         mean = len(texts) / count
-        assert (np.abs(sizes - mean) <= 6 * np.sqrt(mean)).all()
-        part = keys.slice(500, 300)
-        assert (partitions_of(part, count) == owners[500:800]).all()
+        assert all(abs(part.stop - part.start - mean) <= 6 * np.sqrt(mean) for part in parts)
     assert bytes_of(keys.slice(3, 2)).tobytes() == b"".join(keys.to_pylist()[3:5])
+
+
+def test_digits_are_those_with_which_a_key_begins() -> None:
+    keys = keys_of(TEXTS)
+    for key, half in zip(keys.to_pylist(), halves_of(keys)[:, 0].tolist(), strict=True):
+        for digits in (0, 1, 3, 8):
+            least, greatest = bounds_of(key.hex()[:digits])
+            assert least <= half <= greatest
+            assert bounds_of(key.hex()[:digits] or "0")[0] <= least or not digits
 
 
 def test_distinct_and_places_are_those_of_a_dictionary() -> None:
@@ -69,81 +79,132 @@ def test_distinct_and_places_are_those_of_a_dictionary() -> None:
     assert [len(part) for part in distinct(empty)] == [0, 0, 0]
 
 
-def test_a_partition_holds_what_was_added(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 4)
-    assert content(cache) == {}
-    cache.add(0, "a", rows("x", "y"))
-    cache.add(0, "a", rows("x", "y"))  # again: the same file
-    cache.add(0, "b", rows("y", "z"))
-    cache.add(3, "b", rows("q"))
-    assert content(cache) == expected("x", "y", "z")
-    assert content(cache, 3) == expected("q")
-    assert len(list(tmp_path.rglob("*.parquet"))) == 3
-    table, own = cache.read(0, SCHEMA, "b")
-    found = zip(table.column("translation").to_pylist(), own.tolist(), strict=True)
-    assert sorted(found) == [("X", False), ("Y", False), ("Y", True), ("Z", True)]
+@given(st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)))
+@settings(max_examples=30, deadline=None)
+def test_matches_are_the_keys_in_common(one: set[int], other: set[int]) -> None:
+    lists = [sorted(keys_of([str(n) for n in some]).to_pylist()) for some in (one, other)]
+    arrays = [halves_of(pa.array(keys, KEY)) for keys in lists]
+    left, right = matches(*arrays)
+    assert [lists[0][i] for i in left] == [lists[1][i] for i in right]
+    assert {lists[0][i] for i in left} == {*lists[0]} & {*lists[1]}
 
 
-def age(folder: Path, days: float) -> None:
-    for file in folder.rglob("*"):
-        then = file.stat().st_mtime - days * 86400
-        os.utime(file, (then, then))
+def test_a_cache_holds_what_was_added(cache: Cache, tmp_path) -> None:
+    assert found(cache, "xyz") == {}
+    cache.add("a", entries("x", "y"))
+    cache.add("a", entries("y", "x"))  # the same file
+    cache.add("b", entries("y", "z"))
+    assert found(cache, "qzxy") == expected("xyz")
+    assert len(parquet(tmp_path)) == 2
+    for run, own in (("a", {"X", "Y"}), ("b", {"Y", "Z"}), ("c", set())):
+        rows, mine = cache.find(keys_of("xyz"), COLUMNS, run)
+        assert {*rows.filter(pa.array(mine)).column("translation").to_pylist()} == own
 
 
-def test_many_small_files_become_one(tmp_path) -> None:
-    cache = Cache(Location(tmp_path), 1)
+@given(
+    st.lists(st.sets(st.integers(0, 99)), min_size=1, max_size=6),
+    st.sets(st.integers(0, 120)),
+    st.integers(1, 40),
+)
+@settings(max_examples=15, deadline=None)
+def test_what_is_looked_for_is_what_was_added(tmp_path_factory, nights, wanted, group) -> None:
+    """However the entries lie in files and row groups, and before and after they are merged."""
+    folder = tmp_path_factory.mktemp("cache")
+    cache = Cache(Location(folder), DAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_file, "GROUP", group)
+        patch.setattr(store, "_HELD", 60 * group)
+        patch.setattr(upkeep, "_SMALL", 100 * group)
+        for night in nights:
+            cache.add("a", entries(*map(str, night)))
+        there = expected(map(str, set().union(*nights) & wanted))
+        assert found(cache, map(str, wanted)) == there
+        age(folder, 2)
+        merge_all(cache, many=2)
+        assert found(cache, map(str, wanted)) == there
+
+
+def test_no_more_is_read_than_the_row_groups_of_the_keys(cache, monkeypatch) -> None:
+    monkeypatch.setattr(rows_file, "GROUP", 20)
+    monkeypatch.setattr(rows_file, "_TAIL", 64)
+    monkeypatch.setattr(rows_file, "_GAP", 0)
+    cache.add("a", entries(*TEXTS))
+    ((file, size),) = [(stored.file, stored.size) for stored in cache.files()]
+    read: list[int] = []
+    real = rows_file.RowsFile._read
+
+    def counted(self, start: int, end: int) -> None:
+        read.append(end - start)
+        real(self, start, end)
+
+    monkeypatch.setattr(rows_file.RowsFile, "_read", counted)
+    rows_file.RowsFile(file)
+    end, spans = sum(read), 15
+    for some in (TEXTS[:1], TEXTS[:3], TEXTS):
+        read.clear()
+        assert found(cache, some) == expected(some)
+        assert sum(read) - end <= 1.2 * len(some) * (size - end) / spans
+    assert sum(read) <= size
+
+
+def test_many_small_files_become_one(cache, tmp_path) -> None:
+    texts = [[f"{night} {n}" for n in range(3)] + ["same"] for night in range(20)]
     for night in range(20):
-        cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(3)), "same"))
-    before = content(cache)
-    cache.merge(0)
-    assert len(list(tmp_path.rglob("*.parquet"))) == 20  # too young
+        cache.add(f"{night}", entries(*texts[night]))
+    everything = {text for some in texts for text in some}
+    assert merge_all(cache) == []  # too young
     age(tmp_path, 2)
-    cache.add(0, "tonight", rows("new"))
-    cache.merge(0)
-    names = sorted(file.name.split("-")[0] for file in tmp_path.rglob("*.parquet"))
-    assert names == ["merged", "tonight"]
-    assert content(cache) == {**before, **expected("new")}
+    cache.add("a", entries("new"))
+    merge_all(cache)
+    assert [file.name.split("-")[0] for file in parquet(tmp_path / "all")] == ["a", "merged"]
+    assert found(cache, {*everything, "new"}) == expected({*everything, "new"})
     age(tmp_path, 2)
-    cache.merge(0, many=2)
-    cache.merge(0, many=1)  # of one file the same is made, and it stays
-    assert len(list(tmp_path.rglob("*.parquet"))) == 1
-    assert content(cache) == {**before, **expected("new")}
+    merge_all(cache, many=2)
+    (before,) = parquet(tmp_path)
+    merge_all(cache, many=1)  # of one file the same is made, and it stays
+    assert parquet(tmp_path) == [before]
 
 
-def test_files_are_not_merged_beyond_what_is_read(tmp_path, monkeypatch) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    for night in range(20):
-        cache.add(0, f"night{night}", rows(*(f"{night} {n}" for n in range(50))))
-    before = content(cache)
-    held = sum(pq.read_table(file).nbytes for file in tmp_path.rglob("*.parquet"))
-    monkeypatch.setattr(files, "_HELD", held // 4 + 100)
-    age(tmp_path, 2)
-    cache.merge(0)
-    merged = sorted(tmp_path.rglob("*.parquet"))
-    assert 3 <= len(merged) <= 5
-    assert content(cache) == before
-    # Files that are large enough are not made again.
-    monkeypatch.setattr(store, "_SMALL", min(file.stat().st_size for file in merged))
-    cache.add(0, "tonight", rows("new"))
-    age(tmp_path, 2)
-    cache.merge(0, many=2)
-    assert set(merged) < set(tmp_path.rglob("*.parquet"))
+def test_files_stay_small_and_lie_in_folders_of_their_keys(cache, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(store, "_HELD", 2000)
+    monkeypatch.setattr(upkeep, "_SMALL", 3000)
+    for round_ in range(3):
+        for night in range(4):
+            some = [f"{round_} {night} {n}" for n in range(50)]
+            cache.add("a", entries(*some))
+        age(tmp_path, 2)
+        merge_all(cache, many=3)
+    texts = [f"{r} {night} {n}" for r in range(3) for night in range(4) for n in range(50)]
+    assert found(cache, texts) == expected(texts)
+    folders = {file.parent.name for file in parquet(tmp_path)}
+    assert len(folders) > 10
+    for stored in cache.files():
+        with rows_file.RowsFile(stored.file) as file:
+            least, greatest = bounds_of(stored.digits)
+            assert least <= file.least.min()
+            assert file.greatest.max() <= greatest
+            rows = [batch for batch, _ in file.batches(file.all_groups)]
+            assert sum(batch.nbytes for batch in rows) <= 2100
 
 
-def test_files_that_another_job_merges_are_looked_for_again(tmp_path, monkeypatch) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    for n in range(3):
-        cache.add(0, f"n{n}", rows(str(n)))
+def test_ranges_follow_the_size_of_a_cache(cache) -> None:
+    def ranges(megabytes: int) -> int:
+        files = [store.Stored(Location("x"), "", 1 << 20, 0.0)] * megabytes
+        return cache.ranges(files)
+
+    assert [ranges(size) for size in (0, 500, 600, 2000, 10**5)] == [8, 8, 16, 32, 256]
+
+
+def test_files_that_another_job_merges_are_looked_for_again(cache, tmp_path) -> None:
+    for text in "xyz":
+        cache.add(text, entries(text))
     age(tmp_path, 2)
-    listed = cache._files(0)
-    answers = [listed]
-    monkeypatch.setattr(
-        Cache, "_files", lambda self, p: answers.pop() if answers else self._folder(p).files()
-    )
-    Cache(Location(tmp_path), 1).merge(0, many=2)
-    answers.append(listed)
-    assert len(content(cache)) == 3
-    assert not answers
+    listed = cache.files()
+    merge_all(Cache(Location(tmp_path), DAY), many=2)
+    rows, _ = cache.find(keys_of("xyz"), COLUMNS, "", listed)
+    assert len(rows) == 3
+    upkeep.merge(cache, listed, COLUMNS)  # which another job has just done
+    assert found(cache, "xyz") == expected("xyz")
 
 
 def damages(whole: bytes) -> dict[str, bytes]:
@@ -151,37 +212,40 @@ def damages(whole: bytes) -> dict[str, bytes]:
     footer = int.from_bytes(whole[-8:-4], "little") + 8
     return {
         "empty": b"",
+        "short": b"PAR1",
         "cut off": whole[: len(whole) // 2],
         "no Parquet": b"PAR1 no PAR1",
         "footer": whole[:-footer] + b"\xff" * (footer - 8) + whole[-8:],
         "pages": b"PAR1" + b"\0" * (len(whole) - footer - 4) + whole[-footer:],
+        "a bit": whole[:20] + bytes([whole[20] ^ 1]) + whole[21:],
     }
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut off", "no Parquet", "footer", "pages"])
-@pytest.mark.parametrize("first", ["read", "merge"])
-def test_a_damaged_file_costs_its_rows_only(tmp_path, damage, first) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    cache.add(0, "a", rows("x"))
-    (file,) = tmp_path.rglob("*.parquet")
+@pytest.mark.parametrize(
+    "damage", ["empty", "short", "cut off", "no Parquet", "footer", "pages", "a bit"]
+)
+@pytest.mark.parametrize("first", ["find", "merge"])
+def test_a_damaged_file_costs_its_rows_only(cache, tmp_path, damage, first) -> None:
+    cache.add("a", entries("x"))
+    (file,) = parquet(tmp_path)
     bad = damages(file.read_bytes())[damage]
     file.write_bytes(bad)
-    cache.add(0, "b", rows("y"))
-    cache.add(0, "b", rows("z"))
+    cache.add("b", entries("y"))
+    cache.add("b", entries("z"))
     assert cache.damaged() == []
     age(tmp_path, 2)
-    {
-        "read": lambda: cache.read(0, SCHEMA, ""),
-        "merge": lambda: cache.merge(0, many=2),
-    }[first]()
+    if first == "find":
+        assert found(cache, "xyz") == expected("yz")
+    else:
+        merge_all(cache, many=2)
     (aside,) = cache.damaged()
     assert aside.name == f"{file.name}.damaged"
     assert aside.read_bytes() == bad
-    assert content(cache) == expected("y", "z")
-    cache.add(0, "c", rows("x"))  # translated again
+    assert found(cache, "xyz") == expected("yz")
+    cache.add("c", entries("x"))  # translated again
     age(tmp_path, 2)
-    cache.merge(0, many=2)
-    assert content(cache) == expected("x", "y", "z")
+    merge_all(cache, many=2)
+    assert found(cache, "xyz") == expected("xyz")
 
 
 WHOLE = pa.schema([pa.field("translation", pa.string(), False), pa.field("tokens", TOKENS, False)])
@@ -194,155 +258,58 @@ RESULTS = {
 }
 
 
+def problems(table: pa.Table) -> list[str]:
+    return ["bad"] if "bad" in table.column("translation").to_pylist() else []
+
+
 @pytest.mark.parametrize("what", RESULTS)
-def test_rows_that_are_no_results_are_set_aside(tmp_path, what) -> None:
-    """Their keys are those of the file's name, as whoever writes to the folder can make them."""
-    cache = Cache(Location(tmp_path), 1)
+def test_rows_that_are_no_results_are_set_aside(cache, what) -> None:
+    """Their file is named as whoever writes to the folder can name it."""
 
     def add(run: str, text: str, **columns: pa.Array) -> Location:
         sound = {"translation": pa.array([text.upper()]), "tokens": pa.array([[text]], TOKENS)}
-        return cache.add(0, run, pa.table({"key": keys_of([text]), **sound, **columns}))
-
-    def problems(table: pa.Table) -> list[str]:
-        return ["bad"] if "bad" in table.column("translation").to_pylist() else []
+        rows = pa.table({"key": keys_of([text]), **sound, **columns})
+        (file,) = cache.add(run, stamped(rows, DAY))
+        return file
 
     file = add("a", "x", **RESULTS[what])
     add("b", "y")
-    found, _ = cache.read(0, WHOLE, "", problems)
-    assert found.column("translation").to_pylist() == ["Y"]
+    assert found(cache, "xy", Columns(WHOLE, problems)) == expected("y")
     assert [aside.name for aside in cache.damaged()] == [f"{file.name}.damaged"]
 
 
-def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    cache.add(0, "a", rows("x"))
+def test_a_file_that_may_not_be_read_is_not_damaged(cache, monkeypatch) -> None:
+    cache.add("a", entries("x"))
 
     def refuse(self: Location) -> None:
         raise UnusableInput("permission denied")
 
     monkeypatch.setattr(Location, "open", refuse)
     with pytest.raises(UnusableInput, match="permission denied"):
-        content(cache)
+        found(cache, "x")
     assert cache.damaged() == []
 
 
-def test_generations_are_listed_and_the_unused_found(tmp_path) -> None:
-    location = Location(tmp_path / "cache")
-    with pytest.raises(UnusableInput, match="no cache"):
-        generations(location)
-    search = SearchSettings()
-    old, new = (depends_on(model, search, None, raw=False) for model in ("old", "new"))
-    open_generation(location, old).add(0, "a", rows("x"))
-    age(tmp_path, 40)
-    cache = open_generation(location, new)
-    cache.add(0, "a", rows("x"))
-    cache.add(9, "a", rows("y"))
-    assert open_generation(location, new).partitions == cache.partitions
-    found = generations(location)
-    assert [g.description.model_id for g in found] == ["new", "old"]
-    assert [g.files for g in found] == [2, 1]
-    assert all(g.bytes > 100 for g in found)
-    assert unused(found, 30) == found[1:]
-    open_generation(location, old)  # used again
-    assert unused(generations(location), 30) == []
-    found[1].delete()
-    assert [g.description.model_id for g in generations(location)] == ["new"]
-
-
-@pytest.mark.parametrize("seconds", [2**34, -(2**34)])
-def test_a_file_may_be_of_any_time(tmp_path, seconds) -> None:
-    """``touch -d 2300-01-01``: more nanoseconds than 64 bits hold."""
-    cache = open_generation(Location(tmp_path), GENERATION)
-    cache.add(0, "a", rows("x"))
-    for file in tmp_path.rglob("*"):
-        os.utime(file, (seconds, seconds))
-    (generation,) = generations(Location(tmp_path))
-    assert (generation in unused([generation], 30)) == (seconds < 0)
-    assert content(cache)
-    generation.delete()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_changes_no_translation_makes_no_new_generation() -> None:
-    def same(raw: bool = False, **changes) -> bool:
-        base = {"beam_size": changes.get("beam_size", 1), "shortlist": changes.get("shortlist", 0)}
-        one = depends_on("m", SearchSettings.model_validate(base), "hash", raw)
-        return one == depends_on("m", SearchSettings.model_validate(base | changes), "hash", raw)
-
-    assert same(length_penalty=0.2)
-    assert not same(length_penalty=0.2, beam_size=2)
-    assert same(shortlist_common=7)
-    assert not same(shortlist_common=7, shortlist=9)
-    assert same(replace_unknown=False)
-    assert not same(replace_unknown=False, raw=True)
-    assert same(dictionary="elsewhere", raw=True)  # its contents count
-    search = SearchSettings()
-    assert depends_on("m", search, "a", True) != depends_on("m", search, "b", True)
-    for name, value in (("max_length_ratio", 1.5), ("too_long", "reject"), ("min_length", 3)):
-        assert not same(**{name: value})
-
-
-@pytest.mark.parametrize("name", ["", "y" * 247 + ".parquet", "é" * 123 + ".parquet"])
-def test_a_damaged_file_is_set_aside_whatever_lies_there(tmp_path, name) -> None:
-    cache = Cache(Location(tmp_path), 1)
-    file = Path(cache.add(0, "a", pa.table({"key": keys_of(["x"])})).path)
-    if name:
-        file = file.rename(file.parent / name)
-    else:
-        (file.parent / f"{file.name}.damaged").mkdir()
-        file.write_bytes(b"x")
-    assert content(cache) == {}
-    (aside,) = cache.damaged()
-    assert aside.parent.path == str(file.parent)
-    assert not file.exists()
-    (tmp_path / "cache").mkdir()
-    one = open_generation(Location(tmp_path / "cache"), GENERATION)
-    (Path(one.location.path) / "000").mkdir()
-    Path(aside.path).rename(Path(one.location.path) / "000" / aside.name)
-    (generation,) = generations(Location(tmp_path / "cache"))
-    generation.delete()
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_a_generation_that_a_link_keeps_is_still_one(tmp_path, capsys) -> None:
-    one = open_generation(Location(tmp_path), GENERATION)
-    for partition in (0, 1, 2):
-        one.add(partition, "a", rows("x"))
-    file = next(Path(one.location.path).glob("001/*"))
-    file.unlink()
-    file.symlink_to("/etc/passwd")
-    request = PruneCacheRequest(Location(tmp_path), unused=0)
-    with pytest.raises(UnusableInput, match=rf"{file.name}: a link"):
-        prune_cache(request)
-    assert capsys.readouterr().out == ""
-    file.unlink()
-    file.write_bytes(b"")
-    prune_cache(request)
-    assert "removed" in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_file_has_no_other_read_again(tmp_path, monkeypatch) -> None:
-    cache = Cache(Location(tmp_path), 1)
+def test_a_damaged_file_has_no_other_read_again(cache, tmp_path, monkeypatch) -> None:
     for number in range(9):
-        cache.add(0, f"a{number}", rows(f"{number}"))
-        (tmp_path / f"000/z{number}-ab-cd.parquet").write_bytes(b"PAR1 nothing PAR1")
+        cache.add(f"a{number}", entries(f"{number}"))
+        (tmp_path / f"all/z{number}-ab.parquet").write_bytes(b"PAR1 nothing PAR1")
     opened, real = [], Location.open
     monkeypatch.setattr(Location, "open", lambda self: opened.append(self.name) or real(self))
-    assert len(content(cache)) == 9
+    assert len(found(cache, "0123456789")) == 9
     assert len(cache.damaged()) == 9
-    assert max(opened.count(name) for name in opened) <= 2  # a damaged one is looked at twice
+    assert max(opened.count(name) for name in opened) == 1
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
-def test_what_is_no_file_is_named_at_once(tmp_path, kind, monkeypatch) -> None:
+def test_what_is_no_file_is_named_at_once(cache, kind, monkeypatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits for it to go away"))
-    cache = Cache(Location(tmp_path / "cache"), 1)
-    file = Path(cache.add(0, "a", pa.table({"key": keys_of(["x"])})).path)
+    (added,) = cache.add("a", entries("x"))
+    file = Path(added.path)
     file.unlink()
     if kind == "pipe":
         os.mkfifo(file)
     else:
         file.symlink_to("/etc/passwd" if kind == "link" else "nothing")
     with pytest.raises(UnusableInput, match=rf"{file.name}: .*; remove it"):
-        content(cache)
+        found(cache, "x")

@@ -56,7 +56,8 @@ def test_the_output_is_that_of_a_job_without_a_cache(models, corpus, tmp_path, o
 
 
 def test_only_new_sentences_are_decoded(models, corpus, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("nmt.translation.cache.generations.PARTITIONS", 3)
+    monkeypatch.setattr("nmt.translation.cache.store._HELD", 5000)
+    monkeypatch.setattr("nmt.translation.cache.store._RANGE", 500)
     cache = tmp_path / "cache"
     translate(models[0], corpus, tmp_path / "first", cache=cache)
     new = [b"The new dog %d ." % (n % 7) for n in range(20)]

@@ -12,15 +12,15 @@ from outputs import translate
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.cluster.tasks import Tasks
-from nmt.translation.cache.store import Cache
+from nmt.translation.cache.upkeep import settle
 
 pytestmark = pytest.mark.system  # whole jobs, each done several times
 
 OPTIONS: dict[str, Any] = {"alignments": True, "heatmaps": 3}
-# A pass: 3 groups hashed, 64 partitions looked up, 3 groups noted; units; new files settled.
+# A pass: 3 groups hashed, 8 ranges looked up, 3 groups noted; units; new files settled.
 # Two of the units wait for the second pass.
-PASS = 3 + 64 + 3
-MOMENTS = [1, 60, PASS, "unit 0", "unit 2", "before settling", "after settling", PASS + 1 + 68]
+PASS = 3 + 8 + 3
+MOMENTS = [1, 9, PASS, "unit 0", "unit 2", "before settling", "after settling", PASS + 1 + 12]
 
 
 class Killed(Exception):
@@ -69,16 +69,16 @@ def test_a_job_goes_on_wherever_it_was_killed(
         if moment == f"unit {number}":
             raise Killed
 
-    def settle(self: Cache, *arguments: Any, real: Any = Cache.settle) -> None:
+    def settled(*arguments: Any) -> None:
         if moment == "after settling":
-            real(self, *arguments)
+            settle(*arguments)
         if moment in ("before settling", "after settling"):
             raise Killed
-        real(self, *arguments)
+        settle(*arguments)
 
     tasks = Mortal(moment) if isinstance(moment, int) else None
     with monkeypatch.context() as patch:
-        patch.setattr(Cache, "settle", settle)
+        patch.setattr("nmt.translation.cache.job.settle", settled)
         with pytest.raises(Killed):
             translate(*(models[0], corpus, output, tasks, interrupt), cache=cache, **OPTIONS)
     assert not (output / "_SUCCESS").exists()

@@ -22,7 +22,6 @@ from nmt.inference.translation import Translation
 from nmt.records.output import DecodingCost
 from nmt.storage.location import Location
 from nmt.translation import worker
-from nmt.translation.cache.store import Cache
 
 pytestmark = pytest.mark.system  # whole jobs, each done several times
 
@@ -174,7 +173,8 @@ def test_what_a_killed_job_has_decoded_is_settled_by_another(
     """Once it is so old that no job that runs can have written it."""
     corpus = write(tmp_path, texts[:10], texts[5:20])
     with monkeypatch.context() as patch:
-        patch.setattr(Cache, "settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
+        patch.setattr("nmt.translation.cache.job.settle", killed)
         with pytest.raises(KeyboardInterrupt):
             night(models[0], corpus, tmp_path, "killed")
     new = list(tmp_path.glob("cache/*/new/*.parquet"))

@@ -22,11 +22,10 @@ from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS
 from nmt.translation.cache.store import Cache
 
-FORMAT_VERSION = 3  # 2 counted words between blanks alone, 1 measured attention otherwise
-PARTITIONS = 64
+FORMAT_VERSION = 4  # of the layout, and of how results are measured
 _DESCRIPTION, _USED = "generation.json", "used"
 _ROWS = re.compile(
-    r"(?:\d+|new)/(?:[0-9a-z]+-[0-9a-f-]+\.parquet|[^/]+\.parquet\.damaged|[0-9a-f]{16}\.damaged)"
+    r"(?:[0-9a-f]+|all|new)/(?:[0-9a-z]+-[0-9a-f-]+\.parquet|[^/]+\.parquet\.damaged|[0-9a-f]{16}\.damaged)"
 )
 _OTHERS = re.compile("generation\\.json|used")
 _DAY = 86400.0
@@ -80,12 +79,10 @@ def open_generation(location: Location, key: GenerationKey) -> Cache:
             raise UnusableInput(
                 f"{location}: holds something that is no cache; give another --cache"
             )
-        description.write_json(
-            GenerationRecord(**key.to_json(), partitions=PARTITIONS, created=_now())
-        )
-    partitions = records.read(description, GenerationRecord).partitions
+        description.write_json(GenerationRecord(**key.to_json(), created=_now()))
+    records.read(description, GenerationRecord)
     (folder / _USED).write_text(_now() + "\n")
-    return Cache(folder, partitions)
+    return Cache(folder)
 
 
 @dataclass(frozen=True)
@@ -105,6 +102,11 @@ class Generation:
     files: int
     bytes: int
     used: float
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its files have the layout that jobs read; others are only removed as a whole."""
+        return self.description.format_version == FORMAT_VERSION
 
     def delete(self) -> None:
         """Remove it: last what makes it a generation, so that what is left of it is listed.

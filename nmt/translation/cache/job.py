@@ -17,8 +17,10 @@ from nmt.report.numbers import counted
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, open_generation
+from nmt.translation.cache.keys import range_bounds
 from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.steps import STRIPES, hash_group, look_up, stripe_of, write_known
+from nmt.translation.cache.upkeep import merge, settle, to_merge
 from nmt.translation.input.units import Unit
 from nmt.translation.output import Output
 from nmt.translation.work import Work
@@ -68,12 +70,14 @@ class Lookup:
     def waves(self, units: Iterable[Unit]) -> Iterator[list[Unit]]:
         """Consecutive units that are looked up together.
 
-        The whole cache is read for each wave, so that a wave grows with it.
+        Each may read the whole cache, so that a wave grows with it.
         """
         self.settle()
+        self._merge()
         waiting = list(units)
         while waiting:
-            wave, cached = [], self._plan.cache.size() // _BYTES_OF_ROW
+            size = sum(stored.size for stored in self._plan.cache.files())
+            wave, cached = [], size // _BYTES_OF_ROW
             rows = max(_WAVE, _ROWS_OF_ACTOR * self._actors, cached // _SHARE)
             while waiting and rows > 0:
                 wave.append(waiting.pop(0))
@@ -94,13 +98,17 @@ class Lookup:
             Those that have something to do: to decode, or to be committed. The first is one.
         """
         plan, tasks, shared = self._plan, self._tasks, self._shared
-        groups, partitions = list(_groups(units)), plan.cache.partitions
-        lost = tasks.share(plan.lost())
+        groups, files = list(_groups(units)), plan.cache.files()
+        ranges, listed, lost = (
+            plan.cache.ranges(files),
+            tasks.share(files),
+            tasks.share(plan.lost()),
+        )
         hashed = [tasks.submit_parts(STRIPES + 1, hash_group, shared, group) for group in groups]
         results = []
-        for partition in range(partitions):
-            sentences = [parts[stripe_of(partition, partitions)] for parts in hashed]
-            arguments = (look_up, shared, lost, partition, *sentences)
+        for number in range(ranges):
+            sentences = [parts[stripe_of(number, ranges)] for parts in hashed]
+            arguments = (look_up, shared, listed, lost, range_bounds(number, ranges), *sentences)
             results.append(tasks.submit_parts(len(groups), *arguments))
         written = [
             tasks.submit(write_known, shared, group, parts[-1], *known)
@@ -130,13 +138,20 @@ class Lookup:
         return bool(owned[unit.number] or draws or links)
 
     def settle(self) -> None:
-        """Move what this job has decoded to the partitions of the cache, and killed ones before."""
-        cache, tasks, schema = self._plan.cache, self._tasks, self._plan.results
-        problems = self._plan.problems
+        """Put what this job has decoded in order, and what killed ones have before."""
+        cache, tasks = self._plan.cache, self._tasks
         files = cache.new_files(self._plan.run)
         parts = [files[start : start + _FILES] for start in range(0, len(files), _FILES)]
-        moved = [tasks.submit(cache.settle, part, schema, problems) for part in parts]
+        moved = [tasks.submit(settle, cache, part, self._plan.columns) for part in parts]
         for _ in tasks.results(moved, _LOOKING):
+            pass
+
+    def _merge(self) -> None:
+        """Merge the many small files that earlier jobs have left."""
+        cache, tasks = self._plan.cache, self._tasks
+        folders = to_merge(cache.files())
+        merged = [tasks.submit(merge, cache, some, self._plan.columns) for some in folders]
+        for _ in tasks.results(merged, _LOOKING):
             pass
 
     def _tell_of_damaged(self) -> None:

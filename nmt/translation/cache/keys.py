@@ -1,4 +1,8 @@
-"""Keys of sentences: 128 bits of their text's BLAKE2b hash (RFC 7693)."""
+"""Keys of sentences: 128 bits of their text's BLAKE2b hash (RFC 7693).
+
+Files of a cache are sorted by the first half of the key, and a range of keys is named by the
+hexadecimal digits with which they begin.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _BYTES = 16
+_HALF = 64  # bits
 KEY = pa.binary(_BYTES)
 
 
@@ -35,10 +40,54 @@ def keys_of(
     return pa.FixedSizeBinaryArray.from_buffers(KEY, count, [None, pa.py_buffer(data)])
 
 
-def partitions_of(keys: pa.FixedSizeBinaryArray, partitions: int) -> np.ndarray:
-    """The partition of each key, evenly spread, shape (keys,)."""
-    rows = bytes_of(keys)
-    return (rows[:, 0].astype(np.int32) * 256 + rows[:, 1]) % partitions
+def halves_of(keys: pa.FixedSizeBinaryArray) -> np.ndarray:
+    """Both halves of each key as numbers, uint64, shape (keys, 2)."""
+    return bytes_of(keys).view(">u8").astype(np.uint64)
+
+
+def bounds_of(digits: str) -> tuple[int, int]:
+    """The least and the greatest first half of the keys that begin with hexadecimal digits."""
+    bits = _HALF - 4 * len(digits)
+    least = int(digits or "0", 16) << bits
+    return least, least + (1 << bits) - 1
+
+
+def range_bounds(number: int, ranges: int) -> tuple[int, int]:
+    """The least and the greatest first half of the keys of a range.
+
+    Args:
+        number: of the range, from 0.
+        ranges: into how many, a power of two, all keys are divided evenly.
+    """
+    width = (1 << _HALF) // ranges
+    return number * width, (number + 1) * width - 1
+
+
+def between(halves: np.ndarray, bounds: tuple[int, int]) -> slice:
+    """Which keys lie within bounds.
+
+    Args:
+        halves: of keys in ascending order, shape (keys, 2).
+        bounds: see `bounds_of`.
+    """
+    least, greatest = (np.uint64(bound) for bound in bounds)
+    first = halves[:, 0]
+    return slice(
+        int(np.searchsorted(first, least)), int(np.searchsorted(first, greatest, side="right"))
+    )
+
+
+def matches(wanted: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys that two lists have in common: their places in the first and in the second.
+
+    Args:
+        wanted, among: halves of different keys in ascending order, shape (keys, 2).
+    """
+    if not len(among):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    at = np.minimum(np.searchsorted(among[:, 0], wanted[:, 0]), len(among) - 1)
+    same = np.flatnonzero((among[at] == wanted).all(axis=1))
+    return same, at[same]
 
 
 def bytes_of(keys: pa.FixedSizeBinaryArray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +12,8 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.inference.row_filter import RowFilter
 from nmt.text_limits import most_translated
-from nmt.translation.cache.files import problem
 from nmt.translation.cache.keys import KEY
+from nmt.translation.cache.reading import Columns, problem
 from nmt.translation.cache.store import Cache
 from nmt.translation.input.units import Unit
 from nmt.translation.known import Origin, known_schema
@@ -49,11 +48,12 @@ class Plan:
         return stored_schema(self.work.search.n_best, alignments=True)
 
     @property
-    def problems(self) -> Callable[[pa.Table], Iterator[str]]:
-        """What is wrong with the values of results."""
+    def columns(self) -> Columns:
+        """The same in files of the cache, with what is wrong with their values."""
         search = self.work.search
         longest = most_translated(search.max_characters)
-        return partial(value_problems, longest=longest, n_best=search.n_best)
+        problems = partial(value_problems, longest=longest, n_best=search.n_best)
+        return Columns(self.results, problems)
 
     @property
     def scratch(self) -> Scratch:

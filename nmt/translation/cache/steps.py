@@ -1,8 +1,8 @@
-"""The steps that look a wave of units up in the cache, each of a group of units or one partition.
+"""The steps that look a wave of units up in the cache, each of a group of units or a range of keys.
 
 1. `hash_group` makes the keys of a group's sentences; each goes on but once.
-2. `look_up` finds the results of a partition's sentences for every group. Of a sentence without
-   one, it says which unit of the wave comes first: that one decodes it.
+2. `look_up` finds the results of a range's sentences for every group. Of a sentence without one, it
+   says which unit of the wave comes first: that one decodes it.
 3. `write_known` notes for each unit of a group what is known of its sentences.
 
 Each step may be done again and then does the same.
@@ -10,7 +10,7 @@ Each step may be done again and then does the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,37 +19,38 @@ import pyarrow.compute as pc
 
 from nmt.storage.retry import retry
 from nmt.tables.chunks import combined, take
-from nmt.translation.cache.keys import distinct, partitions_of, places
+from nmt.translation.cache.keys import between, distinct, halves_of, places, range_bounds
+from nmt.translation.cache.last_use import days_of, is_due
 from nmt.translation.cache.plan import Plan
+from nmt.translation.cache.store import Stored
 from nmt.translation.input.units import Unit
 from nmt.translation.known import Origin, known_schema
 
-STRIPES = 8  # a task of one partition is handed so small a part of all sentences
+STRIPES = 8  # a task of one range is handed so small a part of all sentences
 _KNOWN = -1  # in the place of the unit that decodes a sentence
 
 
-def stripe_of(partition: Any, partitions: int) -> Any:
-    """The stripe in which a partition's sentences travel."""
-    return partition * STRIPES // partitions
+def stripe_of(number: int, ranges: int) -> int:
+    """The stripe in which a range's sentences travel; there are no fewer ranges than stripes."""
+    return number * STRIPES // ranges
 
 
 def hash_group(plan: Plan, units: tuple[Unit, ...]) -> Iterator[Any]:
-    """The sentences of a group, by partition.
+    """The sentences of a group, in the order of their keys.
 
     Yields:
-        Of each stripe a table of ``key``, the first ``unit`` that has it, and ``partition``; then
-        for each unit the places of its own sentences among them.
+        Of each stripe a table of ``key`` and the first ``unit`` that has it; then for each unit
+        the places of its own sentences among them.
     """
     own = [_keys(plan, unit) for unit in units]
     sizes = [len(keys) for keys in own]
     keys, first, numbers = distinct(pa.concat_arrays(own))
     owners = np.repeat([unit.number for unit in units], sizes)[first]
-    partitions = partitions_of(keys, plan.cache.partitions)
-    order = np.argsort(partitions, kind="stable")
-    table = pa.table({"key": keys, "unit": owners, "partition": partitions}).take(pa.array(order))
-    stripes = stripe_of(partitions[order], plan.cache.partitions)
+    halves = halves_of(keys)
+    order = np.argsort(halves[:, 0], kind="stable")
+    table = pa.table({"key": keys, "unit": owners}).take(pa.array(order))
     for stripe in range(STRIPES):
-        yield table.filter(pa.array(stripes == stripe))
+        yield table[between(halves[order], range_bounds(stripe, STRIPES))]
     place = np.argsort(order)
     yield [np.unique(place[some]) for some in np.split(numbers, np.cumsum(sizes)[:-1])]
 
@@ -59,25 +60,30 @@ def _keys(plan: Plan, unit: Unit) -> pa.FixedSizeBinaryArray:
     return plan.work.keys(plan.work.filtered(rows, plan.row_filter).sources)
 
 
-def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> Iterator[pa.Table]:
-    """For each group what is known of its sentences in a partition, in their order, with one more
-    column: ``owner``, the unit that decodes it, or -1.
+def look_up(
+    plan: Plan,
+    files: Sequence[Stored],
+    lost: pa.Table,
+    bounds: tuple[int, int],
+    *groups: pa.Table,
+) -> Iterator[pa.Table]:
+    """For each group what is known of its sentences in a range of keys, in their order, with one
+    more column: ``owner``, the unit that decodes it, or -1.
 
     Args:
         plan: of the job.
+        files: of the cache.
         lost: keys and reasons of sentences that cannot be translated.
-        partition: which one.
-        groups: the sentences.
+        bounds: of the range.
+        groups: the sentences of its stripe.
     """
-    plan.cache.merge(partition, plan.results)
-    results, own = plan.cache.read(partition, plan.results, plan.run, plan.problems)
-    origins = np.where(own, Origin.REPEATED, Origin.REUSED)
-    results = results.append_column("origin", pa.array(origins, pa.int8()))
-    known = pa.concat_tables([results, lost], promote_options="default")
-    known = combined([known.select(known_schema(plan.results).names)])
-    parts = [group.filter(pc.equal(group.column("partition"), partition)) for group in groups]
+    halves = [halves_of(group.column("key").combine_chunks()) for group in groups]
+    parts = [group[between(own, bounds)] for group, own in zip(groups, halves, strict=True)]
     sentences = pa.concat_tables(parts).combine_chunks()
     keys, first, numbers = distinct(sentences.column("key").combine_chunks())
+    results = _results(plan, files, keys)
+    known = pa.concat_tables([results, lost], promote_options="default")
+    known = combined([known.select(known_schema(plan.results).names)])
     at = places(keys, known.column("key").combine_chunks())
     owners = np.where(at < 0, sentences.column("unit").to_numpy()[first], _KNOWN)
     start = 0
@@ -89,6 +95,17 @@ def look_up(plan: Plan, lost: pa.Table, partition: int, *groups: pa.Table) -> It
         yield rows.append_column("owner", pa.array(owners[chosen], pa.int64()))
 
 
+def _results(plan: Plan, files: Sequence[Stored], keys: pa.FixedSizeBinaryArray) -> pa.Table:
+    """The results of sentences that the cache has; what was not used for long is renewed."""
+    cache = plan.cache
+    rows, own = cache.find(keys, plan.columns, plan.run, files)
+    due = is_due(rows.column("key").combine_chunks(), days_of(rows, cache.day), cache.day)
+    if due.any():
+        cache.renew(rows.filter(pa.array(due)))
+    origins = np.where(own, Origin.REPEATED, Origin.REUSED)
+    return rows.append_column("origin", pa.array(origins, pa.int8()))
+
+
 def write_known(
     plan: Plan, units: tuple[Unit, ...], own: list[np.ndarray], *results: pa.Table
 ) -> list[tuple[int, int, int]]:
@@ -98,7 +115,7 @@ def write_known(
         plan: of the job.
         units: the group's.
         own: the places of each unit's sentences among the group's.
-        results: what is known of these, partition by partition.
+        results: what is known of these, range by range.
 
     Returns:
         The number of each unit, and how many sentences it decodes, and awaits of others.

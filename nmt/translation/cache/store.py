@@ -1,35 +1,62 @@
-"""The files of one generation of the cache, partition by partition.
-
-`nmt.translation.cache.files` reads them.
-"""
+"""The files of one generation of the cache: what lies where, and how it gets there."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby, repeat
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from nmt.errors import JobFailed
-from nmt.storage.encoding import parquet_bytes
 from nmt.storage.location import Location
-from nmt.tables.chunks import combined
-from nmt.translation.cache.files import DAMAGED, digest, lots, problem, run_of, sound_files
-from nmt.translation.cache.keys import KEY, digest_of, distinct, partitions_of
+from nmt.tables.chunks import combined, take
+from nmt.translation.cache.keys import between, bounds_of, halves_of
+from nmt.translation.cache.last_use import days_of, stamped, today
+from nmt.translation.cache.reading import Columns, Room, find, sound
+from nmt.translation.cache.rows_file import DAMAGED, packed
 
-_MANY = 16  # small files of a partition that are worth making one of
 _SETTLED = 86400.0  # seconds after which no running job counts a file as its own
 _ATTEMPTS = 5
 _AT_ONCE = 16  # files that are written together
-_MERGED = "merged"
-_SMALL = 128 << 20  # bytes of a file that is merged with others
-T = TypeVar("T")
-Problems = Callable[[pa.Table], Iterable[str]]
+_RENEWED = "used"
+_HELD = 256 << 20  # bytes in memory of the rows of a file
+_RANGE = 64 << 20  # bytes of files that are looked into together
+_LEAST_RANGES, _MOST_RANGES = 8, 256
+DEEPEST = 8  # digits
+DIGITS = "0123456789abcdef"
+_ALL = "all"
+_FOLDER = re.compile(rf"{_ALL}|[0-9a-f]{{1,{DEEPEST}}}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file as the cache lists it.
+
+    Attributes:
+        file: where it lies.
+        digits: with which all its keys begin.
+        size: its bytes.
+        written: when, seconds since 1970.
+    """
+
+    file: Location
+    digits: str
+    size: int
+    written: float
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the job that wrote it must have ended."""
+        return time.time() - self.written > _SETTLED
+
+    def overlaps(self, bounds: tuple[int, int]) -> bool:
+        """Whether keys with such first halves may lie in it."""
+        least, greatest = bounds_of(self.digits)
+        return least <= bounds[1] and greatest >= bounds[0]
 
 
 class Cache:
@@ -37,193 +64,164 @@ class Cache:
 
     Args:
         location: its folder.
-        partitions: into how many the keys are spread.
+        day: which day it is, see `nmt.translation.cache.last_use`; None looks at the clock.
     """
 
-    def __init__(self, location: Location, partitions: int) -> None:
-        self.location, self.partitions = location, partitions
+    def __init__(self, location: Location, day: int | None = None) -> None:
+        self.location, self.day = location, today() if day is None else day
 
-    def add(self, partition: int, run: str, rows: pa.Table) -> Location:
-        """Store rows of one partition.
+    def files(self) -> list[Stored]:
+        """Its files, but for new ones, by name."""
+        return sorted(self._listed(_FOLDER), key=lambda stored: stored.file.uri)
 
-        The name follows from the keys and the contents: the same rows are the same file, however
-        often they are stored, and other rows are another.
+    def _listed(self, folder: re.Pattern[str]) -> Iterator[Stored]:
+        for file, info in self.location.listed(recursive=True):
+            parts = file.parts_below(self.location)
+            if len(parts) == 2 and folder.fullmatch(parts[0]) and parts[1].endswith(".parquet"):
+                written = time.time() if info.mtime_ns is None else info.mtime_ns / 1e9
+                digits = "" if parts[0] == _ALL else parts[0]
+                yield Stored(file, digits, info.size or 0, written)
+
+    def add(self, run: str, rows: pa.Table, digits: str = "") -> set[Location]:
+        """Store rows in files of 256 MiB unpacked at most; of more rows in folders inside.
+
+        The name of a file follows from the rows: the same rows are the same file, however often
+        they are stored, and other rows are another.
 
         Args:
-            partition: of all the keys.
-            run: which job made them; see `read`.
-            rows: ``key``, and columns of results.
+            run: which job made them, see `find`.
+            rows: ``key``, columns of results, and ``used``. Of several with one key the one that
+                was used last is stored.
+            digits: with which all keys begin.
 
         Returns:
-            The file.
+            The files.
         """
-        return self._store(self._folder(partition), run, rows)
-
-    def _store(self, folder: Location, run: str, rows: pa.Table) -> Location:
-        keys, data = digest_of(rows.column("key").combine_chunks()), parquet_bytes(rows)
-        file = folder / f"{run}-{keys}-{digest(data)}.parquet"
-        file.write_bytes(data)
-        return file
+        parts = list(_parts(_latest(rows, self.day), digits))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
+            return set(pool.map(lambda part: self._store(part[0] or _ALL, run, part[1]), parts))
 
     def add_new(self, run: str, rows: pa.Table) -> None:
-        """Store rows of any partitions as one file, until `settle` finds it.
+        """Store rows that are used today as one file, until `settle` finds it.
 
         Args:
             run: which job made them.
             rows: ``key``, and columns of results.
         """
-        self._store(self._new, run, rows)
+        self._store("new", run, _latest(stamped(rows, self.day), self.day))
+
+    def renew(self, rows: pa.Table) -> None:
+        """Store rows of earlier days once more, as used today; see `add_new`."""
+        self.add_new(_RENEWED, rows)
+
+    def _store(self, folder: str, run: str, rows: pa.Table) -> Location:
+        data, name = packed(rows)
+        file = self.location / folder / f"{run}-{name}.parquet"
+        file.write_bytes(data)
+        return file
 
     def new_files(self, run: str) -> list[Location]:
         """The files of `add_new` of this job, and those of jobs that must have been killed."""
-        files = self._new.files(".parquet")
         return [
-            file
-            for file in files
-            if run_of(file) == run or time.time() - _written(file.info()) > _SETTLED
+            stored.file
+            for stored in self._listed(re.compile("new"))
+            if run_of(stored.file) in (run, _RENEWED) or stored.is_settled
         ]
 
-    def settle(self, files: Sequence[Location], schema: pa.Schema, problems: Problems) -> None:
-        """Move rows of new files to their partitions.
+    def ranges(self, files: Iterable[Stored]) -> int:
+        """Into how many ranges its keys are divided where they are looked for: so many that the
+        files of each have 64 MiB or so."""
+        wanted, ranges = sum(stored.size for stored in files) / _RANGE, _LEAST_RANGES
+        while ranges < min(wanted, _MOST_RANGES):
+            ranges *= 2
+        return ranges
 
-        A file goes when its rows lie there, so at any moment every row is in the cache. Who is
-        killed in between, or does it beside another job, leaves rows there twice.
-
-        Args:
-            files: of `new_files`.
-            schema, problems: see `read`.
-        """
-        columns, whole, check = _expected(schema, problems)
-        for run, own in groupby(sorted(files, key=run_of), key=run_of):
-            sound = sound_files(own, columns, check, gone=True)  # another job may have done it
-            for lot in lots((file, rows.select(columns).cast(whole)) for file, rows in sound):
-                self._rewrite(run, lot)
-
-    def _rewrite(self, run: str, sound: Mapping[Location, pa.Table]) -> None:
-        """Put the rows of files into one file of each partition; then the old ones go."""
-        rows = pa.concat_tables(sound.values())
-        keys, first, _ = distinct(rows.column("key").combine_chunks())
-        owners = np.full(rows.num_rows, -1)
-        owners[first] = partitions_of(keys, self.partitions)
-        parts = np.unique(owners[first]).tolist()
-        # Rows are filtered chunk by chunk; to take them would make one chunk of all.
-        tables = [rows.filter(pa.array(owners == partition)) for partition in parts]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store takes its time for each
-            written = set(pool.map(self.add, parts, repeat(run), tables))
-        for file in sound.keys() - written:
-            file.delete()
-
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return sum(info.size or 0 for _, info in self.location.listed(recursive=True))
-
-    def read(
+    def find(
         self,
-        partition: int,
-        schema: pa.Schema,
+        keys: pa.FixedSizeBinaryArray,
+        columns: Columns,
         run: str,
-        problems: Problems = lambda _: (),
+        files: Sequence[Stored] | None = None,
     ) -> tuple[pa.Table, np.ndarray]:
-        """All rows of a partition. A file whose rows are no results is damaged.
+        """What is known of keys. A file in which one of them has no result is damaged.
 
         Args:
-            partition: which one.
-            schema: the columns wanted besides ``key``. One with a null where none may be, or of
-                another type, is no result.
+            keys: different ones.
+            columns: the columns wanted.
             run: a job.
-            problems: what else is wrong with rows, if anything is.
+            files: as they were listed; None lists them.
 
         Returns:
-            The rows, in chunks that `nmt.tables.chunks.take` reads, and which of them this job
-            made, bool, shape (rows,).
+            The rows in the order of their keys: those of this job, or of the last use, where
+            there are several; and which of them this job made, bool, shape (rows,).
+
+        Raises:
+            JobFailed: its files keep going away.
         """
-        columns, whole, check = _expected(schema, problems)
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._find(keys, columns, run, self.files() if files is None else files)
+            except FileNotFoundError:  # another job has just merged them
+                files = None
+                time.sleep(0.5)
+        raise JobFailed(f"{self.location}: its files keep going away; run it again")
 
-        def read(files: Sequence[Location]) -> tuple[pa.Table, np.ndarray]:
-            sound = list(sound_files(files, columns, check))
-            tables = [rows.select(columns) for _, rows in sound]
-            own = [np.full(rows.num_rows, run_of(file) == run) for file, rows in sound]
-            table = combined([whole.empty_table(), *(t.cast(whole) for t in tables)])
-            return table, np.concatenate([np.zeros(0, bool), *own])
-
-        return self._with_files(partition, read)
-
-    def merge(
+    def _find(
         self,
-        partition: int,
-        schema: pa.Schema | None = None,
-        many: int = _MANY,
-        settled: float = _SETTLED,
-    ) -> None:
-        """Make few files of a partition's many small ones, as nights leave them: each of 1 GiB
-        unpacked at most, and no more is in memory at once.
+        keys: pa.FixedSizeBinaryArray,
+        columns: Columns,
+        run: str,
+        files: Sequence[Stored],
+    ) -> tuple[pa.Table, np.ndarray]:
+        halves = halves_of(keys)
+        halves = halves[np.lexsort(halves.T[::-1])]
+        room, tables = Room(), [columns.stored.empty_table()]
+        places, own = [np.zeros(0, np.int64)], [np.zeros(0, bool)]
 
-        A new file is whole before an old one goes, so at any moment every row is there.
+        def read(file: Location) -> tuple[np.ndarray, pa.Table]:
+            return find(file, halves, columns, room)
 
-        Args:
-            partition: which one.
-            schema: see `read`; None keeps all columns, whatever they are.
-            many: fewer files than this are left alone.
-            settled: so are files younger than this, in seconds: the job that wrote them may
-                still run, and counts by their names what it has decoded.
-        """
-
-        wanted = [] if schema is None else [*_expected(schema, lambda _: ())]
-        columns, check = (wanted[0], wanted[2]) if wanted else (None, lambda _: None)
-
-        def merge(files: Sequence[Location]) -> None:
-            infos = {file: file.info() for file in files}
-            old = [
-                file
-                for file, info in infos.items()
-                if time.time() - _written(info) > settled and (info.size or 0) < _SMALL
-            ]
-            for lot in lots(sound_files(old, columns, check)) if len(old) >= many else ():
-                if len(lot) > 1:
-                    self._rewrite(_MERGED, lot)
-
-        self._with_files(partition, merge)
+        near = [s.file for s in files if len(halves) and s.overlaps((halves[0, 0], halves[-1, 0]))]
+        for file, (at, rows) in sound(near, read):
+            tables.append(rows)
+            places.append(at)
+            own.append(np.full(len(at), run_of(file) == run))
+        table, at, mine = combined(tables), np.concatenate(places), np.concatenate(own)
+        order = np.lexsort((days_of(table, self.day), mine, at))
+        last = order[_last_of_each(at[order, None])]
+        return take(table, last), mine[last]
 
     def damaged(self) -> list[Location]:
         """The files that were set aside, by this job or others."""
         return self.location.files(DAMAGED, recursive=True)
 
-    @property
-    def _new(self) -> Location:
-        return self.location / "new"
 
-    def _folder(self, partition: int) -> Location:
-        return self.location / f"{partition:03d}"
-
-    def _files(self, partition: int) -> list[Location]:
-        return self._folder(partition).files(".parquet")
-
-    def _with_files(self, partition: int, read: Callable[[list[Location]], T]) -> T:
-        """Read a partition; again if another job has just merged its files."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return read(self._files(partition))
-            except FileNotFoundError:
-                time.sleep(0.5)
-        raise JobFailed(f"{self._folder(partition)}: its files keep going away; run it again")
+def run_of(file: Location) -> str:
+    """The run that wrote a file."""
+    return file.name.partition("-")[0]
 
 
-def _expected(
-    schema: pa.Schema, problems: Problems
-) -> tuple[list[str], pa.Schema, Callable[[pa.Table], None]]:
-    """The columns of a file, their types, and what raises pa.ArrowInvalid if its rows are none."""
-
-    def check(rows: pa.Table) -> None:
-        for field in schema:
-            if wrong := problem(rows.column(field.name), field):
-                raise pa.ArrowInvalid(wrong)
-        for wrong in problems(rows):
-            raise pa.ArrowInvalid(wrong)
-
-    whole = pa.schema([("key", KEY), *zip(schema.names, schema.types, strict=True)])
-    return whole.names, whole, check
+def _latest(rows: pa.Table, day: int) -> pa.Table:
+    """Rows in the order of their keys, of each key the one that was used last."""
+    rows = stamped(combined([rows]), days_of(rows, day))
+    halves = halves_of(rows.column("key").combine_chunks())
+    order = np.lexsort((days_of(rows, day), halves[:, 1], halves[:, 0]))
+    return take(rows, order[_last_of_each(halves[order])])
 
 
-def _written(info: pafs.FileInfo) -> float:
-    """When a file was written, seconds since 1970; now, if it has gone."""
-    return time.time() if info.mtime_ns is None else info.mtime_ns / 1e9
+def _last_of_each(values: np.ndarray) -> np.ndarray:
+    """The last place of each different row of values in order, shape (rows, columns)."""
+    changes = (values[1:] != values[:-1]).any(axis=1)
+    return np.flatnonzero(np.concatenate([changes, np.ones(len(values[-1:]), bool)]))
+
+
+def _parts(rows: pa.Table, digits: str) -> Iterator[tuple[str, pa.Table]]:
+    """Rows with the digits of the folder that they belong to, as many as one file may have."""
+    if not len(rows):
+        return
+    if rows.nbytes <= _HELD or len(digits) >= DEEPEST:
+        yield digits, rows
+        return
+    halves = halves_of(rows.column("key").combine_chunks())
+    for digit in DIGITS:
+        yield from _parts(rows[between(halves, bounds_of(digits + digit))], digits + digit)
