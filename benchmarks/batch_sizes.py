@@ -1,10 +1,10 @@
 """Decoding in batches of 16 beside batches of 64 with ONNX Runtime, in turn, on one core.
 
 MODEL has its graphs (`nmt export`); SOURCE is a text file, perhaps .gz. Prints for each search and
-precision the sentences per CPU-second, text to text: medians of nine rounds, their ratio, and that
+precision the sentences per CPU-second, text to text: medians of the rounds, their ratio, and that
 of the fastest rounds, which other work on the machine disturbs least.
 
-    taskset -c 1 python benchmarks/batch_sizes.py MODEL SOURCE
+    taskset -c 1 python benchmarks/batch_sizes.py MODEL SOURCE [greedy] [beam]
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pathlib import Path
 from nmt.inference.translator import Translator, load_model
 from nmt.settings import SearchSettings
 
-_SEARCHES = {"greedy": {"beam_size": 1}, "beam 5": {"beam_size": 5, "shortlist": 0}}
+_SEARCHES = {"greedy": {"beam_size": 1}, "beam": {"beam_size": 5, "shortlist": 0}}
 _SIZES = 64, 16
-_ROUNDS = 9
+_ROUNDS = 5
 
 
-def main(model: str, source: str) -> None:
+def main(model: str, source: str, *searches: str) -> None:
     """Print the table."""
     data = Path(source).read_bytes()
     texts = (gzip.decompress(data) if source.endswith(".gz") else data).decode().splitlines()
     print("| search | precision | batches of 64 | of 16 | ratio | of the fastest |")
     print("|---|---|---:|---:|---:|---:|")
-    for search, options in _SEARCHES.items():
+    for search in searches or _SEARCHES:
         for precision in ("float32", "int8"):
             settings = SearchSettings.model_validate(
-                {"runtime": "onnx", "precision": precision, **options}
+                {"runtime": "onnx", "precision": precision, **_SEARCHES[search]}
             )
             translators = [load_model(model, settings, size, threads=1) for size in _SIZES]
             for translator in translators:
