@@ -83,7 +83,7 @@ def decoding(place: Path, data: str, model: str, run: str) -> None:
         (place / "runs" / run).glob("m_step_*.pt"), key=lambda file: file.stat().st_mtime
     )
     for beam in _BEAMS:
-        before = ours(str(beam), data, model)
+        before = ours(str(beam), data, model, "search.shortlist=0")
         theirs = 1000 / peer(
             place, f"OpenNMT-py, seconds for 1,000 sentences, beam {beam}",
             r"Total translation time \(s\): ([\d.]+)",
@@ -93,7 +93,7 @@ def decoding(place: Path, data: str, model: str, run: str) -> None:
             "-batch_type", "sents", "-max_length", "60", "-length_penalty", "avg", "-report_time",
         )  # fmt: skip
         shortlist = ours(str(beam), data, model, f"search.shortlist={_SHORTLIST}")
-        exact = (before + ours(str(beam), data, model)) / 2
+        exact = (before + ours(str(beam), data, model, "search.shortlist=0")) / 2
         _ratio(f"beam {beam} vs OpenNMT-py, exact", exact, theirs)
         _ratio(f"beam {beam} vs OpenNMT-py, shortlist of {_SHORTLIST}", shortlist, theirs)
 

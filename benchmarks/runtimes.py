@@ -27,7 +27,7 @@ _RUNTIMES = {
 }
 _SEARCHES = {
     "greedy": {"beam_size": 1},
-    "beam 5": {"beam_size": 5},
+    "beam 5": {"beam_size": 5, "shortlist": 0},
     "beam 5, shortlist 20": {"beam_size": 5, "shortlist": 20},
 }
 _ROUNDS = 3

@@ -15,7 +15,7 @@ a folder with one changed byte.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -37,7 +37,7 @@ from nmt.model_folder import (
     vocabulary_file,
 )
 from nmt.records import file_entry
-from nmt.records.model import ModelInfo, ModelRecord
+from nmt.records.model import ModelInfo, ModelRecord, ShortlistCheck
 from nmt.runtime import graphs, runtime_of
 from nmt.runtime.ensemble import Ensemble
 from nmt.settings import ModelSettings, SearchSettings
@@ -110,8 +110,7 @@ def save(
             "python": platform.python_version(),
         },
     }
-    record = ModelRecord.model_validate({**info, "model_id": ""})
-    record = record.model_copy(update={"model_id": hash_of(record.to_json())})
+    record = _identified(info)
     (location / INFO_NAME).delete()
     graphs.remove(location)
     for name, data in files.items():
@@ -186,8 +185,18 @@ def _output_weights(
     return kernel.T if tied else kernel, bias
 
 
-def export(location: Location) -> None:
+def export(
+    location: Location,
+    check: Callable[[Bundle], ShortlistCheck | None] | None = None,
+    threads: int = 0,
+) -> None:
     """Give a MODEL folder the ONNX graphs of its model, for decoding on CPUs.
+
+    Args:
+        location: the folder.
+        check: finds out with these graphs what beams lose with a shortlist. That becomes a part of
+            model.json, and so of the model's id.
+        threads: that the check decodes with; 0 is all cores.
 
     Raises:
         UnusableInput: see `load`.
@@ -195,7 +204,24 @@ def export(location: Location) -> None:
     bundle = load(location)
     from nmt.runtime.export import export as convert
 
-    graphs.write(location, bundle.model_id, convert(bundle.model))
+    converted, model_id = convert(bundle.model), bundle.model_id
+    if check is not None:
+        from nmt.runtime.onnx import OnnxRuntime
+
+        kernel, bias = map(np.asarray, bundle.model.output_weights())
+        runtime = OnnxRuntime(converted, kernel, bias, bundle.model.attends, threads)
+        outcome = check(replace(bundle, model=runtime))
+        content = bundle.info.to_json() | {"shortlist": outcome and outcome.to_json()}
+        record = _identified(content)
+        (location / INFO_NAME).write_json(record)
+        model_id = record.model_id
+    graphs.write(location, model_id, converted)
+
+
+def _identified(content: Mapping[str, Any]) -> ModelRecord:
+    """A model.json with the id of its content."""
+    record = ModelRecord.model_validate({**content, "model_id": ""})
+    return record.model_copy(update={"model_id": hash_of(record.to_json())})
 
 
 def runtime_for(

@@ -56,6 +56,7 @@ def describe_ensemble(locations: Sequence[Location], infos: Sequence[ModelRecord
             },
             "parameters": sum(info.parameters for info in infos),
             "validation": {},
+            "shortlist": None,
         }
     )
 

@@ -67,7 +67,8 @@ def training(
 ) -> Training:
     """A training with output ``folder/run`` and checkpoints in ``folder/kept``."""
     sizes = {**SIZES, **settings.pop("model", {})}
-    groups = {"model": sizes, "training": {**FAST, **settings}}
+    search = settings.pop("search", {})
+    groups = {"model": sizes, "training": {**FAST, **settings}, "search": search}
     output, hooks = Location(folder / "run"), MemoryHooks(folder / "kept")
     resolved = Settings.model_validate(groups)
     return Training([dataset], resolved, output, Replicas(), hooks, init_from, init_optimizer)

@@ -242,8 +242,9 @@ class Decoder:
                 banned = self._bundle.target_vocabulary.never_chosen
                 # Now, and not in the middle of a corpus.
                 self._renderer.dictionary(settings.dictionary)
+                decided = settings.with_shortlist(self._bundle.info.shortlist)
                 self._searchers[settings] = Searcher(
-                    self._runtime, settings, banned, self._bundle.lexicon
+                    self._runtime, decided, banned, self._bundle.lexicon
                 )
             return self._searchers[settings]
 

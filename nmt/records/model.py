@@ -8,6 +8,8 @@ from pydantic import JsonValue
 
 from nmt.records.base import Count, FileEntry, Many, Named, Record, Versioned
 
+MOST_BLEU_LOST = 0.1  # by a shortlist that beams choose from by default
+
 
 class ModelId(Versioned):
     """``MODEL/model.json`` of any release."""
@@ -22,6 +24,33 @@ class Direction(Record):
     target: str
 
 
+class ShortlistCheck(Record):
+    """What a beam loses on the validation set if it chooses from a shortlist.
+
+    Attributes:
+        size: ``search.shortlist``.
+        common: ``search.shortlist_common``.
+        beam_size: of both searches; the rest of their settings are the defaults.
+        sentences: how many were translated.
+        exact_bleu: BLEU of the search over the whole vocabulary.
+        bleu: of that over the shortlist.
+        signature: sacrebleu's, of both.
+    """
+
+    size: Count
+    common: Count
+    beam_size: Count
+    sentences: Count
+    exact_bleu: float
+    bleu: float
+    signature: str
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether at most `MOST_BLEU_LOST` is lost."""
+        return round(self.exact_bleu - self.bleu, 4) <= MOST_BLEU_LOST
+
+
 class ModelInfo(Record):
     """What is known of any model, also of one that is still in training.
 
@@ -31,6 +60,7 @@ class ModelInfo(Record):
         direction: from which language to which.
         dataset_hash: of the dataset that it was trained on.
         validation: scores on the validation set.
+        shortlist: what a shortlist loses there; None if that was not checked.
     """
 
     model_id: str = ""
@@ -38,6 +68,7 @@ class ModelInfo(Record):
     direction: Direction = Direction(source="", target="")
     dataset_hash: str | None = None
     validation: Named[Any] = {}  # may hold NaN, which is stored as null
+    shortlist: ShortlistCheck | None = None
 
 
 class ModelRecord(ModelInfo, Versioned):

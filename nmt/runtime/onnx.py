@@ -24,7 +24,7 @@ _ROWS = {  # inputs of each graph that have a row for each hypothesis or sentenc
 # order, so that the padding would be seen in the last digits, and in int8 in more of them.
 _WIDTH = 16
 _OTHER_FILE = b"location"  # the key of what ONNX calls external data
-_INDICES = ("beams", "columns")  # outputs that are integers
+_INDICES = ("beams", "columns")  # outputs that are int32; the others are float32
 # What leaves the runtime: log-probabilities of hypotheses, with `NEG_INF` for each word that is
 # ruled out, and weights; beyond that by rounding alone.
 _RANGES = {"values": (-1e13, 0.01), "log_probabilities": (-1e13, 0.01), "attention": (-0.01, 1.01)}
@@ -82,9 +82,9 @@ class OnnxRuntime:
             raise UnusableInput(_failed(name, error)) from None
         results = [result[:1] for result in results] if alone else results
         for (output, shape), result in zip(outputs.items(), results, strict=True):
-            if not _fits(result, shape, "i" if output in _INDICES else "f"):
+            if not _fits(result, shape, np.int32 if output in _INDICES else np.float32):
                 raise UnusableInput(_failed(name, f"{output} has the shape {np.shape(result)}"))
-            if not _is_within(result, _RANGES.get(output)):
+            if output in _RANGES and not _is_within(result, *_RANGES[output]):
                 raise UnusableInput(_failed(name, f"{output} is beyond what it can be"))
         return results
 
@@ -132,19 +132,24 @@ def _failed(name: str, error: object) -> str:
     return f"{name}.onnx of MODEL fails in ONNX Runtime ({reason}); make it again: `nmt export`"
 
 
-def _is_within(array: np.ndarray, bounds: tuple[float, float] | None) -> bool:
+def _is_within(array: np.ndarray, least: float, most: float) -> bool:
     """Whether all numbers are between two; one that is none is not."""
-    return bounds is None or not array.size or bounds[0] <= array.min() <= array.max() <= bounds[1]
+    return not array.size or bool(least <= array.min() <= array.max() <= most)
 
 
-def _fits(array: Any, shape: tuple[int | None, ...], kind: str) -> bool:
-    """Whether an output is such an array of floats or integers; None stands for any length."""
-    return (
-        isinstance(array, np.ndarray)
-        and array.dtype.kind == kind
-        and array.ndim == len(shape)
+def _fits(array: Any, shape: tuple[int | None, ...], kind: Any) -> bool:
+    """Whether an output is an array of this type and shape; None stands for any length."""
+    if not isinstance(array, np.ndarray) or array.dtype != kind:
+        return False
+    return array.shape == shape or (
+        array.ndim == len(shape)
         and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
     )
+
+
+def _are_below(indices: np.ndarray, stop: int) -> bool:
+    """Whether all int32 are from 0 to below a limit; as unsigned ones those below 0 are large."""
+    return bool(indices.view(np.uint32).max() < stop)
 
 
 def _shapes(inputs: Mapping[str, np.ndarray]) -> str:
@@ -194,7 +199,7 @@ class OnnxDecoding:
             ("beams", beams, live.shape[1]),
             ("columns", columns, len(self.ids)),
         ):
-            if indices.min() < 0 or indices.max() >= stop:
+            if not _are_below(indices, stop):
                 raise UnusableInput(_failed(self._graph, f"{name} are not below {stop}"))
         return Candidates(self.ids[columns], values, beams, attention)
 
@@ -235,22 +240,24 @@ class OnnxDecoding:
     ) -> list[np.ndarray]:
         """These outputs for readouts, for as many sentences together as stay in the cache."""
         sentences, beams = live.shape
-        size = max(1, _LOGITS // (beams * len(self.ids)))
-        most = np.array(min(k, beams * len(self.ids)), np.int32)
+        words = len(self.ids)
+        size, most = max(1, _LOGITS // (beams * words)), min(k, beams * words)
+        limit = np.array(most, np.int32)
         parts = []
         for start in range(0, sentences, size):
             stop = start + size
-            own = dict(self._words)
+            own = {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
+            own |= self._words | {"k": limit}
             if own["bias"].ndim > 1:  # of each sentence
                 own["bias"] = own["bias"][start:stop]
-            own |= {"readouts": readouts[start * beams : stop * beams], "live": live[start:stop]}
+            rows, count = len(own["readouts"]), len(own["live"])
             shapes = {
-                name: (len(own["readouts"]), len(self.ids))
-                if name == "log_probabilities"
-                else (len(own["live"]), int(most))
+                name: (rows, words) if name == "log_probabilities" else (count, most)
                 for name in outputs
             }
-            parts.append(self._runtime.run(self._graph, shapes, k=most, **own))
+            parts.append(self._runtime.run(self._graph, shapes, **own))
+        if len(parts) == 1:
+            return parts[0]
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def keep(self, sentences: np.ndarray) -> None:

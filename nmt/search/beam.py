@@ -62,8 +62,10 @@ def beam_search(
             constraints = constraints.of(going_on)
             parents = parents.reshape(-1, beam_size)[going_on].reshape(-1)
         length = beam.trail.shape[2] + 1
-        history = beam.trail[..., 0].reshape(len(parents), -1)
-        ruled_out = constraints.ruled_out(history, words, runtime.target_size)
+        ruled_out = None
+        if constraints.apply(length - 1):
+            history = beam.trail[..., 0].reshape(len(parents), -1)
+            ruled_out = constraints.ruled_out(history, words, runtime.target_size)
         k = 2 * beam_size + count(ruled_out, len(beam.done))
         step = decoding.candidates(beam.words.reshape(-1), parents, beam.live, k)
         attention.add(beam.sentences, step.attention)

@@ -32,10 +32,14 @@ class Constraints(NamedTuple):
             return self
         return self._replace(min_length=self.min_length[sentences])
 
-    def ruled_out(
-        self, history: np.ndarray, words: OutputWords, target_size: int
-    ) -> np.ndarray | None:
-        """The words that must not come next, bool, shape (rows, target_size); None if all may.
+    def apply(self, length: int) -> bool:
+        """Whether a word may be ruled out after so many."""
+        if self.min_length is not None and (self.min_length > length).any():
+            return True
+        return 0 < self.no_repeat_ngram <= length
+
+    def ruled_out(self, history: np.ndarray, words: OutputWords, target_size: int) -> np.ndarray:
+        """The words that must not come next, bool, shape (rows, target_size).
 
         Args:
             history: the words of each row so far, shape (rows, length); rows are batch · beams.
@@ -43,15 +47,11 @@ class Constraints(NamedTuple):
             target_size: entries of the target vocabulary.
         """
         rows, length = history.shape
-        early = None
-        if self.min_length is not None and (self.min_length > length).any():
-            early = np.repeat(self.min_length > length, rows // len(self.min_length))
-        if early is None and (not self.no_repeat_ngram or length < self.no_repeat_ngram):
-            return None
         ruled_out = np.zeros((rows, target_size), bool)
         if self.no_repeat_ngram:
             _rule_out_repetitions(ruled_out, history, self.no_repeat_ngram)
-        if early is not None:
+        if self.min_length is not None and (self.min_length > length).any():
+            early = np.repeat(self.min_length > length, rows // len(self.min_length))
             ruled_out[:, EOS] |= early
             ruled_out[:, EOS] &= _is_left(ruled_out, words)
         return ruled_out

@@ -37,42 +37,44 @@ def greedy_search(
         numbers: the random numbers to draw with, shape (batch, most steps).
     """
     decoding = runtime.begin(source, words)
-    batch, most = len(source), int(max(limits, default=0))
-    ids = np.full((batch, most), PAD, np.int32)
-    total, length = np.zeros(batch, np.float32), np.zeros(batch, np.int32)
-    attention, alive = AttentionLog(), limits > 0
+    batch, most, t = len(source), int(max(limits, default=0)), 0
+    ids, scores = np.full((batch, most), PAD, np.int32), np.zeros((most, batch), np.float32)
+    attention, alive, last = AttentionLog(), limits > 0, limits
     sentences = parents = np.arange(batch, dtype=np.int32)
     word = np.full(batch, BOS, np.int32)
-    while alive.any():
-        if 2 * alive.sum() <= len(alive):
-            going_on = np.flatnonzero(alive)
-            decoding.keep(going_on)
-            sentences, word, alive = sentences[going_on], word[going_on], alive[going_on]
-            parents, words = parents[going_on], words.of(going_on)
-            constraints = constraints.of(going_on)
-        t = length[sentences[alive][0]]  # all that go on are of one length
-        ruled_out = constraints.ruled_out(ids[sentences, :t], words, runtime.target_size)
+    while going_on := np.count_nonzero(alive):
+        if 2 * going_on <= len(alive):
+            places = np.flatnonzero(alive)
+            decoding.keep(places)
+            sentences, word, parents = sentences[places], word[places], parents[places]
+            alive, last = alive[places], last[places]
+            words, constraints = words.of(places), constraints.of(places)
+        ruled_out = None
+        if constraints.apply(t):
+            ruled_out = constraints.ruled_out(ids[sentences, :t], words, runtime.target_size)
         if sampling is None:
             live, k = np.zeros((len(word), 1), np.float32), 1 + count(ruled_out, len(word))
             best = decoding.candidates(word, parents, live, k).without(ruled_out, 1)
             word, score, weights = best.ids[:, 0], best.scores[:, 0], best.attention
         else:
             assert numbers is not None
-            scores, weights = decoding.distribution(word, parents)
-            masked = scores
+            every, weights = decoding.distribution(word, parents)
+            masked = every
             if ruled_out is not None:
-                masked = scores + np.where(ruled_out[:, decoding.ids], NEG_INF, np.float32(0))
+                masked = every + np.where(ruled_out[:, decoding.ids], NEG_INF, np.float32(0))
             column = sampling.draw(masked, numbers[sentences, t])
             word = decoding.ids[column]
-            score = np.take_along_axis(scores, column[:, np.newaxis], 1)[:, 0]
+            score = np.take_along_axis(every, column[:, np.newaxis], 1)[:, 0]
+        # What a sentence gets after its end is removed below.
+        ids[sentences, t], scores[t, sentences] = word, score
         attention.add(sentences, weights)
-        now = sentences[alive]
-        ids[now, t] = word[alive]
-        total[now] += score[alive]
-        length[now] += 1
-        alive = alive & (word != EOS) & (t + 1 < limits[sentences])
-        word = np.where(alive, word, PAD).astype(np.int32)
-        parents = np.arange(len(sentences), dtype=np.int32)
-    ids = ids[:, : max(length, default=0)]
-    beams = np.where(np.arange(ids.shape[1]) < length[:, np.newaxis], 0, -1)
+        t += 1
+        alive &= (word != EOS) & (t < last)
+        parents = np.arange(len(word), dtype=np.int32)
+    before = np.cumsum(ids[:, :t] == EOS, axis=1) - (ids[:, :t] == EOS)  # ends before each word
+    counts = (before == 0) & (np.arange(t) < limits[:, np.newaxis])
+    ids, beams = np.where(counts, ids[:, :t], np.int32(PAD)), np.where(counts, 0, -1)
+    length, total = counts.sum(1, dtype=np.int32), np.zeros(batch, np.float32)
+    for row in np.where(counts.T, scores[:t], np.float32(0)):
+        total += row  # in the order of the words, whatever the batch is
     return Hypotheses(ids, total, length, attention.along(beams), total)

@@ -25,7 +25,7 @@ class Searcher:
         runtime: the model.
         settings: of the search.
         banned: ids that get no probability.
-        lexicon: source of the shortlist; may be None if `settings.shortlist` is 0.
+        lexicon: source of the shortlist; may be None without one.
 
     Raises:
         UnusableInput: settings that contradict each other or do not fit the model.
@@ -116,7 +116,7 @@ def _lengths(source: np.ndarray) -> np.ndarray:
 
 
 def _shortlist(settings: SearchSettings, lexicon: Lexicon | None) -> Shortlist | None:
-    if not settings.shortlist:
+    if not settings.has_shortlist:
         return None
     if lexicon is None:
         raise UnusableInput(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from nmt.errors import UnusableInput
+from nmt.records.model import ShortlistCheck
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
 from nmt.vocabulary.lexicon import DEPTH
@@ -80,18 +81,19 @@ class SearchSettings(Group):
         le=LARGEST_SEED,
         description="Seed of the draws. Those of a sentence do not depend on other sentences.",
     )
-    shortlist: int = Field(
-        0,
-        ge=0,
-        le=DEPTH,
+    shortlist: Annotated[int, Field(ge=0, le=DEPTH)] | Literal["auto"] = Field(
+        "auto",
         description="Consider only this many likeliest translations per source token: faster, not "
-        "exact. 0 considers the whole vocabulary.",
+        "exact. 0 considers the whole vocabulary. auto is the shortlist that model.json names "
+        "(`shortlist`), for a beam and where it lost at most 0.1 BLEU on the validation set; else "
+        "0.",
     )
     shortlist_common: int = Field(
         2000,
         ge=1,
         le=_LARGEST_VOCABULARY,
-        description="Number of most frequent target tokens that are always on the shortlist.",
+        description="Number of most frequent target tokens that are always on the shortlist; with "
+        "shortlist=auto as model.json says.",
     )
     max_length_ratio: float = Field(
         2.0,
@@ -154,6 +156,24 @@ class SearchSettings(Group):
         description="File of source<TAB>target lines, or CSV or JSON Lines with such columns; a "
         "translation of that source word in it is preferred.",
     )
+
+    @property
+    def has_shortlist(self) -> bool:
+        """Whether words are chosen from a shortlist; ``auto`` is none until it is decided."""
+        return self.shortlist not in (0, "auto")
+
+    def with_shortlist(self, check: ShortlistCheck | None) -> SearchSettings:
+        """The same with ``auto`` decided.
+
+        Args:
+            check: of the model; None if it was not checked.
+        """
+        if self.shortlist != "auto":
+            return self
+        chosen: dict[str, int] = {"shortlist": 0}
+        if self.beam_size > 1 and check is not None and check.is_harmless:
+            chosen = {"shortlist": check.size, "shortlist_common": check.common}
+        return self.model_copy(update=chosen)
 
     def greedy(self, max_source_length: int) -> SearchSettings:
         """Greedy search with these limits to a translation's length, and nothing else."""

@@ -25,6 +25,7 @@ from nmt.training.best_models import BestModels, score_of
 from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.retention import check_validations, losses, validated_names
 from nmt.training.run_folder import RunFolder
+from nmt.training.shortlist_check import check_shortlist
 from nmt.training.state import TrainingState, better
 from nmt.training.strategy import Replicas
 from nmt.training.validation import Validation, Validator
@@ -81,6 +82,7 @@ class ModelSelection:
             dataset.target_vocabulary,
             ModelInfo.model_validate({**self._description, "model_id": "in training"}),
         )
+        self._search = settings.search
         search = settings.search.greedy(dataset.settings.max_length)
         translator = Translator(live, search, batch_size=training.valid_sentences)
         tokenize = tokenizer_for(settings.scoring.tokenize, dataset.info.languages.target)
@@ -178,6 +180,16 @@ class ModelSelection:
             f"mean of the {len(steps)} best models: {format_validation(line)}, "
             f"{'now MODEL' if improved else 'no better than the best'}"
         )
+
+    def export(self, threads: int) -> None:
+        """Give MODEL its ONNX graphs, and say in it whether beams choose from a shortlist.
+
+        Args:
+            threads: that decode the validation sentences for that.
+        """
+        longest = self._dataset.settings.max_length
+        check = partial(check_shortlist, self.validator, search=self._search, longest=longest)
+        bundle.export(self._output / "model", check, threads)
 
     def repair(self, state: TrainingState, run: RunFolder) -> None:
         """Make MODEL complete after a crash.

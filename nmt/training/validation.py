@@ -6,7 +6,7 @@ All workers share it. The batches do not depend on their number, so neither do t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -128,17 +128,28 @@ class Validator:
             part.texts.extend(zip(rows, (result.text for result in results), strict=True))
         return part
 
-    def _translated(self, rows: Sequence[int]) -> list[Translation]:
+    def _translated(
+        self, rows: Sequence[int], translator: Translator | None = None
+    ) -> list[Translation]:
         """Translations of some of the sources; none of a model whose scores are no numbers."""
+        translator = translator or self._translator
         try:
             results = dict[int, Translation]()
             for tag in dict.fromkeys(self._tags[row] for row in rows):
                 own = [row for row in rows if self._tags[row] == tag]
                 texts = [self._sources[row] for row in own]
-                results |= zip(own, self._translator.translate(texts, tag=tag), strict=True)
+                results |= zip(own, translator.translate(texts, tag=tag), strict=True)
             return [results[row] for row in rows]
         except NoTranslation:
             return [EMPTY] * len(rows)
+
+    def bleu(self, translator: Translator, rows: Sequence[int]) -> float:
+        """BLEU of another translator of these languages on some of the sentences."""
+        texts = {
+            row: result.text
+            for row, result in zip(rows, self._translated(rows, translator), strict=True)
+        }
+        return self._scorer(texts).score("BLEU")
 
     def score(self, parts: Sequence[Part]) -> Validation:
         """Put the parts of all workers together, in one order, and score them."""
@@ -146,9 +157,7 @@ class Validator:
         # JSON holds a loss that is no number as null.
         table = np.array([sums[number] for number in sorted(sums)], np.float64)
         loss, tokens, right = table.sum(0).tolist()
-        texts = dict(chain.from_iterable(part.texts for part in parts))
-        scorer = Scorer(self._normalization, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
-        scorer.add([(texts[row], [text]) for row, text in enumerate(self._references)])
+        scorer = self._scorer(dict(chain.from_iterable(part.texts for part in parts)))
         return Validation(
             loss=loss / max(tokens, 1.0),
             accuracy=right / max(tokens, 1.0),
@@ -156,6 +165,12 @@ class Validator:
             chrf=scorer.score("chrF"),
             seconds=0.0,
         )
+
+    def _scorer(self, texts: Mapping[int, str]) -> Scorer:
+        """Scores translations of sentences by their numbers."""
+        scorer = Scorer(self._normalization, tokenize=self._tokenize, metrics=("BLEU", "chrF"))
+        scorer.add([(texts[row], [self._references[row]]) for row in sorted(texts)])
+        return scorer
 
     def heatmaps(self, count: int) -> Iterator[bytes]:
         """PNGs of the attention on the same few sentences of middling length."""

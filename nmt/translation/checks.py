@@ -42,7 +42,7 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
             "`nmt train` has saved"
         )
     check_search(request.search)
-    if request.search.shortlist and not model_folder.has_lexicon(info):
+    if request.search.has_shortlist and not model_folder.has_lexicon(info):
         raise UnusableInput(
             f"{request.models[0]}: has no lexicon for search.shortlist (an older release saved "
             "it); train it again, or leave the setting out"

@@ -237,7 +237,8 @@ class TranslateRequest:
     address: Address = None
 
     def resolved(self, info: ModelRecord, begun: str | None) -> TranslateRequest:
-        """The same for actors, which work in another folder, and with the runtime that they use.
+        """The same for actors, which work in another folder, and with the runtime and the shortlist
+        that they use.
 
         Args:
             info: of the model.
@@ -250,7 +251,8 @@ class TranslateRequest:
         chosen: dict[str, Any] = {"runtime": bundle.runtime_for(self.models, ids, search, gpus)}
         if self.search.dictionary is not None:
             chosen["dictionary"] = str(Location(self.search.dictionary))
-        return replace(self, search=self.search.model_copy(update=chosen))
+        search = self.search.with_shortlist(info.shortlist)
+        return replace(self, search=search.model_copy(update=chosen))
 
     def costs(self, seconds: float) -> dict[str, float]:
         """How long the job took and, where that is known, what it cost."""

@@ -56,7 +56,6 @@ def train_worker(config: dict[str, Any]) -> str:
         set_up_devices(config["threads"], config["devices"], config["use_gpu"])
         replicas = Replicas(context.get_world_size(), rank, config["devices"], config["use_gpu"])
         # Only now: these modules create tensors, which fixes the devices.
-        from nmt import bundle
         from nmt.shards.dataset import Dataset
         from nmt.training.loop import Training
 
@@ -77,7 +76,7 @@ def train_worker(config: dict[str, Any]) -> str:
         if state.finished and replicas.rank == 0:
             hooks.expect_long_phase()
             log.info("writing MODEL as ONNX graphs, for decoding on CPUs")
-            bundle.export(output / "model")
+            training.selection.export(config["threads"])
     except (Final, UnusableInput) as error:  # another attempt would end in the same way
         hooks.fail(error)
         if isinstance(error, Diverged):  # on every worker at once

@@ -50,7 +50,7 @@ def depends_on(
     left_out = {"dictionary", *_SAMPLING_ONLY}
     left_out |= {"max_characters"} if search.max_characters <= MOST_CHARACTERS else set()
     left_out |= _BEAM_ONLY if search.beam_size == 1 else set()
-    left_out |= set() if search.shortlist else _SHORTLIST_ONLY
+    left_out |= set() if search.has_shortlist else _SHORTLIST_ONLY
     left_out |= set() if raw else {"replace_unknown"}
     return GenerationKey(
         format_version=FORMAT_VERSION,
