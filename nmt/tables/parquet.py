@@ -29,8 +29,10 @@ _ENTRIES_OF_A_BYTE = 4  # of dictionaries: they differ
 _LITTLE, _RATIO = 256 << 20, 200
 MOST_COLUMNS = 1000  # of a file that somebody gives; an output has some of its own beside them
 _COLUMNS, _GROUPS, _CHUNKS = 1100, 10_000, 200_000  # chunks: a column of a row group is one
+_LARGEST_METADATA = 1 << 20  # bytes beside the columns; a schema among them is parsed several times
 _FEW_VALUES = 20_000_000  # of all columns together
 _COPIED = 64 << 20  # bytes decoded at once of values that may share bytes, see `Window`
+_READERS = 16  # of row groups in different encodings, that are kept
 # Encodings in which Arrow cannot read a dictionary: DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY.
 _DELTA = {6, 7}
 _WHOLE = {0, 6}  # in these each value has bytes of its own: PLAIN, DELTA_LENGTH_BYTE_ARRAY
@@ -60,6 +62,12 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
     if twice := [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]:
         raise UnusableInput(
             f"{location}: has several columns '{min(twice)[:80]}'; give each a name of its own"
+        )
+    own = metadata.metadata or {}
+    if (length := sum(map(len, chain(*own.items())))) > _LARGEST_METADATA:
+        raise UnusableInput(
+            f"{location}: {length:,} bytes of metadata, more than {_LARGEST_METADATA:,}; write it "
+            "without them"
         )
     most = min(_GROUPS, _CHUNKS // max(1, metadata.num_columns))
     if metadata.num_row_groups > most:
@@ -218,7 +226,8 @@ def read_batches(
     leaves = _leaves(file, wanted)
     texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
     data, unpacked, entries = ColumnBytes(location, handle), 0, 0
-    readers: dict[tuple[int, ...], pq.ParquetFile] = {}
+    schema = file.schema_arrow  # which is parsed anew each time
+    readers: dict[tuple[int, ...], tuple[pq.ParquetFile, set[int]]] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
         claims = data.hold(file.metadata.row_group(group), leaves)
@@ -229,9 +238,13 @@ def read_batches(
         # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
         numbers = tuple(number for number in texts if not claims[number].encodings & _DELTA)
         if numbers not in readers:
-            readers[numbers] = _reader(data, file.metadata, numbers)
+            if len(readers) == _READERS:
+                readers.clear()
+            reader = _reader(data, file.metadata, numbers)
+            readers[numbers] = reader, _dictionaries(reader)
+        reader, dictionaries = readers[numbers]
         # It does so all the same in columns of decimals, JSON, ….
-        plain = texts.keys() - _dictionaries(readers[numbers])
+        plain = texts.keys() - dictionaries
         copied = [number for number in plain if claims[number].encodings - _WHOLE]
         for number in copied:
             column = file.metadata.schema.column(number)
@@ -244,7 +257,7 @@ def read_batches(
         window.copied = {texts[number] for number in copied}
         largest = sum(claims[number].largest for number in copied)
         size = max(1, min(BATCH, _COPIED // max(1, largest)))
-        for batch in readers[numbers].iter_batches(size, row_groups=[group], columns=wanted):
+        for batch in reader.iter_batches(size, row_groups=[group], columns=wanted):
             held += window.add(batch)
             batch = batch if wanted is None else batch.select(wanted)
             if most is not None and held > most:
@@ -252,7 +265,7 @@ def read_batches(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
                     "its size; write it anew"
                 )
-            yield decoded(batch, file.schema_arrow, shared)
+            yield decoded(batch, schema, shared)
 
 
 def read_whole(

@@ -156,6 +156,27 @@ def test_values_that_come_as_no_dictionaries_are_counted(tmp_path: Path, nested:
         read_whole(location, handle, most=1 << 40)
 
 
+def test_the_schema_is_parsed_as_often_whatever_the_row_groups(tmp_path: Path, monkeypatch):
+    """It may be long: its size times their number would be quadratic."""
+    table, counts, real = pa.table({"x": ["a"] * 64}), [], pq.ParquetFile.schema_arrow
+    location = Location(str(tmp_path / "x.parquet"))
+
+    def schema_arrow(self):
+        counts[-1] += 1
+        return real.__get__(self)
+
+    monkeypatch.setattr(pq.ParquetFile, "schema_arrow", property(schema_arrow))
+    for rows in (64, 1):
+        pq.write_table(table, location.path, row_group_size=rows)
+        counts.append(0)
+        with location.open() as handle:
+            assert read_whole(location, handle) == table
+    assert counts[0] == counts[1]
+    pq.write_table(table.replace_schema_metadata({"a": "b" * (1 << 20)}), location.path)
+    with location.open() as handle, pytest.raises(UnusableInput, match="bytes of metadata, more"):
+        read_whole(location, handle)
+
+
 def test_each_level_of_lists_counts(tmp_path: Path, monkeypatch):
     value, kind = [1] * 100, pa.list_(pa.int64())
     for _ in range(9):

@@ -61,9 +61,10 @@ def results() -> pa.Table:
 def put(cache: Cache, folder: str, run: str, rows: pa.Table) -> Location:
     """A file as whoever can write to the folder makes it."""
     data, name = rows_file.packed(rows)
-    file = cache.location / folder / f"{run}-{name}.parquet"
-    file.write_bytes(data)
-    return file
+    path = Path(cache.location.path) / folder / f"{run}-{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return Location(path)
 
 
 def having(name: str, value: object) -> Callable[[pa.Table], pa.Table]:
@@ -77,11 +78,37 @@ def having(name: str, value: object) -> Callable[[pa.Table], pa.Table]:
     return change
 
 
+def of_type(name: str, kind: pa.DataType) -> Callable[[pa.Table], pa.Table]:
+    """A column has another type, and the same bytes."""
+
+    def change(table: pa.Table) -> pa.Table:
+        column = table.column(name).combine_chunks()
+        column = column.view(kind) if kind == pa.date32() else column.cast(kind)
+        return table.set_column(table.column_names.index(name), name, column)
+
+    return change
+
+
+def broken(name: str) -> Callable[[pa.Table], pa.Table]:
+    """The tokens of a column are no UTF-8."""
+
+    def change(table: pa.Table) -> pa.Table:
+        tokens = pa.array([b"\xff\xfe"] * len(table)).view(pa.string())
+        ends = pa.array(range(len(table) + 1), pa.int32())
+        lists = pa.ListArray.from_arrays(ends, tokens)
+        return table.set_column(table.column_names.index(name), name, lists)
+
+    return change
+
+
 ONE = {"translation": "x", "score": -1.0, "ranking": -1.0}
 CHANGES = {
     "a key that is none": having("key", None),
     "keys in another order": lambda table: table.take([2, 0, 1]),
     "a day that is none": having("used", None),
+    "a date for a day": of_type("used", pa.date32()),
+    "views": of_type("translation", pa.string_view()),
+    "tokens that are no UTF-8": broken("source_tokens"),
     "a score": having("score", -1e300),
     "an entropy": having("attention_entropy", 1e300),
     "words": having("target_words", -5),
@@ -134,16 +161,54 @@ def test_keys_that_are_none_stop_no_merging(tmp_path: Path) -> None:
     assert len(cache.find(keys_of(TEXTS), COLUMNS, "a")[0]) == 3
 
 
-@pytest.mark.parametrize("days", [None, "yesterday"])
-def test_days_that_are_none_stop_no_pruning(tmp_path: Path, days: str | None) -> None:
+DAYS = {
+    "none": pa.array([None] * 3, pa.string()),
+    "texts": pa.array(["yesterday"] * 3),
+    "bytes": pa.array([b"\xff"] * 3).view(pa.string()),
+    "dates": pa.array([2**31 - 1] * 3, pa.int32()).view(pa.date32()),
+}
+
+
+@pytest.mark.parametrize("days", DAYS)
+def test_days_that_are_none_stop_no_pruning(tmp_path: Path, days: str) -> None:
     cache, place = Cache(Location(tmp_path), DAY), results().column_names.index("used")
-    column = pa.array([days] * 3, pa.string())
-    put(cache, "all", "a", results().set_column(place, "used", column))
+    put(cache, "all", "a", results().set_column(place, "used", DAYS[days]))
     cache.add("b", stamped(results(), DAY - 99))
     assert remove_unused(cache, 10, dry_run=True) == 3
     assert remove_unused(cache, 10) == 3
     assert len(cache.find(keys_of(TEXTS), COLUMNS, "a")[0]) == 0
     assert len(cache.damaged()) == 1
+
+
+@pytest.mark.parametrize("name", ["a" * 200, "A", "a b", "é", "\x1b[31m"])
+def test_a_name_that_no_job_gives_is_set_aside(tmp_path: Path, name: str) -> None:
+    cache = Cache(Location(tmp_path), DAY)
+    put(cache, "all", name, stamped(results(), DAY - 99))
+    assert len(cache.find(keys_of(TEXTS), COLUMNS, "a")[0]) == 0
+    assert remove_unused(cache, 10) == 0
+    assert len(cache.damaged()) == 1
+
+
+def test_statistics_that_pyarrow_does_not_survive_are_set_aside(tmp_path: Path) -> None:
+    cache = Cache(Location(tmp_path), DAY)
+    file = put(cache, "all", "a", stamped(results(), DAY - 99))
+    data, least = bytearray(file.read_bytes()), min(results().column("key").to_pylist())
+    end = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    # A text of a size and its bytes, in Thrift: the text gets shorter, and another field begins.
+    place = data.index(bytes([len(least)]) + least, end)
+    data[place : place + 17] = bytes([13]) + least[:-3] + b"\x18\x01z"
+    Path(file.path).unlink()
+    path = Path(file.path).with_name(f"a-{rows_file.digest(data[end:])}.parquet")
+    path.write_bytes(data)
+    assert remove_unused(cache, 10) == 0
+    assert len(cache.damaged()) == 1
+    assert len(cache.find(keys_of(TEXTS), COLUMNS, "a")[0]) == 0
+
+
+def test_a_day_before_all_days_is_old(tmp_path: Path) -> None:
+    cache = Cache(Location(tmp_path), DAY)
+    put(cache, "all", "a", stamped(results(), -(2**31)))
+    assert remove_unused(cache, 10) == 3
 
 
 def test_statistics_that_lie_lead_to_no_other_translation(tmp_path: Path, monkeypatch) -> None:

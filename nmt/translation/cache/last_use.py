@@ -34,13 +34,13 @@ def stamped(rows: pa.Table, days: int | np.ndarray) -> pa.Table:
 
 
 def days_of(rows: pa.Table, day: int) -> np.ndarray:
-    """The day of each row; of a clock that is ahead, tomorrow at most.
+    """The day of each row, from 1970-01-01 to tomorrow, if a clock is ahead.
 
     Args:
         rows: with the column `USED`.
         day: which day it is.
     """
-    return np.minimum(rows.column(USED.name).to_numpy(), day + 1)
+    return np.clip(rows.column(USED.name).to_numpy().astype(np.int64), 0, day + 1)
 
 
 def is_due(keys: pa.FixedSizeBinaryArray, days: np.ndarray, day: int) -> np.ndarray:

@@ -155,6 +155,7 @@ def _taken(opened: RowsFile, rows: list[pa.Table], columns: Columns | None, room
             table = columns.taken(table)
         elif wrong := problem(table.column(USED.name), USED):
             raise pa.ArrowInvalid(wrong)
+        table.validate(full=True)  # texts are UTF-8
     room.fill(opened.file, opened.size, table)
     return table
 

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -34,12 +35,14 @@ GROUP = 2048  # rows
 _DIGESTS = b"nmt.groups"
 _DIGEST = 32  # hexadecimal digits
 DAMAGED = ".damaged"
+_RUN = re.compile("[0-9a-z]{1,64}")  # with which a name begins
 _LONGEST_NAME = 255  # bytes
 _TAIL = 64 << 10  # bytes that are read at first: mostly all of a small file
 _GAP = 64 << 10  # bytes between two parts that are read rather than asked for anew
 _LARGEST = 1 << 30  # bytes of a file
 # Bytes to which a file unpacks: a small one, and for each byte of it.
 LITTLE, RATIO = 256 << 20, 200
+_WRITTEN = {pa.string(), pa.float64(), pa.float32(), pa.int64(), pa.int32(), pa.bool_(), KEY}
 _UNREADABLE = (OSError, KeyError, UnicodeDecodeError, pa.ArrowException, UnusableInput)
 
 
@@ -158,7 +161,8 @@ class RowsFile:
         return end
 
     def _parse(self, end: int) -> None:
-        if not self.file.name.endswith(f"-{digest(self._data[end:].data)}.parquet"):
+        run, _, rest = self.file.name.partition("-")
+        if not _RUN.fullmatch(run) or rest != f"{digest(self._data[end:].data)}.parquet":
             raise pa.ArrowInvalid("another end than the name of the file says")
         self._parquet = open_parquet(self.file, self._stream())
         metadata, schema = self._parquet.metadata, self._parquet.schema_arrow
@@ -170,6 +174,8 @@ class RowsFile:
             raise pa.ArrowInvalid("row groups that no job writes")
         if schema.get_field_index("key") != 0 or schema.field(0).type != KEY:
             raise pa.ArrowInvalid("keys that are none")
+        if not all(_is_written(kind) for kind in schema.types):
+            raise pa.ArrowInvalid("types that no job writes")
         ends = [_ends(group.column(0)) for group in groups]
         self.least, self.greatest = np.array(ends, np.uint64).reshape(-1, 2).T
 
@@ -199,7 +205,7 @@ class RowsFile:
         """The least value of a column of numbers, as the statistics say; None if they do not."""
         metadata = self._parquet.metadata
         names = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-        if column not in names:
+        if column not in names or not pa.types.is_integer(self.schema.field(column).type):
             return None
         place = names.index(column)
         columns = [metadata.row_group(n).column(place) for n in range(metadata.num_row_groups)]
@@ -277,6 +283,13 @@ class RowsFile:
         if len(data) != end - start:
             raise Damaged(self.file)
         self._data[start:end] = np.frombuffer(data, np.uint8)
+
+
+def _is_written(kind: pa.DataType) -> bool:
+    """Whether results have columns of this type."""
+    if pa.types.is_list(kind) or pa.types.is_struct(kind):
+        return all(_is_written(kind.field(number).type) for number in range(kind.num_fields))
+    return kind in _WRITTEN
 
 
 def _length_of_end(last: bytes) -> int:
