@@ -67,10 +67,11 @@ def parse_all(file: bytes) -> None:
     metadata = pq.read_metadata(pa.BufferReader(file))
     with contextlib.suppress(Exception):
         metadata.schema.to_arrow_schema()
-    places = product(range(metadata.num_row_groups), range(metadata.num_columns), ("min", "max"))
-    for group, column, bound in places:
-        with contextlib.suppress(Exception):
-            getattr(metadata.row_group(group).column(column).statistics, bound, None)
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column, bound in product(range(group.num_columns), ("min", "max")):
+            with contextlib.suppress(Exception):
+                getattr(group.column(column).statistics, bound, None)
 
 
 class _Checker:

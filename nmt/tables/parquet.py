@@ -76,6 +76,8 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
             f"columns, more than {most:,}; write it with larger row groups"
         )
     row_groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if any(group.num_columns != metadata.num_columns for group in row_groups):
+        raise UnusableInput(f"{location}: damaged (it miscounts its columns); fetch it again")
     values = [metadata.num_rows, *(group.num_rows for group in row_groups)]
     unpacked = sum(group.total_byte_size for group in row_groups)
     repeats = _repeats(file.schema_arrow, metadata.num_columns)

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thrift_bytes import field, number, varint
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
@@ -16,24 +17,6 @@ from nmt.tables.parquet import read_whole
 
 MIB = 1 << 20
 LAST = (1 << 31) - 1
-
-
-def varint(value: int, size: int = 0) -> bytes:
-    """Thrift's, with as many bytes as asked for."""
-    data = [value & 127]
-    while (value := value >> 7) or len(data) < size:
-        data[-1] |= 128
-        data.append(value & 127)
-    return bytes(data)
-
-
-def number(value: int) -> bytes:
-    """A whole number as Thrift has it: those below 0 in between the others."""
-    return varint(value << 1 if value >= 0 else (-value << 1) - 1)
-
-
-def field(step: int, kind: int, value: bytes = b"") -> bytes:
-    return bytes([step << 4 | kind]) + value
 
 
 def header(
