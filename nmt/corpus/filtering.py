@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.alignment.translations import CELLS
-from nmt.alignment.words import MOST_WORDS
+from nmt.alignment.words import stems
 from nmt.corpus.arrays import array_bytes
 from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import Aligner
@@ -155,8 +155,7 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
             rejected = rule.rejects(scores, float(thresholds[rule.name]))
             own[rejected & _undecided(own)] = str(rule.reason)
         if any(thresholds.get(name) for name in LEARNT):
-            # The aligner counts punctuation, too: about two more of it in a sentence.
-            words = [np.minimum(side.word_counts + 2, MOST_WORDS) for side in batch.sides]
+            words = [np.array([len(stems(text)) for text in side.texts]) for side in batch.sides]
             cells += int((words[0] * words[1])[_undecided(own)].sum())
     scored = pa.table(
         {
