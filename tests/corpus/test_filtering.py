@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from corpora import aligned, make, rows, write_lines
 
+from nmt.alignment.words import stems
 from nmt.corpus import filtering, repeated
 from nmt.grammar import generate
 from nmt.settings import FilterSettings
@@ -165,3 +166,17 @@ def test_what_was_prepared_with_other_filters_is_refused(tmp_path: Path) -> None
     assert prepare(tmp_path, lines, {"filters": "basic"}).info == dataset.info
     with pytest.raises(UnusableInput, match="made with other settings"):
         prepare(tmp_path, lines, {"filters": "basic"}, thresholds=FilterSettings(letters=0.9))
+
+
+def test_the_aligner_learns_from_as_many_words_however_they_are_parted(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """At a comma, too, it begins another word."""
+    monkeypatch.setattr(filtering, "CELLS", 20_000)
+    lines = [line.replace(" ", ",") for line in grammar_lines()]
+    dataset = prepare(tmp_path, lines, {"filters": "none"}, thresholds=FilterSettings(alignment=0.5))
+    assert dataset.info.aligner is not None
+    sides = [[len(stems(text)) for text in line.split("\t")] for line in lines]
+    least = min(source * target for source, target in sides)
+    assert dataset.info.aligner.pairs * least <= 20_000
+    assert dataset.info.aligner.step > 1
