@@ -22,6 +22,9 @@ from nmt.vocabulary.subwords import SubwordVocabulary, standardise
 from nmt.vocabulary.words import WordVocabulary
 
 _LEAST = 5  # occurrences from which an entry can be learnt
+_LONGEST_WORD = (
+    200  # characters; the rest of a longer one is not learnt from, for each merge costs as many
+)
 _LONGEST = 16  # characters of a piece, as SentencePiece's own
 # A piece holds Chinese and Japanese characters alone, or other letters, or none, as those that
 # SentencePiece learns.
@@ -60,7 +63,10 @@ def extend_subwords(
     frequent = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
     new = [character for character, seen in frequent[:count] if seen >= _LEAST]
     extended = _with_pieces(vocabulary, new)
-    merges = _merges(extended, words, count - len(new))
+    beginnings: Counter[str] = Counter()
+    for word, occurrences in words.items():
+        beginnings[word[:_LONGEST_WORD]] += occurrences
+    merges = _merges(extended, beginnings, count - len(new))
     return _with_pieces(extended, merges)
 
 

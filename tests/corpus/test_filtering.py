@@ -174,7 +174,9 @@ def test_the_aligner_learns_from_as_many_words_however_they_are_parted(
     """At a comma, too, it begins another word."""
     monkeypatch.setattr(filtering, "CELLS", 20_000)
     lines = [line.replace(" ", ",") for line in grammar_lines()]
-    dataset = prepare(tmp_path, lines, {"filters": "none"}, thresholds=FilterSettings(alignment=0.5))
+    dataset = prepare(
+        tmp_path, lines, {"filters": "none"}, thresholds=FilterSettings(alignment=0.5)
+    )
     assert dataset.info.aligner is not None
     sides = [[len(stems(text)) for text in line.split("\t")] for line in lines]
     least = min(source * target for source, target in sides)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from effort import steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +45,16 @@ def test_new_entries_shorten_the_new_texts(old: SubwordVocabulary, new: SubwordV
     used = Counter(i for ids in new.encode_ids(NEW) for i in ids)
     assert any(used[i] for i in range(old.size, new.size))
     assert UNK not in used
+
+
+def test_a_long_word_costs_no_more_than_its_length(old: SubwordVocabulary) -> None:
+    random = np.random.default_rng(1)
+
+    def work(length: int) -> int:
+        letters = "".join(random.choice(list("abcdefghij"), length))
+        return steps(lambda: extend_subwords(old, NEW + [letters] * 5, 60))[0]
+
+    assert work(8000) - work(500) < work(2000)
 
 
 @settings(max_examples=60)
