@@ -20,7 +20,10 @@ from nmt.translation.request import TranslateRequest
 
 pytestmark = pytest.mark.system  # whole jobs, each done twice
 
-OPTIONS = {"search": SEARCH.model_copy(update={"runtime": "tensorflow"}), "heatmaps": 2}
+OPTIONS = {
+    "search": SEARCH.model_copy(update={"runtime": "tensorflow", "shortlist": 0}),
+    "heatmaps": 2,
+}
 
 
 def again(model: Path, name: Path, output: Path, **options: Any) -> Outcome | None:
