@@ -24,14 +24,9 @@ from nmt.storage.location import Location
 _HOLE, _RANGE = 8 << 10, 32 << 20  # bytes between columns, and in all, that are read at once
 _MOST_NESTED = 10  # structs in each other of a header; the format has two
 _PADDING = 100  # bytes by which old writers said too few; Arrow reads them, too
-_STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = (
-    0,
-    1,
-    2,
-    3,
-    *range(4, 9),
-    12,
-)
+# Types of fields in Thrift; a list, a set or a map is in no header.
+_STOP, _TRUE, _FALSE, _BYTE = 0, 1, 2, 3
+_I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = 4, 5, 6, 7, 8, 12
 _TYPE, _UNPACKED, _PACKED = (1,), (2,), (3,)  # where a header has them
 _DICTIONARY = 2  # its type
 _ENCODINGS = {0: (5, 2), 3: (8, 4)}  # by the type of a page of data

@@ -36,6 +36,11 @@ def count(data: bytes, values: int = 1) -> Claims:
 PLAIN = frozenset({0})
 
 
+def whole(location: Location) -> pa.Table:
+    with location.open() as handle:
+        return read_whole(location, handle)
+
+
 def test_a_header_says_what_its_page_unpacks_to():
     assert count(header(unpacked=LAST)) == (LAST, LAST, 0, PLAIN)
     assert count(header(values=1) + header(values=2), 3) == (14, 7, 0, PLAIN)
@@ -167,31 +172,24 @@ def test_each_level_of_lists_counts(tmp_path: Path, monkeypatch):
     location = Location(str(tmp_path / "x.parquet"))
     pq.write_table(pa.table({"x": pa.array([value], kind)}), location.path)
     monkeypatch.setattr(parquet, "_ROWS_OF_A_BYTE", 0)
-    for most in (1000, 999):
-        monkeypatch.setattr(parquet, "_FEW_VALUES", most)
-        with location.open() as handle:
-            if most == 1000:
-                assert read_whole(location, handle).num_rows == 1
-                continue
-            with pytest.raises(UnusableInput, match="that hold 1,000 values"):
-                read_whole(location, handle)
+    monkeypatch.setattr(parquet, "_FEW_VALUES", 1000)
+    assert whole(location).num_rows == 1
+    monkeypatch.setattr(parquet, "_FEW_VALUES", 999)
+    with pytest.raises(UnusableInput, match="that hold 1,000 values"):
+        whole(location)
 
 
 def test_values_of_dictionaries_count_though_no_row_has_them(tmp_path: Path, monkeypatch):
     words = pa.array([str(number) for number in range(100)])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 8, pa.int32()), words)
-    path = tmp_path / "x.parquet"
-    pq.write_table(pa.table({"x": column}), path)
-    for rows in (100, 99):
-        monkeypatch.setattr(parquet, "_FEW_ROWS", rows)
-        monkeypatch.setattr(parquet, "_ENTRIES_OF_A_BYTE", 0)
-        location = Location(str(path))
-        with location.open() as handle:
-            if rows == 100:
-                assert read_whole(location, handle).num_rows == 8
-                continue
-            with pytest.raises(UnusableInput, match="that hold 100 values of dictionaries"):
-                read_whole(location, handle)
+    location = Location(str(tmp_path / "x.parquet"))
+    pq.write_table(pa.table({"x": column}), location.path)
+    monkeypatch.setattr(parquet, "_ENTRIES_OF_A_BYTE", 0)
+    monkeypatch.setattr(parquet, "_FEW_ROWS", 100)
+    assert whole(location).num_rows == 8
+    monkeypatch.setattr(parquet, "_FEW_ROWS", 99)
+    with pytest.raises(UnusableInput, match="that hold 100 values of dictionaries"):
+        whole(location)
 
 
 @pytest.mark.parametrize("wanted", [["text.en"], ["text"], ["text.en", "text"], ["a"], None])
