@@ -50,11 +50,10 @@ bench: setup
 	@$(BIN)/nmt benchmark --model $(DEMO)/run/model --data $(DEMO)/dataset \
 		--output $(DEMO)/benchmark.json
 
-# When a process of the tests crashes, the run ends: xdist would start another and then hang. A probe stays where it is up to
-# the threshold: on Python 3.11 to remove it looks at the frames of other threads, which may wait for each other then.
+# When a process of the tests crashes, the run ends: xdist would start another and then hang.
 test: setup
 	@mkdir -p build
-	$(BIN)/python -m slipcover --source nmt --immediate --threshold 1000000 --json --out build/coverage.json \
+	$(BIN)/python -m slipcover --source nmt --json --out build/coverage.json \
 		-m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 	$(BIN)/python -m slipcover --merge build/coverage.json --out build/coverage.json \
 		--missing-width 40 --fail-under 90

@@ -1,5 +1,8 @@
 """Fixtures that tests of several packages share."""
 
+import leave_probes  # noqa: F401  (before any module of nmt)
+
+# isort: split
 import gc
 from collections.abc import Generator, Iterator
 from pathlib import Path
