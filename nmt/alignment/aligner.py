@@ -12,6 +12,7 @@ from nmt.alignment.hmm import HMM
 from nmt.alignment.symmetry import Heuristic, Links, symmetrise
 from nmt.alignment.translations import CELLS
 from nmt.alignment.words import MOST_WORDS, Words, word_stems
+from nmt.even_sample import EvenSample
 from nmt.segmentation import count_words
 
 LONGEST = 500  # words of a side that are aligned; those after them have no links
@@ -52,10 +53,14 @@ class WordAligner:
         """
         if len(sources) != len(targets):
             raise ValueError(f"{len(sources):,} sources, but {len(targets):,} targets")
-        step = max(1, -(-_count_cells(sources, targets) // cells))
+        counts = [_count_cells(*pair) for pair in zip(sources, targets, strict=True)]
+        sample: EvenSample[tuple[str, str]] = EvenSample(sum(counts), cells)
+        for number in range(0, len(counts), sample.step):
+            sample.add(number, counts[number], (sources[number], targets[number]))
         words = [
-            [word_stems(text)[:MOST_WORDS] for text in side[::step]] for side in (sources, targets)
-        ]
+            [word_stems(text)[:MOST_WORDS] for text in side]
+            for side in zip(*sample.pairs, strict=True)
+        ] or [[], []]
         source, target = (Words.learn(side) for side in words)
         ids = [source.ids(one) for one in words[0]], [target.ids(one) for one in words[1]]
         del words
@@ -121,11 +126,8 @@ def align(
     return list(aligner.align(sources, targets, heuristic))
 
 
-def _count_cells(sources: Iterable[str], targets: Iterable[str]) -> int:
-    return sum(
-        min(count_words(source), MOST_WORDS) * min(count_words(target), MOST_WORDS)
-        for source, target in zip(sources, targets, strict=True)
-    )
+def _count_cells(source: str, target: str) -> int:
+    return min(count_words(source), MOST_WORDS) * min(count_words(target), MOST_WORDS)
 
 
 def _aligned(places: np.ndarray) -> Links:

@@ -17,6 +17,7 @@ from nmt.corpus.staged import CLEAN, WORDS, read_rejected, read_table
 from nmt.corpus.stages import Plan, Unit, rejected_rows
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
+from nmt.even_sample import EvenSample
 from nmt.records import FileEntry, file_entry
 from nmt.records.preparation import Encoded
 from nmt.shards.dataset import LEXICON_NAME
@@ -173,25 +174,22 @@ def learn_lexicon(
         names: the files of the training pairs.
     """
     cells = sum((source + 1) * target * count for (source, target), count in lengths.items())
-    step = max(1, -(-cells // CELLS))
     sizes = {f"{side}_ids": _load(plan, side).size for side in ("source", "target")}
     schema = pa.schema([pairs_schema(alignment=False).field(name) for name in sizes])
     content = Content(schema, sizes, plan.settings.max_length, 0)
-
-    def pairs() -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
-        first = 0
-        for name in names:
-            table = _read_ids(plan.output.named(name))
-            if problem := content.problem(table):
-                raise UnusableInput(f"{plan.output / name}: damaged ({problem}); prepare anew")
-            rows = table.take(pa.array(range(first, table.num_rows, step), pa.int64()))
-            first = (first - table.num_rows) % step
-            source, target = (
-                [np.asarray(ids.values, np.int64) for ids in column] for column in rows.columns
-            )
-            yield source, target
-
-    lexicon = Lexicon.learn(pairs(), *sizes.values())
+    sample: EvenSample[tuple[np.ndarray, np.ndarray]] = EvenSample(cells, CELLS)
+    first = 0
+    for name in names:
+        table = _read_ids(plan.output.named(name))
+        if problem := content.problem(table):
+            raise UnusableInput(f"{plan.output / name}: damaged ({problem}); prepare anew")
+        numbers = range(first + -first % sample.step, first + table.num_rows, sample.step)
+        rows = table.take(pa.array([number - first for number in numbers], pa.int64()))
+        for number, *ids in zip(numbers, *rows.columns, strict=True):
+            source, target = (np.asarray(one.values, np.int64) for one in ids)
+            sample.add(number, (len(source) + 1) * len(target), (source, target))
+        first += table.num_rows
+    lexicon = Lexicon.learn(sample.pairs, *sizes.values())
     data = lexicon.serialise()
     (plan.output / LEXICON_NAME).write_bytes(data)
     return file_entry(data)

@@ -40,6 +40,7 @@ from nmt.corpus.plausible import filtered_problem, scored_problem
 from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_repeated
 from nmt.corpus.staged import CLEAN, SCORED, read_arrays, read_table
 from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
+from nmt.even_sample import EvenSample
 from nmt.languages import UNDETERMINED
 from nmt.records.dataset import AlignerRecord
 from nmt.records.preparation import Filtered, NothingCounted, Scored
@@ -182,25 +183,26 @@ def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecor
         units: those of all corpora.
         cells: source words × target words in them; beyond `CELLS` an even sample is taken.
     """
-    step = max(1, -(-cells // CELLS))
-    sources: list[str] = []
-    targets: list[str] = []
-    owners: list[int] = []
+    sample: EvenSample[tuple[str, str, int]] = EvenSample(cells, CELLS)
     for unit in units:
         table = _read_clean(plan, unit)
         scored = _read_scores(plan, unit, "scores", table)
-        chosen = table["id"].to_numpy() % step == 0
+        chosen = table["id"].to_numpy() % sample.step == 0
         chosen &= pc.is_null(scored["reason"]).to_numpy(zero_copy_only=False)
         some = table.filter(pa.array(chosen))
-        sources += some["source"].to_pylist()
-        targets += some["target"].to_pylist()
-        owners += [unit.corpus] * some.num_rows
-    aligner = Aligner.learn(sources, targets, step, np.array(owners, np.int64))
+        columns = (some[name].to_pylist() for name in ("id", "source", "target"))
+        for number, source, target in zip(*columns, strict=True):
+            own_cells = (len(stems(source)) + 1) * len(stems(target))
+            sample.add(number, own_cells, (source, target, unit.corpus))
+    sources, targets, owners = map(
+        list, zip(*sample.pairs, strict=True) if sample.pairs else [[]] * 3
+    )
+    aligner = Aligner.learn(sources, targets, sample.step, np.array(owners, np.int64))
     (plan.staging / "aligner-00000").write_bytes(aligner.serialise())
     random = aligner.random if len(aligner.random) else np.zeros(1)
     return AlignerRecord(
         pairs=len(sources),
-        step=step,
+        step=sample.step,
         ratios={
             corpus.name: aligner.length_model(place).ratio
             for place, corpus in enumerate(plan.corpora)

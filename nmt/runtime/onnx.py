@@ -80,7 +80,8 @@ class OnnxRuntime:
             if "Failed to allocate memory" in str(error):
                 raise MemoryError(f"ONNX Runtime, graph {name}, inputs {_shapes(inputs)}") from None
             raise UnusableInput(_failed(name, error)) from None
-        results = [result[:1] for result in results] if alone else results
+        if alone:
+            results = [one[:1] if np.ndim(one) else one for one in results]
         for (output, shape), result in zip(outputs.items(), results, strict=True):
             if not _fits(result, shape, np.int32 if output in _INDICES else np.float32):
                 raise UnusableInput(_failed(name, f"{output} has the shape {np.shape(result)}"))

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
+from nmt.tables.delta_lengths import DELTAS, DeltaPage, check_lengths
+from nmt.tables.varints import varint
 
 _HOLE, _RANGE = 8 << 10, 32 << 20  # bytes between columns, and in all, that are read at once
 _MOST_NESTED = 10  # structs in each other of a header; the format has two
@@ -28,9 +31,16 @@ _PADDING = 100  # bytes by which old writers said too few; Arrow reads them, too
 _STOP, _TRUE, _FALSE, _BYTE = 0, 1, 2, 3
 _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = 4, 5, 6, 7, 8, 12
 _TYPE, _UNPACKED, _PACKED = (1,), (2,), (3,)  # where a header has them
-_DICTIONARY = 2  # its type
-_ENCODINGS = {0: (5, 2), 3: (8, 4)}  # by the type of a page of data
-_VALUES = {0: (5, 1), _DICTIONARY: (7, 1), 3: (8, 1)}  # by the type of a page; others have none
+_DICTIONARY, _VERSION_2 = 2, 3  # its types; version 1 has 0
+_ENCODINGS = {0: (5, 2), _VERSION_2: (8, 4)}  # by the type of a page of data
+_LEVELS = (5, 4), (5, 3)  # encodings of repetitions and definitions, in version 1
+_LENGTHS = (8, 6), (8, 5)  # their bytes, in version 2
+_IS_PACKED = (8, 7)
+_VALUES = {
+    0: (5, 1),
+    _DICTIONARY: (7, 1),
+    _VERSION_2: (8, 1),
+}  # by the type of a page; others have none
 
 
 class Claims(NamedTuple):
@@ -41,12 +51,14 @@ class Claims(NamedTuple):
         largest: of them, those of the largest page; no value has more.
         entries: values of dictionaries; there may be more than the rows have.
         encodings: of the values, by their numbers in the format.
+        deltas: the pages whose values are in `DELTAS`.
     """
 
     unpacked: int
     largest: int
     entries: int
     encodings: frozenset[int]
+    deltas: Sequence[DeltaPage]
 
 
 class ColumnBytes(io.RawIOBase):
@@ -78,15 +90,39 @@ class ColumnBytes(io.RawIOBase):
         claims = {}
         for number, chunk in chunks.items():
             self._position, last = self._padded(chunk)
-            try:
-                pages = memoryview(self.read(last - self._position))
+            pages = memoryview(self.read(last - self._position))
+            with self._naming(chunk):
                 claims[number] = _claims(pages, chunk.num_values)
-            except (IndexError, KeyError, ValueError) as error:
-                raise UnusableInput(
-                    f"{self._location}: damaged (a page of column "
-                    f"'{chunk.path_in_schema[:80]}' cannot be read); fetch it again"
-                ) from error
         return claims
+
+    def check_lengths(
+        self, group: pq.RowGroupMetaData, claims: Mapping[int, Claims], schema: pq.ParquetSchema
+    ) -> None:
+        """Check the pages in delta encodings, which are unpacked for it one by one.
+
+        Args:
+            group: whose columns are held.
+            claims: of these.
+            schema: of the file.
+
+        Raises:
+            UnusableInput: see `nmt.tables.delta_lengths.check_lengths`.
+        """
+        for number, own in claims.items():
+            with self._naming(group.column(number)):
+                for page in own.deltas:
+                    check_lengths(page, group.column(number).compression, schema.column(number))
+
+    @contextmanager
+    def _naming(self, chunk: pq.ColumnChunkMetaData) -> Iterator[None]:
+        """Raise an error of a column of which a page cannot be read."""
+        try:
+            yield
+        except (IndexError, KeyError, OSError, ValueError) as error:
+            raise UnusableInput(
+                f"{self._location}: damaged (a page of column '{chunk.path_in_schema[:80]}' "
+                "cannot be read); fetch it again"
+            ) from error
 
     def _padded(self, column: pq.ColumnChunkMetaData) -> tuple[int, int]:
         first, last = span_of(column)
@@ -150,7 +186,7 @@ def _claims(data: memoryview, values: int) -> Claims:
         ValueError: they are no header, or the pages have more values than the footer says.
     """
     position = total = largest = entries = seen = 0
-    encodings = set()
+    encodings, deltas = set(), []
     while seen < values:
         header = _Header(data, position)
         unpacked, packed = header.numbers[_UNPACKED], header.numbers[_PACKED]
@@ -169,9 +205,33 @@ def _claims(data: memoryview, values: int) -> Claims:
             else:
                 seen += count
                 encodings.add(header.numbers[_ENCODINGS[kind]])
+                if header.numbers[_ENCODINGS[kind]] in DELTAS:
+                    deltas.append(_delta_page(header, data[header.end : position]))
     if seen > values:
         raise ValueError("more values than the footer says")
-    return Claims(total, largest, entries, frozenset(encodings))
+    return Claims(total, largest, entries, frozenset(encodings), deltas)
+
+
+def _delta_page(header: _Header, data: memoryview) -> DeltaPage:
+    """A page of data of this header."""
+    numbers = header.numbers
+    kind = numbers[_TYPE]
+    levels, sizes = None, [0]
+    if kind == _VERSION_2:
+        sizes = [numbers[field] for field in _LENGTHS]
+    else:
+        levels = numbers[_LEVELS[0]], numbers[_LEVELS[1]]
+    if min(sizes) < 0 or sum(sizes) > len(data):
+        raise ValueError("no sizes of levels")
+    return DeltaPage(
+        data=data,
+        unpacked=numbers[_UNPACKED],
+        encoding=numbers[_ENCODINGS[kind]],
+        values=numbers[_VALUES[kind]],
+        levels=levels,
+        before=sum(sizes),
+        is_packed=kind != _VERSION_2 or _IS_PACKED not in header.false,
+    )
 
 
 class _Header:
@@ -180,12 +240,14 @@ class _Header:
 
     Attributes:
         numbers: of 32 bits, by the numbers of the fields that lead there.
+        false: the fields that say no.
         end: where the header ends.
     """
 
     def __init__(self, data: memoryview, start: int) -> None:
         self._data, self.end = data, start
         self.numbers: dict[tuple[int, ...], int] = {}
+        self.false: set[tuple[int, ...]] = set()
         self._struct((), 0)
 
     def _struct(self, path: tuple[int, ...], depth: int) -> None:
@@ -211,7 +273,9 @@ class _Header:
             self.end += size
         elif kind in (_BYTE, _DOUBLE):
             self.end += 1 if kind == _BYTE else 8
-        elif kind not in (_TRUE, _FALSE):
+        elif kind in (_TRUE, _FALSE):
+            (self.false.add if kind == _FALSE else self.false.discard)(path)
+        else:
             raise ValueError(f"type {kind}")
 
     def _byte(self) -> int:
@@ -220,15 +284,8 @@ class _Header:
         return value
 
     def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number without end")
+        value, self.end = varint(self._data, self.end)
+        return value
 
     def _integer(self, bits: int) -> int:
         value = self._varint()

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import stored_type
+from nmt.tables.delta_lengths import DELTA_LENGTH_BYTE_ARRAY, DELTAS
 from nmt.tables.footers import read_footer
 from nmt.tables.pages import ColumnBytes, span_of
 from nmt.tables.shared_values import LONG, Window, decoded
@@ -33,9 +34,8 @@ _LARGEST_METADATA = 1 << 20  # bytes beside the columns; a schema among them is 
 _FEW_VALUES = 20_000_000  # of all columns together
 _COPIED = 64 << 20  # bytes decoded at once of values that may share bytes, see `Window`
 _READERS = 16  # of row groups in different encodings, that are kept
-# Encodings in which Arrow cannot read a dictionary: DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY.
-_DELTA = {6, 7}
-_WHOLE = {0, 6}  # in these each value has bytes of its own: PLAIN, DELTA_LENGTH_BYTE_ARRAY
+_PLAIN = 0  # an encoding
+_WHOLE = {_PLAIN, DELTA_LENGTH_BYTE_ARRAY}  # in these each value has bytes of its own
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -232,13 +232,16 @@ def read_batches(
     readers: dict[tuple[int, ...], tuple[pq.ParquetFile, set[int]]] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
-        claims = data.hold(file.metadata.row_group(group), leaves)
+        row_group = file.metadata.row_group(group)
+        claims = data.hold(row_group, leaves)
         unpacked += sum(own.unpacked for own in claims.values())
         entries += sum(own.entries for own in claims.values())
         _check_unpacked(location, handle.size(), unpacked)
         _check_values(location, handle.size(), entries, _ENTRIES_OF_A_BYTE)
-        # Arrow would give each row a value of its own, wherever in the column a dictionary stands.
-        numbers = tuple(number for number in texts if not claims[number].encodings & _DELTA)
+        data.check_lengths(row_group, claims, file.metadata.schema)
+        # Arrow reads no dictionary of values in a delta encoding: each row would have a value of
+        # its own, wherever in the column a dictionary stands.
+        numbers = tuple(number for number in texts if claims[number].encodings.isdisjoint(DELTAS))
         if numbers not in readers:
             if len(readers) == _READERS:
                 readers.clear()

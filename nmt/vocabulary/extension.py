@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import regex
 from sentencepiece import sentencepiece_model_pb2
@@ -22,9 +23,8 @@ from nmt.vocabulary.subwords import SubwordVocabulary, standardise
 from nmt.vocabulary.words import WordVocabulary
 
 _LEAST = 5  # occurrences from which an entry can be learnt
-_LONGEST_WORD = (
-    200  # characters; the rest of a longer one is not learnt from, for each merge costs as many
-)
+# Characters; the rest of a longer word is not learnt from, for each merge costs as many.
+_LONGEST_WORD = 100
 _LONGEST = 16  # characters of a piece, as SentencePiece's own
 # A piece holds Chinese and Japanese characters alone, or other letters, or none, as those that
 # SentencePiece learns.
@@ -142,43 +142,42 @@ def _merges(vocabulary: SubwordVocabulary, words: Mapping[str, int], count: int)
     seen: Counter[str] = Counter()  # occurrences of each possible piece
     places: defaultdict[str, set[int]] = defaultdict(set)  # the words that it occurs in
 
-    def add(place: int, sign: int) -> set[str]:
-        pieces = set()
-        for left, right in zip(cut[place], cut[place][1:], strict=False):
-            if left is None or right is None:
+    def possible(place: int) -> Counter[str]:
+        """The pieces that two neighbours of a word make."""
+        made: Counter[str] = Counter()
+        for left, right in pairwise(cut[place]):
+            if left is None or right is None or (piece := left + right) in known:
                 continue
-            piece = left + right
-            if len(piece) <= _LONGEST and piece not in known and _ONE_KIND.fullmatch(piece):
-                seen[piece] += sign * words[ordered[place]]
-                pieces.add(piece)
-        for piece in pieces:
-            if sign > 0:
-                places[piece].add(place)
-            else:
-                places[piece].discard(place)
-        return pieces
+            if piece in seen or (len(piece) <= _LONGEST and _ONE_KIND.fullmatch(piece)):
+                made[piece] += 1
+        return made
 
-    for place in range(len(cut)):
-        add(place, 1)
+    for place, word in enumerate(ordered):
+        for piece, number in possible(place).items():
+            seen[piece] += number * words[word]
+            places[piece].add(place)
     heap = [(-occurrences, piece) for piece, occurrences in seen.items()]
     heapq.heapify(heap)
     merges: list[str] = []
     while heap and len(merges) < count:
         occurrences, piece = heapq.heappop(heap)
-        if -occurrences != seen[piece]:  # counted anew meanwhile
-            if seen[piece] > 0:
-                heapq.heappush(heap, (-seen[piece], piece))
-            continue
+        if -occurrences != seen[piece]:
+            continue  # it is there once more with its present number
         if -occurrences < _LEAST:
             break
         merges.append(piece)
+        known.add(piece)
         changed: set[str] = set()
         for place in sorted(places.pop(piece)):
-            changed |= add(place, -1)
+            before = possible(place)
             cut[place] = _merged(cut[place], piece)
-            changed |= add(place, 1)
-        known.add(piece)
-        for other in changed - {piece}:
+            after = possible(place)
+            for other in before.keys() | after.keys():
+                if after[other] != before[other]:
+                    seen[other] += (after[other] - before[other]) * words[ordered[place]]
+                    changed.add(other)
+                (places[other].add if other in after else places[other].discard)(place)
+        for other in changed:
             heapq.heappush(heap, (-seen[other], other))
     return merges
 

@@ -35,22 +35,19 @@ class Lexicon(NamedTuple):
     @classmethod
     def learn(
         cls,
-        pairs: Iterable[tuple[list[np.ndarray], list[np.ndarray]]],
+        pairs: Iterable[tuple[np.ndarray, np.ndarray]],
         source_size: int,
         target_size: int,
     ) -> Lexicon:
         """Learn it by IBM model 1 (Brown et al. 1993), whose empty word is the source's EOS.
 
         Args:
-            pairs: groups of sentence pairs, as ids without special tokens.
+            pairs: sentence pairs, as ids without special tokens.
             source_size: entries of the source vocabulary.
             target_size: entries of the target vocabulary.
         """
-        sources: list[np.ndarray] = []
-        targets: list[np.ndarray] = []
-        for some_sources, some_targets in pairs:
-            sources += [np.append(ids, EOS) for ids in some_sources]
-            targets += some_targets
+        pairs = list(pairs)
+        sources, targets = [np.append(ids, EOS) for ids, _ in pairs], [ids for _, ids in pairs]
         counts = np.bincount(np.concatenate([*targets, []]).astype(np.int64), minlength=target_size)
         frequent = np.argsort(-counts, kind="stable").astype(np.int32)
         candidates = np.full((source_size, DEPTH), PAD, np.int32)

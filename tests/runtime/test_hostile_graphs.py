@@ -29,6 +29,7 @@ WRONG = {  # an output of a graph, and what is done to it
     "attention without end": ("decode", "attention", "Add", np.array(np.inf, np.float32)),
     "attention below zero": ("decode", "attention", "Mul", np.array(-5, np.float32)),
     "one score of all": ("predict", "values", "ReduceMax", None),
+    "one state of nothing": ("encode", "state", "ReduceMax", None),
     "fractions for words": ("predict", "columns", "Cast", None),
 }
 
@@ -47,9 +48,10 @@ def plant(exported: Path, folder: Path, name: str, data: bytes) -> Path:
 
 def refused(folder: Path, message: str, beam_size: int = 2) -> None:
     search = SearchSettings(beam_size=beam_size, max_length_extra=4)
-    with pytest.raises(UnusableInput, match=message) as raised:
-        nmt.load_model(folder, search).translate(["A cat.", "The dog sleeps."])
-    assert "\n" not in str(raised.value)
+    for texts in (["A cat.", "The dog sleeps."], ["A cat."]):
+        with pytest.raises(UnusableInput, match=message) as raised:
+            nmt.load_model(folder, search).translate(texts)
+        assert "\n" not in str(raised.value)
 
 
 def test_hostile_graphs_end_in_one_line_and_read_no_other_file(exported, tmp_path) -> None:

@@ -68,7 +68,7 @@ def test_the_lexicon_is_that_of_the_training_pairs_and_no_pair_is_read_for_it(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [
-        tuple([np.array(row[f"{side}_ids"]) for row in rows(dataset, "train")] for side in SIDES)
+        tuple(np.array(row[f"{side}_ids"]) for side in SIDES) for row in rows(dataset, "train")
     ]
     sizes = dataset.source_vocabulary.size, dataset.target_vocabulary.size
     expected = Lexicon.learn(pairs, *sizes)
@@ -82,16 +82,17 @@ def test_the_lexicon_is_that_of_the_training_pairs_and_no_pair_is_read_for_it(
 def test_a_large_corpus_gives_the_lexicon_of_an_even_sample(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: list[int] = []
+    cells: list[int] = []
     learn = Lexicon.learn
-    monkeypatch.setattr(
-        Lexicon,
-        "learn",
-        lambda pairs, *rest: learn([sizes.append(len(p[0])) or p for p in pairs], *rest),
-    )
+
+    def counting(pairs: list, *sizes: int) -> Lexicon:
+        cells.append(sum((len(source) + 1) * len(target) for source, target in pairs))
+        return learn(pairs, *sizes)
+
+    monkeypatch.setattr(Lexicon, "learn", counting)
     monkeypatch.setattr(encoding, "CELLS", 20_000)
     make(tmp_path / "b", {"tokenizer": "word"}, pairs=Location(tmp_path / "c.tsv"))
-    assert 0.8 * 20_000 < sum(sizes) * 7 * 7 < 1.2 * 20_000
+    assert 0.8 * 20_000 < cells[0] < 1.25 * 20_000
 
 
 def test_a_changed_lexicon_is_refused_in_one_line(dataset: Dataset) -> None:

@@ -12,7 +12,7 @@ from thrift_bytes import field, number, varint
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables import pages, parquet
-from nmt.tables.pages import Claims, ColumnBytes
+from nmt.tables.pages import ColumnBytes
 from nmt.tables.parquet import read_whole
 
 MIB = 1 << 20
@@ -29,8 +29,8 @@ def header(
     return sizes + (data or field(place - 3, 12, own)) + b"\0"
 
 
-def count(data: bytes, values: int = 1) -> Claims:
-    return pages._claims(memoryview(data), values)
+def count(data: bytes, values: int = 1) -> tuple:
+    return pages._claims(memoryview(data), values)[:4]
 
 
 PLAIN = frozenset({0})

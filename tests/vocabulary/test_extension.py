@@ -54,7 +54,19 @@ def test_a_long_word_costs_no_more_than_its_length(old: SubwordVocabulary) -> No
         letters = "".join(random.choice(list("abcdefghij"), length))
         return steps(lambda: extend_subwords(old, NEW + [letters] * 5, 60))[0]
 
-    assert work(8000) - work(500) < work(2000)
+    short = work(500)
+    assert work(8000) - short < 6 * (work(2000) - short)  # five times the letters
+
+
+def test_many_long_words_cost_no_more_than_ordinary_ones(old: SubwordVocabulary) -> None:
+    random = np.random.default_rng(1)
+
+    def work(words: int, length: int) -> int:
+        letters = random.choice(list("abcdefghij"), (words, length))
+        return steps(lambda: extend_subwords(old, [*map("".join, letters)], 5000))[0]
+
+    # Each letter is looked at again by each of a hundred merges of its word, and not by more.
+    assert work(50, 200) < 4 * work(1000, 10)
 
 
 @settings(max_examples=60)

@@ -27,8 +27,7 @@ def made_up(count: int, seed: int = 1) -> tuple[np.ndarray, list, list]:
 
 def test_it_finds_the_dictionary() -> None:
     dictionary, sources, targets = made_up(400)
-    groups = [(sources[:100], targets[:100]), (sources[100:], targets[100:])]
-    lexicon = Lexicon.learn(groups, SOURCES, TARGETS)
+    lexicon = Lexicon.learn(zip(sources, targets, strict=True), SOURCES, TARGETS)
     assert lexicon.candidates.shape == (SOURCES, DEPTH)
     np.testing.assert_array_equal(lexicon.candidates[4:, 0], dictionary[4:])
     assert lexicon.candidates[EOS, 0] == 4  # the word that nothing stands for
@@ -40,9 +39,10 @@ def test_it_finds_the_dictionary() -> None:
 
 def test_a_file_holds_it_whole() -> None:
     _, sources, targets = made_up(20)
-    lexicon = Lexicon.learn([(sources, targets)], SOURCES, TARGETS)
+    pairs = [*zip(sources, targets, strict=True)]
+    lexicon = Lexicon.learn(pairs, SOURCES, TARGETS)
     data = lexicon.serialise()
-    assert data == Lexicon.learn([(sources, targets)], SOURCES, TARGETS).serialise()
+    assert data == Lexicon.learn(pairs, SOURCES, TARGETS).serialise()
     for found, expected in zip(Lexicon.parse(data, SOURCES, TARGETS), lexicon, strict=True):
         np.testing.assert_array_equal(found, expected)
     for damaged in (b"", data[:50], b"PK" + data[20:]):
@@ -83,7 +83,7 @@ HEADERS = {
 @pytest.mark.parametrize("how", HEADERS)
 def test_another_header_is_damage_without_a_warning(how, recwarn) -> None:
     assert DEPTH == 50
-    data = Lexicon.learn([([], [])], SOURCES, TARGETS).serialise()
+    data = Lexicon.learn([], SOURCES, TARGETS).serialise()
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(changed, "w") as new:
         for name in old.namelist():
@@ -98,7 +98,7 @@ def test_another_header_is_damage_without_a_warning(how, recwarn) -> None:
 
 
 def test_no_pairs_no_candidates() -> None:
-    lexicon = Lexicon.learn([([], [])], SOURCES, TARGETS)
+    lexicon = Lexicon.learn([], SOURCES, TARGETS)
     assert (lexicon.candidates == PAD).all()
     assert len(lexicon.frequent) == TARGETS
 
