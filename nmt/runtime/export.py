@@ -9,8 +9,7 @@ from typing import Any
 import onnx
 import tensorflow as tf
 
-from nmt.model.decoder import EncoderStates
-from nmt.model.output import BLOCK, likeliest, log_probabilities
+from nmt.model.decoder import BLOCK, EncoderStates, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.gru import HANDLERS, as_operators
 from nmt.runtime.quantize import quantize

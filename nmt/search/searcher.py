@@ -6,11 +6,10 @@ import numpy as np
 
 from nmt.errors import UnusableInput
 from nmt.search.beam import beam_search
-from nmt.search.constraints import Constraints
+from nmt.search.constraints import Constraints, Shortlist, all_words
 from nmt.search.forced import Forced, force
 from nmt.search.greedy import greedy_search
 from nmt.search.hypotheses import Hypotheses
-from nmt.search.output_words import Shortlist, all_words
 from nmt.search.runtime import OutputWords, Runtime
 from nmt.search.sampling import Sampling, random_numbers
 from nmt.settings import SearchSettings, check_search
