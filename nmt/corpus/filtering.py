@@ -28,16 +28,23 @@ import pyarrow.compute as pc
 from nmt.alignment.translations import CELLS
 from nmt.alignment.words import stems
 from nmt.corpus.arrays import array_bytes
-from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
+from nmt.corpus.filters import RULES, SCORES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
 from nmt.corpus.filters.judgement import LEARNT
-from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
-from nmt.corpus.filters.scores import SCORES
 from nmt.corpus.journal import Journal
 from nmt.corpus.pair_filter import standardiser
 from nmt.corpus.plausible import filtered_problem, scored_problem
-from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_repeated
+from nmt.corpus.repeated import (
+    EXACT,
+    NEAR,
+    find_repeated,
+    fingerprints,
+    letters_of,
+    pair_fingerprints,
+    ranges,
+    read_repeated,
+)
 from nmt.corpus.staged import CLEAN, SCORED, read_arrays, read_table
 from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
 from nmt.languages import UNDETERMINED

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,8 +12,33 @@ from nmt.corpus.arrays import array_bytes
 from nmt.corpus.staged import read_arrays
 from nmt.corpus.stages import Plan, Unit
 
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+
 _RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
 EXACT, NEAR = 1, 2  # how a pair repeats another
+
+
+def letters_of(text: str) -> str:
+    """What counts where near repetitions are looked for: the letters of a text, lower-cased.
+
+    Blanks, punctuation and digits do not. A text without letters counts whole.
+    """
+    return _NO_LETTERS.sub("", text.lower()) or text
+
+
+def fingerprints(texts: Iterable[str]) -> np.ndarray:
+    """A fingerprint of each text, uint64: equal texts have equal ones, others hardly ever."""
+    digests = b"".join(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for text in texts
+    )
+    return np.frombuffer(digests, np.uint64)
+
+
+def pair_fingerprints(sources: Sequence[str], targets: Sequence[str]) -> np.ndarray:
+    """A fingerprint of each pair, uint64."""
+    # No cleaned text has a line break, which would be a blank.
+    return fingerprints(f"{a}\n{b}" for a, b in zip(sources, targets, strict=True))
 
 
 def ranges(pairs: int) -> range:
