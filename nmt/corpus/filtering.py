@@ -27,7 +27,6 @@ import pyarrow.compute as pc
 
 from nmt.alignment.translations import CELLS
 from nmt.alignment.words import stems
-from nmt.corpus.arrays import array_bytes
 from nmt.corpus.filters import RULES, SCORES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
@@ -45,7 +44,7 @@ from nmt.corpus.repeated import (
     ranges,
     read_repeated,
 )
-from nmt.corpus.staged import CLEAN, SCORED, read_arrays, read_table
+from nmt.corpus.staged import CLEAN, SCORED, array_bytes, read_arrays, read_table
 from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
 from nmt.languages import UNDETERMINED
 from nmt.records.dataset import AlignerRecord

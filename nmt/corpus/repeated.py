@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from nmt.corpus.arrays import array_bytes
-from nmt.corpus.staged import read_arrays
+from nmt.corpus.staged import array_bytes, read_arrays
 from nmt.corpus.stages import Plan, Unit
 
 _NO_LETTERS = re.compile(r"[\W\d_]+")

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from nmt.console import activity
 from nmt.errors import UnusableInput
-from nmt.evaluation import rates, samples
+from nmt.evaluation import measures, samples
 from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
@@ -96,7 +96,7 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         model=output.model,
         counts=output.counts,
-        rates=output.known_rates(rates.rates(output.rate_counts(), own.sums))
+        rates=output.known_rates(measures.rates(output.rate_counts(), own.sums))
         | own.scorer.brevity(),
         scores=[
             *(score for scorer in own.scorers for score in scorer.scores()),

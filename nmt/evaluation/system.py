@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from nmt.errors import UnusableInput
-from nmt.evaluation import quality_checks, rates
+from nmt.evaluation import measures
 from nmt.evaluation.groups import Grouping, ValueCounts
 from nmt.evaluation.lengths import source_length
 from nmt.evaluation.measures import Measures
@@ -69,10 +69,10 @@ class System:
         self.codes = [_numbers() for _ in self.groupings]
         columns = [grouping.column for grouping in self.groupings]
         for chunk in chunks(self.output.sentences(where, others=columns)):
-            measures = Measures.of(chunk)
-            self.sums = rates.added([self.sums, rates.sums(measures)])
-            suspects = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
-            self.worst = quality_checks.worst(chain(self.worst, suspects))
+            measured = Measures.of(chunk)
+            self.sums = measures.added([self.sums, measures.sums(measured)])
+            suspects = measures.suspects(measured, [sentence.row for sentence in chunk])
+            self.worst = measures.worst(chain(self.worst, suspects))
             for number, grouping in enumerate(self.groupings):
                 self.codes[number].extend(grouping.add(chunk, number))
             scored = []

@@ -9,7 +9,7 @@ import numpy as np
 from nmt.search.constraints import Constraints, count
 from nmt.search.hypotheses import AttentionLog, Hypotheses
 from nmt.search.runtime import NEG_INF, OutputWords, Runtime
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 _EPSILON = np.float32(1e-9)  # keeps the logarithm of no attention at all finite
 _ENDED = 32  # where one sentence of so many is done, the others go on without it

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.search.runtime import BLOCK, NEG_INF, OutputWords
-from nmt.vocabulary.special import EOS, PAD
+from nmt.vocabulary.base import EOS, PAD
 
 
 def all_words(size: int, banned: Sequence[int]) -> OutputWords:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.search.runtime import OutputWords, Runtime
-from nmt.vocabulary.special import BOS, PAD
+from nmt.vocabulary.base import BOS, PAD
 
 
 class Forced(NamedTuple):

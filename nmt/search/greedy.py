@@ -8,7 +8,7 @@ from nmt.search.constraints import Constraints, count
 from nmt.search.hypotheses import AttentionLog, Hypotheses
 from nmt.search.runtime import NEG_INF, OutputWords, Runtime
 from nmt.search.sampling import Sampling
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 
 def greedy_search(

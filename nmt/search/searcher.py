@@ -13,8 +13,8 @@ from nmt.search.hypotheses import Hypotheses
 from nmt.search.runtime import OutputWords, Runtime
 from nmt.search.sampling import Sampling, random_numbers
 from nmt.settings import SearchSettings, check_search
+from nmt.vocabulary.base import BOS, EOS, PAD
 from nmt.vocabulary.lexicon import Lexicon
-from nmt.vocabulary.special import BOS, EOS, PAD
 
 
 class Searcher:

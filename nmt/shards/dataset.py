@@ -15,8 +15,7 @@ from nmt.configuration import validated
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord, NamedTable, lengths_of, widths_of
 from nmt.settings import DataSettings
-from nmt.shards.reading import READERS
-from nmt.shards.row_groups import Content, RowGroup, row_groups
+from nmt.shards.row_groups import READERS, Content, RowGroup, row_groups
 from nmt.shards.schema import REJECTED, pairs_schema
 from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location

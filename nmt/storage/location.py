@@ -11,7 +11,9 @@ See `nmt.storage.readable` for links, credentials, and stores that are away.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,10 +28,18 @@ from nmt.storage import below, s3
 from nmt.storage.encoding import format_json, parquet_bytes
 from nmt.storage.readable import LARGEST_JSON, Readable
 from nmt.storage.s3_client import AT_ONCE
+from nmt.storage.uri import NO_STREAM
 
 __all__ = ["LARGEST_JSON", "Location", "json_bytes"]
 
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
+
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def json_bytes(value: Any) -> bytes:
@@ -171,3 +181,29 @@ class Location(Readable):
     def open_lock(self) -> int:
         """The lock of this local file, opened; `files` passes it over."""
         return self._below(below.open_lock)
+
+
+def check_file(location: Location, hint: str = "check the path") -> pafs.FileInfo:
+    """What is known of a file that can be read.
+
+    Args:
+        location: where it should lie.
+        hint: what to do where nothing lies there.
+
+    Raises:
+        UnusableInput: nothing there, a folder, a link to nothing, or a pipe, socket or device.
+    """
+    info = location.info()
+    if info.type == pafs.FileType.File:
+        return info
+    if info.type == pafs.FileType.Directory:
+        raise UnusableInput(f"{location}: a folder; name a file")
+    if location.is_local and os.path.islink(location.uri) and not os.path.exists(location.uri):
+        raise UnusableInput(
+            f"{location}: a link to {os.readlink(location.uri)}, which is not there; mend or "
+            "remove the link"
+        )
+    if info.type == pafs.FileType.NotFound:
+        raise UnusableInput(f"{location}: no such file; {hint}")
+    kind = _SPECIAL.get(stat.S_IFMT(os.stat(location.uri).st_mode), "what is no file")
+    raise UnusableInput(f"{location}: {kind} {NO_STREAM}")

@@ -10,9 +10,8 @@ import tensorflow as tf
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import Part
 from nmt.shards.batches import Batch
-from nmt.training.accumulation import GradientAccumulator
+from nmt.training.accumulation import GradientAccumulator, LossScale
 from nmt.training.loss import objective
-from nmt.training.loss_scale import LossScale
 from nmt.training.optimizer import SummedAdam, clipped_mean, trained_variables
 from nmt.training.strategy import Replicas
 

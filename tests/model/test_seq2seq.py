@@ -22,7 +22,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings
 from nmt.tensors import assign, serialise
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 VARIANTS = [
     {"attention": attention, "readout": readout}

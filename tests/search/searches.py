@@ -14,7 +14,7 @@ from nmt.search.constraints import all_words
 from nmt.search.greedy import greedy_search
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 SOURCE = np.array(
     [

@@ -24,7 +24,7 @@ from nmt.search.beam import coverage_penalty
 from nmt.search.constraints import Constraints
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.base import BOS, EOS, PAD, UNK
 
 OPTIONS = {
     "coverage": {"beam_size": 4, "coverage_penalty": 0.6},

@@ -17,7 +17,7 @@ from nmt.runtime import runtime_of
 from nmt.search.beam import length_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.base import BOS, EOS, PAD, UNK
 
 
 def test_greedy_is_a_plain_loop(model) -> None:

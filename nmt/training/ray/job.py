@@ -16,8 +16,7 @@ from nmt.cluster import connection, resources
 from nmt.configuration import validated
 from nmt.console import activity, echo
 from nmt.errors import UnusableInput
-from nmt.evaluation.metrics import signatures
-from nmt.evaluation.signatures import differences
+from nmt.evaluation.metrics import differences, signatures
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted

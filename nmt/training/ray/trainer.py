@@ -21,10 +21,13 @@ from nmt.errors import Interrupted, JobFailed, UnusableInput
 from nmt.report.numbers import counted
 from nmt.storage.lease import HeldLease
 from nmt.training.loggers import Loggers
-from nmt.training.ray.backend import TensorFlowConfig
 from nmt.training.ray.channel import ChannelReader, DriverChannel
-from nmt.training.ray.failures import WorkerFailureLogger, describe
-from nmt.training.ray.resizing import CheckpointBeforeResizing
+from nmt.training.ray.policies import (
+    CheckpointBeforeResizing,
+    TensorFlowConfig,
+    WorkerFailureLogger,
+    describe,
+)
 from nmt.training.ray.signals import Signals, in_thread
 from nmt.training.ray.worker import STOPPED, train_worker
 from nmt.training.request import TrainRequest

@@ -14,8 +14,8 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.formats.archives import members
 from nmt.formats.detection import SENTENCES, detect
-from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import whole_lines
 from nmt.formats.text_files import open_text
 from nmt.printable import FewLines
 from nmt.records.output import InputFile
@@ -25,11 +25,18 @@ from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
-from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.unit_rows import read_unit
-from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
+from nmt.translation.input.units import (
+    GRAIN,
+    CorpusFile,
+    Unit,
+    cut,
+    folders_of,
+    rows_of_units,
+    with_folders,
+)
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,7 @@ import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
 from nmt.storage.below import DEEPEST, followed
-from nmt.storage.local_files import check_file
-from nmt.storage.location import Location
+from nmt.storage.location import Location, check_file
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import scheme_of, unquote
 
