@@ -24,13 +24,12 @@ from nmt.evaluation.baseline import read_baseline
 from nmt.evaluation.measures import worst
 from nmt.evaluation.normalization import manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.json_text import json_text, parse_json
+from nmt.json_text import hash_json, json_text, parse_json
 from nmt.records.output import JobRecord, JobSettings, UnitRecord
 from nmt.records.report import RowAttention
 from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.training.checkpoint import CheckpointStore

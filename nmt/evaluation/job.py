@@ -17,12 +17,11 @@ from nmt.evaluation import measures, samples
 from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
-from nmt.evaluation.lengths import RANGES, range_of, scores_by_length
 from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.system import System, read_system
-from nmt.evaluation.totals import GroupSums
+from nmt.evaluation.totals import RANGES, GroupSums, range_of, scores_by_length
 from nmt.evaluation.translations import Translations
 from nmt.records.report import (
     ChangedSample,

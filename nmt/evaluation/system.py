@@ -14,13 +14,12 @@ import numpy as np
 from nmt.errors import UnusableInput
 from nmt.evaluation import measures
 from nmt.evaluation.groups import Grouping, ValueCounts
-from nmt.evaluation.lengths import source_length
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.request import EvaluateRequest, Material
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, chunks
-from nmt.evaluation.totals import GroupSums
+from nmt.evaluation.totals import GroupSums, source_length
 from nmt.evaluation.translations import Translations
 from nmt.records.output import Suspect
 

@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
+from nmt.json_text import format_json
 from nmt.records import Record, TableEntry, table_entry
 from nmt.storage import below, s3
-from nmt.storage.encoding import format_json, parquet_bytes
 from nmt.storage.readable import LARGEST_JSON, Readable
 from nmt.storage.s3_client import AT_ONCE
 from nmt.storage.uri import NO_STREAM
@@ -47,6 +47,23 @@ def json_bytes(value: Any) -> bytes:
     if isinstance(value, list):
         value = [entry.to_json() if isinstance(entry, Record) else entry for entry in value]
     return format_json(value.to_json() if isinstance(value, Record) else value).encode()
+
+
+def parquet_bytes(table: pa.Table, row_group_size: int | None = None, mark: str = "") -> bytes:
+    """A table as a Parquet file; see `Location.write_table`.
+
+    Args:
+        table: its rows.
+        row_group_size: rows of a row group at most; None is pyarrow's default.
+        mark: stands in the file's metadata, as ``nmt.mark``, unless it is empty.
+    """
+    import pyarrow.parquet as pq
+
+    if mark:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), "nmt.mark": mark})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
+    return buffer.getvalue().to_pybytes()
 
 
 class Location(Readable):

@@ -32,12 +32,12 @@ from nmt.training.accumulation import FIRST_LOSS_SCALE
 from nmt.training.best_models import format_score
 from nmt.training.hooks import Hooks
 from nmt.training.initial_weights import known_lexicon, take_over, take_over_moments
+from nmt.training.loggers import RunningMetrics
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
 from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
-from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate, mixture_of, plan_steps
 from nmt.training.state import TrainingState
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step

@@ -42,9 +42,8 @@ from nmt.records.output import (
     UnitRecord,
 )
 from nmt.storage import lease
-from nmt.storage.encoding import parquet_bytes
 from nmt.storage.final import remove_final, store_final
-from nmt.storage.location import Location, json_bytes
+from nmt.storage.location import Location, json_bytes, parquet_bytes
 from nmt.translation.drawings import Drawings
 from nmt.translation.file_names import FileNames, misfit
 from nmt.translation.input.units import Unit

@@ -11,7 +11,7 @@ import pytest
 
 from nmt.training.ray import watchdog as module
 from nmt.training.ray.policies import describe
-from nmt.training.ray.signals import Signals, in_thread
+from nmt.training.ray.trainer import Signals, in_thread
 from nmt.training.ray.watchdog import Watchdog, long_phase_seconds
 
 

@@ -23,7 +23,7 @@ from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
-from nmt.storage.fenced import FencedLocation
+from nmt.storage.final import FencedLocation
 from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores

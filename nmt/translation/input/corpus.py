@@ -20,7 +20,6 @@ from nmt.formats.text_files import open_text
 from nmt.printable import FewLines
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
-from nmt.tables.columns import plain_type
 from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
@@ -57,7 +56,6 @@ class InputCorpus:
         text_column: the column that holds the sentences; empty for text.
         more_columns: further ones. Then `columns` has `TEXT_COLUMN`, too.
         id_column: the column that holds the ids; None where rows are numbered.
-        id_type: the type of the ids.
     """
 
     def __init__(
@@ -78,7 +76,6 @@ class InputCorpus:
         self.columns = pa.schema([*columns, *([_OF_TEXT] if more_columns else [])])
         self.folders = sorted({name for file in files for name, _ in file.folders})
         self.id_column = id_column
-        self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = _inputs(files)
 
     @property

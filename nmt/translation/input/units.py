@@ -14,7 +14,7 @@ import pyarrow as pa
 from nmt.errors import UnusableInput
 from nmt.formats.detection import FileKind
 from nmt.formats.kinds import Kinds
-from nmt.storage.encoding import hash_json
+from nmt.json_text import hash_json
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import unquote
