@@ -95,8 +95,13 @@ class Measurement:
 
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
-        from nmt.training.pending import LaunchedStep, PendingStep
-        from nmt.training.step import ControlFlags, dtype_policy, make_train_step
+        from nmt.training.step import (
+            ControlFlags,
+            LaunchedStep,
+            PendingStep,
+            dtype_policy,
+            make_train_step,
+        )
         from nmt.training.strategy import Replicas
 
         training = settings.training

@@ -30,7 +30,7 @@ from nmt.alignment.words import stems
 from nmt.corpus.filters import RULES, SCORES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
-from nmt.corpus.filters.judgement import LEARNT
+from nmt.corpus.filters.judgement import LEARNT, LearntPairs
 from nmt.corpus.journal import Journal
 from nmt.corpus.pair_filter import standardiser
 from nmt.corpus.plausible import filtered_problem, scored_problem
@@ -230,9 +230,9 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     learnt = [one for one in LEARNT.values() if thresholds.get(one.name)]
     if learnt:
         aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes())
-        ids = table["id"].to_numpy()
+        pairs = LearntPairs(unit.corpus, sources, targets, table["id"].to_numpy())
         for one in learnt:
-            scores = one.score(aligner, unit.corpus, sources, targets, ids)
+            scores = one.score(aligner, pairs)
             rejected = one.rejects(aligner, scores, float(thresholds[one.name]))
             reasons[rejected & _undecided(reasons)] = str(one.reason)
             scored = scored.append_column(one.name, pa.array(scores, from_pandas=True))

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nmt.search.constraints import Constraints, count
-from nmt.search.hypotheses import AttentionLog, Hypotheses
-from nmt.search.runtime import NEG_INF, OutputWords, Runtime
+from nmt.search.runtime import NEG_INF, AttentionLog, Hypotheses, OutputWords, Runtime
 from nmt.vocabulary.base import BOS, EOS, PAD
 
 _EPSILON = np.float32(1e-9)  # keeps the logarithm of no attention at all finite

@@ -10,8 +10,7 @@ from nmt.errors import UnusableInput
 from nmt.search.beam import beam_search
 from nmt.search.constraints import Constraints, Shortlist, all_words
 from nmt.search.greedy import greedy_search
-from nmt.search.hypotheses import Hypotheses
-from nmt.search.runtime import OutputWords, Runtime
+from nmt.search.runtime import Hypotheses, OutputWords, Runtime
 from nmt.search.sampling import Sampling, random_numbers
 from nmt.settings import SearchSettings, check_search
 from nmt.vocabulary.base import BOS, EOS, PAD

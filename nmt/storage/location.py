@@ -200,12 +200,11 @@ class Location(Readable):
         return self._below(below.open_lock)
 
 
-def check_file(location: Location, hint: str = "check the path") -> pafs.FileInfo:
+def check_file(location: Location) -> pafs.FileInfo:
     """What is known of a file that can be read.
 
     Args:
         location: where it should lie.
-        hint: what to do where nothing lies there.
 
     Raises:
         UnusableInput: nothing there, a folder, a link to nothing, or a pipe, socket or device.
@@ -221,6 +220,6 @@ def check_file(location: Location, hint: str = "check the path") -> pafs.FileInf
             "remove the link"
         )
     if info.type == pafs.FileType.NotFound:
-        raise UnusableInput(f"{location}: no such file; {hint}")
+        raise UnusableInput(f"{location}: no such file; check the path")
     kind = _SPECIAL.get(stat.S_IFMT(os.stat(location.uri).st_mode), "what is no file")
     raise UnusableInput(f"{location}: {kind} {NO_STREAM}")

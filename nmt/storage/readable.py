@@ -38,10 +38,10 @@ _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
 
-def hash_stream(file: IO[bytes] | pa.NativeFile, chunk: int = 1 << 20) -> str:
+def hash_stream(file: IO[bytes] | pa.NativeFile) -> str:
     """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    while data := file.read(chunk):
+    while data := file.read(1 << 20):
         digest.update(data)
     return digest.hexdigest()
 
