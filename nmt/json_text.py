@@ -1,4 +1,4 @@
-"""The one way in which JSON is written and read.
+"""The one way in which JSON is written, read and hashed.
 
 Python's own writes NaN and Infinity, which no standard knows (RFC 8259, section 6), and reads
 whatever a stranger has stored: numbers of any length, lists nested to any depth.

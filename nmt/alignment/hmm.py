@@ -1,7 +1,7 @@
 """The hidden Markov model of word alignments (Vogel, Ney & Tillmann 1996; Och & Ney 2003).
 
 A source word makes a target word; the next target word comes from a source word that is so many
-places further on or back. `lattice` computes expected and likeliest alignments, `jumps` the widths.
+places further on or back. `lattice` computes expected and likeliest alignments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`nmt benchmark`: measure this machine or a cluster."""
+"""`nmt benchmark`: measure this machine or a cluster, by workers that measure at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The command ``nmt``: one subcommand per job, and errors as one clear line."""
+"""The command ``nmt``: one subcommand per job, and errors as one clear line.
+
+Its standard input and output are UTF-8 whatever the locale. An option that takes one value is given
+once: of two values none is left out silently.
+"""
 
 from __future__ import annotations
 

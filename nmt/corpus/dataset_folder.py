@@ -1,4 +1,5 @@
-"""The folder of a DATASET while it is prepared: whose it is, and what is removed from it."""
+"""The folder of a DATASET while it is prepared: whose it is, how another preparation differs, and
+what is removed from it."""
 
 from __future__ import annotations
 

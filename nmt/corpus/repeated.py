@@ -1,4 +1,5 @@
-"""The stage that finds pairs that occurred before, in one range of fingerprints after another."""
+"""Fingerprints of texts; and the stage that finds pairs that occurred before, in one range of
+fingerprints after another."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 They may lie in a bucket that others can write to, and a hash beside a file says only that both are
 by the same hand. So a table must have the columns, types and rows that its stage writes.
+
+Arrays are one file, not packed, and read again in memory that does not depend on what the file
+claims: numpy's own reader allocates whatever size a header names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Measures of sentences without references, as columns."""
+"""Measures of sentences without references, as columns; their rates; and quality checks: sentences
+for a person to look at, because the model was unsure, skipped words, looped, or said nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,11 @@
-"""What a format is whose rows have named columns.
+"""What a format is whose rows have named columns, and the lines of an open text file.
 
 A row that cannot be read is a row all the same: it is rejected with a reason, and the job goes on.
 Only what makes nonsense of all that follows ends it.
+
+Only a line feed ends a line, perhaps after a carriage return. U+2028, U+0085 and the like are text,
+for otherwise the lines of aligned files would shift. A byte order mark before the first line is no
+part of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The one way to open a text file, whatever packs it; see `whole_lines` for its lines."""
+"""The one way to open a text file, whatever packs it; see `nmt.formats.rows.whole_lines` for its
+lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Which rows of a corpus are translated, and why others are rejected; needs no model."""
+"""Which rows of a corpus are translated, and why others are rejected; needs no model.
+
+A text in capitals is translated as a sentence, whose translation is written in capitals: a
+vocabulary that was learnt from texts as they are cuts a word in capitals into its letters, which
+no model has learnt to read. Truecasing (Lita et al. 2003, "tRuEcasIng") gives a text the case that
+it would have; here that is the case of a sentence, for nothing else is known of its words.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Row groups of Parquet files, each read whole, and again if a store fails meanwhile."""
+"""Row groups of Parquet files, each read whole, and again if a store fails meanwhile; and reading
+ahead: row groups concurrently, the next window while this one is used."""
 
 from __future__ import annotations
 

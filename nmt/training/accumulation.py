@@ -4,6 +4,8 @@ Each replica sums its gradients; one all-reduce sums those of all replicas. Then
 division by tokens and loss scale, the check for NaN/Inf, clipping, and the update. So an overflow
 on one replica makes all of them skip the update, and the update from n batches is that from one
 batch with all their tokens.
+
+Of float16 the devices scale the loss dynamically (Micikevicius et al. 2018).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What decoding cost, in numbers that add up over units: for the report's throughput."""
+"""A unit's sentences decoded: their results, what that cost, in numbers that add up over units, and
+the alignments along references against gold ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The names of the files of one generation of an output."""
+"""The names of the files of one generation of an output; and whether a unit's record is sound.
+
+A unit's files have fixed names, so a record that is damaged costs no more than doing its unit once
+more.
+"""
 
 from __future__ import annotations
 

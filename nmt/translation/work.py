@@ -1,4 +1,8 @@
-"""What every actor and task of a translation job needs to know."""
+"""What every actor and task of a translation job needs to know.
+
+Prometheus learns from each process what it counts, through Ray's own exporter on its node. Ray puts
+``ray_`` before the names and ``_total`` after those of counters.
+"""
 
 from __future__ import annotations
 

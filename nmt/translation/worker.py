@@ -1,4 +1,5 @@
-"""The actor that holds a model and translates units of a corpus, one at a time."""
+"""The actor that holds a model and translates units of a corpus, one at a time; and what it decodes
+on: cores, and a GPU or its share of one."""
 
 from __future__ import annotations
 

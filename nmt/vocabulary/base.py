@@ -1,4 +1,7 @@
-"""What every vocabulary can do: text to ids and back, with the words that tokens belong to."""
+"""What every vocabulary can do: text to ids and back, with the words that tokens belong to.
+
+Every vocabulary begins with the same four symbols, whose ids are part of the contract.
+"""
 
 from __future__ import annotations
 

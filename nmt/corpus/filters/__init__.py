@@ -2,8 +2,9 @@
 
 `base` says what a filter is. `RULES` judge each pair by itself, in this order; the first one that
 rejects a pair gives the reason. `alignment` then learns from the pairs that are left how words and
-lengths of both sides belong together; `judgement` judges pairs by it. `keys` finds repetitions
-among what remains. `nmt.corpus.filtering` brings them together as stages of a preparation.
+lengths of both sides belong together; `judgement` judges pairs by it. `nmt.corpus.repeated` finds
+repetitions among what remains. `nmt.corpus.filtering` brings them together as stages of a
+preparation.
 """
 
 from nmt.corpus.filters.base import Filter, Languages, PairBatch, histogram

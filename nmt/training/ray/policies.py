@@ -1,4 +1,12 @@
-"""Worker failures: logs which workers failed, and whether training goes on."""
+"""What we decide where Ray Train asks: whether training goes on after a failure, when it is
+restarted with more workers, and what each worker is told of the others.
+
+Ray Train ends all workers as soon as it sees room for more. Without a checkpoint before that, a
+cluster whose nodes come one after another would do the same steps again and again.
+
+``ray.train.tensorflow`` sets ``TF_CONFIG``, too, but imports TensorFlow in the driver and in Ray
+Train's controller, where there is no model: 2.4 CPU-seconds and 0.5 GB each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Ray Train around the training loop."""
+"""Ray Train around the training loop, and the signals that end a job in order while it waits
+for work in another thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,12 @@
-"""Keys of sentences: 128 bits of their text's BLAKE2b hash (RFC 7693).
+"""Keys of sentences, 128 bits of their text's BLAKE2b hash (RFC 7693); and what is known by them.
 
 Files of a cache are sorted by the first half of the key, and a range of keys is named by the
 hexadecimal digits with which they begin.
+
+A table of what is known has a row a sentence: its ``key``, the ``origin`` of its result, the
+``reason`` why it has none, and the columns of a `result_schema`, null where there is no result. A
+sentence that is not in it is decoded: without a cache nothing is known, and each sentence of a unit
+is decoded once.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ An export is made when all units are committed, from their files alone, and agai
 finished again: it has no state of its own. A file holds the rows of whole units, as many as make
 32 MiB, so a small job has one file, and a large one needs no more memory than that. In partitions
 each has files of its own, of which the largest are stored where all together have 128 MiB.
+
+Of several text columns each text is a row in ``translations/``, and each row of the input one in
+``export/``.
 """
 
 from __future__ import annotations

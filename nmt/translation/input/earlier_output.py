@@ -1,4 +1,5 @@
-"""An output of `nmt translate` as an input: the files that its manifest names."""
+"""An output of `nmt translate` as an input, the files that its manifest names; and the input of a
+finished output, recognised without reading it."""
 
 from __future__ import annotations
 

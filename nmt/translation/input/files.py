@@ -1,4 +1,5 @@
-"""The files that a name stands for: a file, a folder, or a glob.
+"""The files that a name stands for: a file, a folder, or a glob; and the file by which whoever
+writes them says that they are complete.
 
 A folder stands for all files below it, as the glob ``folder/**/*`` does. Names that begin with
 ``.`` or ``_`` are hidden: a part of a pattern that begins so asks for them. Links are followed,

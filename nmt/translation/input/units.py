@@ -2,6 +2,12 @@
 
 Which rows a unit holds follows from the corpus alone, not from the hardware, so that a job that is
 run again finds the same units.
+
+Columns may stand in the names of folders: ``domain=news/part-0.parquet`` (Hive partitions). Folders
+count from the one that `--input` names, or from the first wildcard of a glob: what stands before
+says where the input lies, not what it is. A value is text, so that it is of one type on every night
+and ``01`` stays ``01``; what is percent-encoded in it is decoded, as Hive and Spark encode it. A
+column that a file holds itself is the file's.
 """
 
 from __future__ import annotations

@@ -1,5 +1,11 @@
 """The pass over the finished translations, block by block: in Ray tasks where there are many units,
-else in this process. Both add up the same blocks in the same order."""
+else in this process. Both add up the same blocks in the same order.
+
+Which sentences the baseline has, too, and where, is a hash join by ranges of keys: `own_keys` and
+`baseline_keys` make the keys of some parts, range by range; `pair` finds those of one range that
+both have, for each block of the output. Each step is a function of large values, see
+`nmt.cluster.tasks`: a process holds the keys of one range or of one block, 16 bytes a row.
+"""
 
 from __future__ import annotations
 
