@@ -28,8 +28,7 @@ from nmt.storage import below, s3
 from nmt.storage.credentials import refuse_secret_endpoint
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
-from nmt.storage.s3_filesystem import s3_filesystem
-from nmt.storage.s3_listing import list_objects, object_info
+from nmt.storage.s3_filesystem import list_objects, object_info, s3_filesystem
 from nmt.storage.store_path import StorePath
 from nmt.storage.uri import scheme_of, unquote
 
