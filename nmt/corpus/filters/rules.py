@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nmt.corpus.filters.base import COUNTS, RATIOS, Filter, PairBatch, Texts, larger, share, smaller
+from nmt.corpus.filters.base import COUNTS, RATIOS, Filter, PairBatch, SideFilter, Texts, share
 from nmt.corpus.filters.characters import BLANK, DIGIT, LETTER
 from nmt.languages import scripts_of
 from nmt.reject_reasons import RejectReason
@@ -24,28 +24,28 @@ _ADDRESS = re.compile(
 _MOST_CHARACTERS = 2000  # of a side in which addresses are looked for
 
 
-class MostCharacters(Filter):
+class MostCharacters(SideFilter):
     """Characters of the longer side."""
 
     name, reason, bound = "characters", RejectReason.BAD_LENGTH, "most"
     title = "Characters of the longer side"
     edges = COUNTS
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return larger(side.characters.lengths for side in batch.sides)
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
+        return side.characters.lengths
 
 
-class MostWords(Filter):
+class MostWords(SideFilter):
     """Words of the side that has more; where a script has no blanks, its characters."""
 
     name, reason, bound = "words", RejectReason.BAD_LENGTH, "most"
     title = "Words of the side that has more"
     edges = COUNTS
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return larger(side.word_counts for side in batch.sides)
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
+        return side.word_counts
 
 
 class LengthRatio(Filter):
@@ -58,49 +58,41 @@ class LengthRatio(Filter):
     def score(self, batch: PairBatch) -> np.ndarray:
         """See `Filter.score`."""
         source, target = (side.characters.lengths + _SMOOTHING for side in batch.sides)
-        return larger((source / target, target / source))
+        return np.fmax(source / target, target / source).astype(np.float32)
 
 
-class LongestWord(Filter):
+class LongestWord(SideFilter):
     """Characters of the longest word."""
 
     name, reason, bound = "longest_word", RejectReason.LONG_WORD, "most"
     title = "Characters of the longest word"
     edges = COUNTS
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return larger(side.characters.longest_word() for side in batch.sides)
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
+        return side.characters.longest_word()
 
 
-class Letters(Filter):
+class Letters(SideFilter):
     """Share of letters, with their marks, among the characters that are no blanks."""
 
     name, reason, bound = "letters", RejectReason.FEW_LETTERS, "least"
     title = "Share of letters (the side that has fewer)"
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return smaller(self._side(side) for side in batch.sides)
-
-    @staticmethod
-    def _side(side: Texts) -> np.ndarray:
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
         characters = side.characters
         return share(characters.count(LETTER), characters.lengths - characters.count(BLANK))
 
 
-class ExpectedScript(Filter):
+class ExpectedScript(SideFilter):
     """Share of the letters that are of a script of the side's language."""
 
     name, reason, bound = "script", RejectReason.WRONG_SCRIPT, "least"
     title = "Share of letters of the expected script (the side that has fewer)"
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return smaller(self._side(side) for side in batch.sides)
-
-    @staticmethod
-    def _side(side: Texts) -> np.ndarray:
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
         scripts = scripts_of(side.language)
         if not scripts:
             return np.full(len(side.texts), np.nan)
@@ -109,19 +101,19 @@ class ExpectedScript(Filter):
         return share(own, side.characters.count(LETTER))
 
 
-class RepeatedCharacters(Filter):
+class RepeatedCharacters(SideFilter):
     """Equal characters in a row, at most."""
 
     name, reason, bound = "repeated_characters", RejectReason.REPETITION, "most"
     title = "Equal characters in a row, at most"
     edges = COUNTS
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return larger(side.characters.longest_run() for side in batch.sides)
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
+        return side.characters.longest_run()
 
 
-class RepeatedWords(Filter):
+class RepeatedWords(SideFilter):
     """Share of the pairs of neighbouring words that occur earlier in the side.
 
     Sides of fewer than five words have no score.
@@ -130,12 +122,8 @@ class RepeatedWords(Filter):
     name, reason, bound = "repetition", RejectReason.REPETITION, "most"
     title = "Repeated pairs of words (the side that has more)"
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return larger(self._side(side) for side in batch.sides)
-
-    @staticmethod
-    def _side(side: Texts) -> np.ndarray:
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
         scores = np.full(len(side.texts), np.nan, np.float32)
         words = side.words
         for place in np.flatnonzero(side.word_counts >= _FEWEST).tolist():
