@@ -22,7 +22,7 @@ from nmt.settings import SearchSettings, TrainingSettings
 from nmt.shards.batches import Ragged, choose_shapes, count_batches, epoch_batches
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
-from nmt.training.shares import even_batches, share_batches
+from nmt.training.validation import even_batches, share_batches
 
 
 def plans(dataset: Dataset, workers: int) -> None:

@@ -26,7 +26,7 @@ from nmt.storage.location import Location
 from nmt.training.optimizer import SummedAdam
 from nmt.training.step import make_train_step
 from nmt.training.strategy import Replicas, set_up_devices
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 _TURNS, _STEPS = 6, 10
 

@@ -34,9 +34,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from nmt.corpus.filters import RULES, Languages, PairBatch
-from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
 from nmt.corpus.prepare import prepare
 from nmt.corpus.readers import open_pairs
+from nmt.corpus.repeated import fingerprints, letters_of, pair_fingerprints
 from nmt.corpus.request import PrepareRequest
 from nmt.inference.pair_scores import open_scorer
 from nmt.settings import FILTER_PRESETS, DataSettings, FilterSettings

@@ -27,7 +27,7 @@ _VOCABULARY, _SHORT, _WARM_UP, _STEPS = 16_000, 20, 3, 10
 def sentences(rows: int, length: int) -> Any:
     """A batch of random sentences that are all equally long."""
     from nmt.shards.batches import Batch
-    from nmt.vocabulary.special import BOS, EOS
+    from nmt.vocabulary.base import BOS, EOS
 
     words = np.random.default_rng(length).integers(4, _VOCABULARY, (2, rows, length), np.int32)
     words[:, :, -1] = EOS

@@ -21,8 +21,7 @@ from synthetic_shards import synthetic_dataset
 
 from nmt.settings import TrainingSettings
 from nmt.shards.batches import choose_shapes, epoch_batches
-from nmt.shards.reading import prefetch
-from nmt.shards.row_groups import RowGroup
+from nmt.shards.row_groups import RowGroup, prefetch
 
 
 def main() -> None:

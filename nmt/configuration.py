@@ -17,7 +17,7 @@ from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
 from nmt.printable import lower_first
 from nmt.settings import Settings
-from nmt.vocabulary.special import TAG
+from nmt.vocabulary.base import TAG
 from nmt.yaml_text import describe_problem, parse_yaml
 
 _SHOWN = 120  # characters of a value in a message

@@ -7,9 +7,9 @@ from typing import Any
 
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
+from nmt.json_text import hash_json
 from nmt.model_folder import vocabulary_file
 from nmt.records.model import ModelRecord
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 
 _CLEANING = (*RULES, "lowercase")  # settings of the dataset that models in an ensemble share

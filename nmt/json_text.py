@@ -1,4 +1,4 @@
-"""The one way in which JSON is written and read.
+"""The one way in which JSON is written, read and hashed.
 
 Python's own writes NaN and Infinity, which no standard knows (RFC 8259, section 6), and reads
 whatever a stranger has stored: numbers of any length, lists nested to any depth.
@@ -6,6 +6,7 @@ whatever a stranger has stored: numbers of any length, lists nested to any depth
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -25,6 +26,17 @@ def json_text(value: Any, **layout: Any) -> str:
             otherwise.
     """
     return json.dumps(_finite(value), **{"ensure_ascii": False, **layout}, allow_nan=False)
+
+
+def format_json(value: Any) -> str:
+    """The one text under which a value is stored: indented, keys sorted."""
+    return json_text(value, indent=2, sort_keys=True) + "\n"
+
+
+def hash_json(value: Any) -> str:
+    """The SHA-256 of a value in canonical JSON: the same settings have the same hash."""
+    text = json_text(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def parse_json(data: bytes | str) -> Any:

@@ -10,9 +10,9 @@ from pydantic import JsonValue
 from nmt import records
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
+from nmt.json_text import format_json, hash_json
 from nmt.records.model import ModelId, ModelRecord
 from nmt.settings import DataSettings, ModelSettings
-from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import LARGEST_JSON, Location
 from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, vocabulary_class

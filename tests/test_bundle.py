@@ -13,9 +13,9 @@ from safetensors.numpy import load, save
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle, model_folder
 from nmt.errors import UnusableInput
+from nmt.json_text import format_json, hash_json
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings
-from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import Location
 
 SOURCE = np.array([[9, 8, 7, 3], [5, 3, 0, 0]], np.int32)

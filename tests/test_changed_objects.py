@@ -171,7 +171,7 @@ def test_a_key_that_is_no_path_is_refused(monkeypatch) -> None:
         return {"Contents": [{"Key": f"in/{name}", "Size": 3} for name in names]}
 
     client = SimpleNamespace(list_objects_v2=page)
-    monkeypatch.setattr("nmt.storage.s3_listing.s3_client", lambda _: client)
+    monkeypatch.setattr("nmt.storage.s3_filesystem.s3_client", lambda _: client)
     names = ["a.txt", "b/c.txt"]
     assert [str(file) for file in folder.files(recursive=True)] == [
         f"s3://nmt/in/{name}?region=us-east-1" for name in names

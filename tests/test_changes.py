@@ -1,8 +1,8 @@
 """What is said of an output that another job has begun."""
 
 from nmt.changes import Change, describe_changes
-from nmt.corpus.preparation_changes import NAMES as PREPARED
-from nmt.corpus.preparation_changes import preparation_changes
+from nmt.corpus.dataset_folder import NAMES as PREPARED
+from nmt.corpus.dataset_folder import preparation_changes
 from nmt.options import declared_fields
 from nmt.records.dataset import Preparation
 from nmt.records.output import JobRecord, JobSettings

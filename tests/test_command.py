@@ -15,8 +15,8 @@ import typer
 from typer.testing import CliRunner
 
 from nmt.cli import application
+from nmt.cli.application import OnceCommand
 from nmt.cli.command import command
-from nmt.cli.once import OnceCommand
 from nmt.cli.parameters import parse_range
 from nmt.cluster.connection import Address
 from nmt.configuration import resolve

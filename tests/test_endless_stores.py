@@ -9,7 +9,7 @@ import pytest
 from logged import Recorder
 
 from nmt.errors import StoreAway, UnusableInput
-from nmt.storage import s3_answers, s3_client, s3_listing
+from nmt.storage import s3_answers, s3_client, s3_filesystem
 from nmt.storage.location import Location
 from nmt.translation.input.files import expand
 
@@ -132,8 +132,8 @@ LISTED = {
     [("a folder", "always another"), ("an input", "always another"), ("an input", "the same")],
 )
 def test_a_listing_without_an_end_is_one_line(store, monkeypatch, what, others) -> None:
-    monkeypatch.setattr(s3_listing, "_MOST_PAGES", 20)
-    monkeypatch.setattr(s3_listing, "_SECONDS", 0.0)
+    monkeypatch.setattr(s3_filesystem, "_MOST_PAGES", 20)
+    monkeypatch.setattr(s3_filesystem, "_SECONDS", 0.0)
     log, same = Recorder(), others == "the same"
     store.answer = lambda number: (200, PAGE.format("token" if same else number, number))
     with pytest.raises(UnusableInput, match=r"^s3://bucket/in: .* or comes to no end \(") as caught:
@@ -144,7 +144,7 @@ def test_a_listing_without_an_end_is_one_line(store, monkeypatch, what, others) 
 
 
 def test_a_listing_of_too_many_files_is_one_line(store: Endless, monkeypatch) -> None:
-    monkeypatch.setattr(s3_listing, "_MOST_FILES", 3)
+    monkeypatch.setattr(s3_filesystem, "_MOST_FILES", 3)
     store.answer = lambda number: (200, PAGE.format(number, number))
     with pytest.raises(UnusableInput, match="lists more than 3 files"):
         Location("s3://bucket/in").files()

@@ -10,10 +10,9 @@ import pytest
 
 from nmt.errors import JobFailed, LeaseLost
 from nmt.records.output import Lease
-from nmt.storage import compare_and_swap, fenced, lease
+from nmt.storage import compare_and_swap, final, lease
 from nmt.storage.compare_and_swap import versioned_file
-from nmt.storage.fenced import FencedLocation
-from nmt.storage.final import store_final
+from nmt.storage.final import FencedLocation, store_final
 from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
 
@@ -74,7 +73,7 @@ def test_nobody_takes_the_lease_of_a_local_output_while_it_is_changed(
             except JobFailed as error:
                 tries.append(str(error))
 
-        monkeypatch.setattr(fenced, "check_owner", look)
+        monkeypatch.setattr(final, "check_owner", look)
         CHANGES[change](own)
         assert "another process has held this lock" in tries[-1]
 
@@ -84,7 +83,7 @@ def test_nobody_takes_the_lease_of_a_local_output_while_it_is_changed(
 @pytest.mark.parametrize("before", [None, "before"])
 def test_who_loses_it_after_a_look_changes_nothing(run, before, change, monkeypatch) -> None:
     with lease.hold(run) as held:
-        own, check = FencedLocation(run, held.owner), fenced.check_owner
+        own, check = FencedLocation(run, held.owner), final.check_owner
         if before is not None:
             (own / "metrics.jsonl").write_text(before)
         looks = []
@@ -94,7 +93,7 @@ def test_who_loses_it_after_a_look_changes_nothing(run, before, change, monkeypa
             looks.append(owner)
             take_over(run)
 
-        monkeypatch.setattr(fenced, "check_owner", look)
+        monkeypatch.setattr(final, "check_owner", look)
         if change in ("write", "upload"):
             with pytest.raises(LeaseLost):
                 CHANGES[change](own)

@@ -21,7 +21,7 @@ from nmt import bundle
 from nmt.errors import UnusableInput
 from nmt.evaluation.job import evaluate
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.storage.encoding import hash_json
+from nmt.json_text import hash_json
 from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.translation.checks import check

@@ -8,9 +8,8 @@ import pytest
 
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
-from nmt.json_text import json_text
+from nmt.json_text import format_json, hash_json, json_text
 from nmt.report import page
-from nmt.storage.encoding import format_json, hash_json
 from nmt.storage.location import Location
 
 NAN, INF = float("nan"), float("inf")

@@ -21,22 +21,21 @@ from nmt.ensemble_info import describe_ensemble
 from nmt.errors import JobFailed, UnusableInput
 from nmt.evaluation import job as evaluation
 from nmt.evaluation.baseline import read_baseline
+from nmt.evaluation.measures import worst
 from nmt.evaluation.normalization import manifest_normalizations
 from nmt.evaluation.outputs import FinishedOutput
-from nmt.evaluation.quality_checks import worst
-from nmt.json_text import json_text, parse_json
+from nmt.json_text import hash_json, json_text, parse_json
 from nmt.records.output import JobRecord, JobSettings, UnitRecord
 from nmt.records.report import RowAttention
 from nmt.records.run import ValidationLine
 from nmt.settings import SearchSettings
 from nmt.shards.dataset import Dataset
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.training import validations
 from nmt.training.checkpoint import CheckpointStore
 from nmt.training.state import TrainingState
 from nmt.translation.cache.generations import depends_on, generations, open_generation
-from nmt.translation.decode_statistics import throughput
+from nmt.translation.decoding import throughput
 from nmt.translation.outcome import Outcome
 from nmt.translation.output import Output
 from nmt.translation.quarantine import Attempts

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nmt.corpus.aligned import read_aligned
 from nmt.corpus.readers import LineAligned, open_pairs
 from nmt.errors import UnusableInput
 from nmt.formats import text_files
+from nmt.formats.text_files import read_aligned
 from nmt.inference.unknown_words import read_dictionary
 from nmt.storage import below
 from nmt.storage.location import Location

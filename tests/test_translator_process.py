@@ -18,7 +18,7 @@ from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
 from nmt.settings import ModelSettings
 from nmt.storage.location import Location
-from nmt.vocabulary.special import EOS
+from nmt.vocabulary.base import EOS
 
 SOURCES = ["the dog sees a cat", "a cat", "", "the the dog sees", "sees a"]
 REFERENCES = ["der hund sieht eine katze", "eine katze", "", "hund", "sieht eine"]

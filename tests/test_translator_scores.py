@@ -9,7 +9,7 @@ from nmt.bundle import Bundle
 from nmt.errors import UnusableInput
 from nmt.inference.translator import Translator
 from nmt.records.model import ModelInfo
-from nmt.vocabulary.special import EOS, UNK
+from nmt.vocabulary.base import EOS, UNK
 from nmt.vocabulary.words import build_words
 
 

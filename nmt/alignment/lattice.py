@@ -74,7 +74,7 @@ class Posterior(NamedTuple):
     Attributes:
         words: probability that a target word is aligned to each source word, and last to none;
             shape (rows, length + 1). Each row sums to 1.
-        jumps: expected jumps, shaped as `nmt.alignment.jumps.Jumps.matrix`.
+        jumps: expected jumps, shaped as `nmt.alignment.hmm.Jumps.matrix`.
         gains: log-probability of each target word given those before it, in nats, shape (rows,).
     """
 
@@ -112,7 +112,7 @@ def forward(emitted: np.ndarray, jumps: np.ndarray, batch: Batch) -> tuple[np.nd
     Args:
         emitted: probability of each target word given each source word, and last given none;
             shape (rows, length + 1).
-        jumps: see `nmt.alignment.jumps.Jumps.matrix`.
+        jumps: see `nmt.alignment.hmm.Jumps.matrix`.
         batch: says which pair and position a row is.
 
     Returns:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmt.settings import ModelSettings
 from nmt.shards.batches import Batch
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 
 class Flops(NamedTuple):

@@ -1,4 +1,4 @@
-"""`nmt benchmark`: measure this machine or a cluster."""
+"""`nmt benchmark`: measure this machine or a cluster, by workers that measure at the same time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import logging
 import platform
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nmt.benchmark.measurement import Workload
+from nmt.benchmark.measurement import Measurement, Workload
 from nmt.benchmark.request import BenchmarkRequest, check, check_splits
 from nmt.benchmark.table import summarize
-from nmt.benchmark.workers import start_workers
 from nmt.cluster import connection, resources
 from nmt.console import activity
 from nmt.corpus.prepare import prepare
@@ -31,10 +32,60 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.version import __version__
 
+_CLOSE_SECONDS = 10.0  # that a worker has to clean up
+
 log = logging.getLogger(__name__)
 
 _DEMO = 20_000  # pairs of the built-in grammar, where no dataset is named
 _TRAINING = ("training", "reading", "products")
+
+
+@contextmanager
+def start_workers(
+    ray: Any, room: Any, share: resources.Share, workload: Workload
+) -> Iterator[Callable[..., list]]:
+    """Start a worker in every part of the room, each in a new process, and end them.
+
+    Args:
+        ray: the ``ray`` module of a driver.
+        room: what `resources.room` reserved.
+        share: the resources of each worker.
+        workload: what they measure.
+
+    Yields:
+        A function that calls a method of `Measurement` on all workers, by its name and arguments,
+        and returns their results.
+
+    Raises:
+        UnusableInput, JobFailed: as a worker raised it, here and in that function; JobFailed also
+            if a worker died.
+    """
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    shared = ray.put(workload)
+    make = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(Measurement)
+    places = [PlacementGroupSchedulingStrategy(room, part) for part in range(room.bundle_count)]
+    workers = [make.options(scheduling_strategy=place).remote(shared) for place in places]
+
+    def call(name: str, *arguments: Any) -> list[Any]:
+        try:
+            return ray.get([getattr(worker, name).remote(*arguments) for worker in workers])
+        except RayError as error:
+            raise connection.explained(error, "measuring") from error
+
+    try:
+        call("start")
+        yield call
+    finally:
+        # Do not wait longer for one that still measures.
+        ray.wait(
+            [each.close.remote() for each in workers],
+            num_returns=len(workers),
+            timeout=_CLOSE_SECONDS,
+        )
+        for worker in workers:
+            ray.kill(worker)
 
 
 def benchmark(request: BenchmarkRequest) -> BenchmarkReport:

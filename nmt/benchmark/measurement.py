@@ -15,10 +15,10 @@ from nmt.process import peak_bytes
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, Shape, choose_shapes, epoch_batches
 from nmt.shards.dataset import Dataset
-from nmt.shards.reading import prefetch
+from nmt.shards.row_groups import prefetch
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
-from nmt.vocabulary.special import EOS, PAD
+from nmt.vocabulary.base import EOS, PAD
 
 _READ = 2000  # batches that are read
 _CPU_PRODUCTS = (2048, 1)  # rows and columns, and products in one go
@@ -95,8 +95,13 @@ class Measurement:
 
         from nmt.model.seq2seq import Seq2Seq
         from nmt.training.optimizer import SummedAdam
-        from nmt.training.pending import LaunchedStep, PendingStep
-        from nmt.training.step import ControlFlags, dtype_policy, make_train_step
+        from nmt.training.step import (
+            ControlFlags,
+            LaunchedStep,
+            PendingStep,
+            dtype_policy,
+            make_train_step,
+        )
         from nmt.training.strategy import Replicas
 
         training = settings.training

@@ -1,24 +1,30 @@
-"""The command ``nmt``: one subcommand per job, and errors as one clear line."""
+"""The command ``nmt``: one subcommand per job, and errors as one clear line.
+
+Its standard input and output are UTF-8 whatever the locale. An option that takes one value is given
+once: of two values none is left out silently.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from nmt.benchmark.request import BenchmarkRequest
 from nmt.cli import jobs
 from nmt.cli.command import command, either
 from nmt.cli.lines import INTERRUPTED, LinesRequest, translate_lines
-from nmt.cli.once import OnceCommand
-from nmt.cli.streams import open_standard_streams
 from nmt.corpus.request import PrepareRequest
 from nmt.errors import JobFailed, Stopped, UnusableInput
 from nmt.evaluation.request import EvaluateRequest
@@ -28,7 +34,71 @@ from nmt.training.request import TrainRequest
 from nmt.translation.request import TranslateRequest
 from nmt.version import __version__
 
+_REPEATABLE_INSTEAD = {"--pairs": "several corpora: --corpora"}
+
 log = logging.getLogger(__name__)
+
+
+def open_standard_streams() -> None:
+    """Make the standard streams of this process UTF-8, and open those that are closed.
+
+    Else the next file that is opened would take the number of a closed one, and hold what a
+    library prints. In their place, input cannot be read, output cannot be written, and what goes
+    to standard error is dropped.
+    """
+    streams = ((sys.stdin, os.O_WRONLY), (sys.stdout, os.O_RDONLY), (sys.stderr, os.O_WRONLY))
+    # The first free number is that of the closed stream.
+    numbers = [
+        os.open(os.devnull, flags) if stream is None else number
+        for number, (stream, flags) in enumerate(streams)
+    ]
+    sys.stdin = os.fdopen(numbers[0], encoding="utf-8", errors="surrogateescape", closefd=False)
+    output = _StandardOutput(numbers[1], "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(output), encoding="utf-8", line_buffering=output.isatty()
+    )
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(numbers[2], "w", encoding="utf-8", closefd=False)
+
+
+class _StandardOutput(io.FileIO):
+    """Ends the command where nothing more can be written, whatever prints."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            # What is left in buffers would fail once more at the end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            if isinstance(error, BrokenPipeError):  # nobody reads any more: the end of `head`
+                raise SystemExit(128 + signal.SIGPIPE) from None
+            raise JobFailed(
+                f"standard output cannot be written ({error.strerror}); send it elsewhere and run "
+                "the same command again"
+            ) from None
+
+
+class OnceCommand(TyperCommand):
+    """A command of which each option stands once, apart from repeatable ones and from switches."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the arguments.
+
+        Raises:
+            UnusableInput: an option that takes one value is given twice.
+        """
+        *_, order = self.make_parser(ctx).parse_args(list(args))
+        rest = super().parse_args(ctx, args)  # --help and what is wrong otherwise come first
+        seen: list[TyperOption] = []
+        for option in cast(list[TyperOption], order):  # no command has arguments
+            if option in seen and not (option.multiple or option.is_flag or option.count):
+                name = option.opts[0]
+                instead = f"; {_REPEATABLE_INSTEAD[name]}" if name in _REPEATABLE_INSTEAD else ""
+                raise UnusableInput(f"{name} is given twice; it takes one value{instead}")
+            seen.append(option)
+        return rest
 
 
 def application() -> typer.Typer:

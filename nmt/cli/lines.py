@@ -14,7 +14,7 @@ import typer
 
 from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
-from nmt.formats.lines import bare
+from nmt.formats.rows import bare
 from nmt.inference.batching import lacks_memory
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text

@@ -11,8 +11,7 @@ from nmt.configuration import nearest, nearest_setting
 from nmt.errors import UnusableInput
 from nmt.settings import Settings
 from nmt.storage.credentials import refuse_secrets
-from nmt.storage.local_files import check_file
-from nmt.storage.location import Location
+from nmt.storage.location import Location, check_file
 from nmt.storage.uri import scheme_of
 from nmt.yaml_text import read_yaml
 

@@ -18,10 +18,9 @@ from nmt.corpus.pair_reader import (
 )
 from nmt.errors import UnusableInput
 from nmt.formats.detection import PAIRS, FileKind, readable
-from nmt.formats.lines import LONGEST
 from nmt.formats.packed import most_unpacked
 from nmt.formats.registry import ROW_FORMATS
-from nmt.formats.rows import check_columns, text_of
+from nmt.formats.rows import LONGEST, check_columns, text_of
 from nmt.formats.text_files import open_text
 from nmt.printable import join_names
 from nmt.storage.location import Location

@@ -27,7 +27,7 @@ from nmt.errors import UnusableInput
 from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
 from nmt.settings.base import Group
 from nmt.storage.location import Location
-from nmt.vocabulary.special import TAG
+from nmt.vocabulary.base import TAG
 from nmt.yaml_text import read_yaml
 
 _MOST = 1000  # corpora

@@ -10,7 +10,7 @@ import numpy as np
 
 from nmt.corpus.corpora import Corpus
 from nmt.corpus.filtering import Filtering
-from nmt.corpus.filters.scores import SCORES
+from nmt.corpus.filters import SCORES
 from nmt.corpus.record import total
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit

@@ -27,18 +27,22 @@ import pyarrow.compute as pc
 
 from nmt.alignment.translations import CELLS
 from nmt.alignment.words import stems
-from nmt.corpus.arrays import array_bytes
-from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
+from nmt.corpus.filters import RULES, SCORES, Languages, PairBatch, histogram
 from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
-from nmt.corpus.filters.judgement import LEARNT
-from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
-from nmt.corpus.filters.scores import SCORES
+from nmt.corpus.filters.judgement import LEARNT, LearntPairs
 from nmt.corpus.journal import Journal
 from nmt.corpus.pair_filter import standardiser
 from nmt.corpus.plausible import filtered_problem, scored_problem
-from nmt.corpus.repeated import EXACT, NEAR, find_repeated, ranges, read_repeated
-from nmt.corpus.staged import CLEAN, SCORED, read_arrays, read_table
+from nmt.corpus.repeated import (
+    find_repeated,
+    fingerprints,
+    letters_of,
+    ranges,
+    read_repeated,
+    write_pairs,
+)
+from nmt.corpus.staged import CLEAN, SCORED, array_bytes, read_arrays, read_table
 from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
 from nmt.even_sample import EvenSample
 from nmt.languages import UNDETERMINED
@@ -228,9 +232,9 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     learnt = [one for one in LEARNT.values() if thresholds.get(one.name)]
     if learnt:
         aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes())
-        ids = table["id"].to_numpy()
+        pairs = LearntPairs(unit.corpus, sources, targets, table["id"].to_numpy())
         for one in learnt:
-            scores = one.score(aligner, unit.corpus, sources, targets, ids)
+            scores = one.score(aligner, pairs)
             rejected = one.rejects(aligner, scores, float(thresholds[one.name]))
             reasons[rejected & _undecided(reasons)] = str(one.reason)
             scored = scored.append_column(one.name, pa.array(scores, from_pandas=True))
@@ -247,13 +251,8 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     (plan.staging / unit.name("judged")).write_table(scored)
     rows = np.flatnonzero(_undecided(reasons)).astype(np.int32)
     sources, targets = [sources[row] for row in rows], [targets[row] for row in rows]
-    empty = np.zeros(0, np.uint64)
-    exact = pair_fingerprints(sources, targets) if thresholds.get("duplicates") else empty
-    near = empty
-    if thresholds.get("near_duplicates"):
-        near = pair_fingerprints([*map(letters_of, sources)], [*map(letters_of, targets)])
-    pairs = array_bytes(rows=rows, exact=exact, near=near)
-    (plan.staging / unit.name("pairs")).write_bytes(pairs)
+    kinds = (bool(thresholds.get(name)) for name in ("duplicates", "near_duplicates"))
+    write_pairs(plan, unit, rows, sources, targets, *kinds)
 
 
 def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Filtered:
@@ -268,14 +267,8 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     table = _read_clean(plan, unit)
     judged = _read_scores(plan, unit, "judged", table)
     reasons = np.array(judged["reason"].to_pylist(), object)
-    repeated = np.zeros(len(reasons), np.uint8)
-    for number in range(count):
-        arrays = read_repeated(plan, units, number)
-        for kind in (NEAR, EXACT):
-            chosen = (arrays["units"] == unit.number) & (arrays["kinds"] == kind)
-            repeated[arrays["rows"][chosen]] = kind
-    reasons[repeated == EXACT] = str(RejectReason.DUPLICATE)
-    reasons[repeated == NEAR] = str(RejectReason.NEAR_DUPLICATE)
+    for kind, rows in read_repeated(plan, units, unit, count).items():
+        reasons[rows] = str(kind)
     near = bool(_thresholds(plan, unit).get("near_leak"))
     if near or (plan.by_document and unit.role == "train"):
         compared = letters_of if near else standardiser(plan.settings)

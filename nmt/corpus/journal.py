@@ -21,12 +21,11 @@ from nmt import records
 from nmt.cluster.parallel_map import run_units
 from nmt.corpus.stages import Plan
 from nmt.errors import JobFailed, Stopped, UnusableInput
-from nmt.json_text import parse_json
+from nmt.json_text import hash_json, parse_json
 from nmt.printable import printable
 from nmt.records import FileEntry, Record, file_entry
 from nmt.records.dataset import Preparation
 from nmt.records.preparation import PieceRecord
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location, json_bytes
 from nmt.version import __version__
 

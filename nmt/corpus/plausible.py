@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from nmt.alignment.words import MOST_WORDS
 from nmt.corpus.encoding import part_name
-from nmt.corpus.filters.scores import SCORES
+from nmt.corpus.filters import SCORES
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Unit
 from nmt.records import FileEntry

@@ -16,8 +16,8 @@ from nmt.corpus.pair_reader import (
 from nmt.errors import UnusableInput
 from nmt.formats.archives import sniff_members
 from nmt.formats.detection import LINES, PAIRS, FileKind, detect
-from nmt.formats.lines import LONGEST, count_lines, lines
 from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import LONGEST, count_lines, lines
 from nmt.formats.text_files import open_text
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile

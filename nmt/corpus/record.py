@@ -16,6 +16,7 @@ from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Plan
+from nmt.json_text import hash_json
 from nmt.languages import contradiction, language_of
 from nmt.records import FileEntry
 from nmt.records.dataset import (
@@ -32,7 +33,6 @@ from nmt.records.model import Direction
 from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
-from nmt.storage.encoding import hash_json
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 

@@ -7,7 +7,7 @@ import heapq
 import logging
 from collections.abc import Iterator
 
-from nmt.corpus.filters.scores import SCORES
+from nmt.corpus.filters import SCORES
 from nmt.corpus.stages import UNNAMED
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nmt.corpus.cleaning import clean
 from nmt.errors import UnusableInput
 from nmt.settings import DataSettings
-from nmt.vocabulary.special import BLANK, SPECIALS, is_byte
+from nmt.vocabulary.base import BLANK, SPECIALS, is_byte
 
 
 def check_symbols(settings: DataSettings) -> None:

@@ -96,7 +96,7 @@ def alarms(
     """The measures beyond their limits, each at most once.
 
     Args:
-        rates: of the translation, as `nmt.evaluation.rates` makes them.
+        rates: of the translation, as `nmt.evaluation.measures` makes them.
         limits: of the measures.
         baseline: the rates of the baseline, if there is one.
         bleu: BLEU of both; None if unknown.

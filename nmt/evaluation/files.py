@@ -13,14 +13,13 @@ from itertools import islice
 import pyarrow as pa
 from pydantic import JsonValue
 
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.formats.detection import Accepted, FileKind, detect, readable
 from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.packed import most_unpacked
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns
-from nmt.formats.text_files import open_text, read_lines
+from nmt.formats.text_files import open_text, read_aligned, read_lines
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile

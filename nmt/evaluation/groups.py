@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from nmt.configuration import nearest
 from nmt.errors import UnusableInput
-from nmt.evaluation import rates
+from nmt.evaluation import measures
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.sentences import Sentence
@@ -94,7 +94,7 @@ class Grouping:
         self._codes = {value: code for code, value in enumerate(self._named)}
         groups = range(len(self._named) + 1)
         self._counts = [dict.fromkeys(_COUNTS, 0) for _ in groups]
-        self._sums = [rates.sums(Measures.of([])) for _ in groups]
+        self._sums = [measures.sums(Measures.of([])) for _ in groups]
 
     def __len__(self) -> int:
         """Number of groups."""
@@ -131,14 +131,14 @@ class Grouping:
             for flag in ("empty", "truncated"):
                 counts[flag] += sum(flag in sentence.flags for sentence in group)
             counts["target_tokens"] += sum(len(sentence.target_tokens) for sentence in group)
-            self._sums[code] = rates.added([self._sums[code], rates.sums(Measures.of(group))])
+            self._sums[code] = measures.added([self._sums[code], measures.sums(Measures.of(group))])
         return codes
 
     def merge(self, other: Grouping) -> None:
         """Add the measurements of further sentences in the same groups."""
         for code, counts in enumerate(other._counts):
-            self._counts[code] = rates.added([self._counts[code], counts])
-            self._sums[code] = rates.added([self._sums[code], other._sums[code]])
+            self._counts[code] = measures.added([self._counts[code], counts])
+            self._sums[code] = measures.added([self._sums[code], other._sums[code]])
 
     def table(
         self,
@@ -174,7 +174,7 @@ class Grouping:
                     rows=counts["rows"],
                     rejected=counts["rejected"],
                     sentences=sentences,
-                    rates=rates.rates(counts, self._sums[code]),
+                    rates=measures.rates(counts, self._sums[code]),
                     **scores,
                 )
             )

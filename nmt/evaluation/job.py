@@ -13,16 +13,15 @@ import pyarrow as pa
 
 from nmt.console import activity
 from nmt.errors import UnusableInput
-from nmt.evaluation import rates, samples
+from nmt.evaluation import measures, samples
 from nmt.evaluation.alarms import GATE, metric_alarms
 from nmt.evaluation.comparison import most_different, paired
 from nmt.evaluation.error_rates import error_rates
-from nmt.evaluation.lengths import RANGES, range_of, scores_by_length
 from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.system import System, read_system
-from nmt.evaluation.totals import GroupSums
+from nmt.evaluation.totals import RANGES, GroupSums, range_of, scores_by_length
 from nmt.evaluation.translations import Translations
 from nmt.records.report import (
     ChangedSample,
@@ -96,7 +95,7 @@ def _report(request: EvaluateRequest, material: Material) -> EvaluationReport:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         model=output.model,
         counts=output.counts,
-        rates=output.known_rates(rates.rates(output.rate_counts(), own.sums))
+        rates=output.known_rates(measures.rates(output.rate_counts(), own.sums))
         | own.scorer.brevity(),
         scores=[
             *(score for scorer in own.scorers for score in scorer.scores()),

@@ -1,9 +1,11 @@
-"""Measures of sentences without references, as columns."""
+"""Measures of sentences without references, as columns; their rates; and quality checks: sentences
+for a person to look at, because the model was unsure, skipped words, looped, or said nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,14 @@ import pyarrow.compute as pc
 from nmt import segmentation
 from nmt.evaluation.columns import STRINGS
 from nmt.evaluation.sentences import Sentence
-from nmt.vocabulary.special import SPECIALS, UNK, is_byte, lost_bytes
+from nmt.records.output import Suspect
+from nmt.vocabulary.base import SPECIALS, UNK, is_byte, lost_bytes
+
+LISTED = 50  # suspicious translations in a report
+LOW_SCORE = -1.0  # nats per token: on average each has a probability below one in three
+LOW_COVERAGE = 0.5  # half of the source got no attention
+
+_DIGITS = 12  # significant; later digits depend on the order of the additions
 
 
 class Measures(NamedTuple):
@@ -111,3 +120,107 @@ def repeats(tokens: Sequence[str]) -> bool:
             if last - first > needed:
                 return True
     return False
+
+
+def reasons(measures: Measures) -> dict[str, np.ndarray]:
+    """Apply the checks; returns for each the sentences that fail it, bool, shape (sentences,).
+
+    ``empty translation``: no words, of a source with words. ``looping``: the same words repeat.
+    ``truncated``: cut off at the length limit. ``low score``: below `LOW_SCORE`.
+    ``low coverage``: below `LOW_COVERAGE`.
+    """
+    return {
+        "empty translation": (measures.target_words == 0) & ~measures.empty,
+        "looping": measures.looping,
+        "truncated": measures.truncated,
+        "low score": measures.score < LOW_SCORE,  # of NaN it is false
+        "low coverage": measures.coverage < LOW_COVERAGE,
+    }
+
+
+def suspects(measures: Measures, rows: np.ndarray | Sequence[int]) -> list[Suspect]:
+    """The sentences that fail a check.
+
+    Args:
+        measures: of the sentences.
+        rows: the number of each in the input.
+    """
+    failures = reasons(measures)
+    return [
+        Suspect(
+            row=int(rows[i]),
+            reasons=[name for name, fails in failures.items() if fails[i]],
+            score=round(float(np.nan_to_num(measures.score[i])), 4),
+        )
+        for i in np.flatnonzero(np.any(list(failures.values()), axis=0)).tolist()
+    ]
+
+
+def worst(suspects: Iterable[Suspect]) -> list[Suspect]:
+    """The most suspicious, at most `LISTED`: most reasons first, then the lowest score."""
+    return heapq.nsmallest(LISTED, suspects, key=lambda s: (-len(s.reasons), s.score, s.row))
+
+
+def sums(measures: Measures) -> dict[str, float]:
+    """Sums over sentences, from which `rates` makes shares and means."""
+    attended = ~np.isnan(measures.attention_entropy)  # an empty translation has a coverage only
+    return {
+        "score": float(np.nansum(measures.score)),
+        "attended": float(np.count_nonzero(attended)),
+        "unattended": float(np.count_nonzero(~attended & ~np.isnan(measures.coverage))),
+        "attention_entropy": float(np.nansum(measures.attention_entropy)),
+        "coverage": float(np.nansum(measures.coverage)),
+        "unk": float(measures.unknown.sum()),
+        "bytes": float(measures.spelled.sum()),
+        "source_tokens": float(measures.source_tokens.sum()),
+        "multiline": float(np.count_nonzero(measures.multiline)),
+        "markup": float(np.count_nonzero(measures.markup)),
+        "source_words": float(measures.source_words.sum()),
+        "target_words": float(measures.target_words.sum()),
+        "repetition": float(np.count_nonzero(measures.looping)),
+        "suspicious": float(np.count_nonzero(np.any(list(reasons(measures).values()), axis=0))),
+    }
+
+
+def rates(counts: Mapping[str, float], sums: Mapping[str, float]) -> dict[str, float]:
+    """Shares and means over a whole output; the length ratio is target to source words.
+
+    Empty lines are not counted as sentences, because their score of 0 would change each mean. A
+    rate of no sentences is omitted.
+
+    Args:
+        counts: rows, translated, empty, rejected, truncated, target_tokens.
+        sums: as the function `sums` makes them, added up; those of an earlier release lack some.
+    """
+    sentences, attended = counts["translated"] - counts["empty"], sums["attended"]
+    parts = {
+        "rejected": (counts["rejected"], counts["rows"]),
+        "truncated": (counts["truncated"], sentences),
+        "unk": (sums["unk"], counts["target_tokens"]),
+        "bytes": (sums.get("bytes", 0), sums.get("source_tokens", 0)),
+        "multiline": (sums.get("multiline", 0), sentences),
+        "markup": (sums.get("markup", 0), sentences),
+        "repetition": (sums["repetition"], sentences),
+        "suspicious": (sums.get("suspicious", 0), sentences),
+        "score": (sums["score"], sentences),
+        "length_ratio": (sums["target_words"], sums["source_words"]),
+        "attention_entropy": (sums["attention_entropy"], attended),
+        "coverage": (sums["coverage"], attended + sums.get("unattended", 0)),
+    }
+    return {
+        name: float(f"{total / number:.{_DIGITS}g}")
+        for name, (total, number) in parts.items()
+        if number
+    }
+
+
+def added(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Numbers added up key by key, nested dictionaries too."""
+    total: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            if isinstance(value, dict):
+                total[key] = added([total.get(key, {}), value])
+            else:
+                total[key] = total.get(key, 0) + value
+    return total

@@ -20,6 +20,8 @@ KEYS = {"BLEU": "bleu", "chrF": "chrf", "chrF++": "chrfpp", "TER": "ter"}  # in 
 _SIZES = {"BLEU": 10, "chrF": 18, "chrF++": 24, "TER": 3}  # numbers that each counts in a sentence
 _KEPT = 4_000_000  # characters of texts that sacrebleu's tokenizers may keep
 
+_INTERVAL = {"bs", "seed", "resampling"}  # of the interval; the score does not depend on it
+
 
 class Resampling(NamedTuple):
     """How resamples were drawn, for a signature.
@@ -188,3 +190,21 @@ def signatures(tokenize: str) -> dict[str, str]:
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
     """chrF2 of one sentence."""
     return CHRF().sentence_score(hypothesis, list(references)).score
+
+
+def differences(one: str, other: str) -> list[str]:
+    """The differences between two signatures of one metric, each as ``tok:13a → tok:zh``.
+
+    Scores can be compared if there are none. ``nrefs`` and sacrebleu's own version count, too.
+    """
+    ours, theirs = _parts(one), _parts(other)
+    return [
+        f"{name}:{ours.get(name, 'none')} → {name}:{theirs.get(name, 'none')}"
+        for name in {**ours, **theirs}
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def _parts(signature: str) -> dict[str, str]:
+    items = (part.partition(":") for part in signature.split("|"))
+    return {name: value for name, _, value in items if name not in _INTERVAL}

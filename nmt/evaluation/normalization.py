@@ -11,7 +11,7 @@ from nmt.corpus.cleaning import RULES, clean
 from nmt.records.output import Manifest, TextForms
 from nmt.settings import DataSettings
 from nmt.storage.location import Location
-from nmt.vocabulary.special import SPECIALS, UNK
+from nmt.vocabulary.base import SPECIALS, UNK
 from nmt.vocabulary.words import standardise
 
 

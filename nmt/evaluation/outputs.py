@@ -299,7 +299,7 @@ class FinishedOutput:
         return result
 
     def rate_counts(self) -> Mapping[str, int]:
-        """The counts of which `nmt.evaluation.rates.rates` makes shares."""
+        """The counts of which `nmt.evaluation.measures.rates` makes shares."""
         return self.counts.to_json()
 
     def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:

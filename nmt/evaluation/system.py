@@ -12,15 +12,14 @@ from itertools import chain
 import numpy as np
 
 from nmt.errors import UnusableInput
-from nmt.evaluation import quality_checks, rates
+from nmt.evaluation import measures
 from nmt.evaluation.groups import Grouping, ValueCounts
-from nmt.evaluation.lengths import source_length
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.request import EvaluateRequest, Material
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import References, chunks
-from nmt.evaluation.totals import GroupSums
+from nmt.evaluation.totals import GroupSums, source_length
 from nmt.evaluation.translations import Translations
 from nmt.records.output import Suspect
 
@@ -69,10 +68,10 @@ class System:
         self.codes = [_numbers() for _ in self.groupings]
         columns = [grouping.column for grouping in self.groupings]
         for chunk in chunks(self.output.sentences(where, others=columns)):
-            measures = Measures.of(chunk)
-            self.sums = rates.added([self.sums, rates.sums(measures)])
-            suspects = quality_checks.suspects(measures, [sentence.row for sentence in chunk])
-            self.worst = quality_checks.worst(chain(self.worst, suspects))
+            measured = Measures.of(chunk)
+            self.sums = measures.added([self.sums, measures.sums(measured)])
+            suspects = measures.suspects(measured, [sentence.row for sentence in chunk])
+            self.worst = measures.worst(chain(self.worst, suspects))
             for number, grouping in enumerate(self.groupings):
                 self.codes[number].extend(grouping.add(chunk, number))
             scored = []

@@ -1,9 +1,12 @@
 """Sums of what metrics have counted in sentences: scores, intervals and comparisons follow from
-them, and the sums of a corpus are the sums of those of its parts."""
+them, and the sums of a corpus are the sums of those of its parts.
+
+Scores by source length follow Bahdanau et al. (2015, arXiv 1409.0473, figure 2).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +22,13 @@ from nmt.evaluation.significance import (
     weighted_totals,
 )
 from nmt.evaluation.ter import too_long
-from nmt.records.report import MetricComparison, Score
+from nmt.records.report import LengthScores, MetricComparison, Score
+from nmt.segmentation import count_words
 
 MOST_KEPT = 500_000  # sentences whose statistics are kept; of more their sums alone
+
+WIDTH, LAST = 5, 40  # words of a range; longer sources than LAST share one range
+RANGES = LAST // WIDTH + 1
 
 
 class GroupSums:
@@ -210,3 +217,40 @@ class Collected:
             *(self.sentences, self._sums, self._references, self._without_shifts),
             *((resampled, DRAWN if self._keep else WEIGHTED) if wanted else ()),
         )
+
+
+def source_length(source: str) -> int:
+    """Words, see `nmt.segmentation`; at least 1."""
+    return max(1, count_words(source))
+
+
+def range_of(lengths: Sequence[int]) -> np.ndarray:
+    """The number of the range that each length is in, below `RANGES`."""
+    return np.minimum((np.asarray(lengths, np.int64) - 1) // WIDTH, RANGES - 1)
+
+
+def scores_by_length(
+    metrics: Metrics, sums: GroupSums, baseline: GroupSums | None = None
+) -> list[LengthScores]:
+    """BLEU, chrF and TER of the sentences of each range of source lengths.
+
+    Args:
+        metrics: have counted.
+        sums: of the statistics of the sentences by `range_of` their sources.
+        baseline: another system's translations of them.
+
+    Returns:
+        The scores of each range that has sentences; ``baseline`` is the baseline's BLEU.
+    """
+    result = []
+    for number in np.flatnonzero(sums.counts).tolist():
+        entry = {
+            "from": number * WIDTH + 1,
+            "to": None if number == RANGES - 1 else (number + 1) * WIDTH,
+            "sentences": int(sums.counts[number]),
+            **metrics.by_key(sums.sums[number]),
+        }
+        if baseline is not None:
+            entry["baseline"] = round(metrics.score("BLEU", baseline.sums[number]), 4)
+        result.append(LengthScores.model_validate(entry))
+    return result

@@ -92,7 +92,7 @@ class Translations(Protocol):
         """How they are normalized before they are scored."""
 
     def rate_counts(self) -> Mapping[str, int]:
-        """The counts of which `nmt.evaluation.rates.rates` makes shares."""
+        """The counts of which `nmt.evaluation.measures.rates` makes shares."""
 
     def known_rates(self, rates: Mapping[str, float]) -> dict[str, float]:
         """Those of the rates that mean something here."""

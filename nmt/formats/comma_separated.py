@@ -17,8 +17,7 @@ from typing import IO, NamedTuple
 from pydantic import JsonValue
 
 from nmt.errors import UnusableInput
-from nmt.formats.lines import whole_lines
-from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat, check_columns
+from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat, check_columns, whole_lines
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
 

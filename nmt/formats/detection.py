@@ -20,8 +20,7 @@ import pyarrow as pa
 from nmt.errors import JobFailed, UnusableInput
 from nmt.formats.packed import PACKINGS, Damaged
 from nmt.formats.registry import ROW_FORMATS
-from nmt.storage.local_files import check_file
-from nmt.storage.location import Location
+from nmt.storage.location import Location, check_file
 
 HEAD = 1 << 16  # bytes by which `sniff` judges
 

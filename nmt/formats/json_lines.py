@@ -10,8 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-from nmt.formats.lines import bare, whole_lines
-from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat
+from nmt.formats.rows import LONGEST_ROW, TOO_LONG, Row, RowFormat, bare, whole_lines
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow

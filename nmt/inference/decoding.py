@@ -29,8 +29,7 @@ from nmt.runtime import runtime_of
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
 from nmt.text_limits import most_translated
-from nmt.vocabulary.base import Segmented
-from nmt.vocabulary.special import EOS, PAD
+from nmt.vocabulary.base import EOS, PAD, Segmented
 
 MOST_TOKENS = 2**17  # source tokens of texts that are decoded together: what is held of them
 

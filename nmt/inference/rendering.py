@@ -10,14 +10,12 @@ import numpy as np
 
 from nmt.bundle import Bundle
 from nmt.evaluation.measures import unknown
-from nmt.inference.recasing import capitals
-from nmt.inference.row_filter import CleanedText
+from nmt.inference.row_filter import CleanedText, capitals
 from nmt.inference.translation import Translation
 from nmt.inference.unknown_words import read_dictionary, replace_unknown
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.vocabulary.base import Segmented
-from nmt.vocabulary.special import EOS, UNK
+from nmt.vocabulary.base import EOS, UNK, Segmented
 
 
 class Part(NamedTuple):

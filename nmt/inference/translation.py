@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nmt.evaluation.alignment import Links, relinked, word_alignment, word_groups, word_weights
-from nmt.vocabulary.special import spelled
+from nmt.vocabulary.base import spelled
 
 
 @dataclass(frozen=True)

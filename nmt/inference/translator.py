@@ -20,7 +20,7 @@ from nmt.runtime import has_gpu
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.text_limits import in_words
-from nmt.vocabulary.special import EOS
+from nmt.vocabulary.base import EOS
 
 __all__ = ["Score", "Translation", "Translator", "load_model"]
 

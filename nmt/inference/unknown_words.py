@@ -17,7 +17,7 @@ from nmt.formats.text_files import each_entry
 from nmt.segmentation import count_words
 from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS, excess
-from nmt.vocabulary.special import UNK
+from nmt.vocabulary.base import UNK
 from nmt.vocabulary.words import standardise
 
 

@@ -7,10 +7,9 @@ import tensorflow as tf
 
 from nmt.errors import UnusableInput
 from nmt.model import fast
-from nmt.model.decoder import AttentionDecoder, EncoderStates
+from nmt.model.decoder import AttentionDecoder, EncoderStates, Readout
 from nmt.model.encoder import BidirectionalGRU, Encoder
 from nmt.model.layers import ScaledEmbedding, dropout
-from nmt.model.readout import Readout
 from nmt.model.stacked import StackedDecoder, is_stacked
 from nmt.settings import DropoutRates, ModelSettings, check_sizes
 

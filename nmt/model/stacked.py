@@ -7,9 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from nmt.model.decoder import AttentionDecoder, EncoderStates
+from nmt.model.decoder import AttentionDecoder, EncoderStates, Readout
 from nmt.model.layers import GRUCell, drop_units
-from nmt.model.readout import Readout
 from nmt.settings import DropoutRates, ModelSettings
 
 

@@ -45,7 +45,7 @@ class Counts(Record):
 
 
 class Sums(Record):
-    """Sums over the translations of a unit; see `nmt.evaluation.rates.sums`."""
+    """Sums over the translations of a unit; see `nmt.evaluation.measures.sums`."""
 
     __pydantic_extra__: dict[str, UnitMeasure]
 
@@ -66,7 +66,7 @@ class Sums(Record):
 
 
 class Suspect(Record):
-    """A suspicious translation; see `nmt.evaluation.quality_checks`."""
+    """A suspicious translation; see `nmt.evaluation.measures`."""
 
     row: Count
     reasons: Many[str]

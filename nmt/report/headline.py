@@ -1,12 +1,55 @@
-"""The top of the page: how the job ended, and the headline numbers."""
+"""The top of the page, how the job ended and the headline numbers; and the rejected rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nmt.report import quality, rejected
+from nmt.reject_reasons import RejectReason
+from nmt.report import quality
 from nmt.report.numbers import is_number, number, p_value, percent, signed
 
+_DESCRIPTIONS = {str(reason): reason.description for reason in RejectReason}
+
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
+
+
+def things_of(report: Mapping[str, Any]) -> str:
+    """What is translated: ``rows`` or, of several text columns, ``texts``."""
+    if (report.get("settings") or {}).get("text_columns"):
+        return "texts"
+    samples = [*(report.get("samples") or []), *(report.get("rejected") or [])]
+    return "texts" if any(sample.get("text_column") for sample in samples) else "rows"
+
+
+def reasons(
+    counts: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]
+) -> list[dict[str, object]]:
+    """Each reason with its count, what it means and its first rows; the most frequent first.
+
+    Args:
+        counts: of the report.
+        samples: rejected rows of the report.
+    """
+    by_reason = counts.get("rejected_by_reason") or {}
+    return [
+        {
+            "name": str(reason),
+            "count": number(count),
+            "description": _DESCRIPTIONS.get(str(reason), ""),
+            "samples": [_row(sample) for sample in own],
+            "several": any(sample.get("text_column") for sample in own),
+        }
+        for reason, count in sorted(by_reason.items(), key=lambda item: (-item[1], str(item[0])))
+        for own in [[sample for sample in samples if sample.get("reason") == reason]]
+    ]
+
+
+def _row(sample: Mapping[str, Any]) -> dict[str, object]:
+    source = sample.get("source")
+    return {
+        "id": sample.get("id"),
+        "text_column": sample.get("text_column"),
+        "source": None if source is None else str(source),
+    }
 
 
 class Tile(NamedTuple):
@@ -57,7 +100,7 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
         note = f"of {number(compared.get('paired'))} sentences of the baseline"
         changed = percent(compared["changed"])
         shown.append(Tile("Translated otherwise", changed, note))
-    things = rejected.things(report)
+    things = things_of(report)
     counts, throughput = report["counts"], report.get("throughput") or {}
     rates = report.get("rates") or {}
     measures = {alarm.get("measure") for alarm in report.get("alarms") or []}

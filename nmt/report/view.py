@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nmt.report import baseline, headline, quality, rejected
+from nmt.report import baseline, headline, quality
 from nmt.report.numbers import (
     date,
     is_number,
@@ -100,7 +100,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a report needs the key {key!r}; it has {sorted(report)}")
     model = report.get("model") or {}
     scores = report.get("scores") or []
-    things = rejected.things(report)
+    things = headline.things_of(report)
     source_language, target_language = _languages(model.get("direction"))
     return {
         "title": report["title"],
@@ -121,7 +121,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "alignment": quality.alignment(report.get("alignment") or {}),
         "alignment_of": (report.get("alignment") or {}).get("of") or "Attention",
         "things": things,
-        "rejected": rejected.reasons(report["counts"], report.get("rejected") or []),
+        "rejected": headline.reasons(report["counts"], report.get("rejected") or []),
         "counts": _counts(report["counts"], things),
         "rates": _rates(report.get("rates") or {}),
         "throughput": _throughput(report.get("throughput") or {}),

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nmt.model.decoder import EncoderStates
-from nmt.model.output import likeliest, log_probabilities
+from nmt.model.decoder import EncoderStates, likeliest, log_probabilities
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.runtime import BLOCK, NEG_INF, Candidates, OutputWords
 

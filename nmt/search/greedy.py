@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nmt.search.constraints import Constraints, count
-from nmt.search.hypotheses import AttentionLog, Hypotheses
-from nmt.search.runtime import NEG_INF, OutputWords, Runtime
+from nmt.search.runtime import NEG_INF, AttentionLog, Hypotheses, OutputWords, Runtime
 from nmt.search.sampling import Sampling
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 
 def greedy_search(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.search.runtime import NEG_INF
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 
 class Sampling(NamedTuple):

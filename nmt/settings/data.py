@@ -9,7 +9,7 @@ from pydantic import Field
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.settings.filters import FilterPreset
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
-from nmt.vocabulary.special import TAG
+from nmt.vocabulary.base import TAG
 
 
 class DataSettings(Group):

@@ -10,8 +10,8 @@ from nmt.errors import UnusableInput
 from nmt.records.model import ShortlistCheck
 from nmt.settings.base import LARGEST_SEED, Group
 from nmt.text_limits import MOST_CHARACTERS, MOST_CHARACTERS_ALLOWED
+from nmt.vocabulary.base import TAG
 from nmt.vocabulary.lexicon import DEPTH
-from nmt.vocabulary.special import TAG
 
 _LONGEST = 100_000  # tokens of a sentence, of whatever side
 _WIDEST = 1000  # hypotheses

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.shards.mixture import CORPUS_NUMBER, Mixture, Piece, TrainingShards
-from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.shards.row_groups import READERS, WINDOWS, prefetch, read_in_order
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 _COLUMNS = ["source_ids", "target_ids"]
 _WIDTHS = 2000  # different ones, at most: the search takes quadratic time

@@ -13,12 +13,11 @@ from pydantic import JsonValue
 from nmt import records, text_limits
 from nmt.configuration import validated
 from nmt.errors import UnusableInput
+from nmt.json_text import hash_json
 from nmt.records.dataset import DatasetRecord, NamedTable, lengths_of, widths_of
 from nmt.settings import DataSettings
-from nmt.shards.reading import READERS
-from nmt.shards.row_groups import Content, RowGroup, row_groups
+from nmt.shards.row_groups import READERS, Content, RowGroup, row_groups
 from nmt.shards.schema import REJECTED, pairs_schema
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.storage.recorded import read_recorded
 from nmt.vocabulary import Vocabulary, load

@@ -24,10 +24,9 @@ from typing import Any
 
 from nmt import records
 from nmt.errors import JobFailed, LeaseLost, StoreAway, UnusableInput
-from nmt.json_text import parse_json
+from nmt.json_text import format_json, parse_json
 from nmt.records.output import Lease
 from nmt.storage.compare_and_swap import VersionedFile, versioned_file
-from nmt.storage.encoding import format_json
 from nmt.storage.location import Location
 
 log = logging.getLogger(__name__)

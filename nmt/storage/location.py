@@ -11,7 +11,9 @@ See `nmt.storage.readable` for links, credentials, and stores that are away.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,15 +23,23 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import UnusableInput
+from nmt.json_text import format_json
 from nmt.records import Record, TableEntry, table_entry
 from nmt.storage import below, s3
-from nmt.storage.encoding import format_json, parquet_bytes
 from nmt.storage.readable import LARGEST_JSON, Readable
 from nmt.storage.s3_client import AT_ONCE
+from nmt.storage.uri import NO_STREAM
 
 __all__ = ["LARGEST_JSON", "Location", "json_bytes"]
 
 _HALF_WRITTEN = re.compile(r"\A(.*/)?\.([^/]+)\.[0-9a-f]{16}\.tmp\Z")  # see `below.write`
+
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def json_bytes(value: Any) -> bytes:
@@ -37,6 +47,23 @@ def json_bytes(value: Any) -> bytes:
     if isinstance(value, list):
         value = [entry.to_json() if isinstance(entry, Record) else entry for entry in value]
     return format_json(value.to_json() if isinstance(value, Record) else value).encode()
+
+
+def parquet_bytes(table: pa.Table, row_group_size: int | None = None, mark: str = "") -> bytes:
+    """A table as a Parquet file; see `Location.write_table`.
+
+    Args:
+        table: its rows.
+        row_group_size: rows of a row group at most; None is pyarrow's default.
+        mark: stands in the file's metadata, as ``nmt.mark``, unless it is empty.
+    """
+    import pyarrow.parquet as pq
+
+    if mark:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), "nmt.mark": mark})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
+    return buffer.getvalue().to_pybytes()
 
 
 class Location(Readable):
@@ -171,3 +198,28 @@ class Location(Readable):
     def open_lock(self) -> int:
         """The lock of this local file, opened; `files` passes it over."""
         return self._below(below.open_lock)
+
+
+def check_file(location: Location) -> pafs.FileInfo:
+    """What is known of a file that can be read.
+
+    Args:
+        location: where it should lie.
+
+    Raises:
+        UnusableInput: nothing there, a folder, a link to nothing, or a pipe, socket or device.
+    """
+    info = location.info()
+    if info.type == pafs.FileType.File:
+        return info
+    if info.type == pafs.FileType.Directory:
+        raise UnusableInput(f"{location}: a folder; name a file")
+    if location.is_local and os.path.islink(location.uri) and not os.path.exists(location.uri):
+        raise UnusableInput(
+            f"{location}: a link to {os.readlink(location.uri)}, which is not there; mend or "
+            "remove the link"
+        )
+    if info.type == pafs.FileType.NotFound:
+        raise UnusableInput(f"{location}: no such file; check the path")
+    kind = _SPECIAL.get(stat.S_IFMT(os.stat(location.uri).st_mode), "what is no file")
+    raise UnusableInput(f"{location}: {kind} {NO_STREAM}")

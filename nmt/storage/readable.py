@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -25,17 +26,23 @@ from nmt.errors import JobFailed, UnusableInput
 from nmt.json_text import parse_json
 from nmt.storage import below, s3
 from nmt.storage.credentials import refuse_secret_endpoint
-from nmt.storage.encoding import hash_stream
 from nmt.storage.errors import explain, is_damage
 from nmt.storage.retry import is_waiting, retry
-from nmt.storage.s3_filesystem import s3_filesystem
-from nmt.storage.s3_listing import list_objects, object_info
+from nmt.storage.s3_filesystem import list_objects, object_info, s3_filesystem
 from nmt.storage.store_path import StorePath
 from nmt.storage.uri import scheme_of, unquote
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
+
+
+def hash_stream(file: IO[bytes] | pa.NativeFile) -> str:
+    """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    while data := file.read(1 << 20):
+        digest.update(data)
+    return digest.hexdigest()
 
 
 class Readable(StorePath):

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from nmt.errors import ChangedFile, UnusableInput
+from nmt.json_text import hash_json
 from nmt.records import FileEntry
 from nmt.storage import below
-from nmt.storage.encoding import hash_json, hash_stream
 from nmt.storage.location import Location
+from nmt.storage.readable import hash_stream
 from nmt.storage.s3 import ObjectVersion, changed, open_object, version_of
 
 MOST_WHOLE = 32 << 30  # bytes of a file that is read into memory

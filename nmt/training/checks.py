@@ -16,7 +16,7 @@ from nmt.settings import ModelSettings, check_sizes
 from nmt.shards.dataset import Dataset
 from nmt.training.request import TrainRequest
 from nmt.training.schedule import check_schedule, mixture_of, plan_steps
-from nmt.vocabulary.special import SPECIALS, is_byte
+from nmt.vocabulary.base import SPECIALS, is_byte
 
 log = logging.getLogger(__name__)
 

@@ -24,23 +24,21 @@ from nmt.report.numbers import short
 from nmt.settings import Settings
 from nmt.shards.batches import Batch, epoch_batches
 from nmt.shards.dataset import Dataset
-from nmt.shards.reading import prefetch
+from nmt.shards.row_groups import prefetch
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
 from nmt.training import checkpoint
+from nmt.training.accumulation import FIRST_LOSS_SCALE
 from nmt.training.best_models import format_score
-from nmt.training.hooks import Hooks
+from nmt.training.hooks import Hooks, RunningMetrics
 from nmt.training.initial_weights import known_lexicon, take_over, take_over_moments
-from nmt.training.loss_scale import FIRST_LOSS_SCALE
 from nmt.training.model_selection import ModelSelection, format_validation
 from nmt.training.nonfinite import NonfiniteCheck
 from nmt.training.optimizer import SummedAdam, trained_variables
-from nmt.training.pending import LaunchedStep, PendingStep
 from nmt.training.run_folder import RunFolder, training_scalars, validation_scalars
-from nmt.training.running_metrics import RunningMetrics
 from nmt.training.schedule import TrainingClock, learning_rate, mixture_of, plan_steps
 from nmt.training.state import TrainingState
-from nmt.training.step import ControlFlags, dtype_policy, make_train_step
+from nmt.training.step import ControlFlags, LaunchedStep, PendingStep, dtype_policy, make_train_step
 from nmt.training.stragglers import StragglerCheck
 from nmt.training.strategy import Replicas
 

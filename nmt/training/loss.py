@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from nmt.model.seq2seq import Seq2Seq
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 
 def cross_entropy(

@@ -15,7 +15,7 @@ from nmt.shards.batches import Shape, batch_ids
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS, retry_storing
-from nmt.training.loss_scale import LEAST_LOSS_SCALE
+from nmt.training.accumulation import LEAST_LOSS_SCALE
 from nmt.training.schedule import mixture_of
 from nmt.training.state import TrainingState
 from nmt.training.step import Outcome

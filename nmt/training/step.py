@@ -1,4 +1,5 @@
-"""One step of training: teacher forcing, masked cross-entropy, clipped Adam."""
+"""One step of training: teacher forcing, masked cross-entropy, clipped Adam. And the step that is
+pending: launched, its outcome not read yet."""
 
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ import tensorflow as tf
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import Part
 from nmt.shards.batches import Batch
-from nmt.training.accumulation import GradientAccumulator
+from nmt.training.accumulation import GradientAccumulator, LossScale
 from nmt.training.loss import objective
-from nmt.training.loss_scale import LossScale
 from nmt.training.optimizer import SummedAdam, clipped_mean, trained_variables
 from nmt.training.strategy import Replicas
 
@@ -153,14 +153,8 @@ def make_train_step(
         ]
         return gradients, tf.concat([[loss, tokens], flags], 0)
 
-    def replica_update(
-        source: tf.Tensor,
-        target_inputs: tf.Tensor,
-        target_outputs: tf.Tensor,
-        seed: Any,
-        flags: Any,
-    ) -> Any:
-        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
+    def replica_update(*inputs: Any) -> Any:
+        gradients, sums = gradients_of(*inputs)
         *gradients, sums = replicas.all_reduce([*gradients, sums])
         gradients, norm = clipped_mean(gradients, tf.maximum(sums[1], 1.0), clip_norm)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -181,14 +175,8 @@ def make_train_step(
     skips = skip_nan or loss_scale is not None
     accumulator = GradientAccumulator(variables, optimizer, replicas, clip_norm, skips, loss_scale)
 
-    def replica_add(
-        source: tf.Tensor,
-        target_inputs: tf.Tensor,
-        target_outputs: tf.Tensor,
-        seed: Any,
-        flags: Any,
-    ) -> Any:
-        gradients, sums = gradients_of(source, target_inputs, target_outputs, seed, flags)
+    def replica_add(*inputs: Any) -> Any:
+        gradients, sums = gradients_of(*inputs)
         accumulator.add(gradients, sums)
         return sums
 
@@ -224,3 +212,60 @@ def _compile(
     if replicas.devices == 1:
         return tf.function(step, input_signature=signature)
     return tf.function(step, reduce_retracing=True)
+
+
+class LaunchedStep(NamedTuple):
+    """A step between its launch and the reading of its outcome.
+
+    Attributes:
+        read: waits for the outcome.
+        batches: number of its batches.
+        cells: their target tokens and padding.
+        is_needed: whether the outcome is needed before another step is launched.
+    """
+
+    read: Callable[[], Outcome]
+    batches: int
+    cells: int
+    is_needed: bool = False
+
+
+class PendingStep:
+    """Holds the step launched last until the next one is launched; its length is 0 or 1.
+
+    So a GPU computes step n + 1 while the host reads and records the outcome of step n and prepares
+    the next batch. On CPUs TensorFlow computes a step before its launch returns: there the order
+    gains nothing and costs nothing.
+
+    Args:
+        record: reads the outcome of a step, counts it, and returns its control flags.
+    """
+
+    def __init__(self, record: Callable[[LaunchedStep], ControlFlags]) -> None:
+        self._record = record
+        self._steps: list[LaunchedStep] = []
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def follow(self, launched: LaunchedStep | None) -> ControlFlags:
+        """Record the held step and hold the next one, unless its outcome is needed now.
+
+        It is needed, too, if a control flag of the step before is set: workers learn each other's
+        flags from outcomes, when all of them have launched the next step.
+
+        Args:
+            launched: the next step; None if there is none.
+
+        Returns:
+            The flags recorded last. A worker sets its flags until they are obeyed, so they include
+            those before.
+        """
+        if launched is not None:
+            self._steps.append(launched)
+        flags = ControlFlags()
+        while self._steps and (
+            len(self._steps) > 1 or launched is None or launched.is_needed or any(flags)
+        ):
+            flags = self._record(self._steps.pop(0))
+        return flags

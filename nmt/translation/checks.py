@@ -22,8 +22,8 @@ from nmt.storage.location import Location
 from nmt.tables.columns import is_bytes, is_text
 from nmt.tables.values import is_scalar
 from nmt.translation import notification
+from nmt.translation.export.files import columns_of
 from nmt.translation.export.formats import COMPRESSIONS, FORMATS, REJECTED_LINES
-from nmt.translation.export.text_columns import columns_of
 from nmt.translation.input.corpus import InputCorpus
 from nmt.translation.input.earlier_output import OWN_COLUMNS
 from nmt.translation.request import TranslateRequest

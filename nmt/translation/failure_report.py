@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nmt.errors import JobFailed, Stopped, UnusableInput
-from nmt.evaluation.rates import added
+from nmt.evaluation.measures import added
 from nmt.records.output import JobRecord
 from nmt.records.report import FailureReport
 from nmt.storage.location import Location

@@ -42,15 +42,13 @@ from nmt.records.output import (
     UnitRecord,
 )
 from nmt.storage import lease
-from nmt.storage.encoding import parquet_bytes
 from nmt.storage.final import remove_final, store_final
-from nmt.storage.location import Location, json_bytes
+from nmt.storage.location import Location, json_bytes, parquet_bytes
 from nmt.translation.drawings import Drawings
-from nmt.translation.file_names import FileNames
+from nmt.translation.file_names import FileNames, misfit
 from nmt.translation.input.units import Unit
 from nmt.translation.job_changes import NAMES, job_changes
 from nmt.translation.scratch import Scratch
-from nmt.translation.unit_records import misfit
 
 log = logging.getLogger(__name__)
 

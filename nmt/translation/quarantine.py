@@ -5,19 +5,27 @@ alone that causes it.
 A process that is killed says nothing, and Ray hands its unit to the next one, without end. So
 attempts are counted in the output before they begin. A unit that was begun three times, or that
 ran out of memory, is done batch by batch, a batch that was begun twice row by row, and a row that
-was begun twice is given up. An attempt that was lost with its node does not count; see
-`nmt.translation.deaths`. What else kills processes (a driver that is stopped) may spend attempts;
-that costs time, and only where it strikes the same row twice a row. A process that hangs is ended
-by itself after ``--unit-timeout``.
+was begun twice is given up. An attempt that was lost with its node does not count.
+What else kills processes (a driver that is stopped) may spend attempts; that costs time, and only
+where it strikes the same row twice a row. A process that hangs is ended by itself after
+``--unit-timeout``.
+
+Nobody says why a process died. But a node that went away is not among Ray's living ones, and the
+kernel counts the processes that it ends for lack of memory. (Ray's own memory monitor ends
+processes before the kernel has to; such a death looks like a crash.)
 """
 
 from __future__ import annotations
 
 import faulthandler
 import logging
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from nmt import records
 from nmt.errors import JobFailed, NoTranslation
@@ -25,7 +33,9 @@ from nmt.inference.batching import Failed, lacks_memory
 from nmt.records.output import AttemptsRecord
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
-from nmt.translation.deaths import Death, Place, cause_of, here
+
+_COUNTERS = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
+_KILLS = re.compile(r"^oom_kill (\d+)$", re.M)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +48,52 @@ _MEMORY, _FAILED = RejectReason.OUT_OF_MEMORY, RejectReason.FAILED
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Death(StrEnum):
+    """The cause of a process's death."""
+
+    NODE_LOST = "its node was lost"
+    OUT_OF_MEMORY = "out of memory"
+    CRASH = "it crashed or was killed"
+
+
+class Place(NamedTuple):
+    """Where and when a process works.
+
+    Attributes:
+        node: Ray's id of its node; empty outside of Ray.
+        memory_kills: processes that the kernel had ended there for lack of memory.
+    """
+
+    node: str
+    memory_kills: int
+
+
+def here() -> Place:
+    """The place of this process, now."""
+    ray = sys.modules.get("ray")
+    joined = ray is not None and ray.is_initialized()
+    node = ray.get_runtime_context().get_node_id() if joined and ray is not None else ""
+    return Place(node, _memory_kills())
+
+
+def cause_of(before: Place) -> Death:
+    """Why the process has died that worked at a place; called by the one that takes over."""
+    now = here()
+    if before.node == now.node:
+        return Death.OUT_OF_MEMORY if now.memory_kills > before.memory_kills else Death.CRASH
+    if not (before.node and now.node):  # one of them outside of Ray
+        return Death.CRASH
+    alive = {node["NodeID"] for node in sys.modules["ray"].nodes() if node["Alive"]}
+    return Death.CRASH if before.node in alive else Death.NODE_LOST
+
+
+def _memory_kills() -> int:
+    for file in _COUNTERS:
+        if file.is_file() and (kills := _KILLS.search(file.read_text())):
+            return int(kills[1])
+    return 0
 
 
 @contextmanager

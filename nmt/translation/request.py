@@ -20,7 +20,7 @@ from nmt.translation.export.files import Export
 from nmt.translation.export.formats import format_of
 from nmt.translation.export.partitions import Partitions
 from nmt.translation.input.corpus import InputCorpus
-from nmt.translation.input.recorded_input import RecordedInput
+from nmt.translation.input.earlier_output import RecordedInput
 
 FORMAT_VERSION = 1
 

@@ -1,7 +1,9 @@
-"""What is known of translations, as a table: a row of it follows from its source alone."""
+"""What is known of translations, as a table: a row of it follows from its source alone. And the
+files and the record of a unit, which are made of it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt import segmentation
-from nmt.evaluation.alignment import format_pharaoh
-from nmt.evaluation.columns import NULLABLE, RESULTS, STRINGS
-from nmt.evaluation.measures import Measures, count_words, repeats, spelled, unknown
+from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh, relinked
+from nmt.evaluation.columns import NULLABLE, RESULTS, STRINGS, TEXT_COLUMN
+from nmt.evaluation.measures import (
+    Measures,
+    count_words,
+    repeats,
+    spelled,
+    sums,
+    suspects,
+    unknown,
+    worst,
+)
+from nmt.inference.row_filter import CleanedText, FilteredRows
 from nmt.inference.source_flags import SOURCE_FLAGS, source_flags
 from nmt.inference.translation import Translation
+from nmt.records.output import Counts, Sums, UnitRecord
+from nmt.reject_reasons import RejectReason
+from nmt.text_limits import shown
+from nmt.translation.input.unit_rows import Rows
+from nmt.translation.input.units import Unit
 
 _ALTERNATIVES = pa.list_(
     pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
@@ -84,13 +101,13 @@ def flagged(results: pa.Table, sources: Sequence[str]) -> pa.Table:
     return results.set_column(place, results.schema.field(place), pa.array(flags, STRINGS))
 
 
-def shown(results: pa.Table) -> dict[str, pa.ChunkedArray]:
+def shown_columns(results: pa.Table) -> dict[str, pa.ChunkedArray]:
     """The columns that stand in translations/ after the source."""
     names = [*RESULTS, *(["alternatives"] if "alternatives" in results.column_names else [])]
     return {name: results.column(name) for name in names}
 
 
-def measures(results: pa.Table, sources: Sequence[str]) -> Measures:
+def measures_of(results: pa.Table, sources: Sequence[str]) -> Measures:
     """The measures of rows.
 
     Args:
@@ -141,3 +158,103 @@ def _having(lists: pa.ChunkedArray, flag: str) -> np.ndarray:
     owners = pc.list_parent_indices(combined).filter(pc.equal(combined.flatten(), flag))
     having[owners.to_numpy()] = True
     return having
+
+
+def compose_files(
+    unit: Unit, rows: Rows, filtered: FilteredRows, results: pa.Table
+) -> dict[str, pa.Table]:
+    """The files of a unit by their names below OUT.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        filtered: which of them were translated.
+        results: what became of each of these; see `result_schema`.
+    """
+    kept = pa.array(filtered.kept, pa.int64())
+    ids = rows.ids.take(kept)
+    columns = {
+        "id": ids,
+        "source": pa.array(filtered.texts, pa.string()),
+        **shown_columns(results),
+    }
+    files = {f"translations/{unit.part}": _with_others(columns, rows, kept)}
+    if filtered.reasons:
+        files[f"rejected/{unit.part}"] = _rejected(rows, filtered.reasons)
+    if "alignment" in results.column_names:
+        links = map(_stored_links, results.column("alignment").to_pylist(), filtered.sources)
+        aligned = {"id": ids, "alignment": pa.array(list(links), pa.string())}
+        if unit.more_columns:
+            aligned[TEXT_COLUMN] = rows.others.column(TEXT_COLUMN).take(kept)
+        files[f"alignments/{unit.part}"] = pa.table(aligned)
+    return files
+
+
+def _stored_links(links: str, source: CleanedText) -> str:
+    """Links that count the words of the cleaned source, with the words of the stored one."""
+    words = source.stored_words
+    return links if words is None else format_pharaoh(relinked(parse_pharaoh(links), words))
+
+
+def compose_record(
+    unit: Unit,
+    rows: Rows,
+    filtered: FilteredRows,
+    results: pa.Table,
+    decoded: int,
+    reused: int = 0,
+) -> UnitRecord:
+    """The record of a unit, with counts and sums for the report; its files are yet to be written.
+
+    Args:
+        unit: which rows.
+        rows: what was read.
+        filtered: which of them were translated.
+        results: what became of each of these; see `result_schema`.
+        decoded: how many of these were decoded.
+        reused: how many an earlier job had decoded; the others are repetitions.
+    """
+    measured = measures_of(results, filtered.texts)
+    numbers = unit.first + np.asarray(filtered.kept, np.int64)
+    suspicious = worst(suspects(measured, numbers))
+    return UnitRecord(
+        unit=unit.number,
+        first=unit.first,
+        input=unit.identity,
+        rejected_rows=[unit.first + i for i in filtered.reasons],
+        counts=Counts(
+            rows=len(rows.texts),
+            translated=len(filtered.kept),
+            rejected=len(filtered.reasons),
+            rejected_by_reason=dict(Counter(map(str, filtered.reasons.values()))),
+            decoded=decoded,
+            reused=reused,
+            repeated=len(results) - decoded - reused,
+            **counts(results),
+        ),
+        files={},
+        sums=Sums(**sums(measured)),
+        suspicious=suspicious,
+        alignment=None,
+    )
+
+
+def _rejected(rows: Rows, reasons: dict[int, RejectReason]) -> pa.Table:
+    taken = pa.array(list(reasons), pa.int64())
+    columns = {
+        "id": rows.ids.take(taken),
+        "reason": pa.array(list(reasons.values()), pa.string()),
+        "source": pa.array([_shown(rows.texts[i], why) for i, why in reasons.items()], pa.string()),
+    }
+    return _with_others(columns, rows, taken)
+
+
+def _shown(raw: bytes | None, reason: RejectReason) -> str | None:
+    return None if raw is None else shown(raw, reason)
+
+
+def _with_others(
+    columns: dict[str, pa.Array | pa.ChunkedArray], rows: Rows, taken: pa.Array
+) -> pa.Table:
+    others = {name: rows.others.column(name).take(taken) for name in rows.others.column_names}
+    return pa.table({**columns, **others})

@@ -1,8 +1,11 @@
-"""The actor that holds a model and translates units of a corpus, one at a time."""
+"""The actor that holds a model and translates units of a corpus, one at a time; and what it decodes
+on: cores, and a GPU or its share of one."""
 
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,22 +25,60 @@ from nmt.records.report import RowAttention
 from nmt.reject_reasons import RejectReason
 from nmt.storage.location import Location
 from nmt.storage.retry import retry
-from nmt.translation import device
-from nmt.translation.cache.keys import places
+from nmt.translation.cache.keys import Origin, aligned, choose, known_schema, places
 from nmt.translation.cache.plan import Plan
-from nmt.translation.decode_statistics import add, decode
-from nmt.translation.gold_alignments import count_links
+from nmt.translation.decoding import add, count_links, decode
 from nmt.translation.input.unit_rows import Rows
 from nmt.translation.input.units import Unit
-from nmt.translation.known import Origin, aligned, choose, known_schema
 from nmt.translation.output import Output
-from nmt.translation.output_tables import compose_files, compose_record
 from nmt.translation.quarantine import Attempts, ending_within
 from nmt.translation.report import attention
-from nmt.translation.results_table import flagged
+from nmt.translation.results_table import compose_files, compose_record, flagged
 from nmt.translation.work import Work, output_of
 
+_TAKEN = 0.9  # share of a GPU's memory that its actors divide; CUDA itself needs the rest
+
 log = logging.getLogger(__name__)
+
+
+def set_up(threads: int, gpus: float) -> None:
+    """Give TensorFlow this process's share of the machine; before it is used at all.
+
+    Args:
+        threads: cores of the actor.
+        gpus: GPUs of the actor: 0 hides them, and of less than 1 it gets that share of the memory.
+    """
+    import nmt.model  # noqa: F401  (quiets TensorFlow before it is imported)
+
+    import tensorflow as tf  # isort: skip
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if not gpus:
+        tf.config.set_visible_devices([], "GPU")
+        return
+    limit = memory_limit(gpus)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        if limit is None:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        else:
+            share = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
+            tf.config.set_logical_device_configuration(gpu, [share])
+
+
+def memory_limit(gpus: float) -> int | None:
+    """MiB of GPU memory for an actor that shares one; None for a whole GPU, or if unknown."""
+    if gpus >= 1:
+        return None
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            [*command, "-i", first], capture_output=True, text=True, timeout=60, check=True
+        )
+        return int(_TAKEN * gpus * float(done.stdout.split()[0]))
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -65,7 +106,7 @@ class DecodeActor:
 
     def __init__(self, work: Work, plan: Plan | None = None) -> None:
         if work.search.runtime == "tensorflow":
-            device.set_up(work.threads, work.gpus)
+            set_up(work.threads, work.gpus)
         self._work, self._plan = work, plan
         self._output = output_of(work)
         self._metrics = work.metrics

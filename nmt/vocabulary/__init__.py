@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nmt.errors import UnusableInput
-from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK
+from nmt.vocabulary.base import BOS, EOS, PAD, SPECIALS, UNK, Segmented, Vocabulary
 
 __all__ = [
     "BOS",

@@ -17,8 +17,7 @@ import regex
 from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
-from nmt.vocabulary.base import Vocabulary
-from nmt.vocabulary.special import BLANK, tag_entry
+from nmt.vocabulary.base import BLANK, Vocabulary, tag_entry
 from nmt.vocabulary.subwords import SubwordVocabulary, standardise
 from nmt.vocabulary.words import WordVocabulary
 

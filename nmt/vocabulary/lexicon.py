@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.errors import UnusableInput
-from nmt.vocabulary.special import EOS, PAD
+from nmt.vocabulary.base import EOS, PAD
 
 DEPTH = 50  # translations kept of a source token, at most
 _LEAST = 1e-3  # probability below which one is not kept

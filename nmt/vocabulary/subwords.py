@@ -19,19 +19,20 @@ from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
 from nmt.segmentation import character_words
-from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.model_checks import check_kind, symbol_ids
-from nmt.vocabulary.special import (
+from nmt.vocabulary.base import (
     BLANK,
     BOS,
     EOS,
     PAD,
     SPECIALS,
     UNK,
+    Segmented,
+    Vocabulary,
     tag_entry,
     tag_name,
     token_bytes,
 )
+from nmt.vocabulary.model_checks import check_kind, symbol_ids
 
 _UNKNOWN = " ⁇ "
 _MANY = 1000  # different characters: more have Chinese, Japanese and Korean alone

@@ -13,8 +13,17 @@ from functools import cached_property
 
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words
-from nmt.vocabulary.base import Segmented, Vocabulary
-from nmt.vocabulary.special import BOS, EOS, PAD, SPECIALS, UNK, tag_entry, tag_name
+from nmt.vocabulary.base import (
+    BOS,
+    EOS,
+    PAD,
+    SPECIALS,
+    UNK,
+    Segmented,
+    Vocabulary,
+    tag_entry,
+    tag_name,
+)
 
 
 class _Punctuation(dict[int, int | None]):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.alignment.jumps import WIDEST, Jumps
+from nmt.alignment.hmm import WIDEST, Jumps
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -7,10 +7,9 @@ import pytest
 from models import TINY
 from ray.exceptions import ActorDiedError, RayTaskError
 
-from nmt.benchmark.job import benchmark
+from nmt.benchmark.job import benchmark, start_workers
 from nmt.benchmark.measurement import Workload
 from nmt.benchmark.request import BenchmarkRequest
-from nmt.benchmark.workers import start_workers
 from nmt.cluster import connection
 from nmt.cluster.resources import Share
 from nmt.errors import JobFailed, UnusableInput

@@ -11,7 +11,7 @@ from nmt.configuration import resolve
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings
 from nmt.shards.batches import Ragged, Shape, make_batch
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 TARGET = 40
 

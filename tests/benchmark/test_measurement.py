@@ -24,7 +24,7 @@ from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.training import step, strategy
 from nmt.training.step import Outcome, TrainStep
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 STEPS = 4
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nmt.corpus.filters.alignment import Aligner, LengthModel
-from nmt.corpus.filters.judgement import LEARNT
+from nmt.corpus.filters.judgement import LEARNT, LearntPairs
 from nmt.grammar import generate
 
 PAIRS = 1000
@@ -85,5 +85,6 @@ def test_each_corpus_has_its_own_lengths(corpus: tuple[list[str], list[str]]) ->
     aligner = Aligner.learn([*sources, *sources], [*targets, *long], 1, owners)
     deviation = LEARNT["length_deviation"]
     for place, side in enumerate((targets, long)):
-        scores = deviation.score(aligner, place, sources, side, np.arange(len(sources)))
+        pairs = LearntPairs(place, sources, side, np.arange(len(sources)))
+        scores = deviation.score(aligner, pairs)
         assert np.median(scores) < 1.5

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nmt.corpus.filtering import SCORES
 from nmt.corpus.filters import RULES, Languages, PairBatch, histogram
 from nmt.corpus.filters.characters import BLANK, DIGIT, LETTER, Characters
-from nmt.corpus.filters.keys import fingerprints, letters_of, pair_fingerprints
 from nmt.corpus.filters.language import expected_labels
+from nmt.corpus.repeated import fingerprints, letters_of, pair_fingerprints
 from nmt.segmentation import split_words
 from nmt.settings import FILTER_PRESETS, FilterSettings
 

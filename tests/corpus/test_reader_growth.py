@@ -11,12 +11,11 @@ from effort import LINEAR, growth, steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.corpus.aligned import read_aligned
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, parse_gold
 from nmt.formats.detection import LINES, sniff
-from nmt.formats.text_files import each_line
+from nmt.formats.text_files import each_line, read_aligned
 from nmt.inference.unknown_words import read_dictionary
 from nmt.json_text import parse_json
 from nmt.storage.location import Location

@@ -16,7 +16,7 @@ import pytest
 from corpora import make
 from test_prepare_resumed import SETTINGS, contents, request_in
 
-from nmt.corpus.arrays import array_bytes, parse_arrays
+from nmt.corpus.staged import array_bytes, parse_arrays
 from nmt.errors import UnusableInput
 
 Tampering = Callable[[Path], None]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rounding import decimals
 
-from nmt.evaluation import groups, rates
+from nmt.evaluation import groups, measures
 from nmt.evaluation.groups import NAMED, Grouping, ValueCounts, label
 from nmt.evaluation.measures import Measures
 from nmt.evaluation.metrics import Metrics
@@ -91,7 +91,7 @@ def test_groups_are_a_partition_with_numbers_of_their_own() -> None:
     assert entry.baseline != entry.bleu
     counts = {"rows": 3, "translated": 2, "empty": 0, "rejected": 1, "target_tokens": 12}
     counts["truncated"] = sum("truncated" in row.flags for row in law)
-    assert entry.rates == rates.rates(counts, rates.sums(Measures.of(law)))
+    assert entry.rates == measures.rates(counts, measures.sums(Measures.of(law)))
 
 
 def test_a_group_without_translations_has_no_scores() -> None:

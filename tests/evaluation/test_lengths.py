@@ -7,9 +7,8 @@ from rounding import decimals
 from sacrebleu.metrics import BLEU
 from test_scores import FIRST, HYPOTHESES, SECOND, scorer
 
-from nmt.evaluation.lengths import RANGES, range_of, scores_by_length, source_length
 from nmt.evaluation.scores import Scorer
-from nmt.evaluation.totals import GroupSums
+from nmt.evaluation.totals import RANGES, GroupSums, range_of, scores_by_length, source_length
 from nmt.records.report import LengthScores
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nmt.evaluation.columns import STRINGS
 from nmt.evaluation.measures import count_words, spelled
 from nmt.segmentation import split_words
-from nmt.vocabulary.special import is_byte
+from nmt.vocabulary.base import is_byte
 
 TEXTS = st.lists(
     st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("a \t\x1c\x85私")))

@@ -7,9 +7,7 @@ import pyarrow as pa
 import pytest
 
 from nmt.evaluation.comparison import LISTED, most_different, paired
-from nmt.evaluation.measures import Measures, repeats
-from nmt.evaluation.quality_checks import reasons, suspects, worst
-from nmt.evaluation.rates import added, rates, sums
+from nmt.evaluation.measures import Measures, added, rates, reasons, repeats, sums, suspects, worst
 from nmt.evaluation.sentences import Sentence, chunks
 from nmt.records.output import Suspect
 

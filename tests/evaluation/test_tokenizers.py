@@ -5,9 +5,8 @@ from sacrebleu.metrics import BLEU, TER
 
 from nmt.errors import UnusableInput
 from nmt.evaluation import tokenizers
-from nmt.evaluation.metrics import signatures
+from nmt.evaluation.metrics import differences, signatures
 from nmt.evaluation.scores import Scorer
-from nmt.evaluation.signatures import differences
 from nmt.evaluation.tokenizers import tokenizer_for
 
 CHINESE = (

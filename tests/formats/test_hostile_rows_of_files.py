@@ -15,7 +15,7 @@ from nmt.corpus.readers import RawRow, open_pairs
 from nmt.errors import UnusableInput
 from nmt.formats import json_lines, packed
 from nmt.formats import tmx as tmx_reader
-from nmt.formats.lines import count_lines
+from nmt.formats.rows import count_lines
 from nmt.storage.location import Location
 from nmt.text_limits import MalformedRow
 from nmt.translation.input.corpus import inspect

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 from rounding import PASS
 
-from nmt.model.output import log_probabilities
+from nmt.model.decoder import log_probabilities
 from nmt.search.runtime import NEG_INF
 
 

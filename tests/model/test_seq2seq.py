@@ -15,14 +15,14 @@ from rounding import PASS
 from nmt.configuration import resolve
 from nmt.errors import UnusableInput
 from nmt.model import fast
+from nmt.model.decoder import Readout
 from nmt.model.encoder import Encoder
 from nmt.model.layers import ScaledEmbedding, dropout, state_noise
-from nmt.model.readout import Readout
 from nmt.model.seq2seq import Seq2Seq
 from nmt.presets import PRESETS
 from nmt.settings import DropoutRates, ModelSettings
 from nmt.tensors import assign, serialise
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 VARIANTS = [
     {"attention": attention, "readout": readout}

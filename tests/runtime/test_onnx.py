@@ -20,8 +20,8 @@ from nmt.runtime.onnx import OnnxRuntime
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
+from nmt.vocabulary.base import EOS, PAD
 from nmt.vocabulary.lexicon import Lexicon
-from nmt.vocabulary.special import EOS, PAD
 
 STACKED = {"decoder": "conditional", "encoder_layers": 2, "decoder_layers": 2}
 ARCHITECTURES = {

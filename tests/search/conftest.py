@@ -20,7 +20,7 @@ def model(tiny_model: Any) -> Any:
     """Random weights under which some sentences end soon, some late, and some never."""
     from searches import biased
 
-    from nmt.vocabulary.special import EOS
+    from nmt.vocabulary.base import EOS
 
     return biased(tiny_model(seed=3), EOS, 1.5)
 

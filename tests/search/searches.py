@@ -10,11 +10,11 @@ from models import teacher_forced
 
 from nmt.runtime import runtime_of
 from nmt.search.beam import beam_search
+from nmt.search.constraints import all_words
 from nmt.search.greedy import greedy_search
-from nmt.search.output_words import all_words
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 SOURCE = np.array(
     [

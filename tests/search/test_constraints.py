@@ -9,9 +9,8 @@ import pytest
 from rounding import SCORE
 from searches import SOURCE, biased, grams, run_beam, run_greedy, searcher, words_of
 
-from nmt.search.constraints import Constraints
-from nmt.search.output_words import all_words
-from nmt.vocabulary.special import EOS, PAD, UNK
+from nmt.search.constraints import Constraints, all_words
+from nmt.vocabulary.base import EOS, PAD, UNK
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from searches import SOURCE, searcher, words_of
 
 from nmt.runtime import runtime_of
 from nmt.runtime.ensemble import Ensemble
-from nmt.search.output_words import all_words
+from nmt.search.constraints import all_words
 from nmt.search.runtime import NEG_INF
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 
 @pytest.mark.parametrize("beam", [1, 4])

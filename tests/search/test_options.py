@@ -20,11 +20,11 @@ from searches import (
 
 from nmt.errors import UnusableInput
 from nmt.runtime import runtime_of
+from nmt.search.beam import coverage_penalty
 from nmt.search.constraints import Constraints
-from nmt.search.penalties import coverage_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.base import BOS, EOS, PAD, UNK
 
 OPTIONS = {
     "coverage": {"beam_size": 4, "coverage_penalty": 0.6},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nmt
-from nmt.inference.recasing import capitals, is_in_capitals, sentence_case
+from nmt.inference.row_filter import capitals, is_in_capitals, sentence_case
 from nmt.segmentation import count_words
 from nmt.settings import SearchSettings
 

@@ -8,9 +8,9 @@ import numpy as np
 from searches import SOURCE, searcher, words_of
 
 from nmt.runtime import runtime_of
-from nmt.search.output_words import all_words
+from nmt.search.constraints import all_words
 from nmt.search.sampling import Sampling, random_numbers
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 
 def test_samples_follow_the_models_distribution(model) -> None:

@@ -12,12 +12,12 @@ from models import teacher_forced
 from rounding import PASS, SCORE, STEP
 from searches import SOURCE, biased, forced, plain_greedy, run_beam, run_greedy, searcher, words_of
 
-from nmt.model.output import BLOCK, likeliest
+from nmt.model.decoder import BLOCK, likeliest
 from nmt.runtime import runtime_of
-from nmt.search.penalties import length_penalty
+from nmt.search.beam import length_penalty
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
-from nmt.vocabulary.special import BOS, EOS, PAD, UNK
+from nmt.vocabulary.base import BOS, EOS, PAD, UNK
 
 
 def test_greedy_is_a_plain_loop(model) -> None:

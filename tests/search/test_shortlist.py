@@ -13,8 +13,8 @@ from nmt.errors import UnusableInput
 from nmt.runtime import runtime_of
 from nmt.search.searcher import Searcher
 from nmt.settings import SearchSettings
+from nmt.vocabulary.base import EOS, PAD
 from nmt.vocabulary.lexicon import Lexicon
-from nmt.vocabulary.special import EOS, PAD
 
 
 @pytest.mark.parametrize("beam", [1, 4])

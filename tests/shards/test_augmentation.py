@@ -16,7 +16,7 @@ from nmt.settings.training import Change, TrainingSettings
 from nmt.shards.augmentation import KINDS, Augmentation
 from nmt.shards.batches import Batch, choose_shapes, epoch_batches
 from nmt.training.schedule import mixture_of
-from nmt.vocabulary.special import EOS, PAD, SPECIALS
+from nmt.vocabulary.base import EOS, PAD, SPECIALS
 from nmt.vocabulary.words import WordVocabulary
 
 

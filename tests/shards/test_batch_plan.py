@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.shards.batches import Batch, choose_shapes, count_batches, epoch_batches
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 FIRST = 1000  # the first id of a source is its number from here
 

@@ -18,7 +18,7 @@ from nmt.shards.batches import (
 )
 from nmt.shards.row_groups import row_groups
 from nmt.storage.location import Location
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 ROWS = 530
 

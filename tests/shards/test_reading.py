@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from nmt.shards.batches import Shape, epoch_batches
-from nmt.shards.reading import READERS, WINDOWS, prefetch, read_in_order
+from nmt.shards.row_groups import READERS, WINDOWS, prefetch, read_in_order
 
 SHAPES = [Shape(64, 3)]
 GROUP = 16  # rows

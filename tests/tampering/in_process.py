@@ -143,7 +143,7 @@ def without_ray() -> Iterator[None]:
         patch.setattr(translation, "Tasks", lambda _: Tasks(None))
         patch.setitem(sys.modules, "nmt.training.ray.trainer", SimpleNamespace(fit=_fit))
         patch.setattr("nmt.report.length_plot.length_plot", lambda *_: b"")
-        patch.setattr("nmt.translation.device.set_up", lambda *_: None)  # as it is here already
+        patch.setattr("nmt.translation.worker.set_up", lambda *_: None)  # as it is here already
         patch.setattr("nmt.training.run_folder.learning_curve", lambda *_: b"")
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("NMT_CONFIG", "")

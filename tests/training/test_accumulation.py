@@ -18,12 +18,12 @@ from trainings import assert_same, scripted, training
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings, TrainingSettings
 from nmt.shards.batches import Batch
-from nmt.training import loss_scale as module
-from nmt.training.loss_scale import FIRST_LOSS_SCALE, LossScale
+from nmt.training import accumulation as module
+from nmt.training.accumulation import FIRST_LOSS_SCALE, LossScale
 from nmt.training.optimizer import SummedAdam
 from nmt.training.step import ControlFlags, dtype_policy, make_train_step
 from nmt.training.strategy import Replicas
-from nmt.vocabulary.special import BOS, EOS
+from nmt.vocabulary.base import BOS, EOS
 
 STACKED = {"decoder": "conditional", "input_feeding": True, "layer_norm": True}
 STACKED |= {"encoder_layers": 2, "decoder_layers": 2}

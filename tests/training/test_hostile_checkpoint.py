@@ -12,7 +12,7 @@ from logged import Recorder
 from nmt.errors import AllDamaged, UnusableInput
 from nmt.json_text import json_text, parse_json
 from nmt.settings import TrainingSettings
-from nmt.training.loss_scale import CLEAN_UPDATES, GREATEST_LOSS_SCALE, LEAST_LOSS_SCALE
+from nmt.training.accumulation import CLEAN_UPDATES, GREATEST_LOSS_SCALE, LEAST_LOSS_SCALE
 from nmt.training.state import LARGEST_STEP, TrainingState
 
 PROGRESS, STATE = "progress.json", "state.safetensors"

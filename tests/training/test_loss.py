@@ -9,7 +9,7 @@ import tensorflow as tf
 from rounding import STEP
 
 from nmt.training.loss import cross_entropy, objective, smoothed_cross_entropy
-from nmt.vocabulary.special import PAD
+from nmt.vocabulary.base import PAD
 
 RANDOM = np.random.default_rng(4)
 LOGITS = tf.constant(3.0 * RANDOM.standard_normal([9, 11]), tf.float32)

@@ -15,8 +15,7 @@ from trainings import assert_same, instant, lines_of, scripted, training, valida
 
 from nmt.shards.dataset import Dataset
 from nmt.training.loop import Training
-from nmt.training.pending import LaunchedStep, PendingStep
-from nmt.training.step import ControlFlags, Outcome, TrainStep
+from nmt.training.step import ControlFlags, LaunchedStep, Outcome, PendingStep, TrainStep
 
 CHECKPOINT = ControlFlags(checkpoint=True)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmt.inference.batching import BATCH_TOKENS
-from nmt.training.shares import even_batches, share_batches
+from nmt.training.validation import even_batches, share_batches
 
 # Tokens of a pair's longer side with its end, in NMT_DATA: 1.25 per word, and one per 1.8
 # characters of Japanese.

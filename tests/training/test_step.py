@@ -15,7 +15,7 @@ from nmt.training.loss import cross_entropy, objective
 from nmt.training.optimizer import SummedAdam
 from nmt.training.step import ControlFlags, Outcome, TrainStep, make_train_step
 from nmt.training.strategy import Replicas
-from nmt.vocabulary.special import BOS, EOS, PAD
+from nmt.vocabulary.base import BOS, EOS, PAD
 
 BATCH = Batch(
     np.array(

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from nmt.training.ray import watchdog as module
-from nmt.training.ray.failures import describe
-from nmt.training.ray.signals import Signals, in_thread
+from nmt.training.ray.policies import describe
+from nmt.training.ray.trainer import Signals, in_thread
 from nmt.training.ray.watchdog import Watchdog, long_phase_seconds
 
 

@@ -19,10 +19,10 @@ from nmt.cluster.resources import Share
 from nmt.errors import LeaseLost
 from nmt.settings import Settings
 from nmt.storage import lease, retry
-from nmt.storage.fenced import FencedLocation
+from nmt.storage.final import FencedLocation
 from nmt.storage.location import Location
 from nmt.training.ray import trainer
-from nmt.training.ray.signals import Signals
+from nmt.training.ray.trainer import Signals
 from nmt.training.ray.worker import STOPPED, RayHooks, train_worker
 from nmt.training.request import TrainRequest
 

@@ -39,7 +39,7 @@ WORKER = """
     from nmt.training.loop import Training
     stragglers._SECONDS = 0.3
     if place["at_once"]:  # read every outcome before the next step is launched
-        from nmt.training.pending import PendingStep
+        from nmt.training.step import PendingStep
         from nmt.training.step import ControlFlags
         PendingStep.follow = lambda self, step: self._record(step) if step else ControlFlags()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from nmt.evaluation import rates
+from nmt.evaluation import measures
 from nmt.evaluation.measures import Measures
 from nmt.formats.detection import FileKind
 from nmt.records.output import Counts, JobRecord, Manifest, Sums, UnitRecord
@@ -65,7 +65,7 @@ def run(
                 input=unit.identity,
                 rejected_rows=[],
                 counts=Counts(**counts(count)),
-                sums=Sums(**rates.sums(Measures.of([]))),
+                sums=Sums(**measures.sums(Measures.of([]))),
                 files={},
                 alignment=None,
             )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nmt.evaluation import rates
+from nmt.evaluation import measures
 from nmt.evaluation.measures import Measures
 from nmt.records.output import Manifest
 from nmt.storage.location import Location
@@ -64,7 +64,7 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
         stop = (number + 1) * ROWS
         record = {"unit": number, "first": number * ROWS}
         record |= {"rejected_rows": [*range(stop - number, stop)]}
-        record |= {"counts": found, "files": own, "sums": rates.sums(Measures.of([]))}
+        record |= {"counts": found, "files": own, "sums": measures.sums(Measures.of([]))}
         record |= {"alignment": None}
         (out / f"_units/{number:05d}.json").write_json(record)
         files |= own

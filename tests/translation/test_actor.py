@@ -13,7 +13,7 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle, model_folder
 from nmt.errors import JobFailed
 from nmt.evaluation.alignment import format_pharaoh, parse_pharaoh
-from nmt.evaluation.rates import rates
+from nmt.evaluation.measures import rates
 from nmt.evaluation.sentences import read_table
 from nmt.inference import row_filter
 from nmt.inference.translator import Translator

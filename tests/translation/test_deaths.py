@@ -9,9 +9,8 @@ import pytest
 from nmt import records
 from nmt.records.output import AttemptsRecord
 from nmt.storage.location import Location
-from nmt.translation import deaths, quarantine
-from nmt.translation.deaths import Death, Place, cause_of
-from nmt.translation.quarantine import Attempts, decode_surviving
+from nmt.translation import quarantine
+from nmt.translation.quarantine import Attempts, Death, Place, cause_of, decode_surviving
 
 ROWS = [f"row {i}" for i in range(100)]
 
@@ -99,14 +98,14 @@ def test_causes(monkeypatch, before, after, death) -> None:
     nodes = [{"NodeID": "a", "Alive": True}, {"NodeID": "b", "Alive": True}]
     nodes.append({"NodeID": "gone", "Alive": False})
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(nodes=lambda: nodes))
-    monkeypatch.setattr(deaths, "here", lambda: after)
+    monkeypatch.setattr(quarantine, "here", lambda: after)
     assert cause_of(before) == death
 
 
 def test_the_kernel_says_what_it_ended(tmp_path, monkeypatch) -> None:
     events = tmp_path / "memory.events"
     events.write_text("low 0\nhigh 2\nmax 7\noom 5\noom_kill 4\noom_group_kill 0\n")
-    monkeypatch.setattr(deaths, "_COUNTERS", (tmp_path / "none", events))
-    assert deaths.here().memory_kills == 4
-    monkeypatch.setattr(deaths, "_COUNTERS", (tmp_path / "none",))
-    assert deaths.here().memory_kills == 0
+    monkeypatch.setattr(quarantine, "_COUNTERS", (tmp_path / "none", events))
+    assert quarantine.here().memory_kills == 4
+    monkeypatch.setattr(quarantine, "_COUNTERS", (tmp_path / "none",))
+    assert quarantine.here().memory_kills == 0

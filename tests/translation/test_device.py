@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.translation.device import memory_limit
+from nmt.translation.worker import memory_limit
 
 
 @pytest.fixture

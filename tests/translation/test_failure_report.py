@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import DeadlineReached, Interrupted, JobFailed
-from nmt.evaluation import rates
+from nmt.evaluation import measures
 from nmt.evaluation.measures import Measures
 from nmt.records.output import JobRecord, JobSettings
 from nmt.settings import SearchSettings
@@ -48,7 +48,7 @@ def test_the_reason_is_written_and_told(tmp_path: Path, error, status, verdict) 
     counts = {"rows": 7, "translated": 6, "rejected": 1}
     counts |= {"empty": 0, "truncated": 0, "target_tokens": 9}
     record = {"unit": 0, "first": 0, "rejected_rows": [3], "counts": counts, "files": {}}
-    record |= {"sums": rates.sums(Measures.of([])), "alignment": None}
+    record |= {"sums": measures.sums(Measures.of([])), "alignment": None}
     (units / "00000.json").write_text(json.dumps(record))
     fail(tmp_path, error)
     file = tmp_path / "out/report/report.json"

@@ -14,7 +14,7 @@ from outputs import SEARCH, translate
 from nmt.errors import UnusableInput
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
-from nmt.translation import device, job
+from nmt.translation import job, worker
 from nmt.translation.outcome import Outcome
 from nmt.translation.request import TranslateRequest
 
@@ -35,7 +35,7 @@ def again(model: Path, name: Path, output: Path, **options: Any) -> Outcome | No
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch) -> None:
     """Where TensorFlow has its threads already."""
-    monkeypatch.setattr(device, "set_up", lambda *_: None)
+    monkeypatch.setattr(worker, "set_up", lambda *_: None)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from nmt.translation import results_table
 from nmt.translation.input.corpus import inspect
 from nmt.translation.output import Output
 from nmt.translation.worker import translate_unit
-from nmt.vocabulary.special import UNK
+from nmt.vocabulary.base import UNK
 from nmt.vocabulary.words import build_words, standardise
 
 HAN = "私は東京で働く猫を見た"

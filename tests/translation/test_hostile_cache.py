@@ -18,13 +18,12 @@ import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.translation.cache import rows_file
-from nmt.translation.cache.keys import KEY, keys_of
+from nmt.translation.cache.keys import KEY, keys_of, known_schema
 from nmt.translation.cache.last_use import stamped
 from nmt.translation.cache.plan import _LOST
 from nmt.translation.cache.reading import Columns
 from nmt.translation.cache.store import Cache
 from nmt.translation.cache.upkeep import merge, remove_unused, settle
-from nmt.translation.known import known_schema
 from nmt.translation.results_table import stored_schema
 from nmt.translation.scratch import Scratch
 from nmt.translation.verify.part import value_problems

@@ -10,9 +10,9 @@ from memory import peak
 from outputs import first_part
 from test_actor import run, work
 
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
 from nmt.evaluation.sentences import References
+from nmt.formats.text_files import read_aligned
 from nmt.inference.translator import Translator
 from nmt.inference.unknown_words import read_dictionary
 from nmt.settings import SearchSettings

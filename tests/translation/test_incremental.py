@@ -21,7 +21,7 @@ from nmt.records.output import Counts
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import generations
-from nmt.translation.metrics import Metrics
+from nmt.translation.work import Metrics
 from nmt.vocabulary.words import build_words
 
 pytestmark = pytest.mark.system  # whole jobs, each done several times

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from input_corpora import lines, look, parquet, read, text
 
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
+from nmt.formats.text_files import read_aligned
 from nmt.storage.location import Location
 from nmt.translation.input import streams
 from nmt.translation.input.unit_rows import read_unit

@@ -9,8 +9,8 @@ import pyarrow.fs as pafs
 import pytest
 from input_corpora import look, read, text
 
-from nmt.corpus.aligned import read_aligned
 from nmt.errors import UnusableInput
+from nmt.formats.text_files import read_aligned
 from nmt.printable import printable
 from nmt.storage.location import Location
 from nmt.translation.input import files

@@ -20,8 +20,8 @@ from nmt.translation.export import files
 from nmt.translation.export.formats import Parquet
 from nmt.translation.export.partitions import MOST_PARTITIONS, Partitions
 from nmt.translation.input.corpus import inspect
-from nmt.translation.input.hive import NULL
 from nmt.translation.input.unit_rows import read_unit
+from nmt.translation.input.units import NULL
 from nmt.translation.verify.output import repair, verify
 
 HOSTILE = ["", ".", "..", "../x", "/", "a/b", "\0", "\n", "\x1b[31m", "%2F", "%", "=", "a=b", " "]

@@ -76,13 +76,6 @@ def night(model: Path, corpus: Path, folder: Path, name: str) -> Any:
     return translate(model, corpus, folder / name, heatmaps=0, **more)
 
 
-def translations_of(model: Path, texts: list[str], folder: Path) -> dict[str, str]:
-    """What the texts are translated to where none comes again."""
-    (folder / "alone.txt").write_text("\n".join(texts))
-    translate(model, folder / "alone.txt", folder / "alone", heatmaps=0)
-    return {row["source"]: row["translation"] for row in rows_of(folder / "alone")}
-
-
 def test_a_plain_job_decodes_what_repeats_in_a_unit_once(models, tmp_path, texts, decoded) -> None:
     corpus = write(tmp_path, texts[:10], texts[5:20])
     done = night(models[0], corpus, tmp_path, "plain")

@@ -27,8 +27,8 @@ from nmt.records.output import Sums, UnitRecord
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 from nmt.translation.report import blocks, measures
-from nmt.translation.report.pairing import KEYED, pair, places_of
-from nmt.translation.report.rejected import MOST_SHOWN, first_rejected
+from nmt.translation.report.blocks import KEYED, pair, places_of
+from nmt.translation.report.measures import MOST_SHOWN, first_rejected
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 
 WORDS = ["der", "Hund", "Katze", "schläft", "sieht", "im", "Garten", "Haus", "alte", "kleine"]

@@ -15,7 +15,7 @@ from nmt.inference.unknown_words import raw_words, read_dictionary, replace_unkn
 from nmt.records.model import ModelInfo
 from nmt.settings import DataSettings, SearchSettings
 from nmt.storage.location import Location
-from nmt.vocabulary.special import UNK
+from nmt.vocabulary.base import UNK
 from nmt.vocabulary.words import build_words
 
 pytestmark = pytest.mark.usefixtures("eagerly")

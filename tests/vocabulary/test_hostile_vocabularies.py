@@ -12,8 +12,8 @@ from sentencepiece import sentencepiece_model_pb2
 
 from nmt.errors import UnusableInput
 from nmt.inference.long_inputs import cut
+from nmt.vocabulary.base import SPECIALS
 from nmt.vocabulary.extension import extend_subwords, with_tags
-from nmt.vocabulary.special import SPECIALS
 from nmt.vocabulary.subwords import SubwordVocabulary, train_subwords
 from nmt.vocabulary.words import WordVocabulary
 

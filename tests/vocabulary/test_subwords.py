@@ -12,7 +12,7 @@ from sentencepiece import sentencepiece_model_pb2
 from nmt.errors import UnusableInput
 from nmt.segmentation import count_words, split_words
 from nmt.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, load
-from nmt.vocabulary.special import lost_bytes, spelled
+from nmt.vocabulary.base import lost_bytes, spelled
 from nmt.vocabulary.subwords import SubwordVocabulary, coverage, standardise, train_subwords
 
 ModelProto: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]

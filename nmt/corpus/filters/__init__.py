@@ -2,16 +2,28 @@
 
 `base` says what a filter is. `RULES` judge each pair by itself, in this order; the first one that
 rejects a pair gives the reason. `alignment` then learns from the pairs that are left how words and
-lengths of both sides belong together; `judgement` judges pairs by it. `keys` finds repetitions
-among what remains. `nmt.corpus.filtering` brings them together as stages of a preparation.
+lengths of both sides belong together; `judgement` judges pairs by it. `nmt.corpus.repeated` finds
+repetitions among what remains. `nmt.corpus.filtering` brings them together as stages of a
+preparation.
 """
 
 from nmt.corpus.filters.base import Filter, Languages, PairBatch, histogram
-from nmt.corpus.filters.copies import Addresses, Numbers, Similarity
+from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, CrossEntropy
+from nmt.corpus.filters.judgement import LEARNT, LearntFilter
 from nmt.corpus.filters.language import ExpectedLanguage
-from nmt.corpus.filters.lengths import LengthRatio, LongestWord, MostCharacters, MostWords
-from nmt.corpus.filters.repetition import RepeatedCharacters, RepeatedWords
-from nmt.corpus.filters.scripts import ExpectedScript, Letters
+from nmt.corpus.filters.rules import (
+    Addresses,
+    ExpectedScript,
+    LengthRatio,
+    Letters,
+    LongestWord,
+    MostCharacters,
+    MostWords,
+    Numbers,
+    RepeatedCharacters,
+    RepeatedWords,
+    Similarity,
+)
 
 RULES: tuple[Filter, ...] = (
     MostCharacters(),
@@ -28,4 +40,11 @@ RULES: tuple[Filter, ...] = (
     ExpectedLanguage(),
 )
 
-__all__ = ["RULES", "Filter", "Languages", "PairBatch", "histogram"]
+# All scores of pairs, by the names of their filters.
+SCORES: dict[str, Filter | LearntFilter | CrossEntropy] = {
+    **{rule.name: rule for rule in RULES},
+    **LEARNT,
+    CROSS_ENTROPY.name: CROSS_ENTROPY,
+}
+
+__all__ = ["RULES", "SCORES", "Filter", "Languages", "PairBatch", "histogram"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from nmt.alignment.translations import Cells, TranslationTable
 from nmt.alignment.words import Words, stems
-from nmt.corpus.arrays import array_bytes, parse_arrays
+from nmt.corpus.staged import array_bytes, parse_arrays
 
 _AT_ONCE = 8192  # pairs
 _REPAIRED = 20_000  # random pairings, at most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -114,20 +114,23 @@ class Filter(ABC):
         return scores > limit if self.bound == "most" else scores < limit
 
 
+class SideFilter(Filter):
+    """A filter that looks at each side by itself; the score of a pair is that of its worse side."""
+
+    def score(self, batch: PairBatch) -> np.ndarray:
+        """See `Filter.score`; NaN where both sides have none."""
+        worse = np.fmax if self.bound == "most" else np.fmin
+        return worse(*map(self.side_score, batch.sides)).astype(np.float32)
+
+    @abstractmethod
+    def side_score(self, side: Texts) -> np.ndarray:
+        """The score of each text of a side; NaN where there is none."""
+
+
 def histogram(scores: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """How many scores lie between each two edges, int64, shape (edges - 1,); NaN does in none."""
     known = scores[~np.isnan(scores)].astype(np.float64)
     return np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0]
-
-
-def larger(scores: Iterable[np.ndarray]) -> np.ndarray:
-    """The larger score of both sides, float32; NaN where both have none."""
-    return np.fmax(*scores).astype(np.float32)
-
-
-def smaller(scores: Iterable[np.ndarray]) -> np.ndarray:
-    """The smaller score of both sides, float32; NaN where both have none."""
-    return np.fmin(*scores).astype(np.float32)
 
 
 def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from nmt.corpus.filters.alignment import Aligner
 from nmt.reject_reasons import RejectReason
+
+
+class LearntPairs(NamedTuple):
+    """Pairs of one corpus.
+
+    Attributes:
+        corpus: its number.
+        sources: cleaned texts.
+        targets: their translations.
+        ids: of the pairs.
+    """
+
+    corpus: int
+    sources: Sequence[str]
+    targets: Sequence[str]
+    ids: np.ndarray
 
 
 class LearntFilter(ABC):
@@ -26,22 +42,12 @@ class LearntFilter(ABC):
     edges: tuple[float, ...]
 
     @abstractmethod
-    def score(
-        self,
-        aligner: Aligner,
-        corpus: int,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        ids: np.ndarray,
-    ) -> np.ndarray:
+    def score(self, aligner: Aligner, pairs: LearntPairs) -> np.ndarray:
         """The score of each pair, float32, shape (pairs,).
 
         Args:
             aligner: what was learnt.
-            corpus: number of the corpus of the pairs.
-            sources: cleaned texts.
-            targets: their translations.
-            ids: of the pairs.
+            pairs: some of a corpus.
         """
 
     @abstractmethod
@@ -63,17 +69,13 @@ class LengthDeviation(LearntFilter):
     title = "Standard deviations from the usual ratio of lengths"
     edges = tuple(n / 4 for n in range(25))
 
-    def score(
-        self,
-        aligner: Aligner,
-        corpus: int,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        ids: np.ndarray,
-    ) -> np.ndarray:
+    def score(self, aligner: Aligner, pairs: LearntPairs) -> np.ndarray:
         """See `LearntFilter.score`."""
-        lengths = (np.fromiter(map(len, side), np.int64, len(side)) for side in (sources, targets))
-        return np.abs(aligner.length_model(corpus).deviation(*lengths))
+        lengths = (
+            np.fromiter(map(len, side), np.int64, len(side))
+            for side in (pairs.sources, pairs.targets)
+        )
+        return np.abs(aligner.length_model(pairs.corpus).deviation(*lengths))
 
     def limit(self, aligner: Aligner, threshold: float) -> float:
         """See `LearntFilter.limit`."""
@@ -90,16 +92,9 @@ class Alignment(LearntFilter):
     title = "Gain over chance by the words of the other side (nats a word)"
     edges = tuple(n / 2 - 4 for n in range(25))
 
-    def score(
-        self,
-        aligner: Aligner,
-        corpus: int,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        ids: np.ndarray,
-    ) -> np.ndarray:
+    def score(self, aligner: Aligner, pairs: LearntPairs) -> np.ndarray:
         """See `LearntFilter.score`."""
-        return aligner.score(sources, targets, ids)
+        return aligner.score(*pairs[1:])
 
     def limit(self, aligner: Aligner, threshold: float) -> float:
         """See `LearntFilter.limit` and `Aligner.threshold`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import langcodes
 import numpy as np
 
-from nmt.corpus.filters.base import Filter, PairBatch, Texts, smaller
+from nmt.corpus.filters.base import SideFilter, Texts
 from nmt.corpus.filters.characters import LETTER
 from nmt.reject_reasons import RejectReason
 
@@ -31,7 +31,7 @@ _NEAR = (
 )
 
 
-class ExpectedLanguage(Filter):
+class ExpectedLanguage(SideFilter):
     """Probability of the side's language by its characters (py3langid, after Lui & Baldwin 2012).
 
     The identifier's probabilities are flatter for shorter texts, so that a short one is rejected
@@ -43,12 +43,8 @@ class ExpectedLanguage(Filter):
     name, reason, bound = "language", RejectReason.WRONG_LANGUAGE, "least"
     title = "Probability of the expected language (the side that has less)"
 
-    def score(self, batch: PairBatch) -> np.ndarray:
-        """See `Filter.score`."""
-        return smaller(self._side(side) for side in batch.sides)
-
-    @staticmethod
-    def _side(side: Texts) -> np.ndarray:
+    def side_score(self, side: Texts) -> np.ndarray:
+        """See `SideFilter.side_score`."""
         names = expected_labels(side.language)
         scores = np.full(len(side.texts), np.nan, np.float32)
         if names:

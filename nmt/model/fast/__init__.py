@@ -7,10 +7,9 @@ and gather what belongs to the weights into one product over all steps after the
 they launch half as many kernels (`docs/results/launches.md`).
 
     encoder, decoder     the layers, subclasses of those of `nmt.model`
-    step                 one step of any decoder, made of operations
     scan                 the loop over all steps, and the loop of its gradient
-    operations, gru, attention    the operations, with their gradients
-    layer_norm, matmul, loops     what these are made of
+    operations           what a step is made of, with gradients: products, gates, attention
+    matmul               products that are padded, precomputed, normalised
 
 `nmt.model.seq2seq` alone imports this package, and chooses between these layers and the plain ones.
 """

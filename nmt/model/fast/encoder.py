@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 from nmt.model import encoder
-from nmt.model.fast.gru import GRU
-from nmt.model.fast.operations import Linear, Scale
+from nmt.model.fast.operations import GRU, Linear, Scale
 from nmt.model.fast.scan import Apply, scan
 
 Operator = Callable[[Any, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

@@ -5,19 +5,66 @@ needs, and the order of the operations is recorded. The loop of the gradient goe
 backwards, and computes nothing of the step again. Whatever does not depend on the step before is
 computed over all steps at once: what the gradients are multiplied with, before that loop, and the
 gradients of weights, after it.
+
+The loop of the gradient reads the arrays that the forward loop has written, without a copy of all
+steps in between.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nmt.model.fast import loops
-
 Tensors = tuple[tf.Tensor, ...]
+
+
+def forwards(steps: tf.Tensor, body: Callable[..., tuple[Any, ...]], *state: Any) -> Any:
+    """The state after ``state = body(i, *state)`` for i from 0 to ``steps - 1``."""
+    return tf.while_loop(
+        lambda i, *_: i < steps,
+        lambda i, *state: (i + 1, *body(i, *state)),
+        (0, *state),
+    )[1:]
+
+
+def backwards(steps: tf.Tensor, body: Callable[..., tuple[Any, ...]], *state: Any) -> Any:
+    """The state after ``state = body(i, *state)`` for i from ``steps - 1`` to 0."""
+    return tf.while_loop(
+        lambda i, *_: i >= 0,
+        lambda i, *state: (i - 1, *body(i, *state)),
+        (steps - 1, *state),
+    )[1:]
+
+
+def empty(steps: tf.Tensor, dtypes: Iterable[tf.DType]) -> tuple[tf.TensorArray, ...]:
+    """Arrays for the results of each step, one for each of these dtypes."""
+    return tuple(tf.TensorArray(dtype, size=steps, clear_after_read=False) for dtype in dtypes)
+
+
+def read_step(values: Iterable[tf.Tensor | tf.TensorArray], i: tf.Tensor) -> list[tf.Tensor]:
+    """The values of step `i`: of tensors, steps first, views; of arrays what was written."""
+    return [x.read(i) if isinstance(x, tf.TensorArray) else x[i] for x in values]
+
+
+def write_step(
+    arrays: Iterable[tf.TensorArray], i: tf.Tensor, values: Iterable[tf.Tensor]
+) -> tuple[tf.TensorArray, ...]:
+    """Put the values of step `i` into the arrays."""
+    return tuple(array.write(i, value) for array, value in zip(arrays, values, strict=True))
+
+
+def stack(arrays: Iterable[tf.TensorArray]) -> list[tf.Tensor]:
+    """The arrays as tensors, steps first."""
+    return [array.stack() for array in arrays]
+
+
+def sum_outer_products(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """The sum over steps and rows of outer products: (…, m) and (…, n) → (m, n)."""
+    left = tf.reshape(left, [-1, left.shape[-1]])
+    return tf.matmul(left, tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
 
 
 class Operation:
@@ -114,22 +161,22 @@ def scan(
                 calls.append(_Call(operation, inputs, results))
                 return results if len(results) > 1 else results[0]
 
-            read = loops.read([*inputs, *auxiliary], i)
+            read = read_step([*inputs, *auxiliary], i)
             after, further = step(apply, read, before)
             ends["sources"], ends["results"] = (*before, *read[:count]), (*after, *further)
             saved = tuple(
-                loops.write(arrays, i, values[operation])
+                write_step(arrays, i, values[operation])
                 for arrays, operation in zip(saved, operations, strict=True)
             )
-            return after, loops.write(results, i, (*after, *further)), saved
+            return after, write_step(results, i, (*after, *further)), saved
 
-        arrays = loops.empty(steps, [*(part.dtype for part in state), *outputs])
-        saved = tuple(loops.empty(steps, operation.saved) for operation in operations)
-        _, results, saved = loops.forwards(steps, forward, state, arrays, saved)
+        arrays = empty(steps, [*(part.dtype for part in state), *outputs])
+        saved = tuple(empty(steps, operation.saved) for operation in operations)
+        _, results, saved = forwards(steps, forward, state, arrays, saved)
 
         def gradients(*cotangents: tf.Tensor) -> Any:
             stacked = {
-                operation: tuple(loops.stack(arrays))
+                operation: tuple(stack(arrays))
                 for operation, arrays in zip(operations, saved, strict=True)
             }
             prepared = {}
@@ -146,11 +193,11 @@ def scan(
             def backward(
                 i: tf.Tensor, gradient: Tensors, sums: Any, g_inputs: Any, records: Any
             ) -> Any:
-                read = loops.read(incoming, i)
+                read = read_step(incoming, i)
                 pending: dict[int, list[tf.Tensor]] = defaultdict(list)
                 for result, value in zip(ends["results"], (*gradient, *read[parts:]), strict=True):
                     pending[id(result)].append(value)
-                values = {operation: loops.read(x, i) for operation, x in prepared.items()}
+                values = {operation: read_step(x, i) for operation, x in prepared.items()}
                 totals = dict(zip(operations, sums, strict=True))
                 recorded = _go_back(calls, pending, values, totals)
                 for source, value in zip(ends["sources"], read[:parts], strict=False):
@@ -159,28 +206,28 @@ def scan(
                 return (
                     tuple(g_sources[:parts]),
                     tuple(totals[operation] for operation in operations),
-                    loops.write(g_inputs, i, g_sources[parts:]),
+                    write_step(g_inputs, i, g_sources[parts:]),
                     tuple(
-                        loops.write(arrays, i, recorded[operation])
+                        write_step(arrays, i, recorded[operation])
                         for arrays, operation in zip(records, operations, strict=True)
                     ),
                 )
 
-            g_state, sums, g_inputs, records = loops.backwards(
+            g_state, sums, g_inputs, records = backwards(
                 steps,
                 backward,
                 tuple(cotangent[-1] for cotangent in cotangents[:parts]),
                 tuple(tuple(map(tf.zeros_like, operation.sums)) for operation in operations),
-                loops.empty(steps, [values.dtype for values in inputs]),
-                tuple(loops.empty(steps, operation.recorded) for operation in operations),
+                empty(steps, [values.dtype for values in inputs]),
+                tuple(empty(steps, operation.recorded) for operation in operations),
             )
             g_weights = [
-                (*operation.collect(stacked[operation], tuple(loops.stack(recorded))), *total)
+                (*operation.collect(stacked[operation], tuple(stack(recorded))), *total)
                 for operation, recorded, total in zip(operations, records, sums, strict=True)
             ]
-            return *loops.stack(g_inputs), *g_state, *sum(g_weights, ())
+            return *stack(g_inputs), *g_state, *sum(g_weights, ())
 
-        return loops.stack(results), gradients
+        return stack(results), gradients
 
     weights = [weight for operation in operations for weight in operation.weights]
     return list(run(*inputs, *state, *weights))

@@ -16,15 +16,14 @@ from nmt.cluster import connection, resources
 from nmt.configuration import validated
 from nmt.console import activity, echo
 from nmt.errors import UnusableInput
-from nmt.evaluation.metrics import signatures
-from nmt.evaluation.signatures import differences
+from nmt.evaluation.metrics import differences, signatures
 from nmt.evaluation.tokenizers import tokenizer_for
 from nmt.records.run import RunConfig, TrainedDataset
 from nmt.report.numbers import counted
 from nmt.settings import FREE_TRAINING_KEYS, Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage import lease
-from nmt.storage.fenced import FencedLocation
+from nmt.storage.final import FencedLocation
 from nmt.storage.location import Location
 from nmt.storage.preflight import check_writable
 from nmt.storage.retry import wait_for_stores

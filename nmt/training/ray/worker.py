@@ -15,7 +15,7 @@ from ray.train.collective import broadcast_from_rank_zero
 
 from nmt.errors import Diverged, Final, UnusableInput
 from nmt.settings import Settings
-from nmt.storage.fenced import FencedLocation
+from nmt.storage.final import FencedLocation
 from nmt.storage.location import Location
 from nmt.storage.retry import wait_for_stores
 from nmt.training.checkpoint import CheckpointStore

@@ -15,9 +15,9 @@ import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
+from nmt.json_text import hash_json
 from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.text_limits import MOST_CHARACTERS
 from nmt.translation.cache.store import Cache

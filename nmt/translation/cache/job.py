@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from nmt import records
 from nmt.cluster.tasks import Tasks
 from nmt.inference.row_filter import RowFilter, cleaning_of
+from nmt.json_text import hash_json
 from nmt.model_folder import read_vocabulary
 from nmt.records.cache import CacheRun
 from nmt.records.model import ModelRecord
 from nmt.records.output import DecodingCost, JobRecord
 from nmt.report.numbers import counted
-from nmt.storage.encoding import hash_json
 from nmt.storage.location import Location
 from nmt.translation.cache.generations import depends_on, open_generation
 from nmt.translation.cache.keys import range_bounds

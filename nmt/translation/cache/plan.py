@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.inference.row_filter import RowFilter
 from nmt.text_limits import most_translated
-from nmt.translation.cache.keys import KEY
+from nmt.translation.cache.keys import KEY, Origin, known_schema
 from nmt.translation.cache.reading import Columns, problem
 from nmt.translation.cache.store import Cache
 from nmt.translation.input.units import Unit
-from nmt.translation.known import Origin, known_schema
 from nmt.translation.results_table import stored_schema
 from nmt.translation.scratch import Scratch
 from nmt.translation.verify.part import value_problems
@@ -61,7 +60,7 @@ class Plan:
         return output_of(self.work).scratch
 
     def known(self, unit: Unit) -> pa.Table:
-        """What is known of a unit's sentences; see `nmt.translation.known`.
+        """What is known of a unit's sentences; see `nmt.translation.cache.keys`.
 
         Raises:
             UnusableInput: the file in which that is noted is damaged.

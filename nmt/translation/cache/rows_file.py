@@ -241,11 +241,6 @@ class RowsFile:
                 last = first[-1]
                 yield batch, halves
 
-    @property
-    def all_groups(self) -> list[int]:
-        """The numbers of all row groups."""
-        return list(range(len(self._spans)))
-
     def _stream(self) -> pa.BufferReader:
         return pa.BufferReader(pa.py_buffer(self._data))
 

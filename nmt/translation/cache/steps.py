@@ -19,12 +19,19 @@ import pyarrow.compute as pc
 
 from nmt.storage.retry import retry
 from nmt.tables.chunks import combined, take
-from nmt.translation.cache.keys import between, distinct, halves_of, places, range_bounds
+from nmt.translation.cache.keys import (
+    Origin,
+    between,
+    distinct,
+    halves_of,
+    known_schema,
+    places,
+    range_bounds,
+)
 from nmt.translation.cache.last_use import days_of, is_due
 from nmt.translation.cache.plan import Plan
 from nmt.translation.cache.store import Stored
 from nmt.translation.input.units import Unit
-from nmt.translation.known import Origin, known_schema
 
 STRIPES = 8  # a task of one range is handed so small a part of all sentences
 _KNOWN = -1  # in the place of the unit that decodes a sentence

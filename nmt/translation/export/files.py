@@ -4,6 +4,9 @@ An export is made when all units are committed, from their files alone, and agai
 finished again: it has no state of its own. A file holds the rows of whole units, as many as make
 32 MiB, so a small job has one file, and a large one needs no more memory than that. In partitions
 each has files of its own, of which the largest are stored where all together have 128 MiB.
+
+Of several text columns each text is a row in ``translations/``, and each row of the input one in
+``export/``.
 """
 
 from __future__ import annotations
@@ -17,18 +20,50 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
+from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.sentences import read_table
 from nmt.records import TableEntry, table_entry
 from nmt.records.output import JobSettings, UnitRecord
 from nmt.translation.export.formats import Format, OpenFile
 from nmt.translation.export.partitions import Partitions
-from nmt.translation.export.text_columns import joined
+from nmt.translation.input.earlier_output import OWN_COLUMNS
 from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify import part
 from nmt.translation.verify.order import is_elsewhere, same_values
 
+_OF_TEXT = ("translation", "score", "flags", "reason")  # what is kept of each text, with its source
+
 _BYTES = 32 << 20  # of a file before it is compressed, about
 _MOST_OPEN = 128 << 20  # bytes of all files that are being made
+
+
+def columns_of(text_column: str) -> list[str]:
+    """The names of the columns that are added for a text column."""
+    return [f"{text_column}_{name}" for name in _OF_TEXT]
+
+
+def joined(table: pa.Table, text_columns: Sequence[str]) -> pa.Table:
+    """The texts of each row side by side.
+
+    Args:
+        table: a row for each text, those of a row of the input together, in the order of
+            `text_columns`.
+        text_columns: their names.
+
+    Returns:
+        The id; of each text column its source under the column's own name, then `columns_of` it;
+        and the other columns of the input.
+    """
+    width = len(text_columns)
+    columns: dict[str, pa.ChunkedArray] = {}
+    for place, name in enumerate(text_columns):
+        texts = table.take(pa.array(np.arange(place, table.num_rows, width)))
+        columns |= {} if place else {"id": texts.column("id")}
+        columns[name] = texts.column("source")
+        for own, kept in zip(columns_of(name), _OF_TEXT, strict=True):
+            columns[own] = texts.column(kept)
+    others = [n for n in texts.column_names if n not in (*OWN_COLUMNS, TEXT_COLUMN)]
+    return pa.table({**columns, **{name: texts.column(name) for name in others}})
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,28 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.formats.archives import members
 from nmt.formats.detection import SENTENCES, detect
-from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import whole_lines
 from nmt.formats.text_files import open_text
 from nmt.printable import FewLines
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
-from nmt.tables.columns import plain_type
 from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.files import GIVE_SENTENCES, expand
-from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.unit_rows import read_unit
-from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
+from nmt.translation.input.units import (
+    GRAIN,
+    CorpusFile,
+    Unit,
+    cut,
+    folders_of,
+    rows_of_units,
+    with_folders,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,6 @@ class InputCorpus:
         text_column: the column that holds the sentences; empty for text.
         more_columns: further ones. Then `columns` has `TEXT_COLUMN`, too.
         id_column: the column that holds the ids; None where rows are numbered.
-        id_type: the type of the ids.
     """
 
     def __init__(
@@ -71,7 +76,6 @@ class InputCorpus:
         self.columns = pa.schema([*columns, *([_OF_TEXT] if more_columns else [])])
         self.folders = sorted({name for file in files for name, _ in file.folders})
         self.id_column = id_column
-        self.id_type = pa.int64() if id_column is None else plain_type(schema.field(id_column).type)
         self.inputs = _inputs(files)
 
     @property

@@ -12,9 +12,8 @@ from itertools import islice
 from typing import IO, Any, TypeVar
 
 from nmt.formats.detection import FileKind, readable
-from nmt.formats.lines import whole_lines
 from nmt.formats.registry import ROW_FORMATS
-from nmt.formats.rows import Row
+from nmt.formats.rows import Row, whole_lines
 from nmt.formats.text_files import open_text
 from nmt.storage.recorded import PinnedFile
 
@@ -32,7 +31,7 @@ def read_lines(
         kind: what it is.
         start: number of the first line, counted from 0.
         rows: how many.
-        longest: see `nmt.formats.lines.whole_lines`.
+        longest: see `nmt.formats.rows.whole_lines`.
     """
 
     def lines(stream: IO[bytes], start: int) -> Iterator[bytes]:

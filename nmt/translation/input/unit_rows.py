@@ -10,19 +10,18 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.evaluation.columns import TEXT_COLUMN
-from nmt.formats.lines import LONGEST, bare, whole_lines
 from nmt.formats.registry import ROW_FORMATS
+from nmt.formats.rows import LONGEST, bare, whole_lines
 from nmt.formats.text_files import open_text
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes
 from nmt.tables.schemas import conform
 from nmt.tables.values import json_values
-from nmt.translation.input.hive import add_folders
 from nmt.translation.input.parquet import plain_ids
 from nmt.translation.input.parquet_rows import Run, read_rows
 from nmt.translation.input.row_files import read_run
 from nmt.translation.input.streams import read_lines
-from nmt.translation.input.units import Slice, Unit
+from nmt.translation.input.units import Slice, Unit, add_folders
 
 
 @dataclass

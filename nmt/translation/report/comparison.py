@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from nmt.evaluation import samples
 from nmt.evaluation.baseline import Baseline
 from nmt.evaluation.comparison import LISTED
+from nmt.evaluation.metrics import differences as signature_differences
 from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.sentences import Sentence
-from nmt.evaluation.signatures import differences as signature_differences
 from nmt.records.report import (
     Beside,
     ChangedSample,

@@ -13,11 +13,17 @@ import numpy as np
 from nmt.evaluation.baseline import Baseline, Changes
 from nmt.evaluation.comparison import extremes, most_different
 from nmt.evaluation.groups import Grouping
-from nmt.evaluation.lengths import RANGES, range_of, scores_by_length, source_length
 from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.normalization import Normalization
 from nmt.evaluation.sentences import Sentence, chunks
-from nmt.evaluation.totals import Collected, GroupSums
+from nmt.evaluation.totals import (
+    RANGES,
+    Collected,
+    GroupSums,
+    range_of,
+    scores_by_length,
+    source_length,
+)
 from nmt.records.report import Grouping as GroupingRecord
 from nmt.records.report import LengthScores, MetricComparison, Score
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from nmt.evaluation import quality_checks, samples
+from nmt.evaluation import measures, samples
 from nmt.evaluation.alignment import LinkCounts
 from nmt.evaluation.columns import TEXT_COLUMN
-from nmt.evaluation.rates import added
-from nmt.evaluation.rates import rates as rates_of
+from nmt.evaluation.measures import added
+from nmt.evaluation.measures import rates as rates_of
 from nmt.evaluation.sentences import Numbers, Part, References, Sentence, read_sentences
 from nmt.records.output import AlignmentCounts, Counts, Links, UnitRecord
 from nmt.records.report import ErrorRates, SuspiciousSample
@@ -81,6 +81,6 @@ def suspicious(
         records: of the units.
         read: the translated rows of the given numbers.
     """
-    worst = quality_checks.worst(suspect for record in records for suspect in record.suspicious)
+    worst = measures.worst(suspect for record in records for suspect in record.suspicious)
     rows = [suspect.row for suspect in worst]
     return samples.suspicious(worst, read(rows))
