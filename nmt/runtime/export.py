@@ -19,6 +19,7 @@ from nmt.model.decoder import BLOCK, EncoderStates, likeliest, log_probabilities
 from nmt.model.encoder import BidirectionalGRU
 from nmt.model.seq2seq import Seq2Seq
 from nmt.runtime.quantize import quantize
+from nmt.runtime.recurrence import as_loops
 
 _OPSET = 17
 
@@ -66,7 +67,7 @@ def export(model: Seq2Seq) -> dict[str, bytes]:
     bounded = model.settings.readout_activation == "tanh"
     # The states of GRUs are bounded, a readout that is fed back only by its activation.
     bounds = {"state": 1.0} if bounded or not model.settings.input_feeding else {}
-    graphs["encode_int8"] = quantize(graphs["encode"], {})
+    graphs["encode_int8"] = quantize(as_loops(graphs["encode"]), {})
     graphs["decode_int8"] = quantize(graphs["decode"], bounds)
     graphs["predict_int8"] = quantize(graphs["predict"], {"readouts": 1.0} if bounded else {})
     return graphs

@@ -10,11 +10,11 @@ every processor.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
-from onnx import NodeProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, helper, numpy_helper
 
 _LEVELS = 63  # of a weight, on each side of 0
 _STEPS = 127  # of a state
@@ -33,12 +33,21 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
         bounds: the largest absolute values of some of its inputs.
     """
     model = onnx.load_from_string(graph)
-    own = model.graph
+    _quantize(model.graph, bounds)
+    model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+    return model.SerializeToString()
+
+
+def _quantize(own: GraphProto, bounds: Mapping[str, float]) -> None:
+    """See `quantize`; so are the steps of loops whose states are bounded."""
     weights = {one.name: numpy_helper.to_array(one) for one in own.initializer}
     known, biases = _Bounds(own, bounds, weights), _biases(own)
     nodes: list[NodeProto] = []
     done: set[str] = set()  # what is quantised, and what is computed together with a product
+    zero_point = f"{own.name}_zero_point"
     for node in own.node:
+        if (states := known.states(node)) is not None:
+            _quantize(_body(node), states)
         left, right = (node.input[0], node.input[1]) if len(node.input) > 1 else ("", "")
         bound = known.of(left) if node.op_type == "MatMul" and right in weights else None
         if not bound or weights[right].ndim != 2:
@@ -46,7 +55,7 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
             continue
         if left + _QUANTIZED not in done:
             done.add(left + _QUANTIZED)
-            nodes.append(_quantized(own, known, weights, left))
+            nodes += _quantized(own, known, weights, left, zero_point)
         if right + _QUANTIZED not in done:
             done.add(right + _QUANTIZED)
             values, scale = _columns(weights[right])
@@ -54,7 +63,7 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
             _add(own, f"{right}_scale", scale)
             _add(own, f"{right}_zero", np.zeros(len(scale), np.int8))
         names = [left + _QUANTIZED, right + _QUANTIZED, f"{left}_scale", f"{right}_scale"]
-        names += ["zero_point", f"{right}_zero"]
+        names += [zero_point, f"{right}_zero"]
         result = node.output[0]
         total, bias = biases.get(result, ("", ""))
         if total and (bias not in weights or weights[bias].shape == weights[right].shape[1:]):
@@ -64,35 +73,55 @@ def quantize(graph: bytes, bounds: Mapping[str, float]) -> bytes:
         nodes.append(
             helper.make_node("MatMulIntegerToFloat", names, [result], node.name, domain=_MICROSOFT)
         )
-    _add(own, "zero_point", np.array(_ZERO, np.uint8))
+    _add(own, zero_point, np.array(_ZERO, np.uint8))
     _replace(own, nodes)
-    model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
-    return model.SerializeToString()
+
+
+def _body(loop: NodeProto) -> GraphProto:
+    """The step of a Scan."""
+    return next(attribute.g for attribute in loop.attribute if attribute.name == "body")
 
 
 def _quantized(
-    graph: onnx.GraphProto, known: _Bounds, weights: Mapping[str, np.ndarray], name: str
-) -> NodeProto:
+    graph: GraphProto,
+    known: _Bounds,
+    weights: Mapping[str, np.ndarray],
+    name: str,
+    zero_point: str,
+) -> Iterator[NodeProto]:
     """What makes bounded values integers; rows of a constant table are so in the table itself."""
     bound = known.of(name)
     assert bound is not None
     scale = np.array(bound / _STEPS, np.float32)
     _add(graph, f"{name}_scale", scale)
-    factor, lookup = np.ones((), np.float32), known.made_by(name, "Gather")
-    if (scaled := known.made_by(name, "Mul")) is not None and scaled.input[1] in weights:
+    values, turned = name, known.made_by(name, "Transpose")
+    if turned is not None:
+        values = turned.input[0]
+    factor, lookup = np.ones((), np.float32), known.made_by(values, "Gather")
+    if (scaled := known.made_by(values, "Mul")) is not None and scaled.input[1] in weights:
         factor, lookup = weights[scaled.input[1]], known.made_by(scaled.input[0], "Gather")
     if lookup is None or lookup.input[0] not in weights or factor.ndim:
-        names = [name, f"{name}_scale", "zero_point"]
-        return helper.make_node("QuantizeLinear", names, [name + _QUANTIZED])
+        names = [name, f"{name}_scale", zero_point]
+        yield helper.make_node("QuantizeLinear", names, [name + _QUANTIZED])
+        return
     table = np.rint(weights[lookup.input[0]] * factor / scale) + _ZERO
     _add(graph, f"{name}_table", table.astype(np.uint8))
+    rows = f"{name}_rows" if turned is not None else name + _QUANTIZED
+    yield _copied(lookup, f"{name}_table", rows)
+    if turned is not None:
+        yield _copied(turned, rows, name + _QUANTIZED)
+
+
+def _copied(node: NodeProto, first: str, result: str) -> NodeProto:
+    """The same operation with another first input and result."""
     own = NodeProto()
-    own.CopyFrom(lookup)
-    own.input[0], own.output[0] = f"{name}_table", name + _QUANTIZED
+    own.CopyFrom(node)
+    own.ClearField("name")
+    own.input[0], own.output[0] = first, result
     return own
 
 
-def _replace(graph: onnx.GraphProto, nodes: Sequence[NodeProto]) -> None:
+def _replace(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:
     """Give a graph these nodes, without those and the constants that nothing reads."""
     read = {value.name for value in graph.output}
     kept = []
@@ -107,7 +136,7 @@ def _replace(graph: onnx.GraphProto, nodes: Sequence[NodeProto]) -> None:
     graph.initializer.extend(constants)
 
 
-def _biases(graph: onnx.GraphProto) -> dict[str, tuple[str, str]]:
+def _biases(graph: GraphProto) -> dict[str, tuple[str, str]]:
     """The tensors that are read by the addition of a vector alone, with the sum and the vector."""
     vectors = {one.name for one in graph.initializer if len(one.dims) == 1}
     vectors |= {one.name for one in graph.input if len(one.type.tensor_type.shape.dim) == 1}
@@ -129,7 +158,7 @@ def _columns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(matrix / scale).astype(np.int8), scale
 
 
-def _add(graph: onnx.GraphProto, name: str, values: np.ndarray) -> None:
+def _add(graph: GraphProto, name: str, values: np.ndarray) -> None:
     graph.initializer.append(numpy_helper.from_array(values, name))
 
 
@@ -144,7 +173,7 @@ class _Bounds:
 
     def __init__(
         self,
-        graph: onnx.GraphProto,
+        graph: GraphProto,
         inputs: Mapping[str, float],
         constants: Mapping[str, np.ndarray],
     ) -> None:
@@ -161,7 +190,29 @@ class _Bounds:
         """The bound of a tensor; None if nothing is known."""
         return self._bounds.get(name)
 
+    def states(self, node: NodeProto) -> dict[str, float] | None:
+        """Bounds of what a step of a loop takes, if its states stay within 1, as those of a GRU
+        do; they begin at 0."""
+        if node.op_type != "Scan":
+            return None
+        step = _body(node)
+        constants = {one.name: numpy_helper.to_array(one) for one in step.initializer}
+        (inputs,) = (one.i for one in node.attribute if one.name == "num_scan_inputs")
+        count = len(node.input) - inputs
+        begin = [self.made_by(name, "ConstantOfShape") for name in node.input[:count]]
+        states = {one.name: 1.0 for one in step.input[:count]}
+        bounds = _Bounds(step, states, constants)
+        made = [bounds.of(one.name) for one in step.output]
+        if None in begin or None in made or max(one for one in made if one is not None) > 1:
+            return None
+        return states
+
     def _bound(self, node: NodeProto) -> float | None:
+        if node.op_type == "Scan":
+            return 1.0 if self.states(node) else None
+        if node.op_type == "Where":
+            bounds = [self.of(name) for name in node.input[1:]]
+            return None if None in bounds else max(bound for bound in bounds if bound is not None)
         if node.op_type in ("Tanh", "Sigmoid", "Softmax", "GRU"):
             return 1.0
         if node.op_type in _SAME:

@@ -96,9 +96,9 @@ def test_forced_decoding_gives_the_same_numbers(runtimes) -> None:
     theirs, ours, rounded = (Searcher(x, SearchSettings()).force(SOURCE, target) for x in runtimes)
     np.testing.assert_allclose(ours.log_probabilities, theirs.log_probabilities, atol=SCORE)
     np.testing.assert_allclose(ours.attention, theirs.attention, atol=PASS)
-    # Integers of 7 and 8 bits: near, and not the same.
-    difference = np.abs(rounded.log_probabilities - ours.log_probabilities).max()
-    assert 0 < difference < 0.5
+    # Integers of 7 and 8 bits: near, beside how much words differ, and not the same.
+    difference = np.abs(rounded.log_probabilities - ours.log_probabilities).mean()
+    assert 0 < difference < 0.1 * np.std(ours.log_probabilities)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
