@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from nmt.errors import UnusableInput
-from nmt.formats.detection import LINES
-from nmt.formats.text_files import read_lines
-from nmt.storage.location import Location
+from nmt.formats.file_list import FileList
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 
 def read_aligned(
-    name: str, rows: int, what: str = "references", most: int = MOST_CHARACTERS
+    files: FileList, rows: int, what: str = "references", most: int = MOST_CHARACTERS
 ) -> list[str]:
-    """Read a file of one line a row, .gz or not.
+    """Read files of one line a row, one after the other.
 
     Args:
-        name: the file.
+        files: of text.
         rows: rows of the input.
-        what: what it holds, for error messages.
+        what: what they hold, for error messages.
         most: characters of a line that count; a longer one may be cut off, and is still longer.
 
     Raises:
-        UnusableInput: missing, of another format, or of another number of lines.
+        UnusableInput: damaged, or of another number of lines.
     """
-    location = Location(name)
-    lines = read_lines(location, LINES, rows + 1, most_bytes(most))
+    lines = [line for _, line in islice(files.lines(most_bytes(most)), rows + 1)]
     if len(lines) != rows:
         count = f"{len(lines):,} lines" if len(lines) < rows else "more lines"
+        has = "has" if len(files.parts) == 1 else f"has in its {len(files.parts):,} files"
         raise UnusableInput(
-            f"{location} has {count} but the input has {rows:,} rows; {what} must be line-aligned "
-            "with the input"
+            f"{files.location} {has} {count} but the input has {rows:,} rows; {what} must be "
+            "line-aligned with the input"
         )
     return [line.decode("utf-8", "replace") for line in lines]

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import TEXT_COLUMN
-from nmt.formats.archives import members
-from nmt.formats.detection import SENTENCES, detect
+from nmt.formats.archives import kinds_in
+from nmt.formats.detection import SENTENCES
+from nmt.formats.hive import folders_of, with_folders
 from nmt.formats.lines import whole_lines
+from nmt.formats.named_files import expand
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
 from nmt.printable import FewLines
@@ -24,8 +26,6 @@ from nmt.tables.columns import plain_type
 from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
-from nmt.translation.input.files import GIVE_SENTENCES, expand
-from nmt.translation.input.hive import folders_of, with_folders
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.unit_rows import read_unit
@@ -34,6 +34,7 @@ from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_un
 log = logging.getLogger(__name__)
 
 _LOOKERS = 16  # files looked at together
+_GIVE_SENTENCES = "give sentences to translate, or --allow-empty"
 _OF_TEXT = pa.field(TEXT_COLUMN, pa.string())
 _WORDS = {"text": "text", "parquet": "Parquet", **{name: name.upper() for name in ROW_FORMATS}}
 
@@ -179,7 +180,7 @@ def inspect(
     warnings.end()
     files = [file for some in inspected for file in some]
     if not files and not allow_empty:
-        raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
+        raise UnusableInput(f"{name}: all its files are empty; {_GIVE_SENTENCES}")
     formats = {file.kind.format for file in files}
     if len(formats) > 1:
         words = " and ".join(words for one, words in _WORDS.items() if one in formats)
@@ -201,7 +202,7 @@ def inspect(
         schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
         corpus = InputCorpus(files, schema, ["", *more_columns], None)
     if not corpus.rows and not allow_empty:
-        raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
+        raise UnusableInput(f"{name}: holds no row; {_GIVE_SENTENCES}")
     # The output has them all; what it cannot hold is refused now, and not after the work.
     if (count := count_columns(corpus.columns)) > MOST_COLUMNS:
         raise UnusableInput(
@@ -217,19 +218,17 @@ def _look(name: str, needed: bool, warnings: FewLines, location: PinnedFile) -> 
     size = location.bytes  # first: whoever changes the file from here on is found out
     if not size:
         if needed:
-            raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
+            raise UnusableInput(f"{location}: the file is empty; {_GIVE_SENTENCES}")
         return []
-    kind, folders = detect(location, SENTENCES), folders_of(location, name)
-    if kind.packing == "zip":
-        files = [CorpusFile(location, each, folders) for each in members(location, SENTENCES)]
-    else:
-        files = [CorpusFile(location, kind, folders)]
+    kinds, folders = kinds_in(location, SENTENCES), folders_of(location, name)
+    files = [CorpusFile(location, kind, folders) for kind in kinds]
     for file in files:
         if file.kind.format in ROW_FORMATS:
             look_through(file, warnings)
         elif file.kind.format == "text":
             _count_lines(file)
-    if kind.packing == "zip" or kind.format == "parquet":  # which is not read as it lies there
+    odd = any(kind.packing == "zip" or kind.format == "parquet" for kind in kinds)
+    if odd:  # which is not read as it lies there
         digest = location.sha256()
         for file in files:
             file.sha256 = digest

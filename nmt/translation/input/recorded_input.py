@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from nmt.formats.named_files import expand
 from nmt.records.output import InputFile, Manifest
 from nmt.storage.s3_client import AT_ONCE
 from nmt.translation.input.earlier_output import is_output
-from nmt.translation.input.files import expand
 
 
 @dataclass(frozen=True)

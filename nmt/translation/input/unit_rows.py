@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.evaluation.columns import TEXT_COLUMN
+from nmt.formats.hive import add_folders
 from nmt.formats.lines import LONGEST, bare, whole_lines
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
@@ -17,7 +18,6 @@ from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes
 from nmt.tables.schemas import conform
 from nmt.tables.values import json_values
-from nmt.translation.input.hive import add_folders
 from nmt.translation.input.parquet import plain_ids
 from nmt.translation.input.parquet_rows import Run, read_rows
 from nmt.translation.input.row_files import read_run

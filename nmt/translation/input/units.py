@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from nmt.formats.detection import FileKind
+from nmt.formats.hive import Folders
 from nmt.formats.kinds import Kinds
 from nmt.storage.encoding import hash_json
 from nmt.storage.recorded import PinnedFile
-from nmt.translation.input.hive import Folders
 
 GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _ROWS = 8192  # of a unit, at most
@@ -31,7 +31,7 @@ class CorpusFile:
     Attributes:
         location: as it was looked at.
         kind: what it is.
-        folders: its partition columns, see `nmt.translation.input.hive`.
+        folders: its partition columns, see `nmt.formats.hive`.
         rows: how many it has.
         unpacked: their bytes.
         sha256: of the file.
@@ -60,7 +60,7 @@ class Slice:
         rows: number of rows.
         offset: byte at which the first row begins (plain text), else 0.
         first: number of the first row in the whole corpus.
-        folders: the partition columns of the file, see `nmt.translation.input.hive`.
+        folders: the partition columns of the file, see `nmt.formats.hive`.
     """
 
     file: PinnedFile

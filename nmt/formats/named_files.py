@@ -23,19 +23,25 @@ from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import scheme_of, unquote
 
-GIVE_SENTENCES = "give sentences to translate, or --allow-empty"
 _GLOB = re.compile(r"[*?\[]")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _EVERYTHING = ["**", "*"]
 
 
-def expand(name: str, allow_empty: bool = False) -> list[PinnedFile]:
+def expand(
+    name: str,
+    allow_empty: bool = False,
+    option: str = "--input",
+    hint: str = "give sentences to translate, or --allow-empty",
+) -> list[PinnedFile]:
     """The files of an input in sorted order.
 
     Args:
         name: a path or URI. In a remote URI ``?`` begins the store's options and is no wildcard,
             and a percent-encoded character always means itself.
         allow_empty: take a folder without files for one.
+        option: that gave the name, for messages.
+        hint: what to give in the place of an empty folder.
 
     Raises:
         UnusableInput: nothing there, or something that cannot be read: a link to nothing, a
@@ -51,15 +57,15 @@ def expand(name: str, allow_empty: bool = False) -> list[PinnedFile]:
     if kind == pafs.FileType.Directory:
         files = _matching(location, _EVERYTHING)
         if not files and not allow_empty:
-            raise UnusableInput(f"{location}: an empty folder; {GIVE_SENTENCES}")
+            raise UnusableInput(f"{location}: an empty folder; {hint}")
         return files
     if kind == pafs.FileType.NotFound and not os.path.islink(location.uri):
         folder, pattern = _local_pattern(location) if location.is_local else _remote_pattern(name)
         if not pattern:
-            raise UnusableInput(f"{location}: no such file or folder; check --input")
+            raise UnusableInput(f"{location}: no such file or folder; check {option}")
         if files := _matching(folder, pattern):
             return files
-        raise UnusableInput(f"{location}: no file has such a name; check --input")
+        raise UnusableInput(f"{location}: no file has such a name; check {option}")
     file = PinnedFile(location)
     check_file(file)
     return [file]
