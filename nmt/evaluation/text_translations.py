@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.columns import COLUMNS, REASON
 from nmt.evaluation.files import TEXTS, open_table, read_beside, read_translations
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.normalization import RAW, Normalization
@@ -91,6 +92,10 @@ class TextTranslations:
             texts = [*lines]
         else:
             texts = self._table.texts("--candidate-column", where.column or _TRANSLATION, _LONGEST)
+            if {REASON, *COLUMNS} <= {*self._table.schema.names}:  # CSV knows no null
+                reasons = self._table.texts("", REASON)
+                pairs = zip(texts, reasons, strict=True)
+                texts = [None if reason and not text else text for text, reason in pairs]
             self._counts = self._table.counts
         for number, text in enumerate(texts, 1):
             if text is not None and len(text) > _LONGEST:

@@ -11,7 +11,7 @@ from functools import partial
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.columns import TEXT_COLUMN
+from nmt.evaluation.columns import TEXT_COLUMN, are_results
 from nmt.formats.archives import kinds_in
 from nmt.formats.detection import SENTENCES
 from nmt.formats.hive import folders_of, with_folders
@@ -19,7 +19,7 @@ from nmt.formats.lines import whole_lines
 from nmt.formats.named_files import expand
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.text_files import open_text
-from nmt.printable import FewLines
+from nmt.printable import FewLines, join_names
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import plain_type
@@ -111,7 +111,7 @@ class InputCorpus:
         Raises:
             UnusableInput: it stands for nothing now, or for what cannot be read.
         """
-        files, _ = _files(self._name, allow_empty=True)
+        files = _files(self._name, allow_empty=True)
         return sorted(file.shown for file in files if str(file) not in self._listed)
 
     def changed(self) -> list[str]:
@@ -156,8 +156,8 @@ def inspect(
 
     Args:
         name: a file, a folder or a glob of text (one sentence a line), CSV, JSON Lines, TMX or
-            Parquet files; or a finished output, whose own columns are left out but for ids and
-            sentences.
+            Parquet files; or a finished output, or its export, whose own columns are left out but
+            for ids and sentences.
         text_column: the column of the sentences, if columns have names; of TMX a language.
         id_column: the column that holds the ids; None is ``id`` where there is such a column.
             Otherwise, and for text, a row's id is its number over the files in sorted order,
@@ -171,7 +171,7 @@ def inspect(
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
             column, a column of the wrong type, ids given twice, or no row at all.
     """
-    locations, is_output = _files(name, allow_empty)
+    locations = _files(name, allow_empty)
     needed = len(locations) == 1 and not allow_empty
     warnings = FewLines(log.warning)
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
@@ -187,10 +187,11 @@ def inspect(
         raise UnusableInput(f"{name}: holds {words} files; give one kind at a time")
     text_columns = (text_column, *more_columns)
     if formats == {"parquet"}:
-        corpus = _inspect_parquet(files, text_columns, id_column, is_output)
+        corpus = _inspect_parquet(name, files, text_columns, id_column)
     elif formats and formats <= ROW_FORMATS.keys():
         columns = RowColumns(files, text_columns, id_column, language)
-        corpus = InputCorpus(files, columns.schema, columns.text_columns, columns.id_column)
+        kept = _without_results(name, columns.schema, columns.text_columns, columns.id_column)
+        corpus = InputCorpus(files, kept, columns.text_columns, columns.id_column)
     elif formats and more_columns:
         raise UnusableInput(f"{name}: text has no columns; leave --text-column out")
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
@@ -235,22 +236,33 @@ def _look(name: str, needed: bool, warnings: FewLines, location: PinnedFile) -> 
     return files
 
 
-def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
-    """The files that a name stands for, and whether they are those of an output of ours."""
+def _files(name: str, allow_empty: bool) -> list[PinnedFile]:
+    """The files that a name stands for, also where it is that of an output of ours."""
     parts = output_parts(name)
-    return (expand(name, allow_empty), False) if parts is None else (parts, True)
+    return expand(name, allow_empty) if parts is None else parts
 
 
 def _inspect_parquet(
-    files: list[CorpusFile], text_columns: Sequence[str], id_column: str | None, is_output: bool
+    name: str, files: list[CorpusFile], text_columns: Sequence[str], id_column: str | None
 ) -> InputCorpus:
     pairs = [(file.location, file.folders) for file in files]
     columns = inspect_columns(pairs, text_columns, id_column)
     for file, rows, unpacked in zip(files, columns.rows, columns.unpacked, strict=True):
         file.rows, file.unpacked = rows, unpacked
-    dropped = {*OWN_COLUMNS} - {*text_columns, columns.id_column} if is_output else set()
-    schema = pa.schema([field for field in columns.schema if field.name not in dropped])
+    schema = _without_results(name, columns.schema, text_columns, columns.id_column)
     return InputCorpus(files, schema, text_columns, columns.id_column)
+
+
+def _without_results(
+    name: str, schema: pa.Schema, text_columns: Sequence[str], id_column: str | None
+) -> pa.Schema:
+    """The columns that this translation does not make anew, of the results of an earlier one."""
+    if not are_results(schema.names):
+        return schema
+    dropped = {*OWN_COLUMNS} - {*text_columns, id_column}
+    left_out = join_names([column for column in schema.names if column in dropped])
+    log.info(f"{name}: results of an earlier translation; its columns {left_out} are left out")
+    return pa.schema([field for field in schema if field.name not in dropped])
 
 
 def _count_lines(file: CorpusFile) -> None:
