@@ -9,9 +9,9 @@ import pytest
 from logged import Recorder
 
 from nmt.errors import StoreAway, UnusableInput
+from nmt.formats.named_files import expand
 from nmt.storage import s3_answers, s3_client, s3_filesystem
 from nmt.storage.location import Location
-from nmt.translation.input.files import expand
 
 PIECE = b"x" * (1 << 16)
 ENDLESS = 1 << 26  # bytes, if somebody reads them

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nmt.errors import UnusableInput
+from nmt.formats.named_files import expand
 from nmt.storage.location import Location
 from nmt.training.checkpoint import CheckpointStore
 from nmt.translation.cache.generations import generations
-from nmt.translation.input.files import expand
 
 
 def nest(top: Path, name: str, levels: int, file: str = "") -> None:

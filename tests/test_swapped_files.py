@@ -14,12 +14,14 @@ import pytest
 
 from nmt.corpus.readers import LineAligned, open_pairs
 from nmt.errors import UnusableInput
-from nmt.formats import text_files
-from nmt.formats.text_files import read_aligned
+from nmt.evaluation.files import read_aligned
+from nmt.formats import archives, named_files, text_files
+from nmt.formats.detection import LINES
+from nmt.formats.file_list import list_files
 from nmt.inference.unknown_words import read_dictionary
 from nmt.storage import below
 from nmt.storage.location import Location
-from nmt.translation.input import files, unit_rows
+from nmt.translation.input import unit_rows
 from nmt.translation.input.corpus import inspect
 from nmt.translation.input.unit_rows import read_unit
 
@@ -107,20 +109,26 @@ def test_pairs_are_read_from_the_file_that_was_looked_at(tmp_path: Path, ending,
 
 
 @pytest.mark.parametrize("kind", SWAPS)
-@pytest.mark.parametrize("read", [lambda name: read_aligned(name, 9), read_dictionary])
+@pytest.mark.parametrize("module", [archives, text_files])
 def test_lines_are_read_from_the_file_whose_format_was_judged(
-    tmp_path: Path, monkeypatch, read, kind
+    tmp_path: Path, monkeypatch, module, kind
 ) -> None:
     path = store(tmp_path / "in/a.txt", "ublic")
-    real = text_files.detect
+    real = module.detect
 
     def late(*arguments):
         answer = real(*arguments)
         swap(path, kind)
         return answer
 
-    monkeypatch.setattr(text_files, "detect", late)
-    refused(lambda: read(Location(path) if read is read_dictionary else str(path)), path)
+    monkeypatch.setattr(module, "detect", late)
+
+    def read() -> object:
+        if module is text_files:
+            return read_dictionary(Location(path))
+        return read_aligned(list_files(str(path), LINES), len(ROWS))
+
+    refused(read, path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
@@ -132,7 +140,7 @@ def test_a_strangers_link_is_judged_where_it_is_followed(
     """Whenever it is planted: before the links are looked at, or after."""
     store(tmp_path / "in/sub/a.txt" if place == "sub" else tmp_path / "in/a.txt", "ublic")
     private = store(tmp_path / "private/a.txt", "rivat")
-    real = getattr(files, late)
+    real = getattr(named_files, late)
 
     def plant(*arguments):
         answer = real(*arguments)
@@ -144,7 +152,7 @@ def test_a_strangers_link_is_judged_where_it_is_followed(
             os.lchown(link, 12345, 12345)
         return answer
 
-    monkeypatch.setattr(files, late, plant)
+    monkeypatch.setattr(named_files, late, plant)
     with pytest.raises(UnusableInput, match=r"/in/\S+: "):
         inspect(str(tmp_path / "in"), "source")
 

@@ -14,14 +14,14 @@ crawled:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field, JsonValue, field_validator
 
 from nmt.configuration import nearest, validated
 from nmt.corpus.pair_reader import SIDES, PairReader, Sides
-from nmt.corpus.readers import LineAligned, open_pairs
+from nmt.corpus.readers import LineAligned, list_pairs, open_pairs
 from nmt.corpus.stages import UNNAMED, PlannedCorpus
 from nmt.errors import UnusableInput
 from nmt.settings import FILTER_PRESETS, FilterPreset, FilterSettings
@@ -37,7 +37,9 @@ _LONGEST_NAME = 100  # characters
 class CorpusSettings(Group):
     """A corpus in the file of `--corpora`."""
 
-    pairs: tuple[str, ...] = Field((), description="Files that hold both sides, as for --pairs.")
+    pairs: tuple[str, ...] = Field(
+        (), description="Files, folders or globs that hold both sides, as for --pairs."
+    )
     source: tuple[str, ...] = Field((), description="Source texts, as for --source.")
     target: tuple[str, ...] = Field((), description="Their translations, line by line.")
     source_column: str = Field("source", description="Column of the sources in pairs.")
@@ -100,6 +102,11 @@ class Corpus:
     def plan(self) -> PlannedCorpus:
         """What the stages must know of it."""
         return PlannedCorpus(self.name, self.thresholds, self.tag)
+
+    def listed(self) -> Corpus:
+        """The same with the files that its folders and globs of pairs stand for now."""
+        files = (file for location in self.pairs for file in list_pairs(location))
+        return replace(self, pairs=tuple(files))
 
     def open(self, longest: int, languages: tuple[str | None, str | None]) -> list[PairReader]:
         """Readers for its files.

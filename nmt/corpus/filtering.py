@@ -3,7 +3,7 @@
 Each is a pure function from a unit to staged files of fixed names, as in `nmt.corpus.stages`:
 
     scores-…    what the rules say of each pair, and which one rejects it
-    held-…      fingerprints of the sources in valid and test, and of their letters
+    held-…, sources-…, leaks-…    training pairs whose source is in valid or test, see `leaks`
     aligner-…   word translations and lengths, learnt from the pairs that the rules leave
     judged-…    the same with what the aligner says; fingerprints of the pairs
     repeated-…  pairs that occurred before, by ranges of fingerprints
@@ -32,17 +32,10 @@ from nmt.corpus.filters.alignment import Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
 from nmt.corpus.filters.judgement import LEARNT, LearntPairs
 from nmt.corpus.journal import Journal
-from nmt.corpus.pair_filter import standardiser
+from nmt.corpus.leaks import find_leaks, leak_kind, read_leaks, store_sources
 from nmt.corpus.plausible import filtered_problem, scored_problem
-from nmt.corpus.repeated import (
-    find_repeated,
-    fingerprints,
-    letters_of,
-    ranges,
-    read_repeated,
-    write_pairs,
-)
-from nmt.corpus.staged import CLEAN, SCORED, array_bytes, read_arrays, read_table
+from nmt.corpus.repeated import find_repeated, ranges, read_repeated, write_pairs
+from nmt.corpus.staged import CLEAN, SCORED, read_table
 from nmt.corpus.stages import Plan, Unit, count_words, rejected_rows
 from nmt.even_sample import EvenSample
 from nmt.languages import UNDETERMINED
@@ -119,6 +112,8 @@ def filter_pairs(
         result=NothingCounted,
         title="find repeated pairs",
     )
+    if any(leak_kind(plan, unit) for unit in units):
+        journal.run("leaks", find_leaks, [units], result=NothingCounted, title="find leaks")
     results = journal.run(
         *("filter", finish_unit, units, units, len(parts)),
         result=Filtered,
@@ -170,12 +165,7 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
         }
     )
     (plan.staging / unit.name("scores")).write_table(scored)
-    held = table.filter(pc.not_equal(table["split"], "train"))["source"].to_pylist()
-    held_bytes = array_bytes(
-        exact=fingerprints(map(standardiser(plan.settings), held)),
-        near=fingerprints(map(letters_of, held)),
-    )
-    (plan.staging / unit.name("held")).write_bytes(held_bytes)
+    store_sources(plan, unit, table, _undecided(reasons))
     return Scored(pairs=scored["reason"].null_count, cells=cells)
 
 
@@ -260,7 +250,7 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
 
     Args:
         plan: the preparation.
-        units: those of all roles, whose sources in valid and test must not leak.
+        units: those of all roles.
         count: into how many ranges fingerprints were divided.
         unit: the pairs.
     """
@@ -269,17 +259,9 @@ def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Fi
     reasons = np.array(judged["reason"].to_pylist(), object)
     for kind, rows in read_repeated(plan, units, unit, count).items():
         reasons[rows] = str(kind)
-    near = bool(_thresholds(plan, unit).get("near_leak"))
-    if near or (plan.by_document and unit.role == "train"):
-        compared = letters_of if near else standardiser(plan.settings)
-        name = "near" if near else "exact"
-        files = [_read_held(plan, one)[name] for one in units]
-        held = np.unique(np.concatenate(files))
-        train = np.array(table["split"].to_pylist(), object) == "train"
-        rows = np.flatnonzero(train & _undecided(reasons))
-        sources = table["source"].take(pa.array(rows)).to_pylist()
-        leaks = np.isin(fingerprints(map(compared, sources)), held)
-        reasons[rows[leaks]] = str(RejectReason.LEAK)
+    leaks = np.zeros(len(reasons), bool)
+    leaks[read_leaks(plan, unit)] = True
+    reasons[leaks & _undecided(reasons)] = str(RejectReason.LEAK)
     kept = table.filter(pa.array(_undecided(reasons)))
     (plan.staging / unit.name("kept")).write_table(kept)
     filtered = rejected_rows(plan, unit, table, reasons.tolist())
@@ -310,10 +292,6 @@ def _read_scores(plan: Plan, unit: Unit, kind: str, table: pa.Table) -> pa.Table
     others = dict.fromkeys(SCORES, pa.float32())
     file = plan.staging / unit.name(kind)
     return read_table(file, SCORED, rows=table.num_rows, others=others)
-
-
-def _read_held(plan: Plan, unit: Unit) -> dict[str, np.ndarray]:
-    return read_arrays(plan.staging / unit.name("held"), unit.count, "exact", "near")
 
 
 def _warn_of_unknown(plan: Plan, languages: Languages) -> None:

@@ -16,6 +16,7 @@ from nmt.corpus.pair_reader import (
 from nmt.errors import UnusableInput
 from nmt.formats.archives import sniff_members
 from nmt.formats.detection import LINES, PAIRS, FileKind, detect
+from nmt.formats.named_files import expand
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import LONGEST, count_lines, lines
 from nmt.formats.text_files import open_text
@@ -119,6 +120,20 @@ class LineAligned(PairReader):
             pairs = zip(*(lines(file, self._longest) for file in (left, right)), strict=True)
             for number, (source_line, target_line) in enumerate(pairs, start=1):
                 yield RawRow(number, source_line, target_line)
+
+
+def list_pairs(location: Location) -> list[PinnedFile]:
+    """The files of pairs that a file, a folder or a glob stands for, in order; empty ones among
+    several are left out.
+
+    Raises:
+        UnusableInput: nothing is there.
+    """
+    files = expand(str(location), option="its path", hint=PAIRS.hint)
+    some = [file for file in files if len(files) == 1 or file.bytes]
+    if not some:
+        raise UnusableInput(f"{location}: all its files are empty; {PAIRS.hint}")
+    return some
 
 
 def open_pairs(

@@ -15,7 +15,7 @@ from nmt.cluster.connection import Address
 from nmt.corpus.corpora import Corpus, read_corpora, thresholds_of
 from nmt.corpus.pair_models import describe_models, scored_by_models
 from nmt.corpus.pair_reader import SIDES, PairReader
-from nmt.corpus.readers import LineAligned, open_pairs
+from nmt.corpus.readers import LineAligned, list_pairs, open_pairs
 from nmt.corpus.symbols import check_symbols
 from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
@@ -56,7 +56,7 @@ class PrepareRequest:
         Location | None,
         Option(
             "File of source<TAB>target lines (.tsv .txt .zip), of columns (.csv .jsonl .parquet) "
-            "or languages (.tmx); text also in .gz .bz2 .xz .zst.",
+            "or languages (.tmx); text also in .gz .bz2 .xz .zst. Or a folder, or a glob.",
             "FILE",
         ),
     ] = None
@@ -229,6 +229,7 @@ def corpora_of(request: PrepareRequest) -> list[Corpus]:
             split_by=request.split_by,
         )
         corpora = [only]
+    corpora = [corpus.listed() for corpus in corpora]
     return scored_by_models(corpora, request.forward_model, request.backward_model)
 
 
@@ -245,7 +246,7 @@ def open_inputs(request: PrepareRequest, corpora: Sequence[Corpus]) -> Inputs:
     for split in ("valid", "test"):
         if files := request.split_files(split):
             if isinstance(files, Location):
-                inputs[split].append(request.open_pairs(files))
+                inputs[split] += map(request.open_pairs, list_pairs(files))
             else:
                 inputs[split].append(LineAligned(*files, longest))
     owners = [place for place, readers in enumerate(opened) for _ in readers]

@@ -1,216 +1,94 @@
 """Files of texts and numbers that an evaluation compares, whatever their format: the one place that
-reads them.
+opens them.
 
-A file of lines has one text per line; a table has columns: Parquet, or a format of
-`nmt.formats.registry`, whose columns are held in memory.
+Files of lines have one text per line; a table has columns, see `nmt.evaluation.tables`.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections import Counter
 from itertools import islice
-
-import pyarrow as pa
-from pydantic import JsonValue
+from typing import NamedTuple
 
 from nmt.errors import UnusableInput
-from nmt.formats.detection import Accepted, FileKind, detect, readable
-from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
-from nmt.formats.packed import most_unpacked
+from nmt.evaluation.tables import RowTable, Table
+from nmt.formats.detection import Accepted
+from nmt.formats.file_list import FileList, list_files
 from nmt.formats.registry import ROW_FORMATS
-from nmt.formats.rows import check_columns
-from nmt.formats.text_files import open_text, read_aligned, read_lines
 from nmt.printable import join_names
-from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
-from nmt.tables.columns import is_text, texts_of
-from nmt.tables.parquet import open_parquet, read_batches, read_whole
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 TEXTS = Accepted(
     ("text", "parquet", *ROW_FORMATS),
-    "give UTF-8 text, one text per line, .csv, .jsonl or .tmx (also compressed), or .parquet",
+    "give UTF-8 text, one text per line, .csv, .jsonl or .tmx (also compressed or .zip), or "
+    ".parquet",
+    archives=True,
 )
-# Values of a file of rows: of a small one, and for each byte of it, packed as it is.
-_FEW_VALUES, _VALUES_OF_A_BYTE = 4_000_000, 8
 
 
-class Table:
-    """A file of columns: Parquet.
+def open_table(files: FileList, most: int | None = None) -> Table | None:
+    """Files of columns; None for those of lines.
 
     Args:
-        location: the file.
-    """
-
-    def __init__(self, location: Location) -> None:
-        self.location = location
-
-    @cached_property
-    def _file(self) -> tuple[pa.Schema, int]:
-        with readable(self.location), self.location.open() as handle:
-            file = open_parquet(self.location, handle)
-            return file.schema_arrow, file.metadata.num_rows
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of its columns."""
-        return self._file[0]
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-        return self._file[1]
-
-    def find_column(self, column: str) -> str | None:
-        """The column that a user means; None if there is no such, or several."""
-        return column if self.schema.names.count(column) == 1 else None
-
-    def check_column(self, option: str, column: str) -> str:
-        """Refuse a column that is missing; returns its name.
-
-        Args:
-            option: names the column, for the message.
-            column: its name; of TMX a language.
-        """
-        if (found := self.find_column(column)) is None:
-            names = self.schema.names
-            problem = "several columns" if column in names else "no column"
-            raise UnusableInput(
-                f"{self.location}: {problem} '{column}' for {option} (there are "
-                f"{join_names(names)})"
-            )
-        return found
-
-    def column(self, option: str, name: str) -> pa.ChunkedArray:
-        """The values of a column; see `check_column`.
-
-        Raises:
-            UnusableInput: it is missing, or has too many bytes for such a file.
-        """
-        name = self.check_column(option, name)
-        with readable(self.location), self.location.open() as handle:
-            return read_whole(self.location, handle, [name]).column(name)
-
-    def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
-        """The texts of a column, what is no UTF-8 in them as U+FFFD; None for a null.
-
-        Args:
-            option: see `check_column`.
-            name: of the column.
-            most: characters of a text that count; a longer one may be cut off, and is still
-                longer.
-
-        Raises:
-            UnusableInput: it is missing, holds no text, or has too many bytes for such a file.
-        """
-        name = self.check_column(option, name)
-        if not is_text(kind := self.schema.field(name).type):
-            raise UnusableInput(f"{self.location}: column '{name}' for {option} holds {kind}")
-        with readable(self.location), self.location.open() as handle:
-            batches = read_batches(
-                *(self.location, handle, [name]), shared=[name], most=most_unpacked(handle.size())
-            )
-            return [
-                text for own in batches for text in texts_of(own.column(name), most_bytes(most))
-            ]
-
-
-class RowTable(Table):
-    """A file of rows with named columns, read whole.
-
-    Args:
-        location: the file.
-        kind: what it is.
-        most: rows that may be of use: only so many and one more are read. None reads all.
-
-    Raises:
-        UnusableInput: a row that cannot be read, or too many values for such a file.
-    """
-
-    def __init__(self, location: Location, kind: FileKind, most: int | None = None) -> None:
-        super().__init__(location)
-        self._format = ROW_FORMATS[kind.format]
-        # Of each column only the cells that there are: rows may leave most of them out.
-        self._cells: dict[str, dict[int, JsonValue]] = {}
-        kinds: dict[str, Kinds] = {}
-        self._rows = 0
-        room = max(_FEW_VALUES, _VALUES_OF_A_BYTE * location.info().size)
-        with open_text(location, kind) as file:
-            rows = self._format.rows(file, location)
-            for row in rows if most is None else islice(rows, most + 1):
-                if row.unreadable is not None:
-                    raise UnusableInput(
-                        f"{location}: the row of line {row.line} cannot be read; mend it"
-                    )
-                for name, value in row.values.items():
-                    if name not in self._cells:
-                        self._cells[name], kinds[name] = {}, Kinds(0)
-                        check_columns(location, self._cells)
-                    self._cells[name][self._rows] = value
-                    kinds[name] |= kind_of(value)
-                self._rows += 1
-                room -= max(len(row.values), 1)
-                if room < 0:
-                    raise UnusableInput(
-                        f"{location}: has more than {self._rows:,} rows, out of all proportion to "
-                        "its size; write it anew, or cut it into smaller files"
-                    )
-        self._schema = pa.schema([(name, type_of(kinds[name])) for name in self._cells])
-
-    @property
-    def schema(self) -> pa.Schema:
-        """See `Table.schema`."""
-        return self._schema
-
-    @property
-    def rows(self) -> int:
-        """How many rows have been read."""
-        return self._rows
-
-    def find_column(self, column: str) -> str | None:
-        """See `Table.find_column`."""
-        return self._format.find_column(column, self._cells)
-
-    def column(self, option: str, name: str) -> pa.ChunkedArray:
-        """See `Table.column`."""
-        name = self.check_column(option, name)
-        cells = self._cells[name]
-        values = [cells.get(row) for row in range(self._rows)]
-        return pa.chunked_array([as_array(values, self._schema.field(name).type)])
-
-    def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
-        """See `Table.texts`; numbers are as they are written, and nothing is cut off."""
-        column = self.column(option, name)
-        return [None if value is None else str(value) for value in column.to_pylist()]
-
-
-def open_table(
-    location: Location, accepted: Accepted = TEXTS, most: int | None = None
-) -> Table | None:
-    """A file of columns; None for one of lines.
-
-    Args:
-        location: the file.
-        accepted: what it may be.
+        files: of one format.
         most: rows that may be of use; more need not be read.
 
     Raises:
-        UnusableInput: no such file, or one of another format.
+        UnusableInput: a file is damaged.
     """
-    kind = detect(location, accepted)
-    if kind.format == "parquet":
-        return Table(location)
-    return RowTable(location, kind, most) if kind.format in ROW_FORMATS else None
+    if files.format == "parquet":
+        return Table(files)
+    return RowTable(files, most) if files.format in ROW_FORMATS else None
 
 
-def read_translations(location: Location, most: int) -> list[str]:
-    """The lines of a file, what is no UTF-8 in them as U+FFFD.
+class Lines(NamedTuple):
+    """The lines of files.
+
+    Attributes:
+        texts: what is no UTF-8 in them is U+FFFD.
+        counts: how many each part has.
+    """
+
+    texts: list[str]
+    counts: list[int]
+
+
+def read_translations(files: FileList, most: int) -> Lines:
+    """The lines of files, one after the other.
 
     Args:
-        location: the file.
+        files: of text.
         most: characters of a line that count; a longer one may be cut off, and is still longer.
     """
-    lines = read_lines(location, TEXTS, longest=most_bytes(most))
+    texts, counts = [], Counter[int]()
+    for place, line in files.lines(most_bytes(most)):
+        texts.append(line.decode("utf-8", "replace"))
+        counts[place] += 1
+    return Lines(texts, [counts[place] for place in range(len(files.parts))])
+
+
+def read_aligned(
+    files: FileList, rows: int, what: str = "references", most: int = MOST_CHARACTERS
+) -> list[str]:
+    """Read files of one line a row, one after the other.
+
+    Args:
+        files: of text.
+        rows: rows of the input.
+        what: what they hold, for error messages.
+        most: characters of a line that count; a longer one may be cut off, and is still longer.
+
+    Raises:
+        UnusableInput: damaged, or of another number of lines.
+    """
+    lines = [line for _, line in islice(files.lines(most_bytes(most)), rows + 1)]
+    if len(lines) != rows:
+        count = f"{len(lines):,} lines" if len(lines) < rows else "more lines"
+        has = "has" if len(files.parts) == 1 else f"has in its {len(files.parts):,} files"
+        raise UnusableInput(
+            f"{files.location} {has} {count} but the input has {rows:,} rows; {what} must be "
+            "line-aligned with the input"
+        )
     return [line.decode("utf-8", "replace") for line in lines]
 
 
@@ -223,10 +101,10 @@ def read_beside(
     most: int = MOST_CHARACTERS,
     default: str = "",
 ) -> list[str | None]:
-    """The texts of a file that goes with translations row by row.
+    """The texts of files that go with translations row by row.
 
     Args:
-        name: the file.
+        name: a file, a folder or a glob.
         column: of a table, the column that holds them.
         option: names the column, for errors.
         rows: how many there must be.
@@ -237,13 +115,14 @@ def read_beside(
     Raises:
         UnusableInput: no such file or column, of another format, or of another number of rows.
     """
-    location = PinnedFile(Location(name))
-    if (table := open_table(location, most=rows)) is None:
+    files = list_files(name, TEXTS)
+    location = files.location
+    if (table := open_table(files, most=rows)) is None:
         if column is not None:
             raise UnusableInput(
                 f"{location}: has lines and no column '{column}'; leave {option} out"
             )
-        return [*read_aligned(name, rows, what, most)]
+        return [*read_aligned(files, rows, what, most)]
     if column is None:
         column = default
         if table.find_column(column) is None:

@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.files import RowTable, open_table
+from nmt.evaluation.files import open_table
 from nmt.evaluation.significance import DRAWN, confidence, paired_p_value, resampled_totals
+from nmt.evaluation.tables import RowTable
 from nmt.evaluation.translations import Translations
 from nmt.formats.detection import Accepted
+from nmt.formats.file_list import one_file
 from nmt.formats.text_files import each_line
 from nmt.printable import join_names
 from nmt.records.base import LARGEST_MEASURE
@@ -169,9 +171,9 @@ def read_metric_scores(
     return [*result.values()]
 
 
-def _read(location: Location, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
+def _read(location: PinnedFile, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
     """The ids as text, and each metric's scores, NaN for a null."""
-    if (table := open_table(location, _FILES)) is not None:
+    if (table := open_table(one_file(location, _FILES))) is not None:
         ids = table.column(option, _ID)
         if not is_scalar(ids.type):
             raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
@@ -331,3 +332,10 @@ def is_whole(location: Location) -> bool:
     file = location / "_SUCCESS"
     file.refuse_links()
     return file.is_file()
+
+
+def is_output(location: Location) -> bool:
+    """Whether a folder is that of a translation job, finished or not, and not one of files."""
+    if location.info().type != pafs.FileType.Directory:
+        return False
+    return any((location / name).is_file() for name in ("_job.json", "manifest.json"))

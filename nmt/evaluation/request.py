@@ -13,7 +13,7 @@ from nmt.evaluation.alignment import parse_gold
 from nmt.evaluation.files import read_beside
 from nmt.evaluation.metric_scores import MetricScores, read_metric_scores
 from nmt.evaluation.metrics import METRICS
-from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.outputs import FinishedOutput, is_output
 from nmt.evaluation.sentences import References
 from nmt.evaluation.text_translations import TextSource, TextTranslations
 from nmt.evaluation.tokenizers import CHOICES, tokenizer_for
@@ -35,15 +35,20 @@ class EvaluateRequest:
     candidate: Annotated[
         Location,
         Option(
-            "Finished output of `nmt translate`; or a file of translations: text, one per "
-            "line, or a table (Parquet, CSV, JSON Lines).",
+            "Finished output of `nmt translate`; or a file of translations: text, one per line, or "
+            "a table (Parquet, CSV, JSON Lines); or a folder, a glob or a .zip of such, in the "
+            "order of their names.",
             "OUT|FILE",
         ),
     ]
     output: Annotated[Location, Option("Folder to write the report to.", "REPORT")]
     references: Annotated[
         tuple[str, ...],
-        Option("References, line-aligned with the candidate's input. Repeatable.", "FILE"),
+        Option(
+            "References, line-aligned with the candidate's input: a file, a folder or a glob. "
+            "Repeatable: each time one more reference of every line.",
+            "FILE",
+        ),
     ] = ()
     reference_column: Annotated[
         str | None,
@@ -63,7 +68,11 @@ class EvaluateRequest:
     ] = None
     source: Annotated[
         str | None,
-        Option("Sources of a file of translations, line-aligned: scores by length.", "FILE"),
+        Option(
+            "Sources of a file of translations, line-aligned: scores by length. Or a folder, or a "
+            "glob.",
+            "FILE",
+        ),
     ] = None
     source_column: Annotated[
         str | None,
@@ -255,8 +264,8 @@ def _open(request: EvaluateRequest, location: Location, option: str) -> Translat
         *(request.candidate_column, request.source, request.source_column),
         *(request.id_column, code),
     )
-    if location.is_file():
-        return TextTranslations(location, where)
+    if not is_output(location):
+        return TextTranslations(location, where, option)
     output = FinishedOutput(location, option)
     if columns := output.manifest.settings.text_columns:
         raise UnusableInput(

@@ -1,7 +1,8 @@
-"""Translations in a file: lines, or a column of a table. Nothing is known of the model."""
+"""Translations in files: lines, or a column of a table. Nothing is known of the model."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.files import Table, open_table, read_beside, read_translations
+from nmt.evaluation.columns import COLUMNS, REASON
+from nmt.evaluation.files import TEXTS, open_table, read_beside, read_translations
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.normalization import RAW, Normalization
 from nmt.evaluation.sentences import References, Sentence
+from nmt.evaluation.tables import Table
+from nmt.formats.file_list import list_files
 from nmt.languages import UNDETERMINED
 from nmt.records.output import InputFile
 from nmt.records.report import ModelDescription, TextCounts, WordAttention
 from nmt.segmentation import split_words
 from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
 from nmt.tables.values import is_scalar, json_values, written
 from nmt.text_limits import MOST_CHARACTERS, most_translated
 
@@ -37,7 +40,7 @@ class TextSource:
 
     Attributes:
         column: of a table, the column of the translations.
-        source: a file of the sources, line-aligned.
+        source: files of the sources, line-aligned.
         source_column: or the column of the sources; of `source`, else of the table.
         id_column: of a table, the column of the ids.
         language: the code of the target language.
@@ -59,24 +62,25 @@ class TextSource:
 
 
 class TextTranslations:
-    """A file of translations; a row of a table with a null is not translated.
+    """Files of translations; a row of a table with a null is not translated.
 
     Args:
-        location: the file.
-        where: its columns, and what goes with it.
+        location: a file, a folder or a glob: its files one after the other.
+        where: their columns, and what goes with them.
+        option: that named them, for messages.
 
     Raises:
-        UnusableInput: the file, or what goes with it, cannot be used.
+        UnusableInput: the files, or what goes with them, cannot be used.
     """
 
     most_characters = MOST_CHARACTERS
     aligned = False
     blanks_count = True
 
-    def __init__(self, location: Location, where: TextSource) -> None:
-        self.location = location
-        self._file, self._where = PinnedFile(location), where
-        self._table = open_table(self._file)
+    def __init__(self, location: Location, where: TextSource, option: str = "--candidate") -> None:
+        self.location, self._where = location, where
+        self._files = list_files(str(location), TEXTS, option)
+        self._table = open_table(self._files)
         texts: list[str | None]
         if self._table is None:
             if where.column is not None:
@@ -84,9 +88,15 @@ class TextTranslations:
                     f"{location}: has lines and no column '{where.column}'; leave "
                     "--candidate-column out"
                 )
-            texts = [*read_translations(self._file, _LONGEST)]
+            lines, self._counts = read_translations(self._files, _LONGEST)
+            texts = [*lines]
         else:
             texts = self._table.texts("--candidate-column", where.column or _TRANSLATION, _LONGEST)
+            if {REASON, *COLUMNS} <= {*self._table.schema.names}:  # CSV knows no null
+                reasons = self._table.texts("", REASON)
+                pairs = zip(texts, reasons, strict=True)
+                texts = [None if reason and not text else text for text, reason in pairs]
+            self._counts = self._table.counts
         for number, text in enumerate(texts, 1):
             if text is not None and len(text) > _LONGEST:
                 raise UnusableInput(
@@ -264,13 +274,14 @@ class TextTranslations:
     @property
     def inputs(self) -> list[InputFile]:
         """See `Translations`."""
+        rows = Counter[str]()
+        for part, count in zip(self._files.parts, self._counts, strict=True):
+            rows[part.location.shown] += count
         return [
             InputFile(
-                path=self.location.shown,
-                bytes=self._file.bytes,
-                sha256=self._file.sha256(),
-                rows=self.rows,
+                path=file.shown, bytes=file.bytes, sha256=file.sha256(), rows=rows[file.shown]
             )
+            for file in self._files.locations
         ]
 
     def attention(self) -> dict[int | str, WordAttention]:

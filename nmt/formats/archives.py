@@ -10,7 +10,15 @@ from typing import IO, cast
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.formats.detection import HEAD, Accepted, FileKind, format_of_name, is_container, readable
+from nmt.formats.detection import (
+    HEAD,
+    Accepted,
+    FileKind,
+    detect,
+    format_of_name,
+    is_container,
+    readable,
+)
 from nmt.formats.packed import most_unpacked
 from nmt.storage.location import Location
 
@@ -157,6 +165,12 @@ def members(location: Location, accepted: Accepted) -> list[FileKind]:
                 info.extra = info.comment = b""  # up to 128 KiB, with every unit
                 kinds.append(FileKind(form, "zip", info.filename, info))
         return kinds
+
+
+def kinds_in(location: Location, accepted: Accepted) -> list[FileKind]:
+    """What a file is; of a zip archive, what each of its `members` is."""
+    kind = detect(location, accepted)
+    return members(location, accepted) if kind.packing == "zip" else [kind]
 
 
 def _hidden(info: zipfile.ZipInfo) -> bool:

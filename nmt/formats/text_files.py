@@ -13,7 +13,6 @@ from nmt.errors import UnusableInput
 from nmt.formats.archives import Archive, open_member
 from nmt.formats.detection import (
     HEAD,
-    LINES,
     WORDS,
     Accepted,
     FileKind,
@@ -27,7 +26,6 @@ from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import LONGEST, lines
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
-from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 _CHUNK = 1 << 20
 
@@ -140,28 +138,3 @@ def each_entry(
                     f"{wanted}; mend it"
                 )
             yield row.line, "\t".join(map(str, cells)).encode()
-
-
-def read_aligned(
-    name: str, rows: int, what: str = "references", most: int = MOST_CHARACTERS
-) -> list[str]:
-    """Read a file of one line a row, .gz or not.
-
-    Args:
-        name: the file.
-        rows: rows of the input.
-        what: what it holds, for error messages.
-        most: characters of a line that count; a longer one may be cut off, and is still longer.
-
-    Raises:
-        UnusableInput: missing, of another format, or of another number of lines.
-    """
-    location = Location(name)
-    lines = read_lines(location, LINES, rows + 1, most_bytes(most))
-    if len(lines) != rows:
-        count = f"{len(lines):,} lines" if len(lines) < rows else "more lines"
-        raise UnusableInput(
-            f"{location} has {count} but the input has {rows:,} rows; {what} must be line-aligned "
-            "with the input"
-        )
-    return [line.decode("utf-8", "replace") for line in lines]

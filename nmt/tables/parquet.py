@@ -21,6 +21,7 @@ from nmt.tables.columns import stored_type
 from nmt.tables.delta_lengths import DELTA_LENGTH_BYTE_ARRAY, DELTAS
 from nmt.tables.footers import read_footer
 from nmt.tables.pages import ColumnBytes, span_of
+from nmt.tables.schemas import without_list_views
 from nmt.tables.shared_values import LONG, Window, decoded
 
 BATCH = 8192  # rows decoded at once
@@ -199,6 +200,13 @@ def _repeats_of(kind: pa.DataType, size: int, in_lists: bool) -> Iterator[tuple[
         yield size, in_lists
 
 
+def read_schema(file: pq.ParquetFile) -> pa.Schema:
+    """The columns of the rows that are read of a file: its own, but list views are lists."""
+    schema = file.schema_arrow
+    fields = [field.with_type(without_list_views(field.type)) for field in schema]
+    return pa.schema(fields, schema.metadata)
+
+
 def read_batches(
     location: Location,
     handle: pa.NativeFile,
@@ -228,7 +236,7 @@ def read_batches(
     leaves = _leaves(file, wanted)
     texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
     data, unpacked, entries = ColumnBytes(location, handle), 0, 0
-    schema = file.schema_arrow  # which is parsed anew each time
+    schema = read_schema(file)
     readers: dict[tuple[int, ...], tuple[pq.ParquetFile, set[int]]] = {}
     held, window = 0, Window(location, BATCH, shared)
     for group in range(file.num_row_groups) if groups is None else groups:
@@ -270,7 +278,7 @@ def read_batches(
                     f"{location}: unpacks to more than {most:,} bytes, out of all proportion to "
                     "its size; write it anew"
                 )
-            yield decoded(batch, schema, shared)
+            yield decoded(location, batch, schema, shared)
 
 
 def read_whole(
@@ -293,7 +301,7 @@ def read_whole(
     if most is None:
         most = max(_LITTLE, _RATIO * handle.size())
     file = _reader(handle, metadata, ()) if metadata else open_parquet(location, handle)
-    schema = file.schema_arrow
+    schema = read_schema(file)
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
     batches = read_batches(location, handle, columns, groups, file=file, most=most)

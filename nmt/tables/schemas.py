@@ -8,7 +8,7 @@ with the column, the types and the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -86,18 +86,28 @@ def cast(column: Column, kind: pa.DataType) -> Column:
 
 
 def without_views(kind: pa.DataType) -> pa.DataType:
-    """A type with plain texts in the place of views, which nothing but a plain text is cast to."""
+    """A type with plain texts and lists in the place of views: nothing else is cast to a view."""
+    return _rebuilt(kind, _VIEWS)
+
+
+def without_list_views(kind: pa.DataType) -> pa.DataType:
+    """A type with lists in the place of list views, to which no list is cast."""
+    return _rebuilt(kind, {})
+
+
+def _rebuilt(kind: pa.DataType, leaves: Mapping[pa.DataType, pa.DataType]) -> pa.DataType:
+    """A type with lists in the place of list views, and others for the types in `leaves`."""
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(without_views(field.type)) for field in kind])
+        return pa.struct([field.with_type(_rebuilt(field.type, leaves)) for field in kind])
     if pa.types.is_map(kind):
         fields = kind.key_field, kind.item_field
-        return pa.map_(*(field.with_type(without_views(field.type)) for field in fields))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        value = kind.value_field.with_type(without_views(kind.value_type))
+        return pa.map_(*(field.with_type(_rebuilt(field.type, leaves)) for field in fields))
+    if is_list(kind) or pa.types.is_fixed_size_list(kind):
+        value = kind.value_field.with_type(_rebuilt(kind.value_type, leaves))
         if pa.types.is_fixed_size_list(kind):
             return pa.list_(value, kind.list_size)
-        return pa.large_list(value) if pa.types.is_large_list(kind) else pa.list_(value)
-    return _VIEWS.get(kind, kind)
+        return pa.large_list(value) if is_large(kind) else pa.list_(value)
+    return leaves.get(kind, kind)
 
 
 def _kept_type(kind: pa.DataType, nested: bool = False) -> pa.DataType:
@@ -111,10 +121,9 @@ def _kept_type(kind: pa.DataType, nested: bool = False) -> pa.DataType:
         return pa.map_(_kept_type(kind.key_type, True), _kept_type(kind.item_type, True))
     if pa.types.is_fixed_size_list(kind) and kind.list_size:  # pyarrow does not read those of none
         return pa.list_(_kept_type(kind.value_type, True), kind.list_size)
-    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return pa.list_(_kept_type(kind.value_type, True))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_kept_type(kind.value_type, True))
+    if is_list(kind) or pa.types.is_fixed_size_list(kind):
+        value = _kept_type(kind.value_type, True)
+        return pa.large_list(value) if is_large(kind) else pa.list_(value)
     return _VIEWS.get(kind, kind)
 
 
@@ -138,9 +147,9 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
             return _common_number(one, other)
     if all(map(pa.types.is_decimal, sides)):
         return _common_decimal(one, other)
-    if all(map(_is_list, sides)):
+    if all(map(is_list, sides)):
         value = common_type(one.value_type, other.value_type)
-        small = not any(map(pa.types.is_large_list, sides))
+        small = not any(map(is_large, sides))
         return value and (pa.list_(value) if small else pa.large_list(value))
     if all(map(pa.types.is_map, sides)):
         key = common_type(one.key_type, other.key_type)
@@ -156,8 +165,14 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return kind in _BYTES or pa.types.is_fixed_size_binary(kind)
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a type is that of lists of any size, or of views of them."""
+    return pa.types.is_list(kind) or pa.types.is_list_view(kind) or is_large(kind)
+
+
+def is_large(kind: pa.DataType) -> bool:
+    """Whether lists may hold more values than 32 bits count."""
+    return pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind)
 
 
 def _common_number(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text
+from nmt.tables.list_views import as_lists
 from nmt.tables.schemas import cast, without_views
 
 LONG = 64 << 10  # bytes of a value that may be repeated for each row of a batch
@@ -83,14 +84,26 @@ class Window:
             )
 
 
-def decoded(batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]) -> pa.RecordBatch:
-    """A batch with the file's own types, but for shared columns."""
+def decoded(
+    location: Location, batch: pa.RecordBatch, schema: pa.Schema, shared: Sequence[str]
+) -> pa.RecordBatch:
+    """A batch with the types of a schema, but for shared columns.
+
+    Raises:
+        UnusableInput: pyarrow cannot make values of such a type of what it has read.
+    """
     arrays, fields = [], []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if name not in shared and array.type != schema.field(name).type:
             array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
             kind = schema.field(name).type
-            array = cast(cast(array, without_views(kind)), kind)
+            try:
+                array = cast(cast(as_lists(array), without_views(kind)), kind)
+            except pa.ArrowNotImplementedError:
+                raise UnusableInput(
+                    f"{location}: column '{name[:80]}' holds {kind}, which cannot be read; leave "
+                    "it out, or write it as texts, numbers, lists or structs of them"
+                ) from None
         arrays.append(array)
         fields.append(schema.field(name).with_type(array.type))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

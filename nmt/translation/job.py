@@ -32,7 +32,7 @@ from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.earlier_output import recorded_input
-from nmt.translation.input.files import await_marker
+from nmt.translation.input.marker import await_marker
 from nmt.translation.input.units import Unit
 from nmt.translation.layout import lay_out, refuse_impossible
 from nmt.translation.notification import notify

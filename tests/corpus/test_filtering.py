@@ -6,14 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from corpora import aligned, make, rows, write_lines
 
 from nmt.alignment.words import stems
-from nmt.corpus import filtering, repeated
+from nmt.corpus import filtering, leaks, repeated
 from nmt.grammar import generate
 from nmt.settings import FilterSettings
 from nmt.shards import Dataset
+from nmt.storage.location import Location
 from nmt.tables.parquet import open_parquet
 
 PAIRS = 250
@@ -145,7 +147,7 @@ def test_a_source_that_nearly_repeats_a_held_out_one_is_a_leak(tmp_path: Path) -
     lines = [line.encode() for line in grammar_lines()]
     held_out = [line.upper().replace(b".", b" !") for line in lines[:20]]
     plain = {"filters": "none", "valid_fraction": 0, "test_fraction": 0}
-    for name, near_leak, leaks in (("on", True, 20), ("off", False, 0)):
+    for name, near_leak, least in (("on", True, 20), ("off", False, 0)):
         dataset = prepare(
             tmp_path / name,
             grammar_lines(),
@@ -153,9 +155,37 @@ def test_a_source_that_nearly_repeats_a_held_out_one_is_a_leak(tmp_path: Path) -
             valid=aligned(tmp_path, name, held_out),
             thresholds=FilterSettings(near_leak=near_leak),
         )
-        assert dataset.info.drops.get("leak", 0) >= leaks
-        assert bool(dataset.info.drops) == bool(leaks)
+        assert dataset.info.drops.get("leak", 0) >= least
+        assert bool(dataset.info.drops) == bool(least)
         assert dataset.info.counts.valid == 20, "given files are never filtered"
+
+
+def test_leaks_are_found_in_one_reading_however_many_units_there_are(
+    tmp_path: Path, monkeypatch
+) -> None:
+    reads: Counter[str] = Counter()
+    real = leaks.read_arrays
+
+    def counted(file: Location, *given) -> dict[str, np.ndarray]:
+        reads[file.name] += 1
+        return real(file, *given)
+
+    monkeypatch.setattr(leaks, "read_arrays", counted)
+    kinds, results = ("held", "sources", "leaks"), []
+    lines = [line for line in grammar_lines()[:100] for line in (line, line.replace(".", " !"))]
+    for size in (1000, 50):
+        reads.clear()
+        dataset = prepare(
+            tmp_path / f"{size}",
+            lines,
+            {"filters": "none", "valid_fraction": 0.2, "shard_rows": size},
+            thresholds=FilterSettings(near_leak=True),
+        )
+        units = -(-len(lines) // size)
+        assert reads == {f"{kind}-{n:05d}": 1 for kind in kinds for n in range(units)}
+        results.append((dataset.info.counts, dataset.info.drops))
+    assert results[0] == results[1]
+    assert results[0][1]["leak"] > 10
 
 
 def test_what_was_prepared_with_other_filters_is_refused(tmp_path: Path) -> None:

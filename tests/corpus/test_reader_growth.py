@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.evaluation.alignment import LinkCounts, parse_gold
+from nmt.evaluation.files import read_aligned
 from nmt.formats.detection import LINES, sniff
-from nmt.formats.text_files import each_line, read_aligned
+from nmt.formats.file_list import list_files
+from nmt.formats.text_files import each_line
 from nmt.inference.unknown_words import read_dictionary
 from nmt.json_text import parse_json
 from nmt.storage.location import Location
@@ -85,7 +87,9 @@ READERS: dict[str, Callable[[Path, bytes], object]] = {
     "pairs": lambda folder, data: list(
         open_pairs(Location(put(folder / "a.tsv", b"a\tb\n" * 100 + data))).rows()
     ),
-    "references": lambda folder, data: read_aligned(str(put(folder / "r.txt", data)), len(data)),
+    "references": lambda folder, data: read_aligned(
+        list_files(str(put(folder / "r.txt", data)), LINES), len(data)
+    ),
     "dictionary": lambda folder, data: read_dictionary(Location(put(folder / "d.tsv", data))),
     "gold": lambda _, data: LinkCounts.of([(1, 1)], parse_gold(data.decode("latin1"))),
     "YAML": lambda _, data: parse_yaml(data.decode("latin1")),

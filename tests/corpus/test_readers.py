@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nmt.corpus.pair_reader import PairReader, RawRow
-from nmt.corpus.readers import LineAligned, open_pairs
+from nmt.corpus.readers import LineAligned, list_pairs, open_pairs
 from nmt.errors import JobFailed, UnusableInput
 from nmt.formats.detection import readable
 from nmt.storage.location import Location
@@ -187,3 +187,18 @@ def test_a_column_given_twice_is_refused(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "twice.parquet")
     with pytest.raises(UnusableInput, match="several columns 'source'"):
         open_pairs(Location(tmp_path / "twice.parquet")).inspect()
+
+
+def test_a_folder_or_a_glob_stands_for_its_files_of_pairs(tmp_path: Path) -> None:
+    for name, text in (("b.tsv", "c\td\n"), ("a.tsv", "a\tb\n"), ("c.tsv", ""), ("_d.tsv", "x")):
+        (tmp_path / name).write_text(text)
+    for name in (tmp_path, tmp_path / "*.tsv"):
+        files = list_pairs(Location(name))
+        rows = [row for file in files for row in open_pairs(file).rows()]
+        assert [(row.source, row.target) for row in rows] == [(b"a", b"b"), (b"c", b"d")]
+    assert [file.name for file in list_pairs(Location(tmp_path / "c.tsv"))] == ["c.tsv"]
+    (tmp_path / "e").mkdir()
+    for name in "xy":
+        (tmp_path / "e" / name).touch()
+    with pytest.raises(UnusableInput, match="all its files are empty"):
+        list_pairs(Location(tmp_path / "e"))

@@ -231,7 +231,7 @@ def test_two_files_are_compared(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"candidate": "none.txt"}, "none.txt: no output of `nmt translate`"),
+        ({"candidate": "none.txt"}, "none.txt: no such file or folder; check --candidate"),
         ({"candidate": "c.csv"}, "the row of line 4 cannot be read; mend it"),
         ({"candidate": "c.xlsx"}, "named .xlsx, but a spreadsheet cannot be read here"),
         ({"candidate": "c.parquet"}, "no column 'translation' for --candidate-column"),

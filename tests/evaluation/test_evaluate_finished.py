@@ -283,7 +283,7 @@ def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_
         ({"tokenize": "14a"}, "did you mean '13a'"),
         ({"references": ("{tmp}/short.txt",)}, "1 lines but the input has 6"),
         ({"gold_alignments": "{tmp}/gold.txt"}, "gold.txt: line 2: '0:0' is no Pharaoh"),
-        ({"baseline": "{tmp}/none"}, "no output of `nmt translate`; check --baseline"),
+        ({"baseline": "{tmp}/none"}, "no such file or folder; check --baseline"),
         ({"baseline": "{tmp}/begun"}, "not finished; run its `nmt translate` again"),
         ({"output": "{tmp}"}, "no evaluation; give another --output"),
         ({"output": "{tmp}/short.txt"}, "a file; give a folder"),

@@ -8,9 +8,10 @@ import pytest
 from memory import peak
 
 from nmt.errors import UnusableInput
-from nmt.evaluation import files, job
-from nmt.evaluation.files import open_table, read_beside
+from nmt.evaluation import files, job, tables
+from nmt.evaluation.files import TEXTS, open_table, read_beside
 from nmt.evaluation.request import EvaluateRequest
+from nmt.formats.file_list import list_files
 from nmt.storage.location import Location
 from nmt.tables.parquet import read_whole
 
@@ -96,13 +97,13 @@ def test_rows_beyond_those_of_the_translations_are_not_read(tmp_path: Path, monk
 
 
 def test_many_empty_rows_of_a_small_file_are_one_line(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(files, "_FEW_VALUES", 1000)
-    monkeypatch.setattr(files, "_VALUES_OF_A_BYTE", 0.1)
+    monkeypatch.setattr(tables, "_FEW_VALUES", 1000)
+    monkeypatch.setattr(tables, "_VALUES_OF_A_BYTE", 0.1)
     for name, row in (("r.csv", "x\n"), ("r.jsonl", "{}\n")):
         file = tmp_path / name
         file.write_text(("ref\n" if name == "r.csv" else "") + row * 5000)
         with pytest.raises(UnusableInput, match=r"has more than 1,\d\d\d rows, out of all"):
-            open_table(Location(file))
+            open_table(list_files(str(file), TEXTS))
 
 
 @pytest.mark.parametrize("nested", ["list", "struct"])

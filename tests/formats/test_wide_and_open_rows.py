@@ -14,9 +14,10 @@ from outputs import translate
 
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
-from nmt.evaluation.files import open_table
+from nmt.evaluation.files import TEXTS, open_table
 from nmt.evaluation.metric_scores import _read
 from nmt.formats.comma_separated import CommaSeparated
+from nmt.formats.file_list import list_files
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.corpus import inspect
@@ -94,11 +95,11 @@ def test_a_table_of_rows_costs_the_cells_that_it_has(tmp_path: Path) -> None:
         file = tmp_path / f"{rows}.jsonl"
         wide = json.dumps({f"c{n}": n for n in range(900)})
         file.write_text(wide + "\n" + '{"s": "a"}\n' * rows)
-        return steps(partial(open_table, PinnedFile(Location(file))))[0]
+        return steps(partial(open_table, list_files(str(file), TEXTS)))[0]
 
     work(100)  # see above
     assert work(800) - work(400) < 400 * 900  # less than a step for each of 900 columns
-    table = open_table(PinnedFile(Location(tmp_path / "400.jsonl")))
+    table = open_table(list_files(str(tmp_path / "400.jsonl"), TEXTS))
     assert table is not None
     assert table.texts("--x", "s") == [None, *["a"] * 400]
     assert table.column("--x", "c7").to_pylist() == [7, *[None] * 400]

@@ -16,7 +16,7 @@ from nmt.settings import GateSettings, SearchSettings
 from nmt.storage.location import Location
 from nmt.translation import finalize, job
 from nmt.translation.input.corpus import InputCorpus, inspect
-from nmt.translation.input.files import await_marker
+from nmt.translation.input.marker import await_marker
 from nmt.translation.request import TranslateRequest
 from nmt.translation.verify.output import verify
 

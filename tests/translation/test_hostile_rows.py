@@ -11,8 +11,10 @@ from outputs import first_part
 from test_actor import run, work
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.files import read_aligned
 from nmt.evaluation.sentences import References
-from nmt.formats.text_files import read_aligned
+from nmt.formats.detection import LINES
+from nmt.formats.file_list import list_files
 from nmt.inference.translator import Translator
 from nmt.inference.unknown_words import read_dictionary
 from nmt.settings import SearchSettings
@@ -88,7 +90,7 @@ def test_from_python_it_is_one_line(translator) -> None:
 
 def test_a_hostile_reference_is_none(tmp_path) -> None:
     (tmp_path / "r.txt").write_text("\n".join(["eins", *HOSTILE]))
-    lines = read_aligned(str(tmp_path / "r.txt"), 4)
+    lines = read_aligned(list_files(str(tmp_path / "r.txt"), LINES), 4)
     assert max(map(len, lines)) < 60_000
     found = [one for line in lines for one in References([lines]).usable([line])]
     assert found == ["eins", None, None, "&#769;" * 500]  # nobody decodes these
@@ -133,7 +135,7 @@ def test_what_unpacks_out_of_all_proportion_is_refused(tmp_path) -> None:
     assert file.stat().st_size < 5000
     for read in (
         lambda: inspect(str(file), "source"),
-        lambda: read_aligned(str(file), 1),
+        lambda: read_aligned(list_files(str(file), LINES), 1),
         lambda: read_dictionary(Location(file)),
     ):
         with pytest.raises(UnusableInput, match="unpack to more than 67,") as caught:
@@ -150,7 +152,7 @@ def test_references_are_counted_while_they_are_read(tmp_path) -> None:
 
         def read(file: Path = file) -> None:
             with pytest.raises(UnusableInput, match="has more lines but the input has 1 rows"):
-                read_aligned(str(file), 1)
+                read_aligned(list_files(str(file), LINES), 1)
 
         peaks.append(peak(read))
     assert peaks[1] < 1.5 * peaks[0]

@@ -11,7 +11,9 @@ import pytest
 from input_corpora import lines, look, parquet, read, text
 
 from nmt.errors import UnusableInput
-from nmt.formats.text_files import read_aligned
+from nmt.evaluation.files import read_aligned
+from nmt.formats.detection import LINES
+from nmt.formats.file_list import list_files
 from nmt.storage.location import Location
 from nmt.translation.input import streams
 from nmt.translation.input.unit_rows import read_unit
@@ -58,7 +60,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path) -> None:
         for name in ("a.txt", "b.gz"):
             corpus = look(text(tmp_path / name, rows, end))
             assert read(corpus) == list(enumerate(rows))
-    references = read_aligned(str(tmp_path / "a.txt"), len(odd))
+    references = read_aligned(list_files(str(tmp_path / "a.txt"), LINES), len(odd))
     assert references == odd
 
 
@@ -66,7 +68,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_sentence(tmp_path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n")
     found = read(look(tmp_path / "a.txt"))
     assert found[0] == (0, b"one")
-    assert read_aligned(str(tmp_path / "a.txt"), 2)[0] == "one"
+    assert read_aligned(list_files(str(tmp_path / "a.txt"), LINES), 2)[0] == "one"
 
 
 def unusable(folder: Path):
@@ -141,18 +143,18 @@ def test_unusable_input_is_refused_in_one_line(tmp_path) -> None:
 def test_references_must_be_line_aligned(tmp_path) -> None:
     text(tmp_path / "r.txt", [b"eins", b"zwei \xff"])
     text(tmp_path / "r.gz", [b"eins", b"zwei"])
-    assert read_aligned(str(tmp_path / "r.gz"), 2) == ["eins", "zwei"]
-    assert read_aligned(str(tmp_path / "r.txt"), 2) == ["eins", "zwei \ufffd"]
+    assert read_aligned(list_files(str(tmp_path / "r.gz"), LINES), 2) == ["eins", "zwei"]
+    assert read_aligned(list_files(str(tmp_path / "r.txt"), LINES), 2) == ["eins", "zwei \ufffd"]
     for rows, count in ((1, "more"), (3, "2")):
         message = f"has {count} lines but the input has {rows} rows"
         with pytest.raises(UnusableInput, match=message) as caught:
-            read_aligned(str(tmp_path / "r.txt"), rows)
+            read_aligned(list_files(str(tmp_path / "r.txt"), LINES), rows)
         assert "\n" not in str(caught.value)
     parquet(tmp_path / "r.parquet", {"source": ["a"]})
     with pytest.raises(UnusableInput, match="a Parquet file"):
-        read_aligned(str(tmp_path / "r.parquet"), 1)
+        read_aligned(list_files(str(tmp_path / "r.parquet"), LINES), 1)
     with pytest.raises(UnusableInput, match="no such file"):
-        read_aligned(str(tmp_path / "none"), 1)
+        read_aligned(list_files(str(tmp_path / "none"), LINES), 1)
 
 
 PACKED = {

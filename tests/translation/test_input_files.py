@@ -10,10 +10,12 @@ import pytest
 from input_corpora import look, read, text
 
 from nmt.errors import UnusableInput
-from nmt.formats.text_files import read_aligned
+from nmt.evaluation.files import read_aligned, read_beside
+from nmt.formats import named_files
+from nmt.formats.detection import LINES
+from nmt.formats.file_list import list_files
 from nmt.printable import printable
 from nmt.storage.location import Location
-from nmt.translation.input import files
 from nmt.translation.input.corpus import inspect
 
 
@@ -100,10 +102,10 @@ def test_each_real_file_is_taken_once_however_links_lead_to_it(tmp_path) -> None
     for link, goal in (("loop", "."), ("z/up", ".."), ("a", "z"), ("b.txt", "z/a.txt")):
         (folder / link).symlink_to(goal)
     (tmp_path / "link").symlink_to("in")
-    assert [str(file) for file in files.expand(str(folder))] == expected
+    assert [str(file) for file in named_files.expand(str(folder))] == expected
     for name in (folder, tmp_path / "link", folder / "**", folder / "**" / "*.txt", folder / "z"):
         assert read(look(name)) == [(0, b"row")], name
-    assert [file.name for file in files.expand(str(folder / "*"))] == ["b.txt"]
+    assert [file.name for file in named_files.expand(str(folder / "*"))] == ["b.txt"]
     assert read(look(folder / "a" / "up" / "b.txt")) == [(0, b"row")]
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -144,7 +146,7 @@ def test_what_cannot_be_read_is_refused_by_name_and_never_left_out(tmp_path) -> 
             assert message in str(caught.value)
             assert "\n" not in str(caught.value)
         with pytest.raises(UnusableInput, match=message):
-            read_aligned(str(file), 1)
+            read_aligned(list_files(str(file), LINES), 1)
         hidden = file.rename(file.with_name(f"_{name}"))
         assert read(look(tmp_path)) == [(0, b"row")]
         hidden.unlink()
@@ -175,8 +177,8 @@ def test_globs_fit_the_same_names_on_a_disk_and_in_a_store(tmp_path) -> None:
         text(tmp_path / name, [b"row"])
     for pattern in ("*", "**", "*/*", "**/*.txt", "s/**", "**/t/*", "_h/*", "**/_f/*", "s/**/c*"):
         parts = pattern.split("/")
-        remote = sorted(name for name in names if files._matches(name.split("/"), parts))
-        local = [str(file) for file in files.expand(str(tmp_path / pattern))]
+        remote = sorted(name for name in names if named_files._matches(name.split("/"), parts))
+        local = [str(file) for file in named_files.expand(str(tmp_path / pattern))]
         assert local == [str(tmp_path / name) for name in remote], pattern
 
 
@@ -195,7 +197,7 @@ def test_a_name_that_is_not_utf8_is_refused_and_can_be_shown(tmp_path) -> None:
     "name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "file:///dev/stdin"]
 )
 def test_a_stream_is_refused_wherever_a_file_is_named(name) -> None:
-    for ask in (look, lambda name: read_aligned(name, 1), Location):
+    for ask in (look, lambda name: read_aligned(list_files(name, LINES), 1), Location):
         with pytest.raises(UnusableInput, match=r": a pipe cannot be read .* write the text to a"):
             ask(name)
 
@@ -221,7 +223,7 @@ def test_a_remote_glob_is_expanded_before_the_store_is_asked_for_it(store) -> No
     query = "?region=us-east-1"
 
     def found(pattern: str) -> list[str]:
-        return [file.name for file in files.expand(f"s3://bucket/{pattern}{query}")]
+        return [file.name for file in named_files.expand(f"s3://bucket/{pattern}{query}")]
 
     assert found("*.txt") == sorted(["a 1.txt", "ä2.txt", "b[1].txt", "b1.txt", "50%.txt", "*.txt"])
     assert all(isinstance(what, pafs.FileSelector) for what in asked)
@@ -246,3 +248,12 @@ def test_keys_of_an_object_store_are_read_whatever_they_hold(store) -> None:
         text(folder / name, [name.encode()])
     corpus = look("s3://bucket?region=us-east-1")
     assert read(corpus) == [(i, name.encode()) for i, name in enumerate(names)]
+
+
+def test_references_lie_in_several_objects_of_a_store(store) -> None:
+    folder, _ = store
+    (folder / "r").mkdir()
+    text(folder / "r/a.txt", [b"one", b"two"])
+    text(folder / "r/b.txt", [b"three"])
+    for name in ("s3://bucket/r?region=us-east-1", "s3://bucket/r/*.txt?region=us-east-1"):
+        assert read_beside(name, None, "", 3, "references") == ["one", "two", "three"]

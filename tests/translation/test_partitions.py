@@ -15,13 +15,13 @@ from written_rows import jsonl, put
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt.errors import UnusableInput
+from nmt.formats.hive import NULL
 from nmt.storage.location import Location
 from nmt.translation.export import files
 from nmt.translation.export.formats import Parquet
 from nmt.translation.export.partitions import MOST_PARTITIONS, Partitions
 from nmt.translation.input.corpus import inspect
 from nmt.translation.input.unit_rows import read_unit
-from nmt.translation.input.units import NULL
 from nmt.translation.verify.output import repair, verify
 
 HOSTILE = ["", ".", "..", "../x", "/", "a/b", "\0", "\n", "\x1b[31m", "%2F", "%", "=", "a=b", " "]

@@ -3,7 +3,7 @@
 Values are percent-encoded, as pyarrow, Spark and Hive decode them, and in the name of the column
 what Hive encodes there (pyarrow leaves names as they are); a row without a value
 lies under ``__HIVE_DEFAULT_PARTITION__``. What stands in the name of the folder is no column of its
-files. `nmt.translation.input.units` reads such folders.
+files. `nmt.formats.hive` reads such folders.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
+from nmt.formats.hive import NULL
 from nmt.tables.values import is_scalar, json_values
-from nmt.translation.input.units import NULL
 
 MOST_PARTITIONS = 1000
 _ODD_IN_NAMES = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")

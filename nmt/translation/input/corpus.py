@@ -11,35 +11,29 @@ from functools import partial
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.columns import TEXT_COLUMN
-from nmt.formats.archives import members
-from nmt.formats.detection import SENTENCES, detect
+from nmt.evaluation.columns import TEXT_COLUMN, are_results
+from nmt.formats.archives import kinds_in
+from nmt.formats.detection import SENTENCES
+from nmt.formats.hive import folders_of, with_folders
+from nmt.formats.named_files import expand
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import whole_lines
 from nmt.formats.text_files import open_text
-from nmt.printable import FewLines
+from nmt.printable import FewLines, join_names
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.parquet import MOST_COLUMNS, count_columns
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
-from nmt.translation.input.files import GIVE_SENTENCES, expand
 from nmt.translation.input.parquet import inspect_columns
 from nmt.translation.input.row_files import RowColumns, look_through
 from nmt.translation.input.unit_rows import read_unit
-from nmt.translation.input.units import (
-    GRAIN,
-    CorpusFile,
-    Unit,
-    cut,
-    folders_of,
-    rows_of_units,
-    with_folders,
-)
+from nmt.translation.input.units import GRAIN, CorpusFile, Unit, cut, rows_of_units
 
 log = logging.getLogger(__name__)
 
 _LOOKERS = 16  # files looked at together
+_GIVE_SENTENCES = "give sentences to translate, or --allow-empty"
 _OF_TEXT = pa.field(TEXT_COLUMN, pa.string())
 _WORDS = {"text": "text", "parquet": "Parquet", **{name: name.upper() for name in ROW_FORMATS}}
 
@@ -114,7 +108,7 @@ class InputCorpus:
         Raises:
             UnusableInput: it stands for nothing now, or for what cannot be read.
         """
-        files, _ = _files(self._name, allow_empty=True)
+        files = _files(self._name, allow_empty=True)
         return sorted(file.shown for file in files if str(file) not in self._listed)
 
     def changed(self) -> list[str]:
@@ -159,8 +153,8 @@ def inspect(
 
     Args:
         name: a file, a folder or a glob of text (one sentence a line), CSV, JSON Lines, TMX or
-            Parquet files; or a finished output, whose own columns are left out but for ids and
-            sentences.
+            Parquet files; or a finished output, or its export, whose own columns are left out but
+            for ids and sentences.
         text_column: the column of the sentences, if columns have names; of TMX a language.
         id_column: the column that holds the ids; None is ``id`` where there is such a column.
             Otherwise, and for text, a row's id is its number over the files in sorted order,
@@ -174,7 +168,7 @@ def inspect(
         UnusableInput: nothing there, an unusable or damaged file, formats mixed, a missing
             column, a column of the wrong type, ids given twice, or no row at all.
     """
-    locations, is_output = _files(name, allow_empty)
+    locations = _files(name, allow_empty)
     needed = len(locations) == 1 and not allow_empty
     warnings = FewLines(log.warning)
     with ThreadPoolExecutor(_LOOKERS) as pool:  # a store takes its time for each of many files
@@ -183,17 +177,18 @@ def inspect(
     warnings.end()
     files = [file for some in inspected for file in some]
     if not files and not allow_empty:
-        raise UnusableInput(f"{name}: all its files are empty; {GIVE_SENTENCES}")
+        raise UnusableInput(f"{name}: all its files are empty; {_GIVE_SENTENCES}")
     formats = {file.kind.format for file in files}
     if len(formats) > 1:
         words = " and ".join(words for one, words in _WORDS.items() if one in formats)
         raise UnusableInput(f"{name}: holds {words} files; give one kind at a time")
     text_columns = (text_column, *more_columns)
     if formats == {"parquet"}:
-        corpus = _inspect_parquet(files, text_columns, id_column, is_output)
+        corpus = _inspect_parquet(name, files, text_columns, id_column)
     elif formats and formats <= ROW_FORMATS.keys():
         columns = RowColumns(files, text_columns, id_column, language)
-        corpus = InputCorpus(files, columns.schema, columns.text_columns, columns.id_column)
+        kept = _without_results(name, columns.schema, columns.text_columns, columns.id_column)
+        corpus = InputCorpus(files, kept, columns.text_columns, columns.id_column)
     elif formats and more_columns:
         raise UnusableInput(f"{name}: text has no columns; leave --text-column out")
     elif id_column not in (None, "id"):  # the numbers of the lines are what `id` holds
@@ -205,7 +200,7 @@ def inspect(
         schema = unify((str(file.location), with_folders(none, file.folders)) for file in files)
         corpus = InputCorpus(files, schema, ["", *more_columns], None)
     if not corpus.rows and not allow_empty:
-        raise UnusableInput(f"{name}: holds no row; {GIVE_SENTENCES}")
+        raise UnusableInput(f"{name}: holds no row; {_GIVE_SENTENCES}")
     # The output has them all; what it cannot hold is refused now, and not after the work.
     if (count := count_columns(corpus.columns)) > MOST_COLUMNS:
         raise UnusableInput(
@@ -221,41 +216,50 @@ def _look(name: str, needed: bool, warnings: FewLines, location: PinnedFile) -> 
     size = location.bytes  # first: whoever changes the file from here on is found out
     if not size:
         if needed:
-            raise UnusableInput(f"{location}: the file is empty; {GIVE_SENTENCES}")
+            raise UnusableInput(f"{location}: the file is empty; {_GIVE_SENTENCES}")
         return []
-    kind, folders = detect(location, SENTENCES), folders_of(location, name)
-    if kind.packing == "zip":
-        files = [CorpusFile(location, each, folders) for each in members(location, SENTENCES)]
-    else:
-        files = [CorpusFile(location, kind, folders)]
+    kinds, folders = kinds_in(location, SENTENCES), folders_of(location, name)
+    files = [CorpusFile(location, kind, folders) for kind in kinds]
     for file in files:
         if file.kind.format in ROW_FORMATS:
             look_through(file, warnings)
         elif file.kind.format == "text":
             _count_lines(file)
-    if kind.packing == "zip" or kind.format == "parquet":  # which is not read as it lies there
+    odd = any(kind.packing == "zip" or kind.format == "parquet" for kind in kinds)
+    if odd:  # which is not read as it lies there
         digest = location.sha256()
         for file in files:
             file.sha256 = digest
     return files
 
 
-def _files(name: str, allow_empty: bool) -> tuple[list[PinnedFile], bool]:
-    """The files that a name stands for, and whether they are those of an output of ours."""
+def _files(name: str, allow_empty: bool) -> list[PinnedFile]:
+    """The files that a name stands for, also where it is that of an output of ours."""
     parts = output_parts(name)
-    return (expand(name, allow_empty), False) if parts is None else (parts, True)
+    return expand(name, allow_empty) if parts is None else parts
 
 
 def _inspect_parquet(
-    files: list[CorpusFile], text_columns: Sequence[str], id_column: str | None, is_output: bool
+    name: str, files: list[CorpusFile], text_columns: Sequence[str], id_column: str | None
 ) -> InputCorpus:
     pairs = [(file.location, file.folders) for file in files]
     columns = inspect_columns(pairs, text_columns, id_column)
     for file, rows, unpacked in zip(files, columns.rows, columns.unpacked, strict=True):
         file.rows, file.unpacked = rows, unpacked
-    dropped = {*OWN_COLUMNS} - {*text_columns, columns.id_column} if is_output else set()
-    schema = pa.schema([field for field in columns.schema if field.name not in dropped])
+    schema = _without_results(name, columns.schema, text_columns, columns.id_column)
     return InputCorpus(files, schema, text_columns, columns.id_column)
+
+
+def _without_results(
+    name: str, schema: pa.Schema, text_columns: Sequence[str], id_column: str | None
+) -> pa.Schema:
+    """The columns that this translation does not make anew, of the results of an earlier one."""
+    if not are_results(schema.names):
+        return schema
+    dropped = {*OWN_COLUMNS} - {*text_columns, id_column}
+    left_out = join_names([column for column in schema.names if column in dropped])
+    log.info(f"{name}: results of an earlier translation; its columns {left_out} are left out")
+    return pa.schema([field for field in schema if field.name not in dropped])
 
 
 def _count_lines(file: CorpusFile) -> None:

@@ -13,13 +13,13 @@ import pyarrow.fs as pafs
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.evaluation.outputs import is_whole
+from nmt.formats.named_files import expand
 from nmt.records import TableEntry
 from nmt.records.output import InputFile, Manifest
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile, check_recorded
 from nmt.storage.s3_client import AT_ONCE
 from nmt.tables.parquet import open_parquet
-from nmt.translation.input.files import expand
 
 _PART = re.compile(r"translations/part-(?:g\d+-)?\d+\.parquet")
 # The columns that a translation makes; an input that is no output may not have any but the first.

@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.formats.detection import readable
+from nmt.formats.hive import Folders, with_folders
 from nmt.printable import join_names
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text, plain_type
 from nmt.tables.parquet import open_parquet, read_batches
 from nmt.tables.schemas import cast, kept_schema, unify
 from nmt.tables.values import is_scalar
-from nmt.translation.input.units import Folders, with_folders
 from nmt.translation.unique_ids import check_ids
 
 InputFile = tuple[Location, Folders]  # a file with its partition columns

@@ -17,7 +17,7 @@ from nmt.errors import UnusableInput
 from nmt.formats.detection import readable
 from nmt.storage.recorded import PinnedFile
 from nmt.tables.columns import as_bytes
-from nmt.tables.parquet import open_parquet, read_batches
+from nmt.tables.parquet import open_parquet, read_batches, read_schema
 from nmt.tables.schemas import conform, kept_schema
 
 _last: _Reader | None = None
@@ -82,7 +82,7 @@ class _Reader:
         with readable(location):
             self._handle = self._stack.enter_context(location.open())
             self._parquet = open_parquet(location, self._handle)
-            self._schema = self._parquet.schema_arrow.remove_metadata()
+            self._schema = read_schema(self._parquet).remove_metadata()
             self._texts = [name for name in self._wanted if name in self._schema.names]
             metadata = self._parquet.metadata
             sizes = (metadata.row_group(n).num_rows for n in range(metadata.num_row_groups))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.evaluation.columns import TEXT_COLUMN
+from nmt.formats.hive import add_folders
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import LONGEST, bare, whole_lines
 from nmt.formats.text_files import open_text
@@ -21,7 +22,7 @@ from nmt.translation.input.parquet import plain_ids
 from nmt.translation.input.parquet_rows import Run, read_rows
 from nmt.translation.input.row_files import read_run
 from nmt.translation.input.streams import read_lines
-from nmt.translation.input.units import Slice, Unit, add_folders
+from nmt.translation.input.units import Slice, Unit
 
 
 @dataclass

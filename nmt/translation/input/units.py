@@ -2,12 +2,6 @@
 
 Which rows a unit holds follows from the corpus alone, not from the hardware, so that a job that is
 run again finds the same units.
-
-Columns may stand in the names of folders: ``domain=news/part-0.parquet`` (Hive partitions). Folders
-count from the one that `--input` names, or from the first wildcard of a glob: what stands before
-says where the input lies, not what it is. A value is text, so that it is of one type on every night
-and ``01`` stays ``01``; what is percent-encoded in it is decoded, as Hive and Spark encode it. A
-column that a file holds itself is the file's.
 """
 
 from __future__ import annotations
@@ -17,72 +11,17 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from nmt.errors import UnusableInput
 from nmt.formats.detection import FileKind
+from nmt.formats.hive import Folders
 from nmt.formats.kinds import Kinds
 from nmt.json_text import hash_json
-from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
-from nmt.storage.uri import unquote
-
-Folders = tuple[tuple[str, str | None], ...]  # names and values
-NULL = "__HIVE_DEFAULT_PARTITION__"
 
 GRAIN = 256  # rows between two remembered byte offsets; units are multiples of it
 _ROWS = 8192  # of a unit, at most
 _UNITS_AIMED_AT = 64
 _MOST_UNITS, _MOST_ROWS = 4096, 131_072  # of a corpus that has more units of `_ROWS` than that
 _BYTES = 64 << 20  # of the rows of a unit, about
-
-
-def folders_of(file: Location, name: str) -> Folders:
-    """The partition columns of a file.
-
-    Args:
-        file: the file.
-        name: the input to which it belongs.
-
-    Raises:
-        UnusableInput: a column is named twice on the way to the file, or not in UTF-8.
-    """
-    parts, named = file.uri.split("/"), Location(name).uri.split("/")
-    differing = (
-        i for i, (own, other) in enumerate(zip(parts, named, strict=False)) if own != other
-    )
-    below = parts[next(differing, len(named)) : -1]
-    columns: dict[str, str | None] = {}
-    for part in below if file.is_local else map(unquote, below):
-        key, sign, value = part.partition("=")
-        if not (sign and key):
-            continue
-        if "\N{REPLACEMENT CHARACTER}" in unquote(part):
-            raise UnusableInput(
-                f"{file}: its folder '{part}' is not UTF-8, so its value cannot be read; rename it"
-            )
-        if (key := unquote(key)) in columns:
-            raise UnusableInput(f"{file}: lies in two folders '{key}=…'; give each name but once")
-        columns[key] = None if value == NULL else unquote(value)
-    return tuple(columns.items())
-
-
-def with_folders(schema: pa.Schema, folders: Folders) -> pa.Schema:
-    """A file's schema with its partition columns, after its own."""
-    for name, _ in folders:
-        if name not in schema.names:
-            schema = schema.append(pa.field(name, pa.string()))
-    return schema
-
-
-def add_folders(table: pa.Table, folders: Folders, rows: int) -> pa.Table:
-    """Some rows of a file with its partition columns.
-
-    Args:
-        table: its own columns; text has none.
-        folders: the partition columns.
-        rows: how many rows there are.
-    """
-    constant = {name: pa.array([value] * rows, pa.string()) for name, value in folders}
-    return pa.table({**constant, **dict(zip(table.column_names, table.columns, strict=True))})
 
 
 @dataclass
@@ -92,7 +31,7 @@ class CorpusFile:
     Attributes:
         location: as it was looked at.
         kind: what it is.
-        folders: its partition columns, see `nmt.translation.input.units`.
+        folders: its partition columns, see `nmt.formats.hive`.
         rows: how many it has.
         unpacked: their bytes.
         sha256: of the file.
@@ -121,7 +60,7 @@ class Slice:
         rows: number of rows.
         offset: byte at which the first row begins (plain text), else 0.
         first: number of the first row in the whole corpus.
-        folders: the partition columns of the file, see `nmt.translation.input.units`.
+        folders: the partition columns of the file, see `nmt.formats.hive`.
     """
 
     file: PinnedFile

@@ -1,5 +1,4 @@
-"""The files that a name stands for: a file, a folder, or a glob; and the file by which whoever
-writes them says that they are complete.
+"""The files that a name stands for: a file, a folder, or a glob.
 
 A folder stands for all files below it, as the glob ``folder/**/*`` does. Names that begin with
 ``.`` or ``_`` are hidden: a part of a pattern that begins so asks for them. Links are followed,
@@ -10,40 +9,38 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import logging
 import os
 import re
-import time
 from collections import deque
 from collections.abc import Iterator
 
 import pyarrow.fs as pafs
 
-from nmt.console import activity
 from nmt.errors import UnusableInput
-from nmt.report.numbers import counted
 from nmt.storage.below import DEEPEST, followed
 from nmt.storage.location import Location, check_file
 from nmt.storage.recorded import PinnedFile
 from nmt.storage.uri import scheme_of, unquote
 
-GIVE_SENTENCES = "give sentences to translate, or --allow-empty"
 _GLOB = re.compile(r"[*?\[]")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _EVERYTHING = ["**", "*"]
 
-log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 10.0  # seconds between two looks
-
-
-def expand(name: str, allow_empty: bool = False) -> list[PinnedFile]:
+def expand(
+    name: str,
+    allow_empty: bool = False,
+    option: str = "--input",
+    hint: str = "give sentences to translate, or --allow-empty",
+) -> list[PinnedFile]:
     """The files of an input in sorted order.
 
     Args:
         name: a path or URI. In a remote URI ``?`` begins the store's options and is no wildcard,
             and a percent-encoded character always means itself.
         allow_empty: take a folder without files for one.
+        option: that gave the name, for messages.
+        hint: what to give in the place of an empty folder.
 
     Raises:
         UnusableInput: nothing there, or something that cannot be read: a link to nothing, a
@@ -59,15 +56,15 @@ def expand(name: str, allow_empty: bool = False) -> list[PinnedFile]:
     if kind == pafs.FileType.Directory:
         files = _matching(location, _EVERYTHING)
         if not files and not allow_empty:
-            raise UnusableInput(f"{location}: an empty folder; {GIVE_SENTENCES}")
+            raise UnusableInput(f"{location}: an empty folder; {hint}")
         return files
     if kind == pafs.FileType.NotFound and not os.path.islink(location.uri):
         folder, pattern = _local_pattern(location) if location.is_local else _remote_pattern(name)
         if not pattern:
-            raise UnusableInput(f"{location}: no such file or folder; check --input")
+            raise UnusableInput(f"{location}: no such file or folder; check {option}")
         if files := _matching(folder, pattern):
             return files
-        raise UnusableInput(f"{location}: no file has such a name; check --input")
+        raise UnusableInput(f"{location}: no file has such a name; check {option}")
     file = PinnedFile(location)
     check_file(file)
     return [file]
@@ -202,31 +199,3 @@ def _folders(top: str, first: str) -> Iterator[str]:
             path = os.path.join(folder, entry)
             if not _hidden(entry) and os.path.isdir(path):
                 (links if os.path.islink(path) else folders).append(path)
-
-
-def await_marker(marker: Location, minutes: float) -> None:
-    """Go on once a file is there.
-
-    Args:
-        marker: the file; what it holds is no matter.
-        minutes: to wait for it.
-
-    Raises:
-        UnusableInput: it did not come.
-    """
-    deadline, pause = time.monotonic() + 60 * minutes, 0.5
-    if marker.is_file():
-        return
-    if minutes:
-        log.info(f"waiting up to {counted(minutes, 'minute')} for {marker}")
-    with activity("looking for the input"):
-        while time.monotonic() < deadline:
-            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            if marker.is_file():
-                return
-    hint = "a larger --input-wait" if minutes else "--input-wait MINUTES"
-    raise UnusableInput(
-        f"{marker}: not there, so the input is not complete; run the same command again when it "
-        f"is, or give {hint}"
-    )
