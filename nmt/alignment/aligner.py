@@ -54,9 +54,10 @@ class WordAligner:
         if len(sources) != len(targets):
             raise ValueError(f"{len(sources):,} sources, but {len(targets):,} targets")
         counts = [_count_cells(*pair) for pair in zip(sources, targets, strict=True)]
-        sample: EvenSample[tuple[str, str]] = EvenSample(sum(counts), cells)
+        sample: EvenSample[tuple[str, str]] = EvenSample(sum(counts), len(counts), cells)
         for number in range(0, len(counts), sample.step):
-            sample.add(number, counts[number], (sources[number], targets[number]))
+            if counts[number]:  # nothing is learnt from a pair with an empty side
+                sample.add(number, counts[number], (sources[number], targets[number]))
         words = [
             [word_stems(text)[:MOST_WORDS] for text in side]
             for side in zip(*sample.pairs, strict=True)

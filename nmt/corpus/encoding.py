@@ -177,7 +177,9 @@ def learn_lexicon(
     sizes = {f"{side}_ids": _load(plan, side).size for side in ("source", "target")}
     schema = pa.schema([pairs_schema(alignment=False).field(name) for name in sizes])
     content = Content(schema, sizes, plan.settings.max_length, 0)
-    sample: EvenSample[tuple[np.ndarray, np.ndarray]] = EvenSample(cells, CELLS)
+    sample: EvenSample[tuple[np.ndarray, np.ndarray]] = EvenSample(
+        cells, sum(lengths.values()), CELLS
+    )
     first = 0
     for name in names:
         table = _read_ids(plan.output.named(name))

@@ -89,13 +89,13 @@ def filter_pairs(
         problem=scored_problem,
     )
     training = [unit for unit in units if unit.role == "train"]
-    cells = sum(one.cells for one in scored)
+    left = Scored(pairs=sum(one.pairs for one in scored), cells=sum(one.cells for one in scored))
     aligner = None
     if any(corpus.thresholds.get(name) for corpus in plan.corpora for name in LEARNT):
         (aligner,) = journal.run(
             "aligner",
             learn_aligner,
-            [cells],
+            [left],
             training,
             result=AlignerRecord,
             title="learn to align",
@@ -169,15 +169,15 @@ def score_unit(plan: Plan, languages: Languages, unit: Unit) -> Scored:
     return Scored(pairs=scored["reason"].null_count, cells=cells)
 
 
-def learn_aligner(plan: Plan, units: Sequence[Unit], cells: int) -> AlignerRecord:
+def learn_aligner(plan: Plan, units: Sequence[Unit], left: Scored) -> AlignerRecord:
     """Learn word translations and lengths from the pairs that the rules leave, and store them.
 
     Args:
         plan: the preparation.
         units: those of all corpora.
-        cells: source words × target words in them; beyond `CELLS` an even sample is taken.
+        left: what the rules leave; of more than `CELLS` an even sample is taken.
     """
-    sample: EvenSample[tuple[str, str, int]] = EvenSample(cells, CELLS)
+    sample: EvenSample[tuple[str, str, int]] = EvenSample(left.cells, left.pairs, CELLS)
     for unit in units:
         table = _read_clean(plan, unit)
         scored = _read_scores(plan, unit, "scores", table)

@@ -81,10 +81,13 @@ class OnnxRuntime:
                 raise MemoryError(f"ONNX Runtime, graph {name}, inputs {_shapes(inputs)}") from None
             raise UnusableInput(_failed(name, error)) from None
         if alone:
-            results = [one[:1] if np.ndim(one) else one for one in results]
+            results = [
+                one[:1] if isinstance(one, np.ndarray) and one.ndim else one for one in results
+            ]
         for (output, shape), result in zip(outputs.items(), results, strict=True):
             if not _fits(result, shape, np.int32 if output in _INDICES else np.float32):
-                raise UnusableInput(_failed(name, f"{output} has the shape {np.shape(result)}"))
+                own = getattr(result, "shape", "of no array")
+                raise UnusableInput(_failed(name, f"{output} has the shape {own}"))
             if output in _RANGES and not _is_within(result, *_RANGES[output]):
                 raise UnusableInput(_failed(name, f"{output} is beyond what it can be"))
         return results

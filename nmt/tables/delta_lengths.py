@@ -7,6 +7,7 @@ lengths: https://parquet.apache.org/docs/file-format/data-pages/encodings/#a-del
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -59,22 +60,43 @@ def check_lengths(page: DeltaPage, codec: str, column: pq.ColumnSchema) -> None:
         KeyError: nothing here unpacks its codec.
         ValueError: a stream says that it has more lengths, or is none.
     """
-    values = page.data[page.before :]
-    if page.is_packed and codec != "UNCOMPRESSED":
-        unpacked = page.unpacked - page.before
-        if unpacked < 0:
-            raise ValueError("levels are longer than their page")
-        values = memoryview(pa.decompress(values, unpacked, _CODECS[codec], asbytes=True))
+    for values in _readings(page, codec):
+        position = 0
+        if page.levels is not None:
+            position = _levels_end(values, page.levels, column)
+        for left in reversed(range(_STREAMS[page.encoding])):
+            position = _stream_end(values, position, page.values, last=not left)
+
+
+def _readings(page: DeltaPage, codec: str) -> Iterator[memoryview]:
+    """What a page holds, unpacked; all of it, where readers differ."""
+    packed, unpacked = page.data[page.before :], page.unpacked - page.before
+    if unpacked < 0:
+        raise ValueError("levels are longer than their page")
+    if codec != "UNCOMPRESSED":
+        try:
+            yield memoryview(pa.decompress(packed, unpacked, _CODECS[codec], asbytes=True))
+        except (OSError, ValueError):
+            if page.is_packed:
+                raise
+        if page.is_packed:
+            return
+    # Of some old writers Arrow unpacks a page that says that it is not packed.
+    if len(packed) != unpacked:
+        raise ValueError("no sizes of a page")
+    yield packed
+
+
+def _levels_end(data: memoryview, encodings: tuple[int, int], column: pq.ColumnSchema) -> int:
+    """Where the levels of a page of version 1 end."""
     position = 0
-    if page.levels is not None:
-        deepest = column.max_repetition_level, column.max_definition_level
-        for encoding in (own for own, level in zip(page.levels, deepest, strict=True) if level):
-            if encoding != _RLE:
-                raise ValueError("levels in an encoding of the past")
-            size = values[position : position + 4]
-            position += len(size) + int.from_bytes(size, "little")
-    for left in reversed(range(_STREAMS[page.encoding])):
-        position = _stream_end(values, position, page.values, last=not left)
+    deepest = column.max_repetition_level, column.max_definition_level
+    for encoding in (own for own, level in zip(encodings, deepest, strict=True) if level):
+        if encoding != _RLE:
+            raise ValueError("levels in an encoding of the past")
+        size = data[position : position + 4]
+        position += len(size) + int.from_bytes(size, "little")
+    return position
 
 
 def _stream_end(data: memoryview, position: int, most: int, last: bool) -> int:

@@ -30,6 +30,7 @@ WRONG = {  # an output of a graph, and what is done to it
     "attention below zero": ("decode", "attention", "Mul", np.array(-5, np.float32)),
     "one score of all": ("predict", "values", "ReduceMax", None),
     "one state of nothing": ("encode", "state", "ReduceMax", None),
+    "states in a sequence": ("encode", "state", "SequenceConstruct", None),
     "fractions for words": ("predict", "columns", "Cast", None),
 }
 
@@ -93,6 +94,12 @@ def test_a_graph_that_gives_what_no_model_gives_ends_in_one_line(exported, tmp_p
     graph.node.append(helper.make_node(operation, inputs, [output], **options.get(operation, {})))
     (value,) = (value for value in graph.output if value.name == output)
     value.type.tensor_type.ClearField("shape")
+    if operation == "SequenceConstruct":
+        other = helper.make_tensor("of_another_shape", TensorProto.FLOAT, [2, 2], [0.0] * 4)
+        graph.initializer.append(other)
+        graph.node[-1].input.append("of_another_shape")
+        value.type.Clear()
+        value.type.sequence_type.elem_type.tensor_type.elem_type = TensorProto.FLOAT
     if operation == "Cast":
         value.type.tensor_type.elem_type = TensorProto.FLOAT
     folder = plant(exported, tmp_path / "model", name, model.SerializeToString())

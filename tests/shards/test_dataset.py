@@ -11,6 +11,7 @@ from corpora import make, pair_lines, rows, write_lines
 
 from nmt.corpus import encoding
 from nmt.errors import UnusableInput
+from nmt.even_sample import PAIR
 from nmt.shards import Dataset
 from nmt.shards.schema import ROW_GROUP_ROWS, write_part
 from nmt.storage.location import Location
@@ -86,7 +87,7 @@ def test_a_large_corpus_gives_the_lexicon_of_an_even_sample(
     learn = Lexicon.learn
 
     def counting(pairs: list, *sizes: int) -> Lexicon:
-        cells.append(sum((len(source) + 1) * len(target) for source, target in pairs))
+        cells.append(sum((len(source) + 1) * len(target) + PAIR for source, target in pairs))
         return learn(pairs, *sizes)
 
     monkeypatch.setattr(Lexicon, "learn", counting)

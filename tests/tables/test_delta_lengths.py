@@ -11,7 +11,12 @@ from thrift_bytes import number, varint
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables.delta_lengths import DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY
+from nmt.tables.delta_lengths import (
+    DELTA_BYTE_ARRAY,
+    DELTA_LENGTH_BYTE_ARRAY,
+    DeltaPage,
+    check_lengths,
+)
 from nmt.tables.parquet import read_whole
 
 ENCODINGS = {
@@ -110,3 +115,26 @@ def test_a_page_with_more_lengths_than_values_is_refused(tmp_path, streams) -> N
     path.write_bytes(whole_file[:first] + own + whole_file[first + len(own) :])
     with pytest.raises(UnusableInput, match="a page of column 'x' cannot be read"):
         whole(path)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_page_that_says_it_is_not_packed_is_read_as_if_it_were_too(tmp_path, is_packed) -> None:
+    """Of some old writers Arrow unpacks it (ARROW-17100)."""
+    pq.write_table(pa.table({"x": ["a"]}), tmp_path / "x.parquet")
+    column = pq.read_metadata(tmp_path / "x.parquet").schema.column(0)
+    literal = stream(10**9)[:10] + bytes(300)
+    data = literal + literal[:7]
+    # Snappy: a literal, and a copy of seven bytes, which take five fewer. So there are as many
+    # bytes packed as unpacked, as in an honest page that is not packed.
+    copy = bytes([(7 - 4) << 2 | 1 | len(literal) >> 8 << 5, len(literal) & 255])
+    packed = varint(len(data)) + b"\xf4" + (len(literal) - 1).to_bytes(2, "little") + literal + copy
+    assert pa.decompress(packed, len(data), "snappy", asbytes=True) == data
+    assert len(packed) == len(data)
+    page = DeltaPage(memoryview(packed), len(data), DELTA_LENGTH_BYTE_ARRAY, 8, None, 0, is_packed)
+    with pytest.raises(ValueError, match="more lengths than values"):
+        check_lengths(page, "SNAPPY", column)
+    with pytest.raises(ValueError, match="no sizes of a page"):
+        check_lengths(page._replace(data=page.data[:-1], is_packed=False), "SNAPPY", column)
+    honest = stream(8)
+    unpacked = page._replace(data=memoryview(honest), unpacked=len(honest), is_packed=False)
+    check_lengths(unpacked, "SNAPPY", column)
