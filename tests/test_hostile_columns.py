@@ -95,7 +95,7 @@ def test_columns_that_no_job_writes_are_one_line(copy: Path, what: str) -> None:
     change_part(copy, COLUMNS[what])
     references = copy / "ref.txt"
     references.write_text("a\nb\nc\nd\n")
-    with pytest.raises(UnusableInput, match="damaged") as caught:
+    with pytest.raises(UnusableInput, match=r"damaged|dictionaries of 1,000,001 values") as caught:
         evaluate(replace(asked(copy), reference_column=None, references=(str(references),)))
     assert "\n" not in str(caught.value)
 

@@ -64,7 +64,7 @@ def _rejected(
             named = "corpus" in file.schema_arrow.names
             columns = [*_COLUMNS, *["corpus"] * named]
             for batch in read_batches(location, handle, columns, file=file):
-                if not are_reasons(batch.column("reason").unique().to_pylist()):
+                if not are_reasons(batch.column("reason").to_pylist()):
                     raise UnusableInput(f"{location}: damaged (a reason that there is not)")
                 for row in batch.to_pylist():
                     texts = ((row[side] or "")[:_SHOWN] for side in ("source", "target"))

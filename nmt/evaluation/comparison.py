@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from nmt.tables.lookups import places_in
 from nmt.tables.values import written
 
 LISTED = 50  # sentences a report shows, at most so many where either system is the better one
@@ -24,9 +24,9 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
     one, other = written(ids), written(others)
     if one.type != other.type:
         one, other = one.cast(pa.large_string()), other.cast(pa.large_string())
-    places = pc.index_in(one, value_set=other)
-    here = np.flatnonzero(pc.is_valid(places).to_numpy())
-    return here, places.drop_null().to_numpy().astype(np.int64)
+    places = places_in(one, other)
+    here = np.flatnonzero(places >= 0)
+    return here, places[here]
 
 
 def extremes(difference: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from nmt.records.base import LARGEST_MEASURE
 from nmt.records.report import MetricComparison, Score
 from nmt.storage.location import Location
 from nmt.storage.recorded import PinnedFile
+from nmt.tables.lookups import count_different, places_in
 from nmt.tables.values import is_scalar, json_values, written
 
 _ID = "id"
@@ -150,16 +151,16 @@ def read_metric_scores(
     for name in files:
         location = PinnedFile(Location(name))
         ids, columns = _read(location, option)
-        places = pc.index_in(ids, value_set=known)
-        if places.null_count:
-            odd = ids.filter(pc.is_null(places))[0].as_py()
+        places = places_in(ids, known)
+        if len(unknown := np.flatnonzero(places < 0)):
+            odd = ids[int(unknown[0])].as_py()
             raise UnusableInput(
                 f"{location}: id {odd[:80]!r} is of no translated row of {translations.location}; "
                 "give the scores of these translations"
             )
-        if pc.count_distinct(ids).as_py() < len(ids):
+        if count_different(ids) < len(ids):
             raise UnusableInput(f"{location}: has an id twice; give each row one score")
-        at = places.to_numpy()
+        at = places
         for metric, values in columns.items():
             if metric in result:
                 raise UnusableInput(f"{location}: metric '{metric}' is in two files; rename one")

@@ -23,7 +23,7 @@ from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns
 from nmt.printable import join_names
 from nmt.tables.columns import is_text, texts_of
-from nmt.tables.parquet import open_parquet, read_batches, read_whole
+from nmt.tables.parquet import check_rows, open_parquet, read_batches, read_whole
 from nmt.tables.schemas import cast, conform, kept_schema, unify
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
@@ -57,7 +57,9 @@ class Table:
                     schema = kept_schema(file.schema_arrow)
                 yield str(part.location), with_folders(schema, part.folders)
 
-        return unify(schemas()), counts
+        schema = unify(schemas())
+        check_rows(self.location, self.files.bytes, sum(counts))
+        return schema, counts
 
     @property
     def schema(self) -> pa.Schema:

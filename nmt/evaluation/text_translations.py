@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import COLUMNS, REASON
@@ -25,6 +24,7 @@ from nmt.records.output import InputFile
 from nmt.records.report import ModelDescription, TextCounts, WordAttention
 from nmt.segmentation import split_words
 from nmt.storage.location import Location
+from nmt.tables.lookups import count_different
 from nmt.tables.values import is_scalar, json_values, written
 from nmt.text_limits import MOST_CHARACTERS, most_translated
 
@@ -157,7 +157,7 @@ class TextTranslations:
         ids = written(column.take(pa.array(self.numbers)))
         if ids.null_count:
             raise UnusableInput(f"{self.location}: column '{name}' has rows without an id")
-        if pc.count_distinct(ids).as_py() < len(ids):
+        if count_different(ids) < len(ids):
             raise UnusableInput(
                 f"{self.location}: column '{name}' has an id twice; give each row one of its own"
             )

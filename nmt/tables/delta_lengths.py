@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nmt.tables.codecs import CODECS
 from nmt.tables.varints import varint
 
 DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = DELTAS = 6, 7  # numbers of the format
@@ -20,9 +21,6 @@ _STREAMS = {DELTA_LENGTH_BYTE_ARRAY: 1, DELTA_BYTE_ARRAY: 2}  # of lengths at th
 _RLE = 3  # the encoding of levels
 _MOST_OF_BLOCK = 1 << 16  # values; writers have 128 to 2,048
 _UNIT, _WIDEST = 32, 32  # values of a miniblock are a multiple; bits of a length
-# As pyarrow calls the codec of a column, and as it calls it elsewhere.
-_CODECS = {codec: codec.lower() for codec in ("SNAPPY", "GZIP", "BROTLI", "ZSTD")}
-_CODECS["LZ4"] = "lz4_raw"
 
 
 class DeltaPage(NamedTuple):
@@ -75,7 +73,7 @@ def _readings(page: DeltaPage, codec: str) -> Iterator[memoryview]:
         raise ValueError("levels are longer than their page")
     if codec != "UNCOMPRESSED":
         try:
-            yield memoryview(pa.decompress(packed, unpacked, _CODECS[codec], asbytes=True))
+            yield memoryview(pa.decompress(packed, unpacked, CODECS[codec], asbytes=True))
         except (OSError, ValueError):
             if page.is_packed:
                 raise

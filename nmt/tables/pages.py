@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
 from nmt.tables.delta_lengths import DELTAS, DeltaPage, check_lengths
+from nmt.tables.dictionary_pages import DictionaryPage, longest_text
 from nmt.tables.varints import varint
 
 _HOLE, _RANGE = 8 << 10, 32 << 20  # bytes between columns, and in all, that are read at once
@@ -52,6 +53,7 @@ class Claims(NamedTuple):
         entries: values of dictionaries; there may be more than the rows have.
         encodings: of the values, by their numbers in the format.
         deltas: the pages whose values are in `DELTAS`.
+        dictionaries: the pages of dictionaries.
     """
 
     unpacked: int
@@ -59,6 +61,7 @@ class Claims(NamedTuple):
     entries: int
     encodings: frozenset[int]
     deltas: Sequence[DeltaPage]
+    dictionaries: Sequence[DictionaryPage]
 
 
 class ColumnBytes(io.RawIOBase):
@@ -112,6 +115,15 @@ class ColumnBytes(io.RawIOBase):
             with self._naming(group.column(number)):
                 for page in own.deltas:
                     check_lengths(page, group.column(number).compression, schema.column(number))
+
+    def longest_text(self, chunk: pq.ColumnChunkMetaData, claims: Claims) -> int:
+        """The bytes of the longest value of the dictionaries of a column of texts.
+
+        Raises:
+            UnusableInput: a dictionary ends within a value.
+        """
+        with self._naming(chunk):
+            return max(longest_text(page, chunk.compression) for page in claims.dictionaries)
 
     @contextmanager
     def _naming(self, chunk: pq.ColumnChunkMetaData) -> Iterator[None]:
@@ -186,7 +198,7 @@ def _claims(data: memoryview, values: int) -> Claims:
         ValueError: they are no header, or the pages have more values than the footer says.
     """
     position = total = largest = entries = seen = 0
-    encodings, deltas = set(), []
+    encodings, deltas, dictionaries = set(), [], []
     while seen < values:
         header = _Header(data, position)
         unpacked, packed = header.numbers[_UNPACKED], header.numbers[_PACKED]
@@ -202,6 +214,8 @@ def _claims(data: memoryview, values: int) -> Claims:
                 raise ValueError("no number of values")
             if kind == _DICTIONARY:
                 entries += count
+                own = DictionaryPage(data[header.end : position], unpacked, count)
+                dictionaries.append(own)
             else:
                 seen += count
                 encodings.add(header.numbers[_ENCODINGS[kind]])
@@ -209,7 +223,7 @@ def _claims(data: memoryview, values: int) -> Claims:
                     deltas.append(_delta_page(header, data[header.end : position]))
     if seen > values:
         raise ValueError("more values than the footer says")
-    return Claims(total, largest, entries, frozenset(encodings), deltas)
+    return Claims(total, largest, entries, frozenset(encodings), deltas, dictionaries)
 
 
 def _delta_page(header: _Header, data: memoryview) -> DeltaPage:

@@ -9,18 +9,18 @@ itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nmt.errors import UnusableInput
 from nmt.storage.location import Location
-from nmt.tables.columns import stored_type
 from nmt.tables.delta_lengths import DELTA_LENGTH_BYTE_ARRAY, DELTAS
 from nmt.tables.footers import read_footer
-from nmt.tables.pages import ColumnBytes, span_of
+from nmt.tables.leaves import dictionaries_of, holds_texts, leaves_of, repeats
+from nmt.tables.pages import Claims, ColumnBytes, span_of
 from nmt.tables.schemas import without_list_views
 from nmt.tables.shared_values import LONG, Window, decoded
 
@@ -35,8 +35,9 @@ _LARGEST_METADATA = 1 << 20  # bytes beside the columns; a schema among them is 
 _FEW_VALUES = 20_000_000  # of all columns together
 _COPIED = 64 << 20  # bytes decoded at once of values that may share bytes, see `Window`
 _READERS = 16  # of row groups in different encodings, that are kept
-_PLAIN = 0  # an encoding
-_WHOLE = {_PLAIN, DELTA_LENGTH_BYTE_ARRAY}  # in these each value has bytes of its own
+_WHOLE = {0, DELTA_LENGTH_BYTE_ARRAY}  # in PLAIN and this each value has bytes of its own
+# Values of dictionaries of a row group that Arrow hashes.
+_MOST_HASHED, _MOST_HASHED_IN_LISTS = 10_000, 1 << 17
 
 
 def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
@@ -81,11 +82,11 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
         raise UnusableInput(f"{location}: damaged (it miscounts its columns); fetch it again")
     values = [metadata.num_rows, *(group.num_rows for group in row_groups)]
     unpacked = sum(group.total_byte_size for group in row_groups)
-    repeats = _repeats(file.schema_arrow, metadata.num_columns)
+    repeated_by = repeats(file.schema_arrow, metadata.num_columns)
     leaves = [metadata.schema.column(number) for number in range(metadata.num_columns)]
     in_all = 0
     for group in row_groups:
-        for number, (repeated, in_lists) in enumerate(repeats):
+        for number, (repeated, in_lists) in enumerate(repeated_by):
             count = group.column(number).num_values
             lists = count if in_lists else group.num_rows
             values.append(max(count, repeated * lists))
@@ -110,6 +111,19 @@ def open_parquet(location: Location, handle: pa.NativeFile) -> pq.ParquetFile:
                 f"more than {LONG:,}; leave it out"
             )
     return file
+
+
+def check_rows(location: Location, size: int, rows: int) -> None:
+    """Refuse more rows than files of so many bytes may have together.
+
+    Raises:
+        UnusableInput: there are more.
+    """
+    if rows > max(_FEW_ROWS, _ROWS_OF_A_BYTE * size):
+        raise UnusableInput(
+            f"{location}: {size:,} bytes that hold {rows:,} rows, more than {_ROWS_OF_A_BYTE} a "
+            "byte; write them anew with different texts"
+        )
 
 
 def _check_values(location: Location, size: int, values: int, of_a_byte: int) -> None:
@@ -140,11 +154,6 @@ def _are_apart(row_groups: Sequence[pq.RowGroupMetaData], size: int) -> bool:
     return all(last <= first for (_, last), (first, _) in pairwise(spans))
 
 
-def count_columns(schema: pa.Schema) -> int:
-    """The columns that Parquet has of these; a struct is as many as it has parts."""
-    return sum(1 for field in schema for _ in _repeats_of(field.type, 1, False))
-
-
 def _reader(
     handle: pa.NativeFile | ColumnBytes, metadata: pq.FileMetaData, dictionaries: Sequence[int]
 ) -> pq.ParquetFile:
@@ -156,48 +165,6 @@ def _reader(
         read_dictionary=list(dictionaries),
         coerce_int96_timestamp_unit="us",
     )
-
-
-def _repeats(schema: pa.Schema, columns: int) -> list[tuple[int, bool]]:
-    """Of each column of Parquet, how many values a null stands for in lists of a fixed size, and
-    whether these lie in lists of any size."""
-    repeats = [one for field in schema for one in _repeats_of(field.type, 1, False)]
-    if len(repeats) == columns:
-        return repeats
-    return (
-        [(max(size for size, _ in repeats), True)] * columns if repeats else [(1, True)] * columns
-    )
-
-
-def _dictionaries(file: pq.ParquetFile) -> set[int]:
-    """The numbers of Parquet's columns that are read as dictionaries."""
-    kinds = [*chain.from_iterable(map(_leaf_types, file.schema_arrow.types))]
-    if len(kinds) != file.metadata.num_columns:
-        return set()
-    return {number for number, kind in enumerate(kinds) if pa.types.is_dictionary(kind)}
-
-
-def _leaf_types(kind: pa.DataType) -> Iterator[pa.DataType]:
-    """The types of Parquet's columns in a column of a table."""
-    if isinstance(kind, pa.BaseExtensionType):
-        yield from _leaf_types(kind.storage_type)
-    elif pa.types.is_nested(kind):
-        for number in range(kind.num_fields):
-            yield from _leaf_types(kind.field(number).type)
-    else:
-        yield kind
-
-
-def _repeats_of(kind: pa.DataType, size: int, in_lists: bool) -> Iterator[tuple[int, bool]]:
-    kind = stored_type(kind)
-    if pa.types.is_fixed_size_list(kind):
-        yield from _repeats_of(kind.value_type, size * kind.list_size, in_lists)
-    elif pa.types.is_nested(kind):
-        several = in_lists or not pa.types.is_struct(kind)
-        for number in range(kind.num_fields):
-            yield from _repeats_of(kind.field(number).type, size, several)
-    else:
-        yield size, in_lists
 
 
 def read_schema(file: pq.ParquetFile) -> pa.Schema:
@@ -233,8 +200,8 @@ def read_batches(
     """
     file = file or open_parquet(location, handle)
     wanted = None if columns is None else list(columns)
-    leaves = _leaves(file, wanted)
-    texts = {number: leaves[number] for number in leaves if _holds_texts(file, number)}
+    leaves = leaves_of(file, wanted)
+    texts = {number: leaves[number] for number in leaves if holds_texts(file, number)}
     data, unpacked, entries = ColumnBytes(location, handle), 0, 0
     schema = read_schema(file)
     readers: dict[tuple[int, ...], tuple[pq.ParquetFile, set[int]]] = {}
@@ -247,16 +214,16 @@ def read_batches(
         _check_unpacked(location, handle.size(), unpacked)
         _check_values(location, handle.size(), entries, _ENTRIES_OF_A_BYTE)
         data.check_lengths(row_group, claims, file.metadata.schema)
-        # Arrow reads no dictionary of values in a delta encoding: each row would have a value of
-        # its own, wherever in the column a dictionary stands.
-        numbers = tuple(number for number in texts if claims[number].encodings.isdisjoint(DELTAS))
+        longest = _longest_copied(file, data, row_group, {n: claims[n] for n in texts})
+        numbers = tuple(number for number in texts if number not in longest)
         if numbers not in readers:
             if len(readers) == _READERS:
                 readers.clear()
             reader = _reader(data, file.metadata, numbers)
-            readers[numbers] = reader, _dictionaries(reader)
+            readers[numbers] = reader, dictionaries_of(reader)
         reader, dictionaries = readers[numbers]
         # It does so all the same in columns of decimals, JSON, ….
+        _check_hashed(location, file, {n: claims[n] for n in texts.keys() & dictionaries})
         plain = texts.keys() - dictionaries
         copied = [number for number in plain if claims[number].encodings - _WHOLE]
         for number in copied:
@@ -268,7 +235,7 @@ def read_batches(
                     "texts, and with dictionaries or without"
                 )
         window.copied = {texts[number] for number in copied}
-        largest = sum(claims[number].largest for number in copied)
+        largest = sum(longest.get(number, claims[number].largest) for number in copied)
         size = max(1, min(BATCH, _COPIED // max(1, largest)))
         for batch in reader.iter_batches(size, row_groups=[group], columns=wanted):
             held += window.add(batch)
@@ -279,6 +246,46 @@ def read_batches(
                     "its size; write it anew"
                 )
             yield decoded(location, batch, schema, shared)
+
+
+def _longest_copied(
+    file: pq.ParquetFile,
+    data: ColumnBytes,
+    row_group: pq.RowGroupMetaData,
+    claims: Mapping[int, Claims],
+) -> dict[int, int]:
+    """The columns of texts that are read as they are, with a bound of the bytes of a value.
+
+    Others are read as dictionaries. Of values in a delta encoding Arrow reads none: each row would
+    have a value of its own, wherever in the column a dictionary stands. And it would hash what is
+    in one, see `nmt.tables.dictionary_pages`; where values are short, none is needed.
+
+    Args:
+        file: whose columns they are.
+        data: holds their pages.
+        row_group: of the columns.
+        claims: of their pages, by their numbers.
+    """
+    longest = {}
+    for number, own in claims.items():
+        if not own.encodings.isdisjoint(DELTAS):
+            longest[number] = own.largest
+        elif own.dictionaries and not file.metadata.schema.column(number).max_repetition_level:
+            length = data.longest_text(row_group.column(number), own)
+            if length <= _COPIED // BATCH or own.entries > _MOST_HASHED:
+                longest[number] = length
+    return longest
+
+
+def _check_hashed(location: Location, file: pq.ParquetFile, claims: Mapping[int, Claims]) -> None:
+    for number, own in claims.items():
+        column = file.metadata.schema.column(number)
+        most = _MOST_HASHED_IN_LISTS if column.max_repetition_level else _MOST_HASHED
+        if own.entries > most:
+            raise UnusableInput(
+                f"{location}: column '{column.path[:80]}' has dictionaries of {own.entries:,} "
+                f"values, more than {most:,}; write it as plain texts, or with smaller row groups"
+            )
 
 
 def read_whole(
@@ -306,26 +313,3 @@ def read_whole(
         schema = pa.schema([schema.field(name) for name in columns])
     batches = read_batches(location, handle, columns, groups, file=file, most=most)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema)
-
-
-def _leaves(file: pq.ParquetFile, columns: Sequence[str] | None) -> dict[int, str]:
-    """The numbers of Parquet's columns that pyarrow reads, each with the name of the column of the
-    table that it is, or is a part of. Who asks for a column ``a.b`` gets the part ``b`` of a column
-    ``a``, too."""
-    schema = file.metadata.schema
-    paths = [schema.column(number).path for number in range(file.metadata.num_columns)]
-    names = [field.name for field in file.schema_arrow for _ in _repeats_of(field.type, 1, False)]
-    if len(names) != len(paths):
-        names = [path.partition(".")[0] for path in paths]
-    wanted = None if columns is None else set(columns)
-    leaves = {}
-    for number, (name, path) in enumerate(zip(names, paths, strict=True)):
-        parts = [name, *path.removeprefix(name).split(".")[1:]]
-        if wanted is None or not wanted.isdisjoint(accumulate(parts, "{}.{}".format)):
-            leaves[number] = name
-    return leaves
-
-
-def _holds_texts(file: pq.ParquetFile, number: int) -> bool:
-    """Whether the values of a column may have any length."""
-    return bool(file.metadata.schema.column(number).physical_type == "BYTE_ARRAY")

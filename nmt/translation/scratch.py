@@ -54,7 +54,7 @@ class Scratch:
         table = read_table(file)
         is_sound = table.schema.equals(schema)
         if is_sound and "reason" in schema.names:
-            reasons = {*table.column("reason").unique().to_pylist()}
+            reasons = {*table.column("reason").to_pylist()}
             is_sound = are_reasons(reasons - {None} if kind == "known" else reasons)
         if not is_sound:
             raise UnusableInput(f"{file}: damaged; run the same command again")

@@ -8,6 +8,7 @@ that all that may be equal are in one file.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
@@ -24,7 +25,9 @@ from nmt.tables.values import json_values, written
 _WAITING = 1 << 20  # keys that wait to be written together
 _LOOKED_UP = 10_000  # keys whose ids are looked at, because they stand there several times
 _KEYS = 1 << 18  # in one file, at most if they are spread evenly
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hashing
+# Multiplicative hashing (Dietzfelbinger et al. 1997), by a factor that no writer of ids knows:
+# equal keys come to the same file, and others only by chance.
+_SPREAD = np.uint64(secrets.randbits(64) | 1)
 _NAMED = 20  # ids that are looked up because they stand there several times
 _ENTRY = np.dtype([("key", "<i8"), ("part", "<i4")])
 
@@ -99,13 +102,19 @@ def _repeated_keys(arrays: Iterable[np.ndarray], count: int) -> np.ndarray:
 
 def _append(folder: Path, files: int, keys: np.ndarray) -> None:
     """Write keys to files, equal ones to the same."""
-    places = (keys.astype(np.uint64) * _SPREAD >> np.uint64(32)) % np.uint64(files)
+    places = _spread(keys, files)
     order = np.argsort(places, kind="stable")
     keys, places = keys[order], places[order]
     bounds = np.flatnonzero(np.diff(places, prepend=places[:1] + np.uint64(1)))
     for start, stop in pairwise([*bounds.tolist(), len(keys)]):
         with open(folder / f"{places[start]}", "ab") as file:
             keys[start:stop].tofile(file)
+
+
+def _spread(keys: np.ndarray, files: int) -> np.ndarray:
+    """A file for each key, uint64."""
+    high = keys.view(np.uint64) * _SPREAD >> np.uint64(32)
+    return high * np.uint64(files) >> np.uint64(32)
 
 
 def _refuse_repeated(arrays: Iterable[pa.Array], keys: np.ndarray) -> None:
@@ -155,7 +164,7 @@ class OutputIds:
         """In which file each key is: neighbours together where missing ones are looked for."""
         if self._numbered:
             return np.clip(keys // _KEYS, 0, self._files - 1)
-        return keys % self._files
+        return _spread(keys, self._files)
 
     def _file(self, place: int) -> Path:
         return Path(self._folder.name) / f"{place}"

@@ -186,3 +186,13 @@ def test_many_small_files_stand_for_no_more_than_one(tmp_path: Path, monkeypatch
         else:
             with pytest.raises(UnusableInput, match="out of all proportion"):
                 read_beside(*given)
+
+
+def test_many_small_files_have_no_more_rows_than_one_large_one(tmp_path: Path) -> None:
+    """A file of some hundred bytes may have a million rows, and two of them no more."""
+    rows = pa.table({"mt": ["a"] * 600_000})
+    for number in range(2):
+        pq.write_table(rows, tmp_path / f"{number}.parquet", compression="zstd")
+    files = list_files(Location(tmp_path), TEXTS, "--candidate")
+    with pytest.raises(UnusableInput, match=r"bytes that hold 1,200,000 rows, more than 100 a"):
+        tables.Table(files).schema

@@ -250,12 +250,10 @@ def test_pages_of_any_file_are_counted(tmp_path_factory, rows, codec, version, d
             assert read_whole(location, handle).equals(pq.read_table(location.path))
             group = pq.ParquetFile(handle).metadata
             if group.num_row_groups:
-                sizes.append(ColumnBytes(location, handle).hold(group.row_group(0), [0, 1, 2]))
-                assert (
-                    0
-                    <= sum(one.unpacked for one in sizes[-1].values())
-                    <= group.row_group(0).total_byte_size
-                )
+                claims = ColumnBytes(location, handle).hold(group.row_group(0), [0, 1, 2])
+                unpacked = sum(own.unpacked for own in claims.values())
+                assert 0 <= unpacked <= group.row_group(0).total_byte_size
+                sizes.append([own[:4] for own in claims.values()])
     assert sizes[:1] == sizes[1:]
 
 

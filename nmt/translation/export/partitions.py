@@ -68,7 +68,7 @@ class Partitions:
             )
         seen: set[Any] = set()
         for column in columns:
-            seen |= {*json_values(column.unique())}
+            seen |= {*json_values(column)}
             if len(seen) > MOST_PARTITIONS:
                 raise UnusableInput(
                     f"{where}: column '{self.column}' has more than {MOST_PARTITIONS:,} values, "
@@ -90,7 +90,7 @@ class Partitions:
         """
         if self.column not in table.column_names or not is_scalar(table.field(self.column).type):
             return f"column '{self.column}' names no partitions"
-        values = {*json_values(table.column(self.column).unique())}
+        values = {*json_values(table.column(self.column))}
         folders |= {self.folder(value) for value in values}
         if len(folders) > MOST_PARTITIONS:
             return f"column '{self.column}' has more than {MOST_PARTITIONS:,} values"

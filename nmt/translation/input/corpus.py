@@ -22,7 +22,8 @@ from nmt.formats.text_files import open_text
 from nmt.printable import FewLines, join_names
 from nmt.records.output import InputFile
 from nmt.storage.recorded import PinnedFile
-from nmt.tables.parquet import MOST_COLUMNS, count_columns
+from nmt.tables.leaves import count_columns
+from nmt.tables.parquet import MOST_COLUMNS
 from nmt.tables.schemas import unify
 from nmt.translation.input.earlier_output import OWN_COLUMNS, output_parts
 from nmt.translation.input.parquet import inspect_columns

@@ -16,6 +16,7 @@ from nmt.formats.rows import LONGEST, bare, whole_lines
 from nmt.formats.text_files import open_text
 from nmt.storage.s3 import changed
 from nmt.tables.columns import as_bytes
+from nmt.tables.lookups import with_one_dictionary
 from nmt.tables.schemas import conform
 from nmt.tables.values import json_values
 from nmt.translation.input.parquet import plain_ids
@@ -80,7 +81,7 @@ def read_unit(unit: Unit, text_column: str, id_column: str | None, longest: int 
             own = run.texts.get(name)
             values += as_bytes(table.column(name)) if own is None else own
         parts.append(conform(table, schema))
-    table = pa.concat_tables(parts or [schema.empty_table()]).unify_dictionaries()
+    table = with_one_dictionary(pa.concat_tables(parts or [schema.empty_table()]))
     if id_column is None:
         ids = pa.array(_numbers(unit), pa.int64())
     else:

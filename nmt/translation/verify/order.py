@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.records.output import JobSettings
+from nmt.tables.lookups import numbers_of
 from nmt.tables.values import is_scalar, written
 
 
@@ -32,11 +33,12 @@ def order_problems(table: pa.Table, settings: JobSettings) -> Iterator[str]:
     if settings.id_column is not None:
         if settings.width == 1:
             return
-        # The codes of a dictionary ascend where equal values stand together.
-        ids = written(ids).combine_chunks().dictionary_encode().indices
+        # They ascend where equal values stand together.
+        rows = numbers_of(written(ids))
     elif not pa.types.is_integer(ids.type):
         return
-    rows = ids.to_numpy()
+    else:
+        rows = ids.to_numpy()
     after = (rows[1:] > rows[:-1]) | ((rows[1:] == rows[:-1]) & (columns[1:] > columns[:-1]))
     if not after.all():
         yield "its rows are not in the order of the input"
