@@ -143,7 +143,8 @@ def verify(request: VerifyRequest) -> None:
     """Read and hash every file of a translation again.
 
     OUT may be finished or not. The command lists the violations, one per line, the first 20 of a
-    kind. The exit status is 1 if there are any, else 0; with --repair it is 0.
+    kind. The exit status is 1 if there are any, else 0; with --repair it is 0, unless all are files
+    that are not named, which are yours to move away.
     """
     from nmt.translation.verify.output import repair, verify
 
@@ -152,21 +153,23 @@ def verify(request: VerifyRequest) -> None:
         log.info(note)
     if verification.count:
         log.info(counted(verification.count, "violation"))
-        if request.repair:
-            repair(request.output, verification.damaged)
-            log.info(_to_do(verification.damaged | verification.forgotten))
-            return
-        if verification.forgotten:
-            log.info(_to_do(verification.forgotten))
-        raise typer.Exit(1)
-    log.info(f"no violation in {verification.rows:,} rows")
-    if verification.forgotten:
+    else:
+        log.info(f"no violation in {verification.rows:,} rows")
+    if request.repair and verification.count > verification.strays:
+        repair(request.output, verification.damaged)
+        log.info(_to_do(verification.damaged | verification.forgotten))
+        return
+    if verification.forgotten and not verification.finished:
         log.info(_to_do(verification.forgotten))
+    if verification.count:
+        raise typer.Exit(1)
 
 
 def _to_do(units: Collection[int]) -> str:
-    be = "is" if len(units) == 1 else "are"
-    return f"{counted(len(units), 'unit')} {be} to be done again: run the job's command again"
+    what = f"{counted(len(units), 'unit')} {'is' if len(units) == 1 else 'are'}"
+    if not units:
+        what = "only the end of the job is"
+    return f"{what} to be done again: run the job's command again"
 
 
 @dataclass(frozen=True)
