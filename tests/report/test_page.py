@@ -5,6 +5,7 @@ import pytest
 from jinja2 import Environment
 from reports import ATTACK, attacked_report, full_report, pictures
 
+from nmt.report import headline
 from nmt.report.chart import by_length
 from nmt.report.page import render
 
@@ -65,6 +66,12 @@ def test_samples_carry_their_languages():
     page = Page(render({**full_report(), "differences": None, "suspicious": None}, []))
     languages = [attributes.get("lang") for tag, attributes in page.elements if tag == "dd"]
     assert languages[:2] == ["en", "de"]
+
+
+def test_the_tile_of_speed_says_that_it_is_of_decoding() -> None:
+    speed = {"sentences_per_second": 759.6, "target_tokens_per_second": 9e3, "total_seconds": 52.0}
+    tiles = headline.tiles({"counts": {"rows": 1211}, "throughput": speed}, [])
+    assert tiles[-1][:3] == ("Sentences/s", "759.6", "per actor, decoding only")
 
 
 def test_hostile_text_is_only_ever_text():
