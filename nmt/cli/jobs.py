@@ -25,7 +25,13 @@ from nmt.report.numbers import counted, size
 from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of
 from nmt.training.request import TrainRequest
-from nmt.translation.cache.generations import Generation, generations, unused
+from nmt.translation.cache.generations import (
+    Generation,
+    by_prefix,
+    differing_settings,
+    generations,
+    unused,
+)
 from nmt.translation.cache.store import Cache
 from nmt.translation.cache.upkeep import remove_unused
 from nmt.translation.request import TranslateRequest
@@ -230,7 +236,11 @@ class PruneCacheRequest:
     ] = None
     generations: Annotated[
         tuple[str, ...],
-        Option("Remove this generation. Repeatable.", "GENERATION", name="--generation"),
+        Option(
+            "Remove the generation whose name begins so. Repeatable.",
+            "GENERATION",
+            name="--generation",
+        ),
     ] = ()
     dry_run: Annotated[bool, Option("Print what would be removed, and remove nothing.")] = False
 
@@ -238,11 +248,15 @@ class PruneCacheRequest:
 def list_cache(request: ListCacheRequest) -> None:
     """List the generations of a cache.
 
-    A line has name, last use, files, size, model and beam size. Another model or other settings
-    make another generation.
+    A line has name, last use, files, size, model, beam size, and the settings that other
+    generations of this model have otherwise. Another model or other settings make another
+    generation.
     """
-    for generation in generations(request.cache):
-        echo("  ".join(_described(generation)))
+    stored = generations(request.cache)
+    differing = differing_settings(stored)
+    for generation in stored:
+        own = differing[generation.location.name]
+        echo("  ".join([*_described(generation), *own]))
 
 
 def prune_cache(request: PruneCacheRequest) -> None:
@@ -277,15 +291,10 @@ def _prune_within(generation: Generation, days: float, dry_run: bool, action: st
 
 
 def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:
-    names = {generation.location.name: generation for generation in stored}
-    for name in request.generations:
-        if name not in names:
-            raise UnusableInput(
-                f"{request.cache}: no generation {name} (there are {', '.join(names) or 'none'})"
-            )
+    named = {by_prefix(stored, prefix).location.name for prefix in request.generations}
     old = [] if request.unused is None else unused(list(stored), request.unused)
-    wanted = {*request.generations, *(generation.location.name for generation in old)}
-    return [generation for name, generation in names.items() if name in wanted]
+    wanted = {*named, *(generation.location.name for generation in old)}
+    return [generation for generation in stored if generation.location.name in wanted]
 
 
 def _described(generation: Generation) -> list[str]:
