@@ -210,9 +210,10 @@ def _settings_of(key: GenerationKey) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return (
-        "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    """A value as it is written after ``--set``."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
 
 
 def _name(key: GenerationKey) -> str:
