@@ -51,7 +51,7 @@ def test_a_full_report_shows_its_numbers():
     assert not page.open
     for shown in (
         "Test set, nightly", "9f8a7b6c5d4e", "1,234,567", "5 January 2026, 14:03 UTC", "35.1",
-        "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
+        "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "0.120", "not UTF-8",
         "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
         "+0.90", "0.012", "33.2 – 35.2", "not significant",
         "TER lower is better 49.3", "significantly worse", "looping", "1.2 % of all", "39.1",
