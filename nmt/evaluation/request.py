@@ -36,7 +36,7 @@ class EvaluateRequest:
         Location,
         Option(
             "Finished output of `nmt translate`; or a file of translations: text, one per "
-            "line, or a table (Parquet, CSV, JSON Lines).",
+            "line, or a table (Parquet, CSV, JSON Lines, TMX).",
             "OUT|FILE",
         ),
     ]
