@@ -100,9 +100,14 @@ class Check:
         """Add what is worth knowing."""
         self._notes.add(line, kind)
 
-    def stray(self, name: str) -> None:
-        """Complain about a file that is not named, where readers of a finished output find it."""
-        if not self.result.finished or any(part[0] in "._" for part in name.split("/")):
+    def stray(self, name: str, whole: bool) -> None:
+        """Complain about a file that is not named, where readers of the folder find it.
+
+        Args:
+            name: of the file.
+            whole: whether the output is finished, and its manifest says what is named.
+        """
+        if not whole or any(part[0] in "._" for part in name.split("/")):
             self.note(f"{name}: is not named, so it does not count", "stray")
             return
         self.result.strays += 1

@@ -67,7 +67,7 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
         named |= _check_units(check, job, set() if replaced else set(named))
     check.result.finished = finished
     for name in sorted(check.sizes.keys() - named):
-        check.stray(name)
+        check.stray(name, finished and manifest is not None)
     return check.end()
 
 
