@@ -24,6 +24,7 @@ from nmt.corpus.filtering import SCORES
 from nmt.evaluation.alarms import GATE
 from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
+from nmt.printable import lower_first
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
 from nmt.settings import Settings
 from nmt.shards.schema import CORPUS, REJECTED, pairs_schema
@@ -245,9 +246,15 @@ def exit_statuses() -> str:
     """The exit status of every way in which a command ends."""
     kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind)]
     failures = [kind for kind in kinds if issubclass(kind, errors.JobFailed)]
+    causes = [
+        lower_first(_first_line(kind)).partition(";")[0].rstrip(".")
+        for kind in failures
+        if kind not in (errors.JobFailed, errors.Final)
+    ]
+    failed, _, _ = _first_line(errors.JobFailed).partition(": exit status")
     rows = [
         ("0", "The job is done."),
-        *((str(kind.exit_status), _first_line(kind)) for kind in failures),
+        (str(errors.JobFailed.exit_status), f"{failed}: {', or '.join(causes)}."),
         (str(errors.UnusableInput.exit_status), "Arguments or input cannot be used."),
         (str(GATE), "`nmt translate` or `nmt evaluate` wrote everything, but a gate failed."),
         ("4", "The time of `nmt translate` is over; the same command continues it."),

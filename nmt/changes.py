@@ -81,12 +81,14 @@ def _line(name: str, change: Change) -> str:
 
 
 def _typed(value: Any, option: bool) -> str:
-    if value is None or value == "" or value == [] or (option and value is False):
+    if value is None or value in ("", [], {}) or (option and value is False):
         return "not set"
     if isinstance(value, bool):
         return "set" if option else str(value).lower()
     if isinstance(value, list | tuple):
         return _short(", ".join(map(str, value)))
+    if isinstance(value, Mapping):
+        return _short(", ".join(f"{key} {_typed(one, False)}" for key, one in value.items()))
     text = str(value)
     return f"{text[:12]}…" if _HASH.fullmatch(text) else _short(text)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from nmt.errors import UnusableInput
 from nmt.presets import PRESETS
@@ -99,14 +101,12 @@ def validated(kind: type[_Group], values: Mapping[str, Any], name: str) -> _Grou
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-    place = [part for part in first["loc"] if isinstance(part, str)]
-    problem = lower_first(first["msg"]).replace("valid tuple", "list, as [a, b]")
+    place, problem = _value_at(kind, first["loc"], first["type"])
     if words := _PATTERNS.get(first.get("ctx", {}).get("pattern", "")):
         problem = f"write {words}"
-    if bounds := _bounds(kind, place) if first["type"].endswith(_OUTSIDE) else "":
-        problem = f"must be {bounds}"
+    problem = problem or lower_first(first["msg"]).replace("valid tuple", "list, as [a, b]")
     given = reprlib.repr(first["input"])
-    raise UnusableInput(f"{name.format('.'.join(map(str, first['loc'])))}: {problem}, not {given}")
+    raise UnusableInput(f"{name.format('.'.join(map(str, place)))}: {problem}, not {given}")
 
 
 _PATTERNS = {TAG: "letters, digits, _ and -, at most 32, a letter or digit first"}
@@ -114,19 +114,70 @@ _OUTSIDE = ("_than", "_than_equal", "finite_number")  # ends of pydantic's names
 _WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-def _bounds(kind: type[BaseModel], place: Sequence[str]) -> str:
-    """The bounds of a setting in words."""
-    *groups, key = place
-    for group in groups:
-        kind = kind.model_fields[group].annotation  # type: ignore[assignment]
-    metadata = kind.model_fields[key].metadata
-    bounds = [
-        f"{words} {bound:,}" if isinstance(bound, int) else f"{words} {bound}"
+def _value_at(
+    kind: type[BaseModel], loc: Sequence[str | int], error: str
+) -> tuple[Sequence[str | int], str]:
+    """Where a wrong value stands, as a user writes it, and what it must be.
+
+    Args:
+        kind: of the settings.
+        loc: pydantic's place of the value. Below a setting it goes on with the place in a list or
+            the key of a mapping. Below one that takes several kinds of value it goes on with
+            pydantic's name of a kind, which nobody wrote.
+        error: pydantic's name of the error.
+
+    Returns:
+        the place, and the words; empty if pydantic's own say it.
+    """
+    value: Any = kind
+    bounded: FieldInfo | None = None
+    for depth, part in enumerate(loc):
+        if hasattr(value, "model_fields"):
+            if part not in value.model_fields:
+                return loc, ""
+            bounded = value.model_fields[part]
+            value = bounded.annotation
+        elif get_origin(value) in (tuple, dict):
+            value = get_args(value)[get_origin(value) is dict]
+        else:
+            return loc[:depth], ""
+        if get_origin(value) is Annotated:
+            value, bounded = get_args(value)
+        if alternatives := [one for one in _kinds(value) if one is not NoneType]:
+            if len(alternatives) > 1:
+                return loc[: depth + 1], f"must be {' or '.join(map(_words, alternatives))}"
+            value = alternatives[0]
+    bounds = _bounds(bounded) if bounded is not None and error.endswith(_OUTSIDE) else ""
+    return loc, f"must be {bounds}" if bounds else ""
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """The kinds of value that a setting takes, where they are several."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+
+
+def _words(kind: Any) -> str:
+    """One of several kinds of value in words: ``auto``, ``0 to 50 (0 is off)``."""
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if get_origin(kind) is not Annotated:
+        return f"a {kind.__name__}"
+    bounded: FieldInfo = get_args(kind)[1]
+    note = f" ({bounded.description})" if bounded.description else ""
+    return f"{_bounds(bounded)}{note}"
+
+
+def _bounds(setting: FieldInfo) -> str:
+    """The bounds of a setting in words: ``0 to 50``, ``above 0``."""
+    bounds = {
+        words: f"{bound:,}" if isinstance(bound, int) else f"{bound}"
         for attribute, words in _WORDS.items()
-        for one in metadata
+        for one in setting.metadata
         if (bound := getattr(one, attribute, None)) is not None
-    ]
-    return " and ".join(bounds)
+    }
+    if list(bounds) == ["at least", "at most"]:
+        return " to ".join(bounds.values())
+    return " and ".join(f"{words} {bound}" for words, bound in bounds.items())
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -35,6 +35,15 @@ def test_changes_of_a_translation_are_said_as_they_are_typed() -> None:
     assert said(job(), gates) == (
         "scoring.tokenize not set → zh; --gate not set → set; gate.bleu not set → 20.0"
     )
+    drift = job(gated=True, drift={"length_ratio": 0.1, "bleu": 1.0})
+    assert said(drift, job()) == (
+        "--gate set → not set; drift.bleu 1.0 → not set; drift.length_ratio 0.1 → not set"
+    )
+
+
+def test_no_mapping_is_said_as_python_writes_it() -> None:
+    change = Change("settings.keep", {"news": 0.5, "web": None}, {})
+    assert describe_changes([change], {"settings.": ""}) == ("keep news 0.5, web not set → not set")
 
 
 def test_the_model_and_the_input_come_first_and_six_are_named() -> None:
@@ -83,7 +92,7 @@ def test_changes_of_a_preparation_are_said_as_they_are_typed() -> None:
     )
     several = changed_to(corpora={"news": corpus, "talks": corpus})
     assert several == "--corpora not set → news, talks"
-    assert changed_to(corpora={"all": 5}) == "corpora not set → {'all': 5}"  # edited
+    assert changed_to(corpora={"all": 5}) == "corpora not set → all 5"  # edited
     assert changed_to(settings={"vocab_size": 4000, "quotes": True}) == (
         "--vocab-size 8000 → 4000; data.quotes false → true"
     )

@@ -119,6 +119,11 @@ def test_a_line_whose_translation_is_too_long_costs_no_other(run, monkeypatch) -
         (["--heatmaps", "3"], "--heatmaps goes with --input and --output"),
         (["--output-format", "csv"], "from standard input give text or jsonl"),
         (["--input", "x"], "Missing option '--output'"),
+        (
+            ["--input", "-"],
+            "--input -: for standard input and output leave out --input and --output",
+        ),
+        (["--input", "x", "--output", "-"], "--output -: for standard input and output leave out"),
         (["--input", "x", "--output", "y", "--json"], "--json does not go with --input"),
         (["--n-best", "2"], "set --beam-size 2 (search.beam_size) or more"),
     ],

@@ -101,6 +101,26 @@ def test_what_cannot_be_used_is_named(sources, message) -> None:
     assert message in refusal(**sources)
 
 
+@pytest.mark.parametrize("value", ["80", "-1", "off", "null", "", "1.5", "true", "[1]"])
+def test_a_setting_of_several_kinds_names_all_of_them(value) -> None:
+    shown = repr(parse_yaml(value) if value else "")
+    assert refusal(assignments=[f"search.shortlist={value}"]) == (
+        f"setting 'search.shortlist': must be auto or 0 to 50 (0 is off), not {shown}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("augment={upper: 2}", "setting 'training.augment.upper': must be 0 to 1, not 2"),
+        ("keep={a: -1}", "setting 'training.keep.a': must be at least 0, not -1"),
+        ("augment={uper: 1}", "setting 'training.augment.uper': input should be 'upper', 'title'"),
+    ],
+)
+def test_a_value_in_a_mapping_is_named_by_its_key(value, message) -> None:
+    assert refusal(assignments=[f"training.{value}"]).startswith(message)
+
+
 def test_settings_are_frozen_and_round_trip() -> None:
     found = resolve(preset="base", assignments=["search.beam_size=5"])
     with pytest.raises(ValidationError):

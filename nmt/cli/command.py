@@ -91,6 +91,12 @@ def either(
         missing = [name for name in needed if options[name] is None]
         chosen, other = (short, full) if missing == needed else (request, few)
         own = few if chosen is short else full
+        names = " and ".join(spelling(full[name]) for name in needed)
+        for name in needed:
+            if str(options[name]) == "-":
+                raise UnusableInput(
+                    f"{spelling(full[name])} -: for standard input and output leave out {names}"
+                )
         if missing and chosen is request:
             raise UnusableInput(f"Missing option '{spelling(full[missing[0]])}'. (see --help)")
         for name in set(other) - set(own) - set(needed):

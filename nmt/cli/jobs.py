@@ -25,7 +25,13 @@ from nmt.report.numbers import counted, size
 from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of
 from nmt.training.request import TrainRequest
-from nmt.translation.cache.generations import Generation, generations, unused
+from nmt.translation.cache.generations import (
+    Generation,
+    by_prefix,
+    differing_settings,
+    generations,
+    unused,
+)
 from nmt.translation.cache.store import Cache
 from nmt.translation.cache.upkeep import remove_unused
 from nmt.translation.request import TranslateRequest
@@ -143,7 +149,8 @@ def verify(request: VerifyRequest) -> None:
     """Read and hash every file of a translation again.
 
     OUT may be finished or not. The command lists the violations, one per line, the first 20 of a
-    kind. The exit status is 1 if there are any, else 0; with --repair it is 0.
+    kind. The exit status is 1 if there are any, else 0; with --repair it is 0, unless all are files
+    that are not named, which are yours to move away.
     """
     from nmt.translation.verify.output import repair, verify
 
@@ -152,21 +159,23 @@ def verify(request: VerifyRequest) -> None:
         log.info(note)
     if verification.count:
         log.info(counted(verification.count, "violation"))
-        if request.repair:
-            repair(request.output, verification.damaged)
-            log.info(_to_do(verification.damaged | verification.forgotten))
-            return
-        if verification.forgotten:
-            log.info(_to_do(verification.forgotten))
-        raise typer.Exit(1)
-    log.info(f"no violation in {verification.rows:,} rows")
-    if verification.forgotten:
+    else:
+        log.info(f"no violation in {verification.rows:,} rows")
+    if request.repair and verification.count > verification.strays:
+        repair(request.output, verification.damaged)
+        log.info(_to_do(verification.damaged | verification.forgotten))
+        return
+    if verification.forgotten and not verification.finished:
         log.info(_to_do(verification.forgotten))
+    if verification.count:
+        raise typer.Exit(1)
 
 
 def _to_do(units: Collection[int]) -> str:
-    be = "is" if len(units) == 1 else "are"
-    return f"{counted(len(units), 'unit')} {be} to be done again: run the job's command again"
+    what = f"{counted(len(units), 'unit')} {'is' if len(units) == 1 else 'are'}"
+    if not units:
+        what = "only the end of the job is"
+    return f"{what} to be done again: run the job's command again"
 
 
 @dataclass(frozen=True)
@@ -227,7 +236,11 @@ class PruneCacheRequest:
     ] = None
     generations: Annotated[
         tuple[str, ...],
-        Option("Remove this generation. Repeatable.", "GENERATION", name="--generation"),
+        Option(
+            "Remove the generation whose name begins so. Repeatable.",
+            "GENERATION",
+            name="--generation",
+        ),
     ] = ()
     dry_run: Annotated[bool, Option("Print what would be removed, and remove nothing.")] = False
 
@@ -235,11 +248,15 @@ class PruneCacheRequest:
 def list_cache(request: ListCacheRequest) -> None:
     """List the generations of a cache.
 
-    A line has name, last use, files, size, model and beam size. Another model or other settings
-    make another generation.
+    A line has name, last use, files, size, model, beam size, and the settings that other
+    generations of this model have otherwise. Another model or other settings make another
+    generation.
     """
-    for generation in generations(request.cache):
-        echo("  ".join(_described(generation)))
+    stored = generations(request.cache)
+    differing = differing_settings(stored)
+    for generation in stored:
+        own = differing[generation.location.name]
+        echo("  ".join([*_described(generation), *own]))
 
 
 def prune_cache(request: PruneCacheRequest) -> None:
@@ -274,15 +291,10 @@ def _prune_within(generation: Generation, days: float, dry_run: bool, action: st
 
 
 def _chosen(request: PruneCacheRequest, stored: Sequence[Generation]) -> list[Generation]:
-    names = {generation.location.name: generation for generation in stored}
-    for name in request.generations:
-        if name not in names:
-            raise UnusableInput(
-                f"{request.cache}: no generation {name} (there are {', '.join(names) or 'none'})"
-            )
+    named = {by_prefix(stored, prefix).location.name for prefix in request.generations}
     old = [] if request.unused is None else unused(list(stored), request.unused)
-    wanted = {*request.generations, *(generation.location.name for generation in old)}
-    return [generation for name, generation in names.items() if name in wanted]
+    wanted = {*named, *(generation.location.name for generation in old)}
+    return [generation for generation in stored if generation.location.name in wanted]
 
 
 def _described(generation: Generation) -> list[str]:

@@ -29,7 +29,7 @@ _MOST_COLUMNS = 100  # of a line
 
 
 class TabSeparated(PairReader):
-    """Lines ``source<TAB>target[<TAB>anything]``, perhaps packed, or in a member of a .zip.
+    """Lines ``source<TAB>target[<TAB>anything]``, perhaps compressed, or in a member of a .zip.
 
     Args:
         location: of the file.
@@ -87,7 +87,7 @@ class TabSeparated(PairReader):
 
 
 class LineAligned(PairReader):
-    """Two text files whose lines belong together, each perhaps packed."""
+    """Two text files whose lines belong together, each perhaps compressed."""
 
     accepted = LINES
 

@@ -76,7 +76,7 @@ class PrepareRequest:
     sources: Annotated[
         tuple[Location, ...],
         Option(
-            "Source text, a sentence per line, perhaps packed. Repeatable.",
+            "Source text, a sentence per line, perhaps compressed. Repeatable.",
             "FILE",
             name="--source",
         ),

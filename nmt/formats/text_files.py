@@ -95,7 +95,7 @@ def read_lines(
     """The lines of a file that fits into memory.
 
     Args:
-        location: a text file, perhaps packed.
+        location: a text file, perhaps compressed.
         accepted: `detect` refuses anything else.
         most: lines that are read; None is all.
         longest: see `whole_lines`.

@@ -114,10 +114,8 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
         alarm = "suspicious" in measures
         shown.append(Tile("Suspicious", percent(rates["suspicious"]), note, alarm=alarm))
     if "sentences_per_second" in throughput:
-        actors = throughput.get("actors")
-        team = f"{number(actors)} actor{'' if actors == 1 else 's'}" if actors else None
         speed = number(throughput["sentences_per_second"])
-        shown.append(Tile("Sentences/s", speed, team))
+        shown.append(Tile("Sentences/s", speed, "per actor, decoding only"))
     if "rejected" in counts:
         share = f"{percent(rates['rejected'])} of {things}" if "rejected" in rates else None
         alarm = "rejected" in measures

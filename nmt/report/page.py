@@ -13,8 +13,7 @@ The report is a dictionary as in ``report.json``. Only ``title`` and ``counts`` 
                 rejected_by_reason {reason: number}
     rates       rejected, unk, truncated, repetition, suspicious, score, length_ratio,
                 attention_entropy, coverage, brevity_penalty, reference_ratio
-    throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds,
-                actors
+    throughput  sentences_per_second, target_tokens_per_second, decode_seconds, total_seconds
     scores      [{metric, score, confidence [low, high], signature, text, rows_without_shifts, ...}]
     comparison  baseline, baseline_created, paired, changed, sentences, metrics [{metric, score,
                 confidence, baseline, baseline_confidence, difference, p (one-sided)}], rates and

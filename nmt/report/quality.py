@@ -1,10 +1,11 @@
 """The page's section on quality: scores, lengths, alignments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from nmt.report import chart
-from nmt.report.numbers import number, percent, plain, words
+from nmt.report.numbers import number, plain, words
 
 
 def scores(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
@@ -47,11 +48,12 @@ def by_length(entries: Sequence[Mapping[str, Any]]) -> dict[str, object] | None:
 
 def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of name and number."""
-    names = {
-        "aer": ("Alignment error rate (AER)", percent),
-        "aer_diagonal": ("AER of the diagonal", percent),
+    error_rate = partial(number, digits=3)  # as the command line prints it
+    names: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "aer": ("Alignment error rate (AER)", error_rate),
+        "aer_diagonal": ("AER of the diagonal", error_rate),
         "sentences": ("Sentences with gold alignments", number),
-        "aer_same_words": ("AER where the words are those of a reference", percent),
+        "aer_same_words": ("AER where the words are those of a reference", error_rate),
         "sentences_same_words": ("Such sentences", number),
         "malformed": ("Malformed alignments", number),
         "left_out": ("References left out (too long, or too much for memory)", number),

@@ -66,14 +66,13 @@ RATES = {  # name, meaning, format
     "coverage": ("Coverage", "how much of the source was attended to", number),
 }
 THROUGHPUT = {
-    "sentences_per_second": ("Sentences per second", number),
-    "target_tokens_per_second": ("Target tokens per second", number),
+    "sentences_per_second": ("Sentences per second of an actor's decoding", number),
+    "target_tokens_per_second": ("Target tokens per second of an actor's decoding", number),
     "decode_seconds": ("Time decoding", seconds),
     "padding": ("Padding of the sources", percent),
     "driver_peak_bytes": ("Memory of the driver, at most", size),
     "actor_peak_bytes": ("Memory of an actor, at most", size),
     "total_seconds": ("Time of the last run", seconds),
-    "actors": ("Actors", number),
     "cost": ("Cost of the last run", number),
 }
 _KINDS = {"evaluation": "Evaluation report"}

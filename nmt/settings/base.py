@@ -18,6 +18,7 @@ class Group(BaseModel):
     def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         """``gate.suspicious=true`` would be a limit of 1, which nothing exceeds."""
         kind = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and {kind, *get_args(kind)} & {int, float}:
+        kinds = {kind, *(getattr(one, "__origin__", one) for one in get_args(kind))}
+        if isinstance(value, bool) and kinds & {int, float}:
             raise PydanticCustomError("number_type", "Input should be a number")
         return value

@@ -80,7 +80,7 @@ class DataSettings(Group):
         0.02, ge=0, lt=1, description="Share of the source sentences drawn for test/."
     )
     sample: int | None = Field(
-        None, ge=1, description="Number of pairs to draw at random; null uses all."
+        None, ge=1, description="Number of pairs to draw at random; without it all are used."
     )
     seed: int = Field(
         1, ge=0, le=LARGEST_SEED, description="Seed of the sample, the split and the vocabulary."

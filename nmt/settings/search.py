@@ -17,6 +17,7 @@ _LONGEST = 100_000  # tokens of a sentence, of whatever side
 _WIDEST = 1000  # hypotheses
 _LARGEST_VOCABULARY = 2**30
 _COLDEST = 0.001  # temperature at which logits divided by it are still far from overflow
+ShortlistSize = Annotated[int, Field(ge=0, le=DEPTH, description="0 is off")]
 
 
 class SearchSettings(Group):
@@ -81,7 +82,7 @@ class SearchSettings(Group):
         le=LARGEST_SEED,
         description="Seed of the draws. Those of a sentence do not depend on other sentences.",
     )
-    shortlist: Annotated[int, Field(ge=0, le=DEPTH)] | Literal["auto"] = Field(
+    shortlist: Literal["auto"] | ShortlistSize = Field(
         "auto",
         description="Consider only this many likeliest translations per source token: faster, not "
         "exact. 0 considers the whole vocabulary. auto is the shortlist that model.json names "

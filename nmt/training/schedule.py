@@ -50,7 +50,8 @@ def learning_rate(training: TrainingSettings, step: int, steps: int, reductions:
 
     All schedules rise linearly to ``learning_rate`` over ``warmup_steps``; then they differ:
     ``inverse_sqrt`` is that of Vaswani et al. 2017, ``cosine`` that of Loshchilov and Hutter
-    2017 without restarts, ``plateau`` is cut by ``plateau_factor`` where BLEU stands still.
+    2017 without restarts, ``plateau`` is cut by ``plateau_factor`` where ``training.metric``
+    stands still.
 
     Args:
         training: the settings.

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmt.bundle import Bundle
 from nmt.inference.translator import Translator
-from nmt.records.model import ShortlistCheck
+from nmt.records.model import FEWEST_SENTENCES, ShortlistCheck
 from nmt.settings import SearchSettings
 from nmt.training.validation import Validator
 
@@ -32,11 +32,15 @@ def check_shortlist(
 
     Returns:
         Both BLEU; None without a shortlist (``search.shortlist=0``), of a model without a lexicon,
-        or of one whose target vocabulary has no more than the common words of every shortlist.
+        of one whose target vocabulary has no more than the common words of every shortlist, or
+        with fewer than `FEWEST_SENTENCES` sentences.
     """
     size = SIZE if search.shortlist == "auto" else search.shortlist
+    if not size:
+        return None
     common = search.shortlist_common
-    if not size or bundle.lexicon is None or bundle.target_vocabulary.size <= common:
+    if reason := _why_not(bundle, common, len(validator)):
+        log.info(f"search.shortlist not checked, because {reason}; beams consider all words")
         return None
     rows = np.linspace(0, len(validator) - 1, min(len(validator), SENTENCES)).astype(int).tolist()
     exact = search.greedy(longest).model_copy(
@@ -58,6 +62,24 @@ def check_shortlist(
     log.info(
         f"beam {BEAM} on {len(rows):,} validation sentences: BLEU {exact_bleu:.2f}, with "
         f"search.shortlist={size} {bleu:.2f}; by default beams "
-        f"{'choose from that shortlist' if check.is_harmless else 'consider all words'}"
+        f"{_CHOSEN if check.is_harmless else 'consider all words'}"
     )
     return check
+
+
+_CHOSEN = "choose from that shortlist (--set search.shortlist=0 turns it off)"
+
+
+def _why_not(bundle: Bundle, common: int, sentences: int) -> str | None:
+    """Why there is nothing to check; None if there is."""
+    if bundle.lexicon is None:
+        return "the dataset has no lexicon"
+    tokens = bundle.target_vocabulary.size
+    if tokens <= common:
+        return (
+            f"each of the {tokens:,} target tokens is on every shortlist "
+            f"(search.shortlist_common={common})"
+        )
+    if sentences < FEWEST_SENTENCES:
+        return f"{sentences:,} validation sentences are fewer than {FEWEST_SENTENCES}"
+    return None

@@ -177,6 +177,11 @@ def _decode(
     ray = connection.connect(request.address)
     work = work_of(request, info, job, corpus)
     work = replace(work, generation=output.generation, owner=lease.owner)
+    if work.search.has_shortlist:
+        log.info(
+            f"shortlist: {work.search.shortlist} words per source token, and the most frequent "
+            "ones; --set search.shortlist=0 turns it off"
+        )
     # After Ray, which takes the signals for itself.
     try:
         with ends_in_order(started, request.max_minutes, request.deadline):

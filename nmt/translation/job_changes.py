@@ -27,7 +27,6 @@ NAMES = {
     "settings.gated": "--gate",
     "settings.gate.": "gate.",
     "settings.drift.": "drift.",
-    "settings.drift": "drift",
     "format_version": "format of the output",
 }
 
@@ -38,9 +37,10 @@ def job_changes(before: AnyJob, after: AnyJob) -> list[Change]:
 
 
 def _as_given(job: AnyJob) -> dict[str, Any]:
-    """A record with all columns of texts in one place, as they are given."""
+    """A record with all columns of texts in one place, as they are given, and each limit alone."""
     content = job.to_json()
     content.pop("generation", None)
     settings = content.get("settings", {})
     columns = settings.pop("text_columns", None) or [settings.pop("text_column", "")]
-    return {**content, "settings": {**settings, "text_column": columns}}
+    drift = settings.get("drift") or {}
+    return {**content, "settings": {**settings, "text_column": columns, "drift": drift}}

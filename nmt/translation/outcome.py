@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from nmt.evaluation.alarms import GATE, MAX_REJECTED
 from nmt.evaluation.ter import remark
-from nmt.records.output import Counts
 from nmt.records.report import Alarm, Comparison, Report, Throughput
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
@@ -34,7 +33,7 @@ class Outcome:
         """The job on one screen: counts, rates, speed, scores, the baseline."""
         report = self.report
         lines = [
-            ("rows", _counts(report.counts)),
+            ("rows", _counts(report)),
             ("rates", _rates(report.rates)),
             ("speed", _speed(report.throughput)),
         ]
@@ -74,12 +73,14 @@ def judge(request: TranslateRequest, alarms: Sequence[Alarm]) -> tuple[int, str]
     return GATE if closed else 0, f"{verdict}: {'; '.join(alarm.text for alarm in alarms)}"
 
 
-def _counts(counts: Counts) -> str:
+def _counts(report: Report) -> str:
+    counts = report.counts
+    cached = report.settings is not None and report.settings.cache is not None
     text = f"{number(counts.rows)} read, {number(counts.translated)} translated"
     text += f", {number(counts.rejected)} rejected"
     if reasons := sorted(counts.rejected_by_reason.items()):
         text += " (" + ", ".join(f"{reason} {number(count)}" for reason, count in reasons) + ")"
-    if counts.reused or counts.repeated:
+    if cached or counts.reused or counts.repeated:
         names = ("decoded", "reused", "repeated")
         text += "; " + ", ".join(f"{number(getattr(counts, name))} {name}" for name in names)
     return text
@@ -97,8 +98,8 @@ def _rates(rates: dict[str, float]) -> str:
 
 
 def _speed(throughput: Throughput) -> str:
-    text = f"{number(throughput.sentences_per_second)} sentences/s per actor, "
-    text += f"{number(throughput.target_tokens_per_second)} tokens/s; in all "
+    text = f"per actor, decoding only: {number(throughput.sentences_per_second)} sentences/s, "
+    text += f"{number(throughput.target_tokens_per_second)} tokens/s; the job took "
     text += duration(throughput.total_seconds)
     return text + (f", cost {throughput.cost:.2f}" if throughput.cost is not None else "")
 

@@ -21,7 +21,7 @@ goes on there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -263,17 +263,23 @@ class Output:
         self.guard()
         manifest = manifest.model_copy(update=self._named_generation)
         self.store_json(self.location / "manifest.json", manifest)
-        if self.generation > 1:
-            self.guard()
-            self._sweep()
+        self.guard()
+        self._sweep(manifest.files.keys())
         self.guard()
         if not is_whole(self.location):
             self.store_bytes(self.location / "_SUCCESS", b"")
 
-    def _sweep(self) -> None:
-        """Remove the files of older generations, which no job will go on with."""
-        folders = (*FOLDERS, EXPORT, "_units", "report/heatmaps")
-        files = [f for name in folders for f in (self.location / name).files("", name == EXPORT)]
+    def _sweep(self, named: Collection[str]) -> None:
+        """Remove what an earlier attempt at a unit left, and the files of older generations."""
+        units = {name.rpartition("/")[2] for name in named}
+        parts = [file for name in FOLDERS for file in (self.location / name).files()]
+        for file in parts:
+            if file.name in units and "/".join(file.parts_below(self.location)) not in named:
+                self.remove(file)
+        if self.generation == 1:
+            return
+        others = (EXPORT, "_units", "report/heatmaps")
+        files = parts + [f for n in others for f in (self.location / n).files("", n == EXPORT)]
         older = [file for file in files if self.names.is_older(file.name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(Location.delete, older):

@@ -22,16 +22,22 @@ class Progress:
     ) -> None:
         self._rows, self._cost_per_hour, self._clock = rows, cost_per_hour, clock
         self._started = clock()
-        self._done = self._tokens = 0
+        self._done = self._tokens = self._units = 0
 
     def add(self, rows: int, target_tokens: int) -> str:
-        """Count rows that are done; returns the text."""
+        """Count the rows of a unit that is done; returns the text.
+
+        It says no time left before the second unit: the first one waited for processes that start
+        and a model that is loaded.
+        """
+        self._units += 1
         self._done += rows
         self._tokens += target_tokens
         seconds = max(self._clock() - self._started, 1e-9)
         left = (self._rows - self._done) * seconds / max(self._done, 1)
         text = f"{self._done / seconds:,.0f} rows/s  {self._tokens / seconds:,.0f} tokens/s"
-        text += f"  {duration(left)} left"
+        if self._units > 1:
+            text += f"  {duration(left)} left"
         if self._cost_per_hour is not None:
             text += f"  cost {self._cost_per_hour * seconds / 3600:,.2f}"
         return text

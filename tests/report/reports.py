@@ -81,7 +81,7 @@ def full_report() -> dict[str, Any]:
         },
         "throughput": {
             "sentences_per_second": 83.4, "target_tokens_per_second": 1034.2,
-            "decode_seconds": 12.0, "total_seconds": 94.3, "actors": 2,
+            "decode_seconds": 12.0, "total_seconds": 94.3,
         },
         "scores": [
             {

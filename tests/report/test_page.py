@@ -5,6 +5,7 @@ import pytest
 from jinja2 import Environment
 from reports import ATTACK, attacked_report, full_report, pictures
 
+from nmt.report import headline
 from nmt.report.chart import by_length
 from nmt.report.page import render
 
@@ -50,7 +51,7 @@ def test_a_full_report_shows_its_numbers():
     assert not page.open
     for shown in (
         "Test set, nightly", "9f8a7b6c5d4e", "1,234,567", "5 January 2026, 14:03 UTC", "35.1",
-        "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "12.0 %", "not UTF-8",
+        "34.1 – 36.1", "tok:13a", "0.042 %", "1 min 34 s", "11–20", "21+", "0.120", "not UTF-8",
         "search.beam_size", "60.6 KiB", "2.55.1", "Ein Mann läuft.", "Sentence 1", "out/yesterday",
         "+0.90", "0.012", "33.2 – 35.2", "not significant",
         "TER lower is better 49.3", "significantly worse", "looping", "1.2 % of all", "39.1",
@@ -65,6 +66,12 @@ def test_samples_carry_their_languages():
     page = Page(render({**full_report(), "differences": None, "suspicious": None}, []))
     languages = [attributes.get("lang") for tag, attributes in page.elements if tag == "dd"]
     assert languages[:2] == ["en", "de"]
+
+
+def test_the_tile_of_speed_says_that_it_is_of_decoding() -> None:
+    speed = {"sentences_per_second": 759.6, "target_tokens_per_second": 9e3, "total_seconds": 52.0}
+    tiles = headline.tiles({"counts": {"rows": 1211}, "throughput": speed}, [])
+    assert tiles[-1][:3] == ("Sentences/s", "759.6", "per actor, decoding only")
 
 
 def test_hostile_text_is_only_ever_text():

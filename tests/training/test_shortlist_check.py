@@ -3,6 +3,8 @@
 import nmt.model  # quiets TensorFlow
 
 # isort: split
+import re
+
 import pytest
 from trainings import instant, training
 
@@ -20,20 +22,23 @@ SOURCES = ["the dog sees a house", "a woman sleeps", "the old men read"]
 
 @pytest.fixture(scope="module")
 def model(dataset, tmp_path_factory) -> Location:
-    """A model with what `nmt train` leaves beside it."""
+    """A model with what `nmt train` leaves beside it, where its 4 sentences are enough."""
     folder = tmp_path_factory.mktemp("checked")
     settings = {"search": {"shortlist": 3, "shortlist_common": 4}}
     work = training(dataset, folder, epochs=1, **settings)
     instant(work, [1.0])
     work.run()
     before = model_folder.describe(work.output / "model").model_id
-    work.selection.export(threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nmt.training.shortlist_check.FEWEST_SENTENCES", 4)
+        work.selection.export(threads=1)
     model = work.output / "model"
     assert model_folder.check(model).model_id != before
     return model
 
 
-def test_a_beam_takes_the_shortlist_that_was_checked(model, dataset) -> None:
+def test_a_beam_takes_the_shortlist_that_was_checked(model, dataset, monkeypatch) -> None:
+    monkeypatch.setattr("nmt.records.model.FEWEST_SENTENCES", 4)
     info = model_folder.check(model)
     check = info.shortlist
     assert (check.size, check.common, check.beam_size) == (3, 4, 5)
@@ -51,9 +56,19 @@ def test_a_beam_takes_the_shortlist_that_was_checked(model, dataset) -> None:
     assert describe_ensemble([model, model], [info, info]).shortlist is None
 
 
-@pytest.mark.parametrize("search", [{"shortlist": 0, "shortlist_common": 4}, {}])
-def test_nothing_is_checked_that_is_no_shortlist(dataset, tmp_path, monkeypatch, search) -> None:
-    """Because it is off, or because the vocabulary has no more than the common words."""
+@pytest.mark.parametrize(
+    ("search", "reason"),
+    [
+        ({"shortlist": 0, "shortlist_common": 4}, None),
+        ({}, r"each of the \d+ target tokens is on every shortlist \(search.shortlist_common=2000"),
+        ({"shortlist_common": 4}, r"\d+ validation sentences are fewer than 200;"),
+    ],
+)
+def test_nothing_is_checked_that_is_no_shortlist(
+    dataset, tmp_path, monkeypatch, search, reason, capsys
+) -> None:
+    """Because it is off, because the vocabulary has no more than the common words, or because so
+    few sentences say nothing."""
     work = training(dataset, tmp_path, epochs=1, search=search)
     instant(work, [1.0])
     work.run()
@@ -61,6 +76,9 @@ def test_nothing_is_checked_that_is_no_shortlist(dataset, tmp_path, monkeypatch,
     monkeypatch.setattr("nmt.runtime.onnx.OnnxRuntime", lambda *_: None)
     work.selection.export(threads=1)
     assert model_folder.check(work.output / "model").shortlist is None
+    said = re.findall("search.shortlist not checked, because .*", capsys.readouterr().err)
+    assert len(said) == (reason is not None)
+    assert all(re.search(f"because {reason}", line) for line in said)
 
 
 @pytest.mark.parametrize(
@@ -88,5 +106,7 @@ def test_auto_is_what_loses_at_most_a_tenth_of_bleu(bleu, beam_size, shortlist, 
     search = SearchSettings(beam_size=beam_size, shortlist=shortlist, shortlist_common=7)
     decided = search.with_shortlist(check)
     assert (decided.shortlist, decided.shortlist_common) == used
+    few = search.with_shortlist(check.model_copy(update={"sentences": 199}))
     unchecked = search.with_shortlist(None)
+    assert few == unchecked
     assert unchecked.shortlist == (0 if shortlist == "auto" else shortlist)

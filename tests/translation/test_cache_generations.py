@@ -10,14 +10,16 @@ import pyarrow as pa
 import pytest
 from cache_entries import COLUMNS, DAY, age, entries, expected, found, merge_all, parquet
 
-from nmt.cli.jobs import PruneCacheRequest, prune_cache
+from nmt.cli.jobs import ListCacheRequest, PruneCacheRequest, list_cache, prune_cache
 from nmt.errors import UnusableInput
 from nmt.records.cache import GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.cache import rows_file
 from nmt.translation.cache.generations import (
+    Generation,
     _name,
+    by_prefix,
     depends_on,
     generations,
     open_generation,
@@ -196,6 +198,42 @@ def test_prune_removes_what_no_job_has_used(tmp_path, capsys) -> None:
     assert found(one, "xyz") == expected("z")
     prune_cache(PruneCacheRequest(Location(tmp_path), unused=50))
     assert capsys.readouterr().out == ""
+
+
+def test_generations_of_a_model_are_told_apart_by_their_settings(tmp_path, capsys) -> None:
+    beams = [SearchSettings(beam_size=5, shortlist=size) for size in (0, 20)]
+    keys = [depends_on("m", search, None, raw=False) for search in beams]
+    keys.append(depends_on("other", SearchSettings(), None, raw=False))
+    names = [open_generation(Location(tmp_path), key).location.name for key in keys]
+    list_cache(ListCacheRequest(Location(tmp_path)))
+    ends = {
+        line[:32]: line.partition("  model ")[2] for line in capsys.readouterr().out.split("\n")
+    }
+    assert [ends[name] for name in names] == [
+        "m  beam 5  shortlist 0",
+        "m  beam 5  shortlist 20  shortlist_common 2000",
+        "other  beam 1",
+    ]
+
+
+def test_the_beginning_of_a_name_is_enough_to_remove_a_generation(tmp_path, capsys) -> None:
+    stored = [f"{digits}{'0' * 26}" for digits in ("abcdef", "abcd00")]
+    found = [Generation(Location(tmp_path / name), None, 0, 0, 0.0) for name in stored]
+    assert by_prefix(found, "abcde") is found[0]
+    assert by_prefix(found, stored[1]) is found[1]
+    for prefix, message in (
+        ("abcd", f"several generations begin with abcd: {stored[0]}, {stored[1]}; give more"),
+        ("ffff", rf"no generation ffff \(there are {stored[0]}, {stored[1]}\)"),
+        ("", "generation '': give at least the first 4 characters"),
+        ("abc", "generation 'abc': give at least the first 4 characters"),
+    ):
+        with pytest.raises(UnusableInput, match=message):
+            by_prefix(found, prefix)
+    one = open_generation(Location(tmp_path), GENERATION)
+    request = PruneCacheRequest(Location(tmp_path), generations=(one.location.name[:6],))
+    prune_cache(request)
+    assert capsys.readouterr().out.endswith("  removed\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_generation_of_an_earlier_format_is_removed_as_a_whole(tmp_path, capsys) -> None:

@@ -190,7 +190,7 @@ def test_a_damaged_export_is_found_and_made_again(saved_models, corpus, tmp_path
     # Nothing was decoded again.
     assert units == [(out / f"_units/0000{n}.json").read_bytes() for n in (0, 1)]
     (out / "export/part-00007.csv").write_bytes(b"old")
-    assert "is not named, so it does not count" in verify(Location(out)).notes[0]
+    assert "part-00007.csv: is not named" in verify(Location(out)).violations[0]
 
 
 def test_an_interrupted_job_leaves_one_whole_export(saved_models, corpus, tmp_path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from logged import messages
 from output_runs import UNITS, counts, job, run
 
-from nmt import model_folder
+from nmt import model_folder, records
 from nmt.errors import JobFailed, UnusableInput
 from nmt.records.output import Manifest
 from nmt.settings import SearchSettings
@@ -145,6 +145,18 @@ def test_forgotten_units_are_done_again(tmp_path) -> None:
     out = Output(Location(tmp_path))
     out.forget({1})
     assert [record.unit for record in out.records()] == [0, 2]
+
+
+def test_what_an_earlier_attempt_at_a_unit_left_goes_at_the_end(tmp_path) -> None:
+    """As its rejected rows, where a later one has none: readers of the folder would read both.
+    What is of no unit is somebody's."""
+    run(tmp_path, 1)
+    out, manifest = Output(Location(tmp_path)), tmp_path / "manifest.json"
+    before = sorted(everything(tmp_path))
+    for name in ("rejected/part-00000.parquet", "rejected/part-99999.parquet"):
+        (out.location / name).write_bytes(b"")
+    out.finish(records.read(Location(manifest), Manifest))
+    assert everything(tmp_path) == sorted([*before, "rejected/part-99999.parquet"])
 
 
 def test_a_job_goes_on_with_the_runtime_that_it_began_with(tmp_path, saved_models) -> None:

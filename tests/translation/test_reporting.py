@@ -3,6 +3,7 @@
 import html
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,6 +71,18 @@ def test_the_same_output_is_no_change(saved_models, night, tmp_path) -> None:
     assert (verdict.exit_status, verdict.reason) == (0, "done")
     told = "0.0 % of 8 common sentences changed; BLEU 0.00 (one-sided p 1.000)"
     assert told in "\n".join(verdict.summary())
+
+
+@pytest.mark.parametrize("cache", [None, "s3://bucket/cache"])
+def test_a_first_night_with_a_cache_counts_what_was_decoded(saved_models, tmp_path, cache) -> None:
+    """Also where nothing was reused, and no sentence came twice."""
+    (tmp_path / "in.txt").write_text("the dog sees a house\na woman sleeps\n")
+    done = translate(saved_models[1], tmp_path / "in.txt", tmp_path / "out", heatmaps=0)
+    settings = done.report.settings.model_copy(update={"cache": cache})
+    done = replace(done, report=done.report.model_copy(update={"settings": settings}))
+    rows = "rows      2 read, 2 translated, 0 rejected"
+    assert done.summary()[0] == rows + ("; 2 decoded, 0 reused, 0 repeated" if cache else "")
+    assert done.summary()[2].startswith("speed     per actor, decoding only: ")
 
 
 def test_a_comparison_says_what_an_evaluation_says(saved_models, night, tmp_path) -> None:

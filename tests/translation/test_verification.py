@@ -1,6 +1,7 @@
 """An output is checked from what is stored; every kind of damage is found and named."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -199,12 +200,28 @@ def test_units_of_an_unfinished_output_are_checked(tmp_path) -> None:
     assert found.damaged == {0}
 
 
-def test_files_that_are_not_named_do_not_count(tmp_path) -> None:
+@pytest.mark.parametrize("folder", ["translations", "rejected", "alignments", "export"])
+def test_a_file_that_is_not_named_is_a_violation_once_readers_find_it(
+    tmp_path, folder, capsys
+) -> None:
+    """A finished output is read as a folder: it would have rows twice. It is not ours to delete."""
     out = output(tmp_path)
-    (tmp_path / "translations/part-99999.parquet").write_bytes(b"stray")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    stray = tmp_path / folder / "part-99999.parquet"
+    shutil.copy(tmp_path / T0, stray)
+    (tmp_path / folder / "_notes.txt").write_text("readers of Parquet skip it")
     found = verify(out)
-    assert found.violations == []
-    assert found.notes == ["translations/part-99999.parquet: is not named, so it does not count"]
+    assert found.violations == [
+        f"{folder}/part-99999.parquet: is not named in manifest.json, but whoever reads the folder "
+        "reads it, too; move it away"
+    ]
+    assert found.notes == [f"{folder}/_notes.txt: is not named, so it does not count"]
+    with pytest.raises(typer.Exit):
+        jobs.verify(jobs.VerifyRequest(out, repair=True))
+    assert "again" not in capsys.readouterr().err
+    assert (tmp_path / "_SUCCESS").exists()
+    stray.unlink()
+    assert verify(out).violations == []
 
 
 @pytest.mark.parametrize("there", ["nothing", "a folder"])
@@ -220,7 +237,10 @@ def test_a_record_that_is_gone_is_told(tmp_path, there) -> None:
         assert (found.violations, found.notes) == ([f"{name}: is a folder"], [])
         assert found.damaged == {1}
     else:
-        assert (found.violations, found.notes) == ([], [f"{name}: is not there any more"])
+        assert (found.violations, found.notes) == (
+            [],
+            [f"{name}: is not there any more; no translation was in it"],
+        )
 
 
 def test_what_is_no_output_is_refused(tmp_path) -> None:
@@ -267,17 +287,30 @@ def test_ids_over_many_files_on_disk(kind, monkeypatch) -> None:
 
 
 def test_after_a_repair_verify_says_what_is_to_be_done(tmp_path, capsys) -> None:
-    """Until it is done, also where no violation is left."""
-    said = "1 unit is to be done again: run the job's command again"
+    """A unit that was forgotten is no violation, and both count those whose record is gone."""
     out = output(tmp_path)
     repair(out, {1})
     jobs.verify(jobs.VerifyRequest(out))
-    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
-    (tmp_path / "_SUCCESS").touch()
-    spoil(tmp_path / T1)
-    jobs.verify(jobs.VerifyRequest(out, repair=True))
-    with pytest.raises(typer.Exit):
-        jobs.verify(jobs.VerifyRequest(out))
     lines = capsys.readouterr().err.splitlines()
-    assert len([line for line in lines if line.endswith(said)]) == 2
-    assert lines[-1].endswith(said)
+    assert lines[-1].endswith("1 unit is to be done again: run the job's command again")
+    assert "no violation in 12 rows" in lines[-2]
+    for number in (0, 1):
+        shutil.rmtree(tmp_path)
+        out = output(tmp_path)
+        spoil(tmp_path / T1)
+        (tmp_path / "_units" / f"0000{number}.json").unlink()
+        jobs.verify(jobs.VerifyRequest(out, repair=True))
+        assert verify(out).violations == []
+        jobs.verify(jobs.VerifyRequest(out))
+        said = f"{['2 units are', '1 unit is'][number]} to be done again: run the job's command"
+        lines = [line for line in capsys.readouterr().err.splitlines() if "done again" in line]
+        assert [said in line for line in lines] == [True, True]
+
+
+def test_what_is_no_units_is_the_end_of_the_job(tmp_path, capsys) -> None:
+    (tmp_path / "out").mkdir()
+    out = output(tmp_path / "out")
+    (tmp_path / "out/report/report.json").unlink()
+    jobs.verify(jobs.VerifyRequest(out, repair=True))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith("only the end of the job is to be done again: run the job's command again")

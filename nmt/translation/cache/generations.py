@@ -9,13 +9,16 @@ from __future__ import annotations
 import datetime
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow.fs as pafs
 
 from nmt import records
 from nmt.errors import UnusableInput
 from nmt.json_text import hash_json
+from nmt.printable import join_names
 from nmt.records.cache import CachedSearch, GenerationKey, GenerationRecord
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
@@ -29,6 +32,7 @@ _ROWS = re.compile(
 )
 _OTHERS = re.compile("generation\\.json|used")
 _DAY = 86400.0
+_SHORTEST_PREFIX = 4  # characters: an empty variable of a shell is none
 _HASH = re.compile("[0-9a-f]{32}")
 # What changes nothing in greedy search, and in any search that draws no words at random.
 _BEAM_ONLY = {"length_penalty", "coverage_penalty"}
@@ -151,6 +155,65 @@ def generations(location: Location) -> list[Generation]:
 def unused(stored: list[Generation], days: float) -> list[Generation]:
     """Those that no job has used for so many days."""
     return [g for g in stored if time.time() - g.used > days * _DAY]
+
+
+def by_prefix(stored: Sequence[Generation], prefix: str) -> Generation:
+    """The one generation whose name begins so.
+
+    Raises:
+        UnusableInput: none does, or several do, or the prefix is so short that it may be a mistake.
+    """
+    names = ", ".join(one.location.name for one in stored)
+    if len(prefix) < _SHORTEST_PREFIX:
+        raise UnusableInput(
+            f"generation '{prefix}': give at least the first {_SHORTEST_PREFIX} characters of its "
+            f"name (there are {names})"
+        )
+    fitting = [one for one in stored if one.location.name.startswith(prefix)]
+    if not fitting:
+        raise UnusableInput(f"no generation {prefix} (there are {names})")
+    if len(fitting) > 1:
+        several = ", ".join(one.location.name for one in fitting)
+        raise UnusableInput(f"several generations begin with {prefix}: {several}; give more of one")
+    return fitting[0]
+
+
+def differing_settings(stored: Sequence[Generation]) -> dict[str, list[str]]:
+    """What tells the generations of a model apart.
+
+    Returns:
+        For the name of each generation its settings that others of its model have otherwise, or
+        have not, as texts: ``shortlist 20``.
+    """
+    models: dict[str, dict[str, dict[str, str]]] = {}
+    for one in stored:
+        own = models.setdefault(one.description.model_id, {})
+        own[one.location.name] = _settings_of(one.description)
+    return {
+        name: [
+            f"{key} {value}"
+            for key, value in sorted(settings.items())
+            if any(other.get(key) != value for other in own.values())
+        ]
+        for own in models.values()
+        for name, settings in own.items()
+    }
+
+
+def _settings_of(key: GenerationKey) -> dict[str, str]:
+    """What a generation follows from besides its model and the beam size, in few characters."""
+    content = key.to_json()
+    left_out = {"search", "model_id", "created", "partitions"}
+    settings = {name: value for name, value in content.items() if name not in left_out}
+    settings |= {name: value for name, value in content["search"].items() if name != "beam_size"}
+    return {join_names([name]): join_names([_text(value)]) for name, value in settings.items()}
+
+
+def _text(value: Any) -> str:
+    """A value as it is written after ``--set``."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
 
 
 def _name(key: GenerationKey) -> str:

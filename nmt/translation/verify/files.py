@@ -46,7 +46,10 @@ class Verification:
         notes: what is worth knowing and no violation.
         rows: rows of the input that are in the checked parts.
         damaged: numbers of the units in whose files there are violations.
-        forgotten: numbers of the units of an earlier manifest that are to be done again.
+        strays: how many of the violations are files that are not named.
+        finished: whether there is a _SUCCESS.
+        forgotten: numbers of the units of the manifest without a record: their job does them
+            again, once the output is not finished.
     """
 
     count: int = 0
@@ -54,6 +57,8 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     rows: int = 0
     damaged: set[int] = field(default_factory=set)
+    strays: int = 0
+    finished: bool = False
     forgotten: set[int] = field(default_factory=set)
 
 
@@ -95,10 +100,27 @@ class Check:
         """Add what is worth knowing."""
         self._notes.add(line, kind)
 
-    def forget(self, files: Iterable[str], committed: set[int]) -> None:
-        """Note the units of these files of a manifest that are committed no more."""
-        numbers = {int(match[1]) for name in files if (match := _PART.search(name))}
-        self.result.forgotten = numbers - committed
+    def stray(self, name: str, whole: bool) -> None:
+        """Complain about a file that is not named, where readers of the folder find it.
+
+        Args:
+            name: of the file.
+            whole: whether the output is finished, and its manifest says what is named.
+        """
+        if not whole or any(part[0] in "._" for part in name.split("/")):
+            self.note(f"{name}: is not named, so it does not count", "stray")
+            return
+        self.result.strays += 1
+        self.complain(f"{name}: is not named in manifest.json, but whoever reads the folder reads "
+                      "it, too; move it away", "stray")  # fmt: skip
+
+    def forget(self, files: Iterable[str], records: Iterable[Location]) -> None:
+        """Note the units of these files of a manifest that have none of these records."""
+        units, recorded = (
+            {int(match[1]) for name in names if (match := _PART.search(name))}
+            for names in (files, (f"_units/{file.name}" for file in records))
+        )
+        self.result.forgotten = units - recorded
 
     def end(self) -> Verification:
         """What was found out, with the numbers of lines that were left out."""

@@ -46,21 +46,28 @@ def verify(location: Location, show: Callable[[str], None] = lambda _: None) -> 
     finished = (location / "_SUCCESS").is_file()
     manifest = check.json(manifest_file, Manifest) if manifest_file.is_file() else None
     named: set[str] = set()
+    # Without _SUCCESS the manifest counts no more: its job writes it again, from the units.
+    replaced = (
+        not finished and job is not None and manifest is not None
+        and manifest.generation == job.generation
+    )  # fmt: skip
     if finished:
         _check_end(check, job, manifest, manifest_file.is_file())
     if manifest is not None:
         named |= {*manifest.files, *manifest.exports}
-        check_manifest(check, manifest)
+        if finished or replaced:
+            check.forget(manifest.files, Output(location, manifest.generation).record_files())
+        if not replaced:
+            check_manifest(check, manifest)
     if not finished and job is not None:
-        if manifest is not None:
-            check.note("the manifest is there, but not _SUCCESS: the job ended before its end, "
-                       "it is to be repaired, or another one takes its place")  # fmt: skip
-        files, committed = _check_units(check, job, set(named))
-        if manifest is not None and manifest.generation == job.generation:
-            check.forget(manifest.files, committed)
-        named |= files
+        if replaced:
+            check.note("_SUCCESS is not there: the job's command writes the end again")
+        elif manifest is not None:
+            check.note("manifest.json is of the output that this job replaces")
+        named |= _check_units(check, job, set() if replaced else set(named))
+    check.result.finished = finished
     for name in sorted(check.sizes.keys() - named):
-        check.note(f"{name}: is not named, so it does not count", "stray")
+        check.stray(name, finished and manifest is not None)
     return check.end()
 
 
@@ -170,7 +177,7 @@ def _check_others(check: Check, others: Mapping[str, FileEntry]) -> None:
             elif file.exists():
                 check.part(name, "is a folder")
             else:
-                check.note(f"{name}: is not there any more", "gone")
+                check.note(f"{name}: is not there any more; no translation was in it", "gone")
         except ChangedFile as error:
             check.part(name, str(error).removeprefix(f"{file}: "))
         except UnusableInput as error:
@@ -205,9 +212,8 @@ def _check_exports(check: Check, manifest: Manifest) -> None:
         )
 
 
-def _check_units(check: Check, job: JobRecord, known: set[str]) -> tuple[set[str], set[int]]:
-    """Check the committed units of an unfinished output; returns their files' names and their
-    numbers.
+def _check_units(check: Check, job: JobRecord, known: set[str]) -> set[str]:
+    """Check the committed units of an unfinished output; returns their files' names.
 
     Args:
         known: names that were checked already.
@@ -242,7 +248,7 @@ def _check_units(check: Check, job: JobRecord, known: set[str]) -> tuple[set[str
     check.note(f"not finished; {len(numbers)} units are committed: {_runs(sorted(numbers))}")
     fresh = {name: entry for name, entry in files.items() if name not in known}
     check_parts(check, fresh, job.settings, bounds=bounds, rejected=rejected)
-    return set(files), numbers
+    return set(files)
 
 
 def _runs(numbers: list[int]) -> str:
