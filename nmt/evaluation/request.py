@@ -36,8 +36,8 @@ class EvaluateRequest:
         Location,
         Option(
             "Finished output of `nmt translate`; or a file of translations: text, one per line, or "
-            "a table (Parquet, CSV, JSON Lines, TMX); or a folder, a glob or a .zip of such, in the "
-            "order of their names.",
+            "a table (Parquet, CSV, JSON Lines, TMX); or a folder, a glob or a .zip of such, in "
+            "the order of their names.",
             "OUT|FILE",
         ),
     ]
