@@ -75,3 +75,16 @@ def test_equal_keys_of_different_ids_are_no_repetition(monkeypatch) -> None:
 
 def test_no_ids_at_all_are_unique() -> None:
     check_ids(pieces([], pa.int64(), 5))
+
+
+@pytest.mark.parametrize("factor", [0x1F3C5A79B2D4E687, 0xD1B54A32D192ED03])
+def test_who_writes_the_ids_does_not_choose_their_file(monkeypatch, factor) -> None:
+    """All of these ids came into one file by Knuth's factor, which anybody may know."""
+    files, numbers = 64, np.arange(100_000, dtype=np.uint64)
+    inverse = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
+    chosen = (numbers * np.uint64(files) << np.uint64(32)) * inverse
+    monkeypatch.setattr(unique_ids, "_SPREAD", np.uint64(factor))
+    for keys in (chosen, numbers, numbers * np.uint64(files), numbers << np.uint64(40)):
+        counts = np.bincount(unique_ids._spread(keys.view(np.int64), files).astype(np.int64))
+        assert len(counts) == files
+        assert counts.max() < 4 * len(numbers) / files
