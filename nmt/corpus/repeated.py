@@ -67,7 +67,7 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
             places.append(arrays[f"{name}_rows"][chosen])
             owners.append(len(chosen))
         again = ~_firsts(np.concatenate([np.zeros(0, np.uint64), *keys]))
-        ends = np.cumsum(owners)[:-1] if owners else []
+        ends = np.cumsum(np.array(owners, np.int64))[:-1]
         for unit, rows, own in zip(units, places, np.split(again, ends), strict=False):
             found[unit.number][name] = rows[own]
     for unit in units:
