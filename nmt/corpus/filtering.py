@@ -6,7 +6,7 @@ Each is a pure function from a unit to staged files of fixed names, as in `nmt.c
     held-…, sources-…, leaks-…    training pairs whose source is in valid or test, see `leaks`
     aligner-…   word translations and lengths, learnt from the pairs that the rules leave
     judged-…    the same with what the aligner says; fingerprints of the pairs
-    repeated-…  pairs that occurred before, by ranges of fingerprints
+    repeated-…  pairs of a unit that occurred in an earlier one, a file a range of fingerprints
     kept-…      what remains; filtered-… what does not
 
 Given valid and test files are never filtered. None of it needs memory that grows with the corpus:
@@ -115,7 +115,7 @@ def filter_pairs(
     if any(leak_kind(plan, unit) for unit in units):
         journal.run("leaks", find_leaks, [units], result=NothingCounted, title="find leaks")
     results = journal.run(
-        *("filter", finish_unit, units, units, len(parts)),
+        *("filter", finish_unit, units, len(parts)),
         result=Filtered,
         title="filter",
         problem=filtered_problem,
@@ -245,19 +245,18 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     write_pairs(plan, unit, rows, sources, targets, *kinds)
 
 
-def finish_unit(plan: Plan, units: Sequence[Unit], count: int, unit: Unit) -> Filtered:
+def finish_unit(plan: Plan, count: int, unit: Unit) -> Filtered:
     """Bring together what was said of the pairs of a unit, and write what is kept.
 
     Args:
         plan: the preparation.
-        units: those of all roles.
         count: into how many ranges fingerprints were divided.
         unit: the pairs.
     """
     table = _read_clean(plan, unit)
     judged = _read_scores(plan, unit, "judged", table)
     reasons = np.array(judged["reason"].to_pylist(), object)
-    for kind, rows in read_repeated(plan, units, unit, count).items():
+    for kind, rows in read_repeated(plan, unit, count).items():
         reasons[rows] = str(kind)
     leaks = np.zeros(len(reasons), bool)
     leaks[read_leaks(plan, unit)] = True

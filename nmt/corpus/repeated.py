@@ -12,11 +12,12 @@ import numpy as np
 from nmt.corpus.staged import array_bytes, read_arrays
 from nmt.corpus.stages import Plan, Unit
 from nmt.reject_reasons import RejectReason
+from nmt.storage.location import Location
 
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 
 _RANGE = 2_000_000  # fingerprints that are looked at together: some 60 MB
-EXACT, NEAR = 1, 2  # how a pair repeats another
+_KINDS = ("exact", "near")  # how a pair repeats another
 
 
 def letters_of(text: str) -> str:
@@ -56,26 +57,32 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
         count: into how many ranges the fingerprints are divided.
         number: of the range.
     """
-    repeated: list[tuple[np.ndarray, ...]] = []
-    for kind, name in ((EXACT, "exact"), (NEAR, "near")):
+    found: dict[int, dict[str, np.ndarray]] = {unit.number: {} for unit in units}
+    for name in _KINDS:
         keys, owners, places = [], [], []
         for unit in units:
             arrays = read_pairs(plan, unit)
             chosen = np.flatnonzero(arrays[name] % np.uint64(count) == number)
             keys.append(arrays[name][chosen])
-            places.append(arrays["rows"][chosen])
-            owners.append(np.full(len(chosen), unit.number, np.int32))
-        joined = np.concatenate([np.zeros(0, np.uint64), *keys])
-        again = np.ones(len(joined), bool)
-        again[np.unique(joined, return_index=True)[1]] = False
-        unit_numbers, rows = (
-            np.concatenate([np.zeros(0, np.int32), *parts])[again] for parts in (owners, places)
-        )
-        repeated.append((unit_numbers, rows, np.full(len(rows), kind, np.uint8)))
-    names = ("units", "rows", "kinds")
-    joined_parts = (np.concatenate(parts) for parts in zip(*repeated, strict=True))
-    file = plan.staging / f"repeated-{number:05d}"
-    file.write_bytes(array_bytes(**dict(zip(names, joined_parts, strict=True))))
+            places.append(arrays[f"{name}_rows"][chosen])
+            owners.append(len(chosen))
+        again = ~_firsts(np.concatenate([np.zeros(0, np.uint64), *keys]))
+        ends = np.cumsum(np.array(owners, np.int64))[:-1]
+        for unit, rows, own in zip(units, places, np.split(again, ends), strict=False):
+            found[unit.number][name] = rows[own]
+    for unit in units:
+        _repeated_file(plan, unit, number).write_bytes(array_bytes(**found[unit.number]))
+
+
+def _firsts(keys: np.ndarray) -> np.ndarray:
+    """Which of some fingerprints are the first of their value."""
+    first = np.zeros(len(keys), bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first
+
+
+def _repeated_file(plan: Plan, unit: Unit, number: int) -> Location:
+    return plan.staging / f"{unit.name('repeated')}-{number:05d}"
 
 
 def write_pairs(
@@ -87,7 +94,8 @@ def write_pairs(
     exact: bool,
     near: bool,
 ) -> None:
-    """Store the fingerprints of the pairs of a unit that are left.
+    """Store the fingerprints of the pairs of a unit that are left, each once, with the rows of
+    those that repeat another of the unit: so equal pairs do not fill one range.
 
     Args:
         plan: the preparation.
@@ -100,31 +108,37 @@ def write_pairs(
     """
     none = np.zeros(0, np.uint64)
     letters = ([*map(letters_of, side)] for side in (sources, targets))
-    content = array_bytes(
-        rows=rows,
-        exact=pair_fingerprints(sources, targets) if exact else none,
-        near=pair_fingerprints(*letters) if near else none,
-    )
+    keys = {
+        "exact": pair_fingerprints(sources, targets) if exact else none,
+        "near": pair_fingerprints(*letters) if near else none,
+    }
+    arrays = {}
+    for name, values in keys.items():
+        first, own = _firsts(values), rows[: len(values)]
+        arrays[name], arrays[f"{name}_rows"] = values[first], own[first]
+        arrays[f"{name}_again"] = own[~first]
+    content = array_bytes(**arrays)
     (plan.staging / unit.name("pairs")).write_bytes(content)
 
 
 def read_pairs(plan: Plan, unit: Unit) -> dict[str, np.ndarray]:
-    """The fingerprints ``exact`` and ``near`` of the pairs of a unit, and their ``rows``."""
-    return read_arrays(plan.staging / unit.name("pairs"), unit.count, "rows", "exact", "near")
+    """The different fingerprints ``exact`` and ``near`` of the pairs of a unit, the ``_rows`` that
+    have them first, and those that have them ``_again``."""
+    names = (f"{name}{end}" for name in _KINDS for end in ("", "_rows", "_again"))
+    return read_arrays(plan.staging / unit.name("pairs"), unit.count, *names)
 
 
-def read_repeated(
-    plan: Plan, units: Sequence[Unit], unit: Unit, count: int
-) -> dict[RejectReason, np.ndarray]:
-    """The rows of a unit that `find_repeated` found in all ranges, by the reason to reject them;
-    a pair that repeats another exactly has that reason alone."""
-    most = 2 * sum(one.count for one in units)
-    kinds = np.zeros(unit.count, np.uint8)
+def read_repeated(plan: Plan, unit: Unit, count: int) -> dict[RejectReason, np.ndarray]:
+    """The rows of a unit that repeat others of it, or that `find_repeated` found in all ranges, by
+    the reason to reject them; a pair that repeats another exactly has that reason alone."""
+    arrays = read_pairs(plan, unit)
+    found: dict[str, list[np.ndarray]] = {name: [arrays[f"{name}_again"]] for name in _KINDS}
     for number in range(count):
-        file = plan.staging / f"repeated-{number:05d}"
-        arrays = read_arrays(file, most, "units", "rows", "kinds")
-        for kind in (NEAR, EXACT):
-            chosen = (arrays["units"] == unit.number) & (arrays["kinds"] == kind)
-            kinds[arrays["rows"][chosen]] = kind
-    reasons = {EXACT: RejectReason.DUPLICATE, NEAR: RejectReason.NEAR_DUPLICATE}
-    return {reason: np.flatnonzero(kinds == kind) for kind, reason in reasons.items()}
+        arrays = read_arrays(_repeated_file(plan, unit, number), unit.count, *_KINDS)
+        for name in _KINDS:
+            found[name].append(arrays[name])
+    exact, near = (np.unique(np.concatenate(found[name])) for name in _KINDS)
+    return {
+        RejectReason.DUPLICATE: exact,
+        RejectReason.NEAR_DUPLICATE: np.setdiff1d(near, exact),
+    }

@@ -132,7 +132,7 @@ TAMPERINGS: dict[str, Tampering] = {
         "encode",
     ),
     "garbage": replace("aligner-00000", lambda _: b"garbage", "judge"),
-    "huge array": replace("repeated-00000", huge, "filter"),
+    "huge array": replace("repeated-00000-00000", huge, "filter"),
 }
 MOVED = (("train", 1), ("rejected", -1))
 
