@@ -21,6 +21,8 @@ from nmt.records.report import Report
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
 
+# Of a sentence of a baseline: its key, its place, and its translation.
+ROWS = pa.schema([("key", pa.uint64()), ("place", pa.int64()), ("translation", pa.large_string())])
 _SAMPLED = 2000  # changed sentences, from which the largest changes are taken
 
 
@@ -62,10 +64,14 @@ class Baseline:
         """Rows of each part."""
         return np.diff(self._first).tolist()
 
-    def keys(self, part: int) -> tuple[np.ndarray, np.ndarray]:
-        """The keys of the sentences of a part, and their places."""
-        table = self.output.read("translations", self.output.names[part], ["id", "source"])
-        return keys_of(table), np.arange(self._first[part], self._first[part + 1])
+    def rows(self, part: int) -> pa.Table:
+        """The sentences of a part: columns `ROWS`."""
+        columns = ["id", "source", "translation"]
+        table = self.output.read("translations", self.output.names[part], columns)
+        places = np.arange(self._first[part], self._first[part + 1])
+        return pa.table(
+            [keys_of(table), places, table["translation"].cast(pa.large_string())], ROWS
+        )
 
     def texts(self, places: Sequence[int] | np.ndarray) -> list[str | None]:
         """The translations at some places; None for a place of -1. Each part is read once."""
@@ -101,8 +107,7 @@ class Baseline:
                     f"{folder / name}: has {sizes[name]:,} bytes, not the {recorded:,} that were "
                     "written; give another --baseline"
                 )
-        self.keys(0)
-        self.texts([0] if self.sizes[0] else [])
+        self.rows(0)
 
 
 class Changes:

@@ -21,8 +21,7 @@ from nmt import bundle
 from nmt.settings import SearchSettings
 from nmt.storage.location import Location
 from nmt.translation.output import Output
-from nmt.translation.report import blocks
-from nmt.translation.report import blocks, measures
+from nmt.translation.report import blocks, measures, pairing
 from nmt.translation.request import TranslateRequest
 
 model, folder = sys.argv[1:]
@@ -33,7 +32,7 @@ request = TranslateRequest(
 )
 output = Output(request.output)
 lines = (folder / "references.txt").read_text().splitlines()
-blocks._ROWS, blocks._ROWS_OF_RANGE = 1, 200
+blocks._ROWS, pairing._ROWS_OF_RANGE = 1, 200
 
 
 def report():

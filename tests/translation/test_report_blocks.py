@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,41 +15,32 @@ from outputs import rewrite, translate
 from nmt.cluster.tasks import Tasks
 from nmt.errors import UnusableInput
 from nmt.evaluation import significance
+from nmt.evaluation.baseline import ROWS, keys_of
 from nmt.evaluation.groups import ValueCounts
 from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.normalization import RAW
 from nmt.evaluation.scores import Scorer
-from nmt.evaluation.sentences import Numbers, References, Sentence
+from nmt.evaluation.sentences import Numbers, Part, References, Sentence
 from nmt.evaluation.significance import resampled_totals, weighted_totals
 from nmt.evaluation.totals import Collected
 from nmt.records.output import Sums, UnitRecord
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 from nmt.translation.report import blocks, measures
-from nmt.translation.report.blocks import KEYED, pair, places_of
 from nmt.translation.report.measures import MOST_SHOWN, first_rejected
+from nmt.translation.report.pairing import Others, Ranges, pair, pairs
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 
 WORDS = ["der", "Hund", "Katze", "schläft", "sieht", "im", "Garten", "Haus", "alte", "kleine"]
 QUIET = DriftSettings(**dict.fromkeys(DriftSettings.model_fields))
 
 
-@dataclass(frozen=True)
-class Texts:
-    """A baseline whose translations are at hand."""
-
-    stored: list[str]
-
-    def texts(self, places) -> list[str | None]:
-        return [None if place < 0 else self.stored[place] for place in places]
-
-
 def words(random: np.random.Generator) -> str:
     return " ".join(random.choice(WORDS, random.integers(1, 9)))
 
 
-def rows(seed: int, count: int) -> tuple[list[Sentence], np.ndarray, Texts]:
-    """Translated rows, where the baseline has them, and its translations."""
+def rows(seed: int, count: int) -> tuple[list[Sentence], Others]:
+    """Translated rows, and what the baseline has of them."""
     random = np.random.default_rng(seed)
     sentences, others = [], []
     for row in range(count):
@@ -62,7 +52,8 @@ def rows(seed: int, count: int) -> tuple[list[Sentence], np.ndarray, Texts]:
         )  # fmt: skip
         others.append(text if random.random() < 0.5 else words(random))
     places = np.where(random.random(count) < 0.2, -1, np.arange(count))
-    return sentences, places, Texts(others)
+    paired = zip(places, others, strict=True)
+    return sentences, Others(places, [None if place < 0 else text for place, text in paired])
 
 
 def told(scoring: Scoring, options: ScoringOptions) -> list:
@@ -87,16 +78,17 @@ def few_resamples(monkeypatch):
 @pytest.mark.parametrize(("seed", "cuts"), [(1, {75}), (2, {1, 2, 80, 149}), (3, {40, 60})])
 @pytest.mark.usefixtures("few_resamples")
 def test_parts_add_up_to_the_whole(keep, seed, cuts) -> None:
-    sentences, places, baseline = rows(seed, 150)
+    sentences, others = rows(seed, 150)
     named = (("domain", ("news", "law", None)),)
-    options = ScoringOptions((RAW,), "13a", named, baseline, keep)  # type: ignore[arg-type]
+    options = ScoringOptions((RAW,), "13a", named, keep)
     whole = Scoring(options)
-    whole.read(options, sentences, places)
+    whole.read(options, sentences, others)
     whole.reject(0, ["law"])
     parts = []
     for start, stop in pairwise([0, *sorted(cuts), 150]):
         parts.append(Scoring(options))
-        parts[-1].read(options, sentences[start:stop], places[start:stop])
+        some = Others(*(values[start:stop] for values in others))
+        parts[-1].read(options, sentences[start:stop], some)
     parts[0].reject(0, ["law"])
     while len(parts) > 1:  # neighbours first
         parts[-2].merge(parts.pop())
@@ -127,11 +119,11 @@ def test_what_no_baseline_changes_is_not_counted_twice(monkeypatch) -> None:
     counted = []
     real = Metrics.count
     monkeypatch.setattr(Metrics, "count", lambda self, s: counted.append(len(s)) or real(self, s))
-    sentences, places, _ = rows(1, 50)
-    same = Texts([sentence.translation for sentence in sentences])
-    options = ScoringOptions((RAW,), baseline=same)  # type: ignore[arg-type]
+    sentences, _ = rows(1, 50)
+    same = Others(np.arange(50), [sentence.translation for sentence in sentences])
+    options = ScoringOptions((RAW,))
     scoring = Scoring(options)
-    scoring.read(options, sentences, places)
+    scoring.read(options, sentences, same)
     assert counted == [sum(s.complete is not None for s in sentences), 0]
     assert {metric.p for metric in scoring.compared(options)} == {1}
 
@@ -144,19 +136,58 @@ def test_what_no_baseline_changes_is_not_counted_twice(monkeypatch) -> None:
     cut=st.integers(0, 40),
 )
 def test_pairs_are_those_of_a_dictionary(theirs, own, ranges, cut) -> None:
-    keyed = np.array([(key, 100 + place) for place, key in enumerate(theirs)], KEYED)
-    parts = [own[:cut], own[cut:]]
-    found: list[list[np.ndarray]] = [[], []]
-    for number in range(ranges):
-        columns = [keyed[keyed["key"] % np.uint64(ranges) == number]]
-        for part in parts:
-            block = np.array([(key, place) for place, key in enumerate(part)], KEYED)
-            columns.append(block[block["key"] % np.uint64(ranges) == number])
-        for some, values in zip(found, pair(1, *columns), strict=True):
-            some.append(values)
-    known = {key: 100 + place for place, key in enumerate(theirs)}
+    texts = [f"{key}!" for key in theirs]
+    places = np.arange(len(theirs))
+    known = pa.table([np.array(theirs, np.uint64), 100 + places, texts], ROWS)
+    parts, cuts = [own[:cut], own[cut:]], Ranges(ranges)
+    blocks_of_keys = [
+        pa.table({"key": np.array(part, np.uint64), "row": np.arange(len(part))}) for part in parts
+    ]
+    divided = zip(*map(cuts.divide, (known[:7], known[7:], *blocks_of_keys)), strict=True)
+    found = zip(*(pair(2, *tables) for tables in divided), strict=True)
+    expected = {key: 100 + place for place, key in enumerate(theirs)}
     for part, some in zip(parts, found, strict=True):
-        assert places_of(len(part), some).tolist() == [known.get(key, -1) for key in part]
+        others = Others.of_rows(len(part), some)
+        assert others.places.tolist() == [expected.get(key, -1) for key in part]
+        assert others.texts == [f"{key}!" if key in expected else None for key in part]
+
+
+def test_nobody_chooses_the_range_of_a_key() -> None:
+    """Keys that are all alike in their lowest bits, as whoever writes ids can make them."""
+    keys = np.arange(0, 64_000, 64, dtype=np.uint64)
+    sizes = [len(some) for some in Ranges(64).divide(pa.table({"key": keys}))]
+    assert max(sizes) < len(keys) / 4
+
+
+def test_no_part_of_a_baseline_is_read_twice_whatever_the_order_of_its_rows(tmp_path) -> None:
+    read = []
+
+    class Shuffled:
+        sizes = [50] * 8
+
+        def rows(self, part: int) -> pa.Table:
+            read.append(part)
+            ids = order[50 * part : 50 * part + 50]
+            sources = [f"s{number}" for number in ids]
+            places = np.arange(50 * part, 50 * part + 50)
+            return pa.table(
+                [keys_of(pa.table({"id": ids, "source": sources})), places, sources], ROWS
+            )
+
+    order = np.random.default_rng(4).permutation(400)
+    parts = []
+    for number in range(8):
+        ids = np.arange(50 * number, 50 * number + 50)
+        table = pa.table({"id": ids, "source": [f"s{row}" for row in ids]})
+        name = f"part-{number:05d}.parquet"
+        file = Location(tmp_path).named(f"translations/{name}")
+        parts.append(Part(name, ids, file.write_table(table)))
+    found = pairs(Tasks(None), Location(tmp_path), [[part] for part in parts], Shuffled())
+    for number, some in enumerate(found):
+        assert Others.of_rows(50, some).texts == [
+            f"s{row}" for row in range(50 * number, 50 * number + 50)
+        ]
+    assert sorted(read) == [*range(8)]
 
 
 def test_counts_of_values_add_up() -> None:
@@ -243,10 +274,10 @@ def test_a_baseline_that_was_cut_off_is_refused_at_the_start(saved_models, night
 
 @pytest.mark.usefixtures("few_resamples")
 def test_a_scorer_says_what_the_blocks_say() -> None:
-    sentences, places, baseline = rows(5, 60)
-    options = ScoringOptions((RAW,), baseline=baseline)  # type: ignore[arg-type]
+    sentences, others = rows(5, 60)
+    options = ScoringOptions((RAW,))
     scoring, own = Scoring(options), Scorer()
-    scoring.read(options, sentences, places)
+    scoring.read(options, sentences, others)
     own.add([(s.translation, s.complete) for s in sentences if s.complete])
     assert scoring.scores(options).scores == own.scores()
 

@@ -1,11 +1,5 @@
 """The pass over the finished translations, block by block: in Ray tasks where there are many units,
-else in this process. Both add up the same blocks in the same order.
-
-Which sentences the baseline has, too, and where, is a hash join by ranges of keys: `own_keys` and
-`baseline_keys` make the keys of some parts, range by range; `pair` finds those of one range that
-both have, for each block of the output. Each step is a function of large values, see
-`nmt.cluster.tasks`: a process holds the keys of one range or of one block, 16 bytes a row.
-"""
+else in this process. Both add up the same blocks in the same order."""
 
 from __future__ import annotations
 
@@ -13,123 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from nmt.cluster.tasks import Tasks
-from nmt.evaluation.baseline import Baseline, keys_of
+from nmt.evaluation.baseline import Baseline
 from nmt.evaluation.groups import ValueCounts
-from nmt.evaluation.sentences import Part, References, read_sentences, read_table, read_translations
+from nmt.evaluation.sentences import Part, References, read_sentences, read_table
 from nmt.records.output import UnitRecord
 from nmt.storage.location import Location
 from nmt.tables.values import json_values
+from nmt.translation.report.pairing import Others, pairs
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 from nmt.translation.report.summary import part_of
-
-_ROWS_OF_RANGE = 4_000_000  # of the baseline, about
-_MOST_RANGES = 64
-_ROWS_TOGETHER = 1_000_000  # of the baseline's parts
-KEYED = np.dtype([("key", np.uint64), ("place", np.int64)])
 
 _ROWS = 65_536  # of a block, at least
 _MOST = 1024  # blocks, about
 _TITLE = "scoring"
-
-
-def pairs(
-    tasks: Tasks, location: Location, blocks: Sequence[Sequence[Part]], baseline: Baseline
-) -> list[list[Any]]:
-    """For each block of an output where the baseline has its rows.
-
-    Args:
-        tasks: does the steps.
-        location: the output.
-        blocks: its parts.
-        baseline: the earlier output.
-
-    Returns:
-        For each block the values of `pair`, one a range.
-    """
-    rows = sum(baseline.sizes)
-    ranges = max(1, min(_MOST_RANGES, rows // _ROWS_OF_RANGE))
-    shared = tasks.share(baseline)
-    theirs = [
-        tasks.submit_parts(ranges, baseline_keys, shared, parts, ranges)
-        for parts in _together(baseline.sizes)
-    ]
-    own = [tasks.submit_parts(ranges, own_keys, location, block, ranges) for block in blocks]
-    found = []
-    for number in range(ranges):
-        columns = [parts[number] for parts in (*theirs, *own)]
-        found.append(tasks.submit_parts(len(own), pair, len(theirs), *columns))
-    return [list(values) for values in zip(*found, strict=True)]
-
-
-def _together(sizes: Sequence[int]) -> Iterator[range]:
-    """Consecutive parts of about so many rows."""
-    start = rows = 0
-    for number, size in enumerate(sizes):
-        rows += size
-        if rows >= _ROWS_TOGETHER or number == len(sizes) - 1:
-            yield range(start, number + 1)
-            start, rows = number + 1, 0
-
-
-def baseline_keys(baseline: Baseline, parts: range, ranges: int) -> Iterator[np.ndarray]:
-    """For each range of keys those of parts of the baseline, with their places in it."""
-    keys, places = zip(*(baseline.keys(part) for part in parts), strict=True)
-    yield from _by_range(np.concatenate(keys), np.concatenate(places), ranges)
-
-
-def own_keys(location: Location, parts: Sequence[Part], ranges: int) -> Iterator[np.ndarray]:
-    """For each range of keys those of a block, with their places among its rows."""
-    files = [(location.named(f"translations/{part.name}"), part.entry) for part in parts]
-    tables = (read_translations(file, ["id", "source"], entry) for file, entry in files)
-    keys = np.concatenate([np.zeros(0, np.uint64), *map(keys_of, tables)])
-    yield from _by_range(keys, np.arange(len(keys)), ranges)
-
-
-def _by_range(keys: np.ndarray, places: np.ndarray, ranges: int) -> Iterator[np.ndarray]:
-    keyed = np.empty(len(keys), KEYED)
-    keyed["key"], keyed["place"] = keys, places
-    numbers = keys % np.uint64(ranges)
-    for number in range(ranges):
-        yield keyed[numbers == number]
-
-
-def pair(theirs: int, *keyed: np.ndarray) -> Iterator[np.ndarray]:
-    """The sentences of a range that both have.
-
-    Args:
-        theirs: how many of the arrays are of the baseline.
-        keyed: the keys of a range: of the baseline, then of each block.
-
-    Yields:
-        For each block the places of its rows and those of the same in the baseline, int64, shape
-        (2, rows).
-    """
-    known = np.concatenate([np.zeros(0, KEYED), *keyed[:theirs]])
-    order = np.argsort(known["key"], kind="stable")
-    keys, places = known["key"][order], known["place"][order]
-    for block in keyed[theirs:]:
-        if not len(keys):
-            yield np.zeros((2, 0), np.int64)
-            continue
-        at = np.minimum(np.searchsorted(keys, block["key"]), len(keys) - 1)
-        matches = np.flatnonzero(keys[at] == block["key"])
-        yield np.stack([block["place"][matches], places[at[matches]]])
-
-
-def places_of(rows: int, found: Sequence[np.ndarray]) -> np.ndarray:
-    """Where the baseline has each of the rows of a block; -1 for one that it lacks.
-
-    Args:
-        rows: of the block.
-        found: what `pair` has found of it, range by range.
-    """
-    places = np.full(rows, -1, np.int64)
-    for own, theirs in found:
-        places[own] = theirs
-    return places
 
 
 @dataclass(frozen=True)
@@ -207,6 +98,7 @@ def score(
     blocks: Sequence[Block],
     references: References,
     options: ScoringOptions,
+    baseline: Baseline | None,
 ) -> Scoring:
     """Read all translated rows, and score them.
 
@@ -216,13 +108,14 @@ def score(
         blocks: its units.
         references: where the references are.
         options: how the rows are scored.
+        baseline: an earlier output to compare them with.
 
     Raises:
         UnusableInput: the output or the baseline cannot be read.
     """
     found: list[list[Any]] = [[] for _ in blocks]
-    if options.baseline is not None:
-        found = pairs(tasks, location, [block.parts for block in blocks], options.baseline)
+    if baseline is not None:
+        found = pairs(tasks, location, [block.parts for block in blocks], baseline)
     # A copy, for what counts is made once a process, and does not travel.
     shared, total = tasks.share(replace(options)), Scoring(options)
     calls = (
@@ -248,13 +141,12 @@ def score_block(
         options: how they are scored.
         block: which rows.
         references: theirs.
-        found: where the baseline has them, see `nmt.translation.report.blocks`.
+        found: what the baseline has of them, see `nmt.translation.report.pairing.pair`.
     """
     columns = [column for column, _ in options.groups]
     sentences = read_sentences(block.location, block.parts, references, others=columns)
     scoring = Scoring(options)
-    places = places_of(block.translated, found) if options.baseline is not None else ()
-    scoring.read(options, sentences, places)
+    scoring.read(options, sentences, Others.of_rows(block.translated, found))
     for number, column in enumerate(columns):
         for values in block.values("rejected", column):
             scoring.reject(number, values)

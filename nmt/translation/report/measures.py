@@ -151,7 +151,6 @@ def measure(
     options = ScoringOptions(
         tuple(normalized),
         tokenize,
-        baseline=baseline,
         keep=counts.translated <= MOST_KEPT,
     )
     scoring = Scoring(options)
@@ -160,7 +159,7 @@ def measure(
         tasks = _tasks(request, max(len(records), len(parts)))
         every = blocks_of(output.location, records)
         options = replace(options, groups=named_values(tasks, every, request.group_by))
-        scoring = score(tasks, output.location, every, references, options)
+        scoring = score(tasks, output.location, every, references, options, baseline)
     if (scores := scoring.scores(options)) is not None:
         more = scores._asdict()
         more["rates"] = measured.rates | more.pop("brevity")

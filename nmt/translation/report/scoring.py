@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.evaluation.baseline import Baseline, Changes
+from nmt.evaluation.baseline import Changes
 from nmt.evaluation.comparison import extremes, most_different
 from nmt.evaluation.groups import Grouping
 from nmt.evaluation.metrics import Metrics
@@ -26,6 +26,7 @@ from nmt.evaluation.totals import (
 )
 from nmt.records.report import Grouping as GroupingRecord
 from nmt.records.report import LengthScores, MetricComparison, Score
+from nmt.translation.report.pairing import Others
 
 
 class Scores(NamedTuple):
@@ -46,14 +47,12 @@ class ScoringOptions:
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         groups: the columns to group by, in the order of the sentences' ``others``, and the values
             of each that have a group of their own.
-        baseline: an earlier output, or None.
         keep: whether there are so few sentences that the statistics of each are kept.
     """
 
     normalizations: tuple[Normalization, ...]
     tokenize: str = "13a"
     groups: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
-    baseline: Baseline | None = None
     keep: bool = True
 
     @cached_property
@@ -104,27 +103,24 @@ class Scoring:
         self,
         options: ScoringOptions,
         sentences: Iterable[Sentence],
-        places: Sequence[int] | np.ndarray = (),
+        others: Others,
     ) -> None:
         """Read translated rows, in order.
 
         Args:
             options: how they are scored.
             sentences: the rows.
-            places: with a baseline where it has each of them, -1 for one that it lacks.
+            others: what the baseline has of each of them.
         """
-        texts = [] if options.baseline is None else options.baseline.texts(places)
         start = 0
         for chunk in chunks(sentences):
             stop = start + len(chunk)
-            others, at = texts[start:stop], np.asarray(places[start:stop], np.int64)
-            if options.baseline is None:
-                others, at = [None] * len(chunk), np.full(len(chunk), -1)
-            self.changes.add(chunk, others, at.tolist())
+            at, texts = others.places[start:stop], others.texts[start:stop]
+            self.changes.add(chunk, texts, at.tolist())
             codes = [grouping.add(chunk, n) for n, grouping in enumerate(self._groupings)]
             scored = [place for place, sentence in enumerate(chunk) if sentence.complete]
             if scored:
-                self._score(options, chunk, others, at, codes, np.array(scored))
+                self._score(options, chunk, texts, at, codes, np.array(scored))
             start = stop
 
     def _score(
