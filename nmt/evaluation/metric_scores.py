@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +22,12 @@ from nmt.evaluation.significance import DRAWN, confidence, paired_p_value, resam
 from nmt.evaluation.tables import RowTable
 from nmt.evaluation.translations import Translations
 from nmt.formats.detection import Accepted
-from nmt.formats.file_list import one_file
-from nmt.formats.text_files import each_line
+from nmt.formats.file_list import FileList, list_files
+from nmt.formats.rows import LONGEST
 from nmt.printable import join_names
 from nmt.records.base import LARGEST_MEASURE
 from nmt.records.report import MetricComparison, Score
 from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
 from nmt.tables.lookups import count_different, places_in
 from nmt.tables.values import is_scalar, json_values, written
 
@@ -36,6 +35,7 @@ _ID = "id"
 _FILES = Accepted(
     ("text", "parquet", "csv", "jsonl"),
     "give .parquet, .csv, .jsonl, or lines of values between tabs below a line of names (.tsv)",
+    archives=True,
     tables=True,
 )
 # As programs write numbers: `float` also reads 1_0 and digits of other scripts.
@@ -135,7 +135,8 @@ def read_metric_scores(
     """The scores of all files, in the order of the translated rows.
 
     Args:
-        files: tables with a column ``id`` and a column of numbers per metric.
+        files: tables with a column ``id`` and a column of numbers per metric; each a file, or
+            several of one format, see `nmt.formats.file_list.list_files`.
         option: that names them, for errors.
         translations: whose ids they are.
         lower: names of metrics of which less is better.
@@ -149,8 +150,9 @@ def read_metric_scores(
         return []
     known = written(translations.ids).cast(pa.large_string())
     for name in files:
-        location = PinnedFile(Location(name))
-        ids, columns = _read(location, option)
+        listed = list_files(name, _FILES, option)
+        location = listed.location
+        ids, columns = _read(listed, option)
         places = places_in(ids, known)
         if len(unknown := np.flatnonzero(places < 0)):
             odd = ids[int(unknown[0])].as_py()
@@ -163,7 +165,9 @@ def read_metric_scores(
         at = places
         for metric, values in columns.items():
             if metric in result:
-                raise UnusableInput(f"{location}: metric '{metric}' is in two files; rename one")
+                raise UnusableInput(
+                    f"{location}: metric '{metric}' is in another {option}, too; rename one"
+                )
             scores = np.full(len(known), np.nan)
             scores[at] = values
             if np.isnan(scores).all():
@@ -172,21 +176,24 @@ def read_metric_scores(
     return [*result.values()]
 
 
-def _read(location: PinnedFile, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
+def _read(files: FileList, option: str) -> tuple[pa.ChunkedArray, dict[str, np.ndarray]]:
     """The ids as text, and each metric's scores, NaN for a null."""
-    if (table := open_table(one_file(location, _FILES))) is not None:
+    location = files.location
+    folders = {name for part in files.parts for name, _ in part.folders}
+    if (table := open_table(files)) is not None:
         ids = table.column(option, _ID)
         if not is_scalar(ids.type):
             raise UnusableInput(f"{location}: column 'id' holds {ids.type}; ids are texts, numbers")
         numbers = {
             field.name: _numbers(table.column(option, field.name), isinstance(table, RowTable))
             for field in table.schema
-            if field.name != _ID and (isinstance(table, RowTable) or _is_number(field.type))
+            if field.name not in {_ID, *folders}
+            and (isinstance(table, RowTable) or _is_number(field.type))
         }
         columns = {name: values for name, values in numbers.items() if values is not None}
         texts = [None if one is None else str(one) for one in json_values(ids)]
     else:
-        texts, columns = _read_lines(location)
+        texts, columns = _read_lines(files)
     if None in texts:
         raise UnusableInput(f"{location}: has rows without an id; give each row its id")
     if len(columns) > _MOST_METRICS:
@@ -223,23 +230,25 @@ def _numbers(column: pa.ChunkedArray, are_written: bool) -> np.ndarray | None:
     return pc.fill_null(column.cast(pa.float64()), math.nan).to_numpy()
 
 
-def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndarray]]:
-    rows = _cells(location)
-    names = next(rows)
-    if names.count(_ID) != 1 or len({*names}) < len(names):
-        raise UnusableInput(
-            f"{location}: line 1: names the columns (id, and one a metric, each once), but has "
-            f"{join_names(names)}"
-        )
-    if len(names) > _MOST_METRICS + 1:
-        raise UnusableInput(
-            f"{location}: {len(names):,} columns, more than {_MOST_METRICS} metrics and id; leave "
-            "some out"
-        )
+def _read_lines(files: FileList) -> tuple[list[str | None], dict[str, np.ndarray]]:
     ids: list[str | None] = []
-    scores: dict[str, list[float]] = {name: [] for name in names if name != _ID}
-    undecided, texts = {*scores}, set()
-    for number, cells in enumerate(rows, 2):
+    scores: dict[str, list[float]] = {}
+    undecided, texts = set[str](), set[str]()
+    names, numbers = list[str](), [0] * len(files.parts)
+    for place, line in files.lines(LONGEST):
+        numbers[place] += 1
+        location, number = files.parts[place].location, numbers[place]
+        cells = line.decode("utf-8", "replace").split("\t")
+        if number == 1:
+            names = _names(location, cells)
+            if not scores:
+                scores, undecided = {name: [] for name in names if name != _ID}, {*names} - {_ID}
+            elif {*names} != {_ID, *scores}:
+                raise UnusableInput(
+                    f"{location}: line 1: names the columns {join_names(names)}, and others of "
+                    f"{files.location} name {join_names([_ID, *scores])}; give all the same"
+                )
+            continue
         if len(cells) != len(names):
             raise UnusableInput(
                 f"{location}: line {number}: {len(cells)} values between tabs, not {len(names)}"
@@ -266,6 +275,16 @@ def _read_lines(location: Location) -> tuple[list[str | None], dict[str, np.ndar
     }
 
 
-def _cells(location: Location) -> Iterator[list[str]]:
-    for line in each_line(location, _FILES):
-        yield line.decode("utf-8", "replace").split("\t")
+def _names(location: Location, names: list[str]) -> list[str]:
+    """The columns that the first line of a file names."""
+    if names.count(_ID) != 1 or len({*names}) < len(names):
+        raise UnusableInput(
+            f"{location}: line 1: names the columns (id, and one per metric, each once), but has "
+            f"{join_names(names)}"
+        )
+    if len(names) > _MOST_METRICS + 1:
+        raise UnusableInput(
+            f"{location}: {len(names):,} columns, more than {_MOST_METRICS} metrics and id; leave "
+            "some out"
+        )
+    return names

@@ -102,7 +102,7 @@ class EvaluateRequest:
         tuple[str, ...],
         Option(
             "Scores of other metrics, as COMET: a table with a column id and a column of "
-            "numbers per metric. Repeatable.",
+            "numbers per metric, in a file or in several (folder, glob, zip). Repeatable.",
             "FILE",
         ),
     ] = ()

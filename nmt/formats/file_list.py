@@ -123,12 +123,6 @@ def list_files(name: str, accepted: Accepted, option: str = "the path") -> FileL
     return FileList(location, parts)
 
 
-def one_file(location: PinnedFile, accepted: Accepted) -> FileList:
-    """The same of a single file."""
-    parts = [Part(location, kind) for kind in kinds_in(location, accepted)]
-    return FileList(location, parts)
-
-
 def _look(name: str, accepted: Accepted, needed: bool, location: PinnedFile) -> list[Part]:
     if not (location.bytes or needed):
         return []

@@ -1,5 +1,6 @@
 """Scores of other metrics get the intervals and the test of those that are computed here."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,34 @@ def test_a_column_of_texts_is_passed_over_in_every_format(folder) -> None:
     (folder / "scores.tsv").write_text("id\tnote\nr0\tgood\n")
     with pytest.raises(UnusableInput, match="no column of numbers"):
         evaluate(folder, "scores.tsv")
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "parquet"])
+def test_scores_of_several_files_are_those_of_one(folder, kind) -> None:
+    separator = "," if kind == "csv" else "\t"
+    (folder / "parts/year=2026").mkdir(parents=True)
+    for start in (0, 15):
+        names, rows = ["id", "COMET"], range(start, start + 15 + 10 * (start > 0))
+        ids, values = [f"r{n}" for n in rows], [float(f"{VALUES[n]:.9f}") for n in rows]
+        file = folder / f"parts/year=2026/{start}.{kind}"
+        if kind == "parquet":
+            pq.write_table(pa.table([ids, values], names), file)
+        else:
+            cells = [names, *([i, str(value)] for i, value in zip(ids, values, strict=True))]
+            file.write_text("".join(f"{separator.join(row)}\n" for row in cells))
+    with zipfile.ZipFile(folder / "parts.zip", "w") as archive:
+        for file in sorted((folder / "parts").rglob(f"*.{kind}")):
+            archive.write(file, file.name)
+    for name in ("parts", f"parts/*/*.{kind}", *([] if kind == "parquet" else ["parts.zip"])):
+        *_, comet = evaluate(folder, name)["scores"]
+        assert comet["metric"] == "COMET"  # and no year
+        assert comet["score"] == pytest.approx(VALUES.mean(), abs=1e-6)
+    if kind == "tsv":
+        (folder / "parts/year=2026/0.tsv").write_text("id\tBLEURT\nr0\t1\n")
+        with pytest.raises(
+            UnusableInput, match=r"15\.tsv: line 1: names the columns id, COMET, and"
+        ):
+            evaluate(folder, "parts")
 
 
 @pytest.mark.parametrize(

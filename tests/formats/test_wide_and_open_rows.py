@@ -15,11 +15,10 @@ from outputs import translate
 from nmt.corpus.readers import open_pairs
 from nmt.errors import UnusableInput
 from nmt.evaluation.files import TEXTS, open_table
-from nmt.evaluation.metric_scores import _read
+from nmt.evaluation.metric_scores import _FILES, _read
 from nmt.formats.comma_separated import CommaSeparated
 from nmt.formats.file_list import list_files
 from nmt.storage.location import Location
-from nmt.storage.recorded import PinnedFile
 from nmt.translation.input.corpus import inspect
 from nmt.translation.verify.output import verify
 
@@ -110,9 +109,9 @@ def test_a_file_of_scores_has_few_columns(tmp_path: Path) -> None:
     names = [f"m{n}" for n in range(101)]
     file.write_text("\t".join(["id", *names]) + "\n" + "\t".join(["0"] * 102) + "\n")
     with pytest.raises(UnusableInput, match="102 columns, more than 100 metrics and id"):
-        _read(PinnedFile(Location(file)), "--scores")
+        _read(list_files(str(file), _FILES), "--scores")
     pq.write_table(
         pa.table({"id": [0], **{name: np.zeros(1) for name in names}}), tmp_path / "m.parquet"
     )
     with pytest.raises(UnusableInput, match="101 columns of numbers, more than 100"):
-        _read(PinnedFile(Location(tmp_path / "m.parquet")), "--scores")
+        _read(list_files(f"{tmp_path}/m.parquet", _FILES), "--scores")
