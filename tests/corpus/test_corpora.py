@@ -103,7 +103,7 @@ def test_equal_files_in_one_corpus_or_two_have_equal_pairs(tmp_path: Path) -> No
         ('a: {pairs: c.tsv, domain: "a\\u202e"}', "'domain': write a text that can be printed"),
         ("a: {pairs: c.tsv, filters: strict}", "'filters'"),
         ("a: {pairs: c.tsv, thresholds: {lettres: 1}}", "did you mean 'letters'?"),
-        ("a: {pairs: c.tsv, thresholds: {letters: 2}}", "and at most 1"),
+        ("a: {pairs: c.tsv, thresholds: {letters: 2}}", "must be 0 to 1, not 2"),
         ("a: {pairs: c.tsv, thresholds: 3}", "expected keys and values"),
         ("a: {source: c.tsv}", "1 source but 0 target files"),
         ('"a\\u0007": {pairs: c.tsv}', "cannot name a corpus"),
