@@ -20,9 +20,9 @@ from nmt.storage.location import Location
 from nmt.translation.verify.output import verify
 
 ROWS = 6000
-OPTIONS = ["--alignments", "--heatmaps", "2", "--lease-seconds", "3", "--max-rejected", "1"]
-OPTIONS += ["--set", "search.max_length_ratio=0.5", "--set", "search.max_length_extra=4"]
-OPTIONS += ["--actors", "2"]
+_COMMON = ["--alignments", "--heatmaps", "2", "--lease-seconds", "3", "--max-rejected", "1"]
+_COMMON += ["--set", "search.max_length_ratio=0.5", "--set", "search.max_length_extra=4"]
+OPTIONS = [*_COMMON, "--actors", "2"]
 PATIENCE = 600  # seconds for one run of the job
 
 
@@ -42,8 +42,9 @@ class Site:
     undisturbed: dict[str, dict] = None  # type: ignore[assignment]
     seconds: float = 0.0
 
-    def options(self, output: str, *more: str) -> list[str | Path]:
-        return ["--model", self.model, "--input", self.corpus, "--output", output, *OPTIONS, *more]
+    def options(self, output: str, *more: str, actors: int = 2) -> list[str | Path]:
+        paths = ["--model", self.model, "--input", self.corpus, "--output", output]
+        return [*paths, *_COMMON, "--actors", str(actors), *more]
 
     def start(self, output: str, *more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -36,7 +36,7 @@ def sleep_and_wake(site: Site, output: Location, chance: random.Random) -> str:
     def start() -> subprocess.Popen[str]:
         """A job on a local Ray of its own."""
         return subprocess.Popen(
-            command("translate", *site.options(str(output), *local, "--actors", "1")),
+            command("translate", *site.options(str(output), *local, actors=1)),
             cwd=ROOT,
             env=environment(**site.store.environment),
             start_new_session=True,
