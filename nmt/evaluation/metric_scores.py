@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.files import open_table
+from nmt.evaluation.row_ids import as_texts
 from nmt.evaluation.significance import DRAWN, confidence, paired_p_value, resampled_totals
 from nmt.evaluation.tables import RowTable
 from nmt.evaluation.translations import Translations
@@ -29,7 +30,7 @@ from nmt.records.base import LARGEST_MEASURE
 from nmt.records.report import MetricComparison, Score
 from nmt.storage.location import Location
 from nmt.tables.lookups import count_different, places_in
-from nmt.tables.values import is_scalar, json_values, written
+from nmt.tables.values import is_scalar
 
 _ID = "id"
 _FILES = Accepted(
@@ -148,7 +149,7 @@ def read_metric_scores(
     result: dict[str, MetricScores] = {}
     if not files:
         return []
-    known = written(translations.ids).cast(pa.large_string())
+    known = as_texts(translations.ids)
     for name in files:
         listed = list_files(name, _FILES, option)
         location = listed.location
@@ -191,7 +192,7 @@ def _read(files: FileList, option: str) -> tuple[pa.ChunkedArray, dict[str, np.n
             and (isinstance(table, RowTable) or _is_number(field.type))
         }
         columns = {name: values for name, values in numbers.items() if values is not None}
-        texts = [None if one is None else str(one) for one in json_values(ids)]
+        texts = as_texts(ids).to_pylist()
     else:
         texts, columns = _read_lines(files)
     if None in texts:

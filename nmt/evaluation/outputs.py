@@ -19,6 +19,7 @@ from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
+from nmt.evaluation.row_ids import RowIds
 from nmt.evaluation.sentences import (
     Numbers,
     Part,
@@ -102,6 +103,13 @@ class FinishedOutput:
     def numbered(self) -> bool:
         """Whether the ids are the numbers of the rows."""
         return self.manifest.settings.numbered
+
+    @property
+    def row_ids(self) -> RowIds | None:
+        """What joins other tables to the rows: the column of the input that held the ids."""
+        if (name := self.manifest.settings.id_column) is None:
+            return None
+        return RowIds(name, str(self.location), lambda: (self.ids, self.numbers))
 
     @property
     def counts(self) -> Counts:

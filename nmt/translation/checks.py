@@ -92,7 +92,10 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     most = request.search.max_characters
     column = request.reference_column
     streams = [
-        read_beside(name, column, "--reference-column", corpus.rows, "references", most)
+        read_beside(
+            *(name, column, "--reference-column", corpus.rows, "references", most),
+            ids=corpus.row_ids,
+        )
         for name in request.references
     ]
     references = References(streams, request.own_reference_column, most)
