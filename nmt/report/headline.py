@@ -63,6 +63,17 @@ class Tile(NamedTuple):
     alarm: bool = False
 
 
+def judged(rates: Mapping[str, Any]) -> str:
+    """Why a translation counts as suspicious, in words: in a file that no model tells of, neither
+    how sure it was nor where it looked."""
+    checks = ["looping", "empty"]
+    if "score" in rates:
+        checks += ["cut off", "low score"]
+    if "coverage" in rates:
+        checks += ["low coverage"]
+    return f"{', '.join(checks[:-1])} or {checks[-1]}"
+
+
 def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
     """How the job ended, with its alarms; None if the report does not say."""
     alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
@@ -110,8 +121,7 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
     elif "rows" in counts:
         shown.append(Tile("Sentences", number(counts["rows"]), f"{things} read"))
     if "suspicious" in rates:
-        note = "looping, empty, cut off, low score or coverage"
-        alarm = "suspicious" in measures
+        alarm, note = "suspicious" in measures, judged(rates)
         shown.append(Tile("Suspicious", percent(rates["suspicious"]), note, alarm=alarm))
     if "sentences_per_second" in throughput:
         speed = number(throughput["sentences_per_second"])

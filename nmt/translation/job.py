@@ -30,6 +30,7 @@ from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
+from nmt.translation.first_rows import remarks
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.earlier_output import recorded_input
 from nmt.translation.input.marker import await_marker
@@ -100,9 +101,12 @@ def _translate_input(
     outcome = _stored(request, output.finished(job))
     if outcome is None:
         output.check(job, request.overwrite)
-    units = corpus.units()
+    units, work = corpus.units(), work_of(request, info, job, corpus)
+    if request.dry_run or outcome is None:
+        for remark in remarks(request, info, corpus, work):
+            log.warning(remark)
     if request.dry_run:
-        for line in plan_of(request, info, corpus, work_of(request, info, job, corpus)):
+        for line in plan_of(request, info, corpus, work):
             echo(line)
         return None
     if outcome is None:

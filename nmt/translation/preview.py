@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,7 +43,10 @@ def plan_of(
     if own:
         refuse_impossible(nodes, layout.share)
     yield f"actors    {layout.describe()}"
-    rows, tokens, seconds = _sample(corpus, work)
+    rows, rejected, tokens, seconds = _sample(corpus, work)
+    if rejected:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
+        yield f"rejected  {rejected.total():,} of the {counted(rows, 'row')} tried: {reasons}"
     if rows:
         yield f"tokens    about {tokens * corpus.rows // rows:,} of the source"
     if rows and not request.gpus_per_actor:
@@ -64,14 +68,16 @@ def _nodes(request: TranslateRequest) -> list[dict[str, Any]]:
     return [{"Resources": {"CPU": get_num_cpus(override_docker_cpu_warning=True)}}]
 
 
-def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
-    """Rows that were tried, their tokens, and the CPU-seconds that it took to decode them."""
+def _sample(corpus: InputCorpus, work: Work) -> tuple[int, Counter[str], int, float]:
+    """Rows that were tried, why some of them are rejected, the tokens of the others, and the
+    CPU-seconds that it took to decode them."""
     translator, units = load_translator(work), corpus.units()
-    rows, sources = 0, []
+    rows, sources, rejected = 0, [], Counter[str]()
     for unit in units[:: -(-len(units) // _UNITS)]:
         filtered = work.filtered(work.read(unit), translator.row_filter)
         sample = [place for place, row in enumerate(filtered.kept) if row < _ROWS]
         rows += min(_ROWS, unit.rows)
+        rejected.update(str(why) for row, why in filtered.reasons.items() if row < _ROWS)
         sources += [filtered.sources[place] for place in sample]
     tokens, seconds = 0, 0.0
     for _ in range(2):  # the first time is that of a start
@@ -79,4 +85,4 @@ def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
         decoded = list(translator.decoder.decode(sources))
         seconds = time.process_time() - begin
         tokens = sum(len(translation.source_tokens) for _, translation in decoded)
-    return rows, tokens, seconds
+    return rows, rejected, tokens, seconds

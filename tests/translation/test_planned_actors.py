@@ -1,5 +1,7 @@
 """What ``--dry-run`` says of the actors of a machine that does not grow."""
 
+from collections import Counter
+
 import pytest
 from outputs import SEARCH
 from ray._private import utils
@@ -15,7 +17,7 @@ from nmt.translation.request import TranslateRequest, identify
 
 
 def plan(saved_models, tmp_path, monkeypatch, **options) -> list[str]:
-    monkeypatch.setattr(preview, "_sample", lambda corpus, work: (0, 0, 0.0))
+    monkeypatch.setattr(preview, "_sample", lambda corpus, work: (0, Counter(), 0, 0.0))
     # Ray counts what a container may use, also where it sees the cores of the whole machine.
     monkeypatch.setattr(utils, "get_num_cpus", lambda **_: 4)
     (tmp_path / "in.txt").write_text("A dog sleeps.\n" * 30)
