@@ -7,6 +7,7 @@ computed here: the same resamples, see `nmt.evaluation.significance`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import re
 from collections.abc import Collection, Sequence
@@ -31,6 +32,8 @@ from nmt.records.report import MetricComparison, Score
 from nmt.storage.location import Location
 from nmt.tables.lookups import count_different, places_in
 from nmt.tables.values import is_scalar
+
+log = logging.getLogger(__name__)
 
 _ID = "id"
 _FILES = Accepted(
@@ -167,12 +170,18 @@ def read_metric_scores(
         for metric, values in columns.items():
             if metric in result:
                 raise UnusableInput(
-                    f"{location}: metric '{metric}' is in another {option}, too; rename one"
+                    f"{location}: metric '{metric}' is in another {option}, too; rename one, or if "
+                    "they are parts of one table, name their folder or a glob"
                 )
             scores = np.full(len(known), np.nan)
             scores[at] = values
             if np.isnan(scores).all():
                 raise UnusableInput(f"{location}: column '{metric}' holds no score; leave it out")
+            if missing := np.count_nonzero(np.isnan(scores)):
+                log.warning(
+                    f"{location}: {metric} has no score for {missing:,} of the {len(known):,} "
+                    "translated rows; its mean is that of the others"
+                )
             result[metric] = MetricScores(metric, scores, metric in lower)
     return [*result.values()]
 

@@ -32,7 +32,7 @@ from nmt.evaluation.sentences import (
 )
 from nmt.json_text import parse_json
 from nmt.languages import UNDETERMINED
-from nmt.printable import join_names
+from nmt.printable import there_are
 from nmt.records.output import Counts, InputFile, Manifest, RejectedRows
 from nmt.records.report import ModelDescription, Report, WordAttention
 from nmt.storage.location import LARGEST_JSON, Location
@@ -240,8 +240,8 @@ class FinishedOutput:
         schema = self._schema
         if column not in schema.names:
             raise UnusableInput(
-                f"{self.location}: no column '{column}' for {option} (there are "
-                f"{join_names(schema.names)})"
+                f"{self.location}: no column '{column}' for {option} "
+                f"{there_are(schema.names, column)}"
             )
         if not is_text(kind := schema.field(column).type):
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -24,6 +25,8 @@ from nmt.printable import join_names
 from nmt.records.report import EvaluationKind
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
+
+log = logging.getLogger(__name__)
 
 KIND = "evaluation"  # of the report.json
 
@@ -195,7 +198,7 @@ def check(request: EvaluateRequest) -> Material:
         raise UnusableInput(
             "give either --references, once or more, or --reference-column, a column of the input"
         )
-    _check_output(request.output)
+    _check_output(request)
     candidate = _open(request, request.candidate, "--candidate")
     baseline = _open(request, request.baseline, "--baseline") if request.baseline else None
     if baseline and baseline.rows != candidate.rows:
@@ -225,14 +228,12 @@ def check(request: EvaluateRequest) -> Material:
             ids=candidate.row_ids,
         )
         gold = [text or "" for text in texts]
-        unit = "line" if column is None else "row"
         for number, text in enumerate(gold, 1):
             try:
                 parse_gold(text)
             except UnusableInput as error:
-                raise UnusableInput(
-                    f"{request.gold_alignments}: {unit} {number} of the input: {error}"
-                ) from None
+                place = f"line {number}" if column is None else f"row {number} of the input"
+                raise UnusableInput(f"{request.gold_alignments}: {place}: {error}") from None
     tokenize = tokenizer_for(request.tokenize, candidate.language)
     for column in request.group_by:
         candidate.check_group(column)
@@ -306,14 +307,18 @@ def _references(request: EvaluateRequest, candidate: Translations) -> References
     return References(streams, own_column, most, candidate.blanks_count)
 
 
-def _check_output(output: Location) -> None:
+def _check_output(request: EvaluateRequest) -> None:
     """Only an earlier evaluation is replaced."""
+    output = request.output
     if output.is_file():
         raise UnusableInput(f"{output}: a file; give a folder as --output")
     if not output.files(recursive=True):
         return
-    report = output / "report.json"
-    if not report.is_file() or records.read(report, EvaluationKind).kind != KIND:
+    file = output / "report.json"
+    earlier = records.read(file, EvaluationKind) if file.is_file() else EvaluationKind()
+    if earlier.kind != KIND:
         raise UnusableInput(
             f"{output}: holds something that is no evaluation; give another --output"
         )
+    if earlier.settings.candidate not in (None, request.candidate.shown):
+        log.warning(f"{output}: replaces the report of {earlier.settings.candidate}")

@@ -32,9 +32,9 @@ def plan_of(
     Raises:
         UnusableInput: this machine can hold no actor of that size, or the output cannot be written.
     """
-    units = corpus.units()
+    units, size = corpus.units(), counted(corpus.rows, corpus.things)
     yield f"model     {request.model_names}: {info.parameters:,} parameters"
-    yield f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}"
+    yield f"input     {request.input}: {size} in {counted(len(units), 'unit')}"
     own, nodes = connection.is_own(request.address), _nodes(request)
     layout = lay_out(
         nodes, corpus.rows, len(units), request.actors, request.cpus_per_actor,
@@ -44,16 +44,17 @@ def plan_of(
         refuse_impossible(nodes, layout.share)
     yield f"actors    {layout.describe()}"
     rows, rejected, tokens, seconds = _sample(corpus, work)
+    tried = counted(rows, corpus.things)
     if rejected:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
-        yield f"rejected  {rejected.total():,} of the {counted(rows, 'row')} tried: {reasons}"
+        yield f"rejected  {rejected.total():,} of the {tried} tried: {reasons}"
     if rows:
         yield f"tokens    about {tokens * corpus.rows // rows:,} of the source"
     if rows and not request.gpus_per_actor:
         whole = seconds * corpus.rows / rows / (layout.most * layout.share.threads)
         cost = request.costs(whole).get("cost")
         paid = "" if cost is None else f", cost {cost:.2f}"
-        yield f"time      about {duration(whole)} of decoding{paid}, by {counted(rows, 'row')}"
+        yield f"time      about {duration(whole)} of decoding{paid}, by {tried}"
         yield "          besides, a job starts Ray and the model, and writes its report"
     begun = "begun before, goes on" if (request.output / "_job.json").is_file() else "new"
     yield f"output    {request.output}: {begun}; {check_writable(request.output)}"

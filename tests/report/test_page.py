@@ -328,3 +328,10 @@ def test_only_what_was_judged_is_called_suspicious():
     assert "looping or empty" in texts[1]
     assert "low score" not in texts[1]
     assert "whose words repeat" in texts[1]
+
+
+def test_the_name_of_a_metric_keeps_its_case():
+    alarms = [{"measure": name, "text": f"{name} is bad"} for name in ("comet", "bleu")]
+    alarms.append({"measure": "score", "text": "the mean score is low"})
+    shown = headline.outcome({"alarms": alarms, "verdict": "done, but look: x"})["alarms"]
+    assert shown == ["comet is bad", "bleu is bad", "The mean score is low"]

@@ -99,6 +99,11 @@ class InputCorpus:
         return lambda number: read_unit(units[number], self.text_column, self.id_column).ids
 
     @property
+    def things(self) -> str:
+        """What its `rows` count: ``row`` or, of several text columns, ``text``."""
+        return "text" if self.more_columns else "row"
+
+    @property
     def row_ids(self) -> RowIds | None:
         """What joins other tables to the rows; None where their ids are the numbers of rows."""
         if self.id_column is None:
