@@ -63,11 +63,7 @@ class TranslateRequest:
     ] = 0.0
     references: Annotated[
         tuple[str, ...],
-        Option(
-            "References, line-aligned with the input, or joined by id where both are tables with "
-            "ids. Repeatable.",
-            "FILE",
-        ),
+        Option("References, line-aligned with the input, or joined by id. Repeatable.", "FILE"),
     ] = ()
     reference_column: Annotated[
         str | None,
