@@ -192,7 +192,7 @@ def _decode(
             plan = look_up = None
             if request.cache is not None:
                 plan = make_plan(request.cache, work, info, job)
-            pool = _pool(request, work, plan, corpus, len(waiting), ray)
+            pool = _pool(request, work, plan, corpus.rows, len(waiting), ray, corpus.things)
             if plan is not None:
                 look_up = Lookup(plan, Tasks(ray), pool.most)
             _translate(request, work, pool, waiting, lease, look_up)
@@ -302,11 +302,12 @@ def _pool(
     request: TranslateRequest,
     work: Work,
     plan: Plan | None,
-    corpus: InputCorpus,
+    rows: int,
     items: int,
     ray: Any,
+    things: str = "row",
 ) -> ActorPool:
-    nodes, gpus, rows = ray.nodes(), request.gpus_per_actor, corpus.rows
+    nodes, gpus = ray.nodes(), request.gpus_per_actor
     own = connection.is_own(request.address)
     layout = lay_out(nodes, rows, items, request.actors, request.cpus_per_actor, gpus, own)
     if own:
@@ -318,6 +319,6 @@ def _pool(
             f"the cluster has room for {counted(layout.most, 'actor')} now, and so many it gets; "
             f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"
         )
-    log.info(f"{counted(rows, corpus.things)} on {layout.describe()}")
+    log.info(f"{counted(rows, things)} on {layout.describe()}")
     arguments = (replace(work, threads=layout.share.threads), plan)
     return ActorPool(DecodeActor, arguments, layout.least, layout.most, layout.share)
