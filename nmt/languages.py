@@ -126,17 +126,28 @@ def language_of(scripts: Mapping[str, int]) -> str:
 
 def contradiction(language: str, scripts: Mapping[str, int]) -> str | None:
     """What is odd about a text that is not in the script of its language; None if it is."""
-    expected = script_of(language)
-    if not expected or not sum(scripts.values()):
+    if (main := _odd_script(language, scripts)) is None:
         return None
-    if _share(scripts, _MIXED.get(expected, (expected,))) >= 0.5:
-        return None
-    main = max(scripts, key=lambda name: scripts[name])
     base = langcodes.Language.get(language).language or UNDETERMINED
     return (
         f"most letters are {script_name(main)}; check which side is which, or give {base}-{main} "
         "if that is meant"
     )
+
+
+def odd_script(language: str, scripts: Mapping[str, int]) -> str | None:
+    """The name of the script that a text is in, if that is none of its language; else None."""
+    main = _odd_script(language, scripts)
+    return None if main is None else str(script_name(main))
+
+
+def _odd_script(language: str, scripts: Mapping[str, int]) -> str | None:
+    expected = script_of(language)
+    if not expected or not sum(scripts.values()):
+        return None
+    if _share(scripts, _MIXED.get(expected, (expected,))) >= 0.5:
+        return None
+    return max(scripts, key=lambda name: scripts[name])
 
 
 def _share(scripts: Mapping[str, int], names: Iterable[str]) -> float:

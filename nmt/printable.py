@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 # Control characters, ends of lines, overrides of the writing direction; bytes of a name that is
 # not UTF-8; and what is not seen at all. U+200C and U+200D are left, for they spell Persian, Hindi
@@ -61,6 +62,20 @@ def join_names(names: Sequence[str]) -> str:
     shown = [name if len(name) <= _NAME else f"{name[:_NAME]}…" for name in names[:_NAMES]]
     others = len(names) - len(shown)
     return ", ".join(shown) + (f" and {others:,} others" if others else "")
+
+
+def there_are(names: Iterable[str], wanted: str = "") -> str:
+    """The names that there are, for the end of a message about one that there is not, and which of
+    them may have been meant.
+
+    Args:
+        names: in the order of their file.
+        wanted: the name that a user gave.
+    """
+    known = [*names]
+    close = difflib.get_close_matches(wanted[:_NAME], known[:1000], n=1)
+    meant = f"; did you mean '{close[0][:_NAME]}'?" if close else ""
+    return f"(there are {join_names(known) or 'none'}{meant})"
 
 
 class FewLines:

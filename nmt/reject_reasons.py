@@ -132,7 +132,7 @@ class RejectReason(StrEnum):
     )
     UNKNOWN_TAG = (
         *("unknown_tag", (TRANSLATE,)),
-        "The row's value of `--tag-column` is no tag of the model.",
+        "The row's value of `--tag-column` is no tag of the model, and not blank.",
     )
     OUT_OF_MEMORY = (
         *("out_of_memory", (TRANSLATE,)),

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from nmt import bundle
 from nmt.cli import application, lines
 from nmt.inference import decoding
 from nmt.inference.translator import load_model
+from nmt.storage.location import Location
 from nmt.text_limits import most_bytes
+from nmt.translation.results_table import ALTERNATIVES
+from nmt.vocabulary.extension import with_tags
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -66,10 +70,37 @@ def test_the_options_of_the_search_and_of_the_output(run, saved_models) -> None:
     record = json.loads(line)
     assert record["translation"] == best.text
     assert [one["translation"] for one in record["alternatives"]] == [row[1] for row in fields]
+    assert {*record["alternatives"][0]} == {field.name for field in ALTERNATIVES.value_type}
+    rankings = [one["ranking"] for one in record["alternatives"]]
+    assert rankings == sorted(rankings, reverse=True)
     text, links = run(b"We play.\n", "--alignments")[1].decode().rstrip("\n").split("\t")
     assert record.keys() >= {"score", "source_tokens", "target_tokens", "flags"}
     assert all("-" in link for link in links.split())
     assert text
+
+
+def test_texts_in_another_script_are_pointed_out(run) -> None:
+    remark = "the model translates from en, but most letters of the first texts are Hiragana"
+    _, _, error = run("わたしはここにいます。\n".encode())
+    assert remark in error
+    assert remark not in run(b"We play.\n")[2]
+
+
+def test_a_model_that_knows_tagged_texts_alone_asks_for_a_tag(
+    demo_dataset, tiny_model, tmp_path, monkeypatch
+) -> None:
+    source = with_tags(demo_dataset.source_vocabulary, ["talk", "manual"])
+    target = demo_dataset.target_vocabulary
+    data = demo_dataset.described_settings
+    for always in (True, False):
+        info = {"direction": {"source": "en", "target": "de"}, "data": data}
+        info |= {"always_tagged": True} if always else {}
+        model, made = tmp_path / str(always), tiny_model(source.size, target.size, 1)
+        bundle.save(made, source, target, info, Location(model))
+        options = {"folder": tmp_path, "monkeypatch": monkeypatch}
+        remark = "all training pairs of the model had a tag (manual, talk); give --tag"
+        assert (remark in translate(model, b"We play.\n", **options)[2]) == always
+        assert remark not in translate(model, b"We play.\n", "--tag", "talk", **options)[2]
 
 
 def test_a_rejected_line_says_why_in_json(run) -> None:

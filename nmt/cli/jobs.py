@@ -21,7 +21,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation.request import EvaluateRequest
 from nmt.options import Option
 from nmt.process import module_process
-from nmt.report.numbers import counted, size
+from nmt.report.numbers import counted, number, signed, size
 from nmt.storage.location import Location
 from nmt.storage.uri import scheme_of
 from nmt.training.request import TrainRequest
@@ -108,19 +108,24 @@ def evaluate(request: EvaluateRequest) -> None:
     from nmt.evaluation import job
     from nmt.evaluation.metrics import METRICS
     from nmt.evaluation.ter import remark
+    from nmt.report.quality import direction
 
     report = job.evaluate(request)
     for score in report.scores:
-        low, high = score.confidence or (score.score, score.score)
         places = 2 if score.text else 4  # of other metrics, many of which end at 1
-        log.info(f"{score.metric:6} {score.score:6.{places}f}  "
-            f"[{low:.{places}f}, {high:.{places}f}]  "
-            f"{score.text}  {score.signature}{remark(score.rows_without_shifts)}")  # fmt: skip
+        value, low, high = (
+            number(float(one), places)
+            for one in (score.score, *(score.confidence or (score.score, score.score)))
+        )
+        log.info(f"{score.metric:6} {value:>6}  [{low}, {high}]  {score.text}  {score.signature}"
+            f"{direction(score)}{remark(score.rows_without_shifts)}")  # fmt: skip
     for entry in report.comparison.metrics if report.comparison else ():
         p = "–" if entry.p is None else f"{entry.p:.3f}"
         places = 2 if entry.metric in METRICS else 4
-        log.info(f"{entry.metric:6} {entry.difference:+6.{places}f}  against the baseline "
-            f"(one-sided p {p})")  # fmt: skip
+        log.info(f"{entry.metric:6} {signed(entry.difference, places):>6}  against the baseline "
+            f"(one-sided p {p}){direction(entry)}")  # fmt: skip
+    if report.comparison and report.comparison.searches:
+        log.info(report.comparison.searches)
     for alarm in report.alarms:
         log.warning(alarm.text)
     echo(f"BLEU {report.scores[0].score:.2f}")

@@ -16,6 +16,7 @@ from nmt.errors import NoTranslation, UnusableInput
 from nmt.evaluation.alignment import format_pharaoh
 from nmt.formats.rows import bare
 from nmt.inference.batching import lacks_memory
+from nmt.inference.source_checks import other_script
 from nmt.inference.translation import EMPTY, Translation
 from nmt.json_text import json_text
 from nmt.options import FromSettings, Option
@@ -78,6 +79,8 @@ def translate_lines(request: LinesRequest) -> None:
     if terminal:
         log.info("type a sentence per line; Ctrl-D ends")
     longest = most_bytes(request.search.max_characters)
+    if request.search.tag is None and (remark := translator.lacks_tag):
+        log.warning(remark)
     number = 0
     try:
         for lines in _arriving(longest) if not terminal else _typed():
@@ -151,6 +154,8 @@ def _translated(
     model of single sentences may leave some out.
     """
     filtered = translator.row_filter(lines)
+    if not first and (remark := other_script(translator.bundle.info, filtered.texts)):
+        log.warning(remark)
     results: list[Translation | RejectReason] = [EMPTY] * len(lines)
 
     def reject(place: int, reason: RejectReason) -> None:
@@ -183,7 +188,7 @@ def _shown(result: Translation | RejectReason, number: int, request: LinesReques
     if request.as_json:
         values = _as_json(result)
         if request.search.n_best > 1:
-            values["alternatives"] = [_as_json(one) for one in several]
+            values["alternatives"] = [_alternative(one) for one in several]
         return [json_text(values)]
     if request.search.n_best > 1:
         return [
@@ -196,6 +201,15 @@ def _shown(result: Translation | RejectReason, number: int, request: LinesReques
 def _columns(translation: Translation, request: LinesRequest) -> list[str]:
     links = [format_pharaoh(translation.alignment)] if request.alignments else []
     return [translation.text, *links]
+
+
+def _alternative(translation: Translation) -> dict[str, object]:
+    """The fields that `nmt.translation.results_table` stores of one, too."""
+    return {
+        "translation": translation.text,
+        "score": round(translation.score, 4),
+        "ranking": None if translation.ranking is None else round(translation.ranking, 4),
+    }
 
 
 def _as_json(translation: Translation) -> dict[str, object]:

@@ -152,13 +152,13 @@ class RowPairs(PairReader):
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
         location = self.locations[0]
-        names: set[str] = set()
+        names: dict[str, None] = {}
         count = size = 0
         with open_text(location, self._kind) as file:
             for row in self._format.rows(file, location):
                 count += 1
-                if not names.issuperset(row.values):
-                    names.update(row.values)
+                if not row.values.keys() <= names.keys():
+                    names |= dict.fromkeys(row.values)
                     check_columns(location, names)
                 size += sum(len(value) for value in row.values.values() if isinstance(value, str))
         if not count:

@@ -1,10 +1,13 @@
-"""Two systems on the same sentences: the largest differences."""
+"""Two systems on the same sentences: the largest differences, and how they searched."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 
+from nmt.changes import changed, describe_changes
+from nmt.evaluation.outputs import FinishedOutput
+from nmt.evaluation.translations import Translations
 from nmt.tables.lookups import places_in
 from nmt.tables.values import written
 
@@ -27,6 +30,21 @@ def paired(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> tuple[np.ndarray, n
     places = places_in(one, other)
     here = np.flatnonzero(places >= 0)
     return here, places[here]
+
+
+def searched_otherwise(own: Translations, baseline: Translations) -> str | None:
+    """What to say where two outputs differ in more than their models: other settings of the search
+    were used. None where all are the same, or where nobody knows."""
+    if not isinstance(own, FinishedOutput) or not isinstance(baseline, FinishedOutput):
+        return None
+    before, after = (
+        output.manifest.settings.search.model_dump(exclude={"runtime"})
+        for output in (baseline, own)
+    )
+    if not (changes := changed(before, after, "search.")):
+        return None
+    listed = describe_changes(changes, {"search.": "search."})
+    return f"the baseline was made with another search (baseline → this): {listed}"
 
 
 def extremes(difference: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from nmt.errors import UnusableInput
+from nmt.evaluation.row_ids import RowIds
 from nmt.evaluation.tables import RowTable, Table
 from nmt.formats.detection import Accepted
 from nmt.formats.file_list import FileList, list_files
@@ -100,8 +101,9 @@ def read_beside(
     what: str,
     most: int = MOST_CHARACTERS,
     default: str = "",
+    ids: RowIds | None = None,
 ) -> list[str | None]:
-    """The texts of files that go with translations row by row.
+    """The texts of files that go with translations row by row, or by ids where both have them.
 
     Args:
         name: a file, a folder or a glob.
@@ -111,6 +113,7 @@ def read_beside(
         what: it holds, for errors.
         most: see `read_translations`.
         default: the column of a table where no other is named.
+        ids: of the rows that they go with; None where these are numbered.
 
     Raises:
         UnusableInput: no such file or column, of another format, or of another number of rows.
@@ -137,4 +140,5 @@ def read_beside(
             f"{location} has {count} rows but the input has {rows:,}; {what} must be line-aligned "
             "with the input"
         )
-    return table.texts(option, column, most)
+    texts = table.texts(option, column, most)
+    return texts if ids is None else ids.ordered(table, texts, what)

@@ -7,6 +7,7 @@ import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from nmt.console import activity
 from nmt.errors import UnusableInput
 from nmt.evaluation import measures, samples
 from nmt.evaluation.alarms import GATE, metric_alarms
-from nmt.evaluation.comparison import most_different, paired
+from nmt.evaluation.comparison import most_different, paired, searched_otherwise
 from nmt.evaluation.error_rates import error_rates
 from nmt.evaluation.metric_scores import MetricScores
 from nmt.evaluation.request import KIND, EvaluateRequest, Material, check
@@ -175,6 +176,8 @@ def _compared(own: System, other: System, material: Material) -> dict[str, objec
     texts = _by_row(own.output, material.references, [row for row, _ in pairs])
     theirs = _by_row(other.output, References(), [row for _, row in pairs])
     lengths = own.output.has_sources
+    searches = searched_otherwise(own.output, other.output)
+    remarks: dict[str, Any] = {} if searches is None else {"searches": searches}
     return {
         **({"by_length": _by_length(own, other, here, there)} if lengths else {}),
         "comparison": Comparison(
@@ -185,6 +188,7 @@ def _compared(own: System, other: System, material: Material) -> dict[str, objec
                 *own.scorer.compare(other.scorer, here, there),
                 *_others(own, other, material),
             ],
+            **remarks,
         ),
         "differences": [
             ChangedSample(

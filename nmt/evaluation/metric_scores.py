@@ -7,6 +7,7 @@ computed here: the same resamples, see `nmt.evaluation.significance`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import re
 from collections.abc import Collection, Sequence
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.files import open_table
+from nmt.evaluation.row_ids import as_texts
 from nmt.evaluation.significance import DRAWN, confidence, paired_p_value, resampled_totals
 from nmt.evaluation.tables import RowTable
 from nmt.evaluation.translations import Translations
@@ -29,7 +31,9 @@ from nmt.records.base import LARGEST_MEASURE
 from nmt.records.report import MetricComparison, Score
 from nmt.storage.location import Location
 from nmt.tables.lookups import count_different, places_in
-from nmt.tables.values import is_scalar, json_values, written
+from nmt.tables.values import is_scalar
+
+log = logging.getLogger(__name__)
 
 _ID = "id"
 _FILES = Accepted(
@@ -148,7 +152,7 @@ def read_metric_scores(
     result: dict[str, MetricScores] = {}
     if not files:
         return []
-    known = written(translations.ids).cast(pa.large_string())
+    known = as_texts(translations.ids)
     for name in files:
         listed = list_files(name, _FILES, option)
         location = listed.location
@@ -166,12 +170,18 @@ def read_metric_scores(
         for metric, values in columns.items():
             if metric in result:
                 raise UnusableInput(
-                    f"{location}: metric '{metric}' is in another {option}, too; rename one"
+                    f"{location}: metric '{metric}' is in another {option}, too; rename one, or if "
+                    "they are parts of one table, name their folder or a glob"
                 )
             scores = np.full(len(known), np.nan)
             scores[at] = values
             if np.isnan(scores).all():
                 raise UnusableInput(f"{location}: column '{metric}' holds no score; leave it out")
+            if missing := np.count_nonzero(np.isnan(scores)):
+                log.warning(
+                    f"{location}: {metric} has no score for {missing:,} of the {len(known):,} "
+                    "translated rows; its mean is that of the others"
+                )
             result[metric] = MetricScores(metric, scores, metric in lower)
     return [*result.values()]
 
@@ -191,7 +201,7 @@ def _read(files: FileList, option: str) -> tuple[pa.ChunkedArray, dict[str, np.n
             and (isinstance(table, RowTable) or _is_number(field.type))
         }
         columns = {name: values for name, values in numbers.items() if values is not None}
-        texts = [None if one is None else str(one) for one in json_values(ids)]
+        texts = as_texts(ids).to_pylist()
     else:
         texts, columns = _read_lines(files)
     if None in texts:

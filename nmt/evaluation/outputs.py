@@ -19,6 +19,7 @@ from nmt.evaluation.columns import TEXT_COLUMN
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.heatmaps import MOST_HEATMAP_BYTES, with_headings
 from nmt.evaluation.normalization import Normalization, manifest_normalizations
+from nmt.evaluation.row_ids import RowIds
 from nmt.evaluation.sentences import (
     Numbers,
     Part,
@@ -31,7 +32,7 @@ from nmt.evaluation.sentences import (
 )
 from nmt.json_text import parse_json
 from nmt.languages import UNDETERMINED
-from nmt.printable import join_names
+from nmt.printable import there_are
 from nmt.records.output import Counts, InputFile, Manifest, RejectedRows
 from nmt.records.report import ModelDescription, Report, WordAttention
 from nmt.storage.location import LARGEST_JSON, Location
@@ -102,6 +103,13 @@ class FinishedOutput:
     def numbered(self) -> bool:
         """Whether the ids are the numbers of the rows."""
         return self.manifest.settings.numbered
+
+    @property
+    def row_ids(self) -> RowIds | None:
+        """What joins other tables to the rows: the column of the input that held the ids."""
+        if (name := self.manifest.settings.id_column) is None:
+            return None
+        return RowIds(name, str(self.location), lambda: (self.ids, self.numbers))
 
     @property
     def counts(self) -> Counts:
@@ -232,8 +240,8 @@ class FinishedOutput:
         schema = self._schema
         if column not in schema.names:
             raise UnusableInput(
-                f"{self.location}: no column '{column}' for {option} (there are "
-                f"{join_names(schema.names)})"
+                f"{self.location}: no column '{column}' for {option} "
+                f"{there_are(schema.names, column)}"
             )
         if not is_text(kind := schema.field(column).type):
             raise UnusableInput(f"{self.location}: column '{column}' for {option} holds {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -25,6 +26,8 @@ from nmt.records.report import EvaluationKind
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
 
+log = logging.getLogger(__name__)
+
 KIND = "evaluation"  # of the report.json
 
 
@@ -45,7 +48,8 @@ class EvaluateRequest:
     references: Annotated[
         tuple[str, ...],
         Option(
-            "References, line-aligned with the candidate's input: a file, a folder or a glob. "
+            "References, line-aligned with the candidate's input, or joined by id where both are "
+            "tables with ids: a file, a folder or a glob. "
             "Repeatable: each time one more reference of every line.",
             "FILE",
         ),
@@ -159,6 +163,7 @@ class Material:
         candidate: the translations to evaluate.
         baseline: the translations to compare them with, or None.
         references: the location of the references.
+        baseline_references: of those of the baseline, whose rows may have another order.
         tokenize: how BLEU finds words, see `nmt.evaluation.tokenizers`.
         gold: the gold alignment of each row of the input; empty for rows without one.
         scores: those of other metrics.
@@ -168,10 +173,15 @@ class Material:
     candidate: Translations
     baseline: Translations | None
     references: References
+    baseline_references: References
     tokenize: str
     gold: Sequence[str] = ()
     scores: Sequence[MetricScores] = ()
     baseline_scores: Sequence[MetricScores] = ()
+
+    def references_of(self, translations: Translations) -> References:
+        """The references of the candidate or of the baseline."""
+        return self.baseline_references if translations is self.baseline else self.references
 
 
 def check(request: EvaluateRequest) -> Material:
@@ -188,7 +198,7 @@ def check(request: EvaluateRequest) -> Material:
         raise UnusableInput(
             "give either --references, once or more, or --reference-column, a column of the input"
         )
-    _check_output(request.output)
+    _check_output(request)
     candidate = _open(request, request.candidate, "--candidate")
     baseline = _open(request, request.baseline, "--baseline") if request.baseline else None
     if baseline and baseline.rows != candidate.rows:
@@ -196,7 +206,9 @@ def check(request: EvaluateRequest) -> Material:
             f"{baseline.location}: translates {baseline.rows:,} rows, but {candidate.location} "
             f"{candidate.rows:,}; a baseline must be a translation of the same input"
         )
-    references = _references(request, candidate)
+    references = theirs = _references(request, candidate)
+    if baseline and baseline.row_ids and request.references:
+        theirs = _references(request, baseline)
     if references.column:
         for translations in filter(None, (candidate, baseline)):
             translations.check_column("--reference-column", references.column)
@@ -212,22 +224,23 @@ def check(request: EvaluateRequest) -> Material:
     if request.gold_alignments:
         column, rows = request.alignment_column, candidate.rows
         texts = read_beside(
-            *(request.gold_alignments, column, "--alignment-column", rows, "gold alignments")
+            *(request.gold_alignments, column, "--alignment-column", rows, "gold alignments"),
+            ids=candidate.row_ids,
         )
         gold = [text or "" for text in texts]
-        unit = "line" if column is None else "row"
         for number, text in enumerate(gold, 1):
             try:
                 parse_gold(text)
             except UnusableInput as error:
-                raise UnusableInput(
-                    f"{request.gold_alignments}: {unit} {number}: {error}"
-                ) from None
+                place = f"line {number}" if column is None else f"row {number} of the input"
+                raise UnusableInput(f"{request.gold_alignments}: {place}: {error}") from None
     tokenize = tokenizer_for(request.tokenize, candidate.language)
     for column in request.group_by:
         candidate.check_group(column)
     scores, baseline_scores = _other_metrics(request, candidate, baseline)
-    return Material(candidate, baseline, references, tokenize, gold, scores, baseline_scores)
+    return Material(
+        *(candidate, baseline, references, theirs, tokenize, gold, scores, baseline_scores)
+    )
 
 
 def _other_metrics(
@@ -284,21 +297,28 @@ def _references(request: EvaluateRequest, candidate: Translations) -> References
     """The references: files, line-aligned, or a column of the candidate."""
     most, column = candidate.most_characters, request.reference_column
     streams = [
-        read_beside(name, column, "--reference-column", candidate.rows, "references", most)
+        read_beside(
+            *(name, column, "--reference-column", candidate.rows, "references", most),
+            ids=candidate.row_ids,
+        )
         for name in request.references
     ]
     own_column = None if streams else column
     return References(streams, own_column, most, candidate.blanks_count)
 
 
-def _check_output(output: Location) -> None:
+def _check_output(request: EvaluateRequest) -> None:
     """Only an earlier evaluation is replaced."""
+    output = request.output
     if output.is_file():
         raise UnusableInput(f"{output}: a file; give a folder as --output")
     if not output.files(recursive=True):
         return
-    report = output / "report.json"
-    if not report.is_file() or records.read(report, EvaluationKind).kind != KIND:
+    file = output / "report.json"
+    earlier = records.read(file, EvaluationKind) if file.is_file() else EvaluationKind()
+    if earlier.kind != KIND:
         raise UnusableInput(
             f"{output}: holds something that is no evaluation; give another --output"
         )
+    if earlier.settings.candidate not in (None, request.candidate.shown):
+        log.warning(f"{output}: replaces the report of {earlier.settings.candidate}")

@@ -124,7 +124,7 @@ def read_system(
         for normalization in normalizations
     ]
     system = System(output, scorers, groupings=[_grouping(output, name) for name in group_by])
-    system.read(material.references)
+    system.read(material.references_of(output))
     if not len(system.scorer):
         raise UnusableInput(
             f"{output.location}: no translated row has a reference; check --references or "

@@ -21,7 +21,7 @@ from nmt.formats.hive import with_folders
 from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns
-from nmt.printable import join_names
+from nmt.printable import there_are
 from nmt.tables.columns import is_text, texts_of
 from nmt.tables.parquet import check_rows, open_parquet, read_batches, read_whole
 from nmt.tables.schemas import cast, conform, kept_schema, unify
@@ -91,8 +91,7 @@ class Table:
             names = self.schema.names
             problem = "several columns" if column in names else "no column"
             raise UnusableInput(
-                f"{self.location}: {problem} '{column}' for {option} (there are "
-                f"{join_names(names)})"
+                f"{self.location}: {problem} '{column}' for {option} {there_are(names, column)}"
             )
         return found
 
@@ -217,8 +216,8 @@ class RowTable(Table):
         for part, rows, names in zip(self.files.parts, self._counts, self._names, strict=True):
             if rows and name not in names:
                 raise UnusableInput(
-                    f"{part.location}: no column '{name}' for {option} (there are "
-                    f"{join_names(sorted(names))}), which other files of {self.location} have"
+                    f"{part.location}: no column '{name}' for {option} "
+                    f"{there_are(sorted(names))}, which other files of {self.location} have"
                 )
         return name
 

@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
-from nmt.evaluation.columns import COLUMNS, REASON
+from nmt.evaluation.columns import reason_column
 from nmt.evaluation.files import TEXTS, open_table, read_beside, read_translations
 from nmt.evaluation.groups import check_grouping
 from nmt.evaluation.normalization import RAW, Normalization
+from nmt.evaluation.row_ids import RowIds
 from nmt.evaluation.sentences import References, Sentence
 from nmt.evaluation.tables import Table
 from nmt.formats.file_list import list_files
@@ -91,9 +92,10 @@ class TextTranslations:
             lines, self._counts = read_translations(self._files, _LONGEST)
             texts = [*lines]
         else:
-            texts = self._table.texts("--candidate-column", where.column or _TRANSLATION, _LONGEST)
-            if {REASON, *COLUMNS} <= {*self._table.schema.names}:  # CSV knows no null
-                reasons = self._table.texts("", REASON)
+            column = where.column or _TRANSLATION
+            texts = self._table.texts("--candidate-column", column, _LONGEST)
+            if reason := reason_column(column, self._table.schema.names):  # CSV knows no null
+                reasons = self._table.texts("", reason)
                 pairs = zip(texts, reasons, strict=True)
                 texts = [None if reason and not text else text for text, reason in pairs]
             self._counts = self._table.counts
@@ -112,7 +114,7 @@ class TextTranslations:
         if where.source is not None:
             return read_beside(
                 *(where.source, column, "--source-column", self.rows),
-                *("sources", self.most_characters, _SOURCE),
+                *("sources", self.most_characters, _SOURCE, self.row_ids),
             )
         if self._table is None:
             return None
@@ -145,6 +147,13 @@ class TextTranslations:
     def numbered(self) -> bool:
         """See `Translations`."""
         return self._id_column is None
+
+    @property
+    def row_ids(self) -> RowIds | None:
+        """See `Translations`."""
+        if (name := self._id_column) is None:
+            return None
+        return RowIds(name, str(self.location), lambda: (self.ids, self.numbers))
 
     @cached_property
     def ids(self) -> pa.ChunkedArray:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.evaluation.normalization import Normalization
+from nmt.evaluation.row_ids import RowIds
 from nmt.evaluation.sentences import References, Sentence
 from nmt.records.output import Counts, InputFile
 from nmt.records.report import ModelDescription, TextCounts, WordAttention
@@ -39,6 +40,10 @@ class Translations(Protocol):
     @property
     def numbered(self) -> bool:
         """Whether the ids are the numbers of the rows."""
+
+    @property
+    def row_ids(self) -> RowIds | None:
+        """What joins other tables to the rows; None where these are `numbered`."""
 
     @property
     def ids(self) -> pa.ChunkedArray:

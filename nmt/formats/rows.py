@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from nmt.errors import UnusableInput
 from nmt.json_text import json_text
-from nmt.printable import join_names
+from nmt.printable import there_are
 from nmt.storage.location import Location
 from nmt.tables.parquet import MOST_COLUMNS
 from nmt.text_limits import MOST_CHARACTERS, MalformedRow, most_bytes
@@ -145,9 +145,8 @@ class RowFormat(ABC):
             UnusableInput: there is none; the message lists those that there are.
         """
         if (column := self.find_column(wanted, columns)) is None:
-            there = join_names(sorted(columns)) or "none"
             missing = f"no column '{wanted}'" if wanted else "holds several columns"
-            raise UnusableInput(f"{location}: {missing} (there are {there}); {hint}")
+            raise UnusableInput(f"{location}: {missing} {there_are(columns, wanted)}; {hint}")
         return column
 
 

@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from nmt.configuration import nearest
 from nmt.corpus.cleaning import clean, stored_words
 from nmt.errors import UnusableInput
+from nmt.inference.source_checks import tag_of
 from nmt.inference.unknown_words import raw_words
 from nmt.records.model import ModelInfo
 from nmt.reject_reasons import RejectReason
@@ -229,13 +230,13 @@ class RowFilter:
 
         Args:
             rows: their texts.
-            tags: the kind of each; None is that of all texts. One that the vocabulary does not
-                know rejects its row.
+            tags: the kind of each; None or a blank is that of all texts. One that the vocabulary
+                does not know rejects its row.
         """
         filtered = FilteredRows()
         for i, raw in enumerate(rows):
             row, reason = self.judge(raw)
-            if tags is not None and not reason and (tag := tags[i]) is not None:
+            if tags is not None and not reason and (tag := tag_of(tags[i])) is not None:
                 row.tag = (self._tags[tag],) if tag in self._tags else ()
                 reason = None if row.tag else RejectReason.UNKNOWN_TAG
             if reason:

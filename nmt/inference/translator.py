@@ -13,6 +13,7 @@ from nmt.errors import UnusableInput
 from nmt.inference import plotting
 from nmt.inference.decoding import Decoder
 from nmt.inference.row_filter import CleanedText, RowFilter, cleaning_of
+from nmt.inference.source_checks import lacks_tag
 from nmt.inference.texts import sentences
 from nmt.inference.translation import Score, Translation
 from nmt.reject_reasons import RejectReason
@@ -71,6 +72,11 @@ class Translator:
     def model_id(self) -> str:
         """The id of the model in use."""
         return self.bundle.model_id
+
+    @property
+    def lacks_tag(self) -> str | None:
+        """What to say where texts get no tag; see `nmt.inference.source_checks.lacks_tag`."""
+        return lacks_tag(self.bundle.info, self.bundle.source_vocabulary.tags)
 
     def clean(self, text: str) -> str:
         """The text as the model sees it: cleaned as the training data were."""

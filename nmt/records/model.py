@@ -64,6 +64,8 @@ class ModelInfo(Record):
         dataset_hash: of the dataset that it was trained on.
         validation: scores on the validation set.
         shortlist: what a shortlist loses there; None if that was not checked.
+        always_tagged: whether each pair of its training had a tag, so that it knows no text
+            without one.
     """
 
     model_id: str = ""
@@ -72,6 +74,7 @@ class ModelInfo(Record):
     dataset_hash: str | None = None
     validation: Named[Any] = {}  # may hold NaN, which is stored as null
     shortlist: ShortlistCheck | None = None
+    always_tagged: bool = False
 
 
 class ModelRecord(ModelInfo, Versioned):

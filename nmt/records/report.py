@@ -162,6 +162,7 @@ class Comparison(Record):
     rates: Named[Beside] = {}
     throughput: Named[Beside] = {}
     not_comparable: str | None = None
+    searches: str | None = None
 
 
 class Alarm(Record):
@@ -274,13 +275,20 @@ class FailureReport(ReportedCounts):
     settings: JobSettings
 
 
+class EvaluatedOutput(Record):
+    """What an evaluation was of."""
+
+    candidate: str | None = None
+
+
 class EvaluationKind(Record):
     """``REPORT/report.json`` of an evaluation, as far as it is read."""
 
     kind: str = ""
+    settings: EvaluatedOutput = EvaluatedOutput()
 
 
-class EvaluationSettings(Record):
+class EvaluationSettings(EvaluatedOutput):
     """The options of an evaluation."""
 
     candidate: str

@@ -40,7 +40,11 @@ def comparison(
         "paired": number(comparison["paired"]) if comparison.get("paired") else None,
         "changed": percent(comparison.get("changed")),
         "sentences": number(comparison.get("sentences")),
-        "not_comparable": comparison.get("not_comparable"),
+        "remarks": [
+            f"{text[:1].upper()}{text[1:]}"
+            for key in ("not_comparable", "searches")
+            if (text := comparison.get(key))
+        ],
         "rates": numbers,
         "rows": [
             {

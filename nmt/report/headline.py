@@ -63,9 +63,20 @@ class Tile(NamedTuple):
     alarm: bool = False
 
 
+def judged(rates: Mapping[str, Any]) -> str:
+    """Why a translation counts as suspicious, in words: in a file that no model tells of, neither
+    how sure it was nor where it looked."""
+    checks = ["looping", "empty"]
+    if "score" in rates:
+        checks += ["cut off", "low score"]
+    if "coverage" in rates:
+        checks += ["low coverage"]
+    return f"{', '.join(checks[:-1])} or {checks[-1]}"
+
+
 def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
     """How the job ended, with its alarms; None if the report does not say."""
-    alarms = [str(alarm.get("text")) for alarm in report.get("alarms") or []]
+    alarms = [_sentence(alarm) for alarm in report.get("alarms") or []]
     text = str(report.get("verdict") or "")
     if alarms:  # the alarms, which the text repeats in one line, have a line each
         text = text.partition(": ")[0] or "alarms"
@@ -73,9 +84,16 @@ def outcome(report: Mapping[str, Any]) -> dict[str, object] | None:
         return None
     return {
         "text": text[:1].upper() + text[1:],
-        "alarms": [alarm[:1].upper() + alarm[1:] for alarm in alarms],
+        "alarms": alarms,
         "tone": "bad" if report.get("exit_status") else "warn" if alarms else None,
     }
+
+
+def _sentence(alarm: Mapping[str, Any]) -> str:
+    """The text of an alarm, which begins with a capital unless the name of a metric does not."""
+    text = str(alarm.get("text"))
+    named = text.startswith(f"{alarm.get('measure')} ")
+    return text if named else text[:1].upper() + text[1:]
 
 
 def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
@@ -110,8 +128,7 @@ def tiles(report: Mapping[str, Any], scores: Sequence[Mapping]) -> list[Tile]:
     elif "rows" in counts:
         shown.append(Tile("Sentences", number(counts["rows"]), f"{things} read"))
     if "suspicious" in rates:
-        note = "looping, empty, cut off, low score or coverage"
-        alarm = "suspicious" in measures
+        alarm, note = "suspicious" in measures, judged(rates)
         shown.append(Tile("Suspicious", percent(rates["suspicious"]), note, alarm=alarm))
     if "sentences_per_second" in throughput:
         speed = number(throughput["sentences_per_second"])

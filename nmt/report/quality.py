@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from nmt.records.base import Record
 from nmt.report import chart
 from nmt.report.numbers import number, plain, words
 
@@ -68,6 +69,11 @@ def alignment(alignment: Mapping[str, Any]) -> list[tuple[str, str]]:
 def lower_is_better(score: Mapping[str, Any]) -> bool:
     """Whether less of a metric is better, as of TER."""
     return bool(score.get("lower_is_better")) or str(score.get("metric")).lower() == "ter"
+
+
+def direction(score: Record) -> str:
+    """The remark after a score in a message, where less is better."""
+    return "  (lower is better)" if lower_is_better(score.to_json()) else ""
 
 
 def digits(score: Mapping[str, Any]) -> int:

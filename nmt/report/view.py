@@ -44,8 +44,8 @@ RATES = {  # name, meaning, format
     "multiline": ("Multiline", "sources of several lines or sentences, translated as one", percent),
     "markup": ("Markup", "sources that hold tags, as HTML", percent),
     "truncated": ("Truncated", "sentences cut at the length limit", percent),
-    "repetition": ("Repetition", "sentences that repeat themselves", percent),
-    "suspicious": ("Suspicious", "looping, empty, truncated, low score or coverage", percent),
+    "repetition": ("Repetition", "translations whose tokens repeat", percent),
+    "suspicious": ("Suspicious", "", percent),
     "score": ("Score", "mean log-probability, nats per target token", number),
     "length_ratio": (
         "Length ratio",
@@ -126,6 +126,7 @@ def build(report: Mapping[str, Any]) -> dict[str, Any]:
         "throughput": _throughput(report.get("throughput") or {}),
         "suspicious": [_sample(sample) for sample in report.get("suspicious") or []],
         "suspicious_share": percent((report.get("rates") or {}).get("suspicious")),
+        "suspicious_checks": headline.judged(report.get("rates") or {}),
         "differences": [_sample(sample) for sample in report.get("differences") or []],
         **_samples(report.get("samples") or []),
         "settings": _flat(report.get("settings") or {}),
@@ -171,8 +172,12 @@ def _counts(counts: Mapping[str, Any], things: str) -> list[tuple[str, str, bool
 
 def _rates(rates: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
+    others = {"suspicious": headline.judged(rates)}
+    if "score" not in rates:  # of files, whose tokens nobody knows
+        others["repetition"] = "translations whose words repeat; of an output its tokens count"
     for key, value in rates.items():
         name, meaning, written = RATES.get(key, (words(key), "", number))
+        meaning = others.get(key, meaning)
         rows.append((name, meaning, written(value)))
     return rows
 

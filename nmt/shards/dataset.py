@@ -134,6 +134,13 @@ class Dataset:
         """The settings as a model and a run record them. Each corpus has filters of its own."""
         return self.settings.model_dump(mode="json", exclude={"filters"})
 
+    @property
+    def always_tagged(self) -> bool:
+        """Whether each of its pairs has a tag."""
+        corpora = self.info.corpora.values()
+        tagged = bool(corpora) and all(corpus.tag is not None for corpus in corpora)
+        return tagged or self.settings.tag is not None
+
     def rows(self, split: str) -> int:
         """Number of pairs in ``train``, ``valid``, ``test``, or of rows in ``rejected``."""
         return sum(entry.rows for entry in self.entries(split))

@@ -73,6 +73,8 @@ class ModelSelection:
         }
         if len(datasets) > 1:
             self._description["datasets"] = {one.name: one.hash for one in datasets}
+        if all(one.always_tagged for one in datasets):
+            self._description["always_tagged"] = True
         self._trained, self._optimizer, training = trained, optimizer, settings.training
         second = training.averages_best or training.ema_decay or training.precision != "float32"
         self.evaluation_model = make() if second else trained

@@ -15,7 +15,7 @@ from nmt.evaluation.sentences import References
 from nmt.evaluation.tokenizers import check_tokenizer
 from nmt.inference.row_filter import tag_id
 from nmt.inference.unknown_words import read_dictionary
-from nmt.printable import join_names
+from nmt.printable import join_names, there_are
 from nmt.records.model import ModelRecord
 from nmt.settings import check_search
 from nmt.storage.location import Location
@@ -92,7 +92,10 @@ def check(request: TranslateRequest, info: ModelRecord, corpus: InputCorpus) -> 
     most = request.search.max_characters
     column = request.reference_column
     streams = [
-        read_beside(name, column, "--reference-column", corpus.rows, "references", most)
+        read_beside(
+            *(name, column, "--reference-column", corpus.rows, "references", most),
+            ids=corpus.row_ids,
+        )
         for name in request.references
     ]
     references = References(streams, request.own_reference_column, most)
@@ -133,10 +136,12 @@ def _check_export(request: TranslateRequest, corpus: InputCorpus) -> None:
         columns, name = corpus.columns, partitions.column
         # Bytes are written as a text may stand there, too: 0xff.
         if name not in columns.names or not _names_folders(kind := columns.field(name).type):
-            problem = f"it holds {kind}" if name in columns.names else "there is no such"
+            problem = (
+                f"it holds {kind}" if name in columns.names else "the input has no such column"
+            )
             raise UnusableInput(
                 f"--partition-by {name}: {problem}; give a column of texts, numbers or dates "
-                f"(there are {join_names(columns.names) or 'none'})"
+                f"{there_are(columns.names, name)}"
             )
         partitions.check(request.input, corpus.values(name))
 
@@ -184,9 +189,9 @@ def _check_text_column(
     request: TranslateRequest, corpus: InputCorpus, option: str, column: str
 ) -> None:
     if column not in corpus.columns.names:
-        there = join_names(corpus.columns.names) or "none, for it is text"
         raise UnusableInput(
-            f"{request.input}: no column '{column}' for {option} (other columns: {there})"
+            f"{request.input}: no column '{column}' for {option} beside texts and ids "
+            f"{there_are(corpus.columns.names, column)}"
         )
     kind = corpus.columns.field(column).type
     if not is_text(kind):

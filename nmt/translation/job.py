@@ -30,6 +30,7 @@ from nmt.translation.checks import check
 from nmt.translation.ending import ends_in_order
 from nmt.translation.failure_report import report_failure
 from nmt.translation.finalize import close, refuse_changed
+from nmt.translation.first_rows import remarks
 from nmt.translation.input.corpus import InputCorpus, inspect
 from nmt.translation.input.earlier_output import recorded_input
 from nmt.translation.input.marker import await_marker
@@ -100,9 +101,12 @@ def _translate_input(
     outcome = _stored(request, output.finished(job))
     if outcome is None:
         output.check(job, request.overwrite)
-    units = corpus.units()
+    units, work = corpus.units(), work_of(request, info, job, corpus)
+    if request.dry_run or outcome is None:
+        for remark in remarks(request, info, corpus, work):
+            log.warning(remark)
     if request.dry_run:
-        for line in plan_of(request, info, corpus, work_of(request, info, job, corpus)):
+        for line in plan_of(request, info, corpus, work):
             echo(line)
         return None
     if outcome is None:
@@ -188,7 +192,7 @@ def _decode(
             plan = look_up = None
             if request.cache is not None:
                 plan = make_plan(request.cache, work, info, job)
-            pool = _pool(request, work, plan, corpus.rows, len(waiting), ray)
+            pool = _pool(request, work, plan, corpus.rows, len(waiting), ray, corpus.things)
             if plan is not None:
                 look_up = Lookup(plan, Tasks(ray), pool.most)
             _translate(request, work, pool, waiting, lease, look_up)
@@ -295,7 +299,13 @@ def work_of(
 
 
 def _pool(
-    request: TranslateRequest, work: Work, plan: Plan | None, rows: int, items: int, ray: Any
+    request: TranslateRequest,
+    work: Work,
+    plan: Plan | None,
+    rows: int,
+    items: int,
+    ray: Any,
+    things: str = "row",
 ) -> ActorPool:
     nodes, gpus = ray.nodes(), request.gpus_per_actor
     own = connection.is_own(request.address)
@@ -309,6 +319,6 @@ def _pool(
             f"the cluster has room for {counted(layout.most, 'actor')} now, and so many it gets; "
             f"if it can grow, --actors {layout.most}:{layout.useful} lets the pool grow with it"
         )
-    log.info(f"{counted(rows, 'row')} on {layout.describe()}")
+    log.info(f"{counted(rows, things)} on {layout.describe()}")
     arguments = (replace(work, threads=layout.share.threads), plan)
     return ActorPool(DecodeActor, arguments, layout.least, layout.most, layout.share)

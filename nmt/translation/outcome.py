@@ -10,6 +10,7 @@ from nmt.evaluation.ter import remark
 from nmt.records.report import Alarm, Comparison, Report, Throughput
 from nmt.report.numbers import number, p_value, percent, signed
 from nmt.report.numbers import seconds as duration
+from nmt.report.quality import direction
 from nmt.translation.request import TranslateRequest
 
 
@@ -39,7 +40,9 @@ class Outcome:
         ]
         for score in report.scores:
             text = f"{score.score:6.2f}  {score.text}  {score.signature}"
-            lines.append((score.metric, text + remark(score.rows_without_shifts)))
+            lines.append(
+                (score.metric, text + direction(score) + remark(score.rows_without_shifts))
+            )
         if (errors := report.alignment) is not None:
             text = f"{errors.aer:.3f}, of the plain diagonal {errors.aer_diagonal:.3f}"
             lines.append(("AER", text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,9 +32,9 @@ def plan_of(
     Raises:
         UnusableInput: this machine can hold no actor of that size, or the output cannot be written.
     """
-    units = corpus.units()
+    units, size = corpus.units(), counted(corpus.rows, corpus.things)
     yield f"model     {request.model_names}: {info.parameters:,} parameters"
-    yield f"input     {request.input}: {corpus.rows:,} rows in {counted(len(units), 'unit')}"
+    yield f"input     {request.input}: {size} in {counted(len(units), 'unit')}"
     own, nodes = connection.is_own(request.address), _nodes(request)
     layout = lay_out(
         nodes, corpus.rows, len(units), request.actors, request.cpus_per_actor,
@@ -42,14 +43,18 @@ def plan_of(
     if own:
         refuse_impossible(nodes, layout.share)
     yield f"actors    {layout.describe()}"
-    rows, tokens, seconds = _sample(corpus, work)
+    rows, rejected, tokens, seconds = _sample(corpus, work)
+    tried = counted(rows, corpus.things)
+    if rejected:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
+        yield f"rejected  {rejected.total():,} of the {tried} tried: {reasons}"
     if rows:
         yield f"tokens    about {tokens * corpus.rows // rows:,} of the source"
     if rows and not request.gpus_per_actor:
         whole = seconds * corpus.rows / rows / (layout.most * layout.share.threads)
         cost = request.costs(whole).get("cost")
         paid = "" if cost is None else f", cost {cost:.2f}"
-        yield f"time      about {duration(whole)} of decoding{paid}, by {counted(rows, 'row')}"
+        yield f"time      about {duration(whole)} of decoding{paid}, by {tried}"
         yield "          besides, a job starts Ray and the model, and writes its report"
     begun = "begun before, goes on" if (request.output / "_job.json").is_file() else "new"
     yield f"output    {request.output}: {begun}; {check_writable(request.output)}"
@@ -64,14 +69,16 @@ def _nodes(request: TranslateRequest) -> list[dict[str, Any]]:
     return [{"Resources": {"CPU": get_num_cpus(override_docker_cpu_warning=True)}}]
 
 
-def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
-    """Rows that were tried, their tokens, and the CPU-seconds that it took to decode them."""
+def _sample(corpus: InputCorpus, work: Work) -> tuple[int, Counter[str], int, float]:
+    """Rows that were tried, why some of them are rejected, the tokens of the others, and the
+    CPU-seconds that it took to decode them."""
     translator, units = load_translator(work), corpus.units()
-    rows, sources = 0, []
+    rows, sources, rejected = 0, [], Counter[str]()
     for unit in units[:: -(-len(units) // _UNITS)]:
         filtered = work.filtered(work.read(unit), translator.row_filter)
         sample = [place for place, row in enumerate(filtered.kept) if row < _ROWS]
         rows += min(_ROWS, unit.rows)
+        rejected.update(str(why) for row, why in filtered.reasons.items() if row < _ROWS)
         sources += [filtered.sources[place] for place in sample]
     tokens, seconds = 0, 0.0
     for _ in range(2):  # the first time is that of a start
@@ -79,4 +86,4 @@ def _sample(corpus: InputCorpus, work: Work) -> tuple[int, int, float]:
         decoded = list(translator.decoder.decode(sources))
         seconds = time.process_time() - begin
         tokens = sum(len(translation.source_tokens) for _, translation in decoded)
-    return rows, tokens, seconds
+    return rows, rejected, tokens, seconds

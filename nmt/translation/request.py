@@ -62,7 +62,8 @@ class TranslateRequest:
         float, Option("Minutes to wait for --input-complete; 0 does not wait.", "MINUTES", least=0)
     ] = 0.0
     references: Annotated[
-        tuple[str, ...], Option("References, line-aligned with the input. Repeatable.", "FILE")
+        tuple[str, ...],
+        Option("References, line-aligned with the input, or joined by id. Repeatable.", "FILE"),
     ] = ()
     reference_column: Annotated[
         str | None,

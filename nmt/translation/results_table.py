@@ -33,7 +33,7 @@ from nmt.text_limits import shown
 from nmt.translation.input.unit_rows import Rows
 from nmt.translation.input.units import Unit
 
-_ALTERNATIVES = pa.list_(
+ALTERNATIVES = pa.list_(
     pa.struct({"translation": pa.string(), "score": pa.float64(), "ranking": pa.float64()})
 )
 # What the report needs besides.
@@ -50,7 +50,7 @@ def result_schema(n_best: int, alignments: bool) -> pa.Schema:
     """
     more: dict[str, pa.DataType] = {}
     if n_best > 1:
-        more["alternatives"] = _ALTERNATIVES
+        more["alternatives"] = ALTERNATIVES
     if alignments:
         more["alignment"] = pa.string()
     return pa.schema({**RESULTS, **more, **_MEASURED})

@@ -96,9 +96,9 @@ def test_columns_and_languages_that_are_not_there_are_named(tmp_path: Path, pair
     tmx, table = (written(tmp_path, pairs[:9], ending) for ending in ("tmx", "csv"))
     lines = write_lines(tmp_path / "a.tsv", [b"a\tb"])
     for location, request, settings, message in (
-        (tmx, {}, {}, r"holds several columns \(there are de-AT, en, tuid\); give --source-lang"),
+        (tmx, {}, {}, r"holds several columns \(there are tuid, en, de-AT\); give --source-lang"),
         (tmx, {}, {"source_language": "en"}, "give --target-language"),
-        (table, {}, {}, r"no column 'source' \(there are de, en, id\); name one with --source-col"),
+        (table, {}, {}, r"no column 'source' \(there are id, en, de\); name one with --source-col"),
         (lines, {"source_column": "en"}, {}, r"have no columns with names; leave --source-column"),
     ):
         with pytest.raises(UnusableInput, match=message):

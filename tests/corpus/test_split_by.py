@@ -165,7 +165,7 @@ def test_each_corpus_may_have_a_column_of_its_own(tmp_path: Path) -> None:
         (
             "a.csv",
             {"split_by": "chapter"},
-            r"no column 'chapter' \(there are page, source, target\)",
+            r"no column 'chapter' \(there are source, target, page\)",
         ),
         ("a.parquet", {"split_by": "chapter"}, "name one with --split-by"),
         ("a.jsonl", {"split_by": "chapter"}, "name one with --split-by"),

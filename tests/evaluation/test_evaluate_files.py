@@ -21,6 +21,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import job
 from nmt.evaluation.request import EvaluateRequest
 from nmt.storage.location import Location
+from nmt.translation.export.files import columns_of
 
 CANDIDATE = [
     "Der Hund schläft im Garten .",
@@ -264,3 +265,76 @@ def test_what_cannot_be_used_is_one_line(tmp_path, options, message) -> None:
         evaluate(tmp_path, candidate, *options.pop("references"), **texts, **options)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "r").exists()
+
+
+def export_of(width: int) -> dict[str, list]:
+    """The columns of an export in CSV, whose second row was rejected."""
+    names = columns_of("title") if width > 1 else ["translation", "score", "flags", "reason"]
+    values = [["", "x", ""], ["", "-0.5", "-1.5"], ["", "[]", "[]"], ["too_long", "", ""]]
+    rows = dict(zip(names, values, strict=True))
+    rows[names[0]] = [CANDIDATE[0], "", CANDIDATE[2]]
+    rows[names[-1]] = ["", "too_long", ""]
+    return {"id": ["a", "b", "c"], "title": FIRST[:3], **rows}
+
+
+@pytest.mark.parametrize(("width", "column"), [(1, "translation"), (2, "title_translation")])
+def test_rejected_rows_of_an_export_are_not_scored(tmp_path, width, column) -> None:
+    file = written("csv", tmp_path / "e.csv", **export_of(width))
+    report = evaluate(tmp_path, file, reference_column="title", candidate_column=column)
+    assert report["counts"] == {"rows": 3, "translated": 2, "empty": 0}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_references_of_a_table_are_joined_by_id(tmp_path, kind) -> None:
+    ids, order = [f"{number:02}" for number in range(8)], [3, 0, 7, 1, 2, 6, 5, 4]
+    shuffled = [{"id": [ids[n] for n in order], name: [texts[n] for n in order]}
+                for name, texts in (("target", FIRST), ("source", SECOND),
+                                    ("translation", OTHER))]  # fmt: skip
+    ending = {"jsonl": "jsonl.gz"}.get(kind, kind)
+    refs, sources, other = (
+        written(kind, tmp_path / f"{name}.{ending}", **columns)
+        for name, columns in zip(("refs", "sources", "other"), shuffled, strict=True)
+    )
+    file = table(tmp_path / "c.parquet", id=ids, translation=FIRST, target=FIRST, source=SECOND)
+    whole = table(tmp_path / "o.parquet", id=ids, translation=OTHER, target=FIRST, source=SECOND)
+    expected = evaluate(tmp_path, file, reference_column="target", baseline=Location(str(whole)))
+    bare = table(tmp_path / "b.parquet", id=ids, translation=FIRST)
+    report = evaluate(
+        *(tmp_path, bare, refs),
+        reference_column="target",
+        source=str(sources),
+        baseline=Location(str(other)),
+    )
+    assert report["scores"] == expected["scores"]
+    assert report["by_length"] == expected["by_length"]
+    assert report["comparison"]["metrics"] == expected["comparison"]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["a", "b", "d"], r"r\.csv: no row has the id 'c' of .*c\.parquet; give the references of"),
+        (["a", "b", "b"], r"r\.csv: column 'id' has an id twice; give each row one of its own"),
+    ],
+)
+def test_references_of_other_rows_are_refused(tmp_path, ids, message) -> None:
+    file = table(tmp_path / "c.parquet", id=["a", "b", "c"], translation=FIRST[:3])
+    references = written("csv", tmp_path / "r.csv", id=ids, target=FIRST[:3])
+    with pytest.raises(UnusableInput, match=message):
+        evaluate(tmp_path, file, references, reference_column="target")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_translation_and_its_evaluation_join_references_by_id(saved_models, tmp_path) -> None:
+    ids, texts = ["d", "b", "a"], ["The dog sleeps.", "A cat.", "The old dog sees."]
+    source = table(tmp_path / "in.parquet", sid=ids, source=texts)
+    references = written("csv", tmp_path / "r.csv", sid=ids[::-1], target=FIRST[2::-1])
+    expected = table(tmp_path / "r.parquet", sid=ids, target=FIRST[:3])
+    options = {"id_column": "sid", "reference_column": "target"}
+    reports = []
+    for name, file in (("a", references), ("b", expected)):
+        translate(*(saved_models[0], source, tmp_path / name), references=(str(file),), **options)
+        report = json.loads((tmp_path / name / "report/report.json").read_text())
+        again = evaluate(tmp_path, tmp_path / name, references, reference_column="target")
+        reports += [report["scores"], again["scores"]]
+    assert all(scores == reports[0] for scores in reports)

@@ -17,6 +17,7 @@ from rounding import decimals
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
 from nmt import bundle
+from nmt.cli import jobs
 from nmt.errors import UnusableInput
 from nmt.evaluation import job
 from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
@@ -332,3 +333,43 @@ def test_an_evaluation_needs_neither_ray_nor_tensorflow(outputs, tmp_path) -> No
     words = [line.split()[0] for line in done.stdout.splitlines()]
     assert words == ["BLEU", "REPORT"]
     assert np.isfinite(float(done.stdout.split()[1]))
+
+
+def test_another_search_is_named_beside_the_comparison(outputs, saved_models, tmp_path) -> None:
+    search = SEARCH.model_copy(update={"beam_size": 2})
+    translate(saved_models[0], outputs / "in.txt", tmp_path / "beam", search=search)
+    beside = Location(tmp_path / "beam")
+    compared = evaluate(request(outputs, tmp_path / "r", baseline=beside))["comparison"]
+    assert compared["searches"] == (
+        "the baseline was made with another search (baseline → this): search.beam_size 2 → 1"
+    )
+    assert "The baseline was made with another search" in (tmp_path / "r/index.html").read_text()
+    same = evaluate(request(outputs, tmp_path / "s", baseline=Location(outputs / "two")))
+    assert "searches" not in same["comparison"]
+
+
+def test_the_report_of_another_candidate_is_not_replaced_silently(
+    outputs, tmp_path, capsys
+) -> None:
+    other = replace(request(outputs, tmp_path / "r"), candidate=Location(outputs / "two"))
+    evaluate(other)
+    evaluate(other)
+    assert "replaces" not in capsys.readouterr().err
+    evaluate(request(outputs, tmp_path / "r"))
+    line = f"{tmp_path / 'r'}: replaces the report of {other.candidate.shown}"
+    assert line in capsys.readouterr().err
+
+
+def test_the_command_says_which_scores_are_to_be_low(outputs, tmp_path, capsys) -> None:
+    two = Location(outputs / "two")
+    jobs.evaluate(request(outputs, tmp_path / "r", baseline=two))
+    jobs.evaluate(replace(request(outputs, tmp_path / "r", baseline=Location(outputs / "one")),
+                          candidate=two))  # fmt: skip
+    lines = capsys.readouterr().err.splitlines()
+    for name in ("TER", "BLEU"):
+        own = [line for line in lines if f" {name} " in line]
+        assert len(own) == 4
+        assert all(line.endswith("(lower is better)") == (name == "TER") for line in own)
+    differences = [line for line in lines if "against the baseline" in line]
+    assert any("−" in line for line in differences)
+    assert not any(" -" in line for line in differences)

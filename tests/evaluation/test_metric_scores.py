@@ -168,3 +168,18 @@ def test_what_cannot_be_used_is_one_line(folder, lines, options, message) -> Non
     with pytest.raises(UnusableInput, match=message) as caught:
         evaluate(folder, "s.tsv", **options)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_without_a_score_are_counted_in_the_log(folder, capsys) -> None:
+    (folder / "s.tsv").write_text("id\tcomet\nr1\t0.5\nr2\t0.7\n")
+    evaluate(folder, "s.tsv")
+    line = "s.tsv: comet has no score for 38 of the 40 translated rows; its mean is that of the"
+    assert line in capsys.readouterr().err
+
+
+def test_parts_of_one_table_are_to_be_named_together(folder) -> None:
+    for name in ("a.tsv", "b.tsv"):
+        (folder / name).write_text("id\tcomet\nr1\t0.5\n")
+    message = r"b.tsv: metric 'comet' is in another --scores, too; .* name their folder or a glob"
+    with pytest.raises(UnusableInput, match=message):
+        evaluate(folder, "a.tsv", "b.tsv")

@@ -317,3 +317,21 @@ def test_every_table_has_a_caption_and_heads():
     for tag, attributes in page.elements:
         if tag == "th":
             assert attributes.get("scope") in ("col", "row")
+
+
+def test_only_what_was_judged_is_called_suspicious():
+    whole, part = full_report(), full_report()
+    part["rates"] = {"repetition": 0.1, "suspicious": 0.2}
+    whole["rates"] = part["rates"] | {"score": -0.5, "coverage": 0.9}
+    texts = [Page(render(report, [])).text for report in (whole, part)]
+    assert "looping, empty, cut off, low score or low coverage" in texts[0]
+    assert "looping or empty" in texts[1]
+    assert "low score" not in texts[1]
+    assert "whose words repeat" in texts[1]
+
+
+def test_the_name_of_a_metric_keeps_its_case():
+    alarms = [{"measure": name, "text": f"{name} is bad"} for name in ("comet", "bleu")]
+    alarms.append({"measure": "score", "text": "the mean score is low"})
+    shown = headline.outcome({"alarms": alarms, "verdict": "done, but look: x"})["alarms"]
+    assert shown == ["comet is bad", "bleu is bad", "The mean score is low"]

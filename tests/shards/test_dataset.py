@@ -12,6 +12,7 @@ from corpora import make, pair_lines, rows, write_lines
 from nmt.corpus import encoding
 from nmt.errors import UnusableInput
 from nmt.even_sample import PAIR
+from nmt.records.dataset import CorpusRecord
 from nmt.shards import Dataset
 from nmt.shards.schema import ROW_GROUP_ROWS, write_part
 from nmt.storage.location import Location
@@ -123,3 +124,24 @@ def test_a_damaged_shard_is_named_in_one_line(dataset: Dataset) -> None:
     ) as caught:
         next(dataset.read("train"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tags", "tag", "expected"),
+    [
+        ((None, None), None, False),
+        (("talk", None), None, False),
+        (("talk", "manual"), None, True),
+        (("talk", None), "news", True),
+        ((), "news", True),
+        ((), None, False),
+    ],
+)
+def test_every_pair_has_a_tag_if_its_corpus_or_the_dataset_has(
+    dataset: Dataset, tags, tag, expected
+) -> None:
+    counts = dataset.info.counts
+    corpora = {f"{n}": CorpusRecord(tag=one, counts=counts) for n, one in enumerate(tags)}
+    dataset.info = dataset.info.model_copy(update={"corpora": corpora})
+    dataset.settings = dataset.settings.model_copy(update={"tag": tag})
+    assert dataset.always_tagged == expected

@@ -208,3 +208,16 @@ def test_datasets_that_cannot_be_mixed_are_refused(dataset, other, tmp_path) -> 
         checks.check(request_of([dataset, dataset], {}), [dataset, dataset])
     with pytest.raises(ValueError, match="all weights are 0"):
         request_of([dataset, other], {"stages": [{"weights": [0, 0]}]})
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_model_knows_whether_each_pair_of_its_training_had_a_tag(
+    dataset, other, tmp_path, monkeypatch, own
+) -> None:
+    tagged = {dataset.location: own, other.location: True}
+    always = property(lambda self: tagged[self.location])
+    monkeypatch.setattr(Dataset, "always_tagged", always)
+    work = mixed([dataset, other], tmp_path, epochs=1)
+    scores(work, [10.0], [20.0])
+    work.run()
+    assert model_folder.check(work.output / "model").always_tagged == own

@@ -5,18 +5,25 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from cached_jobs import save
-from outputs import _translators, translate
+from outputs import SEARCH, _translators, translate
 from written_rows import jsonl, put
 
 import nmt.model  # noqa: F401  (quiets TensorFlow)
+from nmt import bundle
 from nmt.errors import UnusableInput
+from nmt.inference.source_checks import tag_of
 from nmt.storage.location import Location
 from nmt.translation.cache.keys import keys_of
+from nmt.translation.first_rows import remarks
+from nmt.translation.input.corpus import inspect
+from nmt.translation.job import work_of
+from nmt.translation.preview import plan_of
+from nmt.translation.request import TranslateRequest, identify
 from nmt.translation.verify.output import verify
 from nmt.vocabulary.extension import with_tags
 
 TEXTS = ["The dog sleeps.", "A cat.", "The old dog sees a bird."]
-KINDS = ["news", None, "talk", "other\x1b[31m"]
+KINDS = ["news", None, "talk", "other\x1b[31m", " "]
 ROWS = [{"source": text, "kind": kind} for text in TEXTS for kind in KINDS] * 3
 
 
@@ -43,11 +50,25 @@ def test_each_row_has_its_own_tag(demo_dataset, tiny_model, tmp_path: Path) -> N
     assert outcome.report.counts.decoded == 9  # each text once with each tag
     done = rows_of(out / "translations")
     for row in done.values():
-        assert row["translation"] == expected[row["source"], row["kind"]]
+        assert row["translation"] == expected[row["source"], tag_of(row["kind"])]
     lost = rows_of(out / "rejected")
     assert {row["reason"] for row in lost.values()} == {"unknown_tag"}
     assert {*lost} == {n for n, row in enumerate(ROWS) if row["kind"] == KINDS[3]}
     assert verify(Location(out)).violations == []
+    request = TranslateRequest(
+        *((Location(model),), str(tmp_path / "in.jsonl"), Location(tmp_path / "new")),
+        *(SEARCH, False),
+        tag_column="kind",
+    )
+    info, corpus = bundle.check_all(request.models), inspect(request.input, "source")
+    work = work_of(request, info, identify(request, info, corpus), corpus)
+    assert [*remarks(request, info, corpus, work)] == [
+        f"--tag-column kind: of the first 45 rows 9 are rejected, for the model does not know "
+        f"their tags ({KINDS[3]!r}); it knows news, talk"
+    ]
+    assert "rejected  9 of the 45 rows tried: unknown_tag 9" in [
+        *plan_of(request, info, corpus, work)
+    ]
 
 
 def test_a_model_without_tags_takes_none(saved_models, tmp_path: Path) -> None:

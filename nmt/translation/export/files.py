@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmt.errors import JobFailed, UnusableInput
-from nmt.evaluation.columns import TEXT_COLUMN
+from nmt.evaluation.columns import OF_TEXT, TEXT_COLUMN
 from nmt.evaluation.sentences import read_table
 from nmt.records import TableEntry, table_entry
 from nmt.records.output import JobSettings, UnitRecord
@@ -31,15 +31,13 @@ from nmt.translation.output import EXPORT, Output
 from nmt.translation.verify import part
 from nmt.translation.verify.order import is_elsewhere, same_values
 
-_OF_TEXT = ("translation", "score", "flags", "reason")  # what is kept of each text, with its source
-
 _BYTES = 32 << 20  # of a file before it is compressed, about
 _MOST_OPEN = 128 << 20  # bytes of all files that are being made
 
 
 def columns_of(text_column: str) -> list[str]:
     """The names of the columns that are added for a text column."""
-    return [f"{text_column}_{name}" for name in _OF_TEXT]
+    return [f"{text_column}_{name}" for name in OF_TEXT]
 
 
 def joined(table: pa.Table, text_columns: Sequence[str]) -> pa.Table:
@@ -60,7 +58,7 @@ def joined(table: pa.Table, text_columns: Sequence[str]) -> pa.Table:
         texts = table.take(pa.array(np.arange(place, table.num_rows, width)))
         columns |= {} if place else {"id": texts.column("id")}
         columns[name] = texts.column("source")
-        for own, kept in zip(columns_of(name), _OF_TEXT, strict=True):
+        for own, kept in zip(columns_of(name), OF_TEXT, strict=True):
             columns[own] = texts.column(kept)
     others = [n for n in texts.column_names if n not in (*OWN_COLUMNS, TEXT_COLUMN)]
     return pa.table({**columns, **{name: texts.column(name) for name in others}})

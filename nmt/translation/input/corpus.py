@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 
 from nmt.errors import UnusableInput
 from nmt.evaluation.columns import TEXT_COLUMN, are_results
+from nmt.evaluation.row_ids import RowIds
 from nmt.formats.archives import kinds_in
 from nmt.formats.detection import SENTENCES
 from nmt.formats.hive import folders_of, with_folders
@@ -95,6 +97,23 @@ class InputCorpus:
             return None
         units = self.units()
         return lambda number: read_unit(units[number], self.text_column, self.id_column).ids
+
+    @property
+    def things(self) -> str:
+        """What its `rows` count: ``row`` or, of several text columns, ``text``."""
+        return "text" if self.more_columns else "row"
+
+    @property
+    def row_ids(self) -> RowIds | None:
+        """What joins other tables to the rows; None where their ids are the numbers of rows."""
+        if self.id_column is None:
+            return None
+        return RowIds(self.id_column, self._name, self._read_ids)
+
+    def _read_ids(self) -> tuple[pa.ChunkedArray, np.ndarray]:
+        parts = [read_unit(unit, self.text_column, self.id_column).ids for unit in self.units()]
+        kind = parts[0].type if parts else pa.int64()
+        return pa.chunked_array(parts, kind), np.arange(self.rows)
 
     def listed(self, name: str, files: Sequence[PinnedFile], unit_rows: int | None) -> InputCorpus:
         """This corpus, which knows by what name it was asked for, what that stood for, and how

@@ -11,7 +11,7 @@ import pyarrow as pa
 from nmt.errors import UnusableInput
 from nmt.formats.detection import readable
 from nmt.formats.hive import Folders, with_folders
-from nmt.printable import join_names
+from nmt.printable import there_are
 from nmt.storage.location import Location
 from nmt.tables.columns import is_text, plain_type
 from nmt.tables.parquet import open_parquet, read_batches
@@ -91,11 +91,11 @@ def _check_columns(
     location: Location, schema: pa.Schema, text_columns: Sequence[str], id_column: str | None
 ) -> str | None:
     """Check the columns' names and types; returns the column of the ids."""
-    there = join_names(schema.names)
     for name in text_columns:
         if name not in schema.names:
             raise UnusableInput(
-                f"{location}: no column '{name}' (there are {there}); name it with --text-column"
+                f"{location}: no column '{name}' {there_are(schema.names, name)}; name it with "
+                "--text-column"
             )
         if not is_text(kind := schema.field(name).type):
             raise UnusableInput(
@@ -108,8 +108,8 @@ def _check_columns(
         id_column = "id"
     if id_column not in schema.names:
         raise UnusableInput(
-            f"{location}: no column '{id_column}' (there are {there}); name one with "
-            "--id-column, or leave the option out to number the rows"
+            f"{location}: no column '{id_column}' {there_are(schema.names, id_column)}; name one "
+            "with --id-column, or leave the option out to number the rows"
         )
     if id_column in text_columns:
         raise UnusableInput(

@@ -18,7 +18,7 @@ from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import Row, check_columns, text_of
 from nmt.formats.text_files import open_text
-from nmt.printable import FewLines, join_names, printable
+from nmt.printable import FewLines, printable, there_are
 from nmt.storage.s3 import changed
 from nmt.translation.input.parquet_rows import Run
 from nmt.translation.input.streams import read_rows
@@ -109,10 +109,10 @@ class RowColumns:
             wanted = language
         column = format_.find_column(wanted, kinds)
         for file in self._files:
-            names = {*file.columns, *dict(file.folders)}
+            names = {**file.columns, **dict(file.folders)}
             if column not in names:
                 hint = "name it with --text-column"
-                format_.column(file.location, wanted, names - {column}, hint)
+                format_.column(file.location, wanted, [n for n in names if n != column], hint)
         assert column is not None
         return column
 
@@ -121,10 +121,9 @@ class RowColumns:
             return "id" if "id" in kinds and "id" not in self.text_columns else None
         location = self._files[0].location
         if wanted not in kinds:
-            there = join_names(sorted(kinds))
             raise UnusableInput(
-                f"{location}: no column '{wanted}' (there are {there}); name one with --id-column, "
-                "or leave the option out to number the rows"
+                f"{location}: no column '{wanted}' {there_are(kinds, wanted)}; name one with "
+                "--id-column, or leave the option out to number the rows"
             )
         if wanted in self.text_columns:
             raise UnusableInput(
