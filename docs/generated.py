@@ -27,7 +27,7 @@ from nmt.presets import PRESETS
 from nmt.printable import lower_first
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
 from nmt.settings import Settings
-from nmt.shards.schema import CORPUS, REJECTED, pairs_schema
+from nmt.shards.schema import CORPUS, FILE, REJECTED, pairs_schema
 
 
 def commands() -> str:
@@ -209,7 +209,7 @@ def columns() -> str:
     rejected = [("id", "that of the input"), ("reason", "string"), ("source", "string, or null")]
     tables = {
         "DATASET/train, valid, test": _arrow(pairs_schema(alignment=True, corpus=True)),
-        "DATASET/rejected": [*_arrow(REJECTED), *_arrow(pa.schema([CORPUS]))],
+        "DATASET/rejected": [*_arrow(REJECTED), *_arrow(pa.schema([FILE, CORPUS]))],
         "DATASET/scores": [("id", "int64"), *((name, "float, or null") for name in SCORES)],
         "OUT/translations": [
             ("id", "that of the input"),
@@ -235,9 +235,7 @@ def reject_reasons() -> str:
     """Why a row is in ``rejected/``, per job."""
     parts = []
     for job in (PREPARE, TRANSLATE):
-        rows = [
-            (f"`{reason}`", reason.description) for reason in RejectReason if job in reason.jobs
-        ]
+        rows = [(f"`{name}`", text) for name, text in RejectReason.descriptions_of(job).items()]
         parts.append(f"## Of `nmt {job}`\n\n{_table(('reason', 'meaning'), rows)}")
     return "\n\n".join(parts)
 

@@ -219,7 +219,10 @@ def _make(
     _require_training(counts, total(drops))
     _make_vocabularies(journal, training, counts["train"], given, request.extend_vocabulary)
     encoded = run(
-        "encode", encode_unit, units, result=Encoded, title="encode", problem=encoded_problem
+        *("encode", encode_unit, units, inputs),
+        result=Encoded,
+        title="encode",
+        problem=encoded_problem,
     )
     lengths = total(lengths_of(unit.lengths) for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]

@@ -33,12 +33,14 @@ from nmt.records.model import Direction
 from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
+from nmt.storage.location import Location
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+_MOST_PARTS = 20  # of a path that names a file
 _OCCURRENCES = 5  # of an entry of the vocabulary, on average, from which it can be learnt
 
 
@@ -46,14 +48,32 @@ def number_inputs(
     inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
 ) -> list[NumberedInput]:
     """For each input its first id, so that an id leads back to a line."""
+    readers = [reader for role in SPLITS for reader in inputs[role]]
+    length = _telling_length([file for reader in readers for file in reader.locations])
     files, first = [], 0
     for role in SPLITS:
         for reader, inspection in zip(inputs[role], inspected[role], strict=True):
-            names = [location.name for location in reader.locations]
+            names = [_end_of_path(location, length) for location in reader.locations]
             rows = inspection.rows
             files.append(NumberedInput(role=role, names=names, rows=rows, first_id=first))
             first += rows
     return files
+
+
+def _telling_length(files: Sequence[Location]) -> int:
+    """How many parts of the ends of their paths tell these files from each other."""
+    different = {file.uri: file for file in files}.values()
+    for length in range(1, _MOST_PARTS):
+        if len({_end_of_path(file, length) for file in different}) == len(different):
+            return length
+    return _MOST_PARTS
+
+
+def _end_of_path(file: Location, length: int) -> str:
+    parts = [file.name]
+    while len(parts) < length and (file := file.parent).name:
+        parts.append(file.name)
+    return "/".join(reversed(parts))
 
 
 def record(

@@ -64,7 +64,8 @@ class Tokenizer(Record):
 
 
 class NumberedInput(Record):
-    """Files of the input, and the id of their first pair."""
+    """Files of the input, each named by the end of its path that tells it from all others, and the
+    id of their first pair."""
 
     role: str
     names: Many[str]

@@ -16,6 +16,7 @@ _WIDTH, _HEIGHT, _FOOT = 440, 120, 18  # of a histogram, in pixels; its axis bel
 class RejectedSample(NamedTuple):
     """A rejected pair, as the page shows it."""
 
+    file: str
     line: int
     source: str
     target: str
@@ -88,6 +89,7 @@ def render_corpora(
         width=_WIDTH,
         height=_HEIGHT + _FOOT,
         several=len(dataset.corpora) > 1,
+        files=len(dataset.inputs) > 1,
     )
 
 

@@ -15,6 +15,8 @@ from nmt.shards.dataset import Dataset
 from nmt.shards.mixture import Mixture, Shares
 from nmt.shards.weighted import parts_of
 
+_COSTLY = 0.1  # of the time limit, for one validation
+
 
 def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixture:
     """The datasets, mixed and augmented as the settings say."""
@@ -168,6 +170,16 @@ class TrainingClock:
             return False
         last = self.validation_seconds * (2 if training.averages_best else 1)
         return self.elapsed() + last / 60 >= training.max_minutes
+
+    def costly_validation(self) -> str | None:
+        """What to say of a validation that takes much of the time limit; None if none does."""
+        minutes, limit = self.validation_seconds / 60, self._training.max_minutes
+        if limit is None or minutes <= _COSTLY * limit:
+            return None
+        return (
+            f"a validation takes {60 * minutes:.0f} s, which count towards training.max_minutes "
+            f"{limit:g}; give more minutes, or fewer training.valid_sentences"
+        )
 
     def estimate(self, step: int) -> tuple[int, float]:
         """Predict the end.

@@ -76,6 +76,10 @@ def test_every_pair_is_in_one_place_once_with_its_reason(filtered: Dataset) -> N
     assert corpus.counts == filtered.info.counts
 
 
+def test_nothing_is_left_of_what_a_filtered_preparation_staged(filtered: Dataset) -> None:
+    assert not (filtered.location / "_staging").exists()
+
+
 def test_every_score_is_kept(filtered: Dataset) -> None:
     tables = [
         open_parquet(file, file.open()).read().to_pylist()
@@ -97,6 +101,13 @@ def test_the_page_tells_every_reason_with_samples(filtered: Dataset) -> None:
     for reason in filtered.info.drops:
         assert f"<code>{reason}</code>" in page
     assert "12 17 | 44 18 | 91 02 | 44" in page
+
+
+def test_the_page_says_where_it_cuts_a_text(tmp_path: Path) -> None:
+    lines = [*(f"A {n}\tB {n}" for n in range(80)), "x" * 1_234]
+    dataset = prepare(tmp_path, lines, {"filters": "none", "vocab_size": 20})
+    page = (dataset.location / "report/index.html").read_text()
+    assert f">{'x' * 500}… (1,234 characters)</td>" in page
 
 
 def test_neither_units_nor_ranges_change_a_decision(
