@@ -16,6 +16,7 @@ from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Plan
+from nmt.errors import UnusableInput
 from nmt.json_text import hash_json
 from nmt.languages import contradiction, language_of
 from nmt.records import FileEntry
@@ -171,13 +172,30 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
 
 
-def language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
-    """The language that was named, or that the script of the text decides on."""
+def language(
+    settings: DataSettings, side: str, cleaned: list[Cleaned], taken_from: Location | None = None
+) -> str:
+    """The language that was named, or that the script of the text decides on.
+
+    Args:
+        settings: perhaps with its name.
+        side: ``source`` or ``target``.
+        cleaned: with the scripts of the text.
+        taken_from: what the name was taken over from; None if a person has given it.
+
+    Raises:
+        UnusableInput: the text is in another script than the language that was taken over.
+    """
     scripts = total(item.scripts[side] for item in cleaned)
     named = getattr(settings, f"{side}_language")
     if named is None:
         return language_of(scripts)
     if doubt := contradiction(named, scripts):
+        if taken_from is not None:
+            raise UnusableInput(
+                f"the {side} language of --vocabulary-from {taken_from} is {named}, but in the "
+                f"{side} text {doubt}, with --{side}-language"
+            )
         log.warning(f"the {side} language is {named}, but in the {side} text {doubt}")
     return named
 
