@@ -26,7 +26,7 @@ from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
 from nmt.printable import lower_first
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
-from nmt.settings import Settings
+from nmt.settings import FILTER_PRESETS, FilterSettings, Settings
 from nmt.shards.schema import CORPUS, FILE, REJECTED, pairs_schema
 
 
@@ -119,6 +119,18 @@ def presets() -> str:
         ]
         rows.append((f"`{place}`", *cells))
     return _table(("setting", *(f"`{name}`" for name in PRESETS)), rows)
+
+
+def filter_presets() -> str:
+    """The thresholds of each preset of filters; none where it does not compute the filter."""
+    presets = {name: values for name, values in FILTER_PRESETS.items() if values}
+    rows = [
+        (f"`filter.{key}`", *(_plain(preset[key]) if key in preset else "" for preset in columns))
+        for columns in [list(presets.values())]
+        for key in FilterSettings.model_fields
+        if any(key in preset for preset in columns)
+    ]
+    return _table(("setting", *(f"`{name}`" for name in presets)), rows)
 
 
 def stored() -> str:
@@ -291,7 +303,16 @@ def _cell(text: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (commands, settings, presets, stored, columns, reject_reasons, exit_statuses)
+    for part in (
+        commands,
+        settings,
+        presets,
+        filter_presets,
+        stored,
+        columns,
+        reject_reasons,
+        exit_statuses,
+    )
 }
 
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(\n<!-- end: \2 -->)", re.DOTALL)
