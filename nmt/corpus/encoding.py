@@ -21,6 +21,7 @@ from nmt.even_sample import EvenSample
 from nmt.records import FileEntry, file_entry
 from nmt.records.dataset import NumberedInput
 from nmt.records.preparation import Encoded
+from nmt.reject_reasons import RejectReason
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.row_groups import Content
 from nmt.shards.schema import CORPUS, FILE, pairs_schema, write_part
@@ -140,6 +141,7 @@ def encode_unit(plan: Plan, inputs: Sequence[NumberedInput], unit: Unit) -> Enco
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)
     kept = np.array([reason is None for reason in reasons], bool)
+    longer = np.maximum(*lengths)[[reason == RejectReason.TOO_LONG for reason in reasons]]
     late = rejected_rows(plan, unit, table, reasons)
     earlier = ("rejected", "filtered") if plan.filtered else ("rejected",)
     staged = [read_rejected(plan.staging / unit.name(name), unit.count) for name in earlier]
@@ -169,6 +171,7 @@ def encode_unit(plan: Plan, inputs: Sequence[NumberedInput], unit: Unit) -> Enco
         files=files,
         drops=dict(Counter(late["reason"].to_pylist())),
         lengths={f"{source} {target}": count for (source, target), count in pairs.items()},
+        too_long={f"{tokens}": count for tokens, count in Counter(longer.tolist()).items()},
     )
 
 

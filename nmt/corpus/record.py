@@ -122,6 +122,7 @@ def record(
         lengths={
             f"{source} {target}": lengths[source, target] for source, target in sorted(lengths)
         },
+        too_long=total(unit.too_long for unit in encoded),
         versions={
             "nmt": __version__,
             "python": platform.python_version(),

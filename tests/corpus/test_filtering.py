@@ -110,6 +110,18 @@ def test_the_page_says_where_it_cuts_a_text(tmp_path: Path) -> None:
     assert f">{'x' * 500}… (1,234 characters)</td>" in page
 
 
+def test_the_page_shows_how_long_the_pairs_are_that_are_too_long(tmp_path: Path) -> None:
+    lines = [*grammar_lines(), *(f"a {'b ' * 90}\tc {'d ' * n}" for n in (10, 300))]
+    dataset = prepare(tmp_path, lines, {"filters": "none", "max_length": 60})
+    assert dataset.info.drops == {"too_long": sum(dataset.info.too_long.values())}
+    assert sum(dataset.info.too_long.values()) >= 2
+    assert min(map(int, dataset.info.too_long)) > 60
+    page = (dataset.location / "report/index.html").read_text()
+    assert "Tokens of the longer side" in page
+    pairs = dataset.info.counts.train + sum(dataset.info.too_long.values())
+    assert f"<code>data.max_length</code> {pairs} pairs. Rejected above 60." in page
+
+
 def test_neither_units_nor_ranges_change_a_decision(
     filtered: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
