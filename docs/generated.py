@@ -26,8 +26,8 @@ from nmt.evaluation.columns import COLUMNS, NULLABLE
 from nmt.presets import PRESETS
 from nmt.printable import lower_first
 from nmt.reject_reasons import PREPARE, TRANSLATE, RejectReason
-from nmt.settings import Settings
-from nmt.shards.schema import CORPUS, REJECTED, pairs_schema
+from nmt.settings import FILTER_PRESETS, FilterSettings, Settings
+from nmt.shards.schema import CORPUS, FILE, REJECTED, pairs_schema
 
 
 def commands() -> str:
@@ -121,6 +121,18 @@ def presets() -> str:
     return _table(("setting", *(f"`{name}`" for name in PRESETS)), rows)
 
 
+def filter_presets() -> str:
+    """The thresholds of each preset of filters; none where it does not compute the filter."""
+    presets = {name: values for name, values in FILTER_PRESETS.items() if values}
+    rows = [
+        (f"`filter.{key}`", *(_plain(preset[key]) if key in preset else "" for preset in columns))
+        for columns in [list(presets.values())]
+        for key in FilterSettings.model_fields
+        if any(key in preset for preset in columns)
+    ]
+    return _table(("setting", *(f"`{name}`" for name in presets)), rows)
+
+
 def stored() -> str:
     """What every stored JSON file holds: the records whose docstring names the file."""
     kinds = {
@@ -209,7 +221,7 @@ def columns() -> str:
     rejected = [("id", "that of the input"), ("reason", "string"), ("source", "string, or null")]
     tables = {
         "DATASET/train, valid, test": _arrow(pairs_schema(alignment=True, corpus=True)),
-        "DATASET/rejected": [*_arrow(REJECTED), *_arrow(pa.schema([CORPUS]))],
+        "DATASET/rejected": [*_arrow(REJECTED), *_arrow(pa.schema([FILE, CORPUS]))],
         "DATASET/scores": [("id", "int64"), *((name, "float, or null") for name in SCORES)],
         "OUT/translations": [
             ("id", "that of the input"),
@@ -235,9 +247,7 @@ def reject_reasons() -> str:
     """Why a row is in ``rejected/``, per job."""
     parts = []
     for job in (PREPARE, TRANSLATE):
-        rows = [
-            (f"`{reason}`", reason.description) for reason in RejectReason if job in reason.jobs
-        ]
+        rows = [(f"`{name}`", text) for name, text in RejectReason.descriptions_of(job).items()]
         parts.append(f"## Of `nmt {job}`\n\n{_table(('reason', 'meaning'), rows)}")
     return "\n\n".join(parts)
 
@@ -293,7 +303,16 @@ def _cell(text: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (commands, settings, presets, stored, columns, reject_reasons, exit_statuses)
+    for part in (
+        commands,
+        settings,
+        presets,
+        filter_presets,
+        stored,
+        columns,
+        reject_reasons,
+        exit_statuses,
+    )
 }
 
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(\n<!-- end: \2 -->)", re.DOTALL)

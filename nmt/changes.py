@@ -67,12 +67,17 @@ def _is_below(key: str, group: str) -> bool:
 
 def _files(entries: list[tuple[str, Change]]) -> str:
     states = [
-        f"{file if len(file) <= _PATH else f'…{file[-_PATH:]}'} "
-        + ("is new" if one.before is None else "is gone" if one.after is None else "has changed")
+        f"{file if len(file) <= _PATH else f'…{file[-_PATH:]}'} " + _state(one)
         for file, one in entries
     ]
     more = f" and {len(states) - _FILES} more" if len(states) > _FILES else ""
     return f"{', '.join(states[:_FILES])}{more}"
+
+
+def _state(file: Change) -> str:
+    if file.before is None:
+        return "is new"
+    return "is no longer an input" if file.after is None else "has changed"
 
 
 def _line(name: str, change: Change) -> str:

@@ -105,6 +105,8 @@ def validated(kind: type[_Group], values: Mapping[str, Any], name: str) -> _Grou
     if words := _PATTERNS.get(first.get("ctx", {}).get("pattern", "")):
         problem = f"write {words}"
     problem = problem or lower_first(first["msg"]).replace("valid tuple", "list, as [a, b]")
+    key = first["input"] if isinstance(first["input"], str) else "name"
+    problem = problem.replace("valid dictionary", f"mapping, as {{{key[:_SHOWN]}: 1}}")
     given = reprlib.repr(first["input"])
     raise UnusableInput(f"{name.format('.'.join(map(str, place)))}: {problem}, not {given}")
 
@@ -183,7 +185,7 @@ def _bounds(setting: FieldInfo) -> str:
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint for who wrote a word that is unknown: the nearest choice, or all of them."""
     choices = sorted(choices)
-    close = difflib.get_close_matches(word[:_SHOWN], choices, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(word[:_SHOWN], choices, n=1)
     return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(choices)}"
 
 

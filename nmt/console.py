@@ -58,8 +58,14 @@ class Activity:
 
 
 @contextmanager
-def activity(title: str, total: int | None = None) -> Iterator[Activity]:
-    """Show work under way, with a bar where standard error is a terminal."""
+def activity(title: str, total: int | None = None, is_part: bool = False) -> Iterator[Activity]:
+    """Show work under way, with a bar where standard error is a terminal.
+
+    Args:
+        title: of the work.
+        total: its units, if they are known.
+        is_part: of other work, which says itself how long it took.
+    """
     start = time.monotonic()
     if sys.stderr.isatty():
         # Where there is little room the count gives way, for the bar tells it, too.
@@ -76,7 +82,8 @@ def activity(title: str, total: int | None = None) -> Iterator[Activity]:
             yield Activity(title, total, bar)
     else:
         yield Activity(title, total, None)
-    log.info(f"{title}: done in {time.monotonic() - start:.1f} s")
+    if not is_part:
+        log.info(f"{title}: done in {time.monotonic() - start:.1f} s")
 
 
 @contextmanager

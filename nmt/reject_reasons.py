@@ -8,7 +8,7 @@ aside by `nmt.translation.quarantine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 PREPARE, TRANSLATE = "prepare", "translate"
@@ -18,17 +18,30 @@ class RejectReason(StrEnum):
     """A value of the column ``reason``.
 
     Attributes:
-        description: one sentence for users.
-        jobs: which of `PREPARE` and `TRANSLATE` give it.
+        descriptions: one sentence for users for each of `PREPARE` and `TRANSLATE` that gives it.
     """
 
-    description: str
-    jobs: tuple[str, ...]
+    descriptions: Mapping[str, str]
 
-    def __new__(cls, value: str, jobs: tuple[str, ...] = (), description: str = "") -> RejectReason:
+    def __new__(cls, value: str, jobs: tuple[str, ...] = (), *sentences: str) -> RejectReason:
+        """A reason.
+
+        Args:
+            value: as the column has it.
+            jobs: which of `PREPARE` and `TRANSLATE` give it.
+            sentences: one for all jobs, or one for each.
+        """
         member = str.__new__(cls, value)
-        member._value_, member.jobs, member.description = value, jobs, description
+        each = sentences if len(sentences) == len(jobs) else sentences * len(jobs)
+        member._value_, member.descriptions = value, dict(zip(jobs, each, strict=True))
         return member
+
+    @classmethod
+    def descriptions_of(cls, job: str) -> dict[str, str]:
+        """The reasons of `PREPARE` or `TRANSLATE`, each with its sentence."""
+        return {
+            str(reason): reason.descriptions[job] for reason in cls if job in reason.descriptions
+        }
 
     NULL = "null", (TRANSLATE,), "The text is null."
     MISSING_COLUMN = (
@@ -45,9 +58,9 @@ class RejectReason(StrEnum):
     BROKEN_UTF8 = "broken_utf8", (PREPARE, TRANSLATE), "The bytes are not valid UTF-8."
     TOO_MANY_CHARACTERS = (
         *("too_many_characters", (PREPARE, TRANSLATE)),
-        "A text has more characters than `data.max_characters` (`prepare`) or "
-        "`search.max_characters` (`translate`), or its translation more than 20 times as many; "
-        "only its first 1,000 are stored.",
+        "A text has more characters than `data.max_characters`; only its first 1,000 are stored.",
+        "A text has more characters than `search.max_characters`, or its translation more than "
+        "20 times as many; only its first 1,000 are stored.",
     )
     TOO_MANY_MARKS = (
         *("too_many_marks", (PREPARE, TRANSLATE)),
@@ -126,9 +139,9 @@ class RejectReason(StrEnum):
     )
     TOO_LONG = (
         *("too_long", (PREPARE, TRANSLATE)),
-        "A side has more tokens than `data.max_length` (`prepare`), or the source more than "
-        "`search.max_split_length`, or `search.max_source_length` with "
-        "`search.too_long=reject` (`translate`).",
+        "A side has more tokens than `data.max_length`.",
+        "The source has more tokens than `search.max_split_length`, or than "
+        "`search.max_source_length` with `search.too_long=reject`.",
     )
     UNKNOWN_TAG = (
         *("unknown_tag", (TRANSLATE,)),

@@ -100,5 +100,6 @@ def test_changes_of_a_preparation_are_said_as_they_are_typed() -> None:
     assert changed_to(inputs={"train": others, "split_by": "page"}) == (
         "corpus: b.tsv is new; --split-by not set → page"
     )
+    assert changed_to(inputs={}) == "corpus: a.tsv is no longer an input"
     named = {"train": {"0": file}, "columns": {"source": "en", "target": "target"}}
     assert changed_to(inputs=named) == "--source-column source → en"

@@ -79,6 +79,7 @@ def test_an_option_under_a_groups_name_is_left_to_the_job() -> None:
     ("sources", "message"),
     [
         ({"preset": "smal"}, "did you mean 'small'?"),
+        ({"assignments": ["training.keep=all"]}, "should be a mapping, as {all: 1}, not 'all'"),
         ({"preset": "zzz"}, "choose from base, book, demo, small"),
         ({"assignments": ["model.atention=none"]}, "did you mean 'attention'?"),
         ({"assignments": ["training.epoch=4"]}, "did you mean 'epochs'?"),

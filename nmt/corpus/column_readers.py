@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.corpus.pair_reader import (
+    COLUMN_OPTIONS,
     LONGEST_DOCUMENT,
     SIDES,
     Inspection,
@@ -38,6 +39,7 @@ class ParquetPairs(PairReader):
         longest: bytes of a side that are read.
         columns: of source and target.
         split_by: the column that decides on the split; None is none.
+        options: that name the columns, for messages.
     """
 
     accepted = PAIRS
@@ -48,9 +50,10 @@ class ParquetPairs(PairReader):
         longest: int = LONGEST,
         columns: Sides = SIDES,
         split_by: str | None = None,
+        options: Sides = COLUMN_OPTIONS,
     ) -> None:
         self.locations, self._longest, self._columns = (location,), longest, columns
-        self._split_by = split_by
+        self._split_by, self._options = split_by, options
 
     def inspect(self) -> Inspection:
         """See `PairReader.inspect`."""
@@ -58,7 +61,7 @@ class ParquetPairs(PairReader):
         with readable(location), location.open() as file:
             parquet = open_parquet(location, file)
             schema, metadata = parquet.schema_arrow, parquet.metadata
-        wanted = [(name, f"--{s}-column") for name, s in zip(self._columns, SIDES, strict=True)]
+        wanted = [*zip(self._columns, self._options, strict=True)]
         if self._split_by is not None:
             wanted.append((self._split_by, "--split-by"))
         for name, option in wanted:
@@ -125,6 +128,7 @@ class RowPairs(PairReader):
         columns: of source and target.
         languages: the columns of a TMX file whose columns were not named.
         split_by: the column that decides on the split; None is none.
+        options: that name the columns, for messages.
     """
 
     accepted = PAIRS
@@ -137,6 +141,7 @@ class RowPairs(PairReader):
         columns: Sides,
         languages: Sides,
         split_by: str | None = None,
+        options: Sides = COLUMN_OPTIONS,
     ) -> None:
         self.locations, self._kind, self._longest = (location,), kind, longest
         self._split_by = split_by
@@ -144,8 +149,8 @@ class RowPairs(PairReader):
         by_language = kind.format == "tmx" and columns == SIDES
         self._wanted = languages if by_language else columns
         self._hints = [
-            f"give --{side}-language" if by_language else f"name one with --{side}-column"
-            for side in SIDES
+            f"give --{side}-language" if by_language else f"name one with {option}"
+            for side, option in zip(SIDES, options, strict=True)
         ]
         self._columns: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import Field, JsonValue, field_validator
 
 from nmt.configuration import nearest, validated
-from nmt.corpus.pair_reader import SIDES, PairReader, Sides
+from nmt.corpus.pair_reader import COLUMN_OPTIONS, SIDES, PairReader, Sides
 from nmt.corpus.readers import LineAligned, list_pairs, open_pairs
 from nmt.corpus.stages import UNNAMED, PlannedCorpus
 from nmt.errors import UnusableInput
@@ -125,8 +125,12 @@ class Corpus:
                 "files of pairs with that column, or name the column only for corpora that have it "
                 "(split_by in the file of --corpora)"
             )
+        options = COLUMN_OPTIONS
+        if self.name != UNNAMED:
+            own = (f"{side}_column of corpus '{self.name}'" for side in SIDES)
+            options = next(own), next(own)
         readers = [
-            open_pairs(location, longest, self.columns, languages, self.split_by)
+            open_pairs(location, longest, self.columns, languages, self.split_by, options)
             for location in self.pairs
         ]
         for source, target in zip(self.sources, self.targets, strict=True):

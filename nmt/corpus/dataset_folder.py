@@ -47,7 +47,7 @@ NAMES = {
 log = logging.getLogger(__name__)
 
 # The names of files that a preparation writes.
-_STAGED, _PART = re.compile(r"[a-z]+(?:-[a-z]+)?-\d+"), re.compile(r"part-\d+\.parquet")
+_STAGED, _PART = re.compile(r"[a-z]+(?:-[a-z]+)?(?:-\d+)+"), re.compile(r"part-\d+\.parquet")
 _PAGE = re.compile(r"index\.html")
 _NOTHING = re.compile("(?!)")
 

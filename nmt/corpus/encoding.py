@@ -19,10 +19,12 @@ from nmt.corpus.vocabulary_source import VocabularySource
 from nmt.errors import UnusableInput
 from nmt.even_sample import EvenSample
 from nmt.records import FileEntry, file_entry
+from nmt.records.dataset import NumberedInput
 from nmt.records.preparation import Encoded
+from nmt.reject_reasons import RejectReason
 from nmt.shards.dataset import LEXICON_NAME
 from nmt.shards.row_groups import Content
-from nmt.shards.schema import CORPUS, pairs_schema, write_part
+from nmt.shards.schema import CORPUS, FILE, pairs_schema, write_part
 from nmt.storage.location import Location
 from nmt.tables.parquet import read_whole
 from nmt.vocabulary import SPECIALS, Vocabulary, load, vocabulary_class
@@ -119,8 +121,14 @@ def _word_counts(plan: Plan, units: tuple[Unit, ...], side: str) -> Counter[str]
     return total
 
 
-def encode_unit(plan: Plan, unit: Unit) -> Encoded:
-    """Cut the kept pairs of a unit into tokens and write its final files."""
+def encode_unit(plan: Plan, inputs: Sequence[NumberedInput], unit: Unit) -> Encoded:
+    """Cut the kept pairs of a unit into tokens and write its final files.
+
+    Args:
+        plan: the preparation.
+        inputs: the files of the pairs, by their first ids.
+        unit: the pairs.
+    """
     settings = plan.settings
     table = read_table(plan.staging / unit.name(plan.kept), CLEAN, most=unit.count)
     lengths = []
@@ -133,6 +141,7 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
         lengths.append(np.fromiter(map(len, ids), dtype=np.int64, count=len(ids)))
     reasons = judge_lengths(lengths[0].tolist(), lengths[1].tolist(), settings.max_length)
     kept = np.array([reason is None for reason in reasons], bool)
+    longer = np.maximum(*lengths)[[reason == RejectReason.TOO_LONG for reason in reasons]]
     late = rejected_rows(plan, unit, table, reasons)
     earlier = ("rejected", "filtered") if plan.filtered else ("rejected",)
     staged = [read_rejected(plan.staging / unit.name(name), unit.count) for name in earlier]
@@ -141,6 +150,8 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
     corpus = pa.repeat(owner, max(table.num_rows, rejected.num_rows))
     files = {}
     if rejected.num_rows:
+        if len(inputs) > 1:
+            rejected = rejected.append_column(FILE, _files_of(inputs, rejected["id"].to_numpy()))
         if plan.named:
             rejected = rejected.append_column(CORPUS, corpus[: rejected.num_rows])
         files["rejected"] = write_part(plan.output, part_name("rejected", unit.number), rejected)
@@ -160,7 +171,16 @@ def encode_unit(plan: Plan, unit: Unit) -> Encoded:
         files=files,
         drops=dict(Counter(late["reason"].to_pylist())),
         lengths={f"{source} {target}": count for (source, target), count in pairs.items()},
+        too_long={f"{tokens}": count for tokens, count in Counter(longer.tolist()).items()},
     )
+
+
+def _files_of(inputs: Sequence[NumberedInput], ids: np.ndarray) -> pa.Array:
+    """The name of the file that each of these pairs is from."""
+    firsts = np.array([file.first_id for file in inputs])
+    places = np.searchsorted(firsts, ids, side="right") - 1
+    names = pa.array([file.names[0] for file in inputs], pa.string())
+    return names.take(pa.array(np.maximum(places, 0)))
 
 
 def learn_lexicon(

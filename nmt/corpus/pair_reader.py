@@ -17,6 +17,7 @@ from nmt.formats.detection import Accepted, detect
 from nmt.storage.location import Location
 
 SIDES = ("source", "target")
+COLUMN_OPTIONS = ("--source-column", "--target-column")
 LONGEST_DOCUMENT = 1000  # bytes of a value of --split-by
 Sides = tuple[str, str]  # names for source and target
 

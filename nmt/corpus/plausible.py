@@ -100,6 +100,8 @@ def encoded_problem(unit: Unit, encoded: Encoded, files: Files) -> str:
         return "lengths of other pairs"
     if sum(encoded.drops.values()) > rows.get("rejected", 0) or not set(encoded.drops) <= _REASONS:
         return "more reasons than rejected pairs"
+    if sum(encoded.too_long.values()) != encoded.drops.get(RejectReason.TOO_LONG, 0):
+        return "lengths of other rejected pairs"
     return ""
 
 

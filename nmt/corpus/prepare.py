@@ -98,6 +98,8 @@ def prepare(request: PrepareRequest, open_scorer: OpenScorer | None = None) -> D
         models = PairModels(open_scorer, request.forward_model, request.backward_model)
     given = VocabularySource.open(request.vocabulary_from) if request.vocabulary_from else None
     settings = resolve_settings(request, corpora, given)
+    if given is not None:
+        given.tell_tags([corpus.tag or settings.tag for corpus in corpora])
     inputs, owners = open_inputs(request, corpora)
     preparation = describe(request, settings, corpora, inputs, given)
     if already_done(request.output, preparation):
@@ -209,7 +211,13 @@ def _make(
     )
     if plan.by_document:
         _tell_documents(cleaned)
-    languages = Languages(*(language(settings, side, cleaned) for side in ("source", "target")))
+    languages = Languages(
+        *(
+            language(settings, side, cleaned, None if named else request.vocabulary_from)
+            for side in ("source", "target")
+            for named in [getattr(request.settings, f"{side}_language")]
+        )
+    )
     filtering = Filtering()
     if plan.filtered:
         filtering = filter_pairs(journal, languages, units, models)
@@ -219,7 +227,10 @@ def _make(
     _require_training(counts, total(drops))
     _make_vocabularies(journal, training, counts["train"], given, request.extend_vocabulary)
     encoded = run(
-        "encode", encode_unit, units, result=Encoded, title="encode", problem=encoded_problem
+        *("encode", encode_unit, units, inputs),
+        result=Encoded,
+        title="encode",
+        problem=encoded_problem,
     )
     lengths = total(lengths_of(unit.lengths) for unit in encoded)
     trained = [unit.files["train"].name for unit in encoded if "train" in unit.files]
@@ -242,7 +253,7 @@ def _make(
     if sum(dataset.drops.values()) != dataset.counts.rejected:
         raise UnusablePieces("the pieces have other reasons than rejected pairs")
     if plan.by_document:
-        _warn_of_lopsided_splits(plan, dataset.counts)
+        _tell_splits(plan, dataset.counts)
     if not dataset.counts.valid:
         log.warning("valid/ is empty, but training needs it; give a larger --valid-fraction")
     return dataset
@@ -280,11 +291,19 @@ def _tell_documents(cleaned: Sequence[Cleaned]) -> None:
     )
 
 
-def _warn_of_lopsided_splits(plan: Plan, counts: PairCounts) -> None:
-    """Say where documents of unlike sizes have given a split far more or less than its share."""
+def _tell_splits(plan: Plan, counts: PairCounts) -> None:
+    """Say how many pairs the splits have whose shares are of the documents, and warn where
+    documents of unlike sizes have given one far more or less than its share."""
     shares = {"valid": plan.settings.valid_fraction, "test": plan.settings.test_fraction}
-    odd = lopsided({"train": counts.train, **{s: getattr(counts, s) for s in shares}}, shares)
-    if odd:
+    own = {"train": counts.train, **{s: getattr(counts, s) for s in shares}}
+    pairs = sum(own.values())
+    if told := [
+        f"{split} has {own[split] / pairs:.1%} of the pairs for {share:.1%} of the values"
+        for split, share in shares.items()
+        if share
+    ]:
+        log.info(f"fractions are those of the values of --split-by: {'; '.join(told)}")
+    if odd := lopsided(own, shares):
         log.warning(
             f"--split-by: documents of unlike sizes make the splits lopsided: {'; '.join(odd)}; "
             "give another --seed or column, or files for the held-out splits"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nmt.corpus.column_readers import ParquetPairs, RowPairs
 from nmt.corpus.pair_reader import (
+    COLUMN_OPTIONS,
     SIDES,
     Inspection,
     PairReader,
@@ -142,6 +143,7 @@ def open_pairs(
     columns: Sides = SIDES,
     languages: tuple[str | None, str | None] = (None, None),
     split_by: str | None = None,
+    options: Sides = COLUMN_OPTIONS,
 ) -> PairReader:
     """A reader for a file that holds both sides, chosen by its name and content.
 
@@ -151,6 +153,7 @@ def open_pairs(
         columns: of source and target, where columns have names.
         languages: of source and target, which are the columns of a TMX file.
         split_by: the column that decides on the split; of lines of text its number.
+        options: that name the columns, for messages.
 
     Raises:
         UnusableInput: no such file, or none of these formats; columns of a file that has none.
@@ -158,14 +161,14 @@ def open_pairs(
     location = PinnedFile(location)
     kind = detect(location, PAIRS)
     if kind.format == "parquet":
-        return ParquetPairs(location, longest, columns, split_by)
+        return ParquetPairs(location, longest, columns, split_by, options)
     if kind.format in ROW_FORMATS:
         named = (languages[0] or "", languages[1] or "")
-        return RowPairs(location, kind, longest, columns, named, split_by)
+        return RowPairs(location, kind, longest, columns, named, split_by, options)
     if columns != SIDES:
         raise UnusableInput(
-            f"{location}: lines of text have no columns with names; leave --source-column and "
-            "--target-column out, the source stands before the first tab"
+            f"{location}: lines of text have no columns with names; leave {' and '.join(options)} "
+            "out, the source stands before the first tab"
         )
     return TabSeparated(location, kind, longest, _column_number(location, split_by))
 

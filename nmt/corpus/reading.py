@@ -42,7 +42,7 @@ def read_units(
     settings = plan.settings
     units: list[Unit] = []
     number = 0
-    with activity("read", total=everything) as shown:
+    with activity("read", total=everything, is_part=True) as shown:
         for role in SPLITS:
             rows = sum(item.rows for item in inspected[role])
             sample = settings.sample if role == "train" else None

@@ -16,6 +16,7 @@ from nmt.corpus.pair_reader import Inspection, PairReader
 from nmt.corpus.request import PrepareRequest
 from nmt.corpus.splitting import SPLITS
 from nmt.corpus.stages import Plan
+from nmt.errors import UnusableInput
 from nmt.json_text import hash_json
 from nmt.languages import contradiction, language_of
 from nmt.records import FileEntry
@@ -33,12 +34,14 @@ from nmt.records.model import Direction
 from nmt.records.preparation import Cleaned, Encoded
 from nmt.settings import DataSettings
 from nmt.shards.dataset import FORMAT_VERSION
+from nmt.storage.location import Location
 from nmt.version import __version__
 from nmt.vocabulary import vocabulary_class
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+_MOST_PARTS = 20  # of a path that names a file
 _OCCURRENCES = 5  # of an entry of the vocabulary, on average, from which it can be learnt
 
 
@@ -46,14 +49,32 @@ def number_inputs(
     inputs: dict[str, list[PairReader]], inspected: dict[str, list[Inspection]]
 ) -> list[NumberedInput]:
     """For each input its first id, so that an id leads back to a line."""
+    readers = [reader for role in SPLITS for reader in inputs[role]]
+    length = _telling_length([file for reader in readers for file in reader.locations])
     files, first = [], 0
     for role in SPLITS:
         for reader, inspection in zip(inputs[role], inspected[role], strict=True):
-            names = [location.name for location in reader.locations]
+            names = [_end_of_path(location, length) for location in reader.locations]
             rows = inspection.rows
             files.append(NumberedInput(role=role, names=names, rows=rows, first_id=first))
             first += rows
     return files
+
+
+def _telling_length(files: Sequence[Location]) -> int:
+    """How many parts of the ends of their paths tell these files from each other."""
+    different = {file.uri: file for file in files}.values()
+    for length in range(1, _MOST_PARTS):
+        if len({_end_of_path(file, length) for file in different}) == len(different):
+            return length
+    return _MOST_PARTS
+
+
+def _end_of_path(file: Location, length: int) -> str:
+    parts = [file.name]
+    while len(parts) < length and (file := file.parent).name:
+        parts.append(file.name)
+    return "/".join(reversed(parts))
 
 
 def record(
@@ -101,6 +122,7 @@ def record(
         lengths={
             f"{source} {target}": lengths[source, target] for source, target in sorted(lengths)
         },
+        too_long=total(unit.too_long for unit in encoded),
         versions={
             "nmt": __version__,
             "python": platform.python_version(),
@@ -151,13 +173,30 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
 
 
-def language(settings: DataSettings, side: str, cleaned: list[Cleaned]) -> str:
-    """The language that was named, or that the script of the text decides on."""
+def language(
+    settings: DataSettings, side: str, cleaned: list[Cleaned], taken_from: Location | None = None
+) -> str:
+    """The language that was named, or that the script of the text decides on.
+
+    Args:
+        settings: perhaps with its name.
+        side: ``source`` or ``target``.
+        cleaned: with the scripts of the text.
+        taken_from: what the name was taken over from; None if a person has given it.
+
+    Raises:
+        UnusableInput: the text is in another script than the language that was taken over.
+    """
     scripts = total(item.scripts[side] for item in cleaned)
     named = getattr(settings, f"{side}_language")
     if named is None:
         return language_of(scripts)
     if doubt := contradiction(named, scripts):
+        if taken_from is not None:
+            raise UnusableInput(
+                f"the {side} language of --vocabulary-from {taken_from} is {named}, but in the "
+                f"{side} text {doubt}, with --{side}-language"
+            )
         log.warning(f"the {side} language is {named}, but in the {side} text {doubt}")
     return named
 

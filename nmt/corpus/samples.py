@@ -11,7 +11,7 @@ from nmt.corpus.filters import SCORES
 from nmt.corpus.stages import UNNAMED
 from nmt.errors import UnusableInput
 from nmt.records.dataset import DatasetRecord
-from nmt.reject_reasons import RejectReason, are_reasons
+from nmt.reject_reasons import PREPARE, RejectReason, are_reasons
 from nmt.report.corpus_page import RejectedSample, render_corpora
 from nmt.storage.location import Location
 from nmt.tables.parquet import open_parquet, read_batches
@@ -22,6 +22,7 @@ PAGE = "report/index.html"
 _SAMPLES = 10  # of a reason in a corpus
 _SHOWN = 500  # characters of a text
 _COLUMNS = ["id", "line", "reason", "source", "target"]
+_SOMETIMES = ["file", "corpus"]  # columns, where there are several
 
 
 def write_page(output: Location, dataset: DatasetRecord) -> None:
@@ -30,7 +31,10 @@ def write_page(output: Location, dataset: DatasetRecord) -> None:
         dataset,
         sample_rejected(output, dataset),
         {name: score.title for name, score in SCORES.items()},
-        {str(reason): reason.description.replace("`", "") for reason in RejectReason},
+        {
+            name: sentence.replace("`", "")
+            for name, sentence in RejectReason.descriptions_of(PREPARE).items()
+        },
     )
     (output / PAGE).write_text(page)
     log.info(f"{output / PAGE} shows what became of the pairs")
@@ -62,13 +66,21 @@ def _rejected(
         with location.open() as handle:
             file = open_parquet(location, handle)
             named = "corpus" in file.schema_arrow.names
-            columns = [*_COLUMNS, *["corpus"] * named]
+            columns = [*_COLUMNS, *(one for one in _SOMETIMES if one in file.schema_arrow.names)]
             for batch in read_batches(location, handle, columns, file=file):
                 if not are_reasons(batch.column("reason").to_pylist()):
                     raise UnusableInput(f"{location}: damaged (a reason that there is not)")
                 for row in batch.to_pylist():
-                    texts = ((row[side] or "")[:_SHOWN] for side in ("source", "target"))
+                    texts = (_shown(row[side] or "") for side in ("source", "target"))
                     corpus = row["corpus"] or "" if named else UNNAMED
                     if named and corpus and corpus not in dataset.corpora:
                         raise UnusableInput(f"{location}: damaged (a corpus that there is not)")
-                    yield corpus, row["id"], row["reason"], RejectedSample(row["line"], *texts)
+                    sample = RejectedSample(row.get("file") or "", row["line"], *texts)
+                    yield corpus, row["id"], row["reason"], sample
+
+
+def _shown(text: str) -> str:
+    """A text; the beginning of a long one, and how long it is."""
+    if len(text) <= _SHOWN:
+        return text
+    return f"{text[:_SHOWN]}… ({len(text):,} characters)"

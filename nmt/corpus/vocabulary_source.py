@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -11,11 +13,14 @@ from nmt.configuration import validated
 from nmt.corpus.cleaning import RULES
 from nmt.errors import UnusableInput
 from nmt.languages import are_different
+from nmt.printable import join_names
 from nmt.records.model import Direction
 from nmt.settings import DataSettings
 from nmt.shards.dataset import INFO_NAME, Dataset
 from nmt.storage.location import Location
 from nmt.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
 
 _SIDES = ("source", "target")
 # What decides how a text becomes ids. Languages may be given more precisely.
@@ -94,6 +99,19 @@ class VocabularySource:
             if chosen is None:
                 taken[key] = getattr(self.settings, key)
         return settings.model_copy(update=taken)
+
+    def tell_tags(self, tags: Sequence[str | None]) -> None:
+        """Say which tags the vocabulary knows, if pairs get none.
+
+        Args:
+            tags: of the corpora.
+        """
+        known = self.vocabularies["source"].tags
+        if known and None in tags:
+            log.info(
+                f"--vocabulary-from {self.location} knows the tags {join_names(sorted(known))}, "
+                "and these pairs get none; give --tag if they are of such a kind"
+            )
 
     def describe(self) -> dict[str, JsonValue]:
         """What is recorded of it: the hashes of the vocabularies."""

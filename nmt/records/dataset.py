@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from nmt.records.base import Count, FileEntry, Keyed, Many, Named, Record, TableEntry, Versioned
 from nmt.records.model import Direction
 
+Length = Annotated[str, Field(pattern=r"^[0-9]{1,7}$")]  # tokens
 LengthPair = Annotated[str, Field(pattern=r"^[0-9]{1,7} [0-9]{1,7}$")]  # source, target tokens
 
 
@@ -64,7 +65,8 @@ class Tokenizer(Record):
 
 
 class NumberedInput(Record):
-    """Files of the input, and the id of their first pair."""
+    """Files of the input, each named by the end of its path that tells it from all others, and the
+    id of their first pair."""
 
     role: str
     names: Many[str]
@@ -125,7 +127,11 @@ class AlignerRecord(Record):
 
 
 class DatasetRecord(Versioned):
-    """``DATASET/dataset.json``."""
+    """``DATASET/dataset.json``.
+
+    ``lengths`` counts the training pairs by their tokens, ``too_long`` the pairs that were rejected
+    as such by those of their longer side.
+    """
 
     languages: Direction
     tokenizer: Tokenizer
@@ -141,6 +147,7 @@ class DatasetRecord(Versioned):
     aligner: AlignerRecord | None = None
     files: SplitFiles
     lengths: Keyed[LengthPair, Count]
+    too_long: Keyed[Length, Count] = {}
     versions: Named[str] = {}
     request: Preparation
     fingerprint: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from nmt.records.base import Count, FileEntry, Hash, Keyed, Many, Named, Record
-from nmt.records.dataset import LengthPair, NamedTable, Preparation
+from nmt.records.dataset import Length, LengthPair, NamedTable, Preparation
 
 
 class UnfinishedPreparation(Preparation):
@@ -101,8 +101,10 @@ class Encoded(Record):
         files: by split, or ``rejected``.
         drops: rejected pairs by reason.
         lengths: training pairs by their tokens.
+        too_long: pairs that were rejected as such, by the tokens of their longer side.
     """
 
     files: Named[NamedTable]
     drops: Named[Count]
     lengths: Keyed[LengthPair, Count]
+    too_long: Keyed[Length, Count] = {}

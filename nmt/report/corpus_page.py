@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nmt.records.dataset import CorpusRecord, DatasetRecord, ScoreDistribution
+from nmt.records.dataset import CorpusRecord, DatasetRecord, ScoreDistribution, widths_of
 from nmt.report.numbers import number, percent, words
 from nmt.report.page import render_template
 
 _SPLITS = ("train", "valid", "test", "rejected")
+_LENGTH_BINS = 10  # of a histogram of lengths, up to data.max_length
 _WIDTH, _HEIGHT, _FOOT = 440, 120, 18  # of a histogram, in pixels; its axis below
 
 
 class RejectedSample(NamedTuple):
     """A rejected pair, as the page shows it."""
 
+    file: str
     line: int
     source: str
     target: str
@@ -70,6 +73,7 @@ def render_corpora(
                 "description": descriptions.get(reason, ""),
                 "count": number(dataset.drops[reason]),
                 "share": percent(dataset.drops[reason] / max(total, 1)),
+                "chart": _length_chart(dataset) if reason == "too_long" else None,
                 "corpora": [
                     {"name": name, "count": number(corpus.drops[reason]), "samples": some}
                     for name, corpus in dataset.corpora.items()
@@ -88,6 +92,7 @@ def render_corpora(
         width=_WIDTH,
         height=_HEIGHT + _FOOT,
         several=len(dataset.corpora) > 1,
+        files=len(dataset.inputs) > 1,
     )
 
 
@@ -123,7 +128,7 @@ def _chart(titles: Mapping[str, str], name: str, scores: ScoreDistribution) -> d
     note = f"Rejected {side} {scores.threshold:g}." if mark is not None else "Rejects nothing."
     return {
         "title": titles.get(name, name),
-        "name": name,
+        "name": f"filter.{name}",
         "note": note,
         "count": number(total),
         "bars": bars,
@@ -134,6 +139,23 @@ def _chart(titles: Mapping[str, str], name: str, scores: ScoreDistribution) -> d
             if place % max(1, len(scores.counts) // 6) == 0
         ],
     }
+
+
+def _length_chart(dataset: DatasetRecord) -> dict[str, Any] | None:
+    """How many tokens the pairs have that were kept for training, and those that were too long."""
+    limit = dataset.request.settings.get("max_length")
+    if not isinstance(limit, int) or limit < 1 or not dataset.too_long:
+        return None
+    tokens = Counter({int(length): count for length, count in dataset.too_long.items()})
+    for width, count in widths_of(dataset.lengths).items():
+        tokens[width - 1] += count
+    counts = [0] * (2 * _LENGTH_BINS)  # up to twice the limit, which lies between two of them
+    for length, count in tokens.items():
+        counts[min(max(length - 1, 0) * _LENGTH_BINS // limit, len(counts) - 1)] += count
+    edges = [limit * place / _LENGTH_BINS for place in range(len(counts) + 1)]
+    scores = ScoreDistribution(bound="most", threshold=limit, edges=edges, counts=counts)
+    chart = _chart({}, "max_length", scores)
+    return {**chart, "name": "data.max_length", "title": "Tokens of the longer side"}
 
 
 def _mark(scores: ScoreDistribution, place: int, step: float) -> float:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nmt.reject_reasons import RejectReason
+from nmt.reject_reasons import TRANSLATE, RejectReason
 from nmt.report import quality
 from nmt.report.numbers import is_number, number, p_value, percent, signed
 
-_DESCRIPTIONS = {str(reason): reason.description for reason in RejectReason}
+_DESCRIPTIONS = RejectReason.descriptions_of(TRANSLATE)
 
 _TILE_METRICS = {"bleu": "BLEU", "chrf": "chrF", "chrf2": "chrF", "ter": "TER"}
 

@@ -43,7 +43,10 @@ class TrainingSettings(Group):
 
     epochs: int = Field(10, ge=1, description="Largest number of passes over the training set.")
     max_minutes: float | None = Field(
-        None, gt=0, description="Minutes after which training ends and keeps the best model."
+        None,
+        gt=0,
+        description="Minutes after which training ends and keeps the best model. Validations "
+        "count.",
     )
     batch_tokens: int = Field(
         1600, ge=16, description="Target tokens per global batch, padding included."

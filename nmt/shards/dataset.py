@@ -65,6 +65,10 @@ class Dataset:
         """
         info = read_info(location)
         if info is None:
+            if not location.exists():
+                raise UnusableInput(
+                    f"{location}: no such folder; give the --output of `nmt prepare`"
+                )
             unfinished = (location / MARKER_NAME).exists()
             reason = (
                 "its preparation did not end; run `nmt prepare` again"

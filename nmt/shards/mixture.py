@@ -160,11 +160,15 @@ class Mixture:
 
     def pairs(self, epoch: int) -> list[int]:
         """How many pairs of each dataset an epoch has, rounded."""
-        rows = [sum(corpus.widths().values()) for corpus in self.corpora]
         drawn = [Fraction(0)] * (max(self._owners) + 1)
-        for owner, count in zip(self._owners, _epoch_rows(rows, self.weights(epoch)), strict=True):
+        for owner, count in zip(self._owners, self.drawn(epoch), strict=True):
             drawn[owner] += count
         return [round(count) for count in drawn]
+
+    def drawn(self, epoch: int) -> list[Fraction]:
+        """How many pairs of each corpus an epoch has."""
+        rows = [sum(corpus.widths().values()) for corpus in self.corpora]
+        return _epoch_rows(rows, self.weights(epoch))
 
     def epochs(self, count: int) -> Iterator[tuple[int, dict[int, int]]]:
         """So many epochs by stages: how many each stage has, and the `widths` of each of them."""

@@ -28,6 +28,10 @@ REJECTED = pa.schema(
 )
 
 
+# Of rejected/, where several files were read: the one with that line, of two line-aligned texts
+# that of the source. It is named by the end of its path that tells it from all others.
+FILE = pa.field("file", pa.string())
+
 # Of the splits and of rejected/, where corpora were named: the one that a pair is from; null for
 # pairs of given valid and test files.
 CORPUS = pa.field("corpus", pa.string())

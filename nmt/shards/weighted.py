@@ -24,11 +24,13 @@ class WeightedCorpus:
 
     Args:
         dataset: it has several corpora.
+        name: of the corpus.
         first: the place of the corpus' first pair among all training pairs.
         record: of the corpus.
     """
 
-    def __init__(self, dataset: Dataset, first: int, record: CorpusRecord) -> None:
+    def __init__(self, dataset: Dataset, name: str, first: int, record: CorpusRecord) -> None:
+        self.name = f"{dataset.name}/{name}"
         self._dataset, self._first, self._record = dataset, first, record
 
     @property
@@ -119,17 +121,17 @@ def parts_of(datasets: Sequence[Dataset]) -> Parts:
 
 def _weighted(dataset: Dataset) -> list[WeightedCorpus]:
     """The corpora of a dataset in the order of their pairs; none where all weigh the same."""
-    records = list(dataset.info.corpora.values())
-    if len({record.weight for record in records}) < 2:
+    records = dataset.info.corpora
+    if len({record.weight for record in records.values()}) < 2:
         return []
-    if not any(record.lengths for record in records):
+    if not any(record.lengths for record in records.values()):
         log.warning(
             f"{dataset.location}: was prepared before training knew weights of corpora; all pairs "
             "weigh the same until it is prepared again"
         )
         return []
     corpora, first = [], 0
-    for record in sorted(records, key=lambda one: one.place):
-        corpora.append(WeightedCorpus(dataset, first, record))
+    for name, record in sorted(records.items(), key=lambda one: one[1].place):
+        corpora.append(WeightedCorpus(dataset, name, first, record))
         first += corpora[-1].pairs
     return corpora

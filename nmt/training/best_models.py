@@ -11,7 +11,7 @@ from nmt.settings import Metric
 from nmt.storage.location import Location
 from nmt.storage.retry import STORE_ERRORS
 
-_TITLES = {"bleu": "BLEU", "chrf": "chrF", "loss": "validation loss"}
+METRIC_TITLES = {"bleu": "BLEU", "chrf": "chrF", "loss": "validation loss"}
 _STEP_FOLDER = re.compile(r"step-\d+")
 
 
@@ -30,7 +30,7 @@ def score_of(validation: ValidationLine | Scores, metric: Metric) -> float:
 def format_score(score: float, metric: Metric) -> str:
     """A score for people: ``BLEU 12.3``, ``validation loss 2.345``."""
     value = f"{-score:.3f}" if metric == "loss" else f"{score:.1f}"
-    return f"{_TITLES[metric]} {value}"
+    return f"{METRIC_TITLES[metric]} {value}"
 
 
 class BestModels:

@@ -164,6 +164,7 @@ def with_model(request: TrainRequest, dataset: Dataset) -> TrainRequest:
         if own.sha256 != vocabulary.sha256:
             log.info(
                 f"{side} vocabulary: {kept:,} of the model's {len(learnt):,} entries stay, and "
-                f"{len(own_learnt) - kept:,} begin from those that spell them"
+                f"{len(own_learnt) - kept:,} begin from those that spell them (bytes and special "
+                "entries not counted)"
             )
     return replace(request, settings=request.settings.model_copy(update={"model": architecture}))

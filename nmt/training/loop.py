@@ -298,12 +298,15 @@ class Training:
             self._latest |= line.to_json()
             self.hooks.log_metrics(state.step, validation_scalars(line))
             retry_storing("validations and plots", self.run_folder.write_validations)
+            is_first = not self.clock.validation_seconds
             seconds = self.clock.validation_seconds = time.monotonic() - start
             log.info(
                 f"step {state.step}: {format_validation(line)}"
                 f"{', best so far' if line.best else ''} "
                 f"({seconds:.0f} s, {self.clock.elapsed():.1f} min)"
             )
+            if is_first and (problem := self.clock.costly_validation()):
+                log.warning(problem)
         self._checkpoint()
 
     def _checkpoint(self) -> None:

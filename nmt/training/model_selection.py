@@ -21,7 +21,7 @@ from nmt.settings import Settings
 from nmt.shards.dataset import Dataset
 from nmt.storage.location import Location
 from nmt.storage.retry import retry_storing
-from nmt.training.best_models import BestModels, score_of
+from nmt.training.best_models import METRIC_TITLES, BestModels, score_of
 from nmt.training.optimizer import SummedAdam, trained_variables
 from nmt.training.retention import check_validations, losses, validated_names
 from nmt.training.run_folder import RunFolder
@@ -225,10 +225,10 @@ class ModelSelection:
             chrf_signature=self.validator.signatures["chrF"],
             others={name: _scores(one) for name, one in others.items()},
         )
-        lost = self._lost(line, run)
+        lost, metric = self._lost(line, run), METRIC_TITLES[self._training.metric]
         for name in lost:
             log.info(
-                f"{name}: {lost[name]:.2f} of {self._training.metric} lost, more than the "
+                f"{name}: {lost[name]:.2f} {metric} lost, more than the "
                 f"{self._training.keep[name]:g} that training.keep allows"
             )
         return line.model_copy(update={"kept": not lost})

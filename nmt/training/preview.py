@@ -12,7 +12,8 @@ from nmt.report.numbers import counted
 from nmt.settings import ModelSettings, Settings, TrainingSettings
 from nmt.shards.batches import Shape
 from nmt.shards.dataset import Dataset
-from nmt.training.schedule import mixture_of, plan_steps
+from nmt.shards.mixture import Mixture
+from nmt.training.schedule import mixture_of, plan_steps, tell_weights
 
 _FLOAT = 4  # bytes
 _WORKING = 1.25  # temporary buffers; docs/results/scaling.md has measurements
@@ -45,9 +46,11 @@ def preview(
     parameters = Seq2Seq(settings.model, *sizes).count_params()
     yield f"model     {parameters:,} parameters"
     replicas = workers[0] * devices
-    shapes, steps = plan_steps(mixture_of(datasets, training), training)
+    mixture = mixture_of(datasets, training)
+    shapes, steps = plan_steps(mixture, training)
     yield "batches   " + ", ".join(f"{shape.rows}×{shape.width}" for shape in shapes)
-    yield from _shares(datasets, training)
+    yield from _shares(datasets, mixture, training.epochs)
+    yield from tell_weights(mixture, training.epochs)
     limit = f", or {training.max_minutes:g} minutes" if training.max_minutes else ""
     yield (
         f"steps     {-(-steps // training.epochs):,} per epoch, {steps:,} in "
@@ -62,12 +65,12 @@ def preview(
     )
 
 
-def _shares(datasets: Sequence[Dataset], training: TrainingSettings) -> Iterator[str]:
+def _shares(datasets: Sequence[Dataset], mixture: Mixture, epochs: int) -> Iterator[str]:
     """What an epoch of each stage draws of several datasets."""
     if len(datasets) == 1:
         return
-    mixture, epoch = mixture_of(datasets, training), 0
-    for count, _ in mixture.epochs(training.epochs):
+    epoch = 0
+    for count, _ in mixture.epochs(epochs):
         pairs = mixture.pairs(epoch)
         shares = (
             f"{dataset.name} {own:,} pairs ({own / sum(pairs):.1%})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nmt.errors import UnusableInput
 from nmt.settings import TrainingSettings
@@ -13,7 +13,9 @@ from nmt.shards.augmentation import Augmentation
 from nmt.shards.batches import Shape, choose_shapes, count_batches
 from nmt.shards.dataset import Dataset
 from nmt.shards.mixture import Mixture, Shares
-from nmt.shards.weighted import parts_of
+from nmt.shards.weighted import WeightedCorpus, parts_of
+
+_COSTLY = 0.1  # of the time limit, for one validation
 
 
 def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixture:
@@ -26,6 +28,19 @@ def mixture_of(datasets: Sequence[Dataset], training: TrainingSettings) -> Mixtu
     parts = parts_of(datasets)
     pairs = [dataset.rows("train") for dataset in datasets]
     return Mixture(parts.corpora, parts.stages(stages, pairs), augmentation, parts.owners)
+
+
+def tell_weights(mixture: Mixture, epochs: int) -> Iterator[str]:
+    """How often each corpus with a weight is seen, a line per stage of so many epochs."""
+    epoch = 0
+    for count, _ in mixture.epochs(epochs):
+        if seen := [
+            f"{corpus.name} {round(drawn):,} pairs ({float(drawn / corpus.pairs):.2f} times each)"
+            for corpus, drawn in zip(mixture.corpora, mixture.drawn(epoch), strict=True)
+            if isinstance(corpus, WeightedCorpus)
+        ]:
+            yield f"weights   epochs {epoch + 1} to {epoch + count}: {', '.join(seen)} per epoch"
+        epoch += count
 
 
 def plan_steps(mixture: Mixture, training: TrainingSettings) -> tuple[list[Shape], int]:
@@ -168,6 +183,16 @@ class TrainingClock:
             return False
         last = self.validation_seconds * (2 if training.averages_best else 1)
         return self.elapsed() + last / 60 >= training.max_minutes
+
+    def costly_validation(self) -> str | None:
+        """What to say of a validation that takes much of the time limit; None if none does."""
+        minutes, limit = self.validation_seconds / 60, self._training.max_minutes
+        if limit is None or minutes <= _COSTLY * limit:
+            return None
+        return (
+            f"a validation takes {60 * minutes:.0f} s, which count towards training.max_minutes "
+            f"{limit:g}; give more minutes, or fewer training.valid_sentences"
+        )
 
     def estimate(self, step: int) -> tuple[int, float]:
         """Predict the end.

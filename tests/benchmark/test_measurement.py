@@ -186,5 +186,5 @@ def test_shapes_are_those_of_training(started, demo_dataset: Dataset) -> None:
 
 
 def test_a_dataset_that_a_worker_cannot_read_is_refused(started, tmp_path) -> None:
-    with pytest.raises(UnusableInput, match="not a finished dataset"):
+    with pytest.raises(UnusableInput, match="none: no such folder; give the --output of"):
         started(str(Location(tmp_path / "none")))

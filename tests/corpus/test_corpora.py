@@ -97,6 +97,7 @@ def test_equal_files_in_one_corpus_or_two_have_equal_pairs(tmp_path: Path) -> No
         ("a: c.tsv", "expected keys and values"),
         ("a: {}", "has no files"),
         ("a: {pair: c.tsv}", "key 'pair' is unknown; did you mean 'pairs'?"),
+        ("a: {pairs: c.tsv, languages: en}", "key 'languages' is unknown; choose from domain, "),
         ("a: {pairs: c.tsv, weight: 0}", "'weight': must be above 0"),
         ("a: {pairs: c.tsv, weight: heavy}", "'weight'"),
         ('a: {pairs: c.tsv, domain: "\\e[31m"}', "'domain': write a text that can be printed"),
@@ -139,3 +140,14 @@ def test_a_pattern_is_said_in_words_and_no_message_changes_its_case(tmp_path) ->
         file.write_text(f"News: {content}\n")
         with pytest.raises(UnusableInput, match=message):
             read_corpora(file, "none", FilterSettings())
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_column_that_is_missing_is_told_by_the_corpus_and_its_key(
+    ending: str, tmp_path: Path
+) -> None:
+    lines = {"csv": ["source,target", "a,b"], "jsonl": ['{"source": "a", "target": "b"}']}
+    pairs = write_lines(tmp_path / f"c.{ending}", [line.encode() for line in lines[ending]])
+    file = corpora_file(tmp_path, f"news: {{pairs: '{pairs}', source_column: english}}")
+    with pytest.raises(UnusableInput, match="name one with source_column of corpus 'news'"):
+        make(tmp_path / "o", corpora=file)

@@ -76,6 +76,10 @@ def test_every_pair_is_in_one_place_once_with_its_reason(filtered: Dataset) -> N
     assert corpus.counts == filtered.info.counts
 
 
+def test_nothing_is_left_of_what_a_filtered_preparation_staged(filtered: Dataset) -> None:
+    assert not (filtered.location / "_staging").exists()
+
+
 def test_every_score_is_kept(filtered: Dataset) -> None:
     tables = [
         open_parquet(file, file.open()).read().to_pylist()
@@ -97,6 +101,25 @@ def test_the_page_tells_every_reason_with_samples(filtered: Dataset) -> None:
     for reason in filtered.info.drops:
         assert f"<code>{reason}</code>" in page
     assert "12 17 | 44 18 | 91 02 | 44" in page
+
+
+def test_the_page_says_where_it_cuts_a_text(tmp_path: Path) -> None:
+    lines = [*(f"A {n}\tB {n}" for n in range(80)), "x" * 1_234]
+    dataset = prepare(tmp_path, lines, {"filters": "none", "vocab_size": 20})
+    page = (dataset.location / "report/index.html").read_text()
+    assert f">{'x' * 500}… (1,234 characters)</td>" in page
+
+
+def test_the_page_shows_how_long_the_pairs_are_that_are_too_long(tmp_path: Path) -> None:
+    lines = [*grammar_lines(), *(f"a {'b ' * 90}\tc {'d ' * n}" for n in (10, 300))]
+    dataset = prepare(tmp_path, lines, {"filters": "none", "max_length": 60})
+    assert dataset.info.drops == {"too_long": sum(dataset.info.too_long.values())}
+    assert sum(dataset.info.too_long.values()) >= 2
+    assert min(map(int, dataset.info.too_long)) > 60
+    page = (dataset.location / "report/index.html").read_text()
+    assert "Tokens of the longer side" in page
+    pairs = dataset.info.counts.train + sum(dataset.info.too_long.values())
+    assert f"<code>data.max_length</code> {pairs} pairs. Rejected above 60." in page
 
 
 def test_neither_units_nor_ranges_change_a_decision(

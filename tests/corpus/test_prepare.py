@@ -15,6 +15,7 @@ from corpora import aligned, make, pair_lines, rows, write_lines
 from nmt.corpus.cleaning import clean
 from nmt.settings import DataSettings
 from nmt.shards import Dataset
+from nmt.storage.location import Location
 
 SPLITS = ("train", "valid", "test")
 BAD = {
@@ -47,6 +48,21 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("prepared")
     pairs = write_lines(folder / "c.tsv", corpus())
     return make(folder / "out", {**SETTINGS, "tokenizer": request.param}, pairs=pairs)
+
+
+def test_a_rejected_pair_names_its_file_and_line(tmp_path: Path) -> None:
+    for day in ("1", "2"):
+        (tmp_path / f"day={day}").mkdir()
+        for name in "ab":
+            lines = [*pair_lines(40, seed=int(day)), f"{day} {name}".encode()]
+            write_lines(tmp_path / f"day={day}" / f"{name}.tsv", lines)
+    valid = aligned(tmp_path, "v", [*pair_lines(5), b"\tno source"])
+    dataset = make(tmp_path / "o", pairs=Location(tmp_path / "day=*/*.tsv"), valid=valid)
+    said = {row["source"] or "": (row["file"], row["line"]) for row in rows(dataset, "rejected")}
+    places = {f"{day} {name}": (f"day={day}/{name}.tsv", 41) for day in "12" for name in "ab"}
+    assert said.items() >= {**places, "": (f"{tmp_path.name}/v.en", 6)}.items()
+    page = (dataset.location / "report/index.html").read_text()
+    assert all(f">{file}</td>" in page for file, _ in places.values())
 
 
 def test_every_row_is_in_one_place_once(prepared: Dataset) -> None:

@@ -224,3 +224,14 @@ def test_documents_of_unlike_sizes_are_warned_of(tmp_path, capsys) -> None:
     assert "lopsided: train has" in said["valid"]
     assert "; valid has" in said["valid"]
     assert "lopsided" not in said["train"]
+
+
+def test_the_share_of_the_pairs_is_told_beside_that_of_the_values(tmp_path: Path, capsys) -> None:
+    file = write(tmp_path / "pairs.csv", pairs_of(40, 8))
+    dataset = make(tmp_path / "o", FRACTIONS, pairs=file, split_by="page")
+    counts = dataset.info.counts
+    share = counts.valid / (counts.train + counts.valid + counts.test)
+    told = f"valid has {share:.1%} of the pairs for 20.0% of the values"
+    log = " ".join(capsys.readouterr().err.split())
+    assert told in log
+    assert (log.count(" read: done in"), log.count(" read all files: done in")) == (0, 1)

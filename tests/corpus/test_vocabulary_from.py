@@ -34,6 +34,16 @@ def second(folder: Path, given: Location, settings: dict[str, Any] | None = None
     return prepare(PrepareRequest(output, chosen, pairs=pairs, vocabulary_from=given, **more))
 
 
+def make_like(given: Dataset, output: Path, pairs: Location, settings: dict[str, Any]) -> Dataset:
+    from nmt.corpus.prepare import prepare
+    from nmt.corpus.request import PrepareRequest
+    from nmt.settings import DataSettings
+
+    chosen = DataSettings.model_validate(settings)
+    request = PrepareRequest(Location(output), chosen, pairs=pairs, vocabulary_from=given.location)
+    return prepare(request)
+
+
 def test_vocabularies_cleaning_and_languages_are_taken_over(first, tmp_path, capsys) -> None:
     dataset = second(tmp_path, first.location)
     assert dataset.source_vocabulary.sha256 == first.source_vocabulary.sha256
@@ -123,3 +133,26 @@ def test_what_is_neither_is_refused(tmp_path) -> None:
     pairs = write_lines(tmp_path / "pairs.tsv", pair_lines(30))
     with pytest.raises(UnusableInput, match="--extend-vocabulary goes with --vocabulary-from"):
         make(tmp_path / "d", pairs=pairs, extend_vocabulary=5)
+
+
+def test_a_text_in_another_script_than_the_vocabulary_is_refused(first, tmp_path, capsys) -> None:
+    japanese = [f"Number {n} is here.\t{n}番の鳥がここにいます。".encode() for n in range(60)]
+    pairs = write_lines(tmp_path / "ja.tsv", japanese)
+    expected = r"--vocabulary-from .* is de, but in the target text most letters are Hiragana"
+    with pytest.raises(UnusableInput, match=expected) as caught:
+        make_like(first, tmp_path / "d", pairs, {})
+    assert "give de-Hira if that is meant, with --target-language" in str(caught.value)
+    assert not (tmp_path / "d").exists()
+    for number, (language, is_odd) in enumerate({"de-Hira": False, "de": True}.items()):
+        capsys.readouterr()
+        make_like(first, tmp_path / f"{number}", pairs, {"target_language": language})
+        assert ("most letters are Hiragana" in capsys.readouterr().err) == is_odd
+
+
+def test_tags_that_pairs_could_have_are_told(first, tmp_path, capsys) -> None:
+    tagged = second(tmp_path, first.location, {"tag": "manual"})
+    pairs = write_lines(tmp_path / "b.tsv", pair_lines(100))
+    make_like(tagged, tmp_path / "same", pairs, {"tag": "manual"})
+    assert "knows the tags" not in capsys.readouterr().err
+    make_like(tagged, tmp_path / "none", pairs, {})
+    assert "knows the tags manual, and these pairs get none" in capsys.readouterr().err

@@ -5,7 +5,13 @@ from __future__ import annotations
 from reports import ATTACK
 from test_page import Page
 
-from nmt.records.dataset import CorpusRecord, DatasetRecord, PairCounts, ScoreDistribution
+from nmt.records.dataset import (
+    CorpusRecord,
+    DatasetRecord,
+    NumberedInput,
+    PairCounts,
+    ScoreDistribution,
+)
 from nmt.records.model import Direction
 from nmt.report.corpus_page import RejectedSample, render_corpora
 
@@ -26,8 +32,9 @@ def attacked() -> str:
         drops={"few_letters": 1},
         corpora={ATTACK: corpus},
         aligner=None,
+        inputs=[NumberedInput(role="train", names=[ATTACK], rows=2, first_id=at) for at in (0, 2)],
     )
-    sample = RejectedSample(3, ATTACK, "\u202etarget\x07")
+    sample = RejectedSample(ATTACK, 3, ATTACK, "\u202etarget\x07")
     return render_corpora(
         dataset, {(ATTACK, "few_letters"): [sample]}, {"letters": "Share of letters"}, {}
     )

@@ -16,7 +16,7 @@ from nmt.shards.batches import batch_ids, choose_shapes, epoch_batches
 from nmt.shards.mixture import Mixture, Shares
 from nmt.shards.weighted import parts_of
 from nmt.storage.location import Location
-from nmt.training.schedule import mixture_of, plan_steps
+from nmt.training.schedule import mixture_of, plan_steps, tell_weights
 
 WEIGHTS = {"news": 0.5, "books": 1, "laws": 4}
 
@@ -111,3 +111,16 @@ def test_counts_that_do_not_fit_are_one_line(dataset: Dataset) -> None:
     damaged = Dataset(dataset.location, info, dataset.settings, *sides)
     with pytest.raises(UnusableInput, match=r"damaged \(the counts of its corpora"):
         drawn(mixture_of([damaged], TrainingSettings()), 0)
+
+
+def test_it_is_told_how_often_each_corpus_is_seen(dataset: Dataset) -> None:
+    mixture = mixture_of([dataset], TrainingSettings())
+    (line,) = tell_weights(mixture, 3)
+    own = Counter(row["corpus"] for row in rows(dataset, "train"))
+    scale = own.total() / sum(own[name] * weight for name, weight in WEIGHTS.items())
+    assert line.startswith("weights   epochs 1 to 3: ")
+    assert line.endswith(" per epoch")
+    for name, weight in WEIGHTS.items():
+        told = f"{round(own[name] * weight * scale):,} pairs ({weight * scale:.2f} times each)"
+        assert f"data/{name} {told}" in line
+    assert not [*tell_weights(Mixture([dataset]), 3)]

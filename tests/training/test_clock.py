@@ -58,3 +58,14 @@ def test_the_last_validations_begin_before_the_limit() -> None:
     assert not clock.is_up()
     clock.now = 9.5
     assert clock.is_up()
+
+
+def test_a_validation_that_takes_much_of_the_time_is_told() -> None:
+    clock = Clock(1000, 2.0)
+    clock.validation_seconds = 12.0
+    assert clock.costly_validation() is None
+    clock.validation_seconds = 30.0
+    assert "takes 30 s, which count towards training.max_minutes 2" in clock.costly_validation()
+    clock = Clock(1000, None)
+    clock.validation_seconds = 3_000.0
+    assert clock.costly_validation() is None

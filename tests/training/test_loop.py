@@ -142,6 +142,14 @@ def test_the_display_follows_the_limit_that_comes_first(dataset, tmp_path, monke
     assert told[121].endswith(f"tokens/s  {progress.tokens / 1000:.3g}k tokens")
 
 
+def test_a_costly_validation_is_told_once(dataset, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(TrainingClock, "costly_validation", lambda self: "costly")
+    work = training(dataset, tmp_path, epochs=2)
+    instant(work, [1.0, 2.0])
+    work.run()
+    assert capsys.readouterr().err.count("costly") == 1
+
+
 def test_tokens_are_counted_over_all_attempts(dataset, tmp_path) -> None:
     work = training(dataset, tmp_path, epochs=3, patience=9)
     instant(work, [1.0, 2.0, 3.0])

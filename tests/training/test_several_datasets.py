@@ -86,7 +86,7 @@ def test_the_best_is_the_best_that_keeps_the_other(dataset, other, model, tmp_pa
     assert [line["best"] for line in lines] == ["no", "no", "no", "yes", "no"]
     assert [line["other:bleu"] for line in lines][2] == "27.9000"
     assert state.best_score == 18.0
-    assert "other: 2.10 of bleu lost, more than the 2 that training.keep allows" in (
+    assert "other: 2.10 BLEU lost, more than the 2 that training.keep allows" in (
         capsys.readouterr().err
     )
     info = model_folder.check(work.output / "model")

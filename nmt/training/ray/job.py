@@ -31,6 +31,7 @@ from nmt.training import validations
 from nmt.training.checks import check, with_model
 from nmt.training.request import TrainRequest
 from nmt.training.retention import check_validations, validated_names
+from nmt.training.schedule import mixture_of, tell_weights
 from nmt.training.state import TrainingState
 from nmt.yaml_text import read_yaml
 
@@ -71,6 +72,9 @@ def train(request: TrainRequest) -> int:
     if _is_finished(request):
         return _exit_status(request)
     request = _with_tokenizer(request, datasets)
+    training = request.settings.training
+    for line in tell_weights(mixture_of(datasets, training), training.epochs):
+        log.info(line)
     ray = connection.connect(request.address)
     share = _share(ray, request)
     wait_for_stores()  # they answered just now
