@@ -19,6 +19,7 @@ from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.sentences import Sentence
 from nmt.records.report import Report
 from nmt.storage.location import Location
+from nmt.tables.parquet import most_in_memory
 from nmt.tables.values import json_values
 
 # Of a sentence of a baseline: its key, its place, and its translation.
@@ -56,22 +57,38 @@ class Baseline:
 
     def __init__(self, output: FinishedOutput) -> None:
         self.output = output
-        entries = (output.manifest.files[f"translations/{name}"] for name in output.names)
-        self._first = np.cumsum([0, *(entry.rows for entry in entries)])
+        self._entries = [output.manifest.files[f"translations/{name}"] for name in output.names]
+        self._first = np.cumsum([0, *(entry.rows for entry in self._entries)])
 
     @property
     def sizes(self) -> list[int]:
         """Rows of each part."""
         return np.diff(self._first).tolist()
 
-    def rows(self, part: int) -> pa.Table:
-        """The sentences of a part: columns `ROWS`."""
-        columns = ["id", "source", "translation"]
-        table = self.output.read("translations", self.output.names[part], columns)
-        places = np.arange(self._first[part], self._first[part + 1])
-        return pa.table(
-            [keys_of(table), places, table["translation"].cast(pa.large_string())], ROWS
-        )
+    @property
+    def bytes(self) -> list[int]:
+        """Bytes of the file of each part."""
+        return [entry.bytes for entry in self._entries]
+
+    def rows(self, parts: range) -> pa.Table:
+        """The sentences of consecutive parts: columns `ROWS`.
+
+        Raises:
+            UnusableInput: they are out of all proportion to the size of their files.
+        """
+        tables, columns = [ROWS.empty_table()], ["id", "source", "translation"]
+        room = most_in_memory(sum(self.bytes[parts.start : parts.stop]))
+        for part in parts:
+            table = self.output.read("translations", self.output.names[part], columns)
+            if (room := room - table.nbytes) < 0:
+                raise UnusableInput(
+                    f"{self.output.location}: the texts of its parts are out of all proportion to "
+                    "their size; give another --baseline"
+                )
+            places = np.arange(self._first[part], self._first[part + 1])
+            texts = table["translation"].cast(pa.large_string())
+            tables.append(pa.table([keys_of(table), places, texts], ROWS))
+        return pa.concat_tables(tables)
 
     def texts(self, places: Sequence[int] | np.ndarray) -> list[str | None]:
         """The translations at some places; None for a place of -1. Each part is read once."""
@@ -107,7 +124,7 @@ class Baseline:
                     f"{folder / name}: has {sizes[name]:,} bytes, not the {recorded:,} that were "
                     "written; give another --baseline"
                 )
-        self.rows(0)
+        self.rows(range(1))
 
 
 class Changes:

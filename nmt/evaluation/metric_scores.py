@@ -237,7 +237,7 @@ def _numbers(column: pa.ChunkedArray, are_written: bool) -> np.ndarray | None:
             column = column.cast(pa.float64())
     if not _is_number(column.type):
         return None
-    return pc.fill_null(column.cast(pa.float64()), math.nan).to_numpy()
+    return pc.fill_null(column.cast(pa.float64(), safe=False), math.nan).to_numpy()
 
 
 def _read_lines(files: FileList) -> tuple[list[str | None], dict[str, np.ndarray]]:

@@ -136,7 +136,7 @@ def _check_values(location: Location, size: int, values: int, of_a_byte: int) ->
 
 
 def _check_unpacked(location: Location, size: int, unpacked: int) -> None:
-    if unpacked > max(_LITTLE, _RATIO * size):
+    if unpacked > most_in_memory(size):
         raise UnusableInput(
             f"{location}: {size:,} bytes that unpack to {unpacked:,}, more than {_RATIO} times as "
             "many; write it without compression if it is meant to be so"
@@ -288,6 +288,11 @@ def _check_hashed(location: Location, file: pq.ParquetFile, claims: Mapping[int,
             )
 
 
+def most_in_memory(size: int) -> int:
+    """Bytes that the rows of files of so many bytes may have in memory."""
+    return max(_LITTLE, _RATIO * size)
+
+
 def read_whole(
     location: Location,
     handle: pa.NativeFile,
@@ -306,7 +311,7 @@ def read_whole(
         UnusableInput: they have more.
     """
     if most is None:
-        most = max(_LITTLE, _RATIO * handle.size())
+        most = most_in_memory(handle.size())
     file = _reader(handle, metadata, ()) if metadata else open_parquet(location, handle)
     schema = read_schema(file)
     if columns is not None:

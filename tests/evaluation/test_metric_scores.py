@@ -1,5 +1,6 @@
 """Scores of other metrics get the intervals and the test of those that are computed here."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -113,6 +114,18 @@ def test_a_column_of_texts_is_passed_over_in_every_format(folder) -> None:
     (folder / "scores.tsv").write_text("id\tnote\nr0\tgood\n")
     with pytest.raises(UnusableInput, match="no column of numbers"):
         evaluate(folder, "scores.tsv")
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+def test_whole_numbers_beyond_what_a_float_tells_apart_stand_beside_a_metric(folder, kind) -> None:
+    ids, large = ["r0", "r1"], pa.array([2**53 + 1, 2**62 + 1], kind)
+    pq.write_table(pa.table({"id": ids, "Q": [0.5, 0.7], "hash": large}), folder / "s.parquet")
+    rows = [{"id": "r0", "Q": 0.5, "hash": 2**53 + 1}, {"id": "r1", "Q": 0.7, "hash": 2**62 + 1}]
+    (folder / "s.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for name in ("s.parquet", "s.jsonl"):
+        scores = {score["metric"]: score for score in evaluate(folder, name)["scores"]}
+        assert scores["Q"]["score"] == pytest.approx(0.6)
+        assert scores["hash"]["score"] == pytest.approx((2**53 + 2**62) / 2)
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "parquet"])

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,11 @@ from outputs import rewrite, translate
 from nmt.cluster.tasks import Tasks
 from nmt.errors import UnusableInput
 from nmt.evaluation import significance
-from nmt.evaluation.baseline import ROWS, keys_of
+from nmt.evaluation.baseline import ROWS, Baseline, keys_of
 from nmt.evaluation.groups import ValueCounts
 from nmt.evaluation.metrics import Metrics
 from nmt.evaluation.normalization import RAW
+from nmt.evaluation.outputs import FinishedOutput
 from nmt.evaluation.scores import Scorer
 from nmt.evaluation.sentences import Numbers, Part, References, Sentence
 from nmt.evaluation.significance import resampled_totals, weighted_totals
@@ -26,11 +28,13 @@ from nmt.evaluation.totals import Collected
 from nmt.records.output import Sums, UnitRecord
 from nmt.settings import DriftSettings
 from nmt.storage.location import Location
+from nmt.tables import parquet
 from nmt.translation.report import blocks, measures
 from nmt.translation.report.measures import MOST_SHOWN, first_rejected
-from nmt.translation.report.pairing import Others, Ranges, pair, pairs
+from nmt.translation.report.pairing import Others, Ranges, _together, pair, pairs
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 
+COLUMNS = ["id", "source", "translation"]
 WORDS = ["der", "Hund", "Katze", "schläft", "sieht", "im", "Garten", "Haus", "alte", "kleine"]
 QUIET = DriftSettings(**dict.fromkeys(DriftSettings.model_fields))
 
@@ -164,12 +168,13 @@ def test_no_part_of_a_baseline_is_read_twice_whatever_the_order_of_its_rows(tmp_
 
     class Shuffled:
         sizes = [50] * 8
+        bytes = [1000] * 8
 
-        def rows(self, part: int) -> pa.Table:
-            read.append(part)
-            ids = order[50 * part : 50 * part + 50]
+        def rows(self, parts: range) -> pa.Table:
+            read.extend(parts)
+            places = np.arange(50 * parts.start, 50 * parts.stop)
+            ids = order[places]
             sources = [f"s{number}" for number in ids]
-            places = np.arange(50 * part, 50 * part + 50)
             return pa.table(
                 [keys_of(pa.table({"id": ids, "source": sources})), places, sources], ROWS
             )
@@ -270,6 +275,26 @@ def test_a_baseline_that_was_cut_off_is_refused_at_the_start(saved_models, night
             translate(saved_models[0], night / "in.txt", tmp_path / "out", baseline=out)
     finally:
         (night / "before/manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_baseline_is_held_by_its_size_in_memory(night, monkeypatch) -> None:
+    """Equal texts unpack from next to nothing: of many such parts only so much is held together."""
+    baseline = Baseline(FinishedOutput(Location(night / "before"), "--baseline"))
+    assert len(baseline.sizes) == 3
+    assert len(baseline.rows(range(3))) == 600
+    one = baseline.output.read("translations", baseline.output.names[0], COLUMNS).nbytes
+    monkeypatch.setattr(parquet, "_LITTLE", 2 * one)
+    monkeypatch.setattr(parquet, "_RATIO", 0)
+    assert len(baseline.rows(range(1))) == baseline.sizes[0]
+    with pytest.raises(UnusableInput, match="before: the texts of its parts are out of all propor"):
+        baseline.rows(range(3))
+
+
+def test_parts_are_read_together_by_rows_and_by_bytes() -> None:
+    few = SimpleNamespace(sizes=[400_000] * 4, bytes=[1 << 20] * 4)
+    large = SimpleNamespace(sizes=[8192] * 3, bytes=[20 << 20] * 3)
+    assert [*_together(few)] == [range(3), range(3, 4)]  # type: ignore[arg-type]
+    assert [*_together(large)] == [range(2), range(2, 3)]  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("few_resamples")

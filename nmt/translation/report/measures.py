@@ -32,6 +32,7 @@ from nmt.translation.decoding import throughput
 from nmt.translation.output import Output
 from nmt.translation.report import attention, comparison, summary
 from nmt.translation.report.blocks import blocks_of, named_values, score
+from nmt.translation.report.pairing import ROWS_TOGETHER
 from nmt.translation.report.scoring import Scoring, ScoringOptions
 from nmt.translation.request import TranslateRequest
 
@@ -155,8 +156,8 @@ def measure(
     )
     scoring = Scoring(options)
     if references or request.group_by or baseline:
-        parts = [] if baseline is None else baseline.sizes
-        tasks = _tasks(request, max(len(records), len(parts)))
+        sizes = [] if baseline is None else baseline.sizes
+        tasks = _tasks(request, max(len(records), len(sizes)), sum(sizes))
         every = blocks_of(output.location, records)
         options = replace(options, groups=named_values(tasks, every, request.group_by))
         scoring = score(tasks, output.location, every, references, options, baseline)
@@ -183,6 +184,7 @@ def measure(
     return measured.model_copy(update={"alarms": beyond})
 
 
-def _tasks(request: TranslateRequest, units: int) -> Tasks:
-    """What scores: Ray, where there are many units."""
-    return Tasks(connection.connect(request.address) if units > MOST_HERE else None)
+def _tasks(request: TranslateRequest, units: int, paired: int) -> Tasks:
+    """What scores: Ray, where there are many units, or many rows of a baseline."""
+    is_large = units > MOST_HERE or paired > ROWS_TOGETHER
+    return Tasks(connection.connect(request.address) if is_large else None)

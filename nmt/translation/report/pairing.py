@@ -22,8 +22,10 @@ from nmt.evaluation.sentences import Part, read_translations
 from nmt.storage.location import Location
 
 _ROWS_OF_RANGE = 2_000_000  # of the baseline, about
+_BYTES_OF_RANGE = 64 << 20  # of its files
 _MOST_RANGES = 128
-_ROWS_TOGETHER = 1_000_000  # of the baseline's parts
+ROWS_TOGETHER = 1_000_000  # of the baseline's parts
+_BYTES_TOGETHER = 32 << 20
 
 
 class Others(NamedTuple):
@@ -88,11 +90,12 @@ def pairs(
     Returns:
         For each block the values of `pair`, one a range.
     """
-    ranges = Ranges(max(1, min(_MOST_RANGES, sum(baseline.sizes) // _ROWS_OF_RANGE)))
+    wanted = max(sum(baseline.sizes) // _ROWS_OF_RANGE, sum(baseline.bytes) // _BYTES_OF_RANGE)
+    ranges = Ranges(max(1, min(_MOST_RANGES, wanted)))
     shared = tasks.share(baseline)
     theirs = [
         tasks.submit_parts(ranges.count, baseline_rows, shared, parts, ranges)
-        for parts in _together(baseline.sizes)
+        for parts in _together(baseline)
     ]
     own = [tasks.submit_parts(ranges.count, own_rows, location, block, ranges) for block in blocks]
     found = []
@@ -102,20 +105,20 @@ def pairs(
     return [list(values) for values in zip(*found, strict=True)]
 
 
-def _together(sizes: Sequence[int]) -> Iterator[range]:
-    """Consecutive parts of about so many rows."""
-    start = rows = 0
-    for number, size in enumerate(sizes):
-        rows += size
-        if rows >= _ROWS_TOGETHER or number == len(sizes) - 1:
-            yield range(start, number + 1)
-            start, rows = number + 1, 0
+def _together(baseline: Baseline) -> Iterator[range]:
+    """Consecutive parts of about so many rows, or bytes."""
+    start = rows = size = 0
+    for number, own in enumerate(zip(baseline.sizes, baseline.bytes, strict=True), 1):
+        rows, size = rows + own[0], size + own[1]
+        if rows >= ROWS_TOGETHER or size >= _BYTES_TOGETHER or number == len(baseline.sizes):
+            yield range(start, number)
+            start, rows, size = number, 0, 0
 
 
 def baseline_rows(baseline: Baseline, parts: range, ranges: Ranges) -> Iterator[pa.Table]:
     """For each range of keys the rows of parts of the baseline: ``key``, ``place`` in it and
     ``translation``."""
-    return ranges.divide(pa.concat_tables(map(baseline.rows, parts)))
+    return ranges.divide(baseline.rows(parts))
 
 
 def own_rows(location: Location, parts: Sequence[Part], ranges: Ranges) -> Iterator[pa.Table]:
