@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_ends_the_benchmark_in_one_line(ray_head: RayHea
     while not victims and job.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
         titles = descendants(ray_head.pid)
-        victims = [pid for pid, title in titles.items() if "Meter.training" in title]
+        victims = [pid for pid, title in titles.items() if "Measurement.training" in title]
     try:
         os.kill(victims[0], signal.SIGKILL)
         printed, told = job.communicate(timeout=120)
