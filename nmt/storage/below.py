@@ -113,11 +113,19 @@ def remove_empty_folder(root: str, parts: Sequence[str]) -> None:
                 raise
 
 
-def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileInfo]:
+def listed(
+    root: str, parts: Sequence[str], recursive: bool, refuse: Callable[[str], None]
+) -> list[pafs.FileInfo]:
     """The files of a folder and, if `recursive`, of those in it. A link is a file of no size; a
     time out of the range of pyarrow is the next one in it.
 
     A folder without the right to read it is passed over.
+
+    Args:
+        root: the folder that somebody named.
+        parts: the way from there.
+        recursive: whether folders in it are listed, too.
+        refuse: is called with the path of each file whose name is not UTF-8, which is left out.
 
     Raises:
         UnusableInput: more folders lie inside each other than `DEEPEST`.
@@ -132,9 +140,11 @@ def listed(root: str, parts: Sequence[str], recursive: bool) -> list[pafs.FileIn
                 state = os.stat(inner, dir_fd=folder, follow_symlinks=False)
                 if not stat.S_ISDIR(state.st_mode):
                     size, modified = state.st_size, sorted((*_TIMES, state.st_mtime_ns))[1]
-                    infos.append(
-                        pafs.FileInfo(path, pafs.FileType.File, size=size, mtime_ns=modified)
-                    )
+                    try:
+                        kind = pafs.FileType.File
+                        infos.append(pafs.FileInfo(path, kind, size=size, mtime_ns=modified))
+                    except UnicodeError:
+                        refuse(path)
     return infos
 
 

@@ -37,6 +37,10 @@ _TEMPORARY = re.compile(r"(?:^|/)\.[^/]+\.tmp$")
 LARGEST_JSON = 256 << 20  # bytes of a stored file: of the manifest of a billion rows
 
 
+def _refuse(problem: str) -> None:
+    raise UnusableInput(problem)
+
+
 def hash_stream(file: IO[bytes] | pa.NativeFile) -> str:
     """The SHA-256 of what is left in an open binary file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -116,38 +120,51 @@ class Readable(StorePath):
         entries = sorted(self.listed(recursive), key=lambda entry: entry[1].path)
         return [file for file, info in entries if info.path.endswith(suffix)]
 
-    def listed(self, recursive: bool = False) -> list[tuple[Self, pafs.FileInfo]]:
-        """The files of this folder with sizes and times, links as such; see `files`."""
-        files = self._all_files(recursive)
+    def listed(
+        self, recursive: bool = False, refuse: Callable[[str], None] = _refuse
+    ) -> list[tuple[Self, pafs.FileInfo]]:
+        """The files of this folder with sizes and times, links as such; see `files`.
+
+        Args:
+            recursive: whether those of the folders in it are among them.
+            refuse: is called with what is wrong with a name that no path can have; its file is
+                left out.
+        """
+        files = self._all_files(recursive, refuse)
         return [entry for entry in files if not _TEMPORARY.search(entry[1].path)]
 
-    def _all_files(self, recursive: bool) -> list[tuple[Self, pafs.FileInfo]]:
+    def _all_files(
+        self, recursive: bool, refuse: Callable[[str], None] = _refuse
+    ) -> list[tuple[Self, pafs.FileInfo]]:
         """The same with what is half written."""
         self.refuse_links()
         base = self.path.rstrip("/")
         selector = pafs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
+
+        def not_utf8(path: str) -> None:
+            refuse(f"{path}: a name that is not UTF-8; rename the file or move it away")
+
         try:
             if self.is_local:
-                infos = self._ask(lambda: self._below(below.listed, recursive))
+                infos = self._ask(lambda: self._below(below.listed, recursive, not_utf8))
             elif self.is_s3:
                 infos = self._ask(lambda: list_objects(self, recursive))
             else:
                 infos = self._ask(lambda: self.filesystem.get_file_info(selector))
         except UnicodeError:
             raise UnusableInput(f"{self}: a name in it is not UTF-8; rename the file") from None
-        return [
-            (self._listed(info.path.removeprefix(f"{base}/")), info)
-            for info in infos
-            if info.type == pafs.FileType.File
-        ]
-
-    def _listed(self, name: str) -> Self:
-        """A file by its name in a listing; a key of S3 may be none that a path can be."""
-        if any(part in ("", ".", "..") for part in name.split("/")):
-            raise UnusableInput(
-                f"{self}: an object in it is named {name[:80]!r}, which is no path; rename it"
-            )
-        return self / name
+        files = []
+        for info in infos:
+            name = info.path.removeprefix(f"{base}/")
+            if info.type != pafs.FileType.File:
+                continue
+            if any(part in ("", ".", "..") for part in name.split("/")):  # a key of S3 may be
+                refuse(
+                    f"{self}: an object in it is named {name[:80]!r}, which is no path; rename it"
+                )
+            else:
+                files.append((self / name, info))
+        return files
 
     def open(self) -> pa.NativeFile:
         """A random-access reader of the file's bytes.

@@ -1,9 +1,11 @@
 """Outputs written by hand, for the tests of what checks them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nmt.evaluation import measures
 from nmt.evaluation.measures import Measures
@@ -76,3 +78,33 @@ def output(folder: Path, finished: bool = True, text_ids: bool = False) -> Locat
         (out / "report/index.html").write_text("<html>")
         Output(out).finish(Manifest.model_validate(manifest))
     return out
+
+
+def rewrite(path: Path, change, **entry) -> None:
+    """Change the table of a part, and with it what the manifest, or its unit's record, says."""
+    table = change(pq.read_table(path))
+    pq.write_table(table, path)
+    record(path, **{"rows": table.num_rows, **entry})
+
+
+def record(path: Path, **entry) -> None:
+    """Let the manifest, or the unit's record, say of a file what it is now."""
+    out = path.parents[1]
+    unit = f"_units/{path.stem.removeprefix('part-')}.json"
+    holder = out / ("manifest.json" if (out / "manifest.json").exists() else unit)
+    stored = json.loads(holder.read_text())
+    found = {"bytes": path.stat().st_size, "sha256": Location(path).sha256()}
+    stored["files"][f"{path.parent.name}/{path.name}"] |= found | entry
+    holder.write_text(json.dumps(stored))
+
+
+def column(name: str, value, row: int = 0):
+    """A change of one value."""
+
+    def change(table: pa.Table) -> pa.Table:
+        values = table.column(name).to_pylist()
+        values[row] = value
+        place = table.column_names.index(name)
+        return table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+
+    return change

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from cache_entries import COLUMNS, DAY, age, entries, expected, found, merge_all, parquet
+from effort import LINEAR, steps
 
 from nmt.cli.jobs import ListCacheRequest, PruneCacheRequest, list_cache, prune_cache
 from nmt.errors import UnusableInput
@@ -21,6 +23,7 @@ from nmt.translation.cache.generations import (
     _name,
     by_prefix,
     depends_on,
+    differing_settings,
     generations,
     open_generation,
     unused,
@@ -214,6 +217,30 @@ def test_generations_of_a_model_are_told_apart_by_their_settings(tmp_path, capsy
         "m  beam 5  shortlist 20  shortlist_common 2000",
         "other  beam 1",
     ]
+
+
+def test_generations_are_told_apart_in_steps_like_their_number() -> None:
+    def stored(count: int) -> list[Generation]:
+        search = {"beam_size": 1, **{f"k{number}": 1 for number in range(20)}}
+        return [
+            Generation(
+                Location(f"/cache/{number}"),
+                GenerationRecord.model_validate(
+                    {"model_id": "m", "search": {**search, "z": number}}
+                ),
+                files=0,
+                bytes=0,
+                used=0.0,
+            )
+            for number in range(count)
+        ]
+
+    taken = []
+    for count in (20, 160):
+        number, differing = steps(partial(differing_settings, stored(count)))
+        taken.append(number)
+        assert differing["3"] == ["z 3"]
+    assert taken[1] < LINEAR * taken[0] / 2
 
 
 def test_the_beginning_of_a_name_is_enough_to_remove_a_generation(tmp_path, capsys) -> None:

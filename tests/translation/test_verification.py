@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import typer
 from outputs import record_other
-from stored_outputs import ROWS, SETTINGS, counts, output
+from stored_outputs import ROWS, SETTINGS, column, counts, output, record, rewrite
 
 from nmt import records
 from nmt.cli import jobs
@@ -31,39 +30,9 @@ def test_a_sound_output_has_no_violation(tmp_path, finished, text_ids) -> None:
     assert found.notes == ([] if finished else ["not finished; 3 units are committed: 0-2"])
 
 
-def rewrite(path: Path, change, **entry) -> None:
-    """Change the table of a part, and with it what the manifest, or its unit's record, says."""
-    table = change(pq.read_table(path))
-    pq.write_table(table, path)
-    record(path, **{"rows": table.num_rows, **entry})
-
-
-def record(path: Path, **entry) -> None:
-    """Let the manifest, or the unit's record, say of a file what it is now."""
-    out = path.parents[1]
-    unit = f"_units/{path.stem.removeprefix('part-')}.json"
-    holder = out / ("manifest.json" if (out / "manifest.json").exists() else unit)
-    stored = json.loads(holder.read_text())
-    found = {"bytes": path.stat().st_size, "sha256": Location(path).sha256()}
-    stored["files"][f"{path.parent.name}/{path.name}"] |= found | entry
-    holder.write_text(json.dumps(stored))
-
-
 def spoil(path: Path) -> None:
     path.write_bytes(b"PAR1")
     record(path)
-
-
-def column(name: str, value, row: int = 0):
-    """A change of one value."""
-
-    def change(table: pa.Table) -> pa.Table:
-        values = table.column(name).to_pylist()
-        values[row] = value
-        place = table.column_names.index(name)
-        return table.set_column(place, name, pa.array(values, table.schema.field(name).type))
-
-    return change
 
 
 T0, T1 = "translations/part-00000.parquet", "translations/part-00001.parquet"

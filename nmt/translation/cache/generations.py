@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -185,18 +186,21 @@ def differing_settings(stored: Sequence[Generation]) -> dict[str, list[str]]:
         For the name of each generation its settings that others of its model have otherwise, or
         have not, as texts: ``shortlist 20``.
     """
-    models: dict[str, dict[str, dict[str, str]]] = {}
-    for one in stored:
-        own = models.setdefault(one.description.model_id, {})
-        own[one.location.name] = _settings_of(one.description)
+    settings = {one.location.name: _settings_of(one.description) for one in stored}
+    models = Counter(one.description.model_id for one in stored)
+    # How many generations of a model have a setting so.
+    shared = Counter(
+        (one.description.model_id, *setting)
+        for one in stored
+        for setting in settings[one.location.name].items()
+    )
     return {
-        name: [
+        one.location.name: [
             f"{key} {value}"
-            for key, value in sorted(settings.items())
-            if any(other.get(key) != value for other in own.values())
+            for key, value in sorted(settings[one.location.name].items())
+            if shared[one.description.model_id, key, value] < models[one.description.model_id]
         ]
-        for own in models.values()
-        for name, settings in own.items()
+        for one in stored
     }
 
 

@@ -46,7 +46,7 @@ class Verification:
         notes: what is worth knowing and no violation.
         rows: rows of the input that are in the checked parts.
         damaged: numbers of the units in whose files there are violations.
-        strays: how many of the violations are files that are not named.
+        strays: how many of the violations are files that are not named, or cannot be.
         finished: whether there is a _SUCCESS.
         forgotten: numbers of the units of the manifest without a record: their job does them
             again, once the output is not finished.
@@ -80,11 +80,18 @@ class Check:
         sizes: dict[str, int] = {}
         for folder in (*FOLDERS, EXPORT):
             try:
-                for file, info in (self.location / folder).listed(folder == EXPORT):
-                    sizes["/".join(file.parts_below(self.location))] = info.size or 0
+                entries = (self.location / folder).listed(folder == EXPORT, self._foreign)
             except UnusableInput as error:
-                self.complain(str(error).removeprefix(f"{self.location}/"))
+                self._foreign(str(error))
+                continue
+            for file, info in entries:
+                sizes["/".join(file.parts_below(self.location))] = info.size or 0
         return sizes
+
+    def _foreign(self, problem: str) -> None:
+        """Complain about what no job put where parts lie, and none would replace."""
+        self.result.strays += 1
+        self.complain(problem.removeprefix(f"{self.location}/"), "foreign")
 
     def complain(self, line: str, kind: str = "") -> None:
         """Add a violation.

@@ -78,8 +78,10 @@ def text_column_problems(table: pa.Table, settings: JobSettings) -> list[str]:
     values = table.column(TEXT_COLUMN)
     if values.type != pa.string():
         return [f"column '{TEXT_COLUMN}' holds {values.type}, not string"]
-    odd = {*values.to_pylist()} - {*settings.text_columns}
-    return [f"column '{TEXT_COLUMN}' names what is no --text-column"] if odd else []
+    among = pc.is_in(values, value_set=pa.array([*settings.text_columns], pa.string()))
+    if pc.all(among, min_count=0).as_py():
+        return []
+    return [f"column '{TEXT_COLUMN}' names what is no --text-column"]
 
 
 def value_problems(table: pa.Table, longest: int, n_best: int) -> Iterator[str]:
@@ -90,6 +92,12 @@ def value_problems(table: pa.Table, longest: int, n_best: int) -> Iterator[str]:
         longest: characters of a translation at most, and tokens.
         n_best: alternatives of a translation at most.
     """
+    for column in table.column_names:
+        try:
+            table.column(column).validate(full=True)
+        except pa.ArrowInvalid as error:
+            yield f"column '{column}' is damaged ({' '.join(str(error).split())[:120]})"
+            table = table.drop_columns([column])
     yield from _numbers(table)
     yield from _sizes(table, longest)
     if _ALTERNATIVES in table.column_names:
@@ -140,17 +148,15 @@ def _alternatives(lists: pa.Array, n_best: int, longest: int) -> Iterator[str]:
     values = lists.flatten()
     if (pc.max(pc.list_value_length(lists)).as_py() or 0) > n_best:
         yield f"column '{_ALTERNATIVES}' has more than {n_best} in a row"
-    nulls = values.null_count + sum(
-        values.field(number).null_count for number in range(values.type.num_fields)
-    )
-    if nulls:
+    # By number: two may have one name.
+    inner = [values.field(number) for number in range(values.type.num_fields)]
+    if nulls := values.null_count + sum(field.null_count for field in inner):
         yield f"column '{_ALTERNATIVES}' has {nulls} nulls"
         return
-    for field in values.type:
-        inner = values.field(field.name)
-        if field.type == pa.float64() and not np.isfinite(inner.to_numpy()).all():
+    for field in inner:
+        if field.type == pa.float64() and not np.isfinite(field.to_numpy()).all():
             yield f"column '{_ALTERNATIVES}' has values that are no numbers"
-        if field.type == pa.string() and (pc.max(pc.utf8_length(inner)).as_py() or 0) > longest:
+        if field.type == pa.string() and (pc.max(pc.utf8_length(field)).as_py() or 0) > longest:
             yield f"column '{_ALTERNATIVES}' has values of more than {longest:,} characters"
 
 
