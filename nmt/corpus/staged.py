@@ -73,12 +73,15 @@ def parse_arrays(data: bytes) -> dict[str, np.ndarray]:
     """The arrays that `array_bytes` stored, by name.
 
     Raises:
-        ValueError: it is another file, or an array has more values than the file.
+        ValueError: it is another file, or its arrays have more bytes than the file.
         zipfile.BadZipFile: it is damaged.
     """
     arrays = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for info in archive.infolist():
+        members = archive.infolist()
+        if (claimed := sum(info.file_size for info in members)) > len(data):
+            raise ValueError(f"arrays of {claimed:,} bytes in a file of {len(data):,}")
+        for info in members:
             if info.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"array '{info.filename[:80]}' is packed")
             with archive.open(info) as member:

@@ -17,14 +17,15 @@ from pydantic import JsonValue
 from nmt.errors import UnusableInput
 from nmt.formats.detection import readable
 from nmt.formats.file_list import FileList, Part
-from nmt.formats.hive import with_folders
-from nmt.formats.kinds import Kinds, as_array, kind_of, type_of
+from nmt.formats.hive import repeated, with_folders
+from nmt.formats.kinds import Kinds, as_array, extent, kind_of, type_of
 from nmt.formats.registry import ROW_FORMATS
 from nmt.formats.rows import check_columns
 from nmt.printable import there_are
 from nmt.tables.columns import is_text, texts_of
 from nmt.tables.parquet import check_rows, open_parquet, read_batches, read_whole
 from nmt.tables.schemas import cast, conform, kept_schema, unify
+from nmt.tables.values import json_values
 from nmt.text_limits import MOST_CHARACTERS, most_bytes
 
 # Values of files of rows: of small ones, and for each byte of them, packed as they are.
@@ -102,17 +103,33 @@ class Table:
             UnusableInput: it is missing, or has too many bytes for such files.
         """
         name = self.check_column(option, name)
-        kind, room = self.schema.field(name).type, max(_LITTLE, _RATIO * self.files.bytes)
+        kind = self.schema.field(name).type
         chunks: list[pa.Array] = []
+        for values, times in self._runs(name, kind):
+            chunks += (values if times == 1 else repeated(values, times)).chunks
+        return pa.chunked_array(chunks, kind)
+
+    def json_values(self, option: str, name: str) -> list[int | str | None]:
+        """The same as JSON holds them, see `nmt.tables.values.json_values`; rows of a folder share
+        its value."""
+        name = self.check_column(option, name)
+        values: list[int | str | None] = []
+        for run, times in self._runs(name, self.schema.field(name).type):
+            values += json_values(run) * times
+        return values
+
+    def _runs(self, name: str, kind: pa.DataType) -> Iterator[tuple[pa.ChunkedArray, int]]:
+        """The values of a column, file by file, and how many times they come: that of a folder
+        once for each row."""
+        room = max(_LITTLE, _RATIO * self.files.bytes)
         for part, rows in zip(self.files.parts, self.counts, strict=True):
             if (value := self._folder(part, name)) is not None:
-                chunks.append(cast(pa.array(value * rows, pa.string()), kind))
+                yield cast(pa.chunked_array([pa.array(value, pa.string())]), kind), rows
                 continue
             with readable(part.location), part.location.open() as handle:
                 table = read_whole(part.location, handle, [name], most=room)
             room = max(0, room - table.nbytes)
-            chunks += cast(conform(table, kept_schema(table.schema)).column(name), kind).chunks
-        return pa.chunked_array(chunks, kind)
+            yield cast(conform(table, kept_schema(table.schema)).column(name), kind), 1
 
     def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
         """The texts of a column, what is no UTF-8 in them as U+FFFD; None for a null.
@@ -172,7 +189,7 @@ class RowTable(Table):
         self._counts = [0] * len(files.parts)
         self._names: list[set[str]] = [set() for _ in files.parts]
         kinds: dict[str, Kinds] = {}
-        room = max(_FEW_VALUES, _VALUES_OF_A_BYTE * files.bytes)
+        room = values = max(_FEW_VALUES, _VALUES_OF_A_BYTE * files.bytes)
         wanted = islice(files.rows(), None if most is None else most + 1)
         for count, (place, row) in enumerate(wanted):
             if row.unreadable is not None:
@@ -188,11 +205,12 @@ class RowTable(Table):
                 kinds[name] |= kind_of(value)
             self._names[place].update(row.values)
             self._counts[place] += 1
-            room -= max(len(row.values), 1)
+            room -= max(sum(extent(value)[0] for value in row.values.values()), 1)
             if room < 0:
                 raise UnusableInput(
-                    f"{files.location}: has more than {count + 1:,} rows, out of all proportion to "
-                    "its size; write it anew, or cut it into smaller files"
+                    f"{files.location}: has more than {values:,} values, those in lists and "
+                    "objects among them, out of all proportion to its size; write it anew, or cut "
+                    "it into smaller files"
                 )
         self._schema = pa.schema([(name, type_of(kinds[name])) for name in self._cells])
 
@@ -221,12 +239,12 @@ class RowTable(Table):
                 )
         return name
 
-    def column(self, option: str, name: str) -> pa.ChunkedArray:
-        """See `Table.column`."""
-        name = self.check_column(option, name)
+    def _runs(self, name: str, kind: pa.DataType) -> Iterator[tuple[pa.ChunkedArray, int]]:
+        """See `Table._runs`."""
         cells = self._cells[name]
-        values = [cells.get(row) for row in range(self.rows)]
-        return pa.chunked_array([as_array(values, self._schema.field(name).type)])
+        values = as_array([cells.get(row) for row in range(self.rows)], kind)
+        # Beyond 2 GiB of texts it has chunks already.
+        yield values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), 1
 
     def texts(self, option: str, name: str, most: int = MOST_CHARACTERS) -> list[str | None]:
         """See `Table.texts`; numbers are as they are written, and nothing is cut off."""

@@ -26,7 +26,7 @@ from nmt.records.report import ModelDescription, TextCounts, WordAttention
 from nmt.segmentation import split_words
 from nmt.storage.location import Location
 from nmt.tables.lookups import count_different
-from nmt.tables.values import is_scalar, json_values, written
+from nmt.tables.values import is_scalar, written
 from nmt.text_limits import MOST_CHARACTERS, most_translated
 
 _TRANSLATION, _SOURCE, _ID = "translation", "source", "id"  # columns, unless others are named
@@ -214,8 +214,7 @@ class TextTranslations:
     def _values(self, column: str) -> list[Any]:
         """A column as JSON has it, one value a row."""
         if column not in self._groups:
-            values = self._table_with(column).column("--group-by", column)
-            self._groups[column] = json_values(values)
+            self._groups[column] = self._table_with(column).json_values("--group-by", column)
         return self._groups[column]
 
     def sentences(

@@ -15,6 +15,7 @@ from nmt.errors import UnusableInput
 from nmt.formats.archives import kinds_in
 from nmt.formats.detection import WORDS, Accepted, FileKind
 from nmt.formats.hive import Folders, folders_of
+from nmt.formats.kinds import extent
 from nmt.formats.named_files import expand
 from nmt.formats.packed import most_unpacked
 from nmt.formats.registry import ROW_FORMATS
@@ -84,7 +85,7 @@ class FileList:
             folders = dict(part.folders)
             with open_text(part.location, part.kind) as file:
                 for row in ROW_FORMATS[self.format].rows(file, part.location):
-                    room -= sum(len(v) for v in row.values.values() if isinstance(v, str))
+                    room -= sum(sum(extent(v)) for v in row.values.values() if v is not None)
                     self._check(room)
                     if folders:
                         row = row._replace(values={**folders, **row.values})

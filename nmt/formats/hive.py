@@ -15,6 +15,7 @@ from nmt.storage.location import Location
 from nmt.storage.uri import unquote
 
 Folders = tuple[tuple[str, str | None], ...]  # names and values
+_BLOCK = 8_192  # rows
 NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -56,6 +57,14 @@ def with_folders(schema: pa.Schema, folders: Folders) -> pa.Schema:
     return schema
 
 
+def repeated(value: pa.ChunkedArray, rows: int) -> pa.ChunkedArray:
+    """A column of so many rows with the value of one. Its chunks share a block of rows, so that
+    its memory hardly grows with them."""
+    block = value.take(pa.array([0] * min(rows, _BLOCK), pa.int64())).combine_chunks()
+    whole, rest = divmod(rows, _BLOCK)
+    return pa.chunked_array([block] * whole + [block[:rest]], value.type)
+
+
 def add_folders(table: pa.Table, folders: Folders, rows: int) -> pa.Table:
     """Some rows of a file with its partition columns.
 
@@ -64,5 +73,7 @@ def add_folders(table: pa.Table, folders: Folders, rows: int) -> pa.Table:
         folders: the partition columns.
         rows: how many rows there are.
     """
-    constant = {name: pa.array([value] * rows, pa.string()) for name, value in folders}
-    return pa.table({**constant, **dict(zip(table.column_names, table.columns, strict=True))})
+    columns = {
+        name: repeated(pa.chunked_array([[value]], pa.string()), rows) for name, value in folders
+    }
+    return pa.table({**columns, **dict(zip(table.column_names, table.columns, strict=True))})

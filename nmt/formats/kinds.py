@@ -7,8 +7,9 @@ text stands as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntFlag
+from itertools import chain
 
 import pyarrow as pa
 from pydantic import JsonValue
@@ -43,6 +44,21 @@ def kind_of(value: JsonValue) -> Kinds:
     if not isinstance(value, int) or not -_INT64 <= value < _INT64:
         return Kinds.OTHER
     return Kinds.WHOLE if -_EXACT <= value <= _EXACT else Kinds.WHOLE | Kinds.LARGE
+
+
+def extent(value: JsonValue) -> tuple[int, int]:
+    """How many values a value is, with all inside of it and the keys of objects, and how many
+    characters their texts have."""
+    inner: Iterable[JsonValue] = ()
+    if isinstance(value, dict):
+        inner = chain(value, value.values())
+    elif isinstance(value, list):
+        inner = value
+    values, characters = 1, len(value) if isinstance(value, str) else 0
+    for one in inner:
+        others, more = extent(one)
+        values, characters = values + others, characters + more
+    return values, characters
 
 
 def type_of(kinds: Kinds) -> pa.DataType:

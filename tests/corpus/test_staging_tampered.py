@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from corpora import make
+from memory import peak
 from test_prepare_resumed import SETTINGS, contents, request_in
 
 from nmt.corpus.staged import array_bytes, parse_arrays
@@ -202,3 +206,37 @@ def test_arrays_are_read_as_they_were_written() -> None:
     for name, array in arrays.items():
         assert again[name].dtype == array.dtype
         np.testing.assert_array_equal(again[name], array)
+
+
+def overlapping(array: bytes, count: int) -> bytes:
+    """A .zip of so many names of the same bytes: each header has those after it as its extra."""
+    headers, directory = b"", b""
+    check, size = zlib.crc32(array), len(array)
+    for number in range(count):
+        name = f"{number:04}.npy".encode()
+        extra = struct.pack("<HH", 0xCAFE, len(headers)) + headers if headers else b""
+        shared = struct.pack("<5H3I", 20, 0, 0, 0, 0, check, size, size)
+        lengths = struct.pack("<HH", len(name), len(extra))
+        headers = b"PK\3\4" + shared + lengths + name + extra
+    for number in range(count):
+        name = f"{number:04}.npy".encode()
+        # Headers of a later number stand further ahead: 38 bytes each, 42 with an extra.
+        start = len(headers) - (38 + 42 * number)
+        shared = struct.pack("<6H3I", 20, 20, 0, 0, 0, 0, check, size, size)
+        directory += b"PK\1\2" + shared + struct.pack("<5H2I", len(name), 0, 0, 0, 0, 0, start)
+        directory += name
+    place = struct.pack("<4H2IH", 0, 0, count, count, len(directory), len(headers) + size, 0)
+    return headers + array + directory + b"PK\5\6" + place
+
+
+def test_arrays_that_share_their_bytes_are_refused_before_they_are_read() -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(1 << 15))
+    one, crafted = (overlapping(buffer.getvalue(), count) for count in (1, 64))
+    assert [*parse_arrays(one)] == ["0000"]
+
+    def parse() -> None:
+        with pytest.raises(ValueError, match=r"arrays of 16,\d{3},\d{3} bytes in a file"):
+            parse_arrays(crafted)
+
+    assert peak(parse) < 4 * len(crafted)

@@ -1,8 +1,11 @@
 """Small tables beside translations that stand for far more: one line, in little memory."""
 
+import gzip
+import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from memory import peak
@@ -11,6 +14,7 @@ from nmt.errors import UnusableInput
 from nmt.evaluation import files, job, tables
 from nmt.evaluation.files import TEXTS, open_table, read_beside
 from nmt.evaluation.request import EvaluateRequest
+from nmt.formats import packed
 from nmt.formats.file_list import list_files
 from nmt.storage.location import Location
 from nmt.tables.parquet import read_whole
@@ -102,7 +106,7 @@ def test_many_empty_rows_of_a_small_file_are_one_line(tmp_path: Path, monkeypatc
     for name, row in (("r.csv", "x\n"), ("r.jsonl", "{}\n")):
         file = tmp_path / name
         file.write_text(("ref\n" if name == "r.csv" else "") + row * 5000)
-        with pytest.raises(UnusableInput, match=r"has more than 1,\d\d\d rows, out of all"):
+        with pytest.raises(UnusableInput, match=r"has more than [\d,.]+ values, those in lists"):
             open_table(list_files(str(file), TEXTS))
 
 
@@ -215,3 +219,44 @@ def test_beginnings_that_values_share_count_in_each_row(tmp_path: Path) -> None:
         lambda: file.read(lambda handle: read_whole(file, handle, most=1 << 40)),
         r"\d\d\d rows share or repeat [34][0-9,]+ bytes in column 'c.', and [0-9,]{11} in all",
     )
+
+
+def test_values_inside_of_lists_and_objects_count(tmp_path: Path, monkeypatch) -> None:
+    """As values of one file, and as what all files may unpack to."""
+    monkeypatch.setattr(tables, "_FEW_VALUES", 10_000)
+    row = json.dumps({"mt": "a", "x": [[], {"k": {}}] * 250}) + "\n"  # some 1,250 values
+    for name, rows in (("few", 4), ("many", 1000)):
+        (tmp_path / f"{name}.jsonl.gz").write_bytes(gzip.compress(row.encode() * rows))
+
+    def table(name: str) -> int:
+        return open_table(list_files(str(tmp_path / f"{name}.jsonl.gz"), TEXTS)).rows
+
+    assert table("few") == 4
+    assert (tmp_path / "many.jsonl.gz").stat().st_size < 10_000
+    refused(lambda: table("many"), "those in lists and objects among them")
+    monkeypatch.setattr(tables, "_FEW_VALUES", 10_000_000)
+    assert table("many") == 1000
+    monkeypatch.setattr(packed, "_MOST_UNPACKED", 5_000)
+    monkeypatch.setattr(packed, "_RATIO", 1)
+    (tmp_path / "folder").mkdir()
+    for number in range(9):
+        row = json.dumps({"mt": "a", "x": [[]] * 1000}) + "\n"
+        (tmp_path / f"folder/{number}.jsonl.gz").write_bytes(gzip.compress(row.encode()))
+    files = list_files(str(tmp_path / "folder"), TEXTS)
+    with pytest.raises(UnusableInput, match="out of all proportion"):
+        open_table(files)
+
+
+def test_a_column_of_a_folder_is_held_once_for_all_rows(tmp_path: Path) -> None:
+    rows, folder = 500_000, tmp_path / f"domain={'n' * 240}"
+    folder.mkdir()
+    pq.write_table(pa.table({"mt": ["a"] * rows}), folder / "a.parquet", compression="zstd")
+    table = open_table(list_files(str(tmp_path), TEXTS))
+    before = pa.total_allocated_bytes()
+    column = table.column("--group-by", "domain")
+    assert pa.total_allocated_bytes() - before < LITTLE // 8
+    assert len(column) == rows
+    assert pc.unique(column).to_pylist() == ["n" * 240]
+    values: list[object] = []
+    assert peak(lambda: values.extend(table.json_values("--group-by", "domain"))) < LITTLE
+    assert {*values} == {"n" * 240}
