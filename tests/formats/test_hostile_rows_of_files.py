@@ -98,7 +98,7 @@ def test_languages_are_those_of_the_file(tmp_path: Path) -> None:
     for target in ("de", "de-AT", "de_at", "DE-AT"):
         reader = open_pairs(Location(file), languages=("en", target))
         assert [(row.source, row.target) for row in reader.rows()] == [(b"A dog.", b"Ein Hund.")]
-    with pytest.raises(UnusableInput, match=r"no column 'fr' \(there are tuid, en, de-AT.*--target"):
+    with pytest.raises(UnusableInput, match=r"no column 'fr' \(there are tuid, .*--target"):
         open_pairs(Location(file), languages=("en", "fr")).inspect()
     with pytest.raises(UnusableInput, match=r"several columns .* give --source-language"):
         open_pairs(Location(file)).inspect()
