@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from nmt.alignment.translations import CELLS
 from nmt.alignment.words import stems
 from nmt.corpus.filters import RULES, SCORES, Languages, PairBatch, histogram
-from nmt.corpus.filters.alignment import Aligner
+from nmt.corpus.filters.alignment import LARGEST, Aligner
 from nmt.corpus.filters.cross_entropy import CROSS_ENTROPY, PairModels
 from nmt.corpus.filters.judgement import LEARNT, LearntPairs
 from nmt.corpus.journal import Journal
@@ -127,7 +127,7 @@ def filter_pairs(
         for one in LEARNT.values() if aligner else ():
             if threshold := float(corpus.thresholds.get(one.name, 0)):
                 file = plan.staging / "aligner-00000"
-                limits[-1][one.name] = one.limit(Aligner.parse(file.read_bytes()), threshold)
+                limits[-1][one.name] = one.limit(Aligner.parse(file.read_bytes(LARGEST)), threshold)
     return Filtering(units, results, aligner, limits)
 
 
@@ -221,7 +221,7 @@ def judge_unit(plan: Plan, models: PairModels | None, unit: Unit) -> None:
     sources, targets = table["source"].to_pylist(), table["target"].to_pylist()
     learnt = [one for one in LEARNT.values() if thresholds.get(one.name)]
     if learnt:
-        aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes())
+        aligner = Aligner.parse((plan.staging / "aligner-00000").read_bytes(LARGEST))
         pairs = LearntPairs(unit.corpus, sources, targets, table["id"].to_numpy())
         for one in learnt:
             scores = one.score(aligner, pairs)

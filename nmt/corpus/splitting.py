@@ -13,7 +13,7 @@ from random import Random
 
 SPLITS = ("train", "valid", "test")
 
-_KEY_BYTES = 16
+KEY_BYTES = 16
 
 
 def source_key(source: str, seed: int) -> bytes:
@@ -27,7 +27,7 @@ def source_key(source: str, seed: int) -> bytes:
         16 bytes: equal sentences have equal keys; different ones differ.
     """
     text = f"{seed}\n{source}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=_KEY_BYTES).digest()
+    return hashlib.blake2b(text, digest_size=KEY_BYTES).digest()
 
 
 def document_key(document: bytes, seed: int) -> bytes:
@@ -38,7 +38,7 @@ def document_key(document: bytes, seed: int) -> bytes:
         seed: the seed of the split.
     """
     text = f"{seed}\n".encode() + document
-    return hashlib.blake2b(text, digest_size=_KEY_BYTES, person=b"document").digest()
+    return hashlib.blake2b(text, digest_size=KEY_BYTES, person=b"document").digest()
 
 
 def split_of(key: bytes, valid_fraction: float, test_fraction: float) -> str:
@@ -76,7 +76,7 @@ def lopsided(counts: Mapping[str, int], fractions: Mapping[str, float]) -> list[
 
 def split_keys(data: bytes) -> frozenset[bytes]:
     """The keys that a file of joined keys holds."""
-    return frozenset(data[at : at + _KEY_BYTES] for at in range(0, len(data), _KEY_BYTES))
+    return frozenset(data[at : at + KEY_BYTES] for at in range(0, len(data), KEY_BYTES))
 
 
 def draw(total: int, size: int | None, seed: int) -> Iterator[bool]:

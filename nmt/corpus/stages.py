@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nmt.corpus.pair_filter import PairFilter
-from nmt.corpus.splitting import document_key, split_keys, split_of
+from nmt.corpus.splitting import KEY_BYTES, document_key, split_keys, split_of
 from nmt.corpus.staged import CLEAN, WORDS, read_raw
 from nmt.languages import count_scripts
 from nmt.records.preparation import Cleaned
@@ -175,7 +175,8 @@ def clean_unit(plan: Plan, leaks: tuple[Unit, ...], unit: Unit) -> Cleaned:
     settings = plan.settings
     forbidden: frozenset[bytes] = frozenset()
     for held_out in leaks:
-        forbidden |= split_keys((plan.staging / held_out.name("keys")).read_bytes())
+        file = plan.staging / held_out.name("keys")
+        forbidden |= split_keys(file.read_bytes(KEY_BYTES * held_out.count))
     judge = PairFilter(settings, forbidden)
     kept, rejected = Columns(CLEAN), Columns(REJECTED)
     rules: Counter[str] = Counter()

@@ -20,6 +20,7 @@ from corpora import make
 from memory import peak
 from test_prepare_resumed import SETTINGS, contents, request_in
 
+from nmt.corpus import filtering
 from nmt.corpus.staged import array_bytes, parse_arrays
 from nmt.errors import UnusableInput
 
@@ -150,6 +151,18 @@ def test_no_tampering_shows_in_a_dataset(
     TAMPERINGS[name](tmp_path / "o")
     make(tmp_path / "o", SETTINGS, **request)
     assert contents(tmp_path / "o") == contents(folder / "whole/o")
+
+
+def test_an_aligner_is_read_by_its_size(
+    interrupted: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here no aligner is small enough."""
+    folder, request = interrupted
+    shutil.copytree(folder / "o", tmp_path / "o")
+    replace("aligner-00000", Path.read_bytes, "judge")(tmp_path / "o")
+    monkeypatch.setattr(filtering, "LARGEST", 10)
+    with pytest.raises(UnusableInput, match=r"aligner-00000: .* more than the 10 "):
+        make(tmp_path / "o", SETTINGS, **request)
 
 
 def test_what_cannot_be_used_is_told_in_one_line(

@@ -11,6 +11,7 @@ from nmt.alignment.translations import Cells, TranslationTable
 from nmt.alignment.words import Words, stems
 from nmt.corpus.staged import array_bytes, parse_arrays
 
+LARGEST = 512 << 20  # bytes of a stored aligner: two tables of `CELLS` entries, words and lengths
 _AT_ONCE = 8192  # pairs
 _REPAIRED = 20_000  # random pairings, at most
 _NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
