@@ -119,7 +119,7 @@ def test_an_input_that_changed_is_refused_by_its_name(tmp_path) -> None:
     out = Output(Location(tmp_path))
     out.begin(job(1, inputs=inputs), overwrite=False)
     for changed in ({**inputs, "s3://b/day 2.txt": "sha256 cc"}, {"s3://b/day 1.txt": "sha256 aa"}):
-        state = "--input: s3://b/day 2.txt (has changed|is gone)"
+        state = "--input: s3://b/day 2.txt (has changed|is no longer an input)"
         with pytest.raises(UnusableInput, match=state) as caught:
             out.check(job(1, inputs=changed), overwrite=False)
         assert "day 1" not in str(caught.value)
