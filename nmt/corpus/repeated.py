@@ -57,7 +57,7 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
         count: into how many ranges the fingerprints are divided.
         number: of the range.
     """
-    found: dict[int, dict[str, np.ndarray]] = {unit.number: {} for unit in units}
+    repeated: dict[int, dict[str, np.ndarray]] = {unit.number: {} for unit in units}
     for name in _KINDS:
         keys, owners, places = [], [], []
         for unit in units:
@@ -69,9 +69,9 @@ def find_repeated(plan: Plan, units: Sequence[Unit], count: int, number: int) ->
         again = ~_firsts(np.concatenate([np.zeros(0, np.uint64), *keys]))
         ends = np.cumsum(np.array(owners, np.int64))[:-1]
         for unit, rows, own in zip(units, places, np.split(again, ends), strict=False):
-            found[unit.number][name] = rows[own]
+            repeated[unit.number][name] = rows[own]
     for unit in units:
-        _repeated_file(plan, unit, number).write_bytes(array_bytes(**found[unit.number]))
+        _repeated_file(plan, unit, number).write_bytes(array_bytes(**repeated[unit.number]))
 
 
 def _firsts(keys: np.ndarray) -> np.ndarray:
@@ -132,12 +132,12 @@ def read_repeated(plan: Plan, unit: Unit, count: int) -> dict[RejectReason, np.n
     """The rows of a unit that repeat others of it, or that `find_repeated` found in all ranges, by
     the reason to reject them; a pair that repeats another exactly has that reason alone."""
     arrays = read_pairs(plan, unit)
-    found: dict[str, list[np.ndarray]] = {name: [arrays[f"{name}_again"]] for name in _KINDS}
+    repeated: dict[str, list[np.ndarray]] = {name: [arrays[f"{name}_again"]] for name in _KINDS}
     for number in range(count):
         arrays = read_arrays(_repeated_file(plan, unit, number), unit.count, *_KINDS)
         for name in _KINDS:
-            found[name].append(arrays[name])
-    exact, near = (np.unique(np.concatenate(found[name])) for name in _KINDS)
+            repeated[name].append(arrays[name])
+    exact, near = (np.unique(np.concatenate(repeated[name])) for name in _KINDS)
     return {
         RejectReason.DUPLICATE: exact,
         RejectReason.NEAR_DUPLICATE: np.setdiff1d(near, exact),

@@ -21,8 +21,8 @@ def numbers_of(values: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_integer(values.type):
         return values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     first: dict[object, int] = {}
-    found = (first.setdefault(value, len(first)) for value in values.to_pylist())
-    return np.fromiter(found, np.int64, len(values))
+    numbers = (first.setdefault(value, len(first)) for value in values.to_pylist())
+    return np.fromiter(numbers, np.int64, len(values))
 
 
 def places_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> np.ndarray:
@@ -33,8 +33,8 @@ def places_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> np.ndarray:
     first: dict[object, int] = {}
     for value, place in zip(among.to_pylist(), count(), strict=False):
         first.setdefault(value, place)
-    found = (first.get(value, -1) for value in values.to_pylist())
-    return np.fromiter(found, np.int64, len(values))
+    places = (first.get(value, -1) for value in values.to_pylist())
+    return np.fromiter(places, np.int64, len(values))
 
 
 def count_different(values: pa.Array | pa.ChunkedArray) -> int:

@@ -113,14 +113,14 @@ def score(
     Raises:
         UnusableInput: the output or the baseline cannot be read.
     """
-    found: list[list[Any]] = [[] for _ in blocks]
+    matched: list[list[Any]] = [[] for _ in blocks]
     if baseline is not None:
-        found = pairs(tasks, location, [block.parts for block in blocks], baseline)
+        matched = pairs(tasks, location, [block.parts for block in blocks], baseline)
     # A copy, for what counts is made once a process, and does not travel.
     shared, total = tasks.share(replace(options)), Scoring(options)
     calls = (
         (shared, block, _own(references, block), *some)
-        for block, some in zip(blocks, found, strict=True)
+        for block, some in zip(blocks, matched, strict=True)
     )
     for scoring in tasks.each(score_block, calls, _TITLE):
         total.merge(scoring)
@@ -133,7 +133,7 @@ def _own(references: References, block: Block) -> References:
 
 
 def score_block(
-    options: ScoringOptions, block: Block, references: References, *found: Any
+    options: ScoringOptions, block: Block, references: References, *matched: Any
 ) -> Scoring:
     """Read the rows of a block.
 
@@ -141,12 +141,12 @@ def score_block(
         options: how they are scored.
         block: which rows.
         references: theirs.
-        found: what the baseline has of them, see `nmt.translation.report.pairing.pair`.
+        matched: what the baseline has of them, see `nmt.translation.report.pairing.pair`.
     """
     columns = [column for column, _ in options.groups]
     sentences = read_sentences(block.location, block.parts, references, others=columns)
     scoring = Scoring(options)
-    scoring.read(options, sentences, Others.of_rows(block.translated, found))
+    scoring.read(options, sentences, Others.of_rows(block.translated, matched))
     for number, column in enumerate(columns):
         for values in block.values("rejected", column):
             scoring.reject(number, values)

@@ -40,15 +40,15 @@ class Others(NamedTuple):
     texts: list[str | None]
 
     @classmethod
-    def of_rows(cls, rows: int, found: Sequence[pa.Table]) -> Others:
+    def of_rows(cls, rows: int, matched: Sequence[pa.Table]) -> Others:
         """Those of a block.
 
         Args:
             rows: of the block.
-            found: what `pair` has found of it, range by range.
+            matched: what `pair` has found of it, range by range.
         """
         places, texts = np.full(rows, -1, np.int64), np.full(rows, None, object)
-        for table in found:
+        for table in matched:
             own = table["row"].to_numpy()
             places[own] = table["place"].to_numpy()
             texts[own] = table["translation"].to_pylist()
@@ -98,11 +98,11 @@ def pairs(
         for parts in _together(baseline)
     ]
     own = [tasks.submit_parts(ranges.count, own_rows, location, block, ranges) for block in blocks]
-    found = []
+    matched = []
     for number in range(ranges.count):
         columns = [parts[number] for parts in (*theirs, *own)]
-        found.append(tasks.submit_parts(len(own), pair, len(theirs), *columns))
-    return [list(values) for values in zip(*found, strict=True)]
+        matched.append(tasks.submit_parts(len(own), pair, len(theirs), *columns))
+    return [list(values) for values in zip(*matched, strict=True)]
 
 
 def _together(baseline: Baseline) -> Iterator[range]:
