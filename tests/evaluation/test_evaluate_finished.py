@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from outputs import SEARCH, translate
@@ -20,7 +19,6 @@ from nmt import bundle
 from nmt.cli import jobs
 from nmt.errors import UnusableInput
 from nmt.evaluation import job
-from nmt.evaluation.alignment import Gold, LinkCounts, parse_pharaoh
 from nmt.evaluation.request import EvaluateRequest
 from nmt.evaluation.scores import Scorer
 from nmt.storage.location import Location
@@ -203,58 +201,6 @@ def test_lengths_are_compared_on_the_sentences_that_both_have(
         scorer.add([(actual[number]["translation"], [REFERENCES[number]]) for number in both])
         assert entry[name] == pytest.approx(scorer.score("BLEU"), abs=decimals(4)), name
     assert entry["sentences"] == report["comparison"]["sentences"] == len(both)
-
-
-def test_alignments_are_compared_with_sure_and_possible_links(outputs, tmp_path) -> None:
-    table = pq.read_table(outputs / "one/alignments").to_pylist()
-    actual = {row["id"]: parse_pharaoh(row["alignment"]) for row in table}
-    gold = {0: Gold([(0, 0), (1, 1)], [(2, 2)]), 5: Gold([(0, 0)], [(3, 3), (1, 0)])}
-    lines = [""] * 6
-    for row, links in gold.items():
-        lines[row] = " ".join([f"{s}-{t}" for s, t in links.sure])
-        lines[row] += "".join(f" {s}?{t}" for s, t in links.possible)
-    (tmp_path / "gold.txt").write_text("\n".join(lines) + "\n")
-    options = {"gold_alignments": str(tmp_path / "gold.txt")}
-    told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
-    counts = LinkCounts()
-    for row, links in gold.items():
-        counts = counts.plus(LinkCounts.of(actual[row], links))
-    assert told["aer"] == pytest.approx(counts.error_rate, abs=decimals(6))
-    assert told["sentences"] == 2
-    # What the output itself holds is aligned without error, and its words are the reference's.
-    own = {row["id"]: row for row in rows(outputs / "one")}
-    perfect = [{row["id"]: row["alignment"] for row in table}.get(n) or "" for n in range(6)]
-    (tmp_path / "gold.txt").write_text("\n".join(perfect) + "\n")
-    mine = [own[n]["translation"] if n in own else "x" for n in range(6)]
-    (tmp_path / "mine.txt").write_text("\n".join(mine) + "\n")
-    options["references"] = (str(tmp_path / "mine.txt"),)
-    told = evaluate(request(outputs, tmp_path / "r", **options))["alignment"]
-    assert told["aer"] == told["aer_same_words"] == 0
-    assert told["sentences"] == told["sentences_same_words"] == sum(map(bool, perfect))
-
-
-def test_split_sentences_are_left_out_of_aer(saved_models, outputs, tmp_path) -> None:
-    """As they are in the translation job's own."""
-    tokens = {row["id"]: len(row["source_tokens"]) for row in rows(outputs / "one")}
-    search = SEARCH.model_copy(update={"max_source_length": tokens[5] - 1, "too_long": "split"})
-    assert tokens[3] < tokens[5]
-    out = tmp_path / "out"
-    translate(saved_models[0], outputs / "in.txt", out, search=search, alignments=True)
-    (actual,) = pq.read_table(out / "alignments").filter(pc.field("id") == 3).to_pylist()
-    asked = replace(
-        request(outputs, tmp_path / "r", gold_alignments=str(tmp_path / "gold.txt")),
-        candidate=Location(out),
-    )
-    (tmp_path / "gold.txt").write_text(" \n\n\n0-0\n\n9-9\n")
-    told = evaluate(asked)["alignment"]
-    counts = LinkCounts.of(parse_pharaoh(actual["alignment"]), Gold([(0, 0)]))
-    assert (told["sentences"], told["aer"]) == (
-        1,
-        pytest.approx(counts.error_rate, abs=decimals(6)),
-    )
-    (tmp_path / "gold.txt").write_text("\n\n\n\n\n9-9\n")
-    with pytest.raises(UnusableInput, match="no row that was translated whole"):
-        evaluate(asked)
 
 
 def test_rows_with_ids_of_their_own_find_their_lines(saved_models, outputs, tmp_path) -> None:
